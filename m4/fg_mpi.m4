@@ -1,0 +1,33 @@
+# FG_MPI: Open MPI >= 5 with fault tolerance. --with-mpi=DIR, =no, or found on PATH.
+AC_DEFUN([FG_MPI], [
+  AC_ARG_WITH([mpi], [AS_HELP_STRING([--with-mpi=DIR], [Open MPI with ULFM installed in DIR; no: simulator only])],
+    [], [with_mpi=auto])
+  fg_mpi=no
+  AS_IF([test "x$with_mpi" != xno], [
+    AS_IF([test "x$with_mpi" = xauto || test "x$with_mpi" = xyes],
+      [AC_PATH_PROG([MPICC], [mpicc])],
+      [AC_PATH_PROG([MPICC], [mpicc], [], [$with_mpi/bin])])
+    AS_IF([test -n "$MPICC"], [
+      fg_mpi_bin=`AS_DIRNAME(["$MPICC"])`
+      AC_MSG_CHECKING([whether $fg_mpi_bin/ompi_info says FT MPI support])
+      AS_IF(["$fg_mpi_bin/ompi_info" 2>/dev/null | grep 'FT MPI support: yes' >/dev/null],
+        [AC_MSG_RESULT([yes])
+         fg_mpi=yes
+         # -isystem: the warnings of MPI's headers are not ours
+         MPI_CPPFLAGS=`"$MPICC" --showme:incdirs | sed 's/\(@<:@^ @:>@@<:@^ @:>@*\)/-isystem \1/g'`
+         MPI_LIBS=`"$MPICC" --showme:link`
+         MPI_VERSION=`"$fg_mpi_bin/ompi_info" --parsable 2>/dev/null | sed -n 's/^ompi:version:full://p'`],
+        [AC_MSG_RESULT([no])])
+    ])
+    AS_IF([test "$fg_mpi" = no && test "x$with_mpi" != xauto],
+      [AC_MSG_ERROR([--with-mpi=$with_mpi: no Open MPI with fault tolerance there (ompi_info must say 'FT MPI support: yes')])])
+  ])
+  AS_IF([test "$fg_mpi" = yes], [
+    AC_DEFINE([FG_HAVE_MPI], [1], [Open MPI with ULFM])
+    AC_DEFINE_UNQUOTED([FG_MPI_BIN], ["$fg_mpi_bin"], [where mpirun is])
+    AC_DEFINE_UNQUOTED([FG_MPI_VERSION], ["$MPI_VERSION"], [as ompi_info says])
+  ])
+  AM_CONDITIONAL([HAVE_MPI], [test "$fg_mpi" = yes])
+  AC_SUBST([MPI_CPPFLAGS])
+  AC_SUBST([MPI_LIBS])
+])

@@ -1,0 +1,168 @@
+#include "src/base/str.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/mem.h"
+
+void fg_str_fini(struct fg_str *s)
+{
+    fg_free(s->data);
+    s->data = NULL;
+    s->len = s->cap = 0;
+}
+
+static enum fg_status reserve(struct fg_str *s, size_t more)
+{
+    if (s->cap - s->len > more) {
+        return FG_OK;
+    }
+    size_t cap = s->cap < 64 ? 64 : s->cap;
+    while (cap - s->len <= more) {
+        if (cap > SIZE_MAX / 4) {
+            return FG_E_NOMEM;
+        }
+        cap *= 2;
+    }
+    enum fg_status st = fg_realloc(&s->data, cap, 1);
+    if (st == FG_OK) {
+        s->cap = cap;
+    }
+    return st;
+}
+
+enum fg_status fg_str_add(struct fg_str *s, const void *bytes, size_t len)
+{
+    enum fg_status st = reserve(s, len);
+    if (st == FG_OK) {
+        if (len != 0) {
+            memcpy(s->data + s->len, bytes, len);
+        }
+        s->len += len;
+        s->data[s->len] = '\0';
+    }
+    return st;
+}
+
+enum fg_status fg_str_addf(struct fg_str *s, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (n < 0) {
+        return FG_E_INTERNAL;
+    }
+    enum fg_status st = reserve(s, (size_t)n);
+    if (st == FG_OK) {
+        va_start(ap, fmt);
+        vsnprintf(s->data + s->len, s->cap - s->len, fmt, ap);
+        va_end(ap);
+        s->len += (size_t)n;
+    }
+    return st;
+}
+
+/* strtoX need a NUL after the number; numbers longer than this are not numbers. */
+enum { NUMBER_MAX = 63 };
+
+static int copy_number(char *buf, const char *text, size_t len)
+{
+    if (len == 0 || len > NUMBER_MAX) {
+        return 0;
+    }
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        int ok = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.' || c == 'e' || c == 'E';
+        if (!ok) {
+            return 0;
+        }
+    }
+    memcpy(buf, text, len);
+    buf[len] = '\0';
+    return 1;
+}
+
+enum fg_status fg_parse_i64(int64_t *out, const char *text, size_t len)
+{
+    char buf[NUMBER_MAX + 1], *end;
+    if (!copy_number(buf, text, len)) {
+        return FG_E_INPUT;
+    }
+    errno = 0;
+    long long v = strtoll(buf, &end, 10);
+    if (end == buf || *end != '\0') {
+        return FG_E_INPUT;
+    }
+    if (errno == ERANGE) {
+        return FG_E_RANGE;
+    }
+    *out = v;
+    return FG_OK;
+}
+
+enum fg_status fg_parse_u64(uint64_t *out, const char *text, size_t len)
+{
+    char buf[NUMBER_MAX + 1], *end;
+    if (!copy_number(buf, text, len) || buf[0] == '-') {
+        return FG_E_INPUT;
+    }
+    errno = 0;
+    unsigned long long v = strtoull(buf, &end, 10);
+    if (end == buf || *end != '\0') {
+        return FG_E_INPUT;
+    }
+    if (errno == ERANGE) {
+        return FG_E_RANGE;
+    }
+    *out = v;
+    return FG_OK;
+}
+
+enum fg_status fg_parse_f64(double *out, const char *text, size_t len)
+{
+    char buf[NUMBER_MAX + 1], *end;
+    if (!copy_number(buf, text, len)) {
+        return FG_E_INPUT;
+    }
+    static locale_t c_locale;
+    if (c_locale == (locale_t)0) {
+        c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    }
+    errno = 0;
+    double v = strtod_l(buf, &end, c_locale);
+    if (end == buf || *end != '\0') {
+        return FG_E_INPUT;
+    }
+    if (!isfinite(v)) {
+        return FG_E_RANGE;
+    }
+    *out = v;
+    return FG_OK;
+}
+
+unsigned fg_str_distance(const char *a, const char *b)
+{
+    enum { MAX = 63 };
+    unsigned row[MAX + 1];
+    size_t n = strnlen(a, MAX), m = strnlen(b, MAX);
+    for (size_t j = 0; j <= m; j++) {
+        row[j] = (unsigned)j;
+    }
+    for (size_t i = 1; i <= n; i++) {
+        unsigned diagonal = row[0];
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= m; j++) {
+            unsigned replace = diagonal + (a[i - 1] != b[j - 1]);
+            unsigned other = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = replace < other ? replace : other;
+        }
+    }
+    return row[m];
+}

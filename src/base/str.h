@@ -1,0 +1,29 @@
+/* Strings: a growing byte buffer, and strict parsing of whole numbers and floats in the C locale. */
+#ifndef FG_BASE_STR_H
+#define FG_BASE_STR_H
+
+#include <stdint.h>
+
+#include "src/base/status.h"
+
+/* A growing byte string, always NUL-terminated once something was added. Zero-initialise; fg_str_fini(). */
+struct fg_str {
+    char *data;
+    size_t len;
+    size_t cap;
+};
+
+void fg_str_fini(struct fg_str *s);
+enum fg_status fg_str_add(struct fg_str *s, const void *bytes, size_t len) FG_NODISCARD;
+enum fg_status fg_str_addf(struct fg_str *s, const char *fmt, ...) FG_PRINTF(2, 3) FG_NODISCARD;
+
+/* Parse the whole of text[len] (no surrounding blanks) or fail: FG_E_INPUT if it is no number, FG_E_RANGE if
+ * it does not fit. fg_parse_f64 refuses nan and inf. Values are in the C locale whatever the program's is. */
+enum fg_status fg_parse_i64(int64_t *out, const char *text, size_t len) FG_NODISCARD;
+enum fg_status fg_parse_u64(uint64_t *out, const char *text, size_t len) FG_NODISCARD;
+enum fg_status fg_parse_f64(double *out, const char *text, size_t len) FG_NODISCARD;
+
+/* Edit distance (insert, delete, replace) of two short strings (cut at 63 bytes): for "did you mean". */
+unsigned fg_str_distance(const char *a, const char *b);
+
+#endif

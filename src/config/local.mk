@@ -1,0 +1,1 @@
+libforage_a_SOURCES +=

@@ -1,0 +1,7 @@
+# Unit tests: tests/unit/test_<module>.c, one program each, linked with cmocka.
+UNIT_TESTS = tests/unit/test_fmath tests/unit/test_rng
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(UNIT_TESTS)
+endif
+
