@@ -95,5 +95,5 @@ double fg_cos2pi(double u)
 
 double fg_sin2pi(double u)
 {
-    return fg_cos2pi(u - 0.25);
+    return fg_cos2pi(u - floor(u) - 0.25);
 }

@@ -1,0 +1,56 @@
+/* A data set in memory: samples, labels and groups (natural clients), as read from forage's HDF5 layout.
+ *
+ * Samples are stored as they came (bytes or float32) and become float32 when a batch is gathered:
+ * x = scale[channel] * raw + shift[channel], one fused multiply-add, so uint8 images stay four times smaller.
+ * Token data (text) are uint8 character codes of a sequence of T positions; each position has its own label
+ * (the next character); they are gathered unscaled, as floats that hold small integers.
+ *
+ * Thread safety: immutable once loaded; any number of readers.
+ */
+#ifndef FG_DATASETS_DATASET_H
+#define FG_DATASETS_DATASET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/status.h"
+
+enum fg_dtype { FG_U8 = 1, FG_F32 = 2 };
+enum fg_dataset_kind { FG_DATA_IMAGE = 1, FG_DATA_VECTOR = 2, FG_DATA_TOKENS = 3 };
+
+#define FG_NO_GROUP UINT32_MAX
+
+struct fg_dataset {
+    enum fg_dataset_kind kind;
+    enum fg_dtype dtype;
+    uint32_t shape[3];   /* of one sample: image H, W, C; vector F, 1, 1; tokens T, 1, 1 */
+    size_t width;        /* product of shape: values in one sample */
+    uint32_t label_width; /* labels per sample: 1, or T for tokens */
+    uint32_t classes;    /* labels are 0..classes-1 (tokens: vocabulary size) */
+    size_t n;            /* samples; 0..n_train-1 are for training, the rest for testing */
+    size_t n_train;      /* = n where the source has no test part (see partition.h for the split per client) */
+    const void *x;       /* (n, width) of dtype */
+    const uint16_t *y;   /* (n, label_width) */
+    const uint32_t *group; /* (n) group of each sample, or NULL when the source has none */
+    uint32_t groups;     /* training and test groups share one numbering; 0 without groups */
+    char **group_name;   /* (groups) or NULL */
+    uint32_t channels;   /* C for images, F for vectors, 1 for tokens */
+    const float *scale;  /* (channels) */
+    const float *shift;  /* (channels) */
+    char *name;          /* for messages and the run header */
+    void *owner;         /* what fg_dataset_destroy() frees; NULL for views */
+};
+
+/* Gather n samples into a batch.
+ *
+ * Shapes:  index (n) sample numbers; x (n, ldx) out, ldx >= width, columns from width on are set to 0;
+ *          y (n, label_width) out.
+ * Cost:    one pass over the samples, no allocation.
+ */
+void fg_dataset_gather(const struct fg_dataset *ds, const uint32_t *index, size_t n, float *x, size_t ldx,
+                       uint16_t *y);
+
+/* Frees a data set and all it owns; NULL allowed. */
+void fg_dataset_destroy(struct fg_dataset *ds);
+
+#endif

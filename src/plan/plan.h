@@ -1,0 +1,45 @@
+/* The shared vocabulary of aggregator, worker, simulator and wire: tasks out, results back.
+ *
+ * A client is a logical participant; a worker is a process that carries out tasks for any number of clients.
+ * A result is a pure function of (parameters of `version`, the client's shard, steps, seed, client, number,
+ * learning rate, local-work settings of the configuration): a task lost with its worker can be run again
+ * anywhere and gives the same bytes.
+ */
+#ifndef FG_PLAN_PLAN_H
+#define FG_PLAN_PLAN_H
+
+#include <stdint.h>
+
+#include "src/base/time.h"
+
+enum fg_task_kind {
+    FG_TASK_TRAIN = 1,   /* local steps from the given parameters; result: delta, loss */
+    FG_TASK_EVALUATE = 2 /* loss and accuracy of the given parameters on the client's data; no delta */
+};
+
+/* One piece of work for one client. */
+struct fg_task {
+    uint64_t id;      /* grows by one with every task of a run, from 1 */
+    uint64_t version; /* of the parameters it starts from */
+    uint32_t kind;    /* enum fg_task_kind */
+    uint32_t client;
+    uint32_t number;  /* how many tasks this client had before: keys its random streams */
+    uint32_t round;
+    uint32_t steps;   /* local steps to do, at most those that fit; 0 for evaluation */
+    float lr;         /* learning rate of the first step (schedules over rounds are applied already) */
+};
+
+/* What came back. For FG_TASK_TRAIN `delta` is x_start - x_end: what the server subtracts. */
+struct fg_result {
+    uint64_t id;
+    uint32_t client;
+    uint32_t steps;    /* local steps really done */
+    uint32_t samples;  /* in the client's shard (train) or evaluated (evaluate) */
+    uint32_t correct;  /* evaluate: samples (or positions) classified right */
+    uint64_t scored;   /* evaluate: samples or positions scored */
+    double loss;       /* mean loss over the samples seen, natural logarithm */
+    const float *delta; /* (P), canonical parameter order; NULL for evaluation */
+    uint64_t wire_bytes; /* encoded size as sent up */
+};
+
+#endif

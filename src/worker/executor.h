@@ -1,0 +1,39 @@
+/* Who does the numerics: the one interface between the virtual-time driver and the machines that compute.
+ *
+ * The driver publishes a version of the parameters, submits the tasks that start from it (a cohort), and
+ * later collects each result when its virtual event fires. The local executor runs a cohort on the cores of
+ * this process; the MPI executor spreads it over workers and repeats what was lost. Both give the same bytes.
+ *
+ * Thread safety: one caller.
+ */
+#ifndef FG_WORKER_EXECUTOR_H
+#define FG_WORKER_EXECUTOR_H
+
+#include <stddef.h>
+
+#include "src/base/status.h"
+#include "src/plan/plan.h"
+
+struct fg_executor; /* opaque; first member of every implementation is `const struct fg_executor_ops *ops` */
+
+struct fg_executor_ops {
+    const char *name;
+    /* Make `params` (P) known as `version`; copied. A version stays usable while submitted tasks need it. */
+    enum fg_status (*publish)(struct fg_executor *ex, uint64_t version, const float *params /* (P) */,
+                              struct fg_err *err);
+    /* Hand in n tasks; may start at once or wait for collect. Tasks are copied. */
+    enum fg_status (*submit)(struct fg_executor *ex, const struct fg_task *tasks, size_t n, struct fg_err *err);
+    /* Wait for the result of task `id`. *out is valid until release(id). FG_E_INTERRUPTED if asked to stop. */
+    enum fg_status (*collect)(struct fg_executor *ex, uint64_t id, struct fg_result *out, struct fg_err *err);
+    /* Forget task `id`, collected or not: its result is no longer wanted. */
+    void (*release)(struct fg_executor *ex, uint64_t id);
+    /* Give other work a moment (heartbeats, joins); never blocks. NULL = nothing to do. */
+    enum fg_status (*poll)(struct fg_executor *ex, struct fg_err *err);
+    void (*destroy)(struct fg_executor *ex);
+};
+
+struct fg_executor {
+    const struct fg_executor_ops *ops;
+};
+
+#endif
