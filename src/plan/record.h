@@ -1,0 +1,62 @@
+/* What a run records: one row a round, one row a participation, one summary. Open structs, plain data. */
+#ifndef FG_PLAN_RECORD_H
+#define FG_PLAN_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "src/base/time.h"
+
+/* Numbers of an evaluation; `have` and `have_clients` say which are given. Accuracies are fractions 0..1. */
+struct fg_evaluation {
+    bool have, have_clients;
+    double loss, accuracy; /* on the global test set */
+    double client_mean, client_p10, client_worst; /* accuracy of the global model on each client's test data */
+};
+
+struct fg_round_record {
+    uint32_t round;   /* from 0 */
+    uint64_t version; /* of the parameters after it */
+    fg_time_t t_begin, t_end;
+    uint32_t n_available, n_selected;
+    uint32_t n_used;    /* updates folded in, partial ones included */
+    uint32_t n_partial, n_lost, n_late;
+    uint64_t steps_total, steps_wasted; /* total includes wasted */
+    uint64_t uplink_bytes, downlink_bytes;
+    double energy_wh, carbon_g; /* total, wasted included */
+    double wasted_wh, wasted_g;
+    double train_loss; /* mean over the used updates weighted by samples; < 0 when there was none */
+    struct fg_evaluation evaluation;
+};
+
+struct fg_participation {
+    uint32_t round, client;
+    uint8_t verdict; /* enum fg_verdict */
+    uint32_t steps, steps_planned;
+    uint64_t bytes_up, bytes_down;
+    double energy_j, carbon_g;
+    double loss; /* mean training loss it reported; 0 when nothing came */
+    fg_time_t t_begin, t_end;
+};
+
+struct fg_summary {
+    const char *name;    /* of the run; borrowed */
+    const char *status;  /* running, interrupted, finished; borrowed */
+    const char *version; /* of forage; borrowed */
+    uint64_t seed;
+    uint32_t clients;
+    uint64_t params; /* P */
+    uint32_t rounds; /* committed */
+    double accuracy, loss; /* of the last evaluation; < 0 before the first */
+    double target_accuracy; /* 0 = none */
+    int64_t rounds_to_target; /* -1 = not reached */
+    char params_sha256[65];
+    double virtual_s, wall_s;
+    uint64_t uplink_bytes, downlink_bytes;
+    double energy_wh, carbon_g, wasted_wh, wasted_g;
+    uint64_t steps_total, steps_wasted;
+    uint64_t updates_used, updates_partial, updates_lost, updates_late;
+    double client_accuracy_mean, client_accuracy_p10, client_accuracy_worst; /* < 0 = not evaluated */
+};
+
+#endif
