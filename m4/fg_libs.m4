@@ -8,6 +8,12 @@ AC_DEFUN([FG_LIBS], [
   ])
   PKG_CHECK_MODULES([HDF5], [hdf5-serial], [], [PKG_CHECK_MODULES([HDF5], [hdf5], [],
     [AC_MSG_ERROR([HDF5 (serial) not found; on Debian: apt-get install libhdf5-dev])])])
+  # -isystem: the warnings of other people's headers are not ours
+  HDF5_CFLAGS=`AS_ECHO(["$HDF5_CFLAGS"]) | sed 's/-I/-isystem /g'`
+  fg_v=`$PKG_CONFIG --modversion hdf5-serial 2>/dev/null || $PKG_CONFIG --modversion hdf5`
+  AC_DEFINE_UNQUOTED([FG_HDF5_VERSION], ["$fg_v"], [HDF5 at build time])
+  fg_v=`$PKG_CONFIG --modversion libzstd`
+  AC_DEFINE_UNQUOTED([FG_ZSTD_VERSION], ["$fg_v"], [zstd at build time])
   PKG_CHECK_MODULES([CMOCKA], [cmocka], [have_cmocka=yes], [have_cmocka=no])
   AM_CONDITIONAL([HAVE_CMOCKA], [test "$have_cmocka" = yes])
   AC_SUBST([FG_CPPFLAGS])

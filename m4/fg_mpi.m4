@@ -1,12 +1,12 @@
 # FG_MPI: Open MPI >= 5 with fault tolerance. --with-mpi=DIR, =no, or found on PATH.
 AC_DEFUN([FG_MPI], [
-  AC_ARG_WITH([mpi], [AS_HELP_STRING([--with-mpi=DIR], [Open MPI with ULFM installed in DIR; no: simulator only])],
+  AC_ARG_WITH([mpi], [AS_HELP_STRING([--with-mpi=auto|no|DIR], [Open MPI with ULFM: on PATH, or in DIR; no: simulator only])],
     [], [with_mpi=auto])
   fg_mpi=no
   AS_IF([test "x$with_mpi" != xno], [
     AS_IF([test "x$with_mpi" = xauto || test "x$with_mpi" = xyes],
       [AC_PATH_PROG([MPICC], [mpicc])],
-      [AC_PATH_PROG([MPICC], [mpicc], [], [$with_mpi/bin])])
+      [AC_PATH_PROG([MPICC], [mpicc], [], [`cd "$with_mpi" 2>/dev/null && pwd`/bin])])
     AS_IF([test -n "$MPICC"], [
       fg_mpi_bin=`AS_DIRNAME(["$MPICC"])`
       AC_MSG_CHECKING([whether $fg_mpi_bin/ompi_info says FT MPI support])
@@ -16,6 +16,13 @@ AC_DEFUN([FG_MPI], [
          # -isystem: the warnings of MPI's headers are not ours
          MPI_CPPFLAGS=`"$MPICC" --showme:incdirs | sed 's/\(@<:@^ @:>@@<:@^ @:>@*\)/-isystem \1/g'`
          MPI_LIBS=`"$MPICC" --showme:link`
+         # the program finds libmpi without LD_LIBRARY_PATH
+         for fg_dir in `"$MPICC" --showme:libdirs`; do
+           AS_CASE(["$fg_dir: $MPI_LIBS "],
+             [/usr/lib:*|/usr/lib/*], [],
+             [*rpath*"$fg_dir"*], [],
+             [MPI_LIBS="$MPI_LIBS -Wl,-rpath,$fg_dir"])
+         done
          MPI_VERSION=`"$fg_mpi_bin/ompi_info" --parsable 2>/dev/null | sed -n 's/^ompi:version:full://p'`],
         [AC_MSG_RESULT([no])])
     ])
@@ -28,6 +35,8 @@ AC_DEFUN([FG_MPI], [
     AC_DEFINE_UNQUOTED([FG_MPI_VERSION], ["$MPI_VERSION"], [as ompi_info says])
   ])
   AM_CONDITIONAL([HAVE_MPI], [test "$fg_mpi" = yes])
+  AS_CASE([$with_mpi], [auto|yes|no], [MPI_CONFIGURE=$with_mpi], [MPI_CONFIGURE=`cd "$with_mpi" && pwd`])
+  AC_SUBST([MPI_CONFIGURE])
   AC_SUBST([MPI_CPPFLAGS])
   AC_SUBST([MPI_LIBS])
 ])

@@ -1,8 +1,40 @@
 # Unit tests: tests/unit/test_<module>.c, one program each, linked with cmocka.
-UNIT_TESTS = tests/unit/test_fmath tests/unit/test_rng \
-	tests/unit/test_kernels_math
+UNIT_TESTS =
+UNIT_TESTS += tests/unit/test_fmath
+UNIT_TESTS += tests/unit/test_rng
+UNIT_TESTS += tests/unit/test_kernels_math
+UNIT_TESTS += tests/gpu/test_cuda_dense
 
+# Fuzz targets: tests/fuzz/fuzz_<name>.c with a corpus in tests/fuzz/corpus/<name>/. In `make check` each is
+# linked with replay.c, which feeds it the corpus and mutations of it; with --enable-fuzz it is a libFuzzer program.
+FUZZ_TARGETS =
+
+# Shell tests print `ok - name`, `not ok - name` or `skip - name` for each case.
+SHELL_TESTS =
+SHELL_TESTS += tests/lint/layers.sh
+
+if FUZZ
+TEST_MAIN += $(FUZZ_MAIN)
+check_PROGRAMS += $(FUZZ_TARGETS)
+else
+check_LIBRARIES = tests/fuzz/libreplay.a
+tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c
+TEST_MAIN += tests/fuzz/libreplay.a
+check_PROGRAMS += $(FUZZ_TARGETS)
+check_SCRIPTS += $(SHELL_TESTS)
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
 endif
+endif
+
+# make fuzz-run SECONDS=30: each target in turn (after configure --enable-fuzz CC=clang). New inputs stay in
+# the build folder; a crash leaves its input there and fails.
+SECONDS = 30
+fuzz-run: $(FUZZ_TARGETS)
+	@for t in $(FUZZ_TARGETS); do \
+	  n=`basename $$t`; n=$${n#fuzz_}; mkdir -p fuzz-work/$$n; \
+	  echo "== $$t"; \
+	  ./$$t -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
+	    -artifact_prefix=fuzz-work/$$n- fuzz-work/$$n $(srcdir)/tests/fuzz/corpus/$$n || exit 1; \
+	done
 

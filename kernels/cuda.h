@@ -1,0 +1,50 @@
+/* CUDA kernels behind plain C: no CUDA type leaves kernels/.
+ *
+ * In a build without CUDA there are zero devices and everything else returns FG_E_UNSUPPORTED. A machine
+ * without a driver or a device is no error: it has zero devices. Device numbers count from 0.
+ * Thread safety: every function may be called from any thread; each sets the calling thread's device.
+ */
+#ifndef FG_KERNELS_CUDA_H
+#define FG_KERNELS_CUDA_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/status.h"
+
+struct fg_cuda_device {
+    char name[256];
+    uint64_t memory_bytes;
+    uint64_t free_bytes;
+    int major, minor; /* compute capability */
+    int multiprocessors;
+};
+
+/* How many devices this process can use, 0 without a driver. */
+int fg_cuda_device_count(void);
+
+/* Describe one device.
+ *
+ * Errors:  FG_E_UNSUPPORTED without CUDA or such a device; FG_E_IO if the driver fails (err has its text).
+ */
+enum fg_status fg_cuda_device_info(struct fg_cuda_device *out, int device, struct fg_err *err) FG_NODISCARD;
+
+/* y[b][j] = bias[j] + sum over i of x[b][i] w[i][j], each sum in ascending i with one fused multiply-add a term:
+ * the bits of the CPU kernels.
+ *
+ * Shapes:  y (batch, out); x (batch, in); w (in, out); bias (out). Host pointers: they are copied both ways.
+ * Errors:  FG_E_UNSUPPORTED without the device; FG_E_NOMEM if it has not enough memory; FG_E_IO if the driver
+ *          fails. y is unchanged then.
+ */
+enum fg_status fg_cuda_dense_forward(float *y, const float *x, const float *w, const float *bias, size_t batch,
+                                     size_t in, size_t out, int device, struct fg_err *err) FG_NODISCARD;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

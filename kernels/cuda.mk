@@ -1,0 +1,16 @@
+# CUDA kernels (nvcc), or their place holder that says there is no device.
+KERNEL_HEADERS_CUDA = kernels/cuda.h kernels/cuda_check.h
+if HAVE_CUDA
+libforage_a_SOURCES += kernels/cuda_device.cu kernels/cuda_dense.cu
+else
+libforage_a_SOURCES += kernels/cuda_none.c
+endif
+
+NVCC_V = $(nvcc_v_@AM_V@)
+nvcc_v_ = $(nvcc_v_@AM_DEFAULT_V@)
+nvcc_v_0 = @echo "  NVCC    " $@;
+SUFFIXES = .cu
+.cu.o:
+	@$(MKDIR_P) $(@D)
+	$(NVCC_V)$(NVCC) $(FG_NVCCFLAGS) $(NVCCFLAGS) -I$(top_srcdir) -I$(top_builddir) -c $< -o $@
+kernels/cuda_device.o kernels/cuda_dense.o: $(KERNEL_HEADERS_CUDA) src/base/status.h

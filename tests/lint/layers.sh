@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Checks every #include "..." of src/, kernels/ and datasets/ against the layer table beside this file.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+top=${1:-$here/../..}
+cd "$top" || exit 1
+find src kernels datasets -name '*.[ch]' -o -name '*.cu' | LC_ALL=C sort | xargs -r awk '
+function place(path,    p, best) {
+    best = ""
+    for (p in layer) if (index(path, p) == 1 && length(p) > length(best)) best = p
+    return best
+}
+FNR == NR { if ($0 !~ /^#/ && NF >= 3) { layer[$1] = $2; module[$1] = $3 } ; next }
+FNR == 1 {
+    mine = place(FILENAME)
+    if (mine == "") { print "not ok - layers: " FILENAME " is in no module of layers.txt"; bad++ }
+}
+/^[ \t]*#[ \t]*include[ \t]*"/ {
+    split($0, part, "\""); inc = part[2]
+    if (inc == "config.h" || mine == "") next
+    theirs = place(inc)
+    if (theirs == "") {
+        print "not ok - layers: " FILENAME ":" FNR ": \"" inc "\" is in no module (full path from the top?)"; bad++
+    } else if (module[theirs] != module[mine] && layer[theirs] + 0 >= layer[mine] + 0) {
+        print "not ok - layers: " FILENAME ":" FNR ": " module[mine] " (layer " layer[mine] ") includes " inc \
+            " of " module[theirs] " (layer " layer[theirs] ")"; bad++
+    }
+    n++
+}
+END { if (!bad) print "ok - layers: " n + 0 " includes go down only"; exit bad > 0 }
+' "$here/layers.txt"
