@@ -1,0 +1,48 @@
+#include "src/wire/codec.h"
+
+#include <string.h>
+#include <zstd.h>
+
+#include "src/base/mem.h"
+
+const struct fg_codec *const fg_codecs[] = {&fg_codec_none, &fg_codec_zstd, NULL};
+
+const struct fg_codec *fg_codec_find(const char *name)
+{
+    for (size_t i = 0; fg_codecs[i] != NULL; i++) {
+        if (strcmp(fg_codecs[i]->name, name) == 0) {
+            return fg_codecs[i];
+        }
+    }
+    return NULL;
+}
+
+const struct fg_codec *fg_codec_by_id(uint32_t id)
+{
+    for (size_t i = 0; fg_codecs[i] != NULL; i++) {
+        if (fg_codecs[i]->id == id) {
+            return fg_codecs[i];
+        }
+    }
+    return NULL;
+}
+
+enum fg_status fg_codec_ws_reserve(struct fg_codec_ws *ws, size_t size)
+{
+    if (ws->cap >= size) {
+        return FG_OK;
+    }
+    enum fg_status st = fg_realloc(&ws->buf, size, 1);
+    if (st == FG_OK) {
+        ws->cap = size;
+    }
+    return st;
+}
+
+void fg_codec_ws_fini(struct fg_codec_ws *ws)
+{
+    fg_free(ws->buf);
+    ZSTD_freeCCtx(ws->compressor);
+    ZSTD_freeDCtx(ws->decompressor);
+    *ws = (struct fg_codec_ws){0};
+}

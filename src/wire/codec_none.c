@@ -1,0 +1,40 @@
+/* Floats as they are: little-endian binary32, in order. */
+#include "src/base/bytes.h"
+#include "src/wire/codec.h"
+#include "src/wire/pack.h"
+
+static size_t bound(size_t n)
+{
+    return 4 * n;
+}
+
+static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
+                             size_t n)
+{
+    (void)ws;
+    FG_ASSERT(cap >= bound(n));
+    struct fg_packer w = {.p = out, .left = cap};
+    fg_pack_f32s(&w, x, n);
+    *len = 4 * n;
+    return FG_OK;
+}
+
+static enum fg_status decode(struct fg_codec_ws *ws, float *x, size_t n, const uint8_t *bytes, size_t len)
+{
+    (void)ws;
+    if (len != 4 * n) {
+        return FG_E_CORRUPT;
+    }
+    struct fg_reader r = fg_reader_of(bytes, len);
+    fg_get_f32s(&r, x, n);
+    return FG_OK;
+}
+
+const struct fg_codec fg_codec_none = {
+    .name = "none",
+    .doc = "32-bit floats as they are",
+    .id = 1,
+    .bound = bound,
+    .encode = encode,
+    .decode = decode,
+};

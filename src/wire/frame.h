@@ -1,0 +1,63 @@
+/* Frames: what travels between the aggregator and a worker, whatever carries it.
+ *
+ *   0      4       6     8      12      16        24        32           40          48
+ *   magic  version type  flags  (zero)  run id    sequence  payload len  checksum    payload ...
+ *
+ * All integers are little-endian. The checksum is XXH3-64 over the first 40 bytes followed by the payload.
+ * A frame of another format version, longer than FG_FRAME_MAX or with a wrong checksum is refused as a whole;
+ * flags are zero in this version; run id and sequence are judged by the receiver (fg_link_accept). The bytes are specified in
+ * doc/wire-format.md. Pure functions: no I/O. Layer 2.
+ *
+ * Thread safety: pure functions on the caller's memory.
+ */
+#ifndef FG_WIRE_FRAME_H
+#define FG_WIRE_FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/status.h"
+
+#define FG_FRAME_MAGIC 0x52464746u /* "FGFR" */
+#define FG_FRAME_VERSION 1u
+enum { FG_FRAME_HEADER_BYTES = 48 };
+#define FG_FRAME_MAX ((uint64_t)1 << 30) /* header and payload; also keeps one frame one MPI message */
+
+struct fg_frame {
+    uint16_t type;   /* enum fg_msg_type */
+    uint64_t run_id; /* zero in a HELLO: the worker does not know it yet */
+    uint64_t seq;    /* grows with every frame of one direction of one link, from 1 */
+    const uint8_t *payload;
+    size_t payload_len;
+};
+
+/* Allocate a frame with room for its payload; the caller fills *payload and then seals it.
+ * Errors: FG_E_RANGE if the frame would exceed FG_FRAME_MAX, FG_E_NOMEM. Owner: the caller, fg_free(). */
+enum fg_status fg_frame_alloc(uint8_t **bytes, uint8_t **payload, size_t payload_len) FG_NODISCARD;
+
+/* Write header and checksum before the payload that is already in place; f->payload is not read.
+ * Cost: one pass over the payload. */
+void fg_frame_seal(uint8_t *bytes, const struct fg_frame *f);
+
+/* The length of the whole frame that starts with these (at least 48) bytes.
+ * Errors: FG_E_CORRUPT (not a frame), FG_E_VERSION, FG_E_RANGE (longer than FG_FRAME_MAX). */
+enum fg_status fg_frame_length(size_t *len, const uint8_t *bytes /* (48) */) FG_NODISCARD;
+
+/* Judge one whole frame; out->payload points into bytes.
+ * Errors: as fg_frame_length, and FG_E_CORRUPT for a wrong length or checksum. */
+enum fg_status fg_frame_decode(struct fg_frame *out, const uint8_t *bytes, size_t len) FG_NODISCARD;
+
+/* One end of a link: which run it belongs to, what it has sent and seen. Zero-initialise. */
+struct fg_link {
+    uint64_t run_id;  /* 0: not known yet, any is accepted */
+    uint64_t sent;    /* sequence number of the last frame sent */
+    uint64_t seen;    /* sequence number of the last frame accepted */
+    uint64_t refused; /* frames not accepted: corrupt, of another run, stale */
+    uint64_t skipped; /* sequence numbers never seen */
+};
+
+/* Whether a decoded frame may be acted on: of this run, and newer than everything seen.
+ * Errors: FG_E_VERSION (another run), FG_E_STALE (duplicate or late). Either is counted in l->refused. */
+enum fg_status fg_link_accept(struct fg_link *l, const struct fg_frame *f) FG_NODISCARD;
+
+#endif

@@ -1,0 +1,63 @@
+/* Any bytes as a frame, and any bytes as the payload of each message: refused or decoded within bounds. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/mem.h"
+#include "src/wire/message.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static unsigned long touch(const uint8_t *p, size_t n)
+{
+    unsigned long sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += p[i];
+    }
+    return sum;
+}
+
+static unsigned long visit(const struct fg_msg *m)
+{
+    unsigned long sum = 0;
+    if (m->type == FG_MSG_TASKS) {
+        for (size_t i = 0; i < m->u.tasks.n; i++) {
+            struct fg_msg_task t;
+            fg_msg_task_at(&t, m, i);
+            sum += t.task.client;
+        }
+    } else if (m->type == FG_MSG_MODEL) {
+        float *values = fg_calloc((size_t)m->u.model.params, sizeof *values);
+        if (values != NULL) {
+            fg_msg_model_values(values, m);
+        }
+        fg_free(values);
+    } else if (m->type == FG_MSG_HELLO) {
+        sum = touch(m->u.hello.host.data, m->u.hello.host.len) + touch(m->u.hello.isa.data, m->u.hello.isa.len);
+    } else if (m->type == FG_MSG_WELCOME) {
+        sum = touch(m->u.welcome.config.data, m->u.welcome.config.len);
+    } else if (m->type == FG_MSG_SHARD) {
+        sum = touch(m->u.shard.bytes.data, m->u.shard.bytes.len);
+    } else if (m->type == FG_MSG_RESULT) {
+        sum = touch(m->u.result.delta.data, m->u.result.delta.len);
+    } else if (m->type == FG_MSG_REFUSED) {
+        sum = touch(m->u.refused.text.data, m->u.refused.text.len);
+    }
+    return sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static volatile unsigned long sink;
+    struct fg_frame f;
+    struct fg_msg m;
+    if (fg_frame_decode(&f, data, size) == FG_OK && fg_msg_decode(&m, &f) == FG_OK) {
+        sink += visit(&m);
+    }
+    if (size > 0) {
+        f = (struct fg_frame){.type = data[0], .payload = data + 1, .payload_len = size - 1};
+        if (fg_msg_decode(&m, &f) == FG_OK) {
+            sink += visit(&m);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,334 @@
+/* Frames and messages: byte layout by hand, round trips of every message, every kind of damage refused. */
+#include "tests/lib/test.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "src/base/mem.h"
+#include "src/base/rng.h"
+#include "src/wire/message.h"
+
+static struct fg_view text(const char *s)
+{
+    return fg_view_str(s);
+}
+
+/* One filled message of each type; floats and lists live in static storage. */
+static struct fg_msg sample(enum fg_msg_type type)
+{
+    static const float values[3] = {1.5f, -0.0f, 3e-40f};
+    static struct fg_msg_task list[2];
+    list[0] = (struct fg_msg_task){{7, 3, FG_TASK_TRAIN, 11, 2, 5, 40, 0.1f}, true, {1, 2, 3}};
+    list[1] = (struct fg_msg_task){{8, 3, FG_TASK_EVALUATE, 12, 1, 5, 0, 0.f}, false, {0}};
+    struct fg_msg m = {.type = type};
+    switch (type) {
+    case FG_MSG_HELLO:
+        m.u.hello.version = text("1.2.3");
+        m.u.hello.host = text("node");
+        m.u.hello.isa = text("avx512");
+        m.u.hello.pid = 4711;
+        m.u.hello.threads = 8;
+        break;
+    case FG_MSG_WELCOME:
+        m.u.welcome.worker = 3;
+        m.u.welcome.params = 1663370;
+        m.u.welcome.config = text("[run]\nseed = 1\n");
+        break;
+    case FG_MSG_MODEL:
+        m.u.model.version = 9;
+        m.u.model.params = 3;
+        m.u.model.values = values;
+        break;
+    case FG_MSG_TASKS:
+        m.u.tasks.floor = 3;
+        m.u.tasks.n = 2;
+        m.u.tasks.list = list;
+        break;
+    case FG_MSG_SHARD:
+        m.u.shard.bytes = text("bytes of a shard");
+        /* fall through */
+    case FG_MSG_SHARD_REQ:
+        m.u.shard.hash[0] = 0xab;
+        m.u.shard.hash[31] = 0xcd;
+        break;
+    case FG_MSG_RESULT:
+        m.u.result.result = (struct fg_result){.id = 7, .client = 11, .steps = 40, .samples = 100, .correct = 3,
+                                               .scored = 99, .loss = 0.25, .wire_bytes = 12};
+        m.u.result.codec = 2;
+        m.u.result.params = 3;
+        m.u.result.delta = text("encoded");
+        break;
+    case FG_MSG_REFUSED:
+        m.u.refused.task = 8;
+        m.u.refused.reason = FG_REFUSED_SHARD;
+        m.u.refused.text = text("why");
+        break;
+    case FG_MSG_STOP:
+    case FG_MSG_BYE:
+        m.u.end.reason = FG_STOP_INTERRUPTED;
+        break;
+    case FG_MSG_PING:
+    case FG_MSG_PONG:
+        m.u.ping.token = 0x1122334455667788u;
+        m.u.ping.queued = 4;
+        m.u.ping.running = 2;
+        break;
+    }
+    return m;
+}
+
+static void assert_view(struct fg_view got, struct fg_view want)
+{
+    assert_int_equal(got.len, want.len);
+    if (want.len > 0) {
+        assert_memory_equal(got.data, want.data, want.len);
+    }
+}
+
+static void assert_tasks(const struct fg_msg *got, const struct fg_msg *want)
+{
+    assert_int_equal(got->u.tasks.floor, want->u.tasks.floor);
+    assert_int_equal(got->u.tasks.n, want->u.tasks.n);
+    for (size_t i = 0; i < want->u.tasks.n; i++) {
+        struct fg_msg_task a, b;
+        memset(&a, 0, sizeof a);
+        memset(&b, 0, sizeof b);
+        fg_msg_task_at(&a, got, i);
+        fg_msg_task_at(&b, want, i);
+        assert_int_equal(a.task.id, b.task.id);
+        assert_int_equal(a.task.version, b.task.version);
+        assert_int_equal(a.task.kind, b.task.kind);
+        assert_int_equal(a.task.client, b.task.client);
+        assert_int_equal(a.task.number, b.task.number);
+        assert_int_equal(a.task.round, b.task.round);
+        assert_int_equal(a.task.steps, b.task.steps);
+        assert_memory_equal(&a.task.lr, &b.task.lr, sizeof a.task.lr);
+        assert_int_equal(a.has_shard, b.has_shard);
+        assert_memory_equal(a.shard, b.shard, sizeof a.shard);
+    }
+}
+
+static void assert_same(const struct fg_msg *got, const struct fg_msg *want)
+{
+    assert_int_equal(got->type, want->type);
+    switch (want->type) {
+    case FG_MSG_HELLO:
+        assert_view(got->u.hello.version, want->u.hello.version);
+        assert_view(got->u.hello.host, want->u.hello.host);
+        assert_view(got->u.hello.isa, want->u.hello.isa);
+        assert_int_equal(got->u.hello.pid, want->u.hello.pid);
+        assert_int_equal(got->u.hello.threads, want->u.hello.threads);
+        break;
+    case FG_MSG_WELCOME:
+        assert_int_equal(got->u.welcome.worker, want->u.welcome.worker);
+        assert_int_equal(got->u.welcome.params, want->u.welcome.params);
+        assert_view(got->u.welcome.config, want->u.welcome.config);
+        break;
+    case FG_MSG_MODEL: {
+        float values[3];
+        assert_int_equal(got->u.model.version, want->u.model.version);
+        assert_int_equal(got->u.model.params, 3);
+        fg_msg_model_values(values, got);
+        assert_memory_equal(values, want->u.model.values, sizeof values);
+        break;
+    }
+    case FG_MSG_TASKS:
+        assert_tasks(got, want);
+        break;
+    case FG_MSG_SHARD:
+        assert_view(got->u.shard.bytes, want->u.shard.bytes);
+        /* fall through */
+    case FG_MSG_SHARD_REQ:
+        assert_memory_equal(got->u.shard.hash, want->u.shard.hash, 32);
+        break;
+    case FG_MSG_RESULT:
+        assert_memory_equal(&got->u.result.result, &want->u.result.result, sizeof got->u.result.result);
+        assert_int_equal(got->u.result.codec, want->u.result.codec);
+        assert_int_equal(got->u.result.params, want->u.result.params);
+        assert_view(got->u.result.delta, want->u.result.delta);
+        break;
+    case FG_MSG_REFUSED:
+        assert_int_equal(got->u.refused.task, want->u.refused.task);
+        assert_int_equal(got->u.refused.reason, want->u.refused.reason);
+        assert_view(got->u.refused.text, want->u.refused.text);
+        break;
+    case FG_MSG_STOP:
+    case FG_MSG_BYE:
+        assert_int_equal(got->u.end.reason, want->u.end.reason);
+        break;
+    case FG_MSG_PING:
+    case FG_MSG_PONG:
+        assert_int_equal(got->u.ping.token, want->u.ping.token);
+        assert_int_equal(got->u.ping.queued, want->u.ping.queued);
+        assert_int_equal(got->u.ping.running, want->u.ping.running);
+        break;
+    }
+}
+
+static uint8_t *encoded(enum fg_msg_type type, size_t *len)
+{
+    struct fg_msg m = sample(type);
+    uint8_t *bytes = NULL;
+    assert_int_equal(fg_msg_encode(&bytes, len, &m, 0x0102030405060708u, 42), FG_OK);
+    return bytes;
+}
+
+static void every_message_survives_the_round_trip(void **state)
+{
+    (void)state;
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_BYE; t++) {
+        size_t len = 0;
+        uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
+        struct fg_frame f;
+        struct fg_msg got, want = sample((enum fg_msg_type)t);
+        assert_int_equal(fg_frame_decode(&f, bytes, len), FG_OK);
+        assert_int_equal(f.run_id, 0x0102030405060708u);
+        assert_int_equal(f.seq, 42);
+        assert_int_equal(fg_msg_decode(&got, &f), FG_OK);
+        assert_same(&got, &want);
+        fg_free(bytes);
+    }
+}
+
+/* The bytes of a PING written out by hand from doc/wire-format.md. */
+static void ping_has_the_documented_bytes(void **state)
+{
+    (void)state;
+    uint8_t want[64] = {
+        'F', 'G', 'F', 'R', 1, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* magic, version, type, flags, zero */
+        8, 7, 6, 5, 4, 3, 2, 1, 42, 0, 0, 0, 0, 0, 0, 0,         /* run id, sequence */
+        16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,         /* payload length, checksum */
+        0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 4, 0, 0, 0, 2, 0, 0, 0};
+    uint8_t summed[56];
+    memcpy(summed, want, 40);
+    memcpy(summed + 40, want + 48, 16);
+    uint64_t sum = XXH3_64bits(summed, sizeof summed);
+    for (int i = 0; i < 8; i++) {
+        want[40 + i] = (uint8_t)(sum >> (8 * i));
+    }
+    size_t len = 0;
+    uint8_t *bytes = encoded(FG_MSG_PING, &len);
+    assert_int_equal(len, sizeof want);
+    assert_memory_equal(bytes, want, sizeof want);
+    fg_free(bytes);
+}
+
+static void any_flipped_bit_is_refused(void **state)
+{
+    (void)state;
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_BYE; t++) {
+        size_t len = 0;
+        uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
+        for (size_t bit = 0; bit < 8 * len; bit++) {
+            struct fg_frame f;
+            bytes[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+            assert_int_not_equal(fg_frame_decode(&f, bytes, len), FG_OK);
+            bytes[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+        }
+        fg_free(bytes);
+    }
+}
+
+static void cut_and_lengthened_frames_are_refused(void **state)
+{
+    (void)state;
+    size_t len = 0;
+    uint8_t *bytes = encoded(FG_MSG_TASKS, &len);
+    uint8_t *longer = fg_calloc(len + 1, 1);
+    memcpy(longer, bytes, len);
+    struct fg_frame f;
+    for (size_t n = 0; n < len; n++) {
+        assert_int_equal(fg_frame_decode(&f, bytes, n), FG_E_CORRUPT);
+    }
+    assert_int_equal(fg_frame_decode(&f, longer, len + 1), FG_E_CORRUPT);
+    fg_free(longer);
+    fg_free(bytes);
+}
+
+static void other_versions_and_lengths_are_named(void **state)
+{
+    (void)state;
+    size_t len = 0, whole = 0;
+    uint8_t *bytes = encoded(FG_MSG_STOP, &len);
+    struct fg_frame f;
+    assert_int_equal(fg_frame_length(&whole, bytes), FG_OK);
+    assert_int_equal(whole, len);
+    bytes[4] = 2;
+    assert_int_equal(fg_frame_decode(&f, bytes, len), FG_E_VERSION);
+    bytes[4] = 1;
+    memset(bytes + 32, 0xff, 8);
+    assert_int_equal(fg_frame_decode(&f, bytes, len), FG_E_RANGE);
+    fg_free(bytes);
+}
+
+/* A payload cut short under a valid header and checksum: lengths inside a message lie. */
+static void payloads_that_lie_are_refused(void **state)
+{
+    (void)state;
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_BYE; t++) {
+        size_t len = 0;
+        uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
+        struct fg_frame f;
+        assert_int_equal(fg_frame_decode(&f, bytes, len), FG_OK);
+        size_t full = f.payload_len;
+        for (f.payload_len = 0; f.payload_len < full; f.payload_len++) {
+            struct fg_msg m;
+            assert_int_equal(fg_msg_decode(&m, &f), FG_E_CORRUPT);
+        }
+        f.payload_len = full;
+        f.type = 99;
+        struct fg_msg m;
+        assert_int_equal(fg_msg_decode(&m, &f), FG_E_VERSION);
+        fg_free(bytes);
+    }
+}
+
+static void too_large_messages_are_not_encoded(void **state)
+{
+    (void)state;
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    struct fg_msg m = {.type = FG_MSG_MODEL};
+    m.u.model.params = FG_FRAME_MAX / 4;
+    assert_int_equal(fg_msg_encode(&bytes, &len, &m, 1, 1), FG_E_RANGE);
+    m.u.model.params = UINT64_MAX / 2;
+    assert_int_equal(fg_msg_encode(&bytes, &len, &m, 1, 1), FG_E_RANGE);
+    m = (struct fg_msg){.type = FG_MSG_REFUSED};
+    m.u.refused.text.len = FG_MSG_TEXT_MAX + 1;
+    assert_int_equal(fg_msg_encode(&bytes, &len, &m, 1, 1), FG_E_RANGE);
+    assert_null(bytes);
+}
+
+static void link_takes_each_frame_of_its_run_once(void **state)
+{
+    (void)state;
+    struct fg_link l = {.run_id = 5};
+    struct fg_frame f = {.run_id = 5, .seq = 1};
+    assert_int_equal(fg_link_accept(&l, &f), FG_OK);
+    assert_int_equal(fg_link_accept(&l, &f), FG_E_STALE);
+    f.seq = 4;
+    assert_int_equal(fg_link_accept(&l, &f), FG_OK);
+    assert_int_equal(l.skipped, 2);
+    f.seq = 3;
+    assert_int_equal(fg_link_accept(&l, &f), FG_E_STALE);
+    f.seq = 5;
+    f.run_id = 6;
+    assert_int_equal(fg_link_accept(&l, &f), FG_E_VERSION);
+    assert_int_equal(l.seen, 4);
+    assert_int_equal(l.refused, 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_message_survives_the_round_trip),
+        cmocka_unit_test(ping_has_the_documented_bytes),
+        cmocka_unit_test(any_flipped_bit_is_refused),
+        cmocka_unit_test(cut_and_lengthened_frames_are_refused),
+        cmocka_unit_test(other_versions_and_lengths_are_named),
+        cmocka_unit_test(payloads_that_lie_are_refused),
+        cmocka_unit_test(too_large_messages_are_not_encoded),
+        cmocka_unit_test(link_takes_each_frame_of_its_run_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
