@@ -32,7 +32,8 @@ static unsigned long visit(const struct fg_msg *m)
         }
         fg_free(values);
     } else if (m->type == FG_MSG_HELLO) {
-        sum = touch(m->u.hello.host.data, m->u.hello.host.len) + touch(m->u.hello.isa.data, m->u.hello.isa.len);
+        sum =
+            touch(m->u.hello.host.data, m->u.hello.host.len) + touch(m->u.hello.isa.data, m->u.hello.isa.len);
     } else if (m->type == FG_MSG_WELCOME) {
         sum = touch(m->u.welcome.config.data, m->u.welcome.config.len);
     } else if (m->type == FG_MSG_SHARD) {

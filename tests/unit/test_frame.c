@@ -52,8 +52,14 @@ static struct fg_msg sample(enum fg_msg_type type)
         m.u.shard.hash[31] = 0xcd;
         break;
     case FG_MSG_RESULT:
-        m.u.result.result = (struct fg_result){.id = 7, .client = 11, .steps = 40, .samples = 100, .correct = 3,
-                                               .scored = 99, .loss = 0.25, .wire_bytes = 12};
+        m.u.result.result = (struct fg_result){.id = 7,
+                                               .client = 11,
+                                               .steps = 40,
+                                               .samples = 100,
+                                               .correct = 3,
+                                               .scored = 99,
+                                               .loss = 0.25,
+                                               .wire_bytes = 12};
         m.u.result.codec = 2;
         m.u.result.params = 3;
         m.u.result.delta = text("encoded");
@@ -194,11 +200,14 @@ static void every_message_survives_the_round_trip(void **state)
 static void ping_has_the_documented_bytes(void **state)
 {
     (void)state;
-    uint8_t want[64] = {
-        'F', 'G', 'F', 'R', 1, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* magic, version, type, flags, zero */
-        8, 7, 6, 5, 4, 3, 2, 1, 42, 0, 0, 0, 0, 0, 0, 0,         /* run id, sequence */
-        16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,         /* payload length, checksum */
-        0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 4, 0, 0, 0, 2, 0, 0, 0};
+    uint8_t want[64] = {'F',  'G',  'F',  'R',  1,    0,    10,   0,
+                        0,    0,    0,    0,    0,    0,    0,    0, /* magic, version, type, flags, zero */
+                        8,    7,    6,    5,    4,    3,    2,    1,
+                        42,   0,    0,    0,    0,    0,    0,    0, /* run id, sequence */
+                        16,   0,    0,    0,    0,    0,    0,    0,
+                        0,    0,    0,    0,    0,    0,    0,    0, /* payload length, checksum */
+                        0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,
+                        4,    0,    0,    0,    2,    0,    0,    0};
     uint8_t summed[56];
     memcpy(summed, want, 40);
     memcpy(summed + 40, want + 48, 16);
