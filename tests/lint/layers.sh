@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Checks every #include "..." of src/, kernels/ and datasets/ against the layer table beside this file.
+# shellcheck disable=SC2016 # an awk program
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 top=${1:-$here/../..}

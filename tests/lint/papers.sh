@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Each `Source: Surname ... YEAR` in a comment has an entry in doc/papers.bib with that first author and year.
+# shellcheck disable=SC2016 # an awk program
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 {
