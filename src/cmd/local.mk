@@ -1,1 +1,2 @@
-libforage_a_SOURCES +=
+libforage_a_SOURCES += \
+	%D%/args.c %D%/cmd.h %D%/commands.c %D%/config.c %D%/options.c %D%/table.h

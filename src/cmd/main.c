@@ -1,8 +1,7 @@
 /* forage: the program. */
-#include <stdio.h>
+#include "src/cmd/cmd.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
-    puts("forage");
-    return 0;
+    return fg_cmd_main(argc, argv);
 }

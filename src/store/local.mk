@@ -1,1 +1,2 @@
-libforage_a_SOURCES +=
+libforage_a_SOURCES += \
+	%D%/file.c %D%/file.h

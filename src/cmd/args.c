@@ -1,0 +1,210 @@
+/* Command lines: parsing and help, both from the same option table. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/log.h"
+#include "src/cmd/cmd.h"
+
+static const struct fg_cmd_option *find_long(const struct fg_command *cmd, const char *name, size_t len)
+{
+    for (const struct fg_cmd_option *o = cmd->options; o->name != NULL; o++) {
+        if (strlen(o->name) == len && memcmp(o->name, name, len) == 0) {
+            return o;
+        }
+    }
+    return NULL;
+}
+
+static const struct fg_cmd_option *find_short(const struct fg_command *cmd, char letter)
+{
+    for (const struct fg_cmd_option *o = cmd->options; o->name != NULL; o++) {
+        if (o->letter == letter) {
+            return o;
+        }
+    }
+    return NULL;
+}
+
+static int usage_error(const struct fg_command *cmd, const struct fg_err *err)
+{
+    fprintf(stderr, "forage: %s: %s; see forage %s --help\n", cmd->name, err->text, cmd->name);
+    return 2;
+}
+
+static enum fg_status unknown_option(const struct fg_command *cmd, const char *word, struct fg_err *err)
+{
+    const char *best = "help", *name = word + strspn(word, "-");
+    for (const struct fg_cmd_option *o = cmd->options; o->name != NULL; o++) {
+        if (fg_str_distance(name, o->name) < fg_str_distance(name, best)) {
+            best = o->name;
+        }
+    }
+    return fg_fail(err, FG_E_USAGE, "unknown option '%s'; the nearest is --%s", word, best);
+}
+
+static enum fg_status store(const struct fg_cmd_option *o, void *into, const char *value, struct fg_err *err)
+{
+    void *at = (char *)into + o->offset;
+    switch (o->type) {
+    case FG_CMD_FLAG:
+        *(bool *)at = true;
+        return FG_OK;
+    case FG_CMD_COUNT:
+        ++*(int *)at;
+        return FG_OK;
+    case FG_CMD_TEXT:
+        *(const char **)at = value;
+        return FG_OK;
+    case FG_CMD_UINT:
+        if (fg_parse_u64(at, value, strlen(value)) != FG_OK) {
+            return fg_fail(err, FG_E_USAGE, "--%s: expected a whole number, found '%s'", o->name, value);
+        }
+        return FG_OK;
+    case FG_CMD_REAL:
+        if (fg_parse_f64(at, value, strlen(value)) != FG_OK) {
+            return fg_fail(err, FG_E_USAGE, "--%s: expected a number, found '%s'", o->name, value);
+        }
+        return FG_OK;
+    case FG_CMD_LIST: {
+        struct fg_cmd_list *list = at;
+        if (list->n == sizeof list->item / sizeof list->item[0]) {
+            return fg_fail(err, FG_E_USAGE, "--%s: expected at most %zu of them", o->name, list->n);
+        }
+        list->item[list->n++] = value;
+        return FG_OK;
+    }
+    }
+    return FG_E_INTERNAL;
+}
+
+struct cursor {
+    const struct fg_command *cmd;
+    void *into;
+    int argc;
+    char **argv;
+    int i;
+};
+
+static bool takes_value(const struct fg_cmd_option *o)
+{
+    return o->type != FG_CMD_FLAG && o->type != FG_CMD_COUNT;
+}
+
+/* The value after the option: the rest of the word, or the next word. */
+static enum fg_status store_value(struct cursor *c, const struct fg_cmd_option *o, const char *value,
+                                  struct fg_err *err)
+{
+    if (value == NULL) {
+        if (c->i + 1 >= c->argc) {
+            return fg_fail(err, FG_E_USAGE, "--%s: expected %s after it, found nothing", o->name, o->arg);
+        }
+        value = c->argv[++c->i];
+    }
+    return store(o, c->into, value, err);
+}
+
+static enum fg_status parse_long(struct cursor *c, const char *word, struct fg_err *err)
+{
+    const char *name = word + 2, *eq = strchr(name, '=');
+    const struct fg_cmd_option *o = find_long(c->cmd, name, eq != NULL ? (size_t)(eq - name) : strlen(name));
+    if (o == NULL) {
+        return unknown_option(c->cmd, word, err);
+    }
+    if (!takes_value(o)) {
+        return eq == NULL ? store(o, c->into, NULL, err)
+                          : fg_fail(err, FG_E_USAGE, "--%s: expected no value, found '%s'", o->name, eq + 1);
+    }
+    return store_value(c, o, eq != NULL ? eq + 1 : NULL, err);
+}
+
+static enum fg_status parse_short(struct cursor *c, const char *word, struct fg_err *err)
+{
+    for (const char *p = word + 1; *p != '\0'; p++) {
+        const struct fg_cmd_option *o = find_short(c->cmd, *p);
+        if (o == NULL) {
+            return unknown_option(c->cmd, word, err);
+        }
+        if (takes_value(o)) {
+            return store_value(c, o, p[1] != '\0' ? p + 1 : NULL, err);
+        }
+        enum fg_status st = store(o, c->into, NULL, err);
+        if (st != FG_OK) {
+            return st;
+        }
+    }
+    return FG_OK;
+}
+
+static int print_help(const struct fg_command *cmd)
+{
+    struct fg_str text = {0};
+    enum fg_status st = fg_cmd_help(&text, cmd);
+    if (st == FG_OK) {
+        fputs(text.data, stdout);
+    }
+    fg_str_fini(&text);
+    return st == FG_OK ? 0 : fg_cmd_fail(st, NULL);
+}
+
+int fg_cmd_parse(const struct fg_command *cmd, void *into, int argc, char **argv, struct fg_cmd_words *words)
+{
+    struct cursor c = {cmd, into, argc, argv, 1};
+    struct fg_err err = {{0}};
+    bool only_words = false;
+    words->n = 0;
+    for (; c.i < argc; c.i++) {
+        const char *word = argv[c.i];
+        enum fg_status st = FG_OK;
+        if (!only_words && strcmp(word, "--") == 0) {
+            only_words = true;
+        } else if (!only_words && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
+            return print_help(cmd);
+        } else if (!only_words && strncmp(word, "--", 2) == 0) {
+            st = parse_long(&c, word, &err);
+        } else if (!only_words && word[0] == '-' && word[1] != '\0') {
+            st = parse_short(&c, word, &err);
+        } else if (words->n == (size_t)cmd->max_words) {
+            st = fg_fail(&err, FG_E_USAGE, "expected '%s', found one word more: '%s'", cmd->args, word);
+        } else {
+            FG_ASSERT(words->n < sizeof words->item / sizeof words->item[0]);
+            words->item[words->n++] = word;
+        }
+        if (st != FG_OK) {
+            return usage_error(cmd, &err);
+        }
+    }
+    if (words->n < (size_t)cmd->min_words) {
+        (void)fg_fail(&err, FG_E_USAGE, "expected '%s', found %zu word%s", cmd->args, words->n,
+                      words->n == 1 ? "" : "s");
+        return usage_error(cmd, &err);
+    }
+    return -1;
+}
+
+int fg_cmd_fail(enum fg_status st, const struct fg_err *err)
+{
+    const char *text = err != NULL && err->text[0] != '\0' ? err->text : fg_status_text(st);
+    fflush(stdout);
+    fprintf(stderr, "forage: %s\n", text);
+    return fg_status_exit_code(st);
+}
+
+int fg_cmd_log_level(const struct fg_cmd_common *common)
+{
+    int level = FG_LOG_INFO + common->verbose - common->quiet;
+    return level < FG_LOG_ERROR ? FG_LOG_ERROR : level > FG_LOG_TRACE ? FG_LOG_TRACE : level;
+}
+
+enum fg_status fg_cmd_help(struct fg_str *out, const struct fg_command *cmd)
+{
+    enum fg_status st = fg_str_addf(out, "usage: forage %s [OPTIONS]%s%s\n\n%s\n\noptions:\n", cmd->name,
+                                    cmd->args[0] != '\0' ? " " : "", cmd->args, cmd->doc);
+    for (const struct fg_cmd_option *o = cmd->options; st == FG_OK && o->name != NULL; o++) {
+        char left[64];
+        snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter != 0 ? '-' : ' ', o->letter != 0 ? o->letter : ' ',
+                 o->letter != 0 ? "," : " ", o->name, o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
+        st = fg_str_addf(out, "  %-30s  %s\n", left, o->doc);
+    }
+    return st == FG_OK ? fg_str_addf(out, "  %-30s  %s\n", "-h, --help", "print this help") : st;
+}

@@ -1,0 +1,144 @@
+/* The subcommands and what is said about them. */
+#include <H5public.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "config.h"
+#include "src/cmd/cmd.h"
+#include "src/cmd/table.h"
+
+const struct fg_command *const fg_commands[] = {
+#define X(name) &fg_cmd_##name,
+    FG_COMMAND_MAP(X)
+#undef X
+    NULL,
+};
+
+const struct fg_command *fg_cmd_find(const char *name)
+{
+    for (size_t i = 0; fg_commands[i] != NULL; i++) {
+        if (strcmp(fg_commands[i]->name, name) == 0) {
+            return fg_commands[i];
+        }
+    }
+    return NULL;
+}
+
+enum fg_status fg_cmd_usage(struct fg_str *out)
+{
+    enum fg_status st = fg_str_addf(out, "usage: forage SUBCOMMAND [OPTIONS] [ARGUMENTS]\n\n"
+                                         "Trains small neural networks on computers that come and go.\n\n"
+                                         "subcommands:\n");
+    for (size_t i = 0; st == FG_OK && fg_commands[i] != NULL; i++) {
+        const struct fg_command *c = fg_commands[i];
+        char left[64];
+        snprintf(left, sizeof left, "%s %s", c->name, c->args);
+        st = fg_str_addf(out, "  %-28s  %s\n", left, c->doc);
+    }
+    return st == FG_OK ? fg_str_addf(out, "  %-28s  %s\n\n%s", "help SUBCOMMAND", "its usage and options",
+                                     "forage --version names the libraries of this build; every subcommand has --help.\n"
+                                     "exit codes: 0 done, 1 the run failed, 2 usage, configuration or input, "
+                                     "75 interrupted with everything saved\n")
+                       : st;
+}
+
+#ifdef FG_HAVE_MPI
+static const char mpi_version[] = "Open MPI " FG_MPI_VERSION " with fault tolerance";
+#else
+static const char mpi_version[] = "none";
+#endif
+#if defined(FG_HAVE_CUDA) && defined(FG_CUDA_VERSION)
+static const char cuda_version[] = FG_CUDA_VERSION;
+#elif defined(FG_HAVE_CUDA)
+static const char cuda_version[] = "yes";
+#else
+static const char cuda_version[] = "none";
+#endif
+
+enum fg_status fg_cmd_version(struct fg_str *out, bool json)
+{
+    const char *hdf5 = H5_VERS_INFO; /* "HDF5 library version: 1.10.8" */
+    const char *colon = strchr(hdf5, ':');
+    if (colon != NULL) {
+        hdf5 = colon + 1 + strspn(colon + 1, " ");
+    }
+    return fg_str_addf(out,
+                       json ? "{\"forage\": \"%s\", \"mpi\": \"%s\", \"hdf5\": \"%s\", \"zstd\": \"%s\", "
+                              "\"cuda\": \"%s\"}\n"
+                            : "forage %s\nMPI: %s\nHDF5: %s\nzstd: %s\nCUDA: %s\n",
+                       PACKAGE_VERSION, mpi_version, hdf5, ZSTD_versionString(), cuda_version);
+}
+
+static int print(enum fg_status st, struct fg_str *text, FILE *to)
+{
+    if (st == FG_OK) {
+        fputs(text->data, to);
+    }
+    fg_str_fini(text);
+    return st == FG_OK ? 0 : fg_cmd_fail(st, NULL);
+}
+
+static int unknown(const char *name)
+{
+    const char *best = fg_commands[0]->name;
+    for (size_t i = 0; fg_commands[i] != NULL; i++) {
+        if (fg_str_distance(name, fg_commands[i]->name) < fg_str_distance(name, best)) {
+            best = fg_commands[i]->name;
+        }
+    }
+    fprintf(stderr, "forage: expected a subcommand, found '%s'; the nearest is '%s' (forage --help lists all)\n", name,
+            best);
+    return 2;
+}
+
+static int dispatch(int argc, char **argv)
+{
+    struct fg_str text = {0};
+    if (argc < 2) {
+        enum fg_status st = fg_cmd_usage(&text);
+        int rc = print(st, &text, stderr);
+        return rc != 0 ? rc : 2;
+    }
+    const char *name = argv[1];
+    bool help = strcmp(name, "help") == 0;
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || (help && argc == 2)) {
+        enum fg_status st = fg_cmd_usage(&text);
+        return print(st, &text, stdout);
+    }
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        enum fg_status st = fg_cmd_version(&text, argc > 2 && strcmp(argv[2], "--json") == 0);
+        return print(st, &text, stdout);
+    }
+    if (help) {
+        name = argv[2];
+    }
+    const struct fg_command *cmd = fg_cmd_find(name);
+    if (cmd == NULL) {
+        return unknown(name);
+    }
+    if (help) {
+        enum fg_status st = fg_cmd_help(&text, cmd);
+        return print(st, &text, stdout);
+    }
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--version") == 0) {
+            enum fg_status st = fg_cmd_version(&text, false);
+            return print(st, &text, stdout);
+        }
+    }
+    return cmd->run(argc - 1, argv + 1);
+}
+
+int fg_cmd_main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error, which is said below */
+    int rc = dispatch(argc, argv);
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        fprintf(stderr, "forage: standard output: could not write: %s\n", strerror(errno));
+        return rc == 0 ? 1 : rc;
+    }
+    return rc;
+}

@@ -1,0 +1,197 @@
+#include "src/store/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "src/base/mem.h"
+
+enum fg_status fg_file_error(int errnum, const char *path, const char *verb, struct fg_err *err)
+{
+    enum fg_status st = errnum == ENOSPC || errnum == EDQUOT    ? FG_E_FULL
+                        : errnum == ENOENT || errnum == ENOTDIR ? FG_E_MISSING
+                                                                : FG_E_IO;
+    return fg_fail(err, st, "%s: could not %s: %s", path, verb, strerror(errnum));
+}
+
+enum fg_status fg_file_read(struct fg_str *out, const char *path, size_t limit, struct fg_err *err)
+{
+    struct fg_str text = {0};
+    char buf[65536];
+    enum fg_status st = FG_OK;
+    struct stat sb;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return fg_file_error(errno, path, "open", err);
+    }
+    if (fstat(fd, &sb) == 0 && S_ISDIR(sb.st_mode)) {
+        st = fg_fail(err, FG_E_INPUT, "%s: expected a file, found a folder", path);
+        goto cleanup;
+    }
+    FG_TRY(fg_str_add(&text, "", 0));
+    for (;;) {
+        ssize_t n = read(fd, buf, sizeof buf);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            st = fg_file_error(errno, path, "read", err);
+            goto cleanup;
+        }
+        if (n == 0) {
+            break;
+        }
+        if (text.len + (size_t)n > limit) {
+            st = fg_fail(err, FG_E_INPUT, "%s: expected at most %zu bytes, found more", path, limit);
+            goto cleanup;
+        }
+        FG_TRY(fg_str_add(&text, buf, (size_t)n));
+    }
+    *out = text;
+    text = (struct fg_str){0};
+cleanup:
+    close(fd);
+    fg_str_fini(&text);
+    return st;
+}
+
+/* 0, or the errno. */
+static int write_all(int fd, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, bytes, len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return errno;
+        }
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+static int sync_folder(const char *path)
+{
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    int n = slash == NULL   ? snprintf(folder, sizeof folder, ".")
+            : slash == path ? snprintf(folder, sizeof folder, "/")
+                            : snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+    if (n < 0 || (size_t)n >= sizeof folder) {
+        return ENAMETOOLONG;
+    }
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno;
+    }
+    int rc = fsync(fd) != 0 && errno != EINVAL ? errno : 0; /* some file systems cannot sync a folder */
+    close(fd);
+    return rc;
+}
+
+enum fg_status fg_file_commit(const char *tmp, const char *path, struct fg_err *err)
+{
+    int fd = open(tmp, O_RDONLY | O_CLOEXEC), failed = fd < 0 ? errno : 0;
+    if (failed == 0 && fsync(fd) != 0) {
+        failed = errno;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (failed == 0 && rename(tmp, path) != 0) {
+        failed = errno;
+    }
+    if (failed != 0) {
+        unlink(tmp);
+    } else {
+        failed = sync_folder(path);
+    }
+    return failed == 0 ? FG_OK : fg_file_error(failed, path, "write", err);
+}
+
+enum fg_status fg_file_replace(const char *path, const void *bytes, size_t len, struct fg_err *err)
+{
+    struct fg_str tmp = {0};
+    enum fg_status st = fg_str_addf(&tmp, "%s.tmp", path);
+    if (st != FG_OK) {
+        return st;
+    }
+    int fd = open(tmp.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), failed = fd < 0 ? errno : 0;
+    if (failed == 0) {
+        failed = write_all(fd, bytes, len);
+        if (close(fd) != 0 && failed == 0) {
+            failed = errno;
+        }
+        if (failed != 0) {
+            unlink(tmp.data);
+        }
+    }
+    st = failed == 0 ? fg_file_commit(tmp.data, path, err) : fg_file_error(failed, path, "write", err);
+    fg_str_fini(&tmp);
+    return st;
+}
+
+enum fg_status fg_append_open(struct fg_append *f, const char *path, struct fg_err *err)
+{
+    char *copy = fg_strdup(path);
+    if (copy == NULL) {
+        return FG_E_NOMEM;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+    if (end < 0) {
+        enum fg_status st = fg_file_error(errno, path, "open for writing", err);
+        if (fd >= 0) {
+            close(fd);
+        }
+        fg_free(copy);
+        return st;
+    }
+    *f = (struct fg_append){fd, (uint64_t)end, copy};
+    return FG_OK;
+}
+
+enum fg_status fg_append_write(struct fg_append *f, const void *bytes, size_t n, struct fg_err *err)
+{
+    int failed = write_all(f->fd, bytes, n);
+    if (failed != 0) {
+        int cut = ftruncate(f->fd, (off_t)f->len); /* best effort: a torn tail is also cut when a run goes on */
+        (void)cut;
+        (void)lseek(f->fd, (off_t)f->len, SEEK_SET);
+        return fg_file_error(failed, f->path, "write", err);
+    }
+    f->len += n;
+    return FG_OK;
+}
+
+enum fg_status fg_append_sync(struct fg_append *f, struct fg_err *err)
+{
+    return fdatasync(f->fd) == 0 || errno == EINVAL ? FG_OK : fg_file_error(errno, f->path, "sync", err);
+}
+
+enum fg_status fg_append_truncate(struct fg_append *f, uint64_t len, struct fg_err *err)
+{
+    if (len > f->len) {
+        return fg_fail(err, FG_E_CORRUPT, "%s: expected at least %llu bytes, found %llu", f->path,
+                       (unsigned long long)len, (unsigned long long)f->len);
+    }
+    if (ftruncate(f->fd, (off_t)len) != 0 || lseek(f->fd, (off_t)len, SEEK_SET) < 0) {
+        return fg_file_error(errno, f->path, "cut", err);
+    }
+    f->len = len;
+    return FG_OK;
+}
+
+void fg_append_close(struct fg_append *f)
+{
+    if (f->path != NULL) {
+        close(f->fd);
+        fg_free(f->path);
+        *f = (struct fg_append){.fd = -1};
+    }
+}

@@ -1,0 +1,50 @@
+/* Files of the outside world: read whole, replaced whole, or appended to and cut back.
+ *
+ * A file that is replaced is either the old one or the new one at any moment, also after a crash: written
+ * beside its place, synced, renamed. One that is appended to is cut back to its last known good length when a
+ * run goes on. Every message names the file. Thread safety: none of its own; one thread a file.
+ */
+#ifndef FG_STORE_FILE_H
+#define FG_STORE_FILE_H
+
+#include <stdint.h>
+
+#include "src/base/str.h"
+
+/* The whole of a file of at most `limit` bytes into *out (empty before). Errors: FG_E_MISSING, FG_E_IO,
+ * FG_E_INPUT when it is a folder or longer than limit. */
+enum fg_status fg_file_read(struct fg_str *out, const char *path, size_t limit, struct fg_err *err) FG_NODISCARD;
+
+/* Replace a file by bytes[len], atomically and durably. Errors: FG_E_FULL, FG_E_IO; then the old one is there
+ * unchanged and nothing else is left behind. */
+enum fg_status fg_file_replace(const char *path, const void *bytes, size_t len, struct fg_err *err) FG_NODISCARD;
+
+/* Put `tmp`, written by other means beside `path`, into its place: sync, rename, sync the folder. On errors tmp
+ * is removed. */
+enum fg_status fg_file_commit(const char *tmp, const char *path, struct fg_err *err) FG_NODISCARD;
+
+/* FG_E_FULL for ENOSPC and EDQUOT, FG_E_MISSING for ENOENT and ENOTDIR, else FG_E_IO; "path: could not VERB:
+ * reason". */
+enum fg_status fg_file_error(int errnum, const char *path, const char *verb, struct fg_err *err);
+
+/* A file that grows at its end. */
+struct fg_append {
+    int fd;
+    uint64_t len; /* bytes written so far */
+    char *path;
+};
+
+/* Open or create. Errors: FG_E_IO, FG_E_NOMEM. Owner: the caller, fg_append_close(). */
+enum fg_status fg_append_open(struct fg_append *f, const char *path, struct fg_err *err) FG_NODISCARD;
+
+/* Add bytes[n]. On an error (FG_E_FULL, FG_E_IO) the file is cut back to what it was. */
+enum fg_status fg_append_write(struct fg_append *f, const void *bytes, size_t n, struct fg_err *err) FG_NODISCARD;
+
+/* Make what was written survive a power cut. */
+enum fg_status fg_append_sync(struct fg_append *f, struct fg_err *err) FG_NODISCARD;
+
+/* Cut back to len bytes. Errors: FG_E_CORRUPT when the file is shorter. */
+enum fg_status fg_append_truncate(struct fg_append *f, uint64_t len, struct fg_err *err) FG_NODISCARD;
+void fg_append_close(struct fg_append *f);
+
+#endif
