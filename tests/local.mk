@@ -18,6 +18,7 @@ FUZZ_TARGETS += tests/fuzz/fuzz_frame
 # Shell tests print `ok - name`, `not ok - name` or `skip - name` for each case.
 SHELL_TESTS =
 SHELL_TESTS += tests/lint/layers.sh
+SHELL_TESTS += tests/e2e/net.sh
 
 if FUZZ
 TEST_MAIN += $(FUZZ_MAIN)
@@ -28,6 +29,11 @@ tests_fuzz_libreplay_a_SOURCES = tests/fuzz/replay.c
 TEST_MAIN += tests/fuzz/libreplay.a
 check_PROGRAMS += $(FUZZ_TARGETS)
 check_SCRIPTS += $(SHELL_TESTS)
+# Programs that shell tests start: built for them, no tests themselves.
+EXTRA_PROGRAMS = tests/e2e/net_ranks
+if HAVE_MPI
+check_DATA = $(EXTRA_PROGRAMS)
+endif
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
 endif

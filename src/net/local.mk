@@ -1,1 +1,3 @@
-libforage_a_SOURCES +=
+libforage_a_SOURCES += \
+	%D%/net.c %D%/net.h %D%/transport.h %D%/transport_loop.c %D%/transport_loop.h %D%/transport_mpi.c \
+	%D%/watchdog.c

@@ -1,0 +1,388 @@
+/* Frames over MPI: point-to-point only, on MPI_COMM_WORLD, one frame one message.
+ *
+ * What Open MPI survives decides the shape: no collective is ever called, failures are asked for locally
+ * (get_failed) and come as error codes of requests, and waiting sleeps instead of spinning.
+ */
+#include "config.h"
+
+#ifdef FG_HAVE_MPI
+
+#include <mpi.h>
+
+#include <mpi-ext.h> /* needs mpi.h before it */
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "src/base/mem.h"
+#include "src/net/net.h"
+#include "src/wire/frame.h"
+
+enum {
+    TAG = 4602,
+    NAP_MIN_US = 50,      /* chosen: a frame on loopback takes about as long */
+    NAP_BUSY_US = 100,    /* while a transfer is under way */
+    NAP_MAX_US = 5000,    /* chosen: 200 looks a second cost well under 1% of a core */
+    NAP_SHARE = 8,        /* a nap lasts at most 1/8 of the wait so far: little CPU and little delay */
+    BUSY_FOR_US = 1000000 /* a transfer that takes longer than this is waited for lazily */
+};
+
+struct op {
+    MPI_Request request;
+    uint8_t *frame;
+    size_t len;
+    int peer;
+};
+
+struct ops {
+    struct op *op;
+    size_t n, cap;
+};
+
+struct mpi_transport {
+    struct fg_transport base;
+    int rank, size;
+    struct ops sends, recvs; /* recvs in order of arrival */
+    bool *gone;              /* (size) */
+    uint32_t *news;          /* peers whose joining or end was not told yet */
+    enum fg_net_event_kind *news_kind;
+    size_t n_news, news_cap, kind_cap;
+    int failed; /* processes known as failed when last looked */
+    int wake_fd;
+};
+
+static fg_time_t now_us(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (fg_time_t)t.tv_sec * FG_SECOND + t.tv_nsec / 1000;
+}
+
+static enum fg_status tell(struct mpi_transport *t, enum fg_net_event_kind kind, int peer)
+{
+    enum fg_status st = FG_GROW(t->news, t->n_news, t->news_cap);
+    if (st == FG_OK) {
+        st = FG_GROW(t->news_kind, t->n_news, t->kind_cap);
+    }
+    if (st == FG_OK) {
+        t->news[t->n_news] = (uint32_t)peer;
+        t->news_kind[t->n_news++] = kind;
+    }
+    return st;
+}
+
+/* Only the centre and its points talk to each other: a worker does not care about other workers. */
+static bool concerns(const struct mpi_transport *t, int peer)
+{
+    return t->rank == 0 ? peer != 0 : peer == 0;
+}
+
+static enum fg_status lost(struct mpi_transport *t, int peer)
+{
+    if (t->gone[peer]) {
+        return FG_OK;
+    }
+    t->gone[peer] = true;
+    return concerns(t, peer) ? tell(t, FG_NET_GONE, peer) : FG_OK;
+}
+
+static void forget(struct ops *list, size_t i)
+{
+    fg_free(list->op[i].frame);
+    memmove(list->op + i, list->op + i + 1, (--list->n - i) * sizeof *list->op);
+}
+
+/* Advance what is being sent; a failed request means a peer that is gone. */
+static enum fg_status progress_sends(struct mpi_transport *t)
+{
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; i < t->sends.n && st == FG_OK;) {
+        struct op *op = &t->sends.op[i];
+        int done = 0;
+        int rc = MPI_Test(&op->request, &done, MPI_STATUS_IGNORE);
+        if (rc != MPI_SUCCESS) {
+            st = lost(t, op->peer);
+        }
+        if (rc != MPI_SUCCESS || done) {
+            forget(&t->sends, i);
+        } else {
+            i++;
+        }
+    }
+    return st;
+}
+
+static bool earlier_from(const struct ops *list, size_t i)
+{
+    for (size_t k = 0; k < i; k++) {
+        if (list->op[k].peer == list->op[i].peer) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Give the first message that is there, in order for each peer; *ev stays FG_NET_NONE if none is. */
+static enum fg_status progress_recvs(struct mpi_transport *t, struct fg_net_event *ev)
+{
+    for (size_t i = 0; i < t->recvs.n;) {
+        struct op *op = &t->recvs.op[i];
+        int done = 0;
+        if (earlier_from(&t->recvs, i)) {
+            i++;
+            continue;
+        }
+        int rc = MPI_Test(&op->request, &done, MPI_STATUS_IGNORE);
+        if (rc != MPI_SUCCESS) {
+            int peer = op->peer;
+            forget(&t->recvs, i);
+            enum fg_status st = lost(t, peer);
+            if (st != FG_OK) {
+                return st;
+            }
+        } else if (done) {
+            *ev = (struct fg_net_event){FG_NET_FRAME, (uint32_t)op->peer, op->frame, op->len};
+            op->frame = NULL;
+            forget(&t->recvs, i);
+            return FG_OK;
+        } else {
+            i++;
+        }
+    }
+    return FG_OK;
+}
+
+/* Start receiving every message that has arrived; *any tells whether there was one. */
+static enum fg_status accept_messages(struct mpi_transport *t, bool *any)
+{
+    *any = false;
+    for (;;) {
+        int there = 0, count = 0;
+        MPI_Message message;
+        MPI_Status status;
+        int source = t->rank == 0 ? MPI_ANY_SOURCE : 0;
+        int rc = MPI_Improbe(source, TAG, MPI_COMM_WORLD, &there, &message, &status);
+        if (rc != MPI_SUCCESS || !there) {
+            return FG_OK; /* a failed peer makes probing fail: look_for_failures() says which */
+        }
+        *any = true;
+        rc = MPI_Get_count(&status, MPI_BYTE, &count);
+        FG_ASSERT(rc == MPI_SUCCESS && count >= 0);
+        enum fg_status st = FG_GROW(t->recvs.op, t->recvs.n, t->recvs.cap);
+        struct op op = {.request = MPI_REQUEST_NULL, .peer = status.MPI_SOURCE, .len = (size_t)count};
+        op.frame = st == FG_OK ? fg_calloc_aligned(op.len, 1) : NULL;
+        if (op.frame == NULL) {
+            return FG_E_NOMEM;
+        }
+        rc = MPI_Imrecv(op.frame, count, MPI_BYTE, &message, &op.request);
+        if (rc != MPI_SUCCESS) {
+            fg_free(op.frame);
+            st = lost(t, op.peer);
+            if (st != FG_OK) {
+                return st;
+            }
+            continue;
+        }
+        t->recvs.op[t->recvs.n++] = op;
+    }
+}
+
+/* Ask MPI, locally, which processes it knows to have failed. */
+static enum fg_status look_for_failures(struct mpi_transport *t)
+{
+    MPI_Group failed, world;
+    int n = 0;
+    if (MPIX_Comm_get_failed(MPI_COMM_WORLD, &failed) != MPI_SUCCESS) {
+        return FG_OK;
+    }
+    enum fg_status st = FG_OK;
+    (void)MPI_Group_size(failed, &n);
+    if (n != t->failed && MPI_Comm_group(MPI_COMM_WORLD, &world) == MPI_SUCCESS) {
+        t->failed = n;
+        for (int i = 0; i < n && st == FG_OK; i++) {
+            int rank = MPI_UNDEFINED;
+            if (MPI_Group_translate_ranks(failed, 1, &i, world, &rank) == MPI_SUCCESS && rank >= 0 &&
+                rank < t->size) {
+                st = lost(t, rank);
+            }
+        }
+        int acked = 0;
+        (void)MPIX_Comm_ack_failed(MPI_COMM_WORLD, n, &acked); /* else probing any source goes on failing */
+        (void)MPI_Group_free(&world);
+    }
+    (void)MPI_Group_free(&failed);
+    return st;
+}
+
+/* One look at everything; *ev is FG_NET_NONE if nothing happened. Frames come before the end of their sender. */
+static enum fg_status look(struct mpi_transport *t, struct fg_net_event *ev)
+{
+    bool any = false;
+    enum fg_status st = progress_sends(t);
+    if (st == FG_OK) {
+        st = accept_messages(t, &any);
+    }
+    if (st == FG_OK) {
+        st = progress_recvs(t, ev);
+    }
+    if (st != FG_OK || ev->kind != FG_NET_NONE) {
+        return st;
+    }
+    if (!any) {
+        st = look_for_failures(t);
+    }
+    if (st == FG_OK && t->n_news > 0) {
+        *ev = (struct fg_net_event){.kind = t->news_kind[0], .peer = t->news[0]};
+        t->n_news--;
+        memmove(t->news, t->news + 1, t->n_news * sizeof *t->news);
+        memmove(t->news_kind, t->news_kind + 1, t->n_news * sizeof *t->news_kind);
+    }
+    return st;
+}
+
+/* Sleep until woken or for the time; true when woken. */
+static bool nap(struct mpi_transport *t, fg_time_t us)
+{
+    struct pollfd p = {.fd = t->wake_fd, .events = POLLIN};
+    struct timespec wait = {.tv_sec = (time_t)(us / FG_SECOND), .tv_nsec = (long)(us % FG_SECOND * 1000)};
+    uint64_t count;
+    return ppoll(&p, 1, &wait, NULL) > 0 && read(t->wake_fd, &count, sizeof count) == (ssize_t)sizeof count;
+}
+
+static fg_time_t nap_length(const struct mpi_transport *t, fg_time_t waited)
+{
+    fg_time_t us = waited / NAP_SHARE;
+    fg_time_t most = t->sends.n + t->recvs.n > 0 && waited < BUSY_FOR_US ? NAP_BUSY_US : NAP_MAX_US;
+    us = us > most ? most : us;
+    return us < NAP_MIN_US ? NAP_MIN_US : us;
+}
+
+static enum fg_status mpi_poll(struct fg_transport *base, struct fg_net_event *ev, fg_time_t timeout_us)
+{
+    struct mpi_transport *t = (struct mpi_transport *)base;
+    fg_time_t begin = now_us();
+    *ev = (struct fg_net_event){.kind = FG_NET_NONE};
+    for (;;) {
+        enum fg_status st = look(t, ev);
+        fg_time_t waited = now_us() - begin;
+        if (st != FG_OK || ev->kind != FG_NET_NONE || waited >= timeout_us) {
+            return st;
+        }
+        fg_time_t us = nap_length(t, waited);
+        if (nap(t, us < timeout_us - waited ? us : timeout_us - waited)) {
+            return FG_OK;
+        }
+    }
+}
+
+static enum fg_status mpi_post(struct fg_transport *base, uint32_t peer, uint8_t *frame, size_t len)
+{
+    struct mpi_transport *t = (struct mpi_transport *)base;
+    struct op op = {.request = MPI_REQUEST_NULL, .frame = frame, .len = len, .peer = (int)peer};
+    FG_ASSERT(op.peer < t->size);
+    enum fg_status st = t->gone[peer] ? FG_E_GONE : FG_OK;
+    if (st == FG_OK && len > FG_FRAME_MAX) {
+        st = FG_E_RANGE;
+    }
+    if (st == FG_OK) {
+        st = FG_GROW(t->sends.op, t->sends.n, t->sends.cap);
+    }
+    if (st == FG_OK &&
+        MPI_Isend(frame, (int)len, MPI_BYTE, op.peer, TAG, MPI_COMM_WORLD, &op.request) != MPI_SUCCESS) {
+        st = lost(t, op.peer);
+        st = st == FG_OK ? FG_E_GONE : st;
+    }
+    if (st != FG_OK) {
+        fg_free(frame);
+        return st;
+    }
+    t->sends.op[t->sends.n++] = op;
+    return FG_OK;
+}
+
+static void mpi_flush(struct fg_transport *base, fg_time_t timeout_us)
+{
+    struct mpi_transport *t = (struct mpi_transport *)base;
+    fg_time_t begin = now_us();
+    while (progress_sends(t) == FG_OK && t->sends.n > 0 && now_us() - begin < timeout_us) {
+        (void)nap(t, NAP_BUSY_US);
+        (void)look_for_failures(t);
+    }
+}
+
+static void mpi_wake(struct fg_transport *base)
+{
+    int saved = errno; /* may run in a signal handler */
+    uint64_t one = 1;
+    ssize_t n = write(((struct mpi_transport *)base)->wake_fd, &one, sizeof one);
+    (void)n; /* full means woken already */
+    errno = saved;
+}
+
+static void mpi_destroy(struct fg_transport *base)
+{
+    struct mpi_transport *t = (struct mpi_transport *)base;
+    /* MPI may still read or write the buffers of requests that have not ended: they stay. */
+    fg_free(t->sends.op);
+    fg_free(t->recvs.op);
+    fg_free(t->news);
+    fg_free(t->news_kind);
+    fg_free(t->gone);
+    if (t->wake_fd >= 0) {
+        (void)close(t->wake_fd);
+    }
+    fg_free(t);
+}
+
+static const struct fg_transport_ops ops = {
+    .name = "mpi",
+    .post = mpi_post,
+    .poll = mpi_poll,
+    .flush = mpi_flush,
+    .wake = mpi_wake,
+    .destroy = mpi_destroy,
+};
+
+enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err *err)
+{
+    struct mpi_transport *t = fg_calloc(1, sizeof *t);
+    if (t == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "out of memory");
+    }
+    t->base.ops = &ops;
+    (void)MPI_Comm_rank(MPI_COMM_WORLD, &t->rank);
+    (void)MPI_Comm_size(MPI_COMM_WORLD, &t->size);
+    t->gone = fg_calloc((size_t)t->size, sizeof *t->gone);
+    t->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    enum fg_status st = t->gone != NULL ? FG_OK : FG_E_NOMEM;
+    for (int peer = 0; peer < t->size && st == FG_OK; peer++) {
+        st = concerns(t, peer) ? tell(t, FG_NET_JOINED, peer) : FG_OK;
+    }
+    if (st == FG_OK && t->wake_fd < 0) {
+        st = FG_E_INTERNAL;
+    }
+    if (st != FG_OK) {
+        mpi_destroy(&t->base);
+        return fg_fail(err, st, "MPI transport: %s", fg_status_text(st));
+    }
+    *out = &t->base;
+    return FG_OK;
+}
+
+#else
+
+#include "src/net/net.h"
+
+enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err *err)
+{
+    (void)out;
+    return fg_fail(err, FG_E_UNSUPPORTED, "this forage was built without MPI");
+}
+
+#endif
