@@ -1,12 +1,23 @@
 # One small library for each set of compiler flags; kernels/select.c chooses among their tables at run time.
 libforage_a_SOURCES += kernels/kernels.h kernels/isa.h kernels/table.h kernels/constants.h kernels/scalar.h \
-  kernels/ref_linear.h kernels/ref_pointwise.h kernels/reference.c kernels/select.c
+	kernels/ref_linear.h kernels/ref_pointwise.h kernels/reference.c kernels/select.c
+
+FG_WIDE_SOURCES = kernels/wide.c kernels/wide_layers.h kernels/wide_linear.h kernels/wide_math.h \
+	kernels/wide_pointwise.h kernels/wide_tile.h
 
 if X86
-noinst_LIBRARIES += libforage_ref_fma.a
-KERNEL_LIBS += libforage_ref_fma.a
+KERNEL_LIBS += libforage_avx512.a libforage_avx2.a libforage_ref_fma.a
+endif
+noinst_LIBRARIES += $(KERNEL_LIBS)
+EXTRA_LIBRARIES = libforage_avx512.a libforage_avx2.a libforage_ref_fma.a
 
 libforage_ref_fma_a_SOURCES = kernels/reference.c
 libforage_ref_fma_a_CFLAGS = $(AM_CFLAGS) -mfma
 libforage_ref_fma_a_CPPFLAGS = $(AM_CPPFLAGS) -DFG_REFERENCE_FMA
-endif
+
+libforage_avx2_a_SOURCES = $(FG_WIDE_SOURCES) kernels/simd_avx2.h
+libforage_avx2_a_CFLAGS = $(AM_CFLAGS) -mavx2 -mfma
+
+libforage_avx512_a_SOURCES = $(FG_WIDE_SOURCES) kernels/simd_avx512.h
+libforage_avx512_a_CFLAGS = $(AM_CFLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+libforage_avx512_a_CPPFLAGS = $(AM_CPPFLAGS) -DFG_WIDE_AVX512

@@ -1,0 +1,271 @@
+/* The vector layer for AVX-512 (F, BW, DQ, VL): V is 16 floats. Same names in simd_avx2.h. */
+#ifndef FG_KERNELS_SIMD_AVX512_H
+#define FG_KERNELS_SIMD_AVX512_H
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef __m512 V;     /* floats */
+typedef __m512i VI;   /* 32-bit integers */
+typedef __mmask16 VM; /* one truth a lane */
+typedef __m512d VD;   /* doubles, half as many */
+
+enum { VL = 16, TILE_ROWS = 14 }; /* lanes; rows of a tile of two vectors that fit the 32 registers */
+
+/* The first n lanes (n < VL). */
+static inline VM v_first(size_t n)
+{
+    return (VM)((1u << n) - 1u);
+}
+
+static inline V v_load(const float *p)
+{
+    return _mm512_loadu_ps(p);
+}
+
+static inline void v_store(float *p, V v)
+{
+    _mm512_storeu_ps(p, v);
+}
+
+static inline V v_load_part(const float *p, size_t n)
+{
+    return _mm512_maskz_loadu_ps(v_first(n), p);
+}
+
+static inline void v_store_part(float *p, V v, size_t n)
+{
+    _mm512_mask_storeu_ps(p, v_first(n), v);
+}
+
+static inline V v_set(float f)
+{
+    return _mm512_set1_ps(f);
+}
+
+static inline V v_fma(V a, V b, V c) /* a b + c */
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+static inline V v_fnma(V a, V b, V c) /* c - a b */
+{
+    return _mm512_fnmadd_ps(a, b, c);
+}
+
+static inline V v_add(V a, V b)
+{
+    return _mm512_add_ps(a, b);
+}
+
+static inline V v_sub(V a, V b)
+{
+    return _mm512_sub_ps(a, b);
+}
+
+static inline V v_mul(V a, V b)
+{
+    return _mm512_mul_ps(a, b);
+}
+
+static inline V v_div(V a, V b)
+{
+    return _mm512_div_ps(a, b);
+}
+
+static inline V v_max(V a, V b) /* b if either is nan */
+{
+    return _mm512_max_ps(a, b);
+}
+
+static inline V v_min(V a, V b) /* b if either is nan */
+{
+    return _mm512_min_ps(a, b);
+}
+
+static inline VM v_less(V a, V b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
+}
+
+static inline VM v_equal(V a, V b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
+}
+
+static inline V v_select(VM m, V yes, V no)
+{
+    return _mm512_mask_blend_ps(m, no, yes);
+}
+
+static inline VI vi_select(VM m, VI yes, VI no)
+{
+    return _mm512_mask_blend_epi32(m, no, yes);
+}
+
+static inline unsigned v_mask_bits(VM m)
+{
+    return m;
+}
+
+static inline VI v_bits(V v)
+{
+    return _mm512_castps_si512(v);
+}
+
+static inline V v_float(VI v)
+{
+    return _mm512_castsi512_ps(v);
+}
+
+static inline V v_from_int(VI v)
+{
+    return _mm512_cvtepi32_ps(v);
+}
+
+static inline VI vi_set(uint32_t u)
+{
+    return _mm512_set1_epi32((int)u);
+}
+
+static inline VI vi_load(const uint32_t *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+static inline VI vi_add(VI a, VI b)
+{
+    return _mm512_add_epi32(a, b);
+}
+
+static inline VI vi_sub(VI a, VI b)
+{
+    return _mm512_sub_epi32(a, b);
+}
+
+static inline VI vi_and(VI a, VI b)
+{
+    return _mm512_and_si512(a, b);
+}
+
+static inline VI vi_or(VI a, VI b)
+{
+    return _mm512_or_si512(a, b);
+}
+
+static inline VI vi_xor(VI a, VI b)
+{
+    return _mm512_xor_si512(a, b);
+}
+
+static inline VI vi_shl23(VI a)
+{
+    return _mm512_slli_epi32(a, 23);
+}
+
+static inline VI vi_sar23(VI a)
+{
+    return _mm512_srai_epi32(a, 23);
+}
+
+static inline VI vi_sar1(VI a)
+{
+    return _mm512_srai_epi32(a, 1);
+}
+
+static inline VM vi_equal(VI a, VI b)
+{
+    return _mm512_cmpeq_epi32_mask(a, b);
+}
+
+static inline VM vi_below(VI a, VI b) /* unsigned a < b */
+{
+    return _mm512_cmplt_epu32_mask(a, b);
+}
+
+/* High and low 32 bits of the 64-bit products of unsigned lanes. */
+static inline void vi_mul_wide(VI a, VI b, VI *high, VI *low)
+{
+    VI even = _mm512_mul_epu32(a, b), odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), b);
+    *low = _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
+    *high = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
+}
+
+/* Lane l of a Philox batch works on block V_BLOCK_OF_LANE[l], so that v_interleave needs no lane crossing. */
+static const uint32_t V_BLOCK_OF_LANE[VL] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
+
+/* Words 0..3 of VL blocks (lanes as above) to 4 VL words in order of block and word. */
+static inline void v_interleave(VI o[4])
+{
+    VI t0 = _mm512_unpacklo_epi32(o[0], o[1]), t1 = _mm512_unpackhi_epi32(o[0], o[1]);
+    VI t2 = _mm512_unpacklo_epi32(o[2], o[3]), t3 = _mm512_unpackhi_epi32(o[2], o[3]);
+    o[0] = _mm512_unpacklo_epi64(t0, t2);
+    o[1] = _mm512_unpackhi_epi64(t0, t2);
+    o[2] = _mm512_unpacklo_epi64(t1, t3);
+    o[3] = _mm512_unpackhi_epi64(t1, t3);
+}
+
+static inline VI v_load_u8(const uint8_t *p)
+{
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+}
+
+static inline void v_store_u8(uint8_t *p, VI v)
+{
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(v));
+}
+
+/* Rows to columns of a VL x VL square. */
+static inline void v_transpose(V r[VL])
+{
+    V t[VL];
+    for (int i = 0; i < 16; i += 2) { /* pairs */
+        t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) { /* fours: r[i + c] holds column c of each 128-bit lane */
+        r[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+        r[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xEE);
+        r[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+        r[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
+    }
+    for (int c = 0; c < 4; c++) { /* 128-bit lanes of r[c], r[4+c], r[8+c], r[12+c] */
+        V a = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88), b = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xDD);
+        V d = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88), e = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xDD);
+        t[c] = _mm512_shuffle_f32x4(a, d, 0x88);
+        t[8 + c] = _mm512_shuffle_f32x4(a, d, 0xDD);
+        t[4 + c] = _mm512_shuffle_f32x4(b, e, 0x88);
+        t[12 + c] = _mm512_shuffle_f32x4(b, e, 0xDD);
+    }
+    for (int i = 0; i < 16; i++) {
+        r[i] = t[i];
+    }
+}
+
+static inline VD vd_load_float(const float *p)
+{
+    return _mm512_cvtps_pd(_mm256_loadu_ps(p));
+}
+
+static inline VD vd_load(const double *p)
+{
+    return _mm512_loadu_pd(p);
+}
+
+static inline void vd_store(double *p, VD v)
+{
+    _mm512_storeu_pd(p, v);
+}
+
+static inline VD vd_set(double d)
+{
+    return _mm512_set1_pd(d);
+}
+
+static inline VD vd_fma(VD a, VD b, VD c)
+{
+    return _mm512_fmadd_pd(a, b, c);
+}
+
+#endif

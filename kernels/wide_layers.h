@@ -1,0 +1,211 @@
+/* Wide pooling, image copies, loss, embedding, LSTM cell. Included by wide.c only. */
+
+static void image_pad(const float *src, size_t batch, size_t h, size_t w, size_t cs, float *dst, size_t dh,
+                      size_t dw, size_t top, size_t left, size_t dilate)
+{
+    memset(dst, 0, batch * dh * dw * cs * sizeof *dst);
+    for (size_t p = 0; p < batch * h; p++) {
+        size_t r = top + p % h * dilate;
+        if (r >= dh || left >= dw) {
+            continue;
+        }
+        size_t fit = (dw - left + dilate - 1) / dilate, columns = w < fit ? w : fit;
+        float *to = dst + ((p / h * dh + r) * dw + left) * cs;
+        const float *from = src + p * w * cs;
+        if (dilate == 1) {
+            memcpy(to, from, columns * cs * sizeof *to);
+            continue;
+        }
+        for (size_t q = 0; q < columns; q++) {
+            memcpy(to + q * dilate * cs, from + q * cs, cs * sizeof *to);
+        }
+    }
+}
+
+/* The input pixel at the corner of output pixel p's window. */
+static size_t pool_corner(const struct fg_pool *s, size_t p)
+{
+    size_t b = p / (s->oh * s->ow), r = p / s->ow % s->oh, q = p % s->ow;
+    return ((b * s->h + r * s->stride) * s->w + q * s->stride) * s->cs;
+}
+
+static void maxpool_forward(const struct fg_pool *s, const float *x, float *y, uint8_t *arg)
+{
+    for (size_t p = 0; p < s->batch * s->oh * s->ow; p++) {
+        const float *xp = x + pool_corner(s, p);
+        for (size_t c = 0; c < s->cs; c += VL) {
+            V best = v_load(xp + c);
+            VI at = vi_set(0);
+            for (size_t row = 0, t = 0; row < s->k; row++) {
+                for (size_t column = 0; column < s->k; column++, t++) {
+                    V v = v_load(xp + (row * s->w + column) * s->cs + c);
+                    VM more = v_less(best, v);
+                    at = vi_select(more, vi_set((uint32_t)t), at);
+                    best = v_select(more, v, best);
+                }
+            }
+            v_store(y + p * s->cs + c, best);
+            v_store_u8(arg + p * s->cs + c, at);
+        }
+    }
+}
+
+static void maxpool_backward(const struct fg_pool *s, const float *d, const uint8_t *arg, float *dx)
+{
+    int apart = s->stride >= s->k; /* windows do not overlap: store instead of add */
+    int covered = s->stride == s->k && s->oh * s->k == s->h && s->ow * s->k == s->w;
+    V zero = v_set(0.0f);
+    if (!covered) {
+        memset(dx, 0, s->batch * s->h * s->w * s->cs * sizeof *dx);
+    }
+    for (size_t p = 0; p < s->batch * s->oh * s->ow; p++) {
+        float *xp = dx + pool_corner(s, p);
+        for (size_t c = 0; c < s->cs; c += VL) {
+            V v = v_load(d + p * s->cs + c);
+            VI at = v_load_u8(arg + p * s->cs + c);
+            for (size_t row = 0, t = 0; row < s->k; row++) {
+                for (size_t column = 0; column < s->k; column++, t++) {
+                    float *to = xp + (row * s->w + column) * s->cs + c;
+                    V part = v_select(vi_equal(at, vi_set((uint32_t)t)), v, zero);
+                    v_store(to, v_add(apart ? zero : v_load(to), part)); /* 0 + v: never -0, as the sum */
+                }
+            }
+        }
+    }
+}
+
+static float row_max(const float *z, size_t n)
+{
+    V low = v_set(-INFINITY), top = low;
+    for (size_t c = 0; c < n; c += VL) {
+        V v = v_load(z + c);
+        top = v_max(top, n - c < VL ? v_select(v_first(n - c), v, low) : v);
+    }
+    float t[VL], m;
+    v_store(t, top);
+    m = t[0];
+    for (size_t l = 1; l < VL; l++) {
+        m = t[l] > m ? t[l] : m;
+    }
+    return m;
+}
+
+static int32_t row_first(const float *z, size_t n, float value)
+{
+    V want = v_set(value);
+    for (size_t c = 0; c < n; c += VL) {
+        unsigned hits = v_mask_bits(v_equal(v_load(z + c), want));
+        if (hits) {
+            return (int32_t)c + __builtin_ctz(hits);
+        }
+    }
+    return -1;
+}
+
+/* d = exp(z - top) where d is wanted; the sum of the n of them, in order. */
+static float row_exp(const float *z, size_t n, float top, float *d)
+{
+    float s = 0.0f, t[VL];
+    V shift = v_set(top);
+    for (size_t c = 0; c < n; c += VL) {
+        V e = wide_exp(v_sub(v_load(z + c), shift));
+        v_store(t, e);
+        for (size_t l = 0; l < VL && c + l < n; l++) {
+            s += t[l];
+        }
+        if (d) {
+            v_store(d + c, e);
+        }
+    }
+    return s;
+}
+
+static void row_gradient(float *d, size_t n, size_t np, float s, size_t label, float factor)
+{
+    V sum = v_set(s), f = v_set(factor), zero = v_set(0.0f);
+    float at_label = (d[label] / s - 1.0f) * factor;
+    for (size_t c = 0; c < np; c += VL) {
+        size_t left = n > c ? n - c : 0;
+        V g = v_mul(v_div(v_load(d + c), sum), f);
+        v_store(d + c, left >= VL ? g : v_select(v_first(left), g, zero));
+    }
+    d[label] = at_label;
+}
+
+static void softmax_xent(const float *z, const int32_t *label, size_t batch, size_t n, size_t np, float factor,
+                         float *d, float *loss, int32_t *pred)
+{
+    for (size_t b = 0; b < batch; b++) {
+        const float *zb = z + b * np;
+        float *db = d ? d + b * np : NULL, top = row_max(zb, n), zl = label[b] < 0 ? 0.0f : zb[label[b]];
+        int32_t first = pred ? row_first(zb, n, top) : 0;
+        float s = row_exp(zb, n, top, db), part;
+        log_forward(&s, &part, 1);
+        loss[b] = label[b] < 0 ? 0.0f : part - (zl - top);
+        if (pred) {
+            pred[b] = s == s ? first : -1;
+        }
+        if (d && label[b] < 0) {
+            memset(db, 0, np * sizeof *db);
+        } else if (d) {
+            row_gradient(db, n, np, s, (size_t)label[b], factor);
+        }
+    }
+}
+
+static void gather(const float *table, const int32_t *index, size_t rows, size_t np, float *y)
+{
+    for (size_t r = 0; r < rows; r++) {
+        memcpy(y + r * np, table + (size_t)index[r] * np, np * sizeof *y);
+    }
+}
+
+static void scatter_add(const float *d, const int32_t *index, size_t rows, size_t np, float *g)
+{
+    for (size_t r = 0; r < rows; r++) {
+        float *to = g + (size_t)index[r] * np;
+        for (size_t j = 0; j < np; j += VL) {
+            v_store(to + j, v_add(v_load(to + j), v_load(d + r * np + j)));
+        }
+    }
+}
+
+static void lstm_forward(float *gates, const float *c_prev, float *c, float *tc, float *h, size_t batch, size_t hp)
+{
+    for (size_t b = 0; b < batch; b++) {
+        float *gb = gates + b * 4 * hp;
+        for (size_t j = 0; j < hp; j += VL) {
+            size_t e = b * hp + j;
+            V i = wide_sigmoid(v_load(gb + j)), f = wide_sigmoid(v_load(gb + hp + j));
+            V g = wide_tanh(v_load(gb + 2 * hp + j)), o = wide_sigmoid(v_load(gb + 3 * hp + j));
+            V cell = v_fma(f, v_load(c_prev + e), v_mul(i, g)), t = wide_tanh(cell);
+            v_store(gb + j, i);
+            v_store(gb + hp + j, f);
+            v_store(gb + 2 * hp + j, g);
+            v_store(gb + 3 * hp + j, o);
+            v_store(c + e, cell);
+            v_store(tc + e, t);
+            v_store(h + e, v_mul(o, t));
+        }
+    }
+}
+
+static void lstm_backward(const float *gates, const float *c_prev, const float *tc, const float *dh, float *dc,
+                          float *dgates, size_t batch, size_t hp)
+{
+    for (size_t b = 0; b < batch; b++) {
+        const float *gb = gates + b * 4 * hp;
+        float *to = dgates + b * 4 * hp;
+        for (size_t j = 0; j < hp; j += VL) {
+            size_t e = b * hp + j;
+            V i = v_load(gb + j), f = v_load(gb + hp + j), g = v_load(gb + 2 * hp + j);
+            V o = v_load(gb + 3 * hp + j), y = v_load(tc + e), dy = v_load(dh + e);
+            V t = v_fma(v_mul(dy, o), tanh_slope(y), v_load(dc + e));
+            v_store(to + j, v_mul(v_mul(t, g), sigmoid_slope(i)));
+            v_store(to + hp + j, v_mul(v_mul(t, v_load(c_prev + e)), sigmoid_slope(f)));
+            v_store(to + 2 * hp + j, v_mul(v_mul(t, i), tanh_slope(g)));
+            v_store(to + 3 * hp + j, v_mul(v_mul(dy, y), sigmoid_slope(o)));
+            v_store(dc + e, v_mul(t, f));
+        }
+    }
+}

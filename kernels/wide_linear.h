@@ -1,0 +1,194 @@
+/* Wide dense and convolution layers: loops over register tiles. Included by wide.c only. */
+
+static void dense_run(const float *x, size_t ldx, const float *w, enum tile_start from, const float *bias, float *y,
+                      size_t batch, size_t in, size_t np)
+{
+    for (size_t j = 0, vecs; j < np; j += vecs * VL) {
+        vecs = tile_vecs(np - j);
+        struct tile t = {.x = x, .xr = ldx, .n1 = 1, .n2 = 1, .n3 = in, .x3 = 1, .w = w + j, .ldw = np};
+        t.from = from;
+        t.start = bias ? bias + j : NULL;
+        t.y = y + j;
+        t.ldy = np;
+        tile_rows(t, batch, vecs);
+    }
+}
+
+static void dense_forward(const float *x, size_t ldx, const float *w, const float *bias, float *y, size_t batch,
+                          size_t in, size_t np)
+{
+    dense_run(x, ldx, w, bias ? START_ROW : START_ZERO, bias, y, batch, in, np);
+}
+
+static void dense_accumulate(const float *x, size_t ldx, const float *w, float *y, size_t batch, size_t in,
+                             size_t np)
+{
+    dense_run(x, ldx, w, START_Y, NULL, y, batch, in, np);
+}
+
+enum { PANEL = 128 }; /* rows of a transposed panel: 16 KB, half of the smallest first-level cache */
+
+/* panel[j][i] = w[i][j] for i < width (a multiple of VL; rows past `rows` read as 0), j < columns. */
+static void transpose_panel(const float *w, size_t np, size_t rows, size_t width, size_t columns, float *panel)
+{
+    for (size_t i = 0; i < width; i += VL) {
+        for (size_t j = 0; j < columns; j += VL) {
+            V v[VL];
+            for (size_t r = 0; r < VL; r++) {
+                v[r] = i + r < rows ? v_load(w + (i + r) * np + j) : v_set(0.0f);
+            }
+            v_transpose(v);
+            for (size_t r = 0; r < VL; r++) {
+                v_store(panel + (j + r) * width + i, v[r]);
+            }
+        }
+    }
+}
+
+static void dense_backward_input(const float *d, const float *w, float *dx, size_t lddx, size_t batch, size_t in,
+                                 size_t np, size_t n)
+{
+    _Alignas(64) float panel[PANEL * 2 * VL];
+    for (size_t i = 0, vecs; i < fg_kernel_pad(in); i += vecs * VL) {
+        vecs = tile_vecs(fg_kernel_pad(in) - i);
+        size_t left = in > i ? in - i : 0, rows = left < vecs * VL ? left : vecs * VL;
+        for (size_t j = 0; j < n; j += PANEL) {
+            size_t columns = n - j < PANEL ? n - j : PANEL;
+            transpose_panel(w + i * np + j, np, rows, vecs * VL, columns, panel);
+            struct tile t = {.x = d + j, .xr = np, .n1 = 1, .n2 = 1, .n3 = columns, .x3 = 1, .w = panel};
+            t.ldw = vecs * VL;
+            t.from = j == 0 ? START_ZERO : START_Y;
+            t.y = dx + i;
+            t.ldy = lddx;
+            tile_rows(t, batch, vecs);
+        }
+    }
+}
+
+/* Rows are inputs, k runs over the batch; inputs outermost, so that w is walked once from front to back. */
+static void dense_weights(const float *x, size_t ldx, const float *d, int sgd, float a, float *w, size_t batch,
+                          size_t in, size_t np)
+{
+    for (size_t i = 0; i < in; i += TILE_ROWS) {
+        size_t rows = in - i < TILE_ROWS ? in - i : TILE_ROWS;
+        for (size_t j = 0, vecs; j < np; j += vecs * VL) {
+            vecs = tile_vecs(np - j);
+            struct tile t = {.x = x + i, .xr = 1, .n1 = 1, .n2 = 1, .n3 = batch, .x3 = ldx, .w = d + j, .ldw = np};
+            t.sgd = sgd;
+            t.a = a;
+            t.y = w + i * np + j;
+            t.ldy = np;
+            tile_rows(t, rows, vecs);
+        }
+    }
+}
+
+static void dense_backward_weights(const float *x, size_t ldx, const float *d, float *dw, size_t batch, size_t in,
+                                   size_t np)
+{
+    dense_weights(x, ldx, d, 0, 0.0f, dw, batch, in, np);
+}
+
+static void dense_sgd(const float *x, size_t ldx, const float *d, float a, float *w, size_t batch, size_t in,
+                      size_t np)
+{
+    dense_weights(x, ldx, d, 1, a, w, batch, in, np);
+}
+
+/* Sums of VL or 2 VL neighbouring columns from row 0 on. */
+static void columns_run(const float *d, size_t rows, size_t np, int sgd, float a, float *y)
+{
+    for (size_t j = 0; j < np; j += VL) {
+        V s = v_set(0.0f);
+        for (size_t r = 0; r < rows; r++) {
+            s = v_add(s, v_load(d + r * np + j));
+        }
+        v_store(y + j, sgd ? v_fma(v_set(a), s, v_load(y + j)) : s);
+    }
+}
+
+static void column_sum(const float *d, size_t rows, size_t np, float *db)
+{
+    columns_run(d, rows, np, 0, 0.0f, db);
+}
+
+static void column_sum_sgd(const float *d, size_t rows, size_t np, float a, float *bias)
+{
+    columns_run(d, rows, np, 1, a, bias);
+}
+
+/* Rows are the pixels of an output row, k runs over the window. */
+static void conv_forward(const struct fg_conv *s, const float *x, const float *w, const float *bias, float *y)
+{
+    int merge = s->cs == s->cin; /* then a window's row is contiguous */
+    for (size_t j = 0, vecs; j < s->np; j += vecs * VL) {
+        vecs = tile_vecs(s->np - j);
+        struct tile t = {.xr = s->stride * s->cs, .n1 = s->kh, .x1 = s->w * s->cs, .x2 = s->cs, .x3 = 1};
+        t.n2 = merge ? 1 : s->kw;
+        t.n3 = merge ? s->kw * s->cin : s->cin;
+        t.w = w + j;
+        t.ldw = s->np;
+        t.from = bias ? START_ROW : START_ZERO;
+        t.start = bias ? bias + j : NULL;
+        t.ldy = s->np;
+        for (size_t p = 0; p < s->batch * s->oh; p++) {
+            t.x = x + (p / s->oh * s->h + p % s->oh * s->stride) * s->w * s->cs;
+            t.y = y + p * s->ow * s->np + j;
+            tile_rows(t, s->ow, vecs);
+        }
+    }
+}
+
+/* Rows are the weights' inputs, k runs over all output pixels. */
+static void conv_weights(const struct fg_conv *s, const float *x, const float *d, int sgd, float a, float *w)
+{
+    int merge = s->cs == s->cin;
+    size_t taps = merge ? s->kh : s->kh * s->kw, across = merge ? 1 : s->kw;
+    size_t rows = merge ? s->kw * s->cin : s->cin;
+    struct tile t = {.xr = 1, .n1 = s->batch, .x1 = s->h * s->w * s->cs, .n2 = s->oh, .n3 = s->ow};
+    t.x2 = s->stride * s->w * s->cs;
+    t.x3 = s->stride * s->cs;
+    t.ldw = s->np;
+    t.sgd = sgd;
+    t.a = a;
+    t.ldy = s->np;
+    for (size_t tap = 0; tap < taps; tap++) {
+        t.x = x + (tap / across * s->w + tap % across) * s->cs;
+        for (size_t j = 0, vecs; j < s->np; j += vecs * VL) {
+            vecs = tile_vecs(s->np - j);
+            t.w = d + j;
+            t.y = w + tap * rows * s->np + j;
+            tile_rows(t, rows, vecs);
+        }
+    }
+}
+
+static void conv_backward_weights(const struct fg_conv *s, const float *x, const float *d, float *dw)
+{
+    conv_weights(s, x, d, 0, 0.0f, dw);
+}
+
+static void conv_sgd(const struct fg_conv *s, const float *x, const float *d, float a, float *w)
+{
+    conv_weights(s, x, d, 1, a, w);
+}
+
+static void conv_flip(const float *w, size_t kh, size_t kw, size_t cin, size_t np, size_t cout, float *wt)
+{
+    size_t cp = fg_kernel_pad(cin), taps = kh * kw;
+    for (size_t tap = 0; tap < taps; tap++) {
+        const float *from = w + (taps - 1 - tap) * cin * np;
+        for (size_t i = 0; i < cp; i += VL) {
+            for (size_t o = 0; o < cout; o += VL) {
+                V v[VL];
+                for (size_t r = 0; r < VL; r++) {
+                    v[r] = i + r < cin ? v_load(from + (i + r) * np + o) : v_set(0.0f);
+                }
+                v_transpose(v);
+                for (size_t r = 0; r < VL && o + r < cout; r++) {
+                    v_store(wt + (tap * cout + o + r) * cp + i, v[r]);
+                }
+            }
+        }
+    }
+}

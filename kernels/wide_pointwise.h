@@ -1,0 +1,211 @@
+/* Wide elementwise functions and parameter vectors. Included by wide.c only. */
+
+/* VL floats at p + i, or as many as are left of n. */
+static inline V get(const float *p, size_t i, size_t n)
+{
+    return n - i >= VL ? v_load(p + i) : v_load_part(p + i, n - i);
+}
+
+static inline void put(float *p, size_t i, size_t n, V v)
+{
+    if (n - i >= VL) {
+        v_store(p + i, v);
+    } else {
+        v_store_part(p + i, v, n - i);
+    }
+}
+
+static void relu_forward(const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i += VL) {
+        put(y, i, n, v_max(v_set(0.0f), get(x, i, n)));
+    }
+}
+
+static void relu_backward(const float *y, const float *d, float *dx, size_t n)
+{
+    V zero = v_set(0.0f);
+    for (size_t i = 0; i < n; i += VL) {
+        put(dx, i, n, v_select(v_less(zero, get(y, i, n)), get(d, i, n), zero));
+    }
+}
+
+static void tanh_forward(const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i += VL) {
+        put(y, i, n, wide_tanh(get(x, i, n)));
+    }
+}
+
+static inline V tanh_slope(V y) /* 1 - y^2 */
+{
+    return v_fnma(y, y, v_set(1.0f));
+}
+
+static inline V sigmoid_slope(V y) /* y (1 - y) */
+{
+    return v_mul(y, v_sub(v_set(1.0f), y));
+}
+
+static void tanh_backward(const float *y, const float *d, float *dx, size_t n)
+{
+    for (size_t i = 0; i < n; i += VL) {
+        put(dx, i, n, v_mul(get(d, i, n), tanh_slope(get(y, i, n))));
+    }
+}
+
+static void sigmoid_forward(const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i += VL) {
+        put(y, i, n, wide_sigmoid(get(x, i, n)));
+    }
+}
+
+static void sigmoid_backward(const float *y, const float *d, float *dx, size_t n)
+{
+    for (size_t i = 0; i < n; i += VL) {
+        put(dx, i, n, v_mul(get(d, i, n), sigmoid_slope(get(y, i, n))));
+    }
+}
+
+static void exp_forward(const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i += VL) {
+        put(y, i, n, wide_exp(get(x, i, n)));
+    }
+}
+
+static void log_forward(const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i += VL) {
+        put(y, i, n, wide_log(get(x, i, n)));
+    }
+}
+
+/* 4 VL words of Philox4x32-10 from block `at` on, in order. */
+static void philox_words(const struct fg_dropout *m, uint64_t at, VI word[4])
+{
+    VI low = vi_set((uint32_t)at), high = vi_set((uint32_t)(at >> 32));
+    VI c0 = vi_add(low, vi_load(V_BLOCK_OF_LANE));
+    VI c1 = vi_select(vi_below(c0, low), vi_add(high, vi_set(1)), high), c2 = vi_set(m->ctr[2]);
+    VI c3 = vi_set(m->ctr[3]);
+    uint32_t k0 = m->key[0], k1 = m->key[1];
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+        VI h0, l0, h1, l1;
+        vi_mul_wide(c0, vi_set(0xD2511F53u), &h0, &l0);
+        vi_mul_wide(c2, vi_set(0xCD9E8D57u), &h1, &l1);
+        c0 = vi_xor(vi_xor(h1, c1), vi_set(k0));
+        c2 = vi_xor(vi_xor(h0, c3), vi_set(k1));
+        c1 = l1;
+        c3 = l0;
+    }
+    word[0] = c0;
+    word[1] = c1;
+    word[2] = c2;
+    word[3] = c3;
+    v_interleave(word);
+}
+
+static void dropout(const struct fg_dropout *m, const float *x, float *y, size_t n)
+{
+    uint64_t base = m->ctr[0] | (uint64_t)m->ctr[1] << 32;
+    VI threshold = vi_set(m->threshold), word[4];
+    V factor = v_set(m->scale), zero = v_set(0.0f);
+    for (size_t e = 0; e < n; e += 4 * VL) {
+        philox_words(m, base + e / 4, word);
+        for (size_t v = 0; v < 4 && e + v * VL < n; v++) {
+            size_t i = e + v * VL;
+            put(y, i, n, v_select(vi_below(word[v], threshold), zero, v_mul(get(x, i, n), factor)));
+        }
+    }
+}
+
+static void axpy(float a, const float *x, float *y, size_t n)
+{
+    V va = v_set(a);
+    for (size_t i = 0; i < n; i += VL) {
+        put(y, i, n, v_fma(va, get(x, i, n), get(y, i, n)));
+    }
+}
+
+static void scale(float a, const float *x, float *y, size_t n)
+{
+    V va = v_set(a);
+    for (size_t i = 0; i < n; i += VL) {
+        put(y, i, n, v_mul(va, get(x, i, n)));
+    }
+}
+
+static void subtract(const float *x, const float *z, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i += VL) {
+        put(y, i, n, v_sub(get(x, i, n), get(z, i, n)));
+    }
+}
+
+static void prox(float mu, const float *w, const float *w0, float *g, size_t n)
+{
+    V vm = v_set(mu);
+    for (size_t i = 0; i < n; i += VL) {
+        put(g, i, n, v_fma(vm, v_sub(get(w, i, n), get(w0, i, n)), get(g, i, n)));
+    }
+}
+
+static void sgd_momentum(float a, float m, float wd, const float *g, float *v, float *w, size_t n)
+{
+    V va = v_set(a), vm = v_set(m), vw = v_set(wd);
+    for (size_t i = 0; i < n; i += VL) {
+        V old = get(w, i, n), speed = v_fma(vm, get(v, i, n), v_fma(vw, old, get(g, i, n)));
+        put(v, i, n, speed);
+        put(w, i, n, v_fma(va, speed, old));
+    }
+}
+
+static void sgd_decay(float a, float wd, const float *g, float *w, size_t n)
+{
+    V va = v_set(a), vw = v_set(wd);
+    for (size_t i = 0; i < n; i += VL) {
+        V old = get(w, i, n);
+        put(w, i, n, v_fma(va, v_fma(vw, old, get(g, i, n)), old));
+    }
+}
+
+static double sum_squares(const float *x, size_t n)
+{
+    enum { LANES = 16, STEP = VL / 2, PARTS = LANES / STEP };
+    double s[LANES], sum = 0.0;
+    VD part[PARTS];
+    for (int v = 0; v < PARTS; v++) {
+        part[v] = vd_set(0.0);
+    }
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t v = 0; v < PARTS; v++) {
+            VD f = vd_load_float(x + i + v * STEP);
+            part[v] = vd_fma(f, f, part[v]); /* the product is exact: one rounding either way */
+        }
+    }
+    for (size_t v = 0; v < PARTS; v++) {
+        vd_store(s + v * STEP, part[v]);
+    }
+    for (; i < n; i++) {
+        s[i % LANES] += (double)x[i] * (double)x[i];
+    }
+    for (i = 0; i < LANES; i++) {
+        sum += s[i];
+    }
+    return sum;
+}
+
+static void accumulate(double w, const float *x, double *acc, size_t n)
+{
+    enum { STEP = VL / 2 };
+    VD vw = vd_set(w);
+    size_t i = 0;
+    for (; i + STEP <= n; i += STEP) {
+        vd_store(acc + i, vd_fma(vw, vd_load_float(x + i), vd_load(acc + i)));
+    }
+    for (; i < n; i++) {
+        acc[i] = fma(w, (double)x[i], acc[i]);
+    }
+}

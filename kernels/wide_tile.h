@@ -1,0 +1,166 @@
+/* The register tile that dense and convolution layers are made of. Included by wide.c only.
+ *
+ * A tile is R rows x (1 or 2) vectors of outputs kept in registers while k runs:
+ *     y[r, v] = start; for k ascending: y[r, v] = fma(x[r, k], w[k, v], y[r, v])
+ * x is read one float at a time (broadcast), at x + r * xr + an offset that three nested loops over k walk;
+ * w is read one row of the tile's width at a time, ldw floats apart. Lanes are outputs, so the order of each
+ * sum is the order of k. Rows are samples (dense), pixels (conv) or input channels (weight gradients).
+ */
+#if defined(__clang__)
+#define FG_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define FG_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+enum tile_start { START_ZERO, START_ROW, START_Y }; /* 0; the row t->start for every r; what y holds */
+
+struct tile {
+    const float *x;
+    size_t xr;                     /* floats from row to row of x */
+    size_t n1, x1, n2, x2, n3, x3; /* loops over k, outermost first: count, floats from one to the next */
+    const float *w;
+    size_t ldw;
+    enum tile_start from;
+    const float *start;
+    int sgd; /* y = fma(a, sum, y) instead of y = sum */
+    float a;
+    float *y;
+    size_t ldy;
+};
+
+static inline __attribute__((always_inline)) void tile_begin(const struct tile *t, V acc[TILE_ROWS][2], int rows,
+                                                             int vecs)
+{
+    FG_UNROLL
+    for (int r = 0; r < rows; r++) {
+        FG_UNROLL
+        for (int v = 0; v < vecs; v++) {
+            acc[r][v] = v_set(0.0f);
+        }
+    }
+    if (t->from == START_ZERO) {
+        return;
+    }
+    const float *from = t->from == START_Y ? t->y : t->start;
+    size_t ld = t->from == START_Y ? t->ldy : 0;
+    FG_UNROLL
+    for (int r = 0; r < rows; r++) {
+        FG_UNROLL
+        for (int v = 0; v < vecs; v++) {
+            acc[r][v] = v_load(from + (size_t)r * ld + v * VL);
+        }
+    }
+}
+
+static inline __attribute__((always_inline)) void tile_end(const struct tile *t, V acc[TILE_ROWS][2], int rows,
+                                                           int vecs)
+{
+    float *y = t->y;
+    V a = v_set(t->a);
+    if (t->sgd) {
+        FG_UNROLL
+        for (int r = 0; r < rows; r++) {
+            FG_UNROLL
+            for (int v = 0; v < vecs; v++) {
+                acc[r][v] = v_fma(a, acc[r][v], v_load(y + (size_t)r * t->ldy + v * VL));
+            }
+        }
+    }
+    FG_UNROLL
+    for (int r = 0; r < rows; r++) {
+        FG_UNROLL
+        for (int v = 0; v < vecs; v++) {
+            v_store(y + (size_t)r * t->ldy + v * VL, acc[r][v]);
+        }
+    }
+}
+
+/* rows, vecs and unit (t->xr == 1) are constants where this is inlined. */
+static inline __attribute__((always_inline)) void tile_run(const struct tile *t, int rows, int vecs, int unit)
+{
+    enum { GROUP = 4, AHEAD = 12 }; /* rows that share a pointer; how many rows of w to prefetch ahead */
+    V acc[TILE_ROWS][2];
+    tile_begin(t, acc, rows, vecs);
+    const float *w = t->w;
+    size_t xr = unit ? 1 : t->xr, ldw = t->ldw, x3 = t->x3;
+    for (size_t k1 = 0; k1 < t->n1; k1++) {
+        for (size_t k2 = 0; k2 < t->n2; k2++) {
+            const float *x0 = t->x + k1 * t->x1 + k2 * t->x2, *x4 = x0, *x8 = x0, *x12 = x0;
+            if (!unit) {
+                x4 += GROUP * xr;
+                x8 += 2 * GROUP * xr;
+                x12 += 3 * GROUP * xr;
+            }
+            for (size_t k3 = t->n3; k3 > 0; k3--) {
+                V w0 = v_load(w), w1 = vecs > 1 ? v_load(w + VL) : w0;
+                if (vecs > 1) {
+                    _mm_prefetch((const char *)(w + AHEAD * ldw), _MM_HINT_T0);
+                    _mm_prefetch((const char *)(w + AHEAD * ldw + VL), _MM_HINT_T0);
+                }
+                FG_UNROLL
+                for (int r = 0; r < rows; r++) {
+                    const float *xg = unit || r < 4 ? x0 : r < 8 ? x4 : r < 12 ? x8 : x12;
+                    V x = v_set(xg[unit ? (size_t)r : (size_t)(r % GROUP) * xr]);
+                    acc[r][0] = v_fma(x, w0, acc[r][0]);
+                    if (vecs > 1) {
+                        acc[r][1] = v_fma(x, w1, acc[r][1]);
+                    }
+                }
+                w += ldw;
+                x0 += x3;
+                x4 += x3;
+                x8 += x3;
+                x12 += x3;
+            }
+        }
+    }
+    tile_end(t, acc, rows, vecs);
+}
+
+typedef void (*tile_function)(const struct tile *t);
+
+#define TILE_DEFINE(R)                                                                                           \
+    static void tile_##R##_1(const struct tile *t)                                                               \
+    {                                                                                                            \
+        tile_run(t, R, 1, 0);                                                                                    \
+    }                                                                                                            \
+    static void tile_##R##_2(const struct tile *t)                                                               \
+    {                                                                                                            \
+        tile_run(t, R, 2, 0);                                                                                    \
+    }                                                                                                            \
+    static void tile_##R##_1_unit(const struct tile *t)                                                          \
+    {                                                                                                            \
+        tile_run(t, R, 1, 1);                                                                                    \
+    }                                                                                                            \
+    static void tile_##R##_2_unit(const struct tile *t)                                                          \
+    {                                                                                                            \
+        tile_run(t, R, 2, 1);                                                                                    \
+    }
+#define TILE_ENTRY(R) {{tile_##R##_1, tile_##R##_2}, {tile_##R##_1_unit, tile_##R##_2_unit}},
+
+#ifdef FG_WIDE_AVX512
+#define TILE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#else
+#define TILE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#endif
+TILE_LIST(TILE_DEFINE)
+static const tile_function TILES[TILE_ROWS][2][2] = {TILE_LIST(TILE_ENTRY)}; /* rows - 1, unit, vecs - 1 */
+
+/* Run a tile over `rows` rows of any number, in blocks of nearly equal size, and up to two vectors. */
+static void tile_rows(struct tile t, size_t rows, size_t vecs)
+{
+    size_t blocks = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    for (; blocks > 0; blocks--) {
+        size_t r = (rows + blocks - 1) / blocks;
+        TILES[r - 1][t.xr == 1][vecs - 1](&t);
+        t.x += r * t.xr;
+        t.y += r * t.ldy;
+        rows -= r;
+    }
+}
+
+/* Vectors of the next block of columns: 2, or 1 if only one is left. */
+static size_t tile_vecs(size_t columns_left)
+{
+    return columns_left >= 2 * VL ? 2 : 1;
+}

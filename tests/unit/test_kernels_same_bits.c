@@ -1,0 +1,277 @@
+/* Every implementation gives the reference's bits: random shapes, the whole memory of each call compared, so
+ * that a stray write shows as well. FG_TEST_SEED and FG_TEST_ITERS choose other and more shapes. */
+#include "tests/lib/test.h"
+
+#include <stdlib.h>
+
+#include "config.h"
+
+#include "kernels/isa.h"
+#include "src/base/rng.h"
+
+/* One call's buffers, carved from one array; all start as random floats, outputs too. */
+struct arena {
+    float *mem;
+    size_t used;
+    struct fg_rng rng;
+};
+
+enum { ARENA_FLOATS = 1 << 21, GAP = 16 };
+
+static float small_float(struct fg_rng *r) /* sums of either sign, now and then an exact zero */
+{
+    uint32_t u = fg_rng_u32(r);
+    return u % 13 == 0 ? 0.0f : ((float)(u >> 8) * 0x1p-24f - 0.5f) * 4.0f;
+}
+
+static float *take(struct arena *a, size_t n)
+{
+    float *p = a->mem + a->used;
+    a->used += n + GAP;
+    assert_true(a->used <= ARENA_FLOATS);
+    for (size_t i = 0; i < n + GAP; i++) {
+        p[i] = small_float(&a->rng);
+    }
+    return p;
+}
+
+static size_t pick(struct arena *a, size_t low, size_t high)
+{
+    return low + fg_rng_below(&a->rng, (uint32_t)(high - low + 1));
+}
+
+static void dense_case(const struct fg_kernels *k, struct arena *a)
+{
+    size_t batch = pick(a, 1, 64), in = pick(a, 1, 150), n = pick(a, 1, 150);
+    if (pick(a, 0, 3) == 0) {
+        in = pick(a, 120, 300); /* more than one panel */
+        n = pick(a, 120, 300);
+        batch = pick(a, 1, 12);
+    }
+    size_t np = fg_kernel_pad(n), ldx = fg_kernel_pad(in) + 16 * pick(a, 0, 1);
+    float *x = take(a, batch * ldx), *w = take(a, in * np), *bias = take(a, np), *y = take(a, batch * np);
+    float *d = take(a, batch * np), *dx = take(a, batch * ldx), *dw = take(a, in * np), *db = take(a, np);
+    k->dense_forward(x, ldx, w, pick(a, 0, 2) ? bias : NULL, y, batch, in, np);
+    k->dense_accumulate(x, ldx, w, y, batch, in, np);
+    k->dense_backward_input(d, w, dx, ldx, batch, in, np, n);
+    k->dense_backward_weights(x, ldx, d, dw, batch, in, np);
+    k->column_sum(d, batch, np, db);
+    k->dense_sgd(x, ldx, d, -0.37f, w, batch, in, np);
+    k->column_sum_sgd(d, batch, np, -0.37f, bias);
+}
+
+static void conv_case(const struct fg_kernels *k, struct arena *a)
+{
+    size_t cin = pick(a, 1, 20), cout = pick(a, 1, 40);
+    struct fg_conv s = {.batch = pick(a, 1, 4), .h = pick(a, 5, 20), .w = pick(a, 5, 20), .cin = cin};
+    s.cs = pick(a, 0, 1) ? cin : fg_kernel_pad(cin);
+    s.kh = pick(a, 1, 5);
+    s.kw = pick(a, 1, 5);
+    s.stride = pick(a, 0, 2) ? 1 : pick(a, 2, 3);
+    s.oh = (s.h - s.kh) / s.stride + 1;
+    s.ow = (s.w - s.kw) / s.stride + 1;
+    s.np = fg_kernel_pad(cout);
+    size_t cp = fg_kernel_pad(cin), dh = s.h + s.kh - 1, dw = s.w + s.kw - 1, taps = s.kh * s.kw;
+    float *x = take(a, s.batch * s.h * s.w * s.cs), *w = take(a, taps * cin * s.np), *bias = take(a, s.np);
+    float *y = take(a, s.batch * s.oh * s.ow * s.np), *d = take(a, s.batch * s.oh * s.ow * s.np);
+    float *gw = take(a, taps * cin * s.np), *wt = take(a, taps * cout * cp);
+    float *dp = take(a, s.batch * dh * dw * s.np), *dx = take(a, s.batch * s.h * s.w * cp);
+    k->conv_forward(&s, x, w, pick(a, 0, 2) ? bias : NULL, y);
+    k->conv_backward_weights(&s, x, d, gw);
+    k->conv_flip(w, s.kh, s.kw, cin, s.np, cout, wt);
+    k->image_pad(d, s.batch, s.oh, s.ow, s.np, dp, dh, dw, s.kh - 1, s.kw - 1, s.stride);
+    struct fg_conv back = {s.batch, dh, dw, s.np, cout, s.kh, s.kw, 1, s.h, s.w, cp};
+    k->conv_forward(&back, dp, wt, NULL, dx);
+    k->conv_sgd(&s, x, d, -0.11f, w);
+}
+
+static void pool_case(const struct fg_kernels *k, struct arena *a)
+{
+    struct fg_pool s = {.batch = pick(a, 1, 3), .h = pick(a, 4, 13), .w = pick(a, 4, 13)};
+    s.cs = 16 * pick(a, 1, 3);
+    s.k = pick(a, 1, 4);
+    s.stride = pick(a, 1, 4);
+    s.oh = (s.h - s.k) / s.stride + 1;
+    s.ow = (s.w - s.k) / s.stride + 1;
+    size_t out = s.batch * s.oh * s.ow * s.cs, in = s.batch * s.h * s.w * s.cs;
+    float *x = take(a, in), *y = take(a, out), *d = take(a, out), *dx = take(a, in), *arg = take(a, out / 4);
+    k->maxpool_forward(&s, x, y, (uint8_t *)arg);
+    k->maxpool_backward(&s, d, (const uint8_t *)arg, dx);
+}
+
+static void image_case(const struct fg_kernels *k, struct arena *a)
+{
+    size_t batch = pick(a, 1, 3), h = pick(a, 1, 9), w = pick(a, 1, 9), cs = pick(a, 1, 19);
+    size_t dh = pick(a, 1, 20), dw = pick(a, 1, 20), dilate = pick(a, 1, 3);
+    float *src = take(a, batch * h * w * cs), *dst = take(a, batch * dh * dw * cs);
+    k->image_pad(src, batch, h, w, cs, dst, dh, dw, pick(a, 0, 4), pick(a, 0, 4), dilate);
+}
+
+static void loss_case(const struct fg_kernels *k, struct arena *a)
+{
+    size_t batch = pick(a, 1, 20), n = pick(a, 0, 4) ? pick(a, 1, 40) : pick(a, 1000, 1100), np = fg_kernel_pad(n);
+    float *z = take(a, batch * np), *d = take(a, batch * np), *loss = take(a, batch);
+    int32_t label[20], *pred = (int32_t *)(void *)take(a, batch);
+    for (size_t b = 0; b < batch; b++) {
+        label[b] = (int32_t)pick(a, 0, n) - 1;
+        z[b * np] *= pick(a, 0, 3) ? 1.0f : 100.0f;
+    }
+    if (pick(a, 0, 5) == 0) {
+        z[pick(a, 0, batch * np - 1)] = INFINITY;
+    }
+    k->softmax_xent(z, label, batch, n, np, 0.1f, pick(a, 0, 3) ? d : NULL, loss, pick(a, 0, 3) ? pred : NULL);
+    k->softmax_xent(z, label, batch, n, np, 0.1f, z, loss, NULL);
+    for (size_t i = 0; i < a->used; i++) { /* NaNs of either sign are one */
+        a->mem[i] = a->mem[i] == a->mem[i] ? a->mem[i] : 0.0f;
+    }
+}
+
+static void embedding_case(const struct fg_kernels *k, struct arena *a)
+{
+    size_t rows = pick(a, 1, 50), np = 16 * pick(a, 1, 4), vocabulary = pick(a, 1, 30);
+    float *table = take(a, vocabulary * np), *y = take(a, rows * np), *d = take(a, rows * np);
+    int32_t index[50];
+    for (size_t r = 0; r < rows; r++) {
+        index[r] = (int32_t)pick(a, 0, vocabulary - 1);
+    }
+    k->gather(table, index, rows, np, y);
+    k->scatter_add(d, index, rows, np, table);
+}
+
+static void lstm_case(const struct fg_kernels *k, struct arena *a)
+{
+    size_t batch = pick(a, 1, 12), hp = 16 * pick(a, 1, 5), n = batch * hp;
+    float *gates = take(a, 4 * n), *before = take(a, n), *c = take(a, n), *tc = take(a, n), *h = take(a, n);
+    float *dh = take(a, n), *dc = take(a, n), *dgates = take(a, 4 * n);
+    k->lstm_forward(gates, before, c, tc, h, batch, hp);
+    k->lstm_backward(gates, before, tc, dh, dc, dgates, batch, hp);
+}
+
+static void pointwise_case(const struct fg_kernels *k, struct arena *a)
+{
+    size_t n = pick(a, 1, 200);
+    float *x = take(a, n), *y = take(a, n), *z = take(a, n), *w = take(a, n);
+    float spread = ldexpf(1.0f, (int)pick(a, 0, 12) - 4);
+    k->scale(spread, x, x, n);
+    k->relu_forward(x, y, n);
+    k->relu_backward(x, z, w, n);
+    k->tanh_forward(x, take(a, n), n);
+    k->tanh_backward(y, z, take(a, n), n);
+    k->sigmoid_forward(x, take(a, n), n);
+    k->sigmoid_backward(y, z, take(a, n), n);
+    k->exp(x, take(a, n), n);
+    float *magnitude = take(a, n);
+    for (size_t i = 0; i < n; i++) {
+        magnitude[i] = fabsf(x[i]) * ldexpf(1.0f, (int)pick(a, 0, 270) - 145);
+    }
+    k->log(magnitude, take(a, n), n);
+    struct fg_dropout m = {{fg_rng_u32(&a->rng), 7}, {0, 0, 3, 4}, 0x60000000u, 1.6f};
+    fg_rng_counter(m.ctr, FG_RNG_DROPOUT, 3, 4, 0xFFFFFFFFu - pick(a, 0, 40)); /* carries into the next word */
+    k->dropout(&m, x, take(a, n), n);
+}
+
+static void vector_case(const struct fg_kernels *k, struct arena *a)
+{
+    size_t n = pick(a, 1, 200);
+    float *x = take(a, n), *y = take(a, n), *z = take(a, n), *w = take(a, n);
+    double *acc = (double *)(void *)(a->mem + (a->used + GAP) / GAP * GAP), sum;
+    take(a, 2 * n + 2 * GAP);
+    for (size_t i = 0; i < n; i++) {
+        acc[i] = small_float(&a->rng);
+    }
+    k->axpy(0.3f, x, y, n);
+    k->subtract(x, z, w, n);
+    k->prox(0.7f, x, z, y, n);
+    k->sgd_momentum(-0.1f, 0.9f, 0.01f, x, z, w, n);
+    k->sgd_decay(-0.1f, 0.01f, x, w, n);
+    k->accumulate(0.123456789, x, acc, n);
+    sum = k->sum_squares(x, n);
+    memcpy(take(a, 2), &sum, sizeof sum);
+}
+
+typedef void (*kernel_case)(const struct fg_kernels *k, struct arena *a);
+
+static uint64_t environment(const char *name, uint64_t otherwise)
+{
+    const char *v = getenv(name);
+    return v ? strtoull(v, NULL, 10) : otherwise;
+}
+
+static size_t run(kernel_case c, const struct fg_kernels *k, uint64_t seed, float *mem)
+{
+    struct arena a = {.mem = mem};
+    fg_rng_init(&a.rng, seed, FG_RNG_TEST, 0, 0);
+    c(k, &a);
+    return a.used;
+}
+
+/* Compare `k` with the reference on `iters` random shapes of case c. */
+static void compare(const struct fg_kernels *k, kernel_case c, uint64_t iters, float *want, float *got)
+{
+    uint64_t seed = environment("FG_TEST_SEED", 1);
+    for (uint64_t i = 0; i < iters; i++) {
+        size_t used = run(c, fg_kernels_get("reference"), seed + i, want);
+        assert_int_equal(run(c, k, seed + i, got), used);
+        for (size_t e = 0; e < used; e++) {
+            if (memcmp(want + e, got + e, sizeof *got) != 0) {
+                fail_msg("%s, seed %llu: float %zu of %zu is %a, the reference has %a", k->name,
+                         (unsigned long long)(seed + i), e, used, (double)got[e], (double)want[e]);
+            }
+        }
+    }
+}
+
+static void against_reference(kernel_case c, uint64_t iters)
+{
+    static const char *const names[] = {"avx2", "avx512"};
+    float *want = aligned_alloc(64, ARENA_FLOATS * sizeof *want), *got = aligned_alloc(64, ARENA_FLOATS * sizeof *got);
+    assert_non_null(want);
+    assert_non_null(got);
+    iters = environment("FG_TEST_ITERS", iters);
+    for (size_t i = 0; i < 2; i++) {
+        if (fg_kernels_get(names[i])) {
+            compare(fg_kernels_get(names[i]), c, iters, want, got);
+        }
+    }
+    compare(&fg_kernels_reference, c, iters / 50 + 1, want, got); /* slow: its fma may be a library routine */
+    free(want);
+    free(got);
+}
+
+#define CASE(name, iters)                                                                                        \
+    static void name##_has_the_reference_bits(void **state)                                                      \
+    {                                                                                                            \
+        (void)state;                                                                                             \
+        against_reference(name##_case, iters);                                                                   \
+    }
+CASE(dense, 150)
+CASE(conv, 100)
+CASE(pool, 100)
+CASE(image, 100)
+CASE(loss, 200)
+CASE(embedding, 100)
+CASE(lstm, 100)
+CASE(pointwise, 300)
+CASE(vector, 300)
+
+static void names_choose_tables(void **state)
+{
+    (void)state;
+    assert_null(fg_kernels_get("sse"));
+    assert_null(fg_kernels_get(""));
+    assert_string_equal(fg_kernels_get("reference")->name, "reference");
+    const char *best = fg_kernels_get("avx512") ? "avx512" : fg_kernels_get("avx2") ? "avx2" : "reference";
+    assert_string_equal(fg_kernels_get("auto")->name, best);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dense_has_the_reference_bits),     cmocka_unit_test(conv_has_the_reference_bits),
+        cmocka_unit_test(pool_has_the_reference_bits),      cmocka_unit_test(image_has_the_reference_bits),
+        cmocka_unit_test(loss_has_the_reference_bits),      cmocka_unit_test(embedding_has_the_reference_bits),
+        cmocka_unit_test(lstm_has_the_reference_bits),      cmocka_unit_test(pointwise_has_the_reference_bits),
+        cmocka_unit_test(vector_has_the_reference_bits),    cmocka_unit_test(names_choose_tables),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
