@@ -7,9 +7,7 @@ UNIT_TESTS += tests/unit/test_kernels_math
 UNIT_TESTS += tests/gpu/test_cuda_dense
 UNIT_TESTS += tests/unit/test_codec
 UNIT_TESTS += tests/unit/test_frame
-UNIT_TESTS = tests/unit/test_fmath tests/unit/test_rng \
-	tests/unit/test_kernels_math \
-	tests/unit/test_kernels_same_bits
+UNIT_TESTS += tests/unit/test_kernels_same_bits
 
 # Fuzz targets: tests/fuzz/fuzz_<name>.c with a corpus in tests/fuzz/corpus/<name>/. In `make check` each is
 # linked with replay.c, which feeds it the corpus and mutations of it; with --enable-fuzz it is a libFuzzer program.
