@@ -20,6 +20,7 @@ FUZZ_TARGETS += tests/fuzz/fuzz_frame
 SHELL_TESTS =
 SHELL_TESTS += tests/lint/layers.sh
 SHELL_TESTS += tests/e2e/net.sh
+SHELL_TESTS += tests/e2e/doctor.sh
 
 if FUZZ
 TEST_MAIN += $(FUZZ_MAIN)

@@ -7,7 +7,8 @@
 
 /* clang-format off */
 #define FG_COMMAND_MAP(X) \
-    X(options)
+    X(options) \
+    X(doctor)
 /* clang-format on */
 
 #define X(name) extern const struct fg_command fg_cmd_##name;

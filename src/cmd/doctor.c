@@ -1,0 +1,151 @@
+/* forage doctor: the subcommand and what it prints. */
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "src/cmd/cmd.h"
+#include "src/cmd/doctor.h"
+#include "src/cmd/table.h"
+
+static const char *const level_names[] = {"ok", "warn", "fail"};
+
+void fg_doctor_add(struct fg_doctor *d, enum fg_doctor_level level, const char *what, const char *remedy,
+                   const char *fmt, ...)
+{
+    size_t last = sizeof d->points / sizeof d->points[0] - 1;
+    struct fg_doctor_point *p = &d->points[d->n < last ? d->n : last];
+    va_list ap;
+    p->level = level;
+    p->what = what;
+    p->remedy = remedy;
+    va_start(ap, fmt);
+    vsnprintf(p->detail, sizeof p->detail, fmt, ap);
+    va_end(ap);
+    d->n += d->n <= last;
+}
+
+pid_t fg_doctor_spawn(const char *const *argv, int out_fd)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        setpgid(0, 0);
+        signal(SIGPIPE, SIG_DFL);
+        dup2(out_fd, STDOUT_FILENO);
+        dup2(out_fd, STDERR_FILENO);
+        union {
+            const char *const *in;
+            char *const *out;
+        } args = {argv}; /* execvp does not change them */
+        execvp(argv[0], args.out);
+        _exit(127);
+    }
+    return pid;
+}
+
+int fg_doctor_wait(pid_t pid, double seconds)
+{
+    const struct timespec tick = {0, 5000000};
+    struct timespec start, now;
+    int status = 0;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    for (;;) {
+        pid_t got = waitpid(pid, &status, WNOHANG);
+        if (got == pid) {
+            return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        }
+        if (got < 0 && errno != EINTR) {
+            return -1;
+        }
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if ((double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec) > seconds) {
+            kill(-pid, SIGKILL);
+            waitpid(pid, &status, 0);
+            return -2;
+        }
+        nanosleep(&tick, NULL);
+    }
+}
+
+static int print_json(const struct fg_doctor *d, int good)
+{
+    json_t *points = json_array();
+    for (size_t i = 0; i < d->n; i++) {
+        const struct fg_doctor_point *p = &d->points[i];
+        json_t *point = json_pack("{s:s, s:s, s:s, s:s?}", "level", level_names[p->level], "what", p->what, "detail",
+                                  p->detail, "remedy", p->level == FG_DOCTOR_OK ? NULL : p->remedy);
+        if (json_array_append_new(points, point) != 0) {
+            json_decref(points);
+            return fg_cmd_fail(FG_E_NOMEM, NULL);
+        }
+    }
+    json_t *all = json_pack("{s:s, s:b, s:o}", "version", PACKAGE_VERSION, "ok", good, "points", points);
+    int rc = json_dumpf(all, stdout, JSON_INDENT(2));
+    json_decref(all);
+    putchar('\n');
+    return rc == 0 ? (good ? 0 : 1) : fg_cmd_fail(FG_E_NOMEM, NULL);
+}
+
+static int print_text(const struct fg_doctor *d, int good)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        const struct fg_doctor_point *p = &d->points[i];
+        printf("%-4s  %-9s %s\n", level_names[p->level], p->what, p->detail);
+        if (p->level != FG_DOCTOR_OK && p->remedy != NULL) {
+            printf("                -> %s\n", p->remedy);
+        }
+    }
+    return good ? 0 : 1;
+}
+
+struct args {
+    struct fg_cmd_common common;
+    const char *hosts;
+    const char *hostfile;
+};
+
+static const struct fg_cmd_option options[] = {
+    {0, "host", "A,B", FG_CMD_TEXT, offsetof(struct args, hosts), "hosts that have to be reachable by ssh"},
+    {0, "hostfile", "FILE", FG_CMD_TEXT, offsetof(struct args, hostfile), "the same, from mpirun's host file"},
+    FG_CMD_COMMON_OPTIONS(struct args, common),
+    FG_CMD_END,
+};
+
+static int run(int argc, char **argv)
+{
+    struct args a = {0};
+    struct fg_cmd_words words;
+    struct fg_doctor d = {0};
+    struct fg_err err = {{0}};
+    if (argc == 3 && strcmp(argv[1], "--probe-rank") == 0) {
+        return fg_doctor_probe_rank(argv[2]);
+    }
+    int rc = fg_cmd_parse(&fg_cmd_doctor, &a, argc, argv, &words);
+    if (rc >= 0) {
+        return rc;
+    }
+    fg_doctor_check_cpu(&d);
+    fg_doctor_check_libraries(&d);
+    fg_doctor_check_zones(&d);
+    fg_doctor_check_cuda(&d);
+    fg_doctor_check_mpi(&d);
+    enum fg_status st = fg_doctor_check_hosts(&d, a.hosts, a.hostfile, &err);
+    if (st != FG_OK) {
+        return fg_cmd_fail(st, &err);
+    }
+    int good = 1;
+    for (size_t i = 0; i < d.n; i++) {
+        good = good && d.points[i].level != FG_DOCTOR_FAIL;
+    }
+    return a.common.json ? print_json(&d, good) : print_text(&d, good);
+}
+
+const struct fg_command fg_cmd_doctor = {
+    "doctor", "", 0, 0, "say what this machine can do, with a remedy for each failing point", options, run};

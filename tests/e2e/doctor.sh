@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# forage doctor: passes here, and each way of breaking what it looks at is seen and named.
+set -u
+forage=${FG_PROGRAM:-build/forage}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+bad=0
+ok() { echo "ok - doctor: $1"; }
+not_ok() { echo "not ok - doctor: $1"; bad=1; }
+# expect NAME WANTED_CODE PATTERN COMMAND...: the exit code and a line of its output
+expect() {
+    local name=$1 want=$2 pattern=$3 rc=0
+    shift 3
+    "$@" >"$dir/out" 2>"$dir/err" || rc=$?
+    if [ "$rc" -eq "$want" ] && grep -qE -e "$pattern" "$dir/out" "$dir/err"; then
+        ok "$name"
+    else
+        not_ok "$name (code $rc, expected $want and /$pattern/)"
+        cat "$dir/out" "$dir/err"
+    fi
+}
+
+expect "this machine is fine" 0 '^ok +hdf5 ' "$forage" doctor
+if grep -q 'built without MPI' "$dir/out"; then
+    echo "skip - doctor: MPI (built without)"
+else
+    expect "a killed rank is survived" 0 '^ok +mpi-ft .*killed; the others saw it after [0-9.]+ ms' "$forage" doctor
+    expect "an MPI that does not start is a failure" 1 '^fail +mpi ' env OMPI_MCA_pml=nosuch "$forage" doctor
+fi
+expect "missing time zones are a failure with a remedy" 1 '-> apt-get install tzdata' env TZDIR="$dir" "$forage" doctor
+
+mkdir "$dir/bin"
+cat >"$dir/bin/ssh" <<'SH'
+#!/bin/sh
+for a; do [ "$a" != near ] || exit 0; done
+exit 255
+SH
+chmod +x "$dir/bin/ssh"
+printf '# all\nnear slots=2\n\nfar\n' >"$dir/hosts"
+expect "a host that cannot be reached is a failure" 1 '^fail +host +far: ' \
+    env PATH="$dir/bin:$PATH" "$forage" doctor --hostfile "$dir/hosts"
+expect "a host that can is fine" 0 '^ok +host +near: ' env PATH="$dir/bin:$PATH" "$forage" doctor --host near
+expect "a host file that is missing is wrong input" 2 'none: No such file' "$forage" doctor --hostfile "$dir/none"
+
+"$forage" doctor --json >"$dir/json"
+if [ -z "${FG_PYTHON:-}" ]; then
+    echo "skip - doctor: --json is JSON (no Python)"
+elif "$FG_PYTHON" - "$dir/json" <<'PY'; then
+import json, sys
+d = json.load(open(sys.argv[1]))
+assert d["ok"] is True and d["version"]
+for p in d["points"]:
+    assert set(p) == {"level", "what", "detail", "remedy"} and p["level"] in ("ok", "warn", "fail")
+PY
+    ok "--json is JSON"
+else
+    not_ok "--json is JSON"
+fi
+exit $bad
