@@ -19,6 +19,7 @@ FUZZ_TARGETS += tests/fuzz/fuzz_frame
 # Shell tests print `ok - name`, `not ok - name` or `skip - name` for each case.
 SHELL_TESTS =
 SHELL_TESTS += tests/lint/layers.sh
+SHELL_TESTS += tests/lint/listed.sh
 SHELL_TESTS += tests/e2e/net.sh
 SHELL_TESTS += tests/e2e/doctor.sh
 
