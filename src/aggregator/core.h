@@ -1,0 +1,155 @@
+/* The aggregator as a pure state machine: event in, actions out.
+ *
+ * No clock, file, thread or message inside: the time is handed in with each event, and what must happen in
+ * the world is handed out as actions. The simulator drives it in virtual time; the MPI shell drives the very
+ * same code with real workers. One round is open at a time:
+ *
+ *            wake(available)            all resolved, goal reached, or deadline
+ *   ASLEEP ------------------> OPEN ------------------------------------------> CLOSING
+ *     ^                                                                           | every cancel answered
+ *     |   wake_at                                                                 v
+ *     +------------------------------------------------------------------- COMMITTED (-> FINISHED)
+ *                                                         evaluated
+ *
+ * Rules of the conversation:
+ * - ASSIGN is answered later by exactly one RESULT or LOST for that task id; anything else for an id is refused.
+ * - CANCEL is answered by LOST (cause late) before the next other event.
+ * - COMMIT is answered by EVALUATED (with or without numbers) before the next other event.
+ * - STOP may come at any time: the open round is dropped as if it had never begun, then FINISH.
+ *
+ * Invariants (fg_aggregator_check, tested over random event orders): the version grows by exactly one per
+ * commit; an update counts at most once per task; totals equal the sums over rounds; a dropped round leaves
+ * no trace.
+ *
+ * Thread safety: one caller.
+ */
+#ifndef FG_AGGREGATOR_CORE_H
+#define FG_AGGREGATOR_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/aggregator/rule.h"
+#include "src/aggregator/select.h"
+#include "src/availability/fleet.h"
+#include "src/availability/ledger.h"
+#include "src/availability/world.h"
+#include "src/base/status.h"
+#include "src/base/str.h"
+#include "src/plan/outcome.h"
+#include "src/plan/plan.h"
+#include "src/plan/record.h"
+
+struct fg_aggregator_config {
+    uint32_t rounds;
+    fg_time_t start;      /* of round 0 */
+    fg_time_t slot;       /* length of a slot, > 0 */
+    bool slot_pace;       /* one round per slot, begun at its start; else the next round begins at commit */
+    fg_time_t deadline;   /* of a round after its begin, 0 = none (slot pace: the end of the slot) */
+    bool hand_back;       /* a client that leaves hands back its steps (train.on_leave) */
+    double target_accuracy; /* 0 = none */
+    bool stop_at_target;
+    uint32_t eval_every;  /* rounds between evaluations, 0 = only after the last */
+    uint32_t eval_clients_every; /* the same for evaluations per client */
+    double (*lr)(const void *arg, uint32_t round); /* local learning rate of a round */
+    const void *lr_arg;
+    uint64_t model_bytes; /* one model, down */
+    uint64_t update_bytes; /* one update, up: what decides durations */
+    uint32_t batch;       /* samples a step */
+    const uint32_t *steps; /* (clients) local steps of a full task; borrowed */
+    const uint32_t *samples; /* (clients) training samples of each; borrowed */
+    const uint64_t *shard_bytes; /* (clients) shipped before a client's first task; NULL = data are in place */
+    struct fg_select_config select;
+    const struct fg_select_ops *policy;
+    struct fg_rule_config rule;
+    const struct fg_rule_ops *rule_ops;
+};
+
+enum fg_event_kind {
+    FG_EVENT_WAKE,      /* the time asked for by WAKE_AT has come */
+    FG_EVENT_RESULT,    /* a task's result arrived */
+    FG_EVENT_LOST,      /* a task ended without a usable result */
+    FG_EVENT_DEADLINE,  /* the time asked for by DEADLINE_AT has come */
+    FG_EVENT_EVALUATED, /* answer to COMMIT */
+    FG_EVENT_STOP       /* save and end */
+};
+
+struct fg_event {
+    enum fg_event_kind kind;
+    fg_time_t now; /* never runs backwards */
+    uint64_t id;   /* task, for RESULT and LOST */
+    const uint32_t *available; /* WAKE: (n_available) clients that are up, ascending; borrowed during the call */
+    size_t n_available;
+    const struct fg_result *result;   /* RESULT: borrowed during the call */
+    const struct fg_outcome *outcome; /* RESULT, LOST: what was spent; borrowed */
+    struct fg_evaluation evaluation;  /* EVALUATED */
+};
+
+enum fg_action_kind {
+    FG_ACTION_WAKE_AT,     /* give WAKE at .at with who is up then */
+    FG_ACTION_ASSIGN,      /* give .task to its client */
+    FG_ACTION_DEADLINE_AT, /* give DEADLINE at .at unless the round closed before */
+    FG_ACTION_CANCEL,      /* task .id is not wanted any more */
+    FG_ACTION_COMMIT,      /* a round is committed: record it; evaluate if .evaluate / .evaluate_clients */
+    FG_ACTION_FINISH       /* the run is over: .reason */
+};
+
+enum fg_finish { FG_FINISH_ROUNDS, FG_FINISH_TARGET, FG_FINISH_STOPPED };
+
+struct fg_action {
+    enum fg_action_kind kind;
+    fg_time_t at;
+    uint64_t id;
+    struct fg_task task;
+    uint64_t bytes_down; /* ASSIGN: model and, the first time, the shard */
+    bool evaluate, evaluate_clients;
+    enum fg_finish reason;
+};
+
+/* Actions of one step, in order; reused from step to step. Zero-initialise; fg_actions_fini(). */
+struct fg_actions {
+    struct fg_action *a;
+    size_t n, cap;
+};
+void fg_actions_fini(struct fg_actions *acts);
+
+struct fg_aggregator;
+
+/* Create the aggregator before round 0 with parameters x (P), copied. Ask for the first WAKE with
+ * fg_aggregator_begin(). The fleet is borrowed. Errors: FG_E_NOMEM, FG_E_CONFIG. */
+enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_aggregator_config *cfg,
+                                    const struct fg_fleet *fleet, const float *x, struct fg_err *err) FG_NODISCARD;
+void fg_aggregator_destroy(struct fg_aggregator *a);
+
+/* The first actions: WAKE_AT of the next round, or FINISH when all rounds are done (after a resume). */
+enum fg_status fg_aggregator_begin(struct fg_aggregator *a, struct fg_actions *out) FG_NODISCARD;
+
+/* Take one event; `out` is emptied, then filled. Errors: FG_E_STALE for an unknown or repeated task id and
+ * FG_E_USAGE for an event that this state cannot have (nothing is changed then); FG_E_NOMEM. */
+enum fg_status fg_aggregator_step(struct fg_aggregator *a, const struct fg_event *ev, struct fg_actions *out)
+    FG_NODISCARD;
+
+/* What a commit recorded: valid after a COMMIT action until the next WAKE. */
+const struct fg_round_record *fg_aggregator_record(const struct fg_aggregator *a);
+const struct fg_participation *fg_aggregator_participation(const struct fg_aggregator *a, size_t *n);
+
+const float *fg_aggregator_params(const struct fg_aggregator *a); /* (P) */
+uint64_t fg_aggregator_version(const struct fg_aggregator *a);
+fg_time_t fg_aggregator_now(const struct fg_aggregator *a);  /* of the last event, or the start */
+size_t fg_aggregator_goal(const struct fg_aggregator *a);    /* usable answers that close the open round */
+const struct fg_ledger *fg_aggregator_ledger(const struct fg_aggregator *a);
+
+/* Totals since round 0 for the summary: everything but names, times on the wall and hashes. */
+void fg_aggregator_summary(const struct fg_aggregator *a, struct fg_summary *s);
+
+/* State at the last commit, as bytes, and back into a freshly created aggregator of the same configuration.
+ * save is refused (FG_E_USAGE) while a round is open. load judges its input: FG_E_CORRUPT. */
+enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *out) FG_NODISCARD;
+enum fg_status fg_aggregator_load(struct fg_aggregator *a, const void *bytes, size_t len, struct fg_err *err)
+    FG_NODISCARD;
+
+/* Check the invariants: NULL when they hold, else which does not. For tests and --enable-checks. */
+const char *fg_aggregator_check(const struct fg_aggregator *a);
+
+#endif

@@ -1,0 +1,53 @@
+/* Inside of the aggregator core, shared by core.c (the state machine) and core_state.c (save, load, check). */
+#ifndef FG_AGGREGATOR_CORE_INTERNAL_H
+#define FG_AGGREGATOR_CORE_INTERNAL_H
+
+#include "src/aggregator/core.h"
+
+enum phase { ASLEEP, OPEN, CLOSING, COMMITTED, FINISHED };
+enum slot_state { SLOT_OPEN, SLOT_DONE, SLOT_CANCELLING };
+
+/* One task of the open round. What it cost is booked only at commit, so that a dropped round leaves no trace. */
+struct slot {
+    struct fg_task task;
+    enum slot_state state;
+    enum fg_verdict verdict;
+    struct fg_outcome outcome;
+    double loss;
+    uint64_t bytes_down;
+    uint64_t wire_bytes;
+};
+
+struct fg_aggregator {
+    struct fg_aggregator_config cfg;
+    const struct fg_fleet *fleet;
+    enum phase phase;
+    struct fg_rule *rule;
+    float *x; /* (P) */
+    /* kept across rounds */
+    uint64_t version;
+    uint64_t next_id;
+    uint32_t round; /* next to open, or open */
+    fg_time_t now;  /* of the last event */
+    fg_time_t settled; /* of the last commit: where a dropped round goes back to */
+    fg_time_t wake; /* of the next round */
+    uint32_t *tasks;     /* (clients) */
+    float *last_loss;    /* (clients), < 0 = none yet */
+    uint8_t *has_shard;  /* (clients), only with shard_bytes */
+    struct fg_ledger *ledger;
+    struct fg_summary total; /* numbers only */
+    /* the open round */
+    struct slot *slots; /* (n_slots), ids first_id .. */
+    size_t n_slots, cap_slots;
+    uint64_t first_id;
+    size_t unresolved, arrived, goal, cancelling;
+    struct fg_round_record record;
+    struct fg_participation *rows; /* (n_slots) of the last commit */
+    size_t n_rows, cap_rows;
+    uint32_t *chosen, *scratch; /* (clients) */
+};
+
+/* The time at which round `round` begins when nothing holds it up. */
+fg_time_t fg_core_slot_begin(const struct fg_aggregator *a, uint32_t round);
+
+#endif

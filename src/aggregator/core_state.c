@@ -1,0 +1,178 @@
+/* The aggregator's state at a commit as bytes and back; its invariants; its totals. */
+#include <math.h>
+#include <string.h>
+
+#include "src/aggregator/core_internal.h"
+#include "src/base/bytes.h"
+#include "src/base/mem.h"
+
+enum { STATE_VERSION = 1 };
+
+static enum fg_status save_totals(const struct fg_summary *t, struct fg_str *out)
+{
+    enum fg_status st;
+    FG_TRY(fg_put_f64(out, t->accuracy));
+    FG_TRY(fg_put_f64(out, t->loss));
+    FG_TRY(fg_put_u64(out, (uint64_t)t->rounds_to_target));
+    FG_TRY(fg_put_f64(out, t->virtual_s));
+    FG_TRY(fg_put_u64(out, t->updates_used));
+    FG_TRY(fg_put_u64(out, t->updates_partial));
+    FG_TRY(fg_put_u64(out, t->updates_lost));
+    FG_TRY(fg_put_u64(out, t->updates_late));
+    FG_TRY(fg_put_f64(out, t->client_accuracy_mean));
+    FG_TRY(fg_put_f64(out, t->client_accuracy_p10));
+    FG_TRY(fg_put_f64(out, t->client_accuracy_worst));
+cleanup:
+    return st;
+}
+
+static void load_totals(struct fg_summary *t, struct fg_reader *r)
+{
+    t->accuracy = fg_get_f64(r);
+    t->loss = fg_get_f64(r);
+    t->rounds_to_target = (int64_t)fg_get_u64(r);
+    t->virtual_s = fg_get_f64(r);
+    t->updates_used = fg_get_u64(r);
+    t->updates_partial = fg_get_u64(r);
+    t->updates_lost = fg_get_u64(r);
+    t->updates_late = fg_get_u64(r);
+    t->client_accuracy_mean = fg_get_f64(r);
+    t->client_accuracy_p10 = fg_get_f64(r);
+    t->client_accuracy_worst = fg_get_f64(r);
+}
+
+enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *out)
+{
+    if (a->phase == OPEN || a->phase == CLOSING || a->phase == COMMITTED) {
+        return FG_E_USAGE;
+    }
+    enum fg_status st;
+    struct fg_str ledger = {0};
+    const struct fg_rule *rule = a->rule;
+    size_t p = a->cfg.rule.params, n = a->cfg.select.clients;
+    FG_TRY(fg_put_u32(out, STATE_VERSION));
+    FG_TRY(fg_put_u64(out, p));
+    FG_TRY(fg_put_u64(out, n));
+    FG_TRY(fg_put_u32(out, rule->ops->vectors));
+    FG_TRY(fg_put_u64(out, a->version));
+    FG_TRY(fg_put_u64(out, a->next_id));
+    FG_TRY(fg_put_u32(out, a->round));
+    FG_TRY(fg_put_u64(out, (uint64_t)a->settled));
+    FG_TRY(fg_put_u64(out, (uint64_t)a->wake));
+    FG_TRY(save_totals(&a->total, out));
+    FG_TRY(fg_put_f32s(out, a->x, p));
+    FG_TRY(fg_put_u64(out, rule->commits));
+    FG_TRY(fg_put_f64s(out, rule->state, p * rule->ops->vectors));
+    FG_TRY(fg_put_u32s(out, a->tasks, n));
+    FG_TRY(fg_put_f32s(out, a->last_loss, n));
+    FG_TRY(fg_str_add(out, a->has_shard, n));
+    FG_TRY(fg_ledger_save(a->ledger, &ledger));
+    FG_TRY(fg_put_u64(out, ledger.len));
+    FG_TRY(fg_str_add(out, ledger.data, ledger.len));
+cleanup:
+    fg_str_fini(&ledger);
+    return st;
+}
+
+static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, struct fg_err *err)
+{
+    size_t p = a->cfg.rule.params, n = a->cfg.select.clients;
+    uint32_t format = fg_get_u32(r);
+    if (format != STATE_VERSION) {
+        return fg_fail(err, FG_E_VERSION, "aggregator state: format %u, this program reads %d", format, STATE_VERSION);
+    }
+    uint64_t saved_p = fg_get_u64(r), saved_n = fg_get_u64(r);
+    uint32_t vectors = fg_get_u32(r);
+    if (saved_p != p || saved_n != n || vectors != a->rule->ops->vectors) {
+        return fg_fail(err, FG_E_CORRUPT,
+                       "aggregator state: %llu parameters, %llu clients, %u server vectors; expected %zu, %zu, %u",
+                       (unsigned long long)saved_p, (unsigned long long)saved_n, vectors, p, n,
+                       a->rule->ops->vectors);
+    }
+    a->version = fg_get_u64(r);
+    a->next_id = fg_get_u64(r);
+    a->round = fg_get_u32(r);
+    a->now = a->settled = (fg_time_t)fg_get_u64(r);
+    a->wake = (fg_time_t)fg_get_u64(r);
+    load_totals(&a->total, r);
+    a->total.rounds = a->round;
+    fg_get_f32s(r, a->x, p);
+    a->rule->commits = fg_get_u64(r);
+    fg_get_f64s(r, a->rule->state, p * vectors);
+    fg_get_u32s(r, a->tasks, n);
+    fg_get_f32s(r, a->last_loss, n);
+    const void *flags = fg_get_bytes(r, n);
+    if (flags != NULL) {
+        memcpy(a->has_shard, flags, n);
+    }
+    uint64_t len = fg_get_u64(r);
+    const void *ledger = fg_get_bytes(r, len);
+    if (ledger == NULL || !fg_reader_done(r)) {
+        return fg_fail(err, FG_E_CORRUPT, "aggregator state: cut short or too long");
+    }
+    return fg_ledger_load(a->ledger, ledger, len, err);
+}
+
+enum fg_status fg_aggregator_load(struct fg_aggregator *a, const void *bytes, size_t len, struct fg_err *err)
+{
+    FG_ASSERT(a->phase == ASLEEP && a->version == 0);
+    struct fg_reader r = fg_reader_of(bytes, len);
+    enum fg_status st = load_into(a, &r, err);
+    if (st == FG_OK) {
+        const char *broken = fg_aggregator_check(a);
+        if (broken != NULL) {
+            st = fg_fail(err, FG_E_CORRUPT, "aggregator state: %s", broken);
+        }
+    }
+    return st;
+}
+
+void fg_aggregator_summary(const struct fg_aggregator *a, struct fg_summary *s)
+{
+    const struct fg_ledger_amounts *t = fg_ledger_totals(a->ledger);
+    *s = a->total;
+    s->clients = a->cfg.select.clients;
+    s->params = a->cfg.rule.params;
+    s->target_accuracy = a->cfg.target_accuracy;
+    s->uplink_bytes = t->bytes_up;
+    s->downlink_bytes = t->bytes_down;
+    s->energy_wh = t->energy_j / 3600.0;
+    s->carbon_g = t->carbon_g;
+    s->wasted_wh = t->wasted_j / 3600.0;
+    s->wasted_g = t->wasted_g;
+    s->steps_total = t->steps;
+    s->steps_wasted = t->steps_wasted;
+}
+
+const char *fg_aggregator_check(const struct fg_aggregator *a)
+{
+    uint64_t tasks = 0;
+    for (uint32_t i = 0; i < a->cfg.select.clients; i++) {
+        tasks += a->tasks[i];
+    }
+    uint64_t closed = a->phase == COMMITTED ? 1 : 0; /* committed, its evaluation not in yet */
+    if (a->version != a->round + closed) {
+        return "the version is not the number of commits";
+    }
+    if (tasks + 1 != a->next_id) {
+        return "the tasks of the clients do not add up to the ids given";
+    }
+    size_t open = 0;
+    for (size_t i = 0; i < a->n_slots; i++) {
+        open += a->slots[i].state != SLOT_DONE;
+    }
+    if ((a->phase == OPEN || a->phase == CLOSING) && open != a->unresolved) {
+        return "the count of open tasks is wrong";
+    }
+    if (a->rule->folded > a->n_slots) {
+        return "more updates than tasks were folded in";
+    }
+    uint64_t updates = a->total.updates_used + a->total.updates_lost + a->total.updates_late;
+    if (updates > tasks) {
+        return "more updates than tasks were counted";
+    }
+    if (a->round > a->cfg.rounds) {
+        return "more rounds than configured";
+    }
+    return fg_ledger_check(a->ledger);
+}

@@ -1,0 +1,67 @@
+/* From a configuration to everything that a run needs: data, partition, model, traces, fleet, sizes of tasks.
+ *
+ * Reads and checks every input and creates nothing, so that no run directory appears for a run that cannot
+ * start. Messages of wrong values name the place in the configuration where they were set.
+ *
+ * Thread safety: one caller while it is made, any number of readers afterwards.
+ */
+#ifndef FG_SIM_SETUP_H
+#define FG_SIM_SETUP_H
+
+#include "datasets/dataset.h"
+#include "datasets/partition.h"
+#include "kernels/kernels.h"
+#include "src/aggregator/core.h"
+#include "src/availability/fleet.h"
+#include "src/config/config.h"
+#include "src/model/model.h"
+#include "src/wire/codec.h"
+#include "src/worker/trainer.h"
+
+struct fg_setup {
+    const struct fg_config *cfg; /* borrowed */
+    const struct fg_kernels *kernels;
+    struct fg_dataset *data;
+    struct fg_partition *part;
+    struct fg_model *model;
+    struct fg_trace *trace;       /* NULL = everyone is always up */
+    struct fg_carbon **carbon;    /* (zones) */
+    struct fg_zone_carbon *zones; /* (n_zones) */
+    size_t n_zones;
+    struct fg_fleet *fleet;
+    uint32_t clients;
+    uint32_t threads;      /* resolved run.threads */
+    struct fg_local_opts local;
+    uint32_t batch;        /* samples a step; the largest shard under full batch */
+    uint32_t *steps;       /* (clients) local steps of a full task */
+    uint32_t *samples;     /* (clients) */
+    uint64_t *shard_bytes; /* (clients) under movable placement, else NULL */
+    uint32_t *test_index;  /* (n_test) the global test set */
+    size_t n_test;
+    const struct fg_codec *codec;
+    const struct fg_select_ops *policy;
+    const struct fg_rule_ops *rule;
+    uint64_t model_bytes, update_bytes;
+    float *params; /* (P) initial */
+};
+
+/* Build it all. Errors: FG_E_CONFIG, FG_E_MISSING, FG_E_INPUT (exit code 2), FG_E_NOMEM, FG_E_IO.
+ * Owner: the caller, fg_setup_destroy() (NULL allowed). */
+enum fg_status fg_setup_create(struct fg_setup **out, const struct fg_config *cfg, struct fg_err *err) FG_NODISCARD;
+void fg_setup_destroy(struct fg_setup *s);
+
+/* The configuration of the aggregator core for this setup (borrows from it). */
+void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *out);
+
+/* A client's training shard: sample numbers within s->data. */
+void fg_setup_shard(const struct fg_setup *s, uint32_t client, const uint32_t **index, uint32_t *n);
+
+/* Evaluate parameters on the global test set and, if asked, on each client's own test data.
+ * Cost: one forward pass of each sample; clients share the pass where their data come from the test set. */
+enum fg_status fg_setup_evaluate(const struct fg_setup *s, struct fg_trainer *trainer, const float *params,
+                                 bool global, bool clients, struct fg_evaluation *out, struct fg_err *err);
+
+/* Local learning rate of a round by train.schedule. */
+double fg_setup_lr(const void *setup, uint32_t round);
+
+#endif

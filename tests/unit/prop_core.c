@@ -1,0 +1,364 @@
+/* The aggregator core over thousands of random event orders, with no world, clock or numerics at all.
+ *
+ * A random opponent answers assignments in any order and at any time, loses some, repeats and misdirects
+ * others, lets deadlines pass, stops and resumes; after every event the invariants are checked, and the
+ * parameters are compared with a naive twin that adds up the updates that were accepted.
+ */
+#include "tests/lib/test.h"
+
+#include <stdlib.h>
+
+#include "src/aggregator/core.h"
+#include "src/base/mem.h"
+#include "src/base/rng.h"
+
+enum { CLIENTS = 12, PARAMS = 5, ROUNDS = 8 };
+
+static uint32_t steps_of[CLIENTS], samples_of[CLIENTS];
+
+static double constant_lr(const void *arg, uint32_t round)
+{
+    (void)arg;
+    (void)round;
+    return 0.5;
+}
+
+struct open_task {
+    struct fg_task task;
+    fg_time_t begin;
+};
+
+struct world {
+    struct fg_rng rng;
+    struct fg_aggregator *agg;
+    struct fg_fleet *fleet;
+    struct fg_aggregator_config cfg;
+    struct open_task open[CLIENTS];
+    size_t n_open;
+    uint64_t done_id[4096];
+    size_t n_done;
+    fg_time_t now, wake, deadline;
+    bool asleep, finished, committed;
+    uint64_t commits;
+    double sum[PARAMS], weight; /* the naive twin */
+    float x[PARAMS];
+    struct fg_str saved; /* at the last commit */
+    float saved_x[PARAMS];
+    uint64_t saved_commits;
+};
+
+static void check(struct world *w)
+{
+    const char *broken = fg_aggregator_check(w->agg);
+    if (broken != NULL) {
+        fail_msg("invariant: %s", broken);
+    }
+    assert_int_equal(fg_aggregator_version(w->agg), w->commits);
+    assert_memory_equal(fg_aggregator_params(w->agg), w->x, sizeof w->x);
+}
+
+static void naive_commit(struct world *w)
+{
+    if (w->weight > 0.0) {
+        for (int i = 0; i < PARAMS; i++) {
+            w->x[i] = (float)((double)w->x[i] - 1.0 * (w->sum[i] / w->weight));
+        }
+    }
+    memset(w->sum, 0, sizeof w->sum);
+    w->weight = 0.0;
+    w->commits++;
+}
+
+static void send(struct world *w, const struct fg_event *ev);
+
+static size_t find_open(const struct world *w, uint64_t id)
+{
+    for (size_t i = 0; i < w->n_open; i++) {
+        if (w->open[i].task.id == id) {
+            return i;
+        }
+    }
+    fail_msg("task %llu was cancelled but is not open", (unsigned long long)id);
+    return 0;
+}
+
+static struct open_task take_open(struct world *w, size_t i)
+{
+    struct open_task t = w->open[i];
+    w->open[i] = w->open[--w->n_open];
+    w->done_id[w->n_done++ % 4096] = t.task.id;
+    return t;
+}
+
+static struct fg_outcome outcome_of(const struct world *w, const struct open_task *t, enum fg_outcome_kind kind,
+                                    uint32_t steps)
+{
+    return (struct fg_outcome){.kind = kind, .download_done = true, .steps = steps, .t_begin = t->begin,
+                               .t_end = w->now, .compute_us = w->now - t->begin, .bytes_down = 100,
+                               .bytes_up = 50};
+}
+
+static void perform(struct world *w, const struct fg_action *a)
+{
+    switch (a->kind) {
+    case FG_ACTION_WAKE_AT:
+        assert_true(a->at >= w->now);
+        w->wake = a->at;
+        w->asleep = true;
+        break;
+    case FG_ACTION_ASSIGN:
+        assert_true(w->n_open < CLIENTS);
+        assert_int_equal(a->task.version, w->commits);
+        for (size_t i = 0; i < w->n_open; i++) {
+            assert_int_not_equal(w->open[i].task.client, a->task.client);
+        }
+        w->open[w->n_open++] = (struct open_task){a->task, w->now};
+        break;
+    case FG_ACTION_DEADLINE_AT:
+        w->deadline = a->at;
+        break;
+    case FG_ACTION_CANCEL: {
+        struct open_task t = take_open(w, find_open(w, a->id));
+        struct fg_outcome o = outcome_of(w, &t, FG_OUTCOME_CUT, t.task.steps / 2);
+        send(w, &(struct fg_event){.kind = FG_EVENT_LOST, .now = w->now, .id = a->id, .outcome = &o});
+        break;
+    }
+    case FG_ACTION_COMMIT:
+        assert_int_equal(w->n_open, 0);
+        naive_commit(w);
+        w->committed = true;
+        break;
+    case FG_ACTION_FINISH:
+        w->finished = true;
+        break;
+    }
+}
+
+static void send(struct world *w, const struct fg_event *ev)
+{
+    struct fg_actions acts = {0};
+    assert_int_equal(fg_aggregator_step(w->agg, ev, &acts), FG_OK);
+    for (size_t i = 0; i < acts.n; i++) {
+        perform(w, &acts.a[i]);
+    }
+    fg_actions_fini(&acts);
+}
+
+static void answer(struct world *w, bool lost)
+{
+    struct open_task t = take_open(w, fg_rng_below(&w->rng, (uint32_t)w->n_open));
+    bool partial = fg_rng_below(&w->rng, 4) == 0 && t.task.steps > 1;
+    uint32_t steps = partial ? 1 + fg_rng_below(&w->rng, t.task.steps - 1) : t.task.steps;
+    struct fg_outcome o =
+        outcome_of(w, &t, lost ? FG_OUTCOME_LEFT : partial ? FG_OUTCOME_PARTIAL : FG_OUTCOME_ARRIVED, steps);
+    if (lost) {
+        send(w, &(struct fg_event){.kind = FG_EVENT_LOST, .now = w->now, .id = t.task.id, .outcome = &o});
+        return;
+    }
+    float delta[PARAMS];
+    for (int i = 0; i < PARAMS; i++) {
+        delta[i] = (float)(fg_rng_uniform(&w->rng) - 0.5);
+    }
+    if (!partial || w->cfg.hand_back) {
+        double weight = (double)samples_of[t.task.client];
+        for (int i = 0; i < PARAMS; i++) {
+            w->sum[i] += weight * (double)delta[i];
+        }
+        w->weight += weight;
+    }
+    struct fg_result r = {.id = t.task.id, .client = t.task.client, .steps = steps, .loss = 1.0, .delta = delta,
+                          .wire_bytes = 50};
+    send(w, &(struct fg_event){
+                .kind = FG_EVENT_RESULT, .now = w->now, .id = t.task.id, .result = &r, .outcome = &o});
+}
+
+/* Something that must be refused and must change nothing. */
+static void misbehave(struct world *w)
+{
+    struct fg_actions acts = {0};
+    struct fg_outcome o = {0};
+    struct fg_result r = {.steps = 1};
+    uint64_t id = fg_rng_below(&w->rng, 2) == 0 || w->n_done == 0
+                      ? 1000000 + fg_rng_below(&w->rng, 9)
+                      : w->done_id[fg_rng_below(&w->rng, (uint32_t)(w->n_done < 4096 ? w->n_done : 4096))];
+    struct fg_event ev = {.kind = FG_EVENT_RESULT, .now = w->now, .id = id, .result = &r, .outcome = &o};
+    ev.kind = fg_rng_below(&w->rng, 2) == 0 ? FG_EVENT_RESULT : FG_EVENT_LOST;
+    assert_int_equal(fg_aggregator_step(w->agg, &ev, &acts), FG_E_STALE);
+    assert_int_equal(acts.n, 0);
+    ev.kind = w->asleep ? FG_EVENT_DEADLINE : FG_EVENT_WAKE;
+    assert_int_equal(fg_aggregator_step(w->agg, &ev, &acts), FG_E_USAGE);
+    ev.kind = FG_EVENT_STOP;
+    ev.now = w->now - 1;
+    assert_int_equal(fg_aggregator_step(w->agg, &ev, &acts), FG_E_USAGE);
+    fg_actions_fini(&acts);
+}
+
+static void begin(struct world *w)
+{
+    struct fg_actions acts = {0};
+    assert_int_equal(fg_aggregator_begin(w->agg, &acts), FG_OK);
+    for (size_t i = 0; i < acts.n; i++) {
+        perform(w, &acts.a[i]);
+    }
+    fg_actions_fini(&acts);
+}
+
+static void save(struct world *w)
+{
+    w->saved.len = 0;
+    assert_int_equal(fg_aggregator_save(w->agg, &w->saved), FG_OK);
+    memcpy(w->saved_x, w->x, sizeof w->x);
+    w->saved_commits = w->commits;
+}
+
+/* Stop in the middle, throw the aggregator away, load the last commit: as if the open round had never been. */
+static void stop_and_resume(struct world *w)
+{
+    struct fg_err err = {{0}};
+    send(w, &(struct fg_event){.kind = FG_EVENT_STOP, .now = w->now});
+    assert_true(w->finished);
+    struct fg_str now = {0};
+    assert_int_equal(fg_aggregator_save(w->agg, &now), FG_OK);
+    assert_int_equal(now.len, w->saved.len);
+    assert_memory_equal(now.data, w->saved.data, now.len);
+    fg_str_fini(&now);
+    fg_aggregator_destroy(w->agg);
+    float zero[PARAMS] = {0};
+    assert_int_equal(fg_aggregator_create(&w->agg, &w->cfg, w->fleet, zero, &err), FG_OK);
+    assert_int_equal(fg_aggregator_load(w->agg, w->saved.data, w->saved.len, &err), FG_OK);
+    memcpy(w->x, w->saved_x, sizeof w->x);
+    w->commits = w->saved_commits;
+    w->n_open = 0;
+    memset(w->sum, 0, sizeof w->sum);
+    w->weight = 0.0;
+    w->finished = w->asleep = false;
+    w->now = fg_aggregator_now(w->agg);
+    begin(w);
+}
+
+static void wake(struct world *w)
+{
+    uint32_t up[CLIENTS];
+    size_t n = 0;
+    for (uint32_t c = 0; c < CLIENTS; c++) {
+        if (fg_rng_below(&w->rng, 3) != 0) {
+            up[n++] = c;
+        }
+    }
+    if (fg_rng_below(&w->rng, 6) == 0) {
+        n = 0;
+    }
+    w->now = w->wake;
+    w->asleep = false;
+    w->deadline = FG_NEVER;
+    send(w, &(struct fg_event){.kind = FG_EVENT_WAKE, .now = w->now, .available = up, .n_available = n});
+}
+
+static void advance(struct world *w)
+{
+    fg_time_t next = w->now + (fg_time_t)fg_rng_below(&w->rng, 100) * FG_SECOND;
+    w->now = next < w->deadline ? next : w->deadline;
+}
+
+static void act_once(struct world *w)
+{
+    uint32_t dice = fg_rng_below(&w->rng, 100);
+    if (w->committed) {
+        w->committed = false;
+        struct fg_event ev = {.kind = FG_EVENT_EVALUATED, .now = w->now};
+        ev.evaluation.have = dice < 50;
+        ev.evaluation.accuracy = (double)dice / 100.0;
+        send(w, &ev);
+        save(w);
+    } else if (dice < 10) {
+        misbehave(w);
+    } else if (dice < 13) {
+        stop_and_resume(w);
+    } else if (w->asleep) {
+        wake(w);
+    } else if (w->deadline != FG_NEVER && (dice < 18 || w->now >= w->deadline)) {
+        w->now = w->deadline;
+        send(w, &(struct fg_event){.kind = FG_EVENT_DEADLINE, .now = w->now});
+    } else {
+        advance(w);
+        if (w->n_open > 0 && w->now < w->deadline) {
+            answer(w, dice > 80);
+        }
+    }
+}
+
+static void configure(struct world *w, uint32_t seed)
+{
+    struct fg_rng *r = &w->rng;
+    fg_rng_init(r, seed, FG_RNG_TEST, 0, 0);
+    for (uint32_t c = 0; c < CLIENTS; c++) {
+        steps_of[c] = 1 + fg_rng_below(r, 9);
+        samples_of[c] = 1 + fg_rng_below(r, 50);
+    }
+    static const char *const policies[] = {"all", "uniform", "cyclic"};
+    w->cfg = (struct fg_aggregator_config){
+        .rounds = ROUNDS,
+        .start = 1000 * FG_SECOND,
+        .slot = 500 * FG_SECOND,
+        .slot_pace = fg_rng_below(r, 2) == 0,
+        .deadline = fg_rng_below(r, 2) == 0 ? 300 * FG_SECOND : 0,
+        .hand_back = fg_rng_below(r, 2) == 0,
+        .target_accuracy = 0.4,
+        .eval_every = 1,
+        .lr = constant_lr,
+        .model_bytes = 100,
+        .update_bytes = 50,
+        .batch = 10,
+        .steps = steps_of,
+        .samples = samples_of,
+        .select = {.seed = seed, .clients = CLIENTS, .want = 1 + fg_rng_below(r, 6),
+                   .over = fg_rng_below(r, 2) == 0 ? 1.0 : 1.5, .groups = 3},
+        .policy = fg_select_find(policies[fg_rng_below(r, 3)]),
+        .rule = {.params = PARAMS, .clients = CLIENTS, .lr = 1.0},
+        .rule_ops = fg_rule_find("fedavg"),
+    };
+}
+
+static void random_event_orders_keep_every_invariant(void **state)
+{
+    (void)state;
+    const char *only = getenv("FG_TEST_SEED");
+    uint32_t first = only != NULL ? (uint32_t)strtoul(only, NULL, 10) : 0, last = only != NULL ? first + 1 : 3000;
+    for (uint32_t seed = first; seed < last; seed++) {
+        struct world *w = fg_calloc(1, sizeof *w);
+        struct fg_err err = {{0}};
+        float zero[PARAMS] = {0};
+        assert_non_null(w);
+        configure(w, seed);
+        struct fg_fleet_spec spec;
+        fg_fleet_spec_defaults(&spec);
+        spec.clients = CLIENTS;
+        spec.seed = seed;
+        spec.start = w->cfg.start;
+        assert_int_equal(fg_fleet_create(&w->fleet, &spec, NULL, NULL, 0, &err), FG_OK);
+        assert_int_equal(fg_aggregator_create(&w->agg, &w->cfg, w->fleet, zero, &err), FG_OK);
+        w->now = w->cfg.start;
+        w->deadline = FG_NEVER;
+        save(w);
+        begin(w);
+        for (int i = 0; i < 4000 && !w->finished; i++) {
+            act_once(w);
+            check(w);
+        }
+        if (!w->finished) {
+            fail_msg("seed %u: the run did not finish", seed);
+        }
+        fg_aggregator_destroy(w->agg);
+        fg_fleet_destroy(w->fleet);
+        fg_str_fini(&w->saved);
+        fg_free(w);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_event_orders_keep_every_invariant),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
