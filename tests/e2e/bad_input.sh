@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Bad input: a clear message that names the file or key, exit 2, no run directory, no crash.
+. "${FG_SRCDIR:-.}/tests/lib/e2e.sh"
+S=$SRC/datasets/samples
+
+# refuse NAME PATTERN ARGS...: simulate the example with ARGS, expect exit 2, a message that matches, nothing made
+refuse() {
+    local name=$1 pattern=$2
+    shift 2
+    rm -rf "$T/out"
+    "$FORAGE" simulate -q "${SMALL[@]}" --out "$T/out" "$@" >"$T/o" 2>"$T/err"
+    local rc=$?
+    if [ $rc = 2 ] && grep -qE -- "$pattern" "$T/err" && [ ! -e "$T/out" ]; then ok "$name"; else
+        not_ok "$name" "exit $rc (expected 2), run directory: $(ls -d "$T/out" 2>/dev/null || echo none)" \
+            "expected a match of: $pattern" "found: $(head -c 400 "$T/err")"
+    fi
+}
+ini() { printf '%s\n' "$@" >"$T/x.ini"; }
+
+ini '[run]' 'round = 3'
+refuse "unknown key, with the nearest" 'x.ini:2.*round.*rounds' "$T/x.ini"
+ini '[run]' 'rounds = many'
+refuse "text where a number belongs" "x.ini:2.*run.rounds.*many" "$T/x.ini"
+ini '[run]' 'rounds = 3' 'rounds = 4'
+refuse "duplicate key" 'x.ini:3.*rounds' "$T/x.ini"
+ini '[run]' "name = $(printf 'a%.0s' $(seq 400))"
+refuse "over-long line" 'x.ini:2' "$T/x.ini"
+refuse "a file that does not exist" 'nothere.ini' "$T/nothere.ini"
+refuse "unknown policy" 'select.policy.*unifrom.*uniform' --set select.policy=unifrom "$EXAMPLE"
+refuse "unknown rule" 'aggregate.rule.*fedavgg.*fedavg' --set aggregate.rule=fedavgg "$EXAMPLE"
+refuse "unknown codec" 'wire.codec.*zip' --set wire.codec=zip "$EXAMPLE"
+refuse "an impossible layer list names the layer" 'conv2d' --set 'model.layers=flatten; dense 10; conv2d 8 kernel=5; dense 10' "$EXAMPLE"
+refuse "cyclic without groups" 'select.groups' --set select.policy=cyclic --set select.groups=5000 "$EXAMPLE"
+refuse "a data set that does not exist" 'nothere' --set "data.path=$T/nothere" "$EXAMPLE"
+refuse "a trace that does not exist" 'nothere.csv' --set "availability.trace=$T/nothere.csv" "$EXAMPLE"
+
+trace() { printf '%s\n' "$@" >"$T/t.csv"; }
+bad_trace() { refuse "$1" "$2" --set "availability.trace=$T/t.csv" "$EXAMPLE"; }
+trace 'node,start_s,end_s' 'a,0,100' 'a,50,200'
+bad_trace "overlapping intervals" 't.csv:3'
+trace 'node,start_s,end_s' 'a,100,50'
+bad_trace "reversed interval" 't.csv:2'
+trace 'node,start_s' 'a,100'
+bad_trace "missing column" 't.csv:1'
+trace 'node,start_s,end_s' 'a,nan,50'
+bad_trace "NaN in a trace" 't.csv:2'
+trace 'node,start_s,end_s' 'a,0,99999999999999999999'
+bad_trace "huge number in a trace" 't.csv:2'
+trace 'node,start_s,end_s' 'a,zero,50'
+bad_trace "text in a trace" 't.csv:2'
+: >"$T/t.csv"
+bad_trace "empty trace" 't.csv'
+gzip -c "$S/traces/volunteer-desktops.csv.gz" 2>/dev/null | head -c 500 >"$T/t.csv.gz"
+refuse "truncated gz" 't.csv.gz' --set "availability.trace=$T/t.csv.gz" "$EXAMPLE"
+
+carbon() { printf '%s\n' "$@" >"$T/c.csv"; }
+bad_carbon() { refuse "$1" "$2" --set "carbon.traces=GB=$T/c.csv" "$EXAMPLE"; }
+carbon 'utc_time,gco2_per_kwh' '2023-01-01T00:00:00Z,100' '2023-01-01T02:00:00Z,100'
+bad_carbon "carbon file with a hole" 'c.csv:3'
+carbon 'utc_time,gco2_per_kwh' '2023-01-01T00:00:00Z,-3'
+bad_carbon "negative carbon" 'c.csv:2'
+carbon '# tz: Mars/Olympus' 'utc_time,gco2_per_kwh' '2023-01-01T00:00:00Z,100' '2023-01-01T01:00:00Z,100'
+refuse "a zone that does not exist" 'Mars/Olympus|c.csv' --set "carbon.traces=GB=$T/c.csv" "$EXAMPLE"
+
+mkdir -p "$T/idx"
+printf '\000\000\010\004\000\000\000\002' >"$T/idx/train-images-idx3-ubyte"
+printf '\000\000\010\001\000\000\000\002\001\002' >"$T/idx/train-labels-idx1-ubyte"
+refuse "IDX with wrong counts" 'train-images' --set "data.path=$T/idx" --set data.partition=iid "$EXAMPLE"
+printf 'hello world, this is no IDX file' >"$T/idx/train-images-idx3-ubyte"
+refuse "IDX with wrong magic" 'train-images' --set "data.path=$T/idx" --set data.partition=iid "$EXAMPLE"
+printf 'x,y,label\n1,2,0\n1,nan,1\n' >"$T/d.csv"
+refuse "NaN in data" 'd.csv:3' --set "data.path=$T/d.csv" --set data.partition=iid "$EXAMPLE"
+printf 'x,y,label\n1,2,0\n1,2,-1\n' >"$T/d.csv"
+refuse "label out of range" 'd.csv:3' --set "data.path=$T/d.csv" --set data.partition=iid "$EXAMPLE"
+printf 'x,y,label\n' >"$T/d.csv"
+refuse "data without a row" 'd.csv' --set "data.path=$T/d.csv" --set data.partition=iid "$EXAMPLE"
+if "$FORAGE" dataset import "$S/mnist-writers" "$T/m.h5" >/dev/null 2>"$T/err"; then
+    head -c 20000 "$T/m.h5" >"$T/cut.h5"
+    refuse "truncated HDF5" 'cut.h5' --set "data.path=$T/cut.h5" "$EXAMPLE"
+else
+    not_ok "import of the sample" "$(cat "$T/err")"
+fi
+refuse "a run longer than its trace" 'time.wrap' --set run.rounds=20000 "$EXAMPLE"
+done_testing

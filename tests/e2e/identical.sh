@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# The same configuration and seed give the same model: any threads, instruction set, ranks, shell.
+. "${FG_SRCDIR:-.}/tests/lib/e2e.sh"
+
+simulate() { # NAME ARGS...
+    local name=$1
+    shift
+    if "$FORAGE" simulate -q "${SMALL[@]}" --out "$T/$name" "$@" "$EXAMPLE" >"$T/$name.out" 2>&1; then :; else
+        echo "  $(tail -3 "$T/$name.out")"
+    fi
+}
+
+simulate base --set run.threads=1
+want=$(sha "$T/base")
+expect_match "simulate gives a hash" '^[0-9a-f]{64}$' "$want"
+
+for n in 2 4; do
+    simulate "t$n" --set run.threads=$n
+    expect "the same with $n threads" "$want" "$(sha "$T/t$n")"
+done
+expect "rounds.csv is the same with 4 threads" "$(sha256sum <"$T/base/rounds.csv")" "$(sha256sum <"$T/t4/rounds.csv")"
+
+for k in avx512 avx2 reference; do
+    if "$FORAGE" simulate -q "${SMALL[@]}" --set run.kernels=$k --out "$T/$k" "$EXAMPLE" >"$T/$k.out" 2>&1; then
+        expect "the same with $k kernels" "$want" "$(sha "$T/$k")"
+    elif grep -q "not supported\|lacks" "$T/$k.out"; then
+        skip "the same with $k kernels" "this CPU lacks them"
+    else
+        not_ok "the same with $k kernels" "$(tail -3 "$T/$k.out")"
+    fi
+done
+
+# glibc chooses exp, log, sin... by CPU: nothing of it may reach a result.
+GLIBC_TUNABLES=glibc.cpu.hwcaps=-FMA,-AVX2,-AVX2_Usable,-FMA_Usable,-AVX512F simulate tunables --set run.kernels=reference
+expect "the same with glibc's oldest mathematics" "$want" "$(sha "$T/tunables")"
+
+if "$FORAGE" --version | grep -q 'MPI.*no'; then
+    skip "ranks" "built without MPI"
+    done_testing
+fi
+MPIRUN=$("$FORAGE" launch --print-mpirun -n 3 "$EXAMPLE" | head -1 | awk '{print $1}')
+ROOT=()
+[ "$(id -u)" = 0 ] && ROOT=(--allow-run-as-root)
+timeout 120 "$MPIRUN" "${ROOT[@]}" --oversubscribe --with-ft ulfm --mca btl self,tcp --mca btl_tcp_if_include lo -n 3 \
+    "$FORAGE" simulate -q "${SMALL[@]}" --out "$T/ranks3" "$EXAMPLE" >"$T/ranks3.out" 2>&1
+expect "the same over 3 ranks of simulate" "$want" "$(sha "$T/ranks3")"
+
+for n in 2 3 5; do
+    timeout 120 "$FORAGE" launch -q -n $n "${SMALL[@]}" --out "$T/launch$n" "$EXAMPLE" >"$T/launch$n.out" 2>&1
+    rc=$?
+    expect "launch -n $n ends well" 0 $rc
+    expect "the same under launch -n $n" "$want" "$(sha "$T/launch$n")"
+done
+timeout 120 "$FORAGE" launch -q -n 3 "${SMALL[@]}" --set data.placement=movable --out "$T/movable" "$EXAMPLE" >"$T/movable.out" 2>&1
+simulate movable1 --set data.placement=movable
+expect "shipped shards: launch as simulate" "$(sha "$T/movable1")" "$(sha "$T/movable")"
+done_testing
