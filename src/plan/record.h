@@ -29,10 +29,19 @@ struct fg_round_record {
     struct fg_evaluation evaluation;
 };
 
+/* What became of a task. */
+enum fg_verdict {
+    FG_VERDICT_USED = 0,  /* its update went into a commit (or: it was an evaluation that was read) */
+    FG_VERDICT_LOST = 1,  /* the client left before the update arrived */
+    FG_VERDICT_LATE = 2,  /* arrived after the round's deadline, or was called off */
+    FG_VERDICT_STALE = 3, /* arrived for a version that no rule takes any more */
+    FG_VERDICTS = 4
+};
+
 struct fg_participation {
     uint32_t round, client;
     uint8_t verdict; /* enum fg_verdict */
-    uint32_t steps, steps_planned;
+    uint32_t steps, steps_planned; /* used with fewer steps than planned: a partial update */
     uint64_t bytes_up, bytes_down;
     double energy_j, carbon_g;
     double loss; /* mean training loss it reported; 0 when nothing came */
