@@ -29,18 +29,9 @@ struct fg_round_record {
     struct fg_evaluation evaluation;
 };
 
-/* What became of a task. */
-enum fg_verdict {
-    FG_VERDICT_USED = 0,  /* its update went into a commit (or: it was an evaluation that was read) */
-    FG_VERDICT_LOST = 1,  /* the client left before the update arrived */
-    FG_VERDICT_LATE = 2,  /* arrived after the round's deadline, or was called off */
-    FG_VERDICT_STALE = 3, /* arrived for a version that no rule takes any more */
-    FG_VERDICTS = 4
-};
-
 struct fg_participation {
     uint32_t round, client;
-    uint8_t verdict; /* enum fg_verdict */
+    uint8_t verdict; /* enum fg_verdict of outcome.h */
     uint32_t steps, steps_planned; /* used with fewer steps than planned: a partial update */
     uint64_t bytes_up, bytes_down;
     double energy_j, carbon_g;
