@@ -1,1 +1,3 @@
-libforage_a_SOURCES +=
+libforage_a_SOURCES += \
+	%D%/trainer.c %D%/trainer.h %D%/trainer_cpu.c %D%/trainer_local.c %D%/trainer_local.h \
+	%D%/trainer_state.c

@@ -1,0 +1,145 @@
+/* Inside of the model: what a layer kind is. A new kind is one file with a `const struct fg_layer_ops` and one
+ * line in layers.c.
+ *
+ * Activations of a batch are (rows, h * w, ld): rows = batch * t, where t is the number of positions of a
+ * sequence (1 otherwise), laid out position by position (row = position * batch + sample); c of the ld values
+ * of a pixel are used, the rest are zero. What layers write has ld a multiple of 16; an image straight from the
+ * data has ld = c and row = h * w * c.
+ *
+ * Parameters live twice: canonical (unpadded, see model.h) and packed for the kernels: each tensor is rows x
+ * blocks x cols, and packing pads cols with zeros to a multiple of 16.
+ *
+ * Thread safety: layers are immutable; a pass belongs to one thread.
+ */
+#ifndef FG_MODEL_LAYER_H
+#define FG_MODEL_LAYER_H
+
+#include "kernels/kernels.h"
+#include "src/base/rng.h"
+#include "src/model/model.h"
+
+enum { FG_LAYER_ARGS = 6, FG_LAYER_TENSORS = 3, FG_LAYER_TEXT = 80 };
+
+enum fg_shape_kind { FG_SHAPE_TOKENS, FG_SHAPE_VECTOR, FG_SHAPE_IMAGE, FG_SHAPE_SEQUENCE };
+
+struct fg_shape {
+    enum fg_shape_kind kind;
+    uint32_t t, h, w, c; /* positions; pixels; values a pixel (vectors and sequences: h = w = 1) */
+    size_t ld;           /* floats from pixel to pixel */
+    size_t row;          /* floats from row to row */
+};
+
+/* An argument of a layer: a number within [min, max], or one of `words` ("a|b"), whose index is the value. */
+struct fg_layer_arg {
+    const char *name;
+    const char *words; /* NULL: none */
+    double def;        /* NAN: must be given */
+    double min, max;
+    bool whole;        /* whole numbers only; min > max: words only */
+};
+
+/* How a tensor starts. */
+enum fg_tensor_role { FG_ROLE_WEIGHT, FG_ROLE_BIAS, FG_ROLE_EMBEDDING, FG_ROLE_LSTM_BIAS };
+
+struct fg_tensor {
+    const char *part; /* "weight", "bias", ... */
+    enum fg_tensor_role role;
+    unsigned ndim;
+    uint32_t dims[4];
+    size_t rows, blocks, cols, ld; /* packed size: rows * blocks * ld */
+    size_t fan_in, fan_out;
+    size_t offset; /* in the canonical vector */
+    size_t packed; /* in the packed vector, a multiple of 16 */
+};
+
+struct fg_layer {
+    const struct fg_layer_ops *ops;
+    unsigned number;           /* from 1, as written in the list */
+    char text[FG_LAYER_TEXT];  /* as written, for messages */
+    double arg[FG_LAYER_ARGS]; /* in the order of ops->args */
+    bool given[FG_LAYER_ARGS]; /* written in the list */
+    bool last;
+    uint32_t classes;
+    struct fg_shape in, out;
+    unsigned tensors;
+    struct fg_tensor tensor[FG_LAYER_TENSORS];
+    uint64_t macs;       /* of one sample, forward */
+    bool from_data;      /* its input is the data: no gradient is needed */
+    bool view;           /* the output is the input, only the shape differs */
+};
+
+/* What random masks are keyed by, beside the layer. */
+struct fg_pass_key {
+    uint64_t seed;
+    uint32_t client, number, step;
+};
+
+/* One pass of a batch through one layer. */
+struct fg_pass {
+    const struct fg_kernels *k;
+    size_t batch, rows; /* rows = batch * in.t */
+    bool train;
+    const float *params; /* the layer's packed tensors start at params + tensor[i].packed */
+    const float *x;      /* (rows, in.row) */
+    float *y;            /* (rows, out.row) */
+    void *save;          /* ops->save bytes, from forward to backward */
+    void *scratch;       /* ops->scratch bytes, within one call */
+    /* backward only */
+    float *dy;       /* (rows, out.row); may be overwritten */
+    float *dx;       /* (rows, in.row) out, or NULL when not needed */
+    float *grad;     /* packed gradient out, or NULL: */
+    float *update;   /* then the packed parameters are updated in place, w += mlr * gradient */
+    float mlr;
+    /* random masks */
+    const struct fg_pass_key *key;
+    size_t first_row; /* rows of the same step that went before, when a large batch goes in parts */
+};
+
+struct fg_layer_ops {
+    const char *name;
+    const struct fg_layer_arg *args; /* ended by a NULL name; NULL: none */
+    bool may_be_in_place;            /* forward works with y == x, backward with dx == dy */
+    bool keeps_output;               /* backward reads y: the next layer may not overwrite it */
+    /* Check l->in and the arguments; set l->out, tensors, macs. Errors through fg_layer_fail(). */
+    enum fg_status (*shape)(struct fg_layer *l, struct fg_err *err);
+    size_t (*save)(const struct fg_layer *l, size_t batch);    /* bytes; NULL: none */
+    size_t (*scratch)(const struct fg_layer *l, size_t batch); /* bytes; NULL: none */
+    void (*forward)(const struct fg_layer *l, struct fg_pass *p);
+    void (*backward)(const struct fg_layer *l, struct fg_pass *p);
+};
+
+struct fg_model {
+    struct fg_model_input input;
+    unsigned layers;
+    struct fg_layer *layer;
+    size_t params; /* P */
+    size_t packed; /* floats of the packed vector */
+    char *text;
+    int init; /* index into fg_model_inits */
+};
+
+/* All kinds, ended by NULL. */
+extern const struct fg_layer_ops *const fg_layer_kinds[];
+
+/* "layer 3 'dense 200': <message>", FG_E_CONFIG. */
+enum fg_status fg_layer_fail(struct fg_err *err, const struct fg_layer *l, const char *fmt, ...) FG_PRINTF(3, 4);
+
+/* "a 24x24x32 image", "a vector of 200", ... */
+const char *fg_shape_text(const struct fg_shape *s, char *buf, size_t len);
+
+/* Shapes with their strides set; floats of one batch. */
+struct fg_shape fg_shape_vector(uint32_t features);
+struct fg_shape fg_shape_sequence(uint32_t t, uint32_t features);
+struct fg_shape fg_shape_image(uint32_t h, uint32_t w, uint32_t c);
+size_t fg_shape_floats(const struct fg_shape *s, size_t batch);
+
+size_t fg_round16(size_t n);
+
+/* Add a tensor of rows x blocks x cols; the caller has set part, role, ndim, dims, fan_in and fan_out. */
+void fg_layer_add_tensor(struct fg_layer *l, const struct fg_tensor *t, size_t rows, size_t blocks, size_t cols);
+
+/* Parse a list: the array of layers without shapes. Owner: the caller, fg_free(). */
+enum fg_status fg_layers_parse(struct fg_layer **out, unsigned *n, const char *text, struct fg_err *err);
+
+
+#endif

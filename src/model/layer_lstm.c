@@ -1,0 +1,135 @@
+/* lstm UNITS: one layer over a sequence, from a zero state; gives its hidden state at every position.
+ *
+ * Gates in the order i, f, g, o; W_ih (in, 4, units), W_hh (units, 4, units), one bias (4, units): the second
+ * bias of other libraries only doubles the first.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "src/model/layers.h"
+
+enum { UNITS };
+
+static const struct fg_layer_arg args[] = {
+    {.name = "units", .def = NAN, .min = 1, .max = 16384, .whole = true},
+    {.name = NULL},
+};
+
+static enum fg_status shape(struct fg_layer *l, struct fg_err *err)
+{
+    char got[64];
+    if (l->in.kind != FG_SHAPE_SEQUENCE) {
+        return fg_layer_fail(err, l, "needs a sequence, got %s%s", fg_shape_text(&l->in, got, sizeof got),
+                             l->in.kind == FG_SHAPE_TOKENS ? " (put an embedding before it)" : "");
+    }
+    uint32_t in = l->in.c, n = (uint32_t)l->arg[UNITS];
+    l->out = fg_shape_sequence(l->in.t, n);
+    struct fg_tensor ih = {.part = "weight_ih", .role = FG_ROLE_WEIGHT, .ndim = 3, .dims = {in, 4, n},
+                           .fan_in = in, .fan_out = n};
+    struct fg_tensor hh = {.part = "weight_hh", .role = FG_ROLE_WEIGHT, .ndim = 3, .dims = {n, 4, n},
+                           .fan_in = n, .fan_out = n};
+    struct fg_tensor bias = {.part = "bias", .role = FG_ROLE_LSTM_BIAS, .ndim = 2, .dims = {4, n},
+                             .fan_in = n, .fan_out = n};
+    fg_layer_add_tensor(l, &ih, in, 4, n);
+    fg_layer_add_tensor(l, &hh, n, 4, n);
+    fg_layer_add_tensor(l, &bias, 1, 4, n);
+    l->macs = (uint64_t)l->in.t * 4 * n * ((uint64_t)in + n);
+    return FG_OK;
+}
+
+/* What forward leaves for backward, each position by position. */
+struct saved {
+    float *gates; /* (T, B, 4 * hp) */
+    float *c;     /* (T + 1, B, hp), the first one zero */
+    float *tc;    /* (T, B, hp) */
+};
+
+static size_t saved_floats(const struct fg_layer *l, size_t batch)
+{
+    size_t step = batch * l->out.ld;
+    return step * (4 * l->in.t + (l->in.t + 1) + l->in.t);
+}
+
+static size_t save(const struct fg_layer *l, size_t batch)
+{
+    return saved_floats(l, batch) * sizeof(float);
+}
+
+static struct saved saved(const struct fg_layer *l, const struct fg_pass *p)
+{
+    size_t step = p->batch * l->out.ld;
+    float *at = p->save;
+    return (struct saved){at, at + 4 * step * l->in.t, at + step * (4 * l->in.t + l->in.t + 1)};
+}
+
+static size_t scratch(const struct fg_layer *l, size_t batch)
+{
+    return 2 * batch * l->out.ld * sizeof(float); /* dh of the step before, dc */
+}
+
+static void forward(const struct fg_layer *l, struct fg_pass *p)
+{
+    size_t hp = l->out.ld, np = 4 * hp, step = p->batch * hp;
+    struct saved s = saved(l, p);
+    const float *hh = p->params + l->tensor[1].packed;
+    p->k->dense_forward(p->x, l->in.row, p->params + l->tensor[0].packed, p->params + l->tensor[2].packed,
+                        s.gates, p->batch * l->in.t, l->in.c, np);
+    memset(s.c, 0, step * sizeof *s.c);
+    for (size_t t = 0; t < l->in.t; t++) {
+        float *gates = s.gates + 4 * step * t;
+        if (t > 0) {
+            p->k->dense_accumulate(p->y + step * (t - 1), hp, hh, gates, p->batch, l->out.c, np);
+        }
+        p->k->lstm_forward(gates, s.c + step * t, s.c + step * (t + 1), s.tc + step * t, p->y + step * t, p->batch,
+                           hp);
+    }
+}
+
+/* Turns the gates into their gradients, from the last position to the first. */
+static void backward_gates(const struct fg_layer *l, struct fg_pass *p, const struct saved *s)
+{
+    size_t hp = l->out.ld, np = 4 * hp, step = p->batch * hp;
+    const float *hh = p->params + l->tensor[1].packed;
+    float *dh = p->scratch, *dc = dh + step;
+    memset(dc, 0, step * sizeof *dc);
+    for (size_t t = l->in.t; t-- > 0;) {
+        float *gates = s->gates + 4 * step * t, *dy = p->dy + step * t;
+        if (t + 1 < l->in.t) {
+            p->k->dense_backward_input(gates + 4 * step, hh, dh, hp, p->batch, l->out.c, np, np);
+            p->k->axpy(1.0f, dh, dy, step);
+        }
+        p->k->lstm_backward(gates, s->c + step * t, s->tc + step * t, dy, dc, gates, p->batch, hp);
+    }
+}
+
+static void backward(const struct fg_layer *l, struct fg_pass *p)
+{
+    size_t hp = l->out.ld, np = 4 * hp, rows = p->batch * l->in.t, earlier = rows - p->batch;
+    size_t ih = l->tensor[0].packed, hh = l->tensor[1].packed, bias = l->tensor[2].packed;
+    struct saved s = saved(l, p);
+    const float *after = s.gates + p->batch * np; /* positions 1.., whose previous hidden states are y */
+    backward_gates(l, p, &s);
+    if (p->dx != NULL) {
+        p->k->dense_backward_input(s.gates, p->params + ih, p->dx, l->in.row, rows, l->in.c, np, np);
+    }
+    if (p->grad != NULL) {
+        p->k->dense_backward_weights(p->x, l->in.row, s.gates, p->grad + ih, rows, l->in.c, np);
+        p->k->dense_backward_weights(p->y, hp, after, p->grad + hh, earlier, l->out.c, np);
+        p->k->column_sum(s.gates, rows, np, p->grad + bias);
+    } else {
+        p->k->dense_sgd(p->x, l->in.row, s.gates, p->mlr, p->update + ih, rows, l->in.c, np);
+        p->k->dense_sgd(p->y, hp, after, p->mlr, p->update + hh, earlier, l->out.c, np);
+        p->k->column_sum_sgd(s.gates, rows, np, p->mlr, p->update + bias);
+    }
+}
+
+const struct fg_layer_ops fg_layer_lstm = {
+    .name = "lstm",
+    .args = args,
+    .keeps_output = true,
+    .shape = shape,
+    .save = save,
+    .scratch = scratch,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,60 @@
+/* What every back end shares. */
+#include "src/worker/trainer.h"
+
+#include <string.h>
+
+const char *const fg_lr_schedules[] = {"constant", "linear", "cosine", "decay", NULL};
+
+uint32_t fg_local_steps(uint32_t n, uint32_t batch, uint32_t epochs, uint32_t steps)
+{
+    if (n == 0) {
+        return 0;
+    }
+    if (steps > 0) {
+        return steps;
+    }
+    uint64_t all = (batch == 0 ? 1 : (uint64_t)(n - 1) / batch + 1) * epochs;
+    return all > UINT32_MAX ? UINT32_MAX : (uint32_t)all;
+}
+
+struct fg_model_input fg_trainer_input(const struct fg_dataset *data)
+{
+    enum fg_input_kind kind = data->kind == FG_DATA_IMAGE    ? FG_INPUT_IMAGE
+                              : data->kind == FG_DATA_TOKENS ? FG_INPUT_TOKENS
+                                                             : FG_INPUT_VECTOR;
+    return (struct fg_model_input){kind, {data->shape[0], data->shape[1], data->shape[2]}, data->classes};
+}
+
+enum fg_status fg_trainer_check_data(const struct fg_model *m, const struct fg_dataset *data, struct fg_err *err)
+{
+    const struct fg_model_input *want = fg_model_input(m);
+    struct fg_model_input got = fg_trainer_input(data);
+    if (want->kind != got.kind || memcmp(want->shape, got.shape, sizeof got.shape) != 0 ||
+        want->classes != got.classes) {
+        return fg_fail(err, FG_E_INPUT,
+                       "%s: the model was made for samples of %ux%ux%u and %u classes, these have %ux%ux%u and %u",
+                       data->name != NULL ? data->name : "data", want->shape[0], want->shape[1], want->shape[2],
+                       want->classes, got.shape[0], got.shape[1], got.shape[2], got.classes);
+    }
+    return FG_OK;
+}
+
+void fg_trainer_destroy(struct fg_trainer *t)
+{
+    if (t != NULL) {
+        t->ops->destroy(t);
+    }
+}
+
+enum fg_status fg_trainer_run(struct fg_trainer *t, struct fg_job *jobs, size_t n, atomic_int *stop,
+                              struct fg_err *err)
+{
+    return t->ops->run(t, jobs, n, stop, err);
+}
+
+enum fg_status fg_trainer_evaluate(struct fg_trainer *t, const float *params, const struct fg_dataset *data,
+                                   const uint32_t *index, size_t n, const struct fg_sample_scores *each,
+                                   struct fg_score *out, atomic_int *stop, struct fg_err *err)
+{
+    return t->ops->evaluate(t, params, data, index, n, each, out, stop, err);
+}

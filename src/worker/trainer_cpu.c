@@ -1,0 +1,272 @@
+/* The CPU trainer: clients over threads, each with its own workspace. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "src/base/mem.h"
+#include "src/worker/trainer_local.h"
+
+enum { MAX_THREADS = 1024, BLOCK = 256 /* samples whose losses are summed first */ };
+
+struct cpu_trainer {
+    struct fg_trainer base;
+    const struct fg_model *m;
+    unsigned threads;
+    struct fg_local **local; /* (threads) */
+};
+
+/* Work for all threads: `item` is called for 0..n-1, each number once, by whoever is free. */
+struct pool {
+    void (*item)(void *arg, struct fg_local *local, size_t i);
+    void *arg;
+    size_t n;
+    atomic_size_t next;
+};
+
+struct hand {
+    struct pool *pool;
+    struct fg_local *local;
+    pthread_t thread;
+};
+
+static void *work(void *arg)
+{
+    struct hand *h = arg;
+    size_t i;
+    while ((i = atomic_fetch_add(&h->pool->next, 1)) < h->pool->n) {
+        h->pool->item(h->pool->arg, h->local, i);
+    }
+    return NULL;
+}
+
+/* The caller works too. A thread that cannot be started is done without: the others do its share. */
+static enum fg_status spread(struct cpu_trainer *t, size_t n, void (*item)(void *, struct fg_local *, size_t),
+                             void *arg)
+{
+    size_t hands = n < t->threads ? n : t->threads;
+    if (hands <= 1) {
+        for (size_t i = 0; i < n; i++) {
+            item(arg, t->local[0], i);
+        }
+        return FG_OK;
+    }
+    struct hand *hand = fg_calloc(hands, sizeof *hand);
+    if (hand == NULL) {
+        return FG_E_NOMEM;
+    }
+    struct pool pool = {.item = item, .arg = arg, .n = n};
+    sigset_t all, before;
+    size_t started = 1;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
+    for (; started < hands; started++) {
+        hand[started] = (struct hand){.pool = &pool, .local = t->local[started]};
+        if (pthread_create(&hand[started].thread, NULL, work, &hand[started]) != 0) {
+            break;
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    hand[0] = (struct hand){.pool = &pool, .local = t->local[0]};
+    work(&hand[0]);
+    for (size_t i = 1; i < started; i++) {
+        pthread_join(hand[i].thread, NULL);
+    }
+    fg_free(hand);
+    return FG_OK;
+}
+
+/* ---- cohorts ---- */
+
+struct cohort {
+    struct fg_job *jobs;
+    struct order {
+        uint64_t cost;
+        size_t job;
+    } *order; /* the longest first, so that no thread ends alone with it */
+    atomic_int *stop;
+};
+
+static int longest_first(const void *a, const void *b)
+{
+    const struct order *x = a, *y = b;
+    if (x->cost != y->cost) {
+        return x->cost < y->cost ? 1 : -1;
+    }
+    return x->job < y->job ? -1 : x->job > y->job;
+}
+
+static void run_job(void *arg, struct fg_local *local, size_t i)
+{
+    struct cohort *c = arg;
+    fg_local_run(local, &c->jobs[c->order[i].job], c->stop);
+}
+
+static enum fg_status check_job(const struct cpu_trainer *t, const struct fg_job *j, struct fg_err *err)
+{
+    FG_ASSERT(j->task.kind == FG_TASK_EVALUATE || j->delta != NULL);
+    return j->n > 0 ? fg_trainer_check_data(t->m, j->data, err) : FG_OK;
+}
+
+static enum fg_status run(struct fg_trainer *base, struct fg_job *jobs, size_t n, atomic_int *stop,
+                          struct fg_err *err)
+{
+    struct cpu_trainer *t = (struct cpu_trainer *)base;
+    for (size_t i = 0; i < n; i++) {
+        enum fg_status bad = check_job(t, &jobs[i], err);
+        if (bad != FG_OK) {
+            return bad;
+        }
+    }
+    struct cohort c = {jobs, fg_calloc(n, sizeof *c.order), stop};
+    if (c.order == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "no memory for a cohort of %zu", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool train = jobs[i].task.kind != FG_TASK_EVALUATE;
+        c.order[i] = (struct order){train ? (uint64_t)jobs[i].task.steps * jobs[i].n : jobs[i].n, i};
+    }
+    qsort(c.order, n, sizeof *c.order, longest_first);
+    enum fg_status st = spread(t, n, run_job, &c);
+    fg_free(c.order);
+    for (size_t i = 0; st == FG_OK && i < n; i++) {
+        if (jobs[i].status != FG_OK) {
+            st = fg_fail(err, jobs[i].status, "task %llu of client %u: %s", (unsigned long long)jobs[i].task.id,
+                         jobs[i].task.client, fg_status_text(jobs[i].status));
+        }
+    }
+    return st;
+}
+
+/* ---- evaluation ---- */
+
+struct blocks {
+    const struct fg_dataset *data;
+    const uint32_t *index; /* NULL: 0, 1, ... */
+    size_t n;
+    const struct fg_sample_scores *each;
+    double *loss;      /* of each block */
+    uint64_t *correct; /* of each block */
+    atomic_int *stop;
+};
+
+static void score_block(void *arg, struct fg_local *local, size_t i)
+{
+    struct blocks *b = arg;
+    size_t first = i * BLOCK, n = b->n - first < BLOCK ? b->n - first : BLOCK;
+    struct fg_sample_scores each = {NULL, NULL};
+    uint32_t count[BLOCK];
+    const uint32_t *index = b->index != NULL ? b->index + first : count;
+    if (b->stop != NULL && atomic_load_explicit(b->stop, memory_order_relaxed) != 0) {
+        return;
+    }
+    if (b->index == NULL) {
+        for (size_t j = 0; j < n; j++) {
+            count[j] = (uint32_t)(first + j);
+        }
+    }
+    if (b->each != NULL) {
+        each.loss = b->each->loss != NULL ? b->each->loss + first : NULL;
+        each.correct = b->each->correct != NULL ? b->each->correct + first : NULL;
+    }
+    b->loss[i] = fg_local_score(local, b->data, index, n, &each, &b->correct[i]);
+}
+
+static enum fg_status evaluate(struct fg_trainer *base, const float *params, const struct fg_dataset *data,
+                               const uint32_t *index, size_t n, const struct fg_sample_scores *each,
+                               struct fg_score *out, atomic_int *stop, struct fg_err *err)
+{
+    struct cpu_trainer *t = (struct cpu_trainer *)base;
+    enum fg_status st = fg_trainer_check_data(t->m, data, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    size_t blocks = (n + BLOCK - 1) / BLOCK;
+    struct blocks b = {data, index, n, each, fg_calloc(blocks, sizeof(double)),
+                       fg_calloc(blocks, sizeof(uint64_t)), stop};
+    st = FG_E_NOMEM;
+    if (b.loss == NULL || b.correct == NULL) {
+        goto cleanup;
+    }
+    for (unsigned i = 0; i < t->threads && i < blocks; i++) {
+        fg_local_load(t->local[i], params);
+    }
+    FG_TRY(spread(t, blocks, score_block, &b));
+    if (stop != NULL && atomic_load(stop) != 0) {
+        st = FG_E_INTERRUPTED;
+        goto cleanup;
+    }
+    struct fg_score s = {0, 0, (uint64_t)n * data->label_width};
+    for (size_t i = 0; i < blocks; i++) {
+        s.loss += b.loss[i];
+        s.correct += b.correct[i];
+    }
+    s.loss = s.scored > 0 ? s.loss / (double)s.scored : 0;
+    *out = s;
+cleanup:
+    fg_free(b.loss);
+    fg_free(b.correct);
+    return st == FG_OK ? st : fg_fail(err, st, "evaluation: %s", fg_status_text(st));
+}
+
+/* ---- life ---- */
+
+static void destroy(struct fg_trainer *base)
+{
+    struct cpu_trainer *t = (struct cpu_trainer *)base;
+    for (unsigned i = 0; t->local != NULL && i < t->threads; i++) {
+        fg_local_destroy(t->local[i]);
+    }
+    fg_free(t->local);
+    fg_free(t);
+}
+
+static const struct fg_trainer_ops cpu_ops = {"cpu", run, evaluate, destroy};
+
+static enum fg_status check_opts(const struct fg_local_opts *o, unsigned threads, struct fg_err *err)
+{
+    if (!(o->momentum >= 0.0f && o->momentum < 1.0f)) {
+        return fg_fail(err, FG_E_CONFIG, "momentum: expected 0 <= x < 1, found %g", (double)o->momentum);
+    }
+    if (!(o->weight_decay >= 0.0f && o->clip >= 0.0f && o->prox_mu >= 0.0f)) {
+        return fg_fail(err, FG_E_CONFIG, "weight decay %g, clipping %g and proximal term %g: none may be negative",
+                       (double)o->weight_decay, (double)o->clip, (double)o->prox_mu);
+    }
+    if (o->schedule == FG_LR_DECAY && !(o->decay > 0)) {
+        return fg_fail(err, FG_E_CONFIG, "learning rate decay: expected a positive factor, found %g", o->decay);
+    }
+    if (threads < 1 || threads > MAX_THREADS) {
+        return fg_fail(err, FG_E_CONFIG, "threads: expected 1 to %d, found %u", MAX_THREADS, threads);
+    }
+    return FG_OK;
+}
+
+enum fg_status fg_trainer_create_cpu(struct fg_trainer **out, const struct fg_model *model,
+                                     const struct fg_local_opts *opts, uint64_t seed, unsigned threads,
+                                     const char *kernels, struct fg_err *err)
+{
+    const struct fg_kernels *k = fg_kernels_get(kernels);
+    enum fg_status st = check_opts(opts, threads, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    if (k == NULL) {
+        return fg_fail(err, FG_E_UNSUPPORTED, "this machine or build has no '%s' kernels", kernels);
+    }
+    struct cpu_trainer *t = fg_calloc(1, sizeof *t);
+    if (t == NULL || (t->local = fg_calloc(threads, sizeof(struct fg_local *))) == NULL) {
+        fg_free(t);
+        return fg_fail(err, FG_E_NOMEM, "no memory for a trainer");
+    }
+    t->base.ops = &cpu_ops;
+    t->m = model;
+    t->threads = threads;
+    for (unsigned i = 0; i < threads; i++) {
+        st = fg_local_create(&t->local[i], model, k, opts, seed, err);
+        if (st != FG_OK) {
+            destroy(&t->base);
+            return st;
+        }
+    }
+    *out = &t->base;
+    return FG_OK;
+}

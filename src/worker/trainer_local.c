@@ -1,0 +1,325 @@
+#include "src/worker/trainer_local.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "src/base/fmath.h"
+#include "src/base/mem.h"
+#include "src/base/rng.h"
+
+/* The task in flight. */
+struct flight {
+    struct fg_rng rng;     /* shuffles */
+    uint32_t per_epoch;    /* steps */
+    uint32_t shuffled;     /* epochs whose order was drawn */
+    uint32_t steps;        /* done */
+    uint64_t seen;
+    double loss;
+};
+
+struct fg_local {
+    const struct fg_model *m;
+    const struct fg_kernels *k;
+    struct fg_local_opts opts;
+    uint64_t seed;
+    struct fg_net *net;
+    size_t packed;
+    float *grad;     /* (packed), NULL for plain SGD on small batches */
+    float *part;     /* (packed), gradients of parts; NULL unless batches are large */
+    float *velocity; /* (packed), NULL without momentum */
+    float *start;    /* (packed), NULL without proximal term */
+    double sample_loss[FG_LOCAL_PART];
+    uint32_t sample_correct[FG_LOCAL_PART];
+    uint32_t *order; /* (cap_order) the shard in this epoch's order */
+    size_t cap_order;
+    struct flight f;
+};
+
+static bool has_large_batches(const struct fg_local_opts *o)
+{
+    return o->batch == 0 || o->batch > FG_LOCAL_PART;
+}
+
+static bool is_plain(const struct fg_local_opts *o)
+{
+    return o->momentum == 0.0f && o->weight_decay == 0.0f && o->clip == 0.0f && o->prox_mu == 0.0f &&
+           !has_large_batches(o);
+}
+
+static enum fg_status vector(float **out, size_t n, bool wanted)
+{
+    *out = wanted ? fg_calloc_aligned(n, sizeof **out) : NULL;
+    return wanted && *out == NULL ? FG_E_NOMEM : FG_OK;
+}
+
+enum fg_status fg_local_create(struct fg_local **out, const struct fg_model *m, const struct fg_kernels *k,
+                               const struct fg_local_opts *opts, uint64_t seed, struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    struct fg_local *l = fg_calloc(1, sizeof *l);
+    if (l == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "no memory for a trainer");
+    }
+    l->m = m;
+    l->k = k;
+    l->opts = *opts;
+    l->seed = seed;
+    l->packed = fg_model_packed(m);
+    /* Evaluation likes batches of 32 or more: weights are read less often. */
+    size_t capacity = has_large_batches(opts) ? FG_LOCAL_PART : opts->batch < 32 ? 32 : opts->batch;
+    FG_TRY(fg_net_create(&l->net, m, k, capacity, err));
+    FG_TRY(vector(&l->grad, l->packed, !is_plain(opts)));
+    FG_TRY(vector(&l->part, l->packed, has_large_batches(opts)));
+    FG_TRY(vector(&l->velocity, l->packed, opts->momentum != 0.0f));
+    FG_TRY(vector(&l->start, l->packed, opts->prox_mu != 0.0f));
+    *out = l;
+    return FG_OK;
+cleanup:
+    fg_local_destroy(l);
+    return fg_fail(err, st, "no memory for local work on this model");
+}
+
+void fg_local_destroy(struct fg_local *l)
+{
+    if (l != NULL) {
+        fg_net_destroy(l->net);
+        fg_free(l->grad);
+        fg_free(l->part);
+        fg_free(l->velocity);
+        fg_free(l->start);
+        fg_free(l->order);
+        fg_free(l);
+    }
+}
+
+void fg_local_load(struct fg_local *l, const float *params)
+{
+    fg_model_pack(l->m, fg_net_params(l->net), params);
+}
+
+static void gather(struct fg_local *l, const struct fg_dataset *data, const uint32_t *index, size_t n)
+{
+    size_t ldx;
+    float *x = fg_net_input(l->net, &ldx);
+    fg_dataset_gather(data, index, n, x, ldx, fg_net_labels(l->net));
+}
+
+double fg_local_score(struct fg_local *l, const struct fg_dataset *data, const uint32_t *index, size_t n,
+                      const struct fg_sample_scores *each, uint64_t *correct)
+{
+    double sum = 0;
+    size_t capacity = fg_net_capacity(l->net);
+    for (size_t first = 0; first < n; first += capacity) {
+        size_t now = n - first < capacity ? n - first : capacity;
+        gather(l, data, index + first, now);
+        fg_net_score(l->net, now, l->sample_loss, l->sample_correct);
+        for (size_t i = 0; i < now; i++) {
+            sum += l->sample_loss[i];
+            *correct += l->sample_correct[i];
+            if (each != NULL && each->loss != NULL) {
+                each->loss[first + i] = l->sample_loss[i];
+            }
+            if (each != NULL && each->correct != NULL) {
+                each->correct[first + i] = l->sample_correct[i];
+            }
+        }
+    }
+    return sum;
+}
+
+static double learning_rate(const struct fg_local_opts *o, const struct fg_task *task, uint32_t step)
+{
+    double lr = (double)task->lr, steps = (double)task->steps;
+    switch (o->schedule) {
+    case FG_LR_CONSTANT:
+        break;
+    case FG_LR_LINEAR:
+        return lr * (1.0 - step / steps);
+    case FG_LR_COSINE:
+        return lr * 0.5 * (1.0 + fg_cos2pi(step / (2.0 * steps)));
+    case FG_LR_DECAY:
+        return lr * fg_pow(o->decay, step);
+    }
+    return lr;
+}
+
+static void update(struct fg_local *l, float lr)
+{
+    const struct fg_local_opts *o = &l->opts;
+    float *w = fg_net_params(l->net), *g = l->grad;
+    size_t n = l->packed;
+    if (o->prox_mu != 0.0f) {
+        l->k->prox(o->prox_mu, w, l->start, g, n);
+    }
+    if (o->clip != 0.0f) {
+        double norm = sqrt(l->k->sum_squares(g, n));
+        if (norm > (double)o->clip) {
+            l->k->scale((float)((double)o->clip / norm), g, g, n);
+        }
+    }
+    if (o->momentum != 0.0f) {
+        l->k->sgd_momentum(-lr, o->momentum, o->weight_decay, g, l->velocity, w, n);
+    } else if (o->weight_decay != 0.0f) {
+        l->k->sgd_decay(-lr, o->weight_decay, g, w, n);
+    } else {
+        l->k->axpy(-lr, g, w, n);
+    }
+}
+
+/* The gradient of n samples, in parts when they are many; returns the sum of losses. */
+static double gradient(struct fg_local *l, const struct fg_job *job, const uint32_t *index, size_t n,
+                       struct fg_net_key *key)
+{
+    double sum = 0;
+    for (size_t first = 0; first < n; first += FG_LOCAL_PART) {
+        size_t now = n - first < FG_LOCAL_PART ? n - first : FG_LOCAL_PART;
+        key->first = first;
+        gather(l, job->data, index + first, now);
+        sum += fg_net_gradient(l->net, now, n, first == 0 ? l->grad : l->part, key);
+        if (first > 0) {
+            l->k->axpy(1.0f, l->part, l->grad, l->packed);
+        }
+    }
+    return sum;
+}
+
+static void step(struct fg_local *l, const struct fg_job *job)
+{
+    struct flight *f = &l->f;
+    uint32_t epoch = f->steps / f->per_epoch, place = f->steps % f->per_epoch;
+    for (; f->shuffled <= epoch; f->shuffled++) {
+        fg_rng_shuffle(&f->rng, l->order, job->n);
+    }
+    uint32_t batch = l->opts.batch == 0 ? job->n : l->opts.batch;
+    size_t first = (size_t)place * batch, n = job->n - first < batch ? job->n - first : batch;
+    const uint32_t *index = l->order + first;
+    struct fg_net_key key = {l->seed, job->task.client, job->task.number, f->steps, 0};
+    float lr = (float)learning_rate(&l->opts, &job->task, f->steps);
+    if (l->grad == NULL) {
+        gather(l, job->data, index, n);
+        f->loss += fg_net_step(l->net, n, -lr, &key);
+    } else {
+        f->loss += gradient(l, job, index, n, &key);
+        update(l, lr);
+    }
+    f->seen += n * fg_net_positions(l->net);
+    f->steps++;
+}
+
+static enum fg_status begin(struct fg_local *l, const struct fg_job *job)
+{
+    const struct fg_train_state *r = job->resume;
+    uint32_t batch = l->opts.batch == 0 ? job->n : l->opts.batch;
+    if (job->n > l->cap_order) {
+        enum fg_status st = fg_realloc(&l->order, job->n, sizeof *l->order);
+        if (st != FG_OK) {
+            return st;
+        }
+        l->cap_order = job->n;
+    }
+    if (job->n > 0) {
+        memcpy(l->order, job->index, job->n * sizeof *l->order);
+    }
+    l->f = (struct flight){.per_epoch = job->n == 0 ? 1 : (job->n - 1) / batch + 1};
+    fg_rng_init(&l->f.rng, l->seed, FG_RNG_SHUFFLE, job->task.client, job->task.number);
+    if (l->start != NULL) {
+        fg_model_pack(l->m, l->start, job->params);
+    }
+    if (l->velocity != NULL) {
+        memset(l->velocity, 0, l->packed * sizeof *l->velocity);
+    }
+    fg_local_load(l, r != NULL ? r->params : job->params);
+    if (r != NULL) {
+        l->f.steps = r->steps;
+        l->f.seen = r->seen;
+        l->f.loss = r->loss;
+        if (r->n != fg_model_params(l->m) || r->client != job->task.client || r->number != job->task.number ||
+            (r->velocity == NULL) != (l->velocity == NULL)) {
+            return FG_E_SHAPE;
+        }
+        if (r->velocity != NULL) {
+            fg_model_pack(l->m, l->velocity, r->velocity);
+        }
+    }
+    return FG_OK;
+}
+
+/* Hand back the whole state of the task in flight. */
+static enum fg_status hand_back(struct fg_local *l, const struct fg_job *job)
+{
+    size_t P = fg_model_params(l->m);
+    struct fg_train_state s = {.client = job->task.client, .number = job->task.number, .steps = l->f.steps,
+                               .seen = l->f.seen, .loss = l->f.loss, .n = P};
+    s.params = fg_calloc(P, sizeof *s.params);
+    s.velocity = l->velocity != NULL ? fg_calloc(P, sizeof *s.velocity) : NULL;
+    if (s.params == NULL || (l->velocity != NULL && s.velocity == NULL)) {
+        fg_train_state_fini(&s);
+        return FG_E_NOMEM;
+    }
+    fg_model_unpack(l->m, s.params, fg_net_params(l->net));
+    if (s.velocity != NULL) {
+        fg_model_unpack(l->m, s.velocity, l->velocity);
+    }
+    *job->state = s;
+    return FG_OK;
+}
+
+static enum fg_status train(struct fg_local *l, struct fg_job *job, atomic_int *stop)
+{
+    uint32_t end = job->n == 0 ? 0 : job->task.steps;
+    end = job->stop_after > 0 && job->stop_after < end ? job->stop_after : end;
+    bool interrupted = false;
+    enum fg_status st = begin(l, job);
+    while (st == FG_OK && l->f.steps < end) {
+        if (stop != NULL && atomic_load_explicit(stop, memory_order_relaxed) != 0) {
+            interrupted = true;
+            break;
+        }
+        step(l, job);
+    }
+    if (st != FG_OK) {
+        return st;
+    }
+    job->steps = l->f.steps;
+    job->scored = l->f.seen;
+    job->loss = l->f.seen > 0 ? l->f.loss / (double)l->f.seen : 0;
+    if (job->state != NULL && job->n > 0 && l->f.steps < job->task.steps) {
+        st = hand_back(l, job);
+    }
+    if (st == FG_OK && !interrupted) {
+        size_t P = fg_model_params(l->m);
+        fg_model_unpack(l->m, job->delta, fg_net_params(l->net));
+        l->k->subtract(job->params, job->delta, job->delta, P);
+    }
+    return st == FG_OK && interrupted ? FG_E_INTERRUPTED : st;
+}
+
+/* Evaluation of one client; asks *stop between batches. */
+static enum fg_status evaluate(struct fg_local *l, struct fg_job *job, atomic_int *stop)
+{
+    double sum = 0;
+    uint64_t correct = 0;
+    fg_local_load(l, job->params);
+    for (size_t first = 0; first < job->n; first += FG_LOCAL_PART) {
+        if (stop != NULL && atomic_load_explicit(stop, memory_order_relaxed) != 0) {
+            return FG_E_INTERRUPTED;
+        }
+        size_t now = job->n - first < FG_LOCAL_PART ? job->n - first : FG_LOCAL_PART;
+        sum += fg_local_score(l, job->data, job->index + first, now, NULL, &correct);
+    }
+    job->steps = 0;
+    job->correct = (uint32_t)correct;
+    job->scored = (uint64_t)job->n * fg_net_positions(l->net);
+    job->loss = job->scored > 0 ? sum / (double)job->scored : 0;
+    return FG_OK;
+}
+
+void fg_local_run(struct fg_local *l, struct fg_job *job, atomic_int *stop)
+{
+    job->samples = job->n;
+    job->correct = 0;
+    job->status = job->task.kind == FG_TASK_EVALUATE ? evaluate(l, job, stop) : train(l, job, stop);
+    if (job->status == FG_OK && job->finish != NULL) {
+        job->status = job->finish(job, job->finish_arg);
+    }
+}
