@@ -7,10 +7,14 @@
 enum init { TORCH, XAVIER, GLOROT_UNIFORM, GLOROT_NORMAL, HE_UNIFORM, HE_NORMAL, LECUN_UNIFORM, ZEROS };
 
 const char *const fg_model_inits[] = {
-    [TORCH] = "torch",           [XAVIER] = "xavier",
-    [GLOROT_UNIFORM] = "glorot_uniform", [GLOROT_NORMAL] = "glorot_normal",
-    [HE_UNIFORM] = "he_uniform", [HE_NORMAL] = "he_normal",
-    [LECUN_UNIFORM] = "lecun_uniform",   [ZEROS] = "zeros",
+    [TORCH] = "torch",
+    [XAVIER] = "xavier",
+    [GLOROT_UNIFORM] = "glorot_uniform",
+    [GLOROT_NORMAL] = "glorot_normal",
+    [HE_UNIFORM] = "he_uniform",
+    [HE_NORMAL] = "he_normal",
+    [LECUN_UNIFORM] = "lecun_uniform",
+    [ZEROS] = "zeros",
     [ZEROS + 1] = NULL,
 };
 

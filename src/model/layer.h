@@ -35,7 +35,7 @@ struct fg_layer_arg {
     const char *words; /* NULL: none */
     double def;        /* NAN: must be given */
     double min, max;
-    bool whole;        /* whole numbers only; min > max: words only */
+    bool whole; /* whole numbers only; min > max: words only */
 };
 
 /* How a tensor starts. */
@@ -63,9 +63,9 @@ struct fg_layer {
     struct fg_shape in, out;
     unsigned tensors;
     struct fg_tensor tensor[FG_LAYER_TENSORS];
-    uint64_t macs;       /* of one sample, forward */
-    bool from_data;      /* its input is the data: no gradient is needed */
-    bool view;           /* the output is the input, only the shape differs */
+    uint64_t macs;  /* of one sample, forward */
+    bool from_data; /* its input is the data: no gradient is needed */
+    bool view;      /* the output is the input, only the shape differs */
 };
 
 /* What random masks are keyed by, beside the layer. */
@@ -85,10 +85,10 @@ struct fg_pass {
     void *save;          /* ops->save bytes, from forward to backward */
     void *scratch;       /* ops->scratch bytes, within one call */
     /* backward only */
-    float *dy;       /* (rows, out.row); may be overwritten */
-    float *dx;       /* (rows, in.row) out, or NULL when not needed */
-    float *grad;     /* packed gradient out, or NULL: */
-    float *update;   /* then the packed parameters are updated in place, w += mlr * gradient */
+    float *dy;     /* (rows, out.row); may be overwritten */
+    float *dx;     /* (rows, in.row) out, or NULL when not needed */
+    float *grad;   /* packed gradient out, or NULL: */
+    float *update; /* then the packed parameters are updated in place, w += mlr * gradient */
     float mlr;
     /* random masks */
     const struct fg_pass_key *key;
@@ -122,7 +122,8 @@ struct fg_model {
 extern const struct fg_layer_ops *const fg_layer_kinds[];
 
 /* "layer 3 'dense 200': <message>", FG_E_CONFIG. */
-enum fg_status fg_layer_fail(struct fg_err *err, const struct fg_layer *l, const char *fmt, ...) FG_PRINTF(3, 4);
+enum fg_status fg_layer_fail(struct fg_err *err, const struct fg_layer *l, const char *fmt, ...)
+    FG_PRINTF(3, 4);
 
 /* "a 24x24x32 image", "a vector of 200", ... */
 const char *fg_shape_text(const struct fg_shape *s, char *buf, size_t len);
@@ -136,10 +137,10 @@ size_t fg_shape_floats(const struct fg_shape *s, size_t batch);
 size_t fg_round16(size_t n);
 
 /* Add a tensor of rows x blocks x cols; the caller has set part, role, ndim, dims, fan_in and fan_out. */
-void fg_layer_add_tensor(struct fg_layer *l, const struct fg_tensor *t, size_t rows, size_t blocks, size_t cols);
+void fg_layer_add_tensor(struct fg_layer *l, const struct fg_tensor *t, size_t rows, size_t blocks,
+                         size_t cols);
 
 /* Parse a list: the array of layers without shapes. Owner: the caller, fg_free(). */
 enum fg_status fg_layers_parse(struct fg_layer **out, unsigned *n, const char *text, struct fg_err *err);
-
 
 #endif

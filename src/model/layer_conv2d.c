@@ -35,10 +35,18 @@ static enum fg_status shape(struct fg_layer *l, struct fg_err *err)
     }
     l->out = fg_shape_image(h, w, n);
     size_t window = (size_t)k * k;
-    struct fg_tensor weight = {.part = "weight", .role = FG_ROLE_WEIGHT, .ndim = 4, .dims = {k, k, c, n},
-                               .fan_in = window * c, .fan_out = window * n};
-    struct fg_tensor bias = {.part = "bias", .role = FG_ROLE_BIAS, .ndim = 1, .dims = {n},
-                             .fan_in = window * c, .fan_out = window * n};
+    struct fg_tensor weight = {.part = "weight",
+                               .role = FG_ROLE_WEIGHT,
+                               .ndim = 4,
+                               .dims = {k, k, c, n},
+                               .fan_in = window * c,
+                               .fan_out = window * n};
+    struct fg_tensor bias = {.part = "bias",
+                             .role = FG_ROLE_BIAS,
+                             .ndim = 1,
+                             .dims = {n},
+                             .fan_in = window * c,
+                             .fan_out = window * n};
     fg_layer_add_tensor(l, &weight, window * c, 1, n);
     fg_layer_add_tensor(l, &bias, 1, 1, n);
     l->macs = (uint64_t)h * w * window * c * n;
@@ -65,8 +73,14 @@ static struct fg_conv geometry(const struct fg_layer *l, size_t batch)
     return (struct fg_conv){.batch = batch,
                             .h = l->in.h + border(l, l->in.h, l->out.h).all,
                             .w = l->in.w + border(l, l->in.w, l->out.w).all,
-                            .cs = l->in.ld, .cin = l->in.c, .kh = k, .kw = k,
-                            .stride = (size_t)l->arg[STRIDE], .oh = l->out.h, .ow = l->out.w, .np = l->out.ld};
+                            .cs = l->in.ld,
+                            .cin = l->in.c,
+                            .kh = k,
+                            .kw = k,
+                            .stride = (size_t)l->arg[STRIDE],
+                            .oh = l->out.h,
+                            .ow = l->out.w,
+                            .np = l->out.ld};
 }
 
 static bool has_border(const struct fg_layer *l, const struct fg_conv *s)
@@ -109,8 +123,16 @@ static void backward_input(const struct fg_layer *l, struct fg_pass *p)
 {
     size_t k = (size_t)l->arg[KERNEL];
     float *wide = p->scratch, *flipped = wide + dilated_floats(l, p->batch);
-    struct fg_conv s = {.batch = p->batch, .h = l->in.h + k - 1, .w = l->in.w + k - 1, .cs = l->out.ld,
-                        .cin = l->out.c, .kh = k, .kw = k, .stride = 1, .oh = l->in.h, .ow = l->in.w,
+    struct fg_conv s = {.batch = p->batch,
+                        .h = l->in.h + k - 1,
+                        .w = l->in.w + k - 1,
+                        .cs = l->out.ld,
+                        .cin = l->out.c,
+                        .kh = k,
+                        .kw = k,
+                        .stride = 1,
+                        .oh = l->in.h,
+                        .ow = l->in.w,
                         .np = l->in.ld};
     p->k->image_pad(p->dy, p->batch, l->out.h, l->out.w, l->out.ld, wide, s.h, s.w,
                     k - 1 - border(l, l->in.h, l->out.h).before, k - 1 - border(l, l->in.w, l->out.w).before,

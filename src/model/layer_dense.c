@@ -23,10 +23,14 @@ static enum fg_status shape(struct fg_layer *l, struct fg_err *err)
     }
     uint32_t in = l->in.c, units = l->arg[UNITS] > 0 ? (uint32_t)l->arg[UNITS] : l->classes;
     l->out = l->in.kind == FG_SHAPE_VECTOR ? fg_shape_vector(units) : fg_shape_sequence(l->in.t, units);
-    struct fg_tensor w = {.part = "weight", .role = FG_ROLE_WEIGHT, .ndim = 2, .dims = {in, units},
-                          .fan_in = in, .fan_out = units};
-    struct fg_tensor b = {.part = "bias", .role = FG_ROLE_BIAS, .ndim = 1, .dims = {units},
-                          .fan_in = in, .fan_out = units};
+    struct fg_tensor w = {.part = "weight",
+                          .role = FG_ROLE_WEIGHT,
+                          .ndim = 2,
+                          .dims = {in, units},
+                          .fan_in = in,
+                          .fan_out = units};
+    struct fg_tensor b = {
+        .part = "bias", .role = FG_ROLE_BIAS, .ndim = 1, .dims = {units}, .fan_in = in, .fan_out = units};
     fg_layer_add_tensor(l, &w, in, 1, units);
     fg_layer_add_tensor(l, &b, 1, 1, units);
     l->macs = (uint64_t)l->in.t * in * units;
@@ -35,8 +39,8 @@ static enum fg_status shape(struct fg_layer *l, struct fg_err *err)
 
 static void forward(const struct fg_layer *l, struct fg_pass *p)
 {
-    p->k->dense_forward(p->x, l->in.row, p->params + l->tensor[0].packed, p->params + l->tensor[1].packed, p->y,
-                        p->rows, l->in.c, l->out.ld);
+    p->k->dense_forward(p->x, l->in.row, p->params + l->tensor[0].packed, p->params + l->tensor[1].packed,
+                        p->y, p->rows, l->in.c, l->out.ld);
 }
 
 static void backward(const struct fg_layer *l, struct fg_pass *p)

@@ -19,8 +19,12 @@ static enum fg_status shape(struct fg_layer *l, struct fg_err *err)
     }
     uint32_t size = (uint32_t)l->arg[SIZE], vocabulary = l->classes;
     l->out = fg_shape_sequence(l->in.t, size);
-    struct fg_tensor t = {.part = "weight", .role = FG_ROLE_EMBEDDING, .ndim = 2, .dims = {vocabulary, size},
-                          .fan_in = vocabulary, .fan_out = size};
+    struct fg_tensor t = {.part = "weight",
+                          .role = FG_ROLE_EMBEDDING,
+                          .ndim = 2,
+                          .dims = {vocabulary, size},
+                          .fan_in = vocabulary,
+                          .fan_out = size};
     fg_layer_add_tensor(l, &t, vocabulary, 1, size);
     return FG_OK;
 }

@@ -8,7 +8,8 @@ static enum fg_status shape(struct fg_layer *l, struct fg_err *err)
 {
     char got[64];
     if (l->in.kind != FG_SHAPE_IMAGE && l->in.kind != FG_SHAPE_VECTOR) {
-        return fg_layer_fail(err, l, "needs an image or a vector, got %s", fg_shape_text(&l->in, got, sizeof got));
+        return fg_layer_fail(err, l, "needs an image or a vector, got %s",
+                             fg_shape_text(&l->in, got, sizeof got));
     }
     l->out = fg_shape_vector(l->in.h * l->in.w * l->in.c);
     l->view = l->in.ld == l->in.c && l->in.row == l->out.row;

@@ -29,8 +29,14 @@ static enum fg_status shape(struct fg_layer *l, struct fg_err *err)
 static struct fg_pool geometry(const struct fg_layer *l, size_t batch)
 {
     size_t k = (size_t)l->arg[SIZE], s = l->arg[STRIDE] > 0 ? (size_t)l->arg[STRIDE] : k;
-    return (struct fg_pool){.batch = batch, .h = l->in.h, .w = l->in.w, .cs = l->out.ld, .k = k, .stride = s,
-                            .oh = l->out.h, .ow = l->out.w};
+    return (struct fg_pool){.batch = batch,
+                            .h = l->in.h,
+                            .w = l->in.w,
+                            .cs = l->out.ld,
+                            .k = k,
+                            .stride = s,
+                            .oh = l->out.h,
+                            .ow = l->out.w};
 }
 
 static size_t save(const struct fg_layer *l, size_t batch)

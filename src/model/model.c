@@ -14,19 +14,22 @@ static const struct {
 } shorthands[] = {
     {"softmax", "flatten; dense classes"},
     {"2nn", "flatten; dense 200; relu; dense 200; relu; dense classes"},
-    {"lenet5", "conv2d 6 kernel=5; relu; maxpool 2; conv2d 16 kernel=5; relu; maxpool 2; flatten; dense 120; relu; "
-               "dense 84; relu; dense classes"},
-    {"mcmahan_cnn", "conv2d 32 kernel=5 padding=same; relu; maxpool 2; conv2d 64 kernel=5 padding=same; relu; "
-                    "maxpool 2; flatten; dense 512; relu; dense classes"},
-    {"pfl_cnn", "conv2d 32 kernel=3; relu; conv2d 64 kernel=3; relu; maxpool 2; dropout 0.25; flatten; dense 128; "
-                "relu; dropout 0.5; dense classes"},
+    {"lenet5",
+     "conv2d 6 kernel=5; relu; maxpool 2; conv2d 16 kernel=5; relu; maxpool 2; flatten; dense 120; relu; "
+     "dense 84; relu; dense classes"},
+    {"mcmahan_cnn",
+     "conv2d 32 kernel=5 padding=same; relu; maxpool 2; conv2d 64 kernel=5 padding=same; relu; "
+     "maxpool 2; flatten; dense 512; relu; dense classes"},
+    {"pfl_cnn",
+     "conv2d 32 kernel=3; relu; conv2d 64 kernel=3; relu; maxpool 2; dropout 0.25; flatten; dense 128; "
+     "relu; dropout 0.5; dense classes"},
     {"char_lstm", "embedding 8; lstm 256; lstm 256; dense classes"},
 };
 
 enum { SHORTHANDS = sizeof shorthands / sizeof *shorthands };
 
-const char *const fg_model_shorthands[] = {"softmax",     "2nn",     "lenet5",
-                                           "mcmahan_cnn", "pfl_cnn", "char_lstm", NULL};
+const char *const fg_model_shorthands[] = {"softmax", "2nn",       "lenet5", "mcmahan_cnn",
+                                           "pfl_cnn", "char_lstm", NULL};
 
 /* The list a shorthand stands for, or the list itself. */
 static const char *expand(const char *layers)
@@ -118,8 +121,8 @@ static enum fg_status check_end(const struct fg_model *m, struct fg_err *err)
     fg_shape_text(&l->out, got, sizeof got);
     bool tokens = m->input.kind == FG_INPUT_TOKENS;
     if (l->out.kind != (tokens ? FG_SHAPE_SEQUENCE : FG_SHAPE_VECTOR) || l->out.c != m->input.classes) {
-        return fg_layer_fail(err, l, "ends the model with %s, the data need %u scores%s", got, m->input.classes,
-                             tokens ? " at every character" : "");
+        return fg_layer_fail(err, l, "ends the model with %s, the data need %u scores%s", got,
+                             m->input.classes, tokens ? " at every character" : "");
     }
     if (m->params == 0) {
         return fg_layer_fail(err, l, "the model has no parameters");
@@ -130,7 +133,7 @@ static enum fg_status check_end(const struct fg_model *m, struct fg_err *err)
 static enum fg_status find_init(int *out, const char *init, struct fg_err *err)
 {
     for (int i = 0; fg_model_inits[i] != NULL; i++) {
-        if (init == NULL || strcmp(init, fg_model_inits[i]) == 0) {
+        if (init == NULL || *init == '\0' || strcmp(init, fg_model_inits[i]) == 0) {
             *out = i;
             return FG_OK;
         }
@@ -141,7 +144,8 @@ static enum fg_status find_init(int *out, const char *init, struct fg_err *err)
             best = i;
         }
     }
-    return fg_fail(err, FG_E_CONFIG, "no initialisation '%.40s'; the nearest is '%s'", init, fg_model_inits[best]);
+    return fg_fail(err, FG_E_CONFIG, "no initialisation '%.40s'; the nearest is '%s'", init,
+                   fg_model_inits[best]);
 }
 
 /* The list as parsed, one spelling whatever was written. */

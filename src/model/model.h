@@ -35,16 +35,16 @@ struct fg_model; /* opaque */
 
 /* One parameter tensor of the canonical vector. */
 struct fg_layer_info {
-    char name[48];      /* "1.conv2d.weight": the layer's place in the list from 1, its kind, its part */
-    unsigned ndim;      /* 1..4 */
-    uint32_t dims[4];   /* row-major, last fastest */
-    size_t offset;      /* first value in the canonical vector */
-    size_t size;        /* values */
+    char name[48];    /* "1.conv2d.weight": the layer's place in the list from 1, its kind, its part */
+    unsigned ndim;    /* 1..4 */
+    uint32_t dims[4]; /* row-major, last fastest */
+    size_t offset;    /* first value in the canonical vector */
+    size_t size;      /* values */
 };
 
 /* Build a model for data of shape *in.
  *
- * layers: the list; init: name of an initialisation, NULL = "torch".
+ * layers: the list; init: name of an initialisation, NULL or "" = "torch".
  * Errors:  FG_E_CONFIG naming the layer, what it got and what it needs; FG_E_NOMEM.
  * Owner:   the caller, fg_model_destroy().
  */

@@ -52,7 +52,8 @@ const char *fg_shape_text(const struct fg_shape *s, char *buf, size_t len)
     return buf;
 }
 
-void fg_layer_add_tensor(struct fg_layer *l, const struct fg_tensor *t, size_t rows, size_t blocks, size_t cols)
+void fg_layer_add_tensor(struct fg_layer *l, const struct fg_tensor *t, size_t rows, size_t blocks,
+                         size_t cols)
 {
     FG_ASSERT(l->tensors < FG_LAYER_TENSORS);
     struct fg_tensor *a = &l->tensor[l->tensors++];

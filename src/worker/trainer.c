@@ -25,16 +25,18 @@ struct fg_model_input fg_trainer_input(const struct fg_dataset *data)
     return (struct fg_model_input){kind, {data->shape[0], data->shape[1], data->shape[2]}, data->classes};
 }
 
-enum fg_status fg_trainer_check_data(const struct fg_model *m, const struct fg_dataset *data, struct fg_err *err)
+enum fg_status fg_trainer_check_data(const struct fg_model *m, const struct fg_dataset *data,
+                                     struct fg_err *err)
 {
     const struct fg_model_input *want = fg_model_input(m);
     struct fg_model_input got = fg_trainer_input(data);
     if (want->kind != got.kind || memcmp(want->shape, got.shape, sizeof got.shape) != 0 ||
         want->classes != got.classes) {
-        return fg_fail(err, FG_E_INPUT,
-                       "%s: the model was made for samples of %ux%ux%u and %u classes, these have %ux%ux%u and %u",
-                       data->name != NULL ? data->name : "data", want->shape[0], want->shape[1], want->shape[2],
-                       want->classes, got.shape[0], got.shape[1], got.shape[2], got.classes);
+        return fg_fail(
+            err, FG_E_INPUT,
+            "%s: the model was made for samples of %ux%ux%u and %u classes, these have %ux%ux%u and %u",
+            data->name != NULL ? data->name : "data", want->shape[0], want->shape[1], want->shape[2],
+            want->classes, got.shape[0], got.shape[1], got.shape[2], got.classes);
     }
     return FG_OK;
 }

@@ -71,8 +71,8 @@ struct fg_job {
     const float *params;                 /* (P) */
     const struct fg_train_state *resume; /* go on from there; NULL: from the start */
     uint32_t stop_after;                 /* stop once this many steps are done in all; 0: never */
-    struct fg_train_state *state;        /* zeroed by the caller; filled in if stopped early; NULL: not wanted */
-    float *delta;                        /* (P) out, train only: start - end; may not be params */
+    struct fg_train_state *state; /* zeroed by the caller; filled in if stopped early; NULL: not wanted */
+    float *delta;                 /* (P) out, train only: start - end; may not be params */
 
     enum fg_status status; /* FG_E_INTERRUPTED if the stop flag came first: no delta, but a state if wanted */
     uint32_t steps;        /* done in all */
@@ -136,11 +136,12 @@ enum fg_status fg_trainer_run(struct fg_trainer *t, struct fg_job *jobs, size_t 
  * Losses are summed in blocks of 256 samples in order, so the sum does not depend on threads. */
 enum fg_status fg_trainer_evaluate(struct fg_trainer *t, const float *params /* (P) */,
                                    const struct fg_dataset *data, const uint32_t *index /* (n) */, size_t n,
-                                   const struct fg_sample_scores *each, struct fg_score *out, atomic_int *stop,
-                                   struct fg_err *err);
+                                   const struct fg_sample_scores *each, struct fg_score *out,
+                                   atomic_int *stop, struct fg_err *err);
 
 /* The model input that a data set's samples are; FG_E_INPUT if the model was made for another. */
 struct fg_model_input fg_trainer_input(const struct fg_dataset *data);
-enum fg_status fg_trainer_check_data(const struct fg_model *m, const struct fg_dataset *data, struct fg_err *err);
+enum fg_status fg_trainer_check_data(const struct fg_model *m, const struct fg_dataset *data,
+                                     struct fg_err *err);
 
 #endif

@@ -82,7 +82,7 @@ struct cohort {
     struct order {
         uint64_t cost;
         size_t job;
-    } *order; /* the longest first, so that no thread ends alone with it */
+    } * order; /* the longest first, so that no thread ends alone with it */
     atomic_int *stop;
 };
 
@@ -130,8 +130,9 @@ static enum fg_status run(struct fg_trainer *base, struct fg_job *jobs, size_t n
     fg_free(c.order);
     for (size_t i = 0; st == FG_OK && i < n; i++) {
         if (jobs[i].status != FG_OK) {
-            st = fg_fail(err, jobs[i].status, "task %llu of client %u: %s", (unsigned long long)jobs[i].task.id,
-                         jobs[i].task.client, fg_status_text(jobs[i].status));
+            st = fg_fail(err, jobs[i].status, "task %llu of client %u: %s",
+                         (unsigned long long)jobs[i].task.id, jobs[i].task.client,
+                         fg_status_text(jobs[i].status));
         }
     }
     return st;
@@ -181,8 +182,8 @@ static enum fg_status evaluate(struct fg_trainer *base, const float *params, con
         return st;
     }
     size_t blocks = (n + BLOCK - 1) / BLOCK;
-    struct blocks b = {data, index, n, each, fg_calloc(blocks, sizeof(double)),
-                       fg_calloc(blocks, sizeof(uint64_t)), stop};
+    struct blocks b = {
+        data, index, n, each, fg_calloc(blocks, sizeof(double)), fg_calloc(blocks, sizeof(uint64_t)), stop};
     st = FG_E_NOMEM;
     if (b.loss == NULL || b.correct == NULL) {
         goto cleanup;
@@ -228,11 +229,13 @@ static enum fg_status check_opts(const struct fg_local_opts *o, unsigned threads
         return fg_fail(err, FG_E_CONFIG, "momentum: expected 0 <= x < 1, found %g", (double)o->momentum);
     }
     if (!(o->weight_decay >= 0.0f && o->clip >= 0.0f && o->prox_mu >= 0.0f)) {
-        return fg_fail(err, FG_E_CONFIG, "weight decay %g, clipping %g and proximal term %g: none may be negative",
+        return fg_fail(err, FG_E_CONFIG,
+                       "weight decay %g, clipping %g and proximal term %g: none may be negative",
                        (double)o->weight_decay, (double)o->clip, (double)o->prox_mu);
     }
     if (o->schedule == FG_LR_DECAY && !(o->decay > 0)) {
-        return fg_fail(err, FG_E_CONFIG, "learning rate decay: expected a positive factor, found %g", o->decay);
+        return fg_fail(err, FG_E_CONFIG, "learning rate decay: expected a positive factor, found %g",
+                       o->decay);
     }
     if (threads < 1 || threads > MAX_THREADS) {
         return fg_fail(err, FG_E_CONFIG, "threads: expected 1 to %d, found %u", MAX_THREADS, threads);

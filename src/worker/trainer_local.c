@@ -9,10 +9,10 @@
 
 /* The task in flight. */
 struct flight {
-    struct fg_rng rng;     /* shuffles */
-    uint32_t per_epoch;    /* steps */
-    uint32_t shuffled;     /* epochs whose order was drawn */
-    uint32_t steps;        /* done */
+    struct fg_rng rng;  /* shuffles */
+    uint32_t per_epoch; /* steps */
+    uint32_t shuffled;  /* epochs whose order was drawn */
+    uint32_t steps;     /* done */
     uint64_t seen;
     double loss;
 };
@@ -210,6 +210,10 @@ static enum fg_status begin(struct fg_local *l, const struct fg_job *job)
 {
     const struct fg_train_state *r = job->resume;
     uint32_t batch = l->opts.batch == 0 ? job->n : l->opts.batch;
+    if (r != NULL && (r->n != fg_model_params(l->m) || r->client != job->task.client ||
+                      r->number != job->task.number || (r->velocity == NULL) != (l->velocity == NULL))) {
+        return FG_E_SHAPE;
+    }
     if (job->n > l->cap_order) {
         enum fg_status st = fg_realloc(&l->order, job->n, sizeof *l->order);
         if (st != FG_OK) {
@@ -233,10 +237,6 @@ static enum fg_status begin(struct fg_local *l, const struct fg_job *job)
         l->f.steps = r->steps;
         l->f.seen = r->seen;
         l->f.loss = r->loss;
-        if (r->n != fg_model_params(l->m) || r->client != job->task.client || r->number != job->task.number ||
-            (r->velocity == NULL) != (l->velocity == NULL)) {
-            return FG_E_SHAPE;
-        }
         if (r->velocity != NULL) {
             fg_model_pack(l->m, l->velocity, r->velocity);
         }
@@ -248,8 +248,12 @@ static enum fg_status begin(struct fg_local *l, const struct fg_job *job)
 static enum fg_status hand_back(struct fg_local *l, const struct fg_job *job)
 {
     size_t P = fg_model_params(l->m);
-    struct fg_train_state s = {.client = job->task.client, .number = job->task.number, .steps = l->f.steps,
-                               .seen = l->f.seen, .loss = l->f.loss, .n = P};
+    struct fg_train_state s = {.client = job->task.client,
+                               .number = job->task.number,
+                               .steps = l->f.steps,
+                               .seen = l->f.seen,
+                               .loss = l->f.loss,
+                               .n = P};
     s.params = fg_calloc(P, sizeof *s.params);
     s.velocity = l->velocity != NULL ? fg_calloc(P, sizeof *s.velocity) : NULL;
     if (s.params == NULL || (l->velocity != NULL && s.velocity == NULL)) {

@@ -25,7 +25,7 @@ void fg_local_run(struct fg_local *l, struct fg_job *job, atomic_int *stop);
 void fg_local_load(struct fg_local *l, const float *params /* (P) */);
 
 /* Score n samples; returns the sum of losses in sample order, adds to *correct. */
-double fg_local_score(struct fg_local *l, const struct fg_dataset *data, const uint32_t *index /* (n) */, size_t n,
-                      const struct fg_sample_scores *each, uint64_t *correct);
+double fg_local_score(struct fg_local *l, const struct fg_dataset *data, const uint32_t *index /* (n) */,
+                      size_t n, const struct fg_sample_scores *each, uint64_t *correct);
 
 #endif

@@ -1,0 +1,410 @@
+#include "src/worker/executor_local.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "src/base/mem.h"
+
+struct version {
+    uint64_t version;
+    float *params;  /* (P) */
+    size_t waiting; /* tasks that still need it */
+};
+
+enum entry_state { WAITING, DONE, RELEASED };
+
+struct entry {
+    struct fg_task task;
+    enum entry_state state;
+    struct fg_result result;
+    float *delta; /* (P) from the pool, NULL for evaluation or before it ran */
+};
+
+/* Scratch of the codec: as many as threads ever needed at once. */
+struct encoder {
+    struct encoder *next;
+    struct fg_codec_ws ws;
+    size_t cap;
+    uint8_t *bytes; /* (cap) */
+};
+
+struct local;
+
+/* What the executor keeps beside a job while it runs. */
+struct tail {
+    struct local *ex;
+    size_t entry;
+    uint64_t wire_bytes;
+};
+
+struct local {
+    struct fg_executor base;
+    struct fg_trainer *trainer;
+    struct fg_executor_local_opts opts;
+    size_t P;
+    struct version *version; /* the newest last */
+    size_t n_version, cap_version;
+    struct entry *entry; /* by growing id */
+    size_t n_entry, cap_entry, released, done;
+    float **free_vector; /* vectors of P floats to use again */
+    size_t n_free, cap_free;
+    struct fg_job *job; /* (cap_job) one cohort, with what belongs to each job */
+    struct tail *tail;  /* (cap_job) */
+    size_t cap_job;
+    pthread_mutex_t lock; /* of `encoders` */
+    struct encoder *encoders;
+};
+
+static float *take_vector(struct local *ex)
+{
+    return ex->n_free > 0 ? ex->free_vector[--ex->n_free] : fg_calloc_aligned(ex->P, sizeof(float));
+}
+
+static void give_vector(struct local *ex, float *v)
+{
+    if (v == NULL) {
+        return;
+    }
+    if (FG_GROW(ex->free_vector, ex->n_free, ex->cap_free) == FG_OK) {
+        ex->free_vector[ex->n_free++] = v;
+    } else {
+        fg_free(v);
+    }
+}
+
+/* ---- versions ---- */
+
+static struct version *find_version(struct local *ex, uint64_t version)
+{
+    for (size_t i = ex->n_version; i-- > 0;) {
+        if (ex->version[i].version == version) {
+            return &ex->version[i];
+        }
+    }
+    return NULL;
+}
+
+/* Drop the versions that nobody waits for; the newest stays. */
+static void drop_versions(struct local *ex)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < ex->n_version; i++) {
+        if (ex->version[i].waiting == 0 && i + 1 < ex->n_version) {
+            give_vector(ex, ex->version[i].params);
+        } else {
+            ex->version[kept++] = ex->version[i];
+        }
+    }
+    ex->n_version = kept;
+}
+
+static enum fg_status publish(struct fg_executor *base, uint64_t version, const float *params,
+                              struct fg_err *err)
+{
+    struct local *ex = (struct local *)base;
+    struct version *known = find_version(ex, version);
+    if (known != NULL) {
+        memcpy(known->params, params, ex->P * sizeof *params);
+        return FG_OK;
+    }
+    enum fg_status st = FG_GROW(ex->version, ex->n_version, ex->cap_version);
+    float *copy = st == FG_OK ? take_vector(ex) : NULL;
+    if (copy == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "no memory for a version of the parameters");
+    }
+    memcpy(copy, params, ex->P * sizeof *params);
+    ex->version[ex->n_version++] = (struct version){version, copy, 0};
+    drop_versions(ex);
+    return FG_OK;
+}
+
+/* ---- tasks ---- */
+
+static struct entry *find_entry(struct local *ex, uint64_t id)
+{
+    size_t low = 0, high = ex->n_entry;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ex->entry[middle].task.id < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool found = low < ex->n_entry && ex->entry[low].task.id == id && ex->entry[low].state != RELEASED;
+    return found ? &ex->entry[low] : NULL;
+}
+
+static enum fg_status submit(struct fg_executor *base, const struct fg_task *tasks, size_t n,
+                             struct fg_err *err)
+{
+    struct local *ex = (struct local *)base;
+    for (size_t i = 0; i < n; i++) {
+        struct version *v = find_version(ex, tasks[i].version);
+        if (v == NULL) {
+            return fg_fail(err, FG_E_STALE,
+                           "task %llu needs version %llu of the parameters, which is not kept",
+                           (unsigned long long)tasks[i].id, (unsigned long long)tasks[i].version);
+        }
+        FG_ASSERT(ex->n_entry == 0 || ex->entry[ex->n_entry - 1].task.id < tasks[i].id);
+        if (FG_GROW(ex->entry, ex->n_entry, ex->cap_entry) != FG_OK) {
+            return fg_fail(err, FG_E_NOMEM, "no memory for task %llu", (unsigned long long)tasks[i].id);
+        }
+        v->waiting++;
+        ex->entry[ex->n_entry++] = (struct entry){.task = tasks[i], .state = WAITING};
+    }
+    return FG_OK;
+}
+
+static void release(struct fg_executor *base, uint64_t id)
+{
+    struct local *ex = (struct local *)base;
+    struct entry *e = find_entry(ex, id);
+    if (e == NULL) {
+        return;
+    }
+    if (e->state == WAITING) {
+        find_version(ex, e->task.version)->waiting--;
+        drop_versions(ex);
+    } else {
+        ex->done--;
+    }
+    give_vector(ex, e->delta);
+    e->delta = NULL;
+    e->state = RELEASED;
+    if (++ex->released > ex->n_entry / 2) {
+        size_t kept = 0;
+        for (size_t i = 0; i < ex->n_entry; i++) {
+            if (ex->entry[i].state != RELEASED) {
+                ex->entry[kept++] = ex->entry[i];
+            }
+        }
+        ex->n_entry = kept;
+        ex->released = 0;
+    }
+}
+
+/* ---- the wire's share ---- */
+
+static struct encoder *take_encoder(struct local *ex)
+{
+    pthread_mutex_lock(&ex->lock);
+    struct encoder *e = ex->encoders;
+    if (e != NULL) {
+        ex->encoders = e->next;
+    }
+    pthread_mutex_unlock(&ex->lock);
+    if (e == NULL && (e = fg_calloc(1, sizeof *e)) != NULL) {
+        e->cap = ex->opts.codec->bound(ex->P);
+        e->bytes = fg_calloc(e->cap, 1);
+        if (e->bytes == NULL) {
+            fg_free(e);
+            e = NULL;
+        }
+    }
+    return e;
+}
+
+static void give_encoder(struct local *ex, struct encoder *e)
+{
+    pthread_mutex_lock(&ex->lock);
+    e->next = ex->encoders;
+    ex->encoders = e;
+    pthread_mutex_unlock(&ex->lock);
+}
+
+/* Runs on the trainer's threads: the delta becomes what the other end of the wire would read. */
+static enum fg_status through_codec(struct fg_job *job, void *arg)
+{
+    struct tail *tail = arg;
+    const struct fg_codec *codec = tail->ex->opts.codec;
+    size_t P = tail->ex->P, len = 0;
+    struct encoder *e = take_encoder(tail->ex);
+    if (e == NULL) {
+        return FG_E_NOMEM;
+    }
+    enum fg_status st = codec->encode(&e->ws, e->bytes, e->cap, &len, job->delta, P);
+    if (st == FG_OK) {
+        st = codec->decode(&e->ws, job->delta, P, e->bytes, len);
+    }
+    tail->wire_bytes = len;
+    give_encoder(tail->ex, e);
+    return st;
+}
+
+/* ---- cohorts ---- */
+
+/* How many tasks to run now, the one asked for included. */
+static size_t room(const struct local *ex)
+{
+    size_t limit = ex->opts.max_bytes / (ex->P * sizeof(float));
+    size_t width = ex->opts.width > 0 ? ex->opts.width : 1;
+    size_t left = limit > ex->done ? limit - ex->done : 0;
+    return left > width ? left : width;
+}
+
+static enum fg_status reserve_jobs(struct local *ex, size_t n)
+{
+    if (n <= ex->cap_job) {
+        return FG_OK;
+    }
+    enum fg_status st = fg_realloc(&ex->job, n, sizeof *ex->job);
+    if (st == FG_OK) {
+        st = fg_realloc(&ex->tail, n, sizeof *ex->tail);
+    }
+    ex->cap_job = st == FG_OK ? n : ex->cap_job;
+    return st;
+}
+
+static enum fg_status make_job(struct local *ex, struct entry *e, size_t i, struct fg_err *err)
+{
+    struct fg_shard shard = {0};
+    enum fg_status st = ex->opts.shard_of(ex->opts.arg, &e->task, &shard, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    bool train = e->task.kind != FG_TASK_EVALUATE;
+    if (train && e->delta == NULL && (e->delta = take_vector(ex)) == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "no memory for an update");
+    }
+    ex->tail[i] = (struct tail){.ex = ex, .entry = (size_t)(e - ex->entry)};
+    ex->job[i] = (struct fg_job){
+        .data = shard.data,
+        .index = shard.index,
+        .n = shard.n,
+        .task = e->task,
+        .params = find_version(ex, e->task.version)->params,
+        .delta = e->delta,
+        .finish = train && ex->opts.codec != NULL ? through_codec : NULL,
+        .finish_arg = &ex->tail[i],
+        .status = FG_E_INTERRUPTED,
+    };
+    return FG_OK;
+}
+
+static void keep_result(struct local *ex, const struct fg_job *job, const struct tail *tail)
+{
+    struct entry *e = &ex->entry[tail->entry];
+    bool train = e->task.kind != FG_TASK_EVALUATE;
+    if (job->status != FG_OK) {
+        return; /* it waits on */
+    }
+    e->state = DONE;
+    e->result = (struct fg_result){
+        .id = e->task.id,
+        .client = e->task.client,
+        .steps = job->steps,
+        .samples = job->samples,
+        .correct = job->correct,
+        .scored = job->scored,
+        .loss = job->loss,
+        .delta = e->delta,
+        .wire_bytes = !train                ? 0
+                      : job->finish != NULL ? tail->wire_bytes
+                                            : ex->P * sizeof(float),
+    };
+    ex->done++;
+    find_version(ex, e->task.version)->waiting--;
+}
+
+/* Run the entry and waiting ones after it, then those before it, as far as there is room. */
+static enum fg_status run_cohort(struct local *ex, struct entry *asked, struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    size_t at = (size_t)(asked - ex->entry), most = room(ex), n = 0;
+    most = most < ex->n_entry ? most : ex->n_entry;
+    if (reserve_jobs(ex, most) != FG_OK) {
+        return fg_fail(err, FG_E_NOMEM, "no memory for a cohort of %zu", most);
+    }
+    for (size_t i = 0; st == FG_OK && i < ex->n_entry && n < most; i++) {
+        struct entry *e = &ex->entry[(at + i) % ex->n_entry];
+        if (e->state == WAITING) {
+            st = make_job(ex, e, n, err);
+            n += st == FG_OK;
+        }
+    }
+    if (st == FG_OK) {
+        st = fg_trainer_run(ex->trainer, ex->job, n, ex->opts.stop, err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        keep_result(ex, &ex->job[i], &ex->tail[i]);
+    }
+    drop_versions(ex);
+    return st;
+}
+
+static enum fg_status collect(struct fg_executor *base, uint64_t id, struct fg_result *out,
+                              struct fg_err *err)
+{
+    struct local *ex = (struct local *)base;
+    struct entry *e = find_entry(ex, id);
+    FG_ASSERT(e != NULL);
+    if (e->state == WAITING) {
+        enum fg_status st = run_cohort(ex, e, err);
+        if (e->state == WAITING) {
+            return st;
+        }
+    }
+    *out = e->result;
+    return FG_OK;
+}
+
+/* ---- life ---- */
+
+static void destroy(struct fg_executor *base)
+{
+    struct local *ex = (struct local *)base;
+    for (size_t i = 0; i < ex->n_version; i++) {
+        fg_free(ex->version[i].params);
+    }
+    for (size_t i = 0; i < ex->n_entry; i++) {
+        fg_free(ex->entry[i].delta);
+    }
+    for (size_t i = 0; i < ex->n_free; i++) {
+        fg_free(ex->free_vector[i]);
+    }
+    while (ex->encoders != NULL) {
+        struct encoder *e = ex->encoders;
+        ex->encoders = e->next;
+        fg_codec_ws_fini(&e->ws);
+        fg_free(e->bytes);
+        fg_free(e);
+    }
+    pthread_mutex_destroy(&ex->lock);
+    fg_free(ex->version);
+    fg_free(ex->entry);
+    fg_free(ex->free_vector);
+    fg_free(ex->job);
+    fg_free(ex->tail);
+    fg_free(ex);
+}
+
+static const struct fg_executor_ops local_ops = {
+    .name = "local",
+    .publish = publish,
+    .submit = submit,
+    .collect = collect,
+    .release = release,
+    .poll = NULL,
+    .destroy = destroy,
+};
+
+enum fg_status fg_executor_local_create(struct fg_executor **out, struct fg_trainer *trainer, size_t P,
+                                        const struct fg_executor_local_opts *opts, struct fg_err *err)
+{
+    FG_ASSERT(opts->shard_of != NULL && P > 0);
+    struct local *ex = fg_calloc(1, sizeof *ex);
+    if (ex == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "no memory for an executor");
+    }
+    ex->base.ops = &local_ops;
+    ex->trainer = trainer;
+    ex->opts = *opts;
+    ex->P = P;
+    if (ex->opts.max_bytes == 0) {
+        ex->opts.max_bytes = (size_t)512 << 20;
+    }
+    pthread_mutex_init(&ex->lock, NULL);
+    *out = &ex->base;
+    return FG_OK;
+}

@@ -1,0 +1,44 @@
+/* The local executor: carries out tasks on the cores of this process.
+ *
+ * Nothing runs at submit. The first collect of a task runs it together with other waiting tasks as one cohort,
+ * so that all cores have work; results wait until they are released. Tasks are taken in the order of submission
+ * after the one asked for: submit in the order in which results will be collected.
+ *
+ * Thread safety: one caller.
+ */
+#ifndef FG_WORKER_EXECUTOR_LOCAL_H
+#define FG_WORKER_EXECUTOR_LOCAL_H
+
+#include "src/wire/codec.h"
+#include "src/worker/executor.h"
+#include "src/worker/trainer.h"
+
+/* A client's samples. */
+struct fg_shard {
+    const struct fg_dataset *data;
+    const uint32_t *index; /* (n) */
+    uint32_t n;
+};
+
+struct fg_executor_local_opts {
+    /* The samples a task works on; valid until the executor is called again. Called by the caller's thread. */
+    enum fg_status (*shard_of)(void *arg, const struct fg_task *task, struct fg_shard *out,
+                               struct fg_err *err);
+    void *arg;
+    const struct fg_codec
+        *codec;       /* a delta goes through it as over the wire; NULL: none, 4 bytes a parameter */
+    size_t max_bytes; /* of deltas held at once, passed only to keep `width` tasks going; 0: 512 MiB */
+    unsigned width;   /* tasks worth running together: the trainer's threads */
+    atomic_int *stop; /* NULL: never; see fg_trainer_run() */
+};
+
+/* An executor over a trainer of a model of P parameters; both stay the caller's and must outlive it.
+ *
+ * submit: FG_E_STALE for a version not published or no longer kept; ids must grow. collect: what the trainer
+ * and shard_of say; a task interrupted may be collected again.
+ * Owner: the caller, ops->destroy().
+ */
+enum fg_status fg_executor_local_create(struct fg_executor **out, struct fg_trainer *trainer, size_t P,
+                                        const struct fg_executor_local_opts *opts, struct fg_err *err);
+
+#endif
