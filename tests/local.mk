@@ -8,6 +8,8 @@ UNIT_TESTS += tests/gpu/test_cuda_dense
 UNIT_TESTS += tests/unit/test_codec
 UNIT_TESTS += tests/unit/test_frame
 UNIT_TESTS += tests/unit/test_kernels_same_bits
+UNIT_TESTS += tests/unit/test_net
+tests_unit_test_net_SOURCES = tests/unit/test_net.c tests/lib/refnet.c tests/lib/refnet.h
 
 # Fuzz targets: tests/fuzz/fuzz_<name>.c with a corpus in tests/fuzz/corpus/<name>/. In `make check` each is
 # linked with replay.c, which feeds it the corpus and mutations of it; with --enable-fuzz it is a libFuzzer program.
