@@ -1,0 +1,103 @@
+/* The ledger: what every task cost in bytes, joules and grams of CO2, and what of it was for nothing.
+ *
+ * A task is booked once, when its fate is known, with its outcome in virtual time (world.h) and a verdict. Cost
+ * is split by what used it and by verdict; the model is doc/cost-model.md:
+ *
+ *   compute   power_w * pue over the compute phase
+ *   device    comm_power_w * pue over the transfer phases
+ *   network   network_kwh_per_gb * bytes, at the mean intensity of the client's zone during the transfer
+ *
+ * Grams are the integral of power times the zone's intensity at that time. Sums are added in the order of
+ * booking, so that the same bookings give the same bits; fg_ledger_check() compares them with one another.
+ * Thread safety: one caller.
+ */
+#ifndef FG_AVAILABILITY_LEDGER_H
+#define FG_AVAILABILITY_LEDGER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/availability/fleet.h"
+#include "src/availability/world.h"
+#include "src/base/status.h"
+#include "src/base/str.h"
+
+enum fg_verdict {
+    FG_VERDICT_USED = 0,  /* its update went into a commit (or: it was an evaluation that was read) */
+    FG_VERDICT_LOST = 1,  /* the client left before the update arrived */
+    FG_VERDICT_LATE = 2,  /* arrived after the round's deadline, or was called off */
+    FG_VERDICT_STALE = 3, /* arrived for a version that no rule takes any more */
+    FG_VERDICTS = 4
+};
+
+enum fg_cost { FG_COST_COMPUTE = 0, FG_COST_DEVICE = 1, FG_COST_NETWORK = 2, FG_COSTS = 3 };
+
+/* What one task used. */
+struct fg_usage {
+    uint64_t bytes_down, bytes_up;
+    uint64_t steps;
+    double energy_j[FG_COSTS];
+    double carbon_g[FG_COSTS];
+};
+
+/* One client's sums, 88 bytes. */
+struct fg_ledger_row {
+    uint64_t bytes_down, bytes_up;
+    uint64_t steps, steps_wasted; /* steps includes steps_wasted */
+    double compute_j, comm_j;     /* comm: device and network */
+    double carbon_g;
+    double wasted_j, wasted_g;    /* part of the above */
+    uint32_t tasks[FG_VERDICTS];
+};
+
+struct fg_ledger_totals {
+    uint64_t tasks[FG_VERDICTS], steps[FG_VERDICTS], bytes_down[FG_VERDICTS], bytes_up[FG_VERDICTS];
+    double energy_j[FG_VERDICTS][FG_COSTS];
+    double carbon_g[FG_VERDICTS][FG_COSTS];
+};
+
+/* The totals as they are reported. */
+struct fg_ledger_summary {
+    uint64_t downlink_bytes, uplink_bytes;
+    uint64_t steps_total, steps_wasted; /* total includes wasted */
+    uint64_t updates_used, updates_lost, updates_late, updates_stale;
+    double energy_wh, compute_wh, comm_wh; /* energy = compute + comm */
+    double carbon_g, compute_g, comm_g;
+    double wasted_wh, wasted_g;            /* lost + late + stale */
+    double wasted_wh_by[FG_VERDICTS], wasted_g_by[FG_VERDICTS]; /* [FG_VERDICT_USED] is 0 */
+};
+
+struct fg_ledger;
+
+/* Errors: FG_E_NOMEM. Owner: the caller, fg_ledger_destroy(). */
+enum fg_status fg_ledger_create(struct fg_ledger **out, uint32_t clients) FG_NODISCARD;
+void fg_ledger_destroy(struct fg_ledger *l);
+
+/* What an outcome used; pure. */
+void fg_ledger_usage(const struct fg_fleet *f, uint32_t client, const struct fg_outcome *o, struct fg_usage *out);
+
+/* Book one task. Cost: O(1), no allocation. */
+void fg_ledger_book(struct fg_ledger *l, const struct fg_fleet *f, uint32_t client, const struct fg_outcome *o,
+                    enum fg_verdict verdict);
+void fg_ledger_book_usage(struct fg_ledger *l, uint32_t client, const struct fg_usage *u, enum fg_verdict verdict);
+
+uint32_t fg_ledger_clients(const struct fg_ledger *l);
+const struct fg_ledger_row *fg_ledger_row(const struct fg_ledger *l, uint32_t client);
+const struct fg_ledger_totals *fg_ledger_totals(const struct fg_ledger *l);
+void fg_ledger_summary(const struct fg_ledger *l, struct fg_ledger_summary *out);
+
+/* FG_E_INTERNAL if totals and the sums over clients differ: counts at all, energy and carbon by more than 1e-9
+ * of the total. */
+enum fg_status fg_ledger_check(const struct fg_ledger *l, struct fg_err *err) FG_NODISCARD;
+
+/* Append the ledger's bytes to out (little-endian, versioned, checksummed; only clients that ever had a task)
+ * and make one from bytes.
+ * Errors: FG_E_NOMEM; load also FG_E_CORRUPT, FG_E_VERSION. */
+enum fg_status fg_ledger_save(const struct fg_ledger *l, struct fg_str *out) FG_NODISCARD;
+enum fg_status fg_ledger_load(struct fg_ledger **out, const void *bytes, size_t len, struct fg_err *err) FG_NODISCARD;
+
+/* For save and load only. */
+struct fg_ledger_row *fg_ledger_row_mut(struct fg_ledger *l, uint32_t client);
+struct fg_ledger_totals *fg_ledger_totals_mut(struct fg_ledger *l);
+
+#endif

@@ -1,0 +1,156 @@
+#include "src/availability/trace.h"
+
+#include <string.h>
+
+#include "src/availability/textfile.h"
+#include "src/base/mem.h"
+
+#define US INT64_C(1000000)
+
+void fg_trace_destroy(struct fg_trace *t)
+{
+    if (t == NULL) {
+        return;
+    }
+    fg_free(t->name);
+    fg_free(t->tz);
+    fg_free(t->names);
+    fg_free(t->name_at);
+    fg_free(t->first);
+    fg_free(t->start_s);
+    fg_free(t->end_s);
+    fg_free(t->before_s);
+    fg_free(t->up_s);
+    fg_free(t);
+}
+
+enum fg_status fg_trace_parse(struct fg_trace **out, const char *name, const void *bytes, size_t len,
+                              struct fg_problems *all, struct fg_err *err)
+{
+    struct fg_trace_reader *r = NULL;
+    enum fg_status st = fg_trace_reader_create(&r, name, all);
+    if (st == FG_OK) {
+        st = fg_trace_reader_feed(r, bytes, len, err);
+    }
+    if (st == FG_OK) {
+        st = fg_trace_reader_finish(r, out, err);
+    }
+    fg_trace_reader_destroy(r);
+    if (st == FG_E_NOMEM) {
+        fg_fail(err, st, "%s: out of memory", name);
+    }
+    return st;
+}
+
+static enum fg_status feed(void *arg, const void *bytes, size_t len, struct fg_err *err)
+{
+    return fg_trace_reader_feed(arg, bytes, len, err);
+}
+
+enum fg_status fg_trace_load(struct fg_trace **out, const char *path, struct fg_problems *all,
+                             struct fg_err *err)
+{
+    struct fg_trace_reader *r = NULL;
+    enum fg_status st = fg_trace_reader_create(&r, path, all);
+    if (st == FG_OK) {
+        st = fg_textfile_read(path, feed, r, err);
+    }
+    if (st == FG_OK) {
+        st = fg_trace_reader_finish(r, out, err);
+    }
+    fg_trace_reader_destroy(r);
+    if (st == FG_E_NOMEM) {
+        fg_fail(err, st, "%s: out of memory", path);
+    }
+    return st;
+}
+
+const char *fg_trace_node_name(const struct fg_trace *t, uint32_t node)
+{
+    FG_ASSERT(node < t->nodes);
+    return t->names + t->name_at[node];
+}
+
+uint32_t fg_trace_find_us(const struct fg_trace *t, uint32_t node, int64_t t_us)
+{
+    uint32_t lo = t->first[node], hi = t->first[node + 1];
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if ((int64_t)t->end_s[mid] * US > t_us) {
+            hi = mid;
+        } else {
+            lo = mid + 1;
+        }
+    }
+    return lo;
+}
+
+/* Seconds to microseconds, saturating: queries may ask about any int64. */
+static int64_t to_us(int64_t s)
+{
+    if (s > INT64_MAX / US) {
+        return INT64_MAX;
+    }
+    return s < INT64_MIN / US ? INT64_MIN : s * US;
+}
+
+bool fg_trace_is_up(const struct fg_trace *t, uint32_t node, int64_t t_s)
+{
+    uint32_t i = fg_trace_find_us(t, node, to_us(t_s));
+    return i < t->first[node + 1] && (int64_t)t->start_s[i] <= t_s;
+}
+
+int64_t fg_trace_next_change(const struct fg_trace *t, uint32_t node, int64_t t_s)
+{
+    uint32_t i = fg_trace_find_us(t, node, to_us(t_s));
+    if (i == t->first[node + 1]) {
+        return INT64_MAX;
+    }
+    return (int64_t)t->start_s[i] > t_s ? (int64_t)t->start_s[i] : (int64_t)t->end_s[i];
+}
+
+/* Up time in [0, t). */
+static int64_t up_before(const struct fg_trace *t, uint32_t node, int64_t t_us)
+{
+    uint32_t i = fg_trace_find_us(t, node, t_us);
+    if (i == t->first[node + 1]) {
+        return (int64_t)t->up_s[node] * US;
+    }
+    int64_t start = (int64_t)t->start_s[i] * US, before = (int64_t)t->before_s[i] * US;
+    return t_us > start ? before + t_us - start : before;
+}
+
+int64_t fg_trace_up_us(const struct fg_trace *t, uint32_t node, int64_t t0_us, int64_t t1_us)
+{
+    return t1_us > t0_us ? up_before(t, node, t1_us) - up_before(t, node, t0_us) : 0;
+}
+
+int64_t fg_trace_up_seconds(const struct fg_trace *t, uint32_t node, int64_t t0_s, int64_t t1_s)
+{
+    return fg_trace_up_us(t, node, to_us(t0_s), to_us(t1_s)) / US;
+}
+
+double fg_trace_availability(const struct fg_trace *t, uint32_t node)
+{
+    return (double)t->up_s[node] / (double)t->span_s;
+}
+
+enum fg_status fg_trace_check(const struct fg_trace *t, struct fg_err *err)
+{
+    for (uint32_t n = 0; n < t->nodes; n++) {
+        int64_t last = -1, up = 0;
+        for (uint32_t i = t->first[n]; i < t->first[n + 1]; i++) {
+            if ((int64_t)t->start_s[i] <= last || t->end_s[i] <= t->start_s[i] || t->before_s[i] != up ||
+                (int64_t)t->end_s[i] > t->span_s) {
+                return fg_fail(err, FG_E_INTERNAL, "%s: node %u, interval %u breaks an invariant", t->name, n,
+                               i - t->first[n]);
+            }
+            last = t->end_s[i];
+            up += t->end_s[i] - t->start_s[i];
+        }
+        if (t->first[n] == t->first[n + 1] || up != t->up_s[n]) {
+            return fg_fail(err, FG_E_INTERNAL, "%s: node %u: up time does not add up", t->name, n);
+        }
+    }
+    return FG_OK;
+}

@@ -1,0 +1,125 @@
+#include "src/availability/world.h"
+
+#include <math.h>
+
+/* Rounded up: a transfer or step is done when all of it is. */
+static fg_time_t duration(double amount, double per_second)
+{
+    double us = ceil(amount / per_second * 1e6);
+    return us < 1e18 ? (fg_time_t)us : (fg_time_t)1000000000000000000;
+}
+
+static fg_time_t compute_us(const struct fg_fleet *f, uint32_t client, uint32_t steps, double samples_per_step)
+{
+    return duration((steps == 0 ? 1.0 : (double)steps) * samples_per_step, fg_fleet_samples_per_s(f, client));
+}
+
+/* The most steps, at most `limit`, that fit into a time. */
+static uint32_t steps_within(const struct fg_fleet *f, uint32_t client, double samples_per_step, fg_time_t us,
+                             uint32_t limit)
+{
+    uint32_t lo = 0, hi = limit;
+    while (lo < hi) {
+        uint32_t mid = hi - (hi - lo) / 2;
+        if (compute_us(f, client, mid, samples_per_step) <= us) {
+            lo = mid;
+        } else {
+            hi = mid - 1;
+        }
+    }
+    return lo;
+}
+
+/* Bytes through when `done` of `whole` time has passed. */
+static uint64_t share(uint64_t bytes, fg_time_t done, fg_time_t whole)
+{
+    if (done >= whole) {
+        return bytes;
+    }
+    return (uint64_t)floor((double)bytes * ((double)done / (double)whole));
+}
+
+/* Stop everything at `us` after the start. */
+static void cut(const struct fg_fleet *f, uint32_t client, double samples_per_step, fg_time_t us,
+                struct fg_outcome *o)
+{
+    fg_time_t left = us;
+    bool over = false;
+    o->kind = FG_OUTCOME_LEFT;
+    o->t_end = o->t_start + us;
+    for (int p = 0; p < FG_PHASES; p++) {
+        fg_time_t whole = o->phase_us[p], done = over ? 0 : whole < left ? whole : left;
+        if (p == FG_PHASE_DOWNLOAD) {
+            o->bytes_down = share(o->bytes_down, done, whole);
+        } else if (p == FG_PHASE_UPLOAD) {
+            o->bytes_up = over ? 0 : share(o->bytes_up, done, whole);
+        } else if (over || done < whole) {
+            o->steps = steps_within(f, client, samples_per_step, done, o->steps);
+        }
+        o->phase_us[p] = done;
+        left -= done;
+        if (!over && done < whole) {
+            o->phase = (enum fg_phase)p;
+            over = true;
+        }
+    }
+}
+
+void fg_world_outcome(const struct fg_fleet *f, uint32_t client, fg_time_t t_assign, uint64_t bytes_down,
+                      uint32_t steps, double samples_per_step, uint64_t bytes_up, bool hand_back,
+                      struct fg_outcome *out)
+{
+    struct fg_outcome o = {
+        .kind = FG_OUTCOME_ARRIVED,
+        .phase = FG_PHASE_UPLOAD,
+        .t_start = t_assign,
+        .phase_us = {duration((double)bytes_down, fg_fleet_downlink_bps(f, client)),
+                     compute_us(f, client, steps, samples_per_step),
+                     duration((double)bytes_up, fg_fleet_uplink_bps(f, client))},
+        .bytes_down = bytes_down,
+        .bytes_up = bytes_up,
+        .steps = steps,
+        .planned_steps = steps,
+    };
+    fg_time_t whole = o.phase_us[0] + o.phase_us[1] + o.phase_us[2];
+    fg_time_t until = fg_fleet_up_until(f, client, t_assign);
+    fg_time_t have = until == FG_NEVER ? FG_NEVER : until - t_assign;
+    if (have <= 0) {
+        *out = (struct fg_outcome){.kind = FG_OUTCOME_LEFT,
+                                   .phase = FG_PHASE_DOWNLOAD,
+                                   .t_start = t_assign,
+                                   .t_end = t_assign,
+                                   .planned_steps = steps};
+        return;
+    }
+    o.t_end = t_assign + whole;
+    if (whole > have) {
+        fg_time_t for_steps = have - o.phase_us[FG_PHASE_DOWNLOAD] - o.phase_us[FG_PHASE_UPLOAD];
+        uint32_t fit = hand_back && for_steps > 0 ? steps_within(f, client, samples_per_step, for_steps, steps) : 0;
+        if (fit > 0) {
+            o.kind = FG_OUTCOME_PARTIAL;
+            o.steps = fit;
+            o.phase_us[FG_PHASE_COMPUTE] = compute_us(f, client, fit, samples_per_step);
+            o.t_end = t_assign + o.phase_us[0] + o.phase_us[1] + o.phase_us[2];
+        } else {
+            cut(f, client, samples_per_step, have, &o);
+        }
+    }
+    *out = o;
+}
+
+fg_time_t fg_world_duration(const struct fg_fleet *f, uint32_t client, uint64_t bytes_down, uint32_t steps,
+                            double samples_per_step, uint64_t bytes_up)
+{
+    return duration((double)bytes_down, fg_fleet_downlink_bps(f, client)) +
+           compute_us(f, client, steps, samples_per_step) +
+           duration((double)bytes_up, fg_fleet_uplink_bps(f, client));
+}
+
+void fg_world_cut(const struct fg_fleet *f, uint32_t client, double samples_per_step, fg_time_t t,
+                  struct fg_outcome *o)
+{
+    if (t < o->t_end) {
+        cut(f, client, samples_per_step, t > o->t_start ? t - o->t_start : 0, o);
+    }
+}
