@@ -2,6 +2,8 @@
 UNIT_TESTS =
 UNIT_TESTS += tests/unit/test_config
 UNIT_TESTS += tests/unit/test_fmath
+UNIT_TESTS += tests/unit/test_trace
+UNIT_TESTS += tests/unit/test_carbon
 UNIT_TESTS += tests/unit/test_rng
 UNIT_TESTS += tests/unit/test_kernels_math
 UNIT_TESTS += tests/gpu/test_cuda_dense
@@ -15,6 +17,8 @@ tests_unit_test_net_SOURCES = tests/unit/test_net.c tests/lib/refnet.c tests/lib
 # linked with replay.c, which feeds it the corpus and mutations of it; with --enable-fuzz it is a libFuzzer program.
 FUZZ_TARGETS =
 FUZZ_TARGETS += tests/fuzz/fuzz_config
+FUZZ_TARGETS += tests/fuzz/fuzz_trace
+FUZZ_TARGETS += tests/fuzz/fuzz_carbon
 FUZZ_TARGETS += tests/fuzz/fuzz_codec
 FUZZ_TARGETS += tests/fuzz/fuzz_frame
 

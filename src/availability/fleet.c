@@ -14,12 +14,15 @@
 void fg_fleet_spec_defaults(struct fg_fleet_spec *spec)
 {
     *spec = (struct fg_fleet_spec){
-        .samples_per_s = 1000.0,
-        .uplink_mbps = 10.0,
-        .downlink_mbps = 50.0,
+        .samples_per_s = 2000.0,
+        .speed_spread = 0.3,
+        .uplink_mbps = 20.0,
+        .downlink_mbps = 100.0,
+        .link_spread = 0.3,
         .power_w = 60.0,
+        .power_spread = 0.2,
         .comm_power_w = 5.0,
-        .network_kwh_per_gb = 0.01,
+        .network_kwh_per_gb = 0.03,
         .pue = 1.0,
         .default_g_per_kwh = 475.0,
         .start = FG_START_AUTO,
@@ -45,7 +48,7 @@ static enum fg_status check_spec(const struct fg_fleet_spec *s, struct fg_err *e
         {"comm_power_w", s->comm_power_w, 0, 1e6},
         {"network_kwh_per_gb", s->network_kwh_per_gb, 0, 1e3},
         {"pue", s->pue, 1, 10},
-        {"default_g_per_kwh", s->default_g_per_kwh, 0, 1e4},
+        {"default_g_per_kwh", s->default_g_per_kwh, 0, 1e5},
     };
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         if (!(limits[i].value >= limits[i].low && limits[i].value <= limits[i].high)) {
@@ -75,9 +78,6 @@ static fg_time_t default_start(const struct fg_fleet *f)
 {
     const struct fg_trace *t = f->trace;
     int64_t lo = INT64_MIN, hi = INT64_MAX, shift;
-    if (t != NULL && t->clock == FG_CLOCK_UTC) {
-        return t->zero_s * FG_SECOND_US;
-    }
     for (uint32_t z = 0; z < f->n_zones; z++) {
         const struct fg_carbon *c = f->zones[z].carbon;
         if (c != NULL) {
@@ -85,6 +85,10 @@ static fg_time_t default_start(const struct fg_fleet *f)
             lo = c->start_s > lo ? c->start_s : lo;
             hi = end < hi ? end : hi;
         }
+    }
+    if (t != NULL && t->clock == FG_CLOCK_UTC) {
+        bool together = lo < hi && lo > t->zero_s && lo < t->zero_s + t->span_s;
+        return (together ? lo : t->zero_s) * FG_SECOND_US;
     }
     bool dated = t != NULL && t->has_zero;
     /* A dated local trace: at noon UTC its first day has begun everywhere west of the date line. */

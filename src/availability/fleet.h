@@ -1,7 +1,7 @@
 /* The fleet: who the clients are. Each client gets a node of the availability trace, a carbon zone, a speed,
  * links and power; asked with the run's time, the fleet says who is up and what electricity costs in carbon.
  *
- * One struct of arrays, 32 bytes a client; trace rows are shared. All draws come from streams keyed by
+ * One struct of arrays, 28 bytes a client; trace rows are shared. All draws come from streams keyed by
  * (seed, FG_RNG_FLEET, client), so a client's speed does not depend on how many others there are.
  *
  * Clients to nodes: as many clients as nodes: client i is node i. Fewer: distinct nodes, drawn. More: client i
@@ -34,7 +34,7 @@
 #include "src/base/status.h"
 #include "src/base/time.h"
 
-#define FG_START_AUTO INT64_MIN
+#define FG_START_AUTO FG_NEVER
 
 /* Open record. Spreads are the sigma of a lognormal distribution around the given median; 0 = all alike. */
 struct fg_fleet_spec {
@@ -76,7 +76,8 @@ void fg_fleet_destroy(struct fg_fleet *f);
 
 const struct fg_fleet_spec *fg_fleet_spec(const struct fg_fleet *f);
 
-/* When the run starts: spec.start if given; else time zero of a utc trace; else the first hour that all carbon
+/* When the run starts: spec.start if given; else time zero of a utc trace (or, where the carbon files begin
+ * later within it, their first common hour); else the first hour that all carbon
  * files cover (for a local trace with a date: the same season and weekday within them); else the trace's date;
  * else 2024-01-01T00:00:00Z, a Monday. */
 fg_time_t fg_fleet_start(const struct fg_fleet *f);

@@ -33,6 +33,11 @@ void fg_ledger_destroy(struct fg_ledger *l)
     }
 }
 
+bool fg_verdict_wastes(enum fg_verdict verdict)
+{
+    return verdict == FG_VERDICT_LOST || verdict == FG_VERDICT_LATE || verdict == FG_VERDICT_STALE;
+}
+
 /* One phase of transfer: the device's part and the network's. */
 static void add_transfer(struct fg_usage *u, const struct fg_fleet *f, uint32_t zone, fg_time_t t0, fg_time_t us,
                          uint64_t bytes)
@@ -52,13 +57,13 @@ void fg_ledger_usage(const struct fg_fleet *f, uint32_t client, const struct fg_
 {
     uint32_t zone = fg_fleet_zone(f, client);
     double watts = fg_fleet_power_w(f, client) * fg_fleet_spec(f)->pue;
-    fg_time_t computing = o->t_start + o->phase_us[FG_PHASE_DOWNLOAD];
-    fg_time_t sending = computing + o->phase_us[FG_PHASE_COMPUTE];
+    fg_time_t computing = o->t_begin + o->download_us;
+    fg_time_t sending = computing + o->compute_us;
     struct fg_usage u = {.bytes_down = o->bytes_down, .bytes_up = o->bytes_up, .steps = o->steps};
-    add_transfer(&u, f, zone, o->t_start, o->phase_us[FG_PHASE_DOWNLOAD], o->bytes_down);
-    u.energy_j[FG_COST_COMPUTE] = watts * fg_seconds(o->phase_us[FG_PHASE_COMPUTE]);
+    add_transfer(&u, f, zone, o->t_begin, o->download_us, o->bytes_down);
+    u.energy_j[FG_COST_COMPUTE] = watts * fg_seconds(o->compute_us);
     u.carbon_g[FG_COST_COMPUTE] = watts * fg_fleet_carbon_integral(f, zone, computing, sending) / J_PER_KWH;
-    add_transfer(&u, f, zone, sending, o->phase_us[FG_PHASE_UPLOAD], o->bytes_up);
+    add_transfer(&u, f, zone, sending, o->upload_us, o->bytes_up);
     *out = u;
 }
 
@@ -72,7 +77,7 @@ void fg_ledger_book(struct fg_ledger *l, const struct fg_fleet *f, uint32_t clie
 
 void fg_ledger_book_usage(struct fg_ledger *l, uint32_t client, const struct fg_usage *u, enum fg_verdict verdict)
 {
-    FG_ASSERT(client < l->clients && verdict < FG_VERDICTS);
+    FG_ASSERT(client < l->clients && (unsigned)verdict < FG_VERDICTS);
     struct fg_ledger_totals *t = &l->totals;
     struct fg_ledger_row *r = &l->rows[client];
     double j = 0.0, g = 0.0;
@@ -93,7 +98,7 @@ void fg_ledger_book_usage(struct fg_ledger *l, uint32_t client, const struct fg_
     r->compute_j += u->energy_j[FG_COST_COMPUTE];
     r->comm_j += u->energy_j[FG_COST_DEVICE] + u->energy_j[FG_COST_NETWORK];
     r->carbon_g += g;
-    if (verdict != FG_VERDICT_USED) {
+    if (fg_verdict_wastes(verdict)) {
         r->steps_wasted += u->steps;
         r->wasted_j += j;
         r->wasted_g += g;
@@ -131,6 +136,7 @@ void fg_ledger_summary(const struct fg_ledger *l, struct fg_ledger_summary *out)
 {
     const struct fg_ledger_totals *t = &l->totals;
     struct fg_ledger_summary s = {.updates_used = t->tasks[FG_VERDICT_USED],
+                                  .updates_partial = t->tasks[FG_VERDICT_PARTIAL],
                                   .updates_lost = t->tasks[FG_VERDICT_LOST],
                                   .updates_late = t->tasks[FG_VERDICT_LATE],
                                   .updates_stale = t->tasks[FG_VERDICT_STALE]};
@@ -143,7 +149,7 @@ void fg_ledger_summary(const struct fg_ledger *l, struct fg_ledger_summary *out)
         s.comm_wh += (j[FG_COST_DEVICE] + j[FG_COST_NETWORK]) / 3600.0;
         s.compute_g += g[FG_COST_COMPUTE];
         s.comm_g += g[FG_COST_DEVICE] + g[FG_COST_NETWORK];
-        if (v != FG_VERDICT_USED) {
+        if (fg_verdict_wastes((enum fg_verdict)v)) {
             s.steps_wasted += t->steps[v];
             s.wasted_wh_by[v] = (j[0] + j[1] + j[2]) / 3600.0;
             s.wasted_g_by[v] = g[0] + g[1] + g[2];

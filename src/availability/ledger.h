@@ -7,13 +7,14 @@
  *   device    comm_power_w * pue over the transfer phases
  *   network   network_kwh_per_gb * bytes, at the mean intensity of the client's zone during the transfer
  *
- * Grams are the integral of power times the zone's intensity at that time. Sums are added in the order of
+ * Wasted is what was spent on LOST, LATE and STALE tasks. Grams are the integral of power times the zone's intensity at that time. Sums are added in the order of
  * booking, so that the same bookings give the same bits; fg_ledger_check() compares them with one another.
  * Thread safety: one caller.
  */
 #ifndef FG_AVAILABILITY_LEDGER_H
 #define FG_AVAILABILITY_LEDGER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,14 +22,9 @@
 #include "src/availability/world.h"
 #include "src/base/status.h"
 #include "src/base/str.h"
+#include "src/plan/outcome.h"
 
-enum fg_verdict {
-    FG_VERDICT_USED = 0,  /* its update went into a commit (or: it was an evaluation that was read) */
-    FG_VERDICT_LOST = 1,  /* the client left before the update arrived */
-    FG_VERDICT_LATE = 2,  /* arrived after the round's deadline, or was called off */
-    FG_VERDICT_STALE = 3, /* arrived for a version that no rule takes any more */
-    FG_VERDICTS = 4
-};
+#define FG_VERDICTS 5 /* the values of enum fg_verdict: USED, PARTIAL, LOST, LATE, STALE */
 
 enum fg_cost { FG_COST_COMPUTE = 0, FG_COST_DEVICE = 1, FG_COST_NETWORK = 2, FG_COSTS = 3 };
 
@@ -40,7 +36,7 @@ struct fg_usage {
     double carbon_g[FG_COSTS];
 };
 
-/* One client's sums, 88 bytes. */
+/* One client's sums, 96 bytes. */
 struct fg_ledger_row {
     uint64_t bytes_down, bytes_up;
     uint64_t steps, steps_wasted; /* steps includes steps_wasted */
@@ -60,11 +56,11 @@ struct fg_ledger_totals {
 struct fg_ledger_summary {
     uint64_t downlink_bytes, uplink_bytes;
     uint64_t steps_total, steps_wasted; /* total includes wasted */
-    uint64_t updates_used, updates_lost, updates_late, updates_stale;
+    uint64_t updates_used, updates_partial, updates_lost, updates_late, updates_stale;
     double energy_wh, compute_wh, comm_wh; /* energy = compute + comm */
     double carbon_g, compute_g, comm_g;
     double wasted_wh, wasted_g;            /* lost + late + stale */
-    double wasted_wh_by[FG_VERDICTS], wasted_g_by[FG_VERDICTS]; /* [FG_VERDICT_USED] is 0 */
+    double wasted_wh_by[FG_VERDICTS], wasted_g_by[FG_VERDICTS]; /* 0 for USED, PARTIAL */
 };
 
 struct fg_ledger;
@@ -72,6 +68,9 @@ struct fg_ledger;
 /* Errors: FG_E_NOMEM. Owner: the caller, fg_ledger_destroy(). */
 enum fg_status fg_ledger_create(struct fg_ledger **out, uint32_t clients) FG_NODISCARD;
 void fg_ledger_destroy(struct fg_ledger *l);
+
+/* Whether work with this verdict was for nothing. */
+bool fg_verdict_wastes(enum fg_verdict verdict);
 
 /* What an outcome used; pure. */
 void fg_ledger_usage(const struct fg_fleet *f, uint32_t client, const struct fg_outcome *o, struct fg_usage *out);

@@ -3,179 +3,145 @@
 #include <string.h>
 
 #include "src/availability/ledger.h"
+#include "src/base/bytes.h"
 #include "src/base/hash.h"
-#include "src/base/mem.h"
 
-static const char MAGIC[8] = "FGLEDGER";
+static const char MAGIC[8] = {'F', 'G', 'L', 'E', 'D', 'G', 'E', 'R'};
 
-enum { VERSION = 1, HEADER = 8 + 4 + 4 + 4, TOTALS = 8 * FG_VERDICTS * (4 + 2 * FG_COSTS), ROW = 4 + 9 * 8 + 4 * 4 };
+enum { VERSION = 1, HEADER = 8 + 4 + 4 + 4, TOTALS = 8 * FG_VERDICTS * (4 + 2 * FG_COSTS) };
+enum { ROW = 4 + 9 * 8 + 4 * FG_VERDICTS };
 
-static void put32(uint8_t **p, uint32_t v)
+static bool touched(const struct fg_ledger_row *r)
 {
-    for (int i = 0; i < 4; i++) {
-        *(*p)++ = (uint8_t)(v >> (8 * i));
+    uint32_t any = 0;
+    for (int v = 0; v < FG_VERDICTS; v++) {
+        any |= r->tasks[v];
     }
+    return any != 0;
 }
 
-static void put64(uint8_t **p, uint64_t v)
+static enum fg_status put_totals(struct fg_str *s, const struct fg_ledger_totals *t)
 {
-    put32(p, (uint32_t)v);
-    put32(p, (uint32_t)(v >> 32));
-}
-
-static void put_double(uint8_t **p, double v)
-{
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    put64(p, bits);
-}
-
-static uint32_t get32(const uint8_t **p)
-{
-    uint32_t v = 0;
-    for (int i = 0; i < 4; i++) {
-        v |= (uint32_t)*(*p)++ << (8 * i);
+    enum fg_status st = FG_OK;
+    for (int v = 0; v < FG_VERDICTS; v++) {
+        FG_TRY(fg_put_u64(s, t->tasks[v]));
+        FG_TRY(fg_put_u64(s, t->steps[v]));
+        FG_TRY(fg_put_u64(s, t->bytes_down[v]));
+        FG_TRY(fg_put_u64(s, t->bytes_up[v]));
+        FG_TRY(fg_put_f64s(s, t->energy_j[v], FG_COSTS));
+        FG_TRY(fg_put_f64s(s, t->carbon_g[v], FG_COSTS));
     }
-    return v;
+cleanup:
+    return st;
 }
 
-static uint64_t get64(const uint8_t **p)
-{
-    uint64_t low = get32(p);
-    return low | (uint64_t)get32(p) << 32;
-}
-
-static double get_double(const uint8_t **p)
-{
-    uint64_t bits = get64(p);
-    double v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
-static int touched(const struct fg_ledger_row *r)
-{
-    return (r->tasks[0] | r->tasks[1] | r->tasks[2] | r->tasks[3]) != 0;
-}
-
-static void put_totals(uint8_t **p, const struct fg_ledger_totals *t)
+static void get_totals(struct fg_reader *r, struct fg_ledger_totals *t)
 {
     for (int v = 0; v < FG_VERDICTS; v++) {
-        put64(p, t->tasks[v]);
-        put64(p, t->steps[v]);
-        put64(p, t->bytes_down[v]);
-        put64(p, t->bytes_up[v]);
-        for (int c = 0; c < FG_COSTS; c++) {
-            put_double(p, t->energy_j[v][c]);
-            put_double(p, t->carbon_g[v][c]);
-        }
+        t->tasks[v] = fg_get_u64(r);
+        t->steps[v] = fg_get_u64(r);
+        t->bytes_down[v] = fg_get_u64(r);
+        t->bytes_up[v] = fg_get_u64(r);
+        fg_get_f64s(r, t->energy_j[v], FG_COSTS);
+        fg_get_f64s(r, t->carbon_g[v], FG_COSTS);
     }
 }
 
-static void get_totals(const uint8_t **p, struct fg_ledger_totals *t)
+static enum fg_status put_row(struct fg_str *s, uint32_t client, const struct fg_ledger_row *r)
 {
-    for (int v = 0; v < FG_VERDICTS; v++) {
-        t->tasks[v] = get64(p);
-        t->steps[v] = get64(p);
-        t->bytes_down[v] = get64(p);
-        t->bytes_up[v] = get64(p);
-        for (int c = 0; c < FG_COSTS; c++) {
-            t->energy_j[v][c] = get_double(p);
-            t->carbon_g[v][c] = get_double(p);
-        }
-    }
+    const double sums[5] = {r->compute_j, r->comm_j, r->carbon_g, r->wasted_j, r->wasted_g};
+    enum fg_status st;
+    FG_TRY(fg_put_u32(s, client));
+    FG_TRY(fg_put_u64(s, r->bytes_down));
+    FG_TRY(fg_put_u64(s, r->bytes_up));
+    FG_TRY(fg_put_u64(s, r->steps));
+    FG_TRY(fg_put_u64(s, r->steps_wasted));
+    FG_TRY(fg_put_f64s(s, sums, 5));
+    FG_TRY(fg_put_u32s(s, r->tasks, FG_VERDICTS));
+cleanup:
+    return st;
 }
 
-static void put_row(uint8_t **p, uint32_t client, const struct fg_ledger_row *r)
+static void get_row(struct fg_reader *in, struct fg_ledger_row *r)
 {
-    put32(p, client);
-    put64(p, r->bytes_down);
-    put64(p, r->bytes_up);
-    put64(p, r->steps);
-    put64(p, r->steps_wasted);
-    put_double(p, r->compute_j);
-    put_double(p, r->comm_j);
-    put_double(p, r->carbon_g);
-    put_double(p, r->wasted_j);
-    put_double(p, r->wasted_g);
-    for (int v = 0; v < FG_VERDICTS; v++) {
-        put32(p, r->tasks[v]);
-    }
-}
-
-static void get_row(const uint8_t **p, struct fg_ledger_row *r)
-{
-    r->bytes_down = get64(p);
-    r->bytes_up = get64(p);
-    r->steps = get64(p);
-    r->steps_wasted = get64(p);
-    r->compute_j = get_double(p);
-    r->comm_j = get_double(p);
-    r->carbon_g = get_double(p);
-    r->wasted_j = get_double(p);
-    r->wasted_g = get_double(p);
-    for (int v = 0; v < FG_VERDICTS; v++) {
-        r->tasks[v] = get32(p);
-    }
+    double sums[5];
+    r->bytes_down = fg_get_u64(in);
+    r->bytes_up = fg_get_u64(in);
+    r->steps = fg_get_u64(in);
+    r->steps_wasted = fg_get_u64(in);
+    fg_get_f64s(in, sums, 5);
+    r->compute_j = sums[0];
+    r->comm_j = sums[1];
+    r->carbon_g = sums[2];
+    r->wasted_j = sums[3];
+    r->wasted_g = sums[4];
+    fg_get_u32s(in, r->tasks, FG_VERDICTS);
 }
 
 enum fg_status fg_ledger_save(const struct fg_ledger *l, struct fg_str *out)
 {
     uint32_t clients = fg_ledger_clients(l), n = 0;
+    enum fg_status st;
+    struct fg_str s = {0};
     for (uint32_t c = 0; c < clients; c++) {
-        n += touched(fg_ledger_row(l, c)) != 0;
+        n += touched(fg_ledger_row(l, c));
     }
-    size_t size = HEADER + TOTALS + (size_t)n * ROW + 8;
-    uint8_t *bytes = fg_calloc(size, 1), *p = bytes;
-    if (bytes == NULL) {
-        return FG_E_NOMEM;
-    }
-    memcpy(p, MAGIC, sizeof MAGIC);
-    p += sizeof MAGIC;
-    put32(&p, VERSION);
-    put32(&p, clients);
-    put32(&p, n);
-    put_totals(&p, fg_ledger_totals(l));
+    FG_TRY(fg_str_add(&s, MAGIC, sizeof MAGIC));
+    FG_TRY(fg_put_u32(&s, VERSION));
+    FG_TRY(fg_put_u32(&s, clients));
+    FG_TRY(fg_put_u32(&s, n));
+    FG_TRY(put_totals(&s, fg_ledger_totals(l)));
     for (uint32_t c = 0; c < clients; c++) {
         if (touched(fg_ledger_row(l, c))) {
-            put_row(&p, c, fg_ledger_row(l, c));
+            FG_TRY(put_row(&s, c, fg_ledger_row(l, c)));
         }
     }
-    put64(&p, fg_xxh64(bytes, size - 8));
-    enum fg_status st = fg_str_add(out, bytes, size);
-    fg_free(bytes);
+    FG_TRY(fg_put_u64(&s, fg_xxh64(s.data, s.len)));
+    FG_TRY(fg_str_add(out, s.data, s.len));
+
+cleanup:
+    fg_str_fini(&s);
     return st;
+}
+
+/* The body behind the header; the checksum has been found right. */
+static enum fg_status load_body(struct fg_ledger *l, struct fg_reader *in, uint32_t n, struct fg_err *err)
+{
+    int64_t last = -1;
+    get_totals(in, fg_ledger_totals_mut(l));
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t c = fg_get_u32(in);
+        if (c >= fg_ledger_clients(l) || (int64_t)c <= last) {
+            return fg_fail(err, FG_E_CORRUPT, "ledger: client %u is out of order", c);
+        }
+        last = c;
+        get_row(in, fg_ledger_row_mut(l, c));
+    }
+    return fg_reader_done(in) ? FG_OK : fg_fail(err, FG_E_CORRUPT, "ledger: damaged (length)");
 }
 
 enum fg_status fg_ledger_load(struct fg_ledger **out, const void *bytes, size_t len, struct fg_err *err)
 {
-    const uint8_t *p = bytes;
-    if (len < HEADER + TOTALS + 8 || memcmp(p, MAGIC, sizeof MAGIC) != 0) {
+    if (len < HEADER + TOTALS + 8 || memcmp(bytes, MAGIC, sizeof MAGIC) != 0) {
         return fg_fail(err, FG_E_CORRUPT, "ledger: not a ledger, or truncated (%zu bytes)", len);
     }
-    p += sizeof MAGIC;
-    uint32_t version = get32(&p), clients = get32(&p), n = get32(&p);
+    struct fg_reader sum = fg_reader_of((const char *)bytes + len - 8, 8);
+    struct fg_reader in = fg_reader_of((const char *)bytes + sizeof MAGIC, len - sizeof MAGIC - 8);
+    uint32_t version = fg_get_u32(&in), clients = fg_get_u32(&in), n = fg_get_u32(&in);
     if (version != VERSION) {
         return fg_fail(err, FG_E_VERSION, "ledger: expected version %d, found %u", VERSION, version);
     }
-    const uint8_t *sum = (const uint8_t *)bytes + len - 8;
-    if (len != HEADER + TOTALS + (size_t)n * ROW + 8 || n > clients || get64(&sum) != fg_xxh64(bytes, len - 8)) {
+    if (len != HEADER + TOTALS + (size_t)n * ROW + 8 || n > clients || fg_get_u64(&sum) != fg_xxh64(bytes, len - 8)) {
         return fg_fail(err, FG_E_CORRUPT, "ledger: damaged (length or checksum)");
     }
     struct fg_ledger *l = NULL;
     if (fg_ledger_create(&l, clients) != FG_OK) {
         return fg_fail(err, FG_E_NOMEM, "ledger: out of memory");
     }
-    get_totals(&p, fg_ledger_totals_mut(l));
-    int64_t last = -1;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t c = get32(&p);
-        if (c >= clients || (int64_t)c <= last) {
-            fg_ledger_destroy(l);
-            return fg_fail(err, FG_E_CORRUPT, "ledger: client %u is out of order", c);
-        }
-        last = c;
-        get_row(&p, fg_ledger_row_mut(l, c));
+    enum fg_status st = load_body(l, &in, n, err);
+    if (st != FG_OK) {
+        fg_ledger_destroy(l);
+        return st;
     }
     *out = l;
     return FG_OK;

@@ -39,30 +39,28 @@ static uint64_t share(uint64_t bytes, fg_time_t done, fg_time_t whole)
     return (uint64_t)floor((double)bytes * ((double)done / (double)whole));
 }
 
-/* Stop everything at `us` after the start. */
+/* Stop everything `us` after the beginning. */
 static void cut(const struct fg_fleet *f, uint32_t client, double samples_per_step, fg_time_t us,
-                struct fg_outcome *o)
+                enum fg_outcome_kind kind, struct fg_outcome *o)
 {
-    fg_time_t left = us;
-    bool over = false;
-    o->kind = FG_OUTCOME_LEFT;
-    o->t_end = o->t_start + us;
+    fg_time_t whole[FG_PHASES] = {o->download_us, o->compute_us, o->upload_us}, done[FG_PHASES], left = us;
     for (int p = 0; p < FG_PHASES; p++) {
-        fg_time_t whole = o->phase_us[p], done = over ? 0 : whole < left ? whole : left;
-        if (p == FG_PHASE_DOWNLOAD) {
-            o->bytes_down = share(o->bytes_down, done, whole);
-        } else if (p == FG_PHASE_UPLOAD) {
-            o->bytes_up = over ? 0 : share(o->bytes_up, done, whole);
-        } else if (over || done < whole) {
-            o->steps = steps_within(f, client, samples_per_step, done, o->steps);
-        }
-        o->phase_us[p] = done;
-        left -= done;
-        if (!over && done < whole) {
-            o->phase = (enum fg_phase)p;
-            over = true;
-        }
+        done[p] = whole[p] < left ? whole[p] : left;
+        left -= done[p];
     }
+    o->kind = kind;
+    o->t_end = o->t_begin + us;
+    o->download_done = o->download_done && done[FG_PHASE_DOWNLOAD] == whole[FG_PHASE_DOWNLOAD];
+    o->bytes_down = share(o->bytes_down, done[FG_PHASE_DOWNLOAD], whole[FG_PHASE_DOWNLOAD]);
+    if (done[FG_PHASE_COMPUTE] < whole[FG_PHASE_COMPUTE]) {
+        o->steps = steps_within(f, client, samples_per_step, done[FG_PHASE_COMPUTE], o->steps);
+        o->bytes_up = 0;
+    } else {
+        o->bytes_up = share(o->bytes_up, done[FG_PHASE_UPLOAD], whole[FG_PHASE_UPLOAD]);
+    }
+    o->download_us = done[FG_PHASE_DOWNLOAD];
+    o->compute_us = done[FG_PHASE_COMPUTE];
+    o->upload_us = done[FG_PHASE_UPLOAD];
 }
 
 void fg_world_outcome(const struct fg_fleet *f, uint32_t client, fg_time_t t_assign, uint64_t bytes_down,
@@ -71,41 +69,45 @@ void fg_world_outcome(const struct fg_fleet *f, uint32_t client, fg_time_t t_ass
 {
     struct fg_outcome o = {
         .kind = FG_OUTCOME_ARRIVED,
-        .phase = FG_PHASE_UPLOAD,
-        .t_start = t_assign,
-        .phase_us = {duration((double)bytes_down, fg_fleet_downlink_bps(f, client)),
-                     compute_us(f, client, steps, samples_per_step),
-                     duration((double)bytes_up, fg_fleet_uplink_bps(f, client))},
+        .download_done = true,
+        .steps = steps,
+        .t_begin = t_assign,
+        .download_us = duration((double)bytes_down, fg_fleet_downlink_bps(f, client)),
+        .compute_us = compute_us(f, client, steps, samples_per_step),
+        .upload_us = duration((double)bytes_up, fg_fleet_uplink_bps(f, client)),
         .bytes_down = bytes_down,
         .bytes_up = bytes_up,
-        .steps = steps,
-        .planned_steps = steps,
     };
-    fg_time_t whole = o.phase_us[0] + o.phase_us[1] + o.phase_us[2];
+    fg_time_t whole = o.download_us + o.compute_us + o.upload_us;
     fg_time_t until = fg_fleet_up_until(f, client, t_assign);
     fg_time_t have = until == FG_NEVER ? FG_NEVER : until - t_assign;
     if (have <= 0) {
-        *out = (struct fg_outcome){.kind = FG_OUTCOME_LEFT,
-                                   .phase = FG_PHASE_DOWNLOAD,
-                                   .t_start = t_assign,
-                                   .t_end = t_assign,
-                                   .planned_steps = steps};
+        *out = (struct fg_outcome){.kind = FG_OUTCOME_LEFT, .t_begin = t_assign, .t_end = t_assign};
         return;
     }
     o.t_end = t_assign + whole;
     if (whole > have) {
-        fg_time_t for_steps = have - o.phase_us[FG_PHASE_DOWNLOAD] - o.phase_us[FG_PHASE_UPLOAD];
+        fg_time_t for_steps = have - o.download_us - o.upload_us;
         uint32_t fit = hand_back && for_steps > 0 ? steps_within(f, client, samples_per_step, for_steps, steps) : 0;
         if (fit > 0) {
             o.kind = FG_OUTCOME_PARTIAL;
             o.steps = fit;
-            o.phase_us[FG_PHASE_COMPUTE] = compute_us(f, client, fit, samples_per_step);
-            o.t_end = t_assign + o.phase_us[0] + o.phase_us[1] + o.phase_us[2];
+            o.compute_us = compute_us(f, client, fit, samples_per_step);
+            o.t_end = t_assign + o.download_us + o.compute_us + o.upload_us;
         } else {
-            cut(f, client, samples_per_step, have, &o);
+            cut(f, client, samples_per_step, have, FG_OUTCOME_LEFT, &o);
         }
     }
     *out = o;
+}
+
+enum fg_phase fg_world_phase(const struct fg_outcome *o)
+{
+    if (!o->download_done) {
+        return FG_PHASE_DOWNLOAD;
+    }
+    bool here = o->kind == FG_OUTCOME_ARRIVED || o->kind == FG_OUTCOME_PARTIAL;
+    return here || o->upload_us > 0 ? FG_PHASE_UPLOAD : FG_PHASE_COMPUTE;
 }
 
 fg_time_t fg_world_duration(const struct fg_fleet *f, uint32_t client, uint64_t bytes_down, uint32_t steps,
@@ -120,6 +122,6 @@ void fg_world_cut(const struct fg_fleet *f, uint32_t client, double samples_per_
                   struct fg_outcome *o)
 {
     if (t < o->t_end) {
-        cut(f, client, samples_per_step, t > o->t_start ? t - o->t_start : 0, o);
+        cut(f, client, samples_per_step, t > o->t_begin ? t - o->t_begin : 0, FG_OUTCOME_CUT, o);
     }
 }

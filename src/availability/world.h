@@ -17,26 +17,9 @@
 
 #include "src/availability/fleet.h"
 #include "src/base/time.h"
-
-enum fg_outcome_kind {
-    FG_OUTCOME_ARRIVED = 1, /* all steps done, update received */
-    FG_OUTCOME_PARTIAL = 2, /* fewer steps done, update received */
-    FG_OUTCOME_LEFT = 3     /* nothing received */
-};
+#include "src/plan/outcome.h"
 
 enum fg_phase { FG_PHASE_DOWNLOAD = 0, FG_PHASE_COMPUTE = 1, FG_PHASE_UPLOAD = 2, FG_PHASES = 3 };
-
-struct fg_outcome {
-    enum fg_outcome_kind kind;
-    enum fg_phase phase;        /* the one it was cut in (LEFT); FG_PHASE_UPLOAD otherwise */
-    fg_time_t t_start;          /* = t_assign; phases follow one another without gaps */
-    fg_time_t t_end;            /* the update is here, or the client is gone */
-    fg_time_t phase_us[FG_PHASES]; /* time spent; their sum is t_end - t_start */
-    uint64_t bytes_down;        /* really sent (a part, if cut) */
-    uint64_t bytes_up;
-    uint32_t steps;             /* whole steps done, whether they arrive or not */
-    uint32_t planned_steps;
-};
 
 /* Foresee an assignment of `steps` steps of `samples_per_step` samples each (a mean, where the last batch of
  * an epoch is smaller). A client that is down at t_assign is LEFT at once, at no cost.
@@ -45,11 +28,14 @@ void fg_world_outcome(const struct fg_fleet *f, uint32_t client, fg_time_t t_ass
                       uint32_t steps, double samples_per_step, uint64_t bytes_up, bool hand_back,
                       struct fg_outcome *out);
 
+/* The phase that was going on when the outcome ended; UPLOAD where the result arrived. */
+enum fg_phase fg_world_phase(const struct fg_outcome *o);
+
 /* How long an undisturbed assignment takes. */
 fg_time_t fg_world_duration(const struct fg_fleet *f, uint32_t client, uint64_t bytes_down, uint32_t steps,
                             double samples_per_step, uint64_t bytes_up);
 
-/* Cut an outcome short at t (the server called it off): a task that would end later becomes LEFT at t. */
+/* Cut an outcome short at t (the server called it off): a task that would end later becomes CUT at t. */
 void fg_world_cut(const struct fg_fleet *f, uint32_t client, double samples_per_step, fg_time_t t,
                   struct fg_outcome *o);
 
