@@ -22,7 +22,7 @@ int fg_log_wants(enum fg_log_level level)
     return (stream != NULL && (int)level <= stream_level) || (log_file != NULL && level <= FG_LOG_DEBUG);
 }
 
-void fg_log(enum fg_log_level level, const char *fmt, ...)
+void fg_log_write(enum fg_log_level level, const char *fmt, ...)
 {
     static const char *const prefix[] = {"error: ", "warning: ", "", "debug: ", "trace: "};
     if (!fg_log_wants(level)) {

@@ -2,7 +2,7 @@
  *
  * Only shells and programs log; cores do not. stdout is for results: the program hands in stderr. A message
  * goes to the stream when its level is at most the stream's, and likewise to the file, with the wall-clock time
- * before it. Thread safety: fg_log() from any thread; the setters before threads start.
+ * before it. Thread safety: fg_log_write() from any thread; the setters before threads start.
  */
 #ifndef FG_BASE_LOG_H
 #define FG_BASE_LOG_H
@@ -21,7 +21,7 @@ void fg_log_to(FILE *to, int level);
 void fg_log_to_file(FILE *file);
 
 /* Write "forage: level: message" (info without the level). */
-void fg_log(enum fg_log_level level, const char *fmt, ...) FG_PRINTF(2, 3);
+void fg_log_write(enum fg_log_level level, const char *fmt, ...) FG_PRINTF(2, 3);
 
 /* Whether a message of this level goes anywhere. */
 int fg_log_wants(enum fg_log_level level);
