@@ -45,7 +45,7 @@ struct fg_conv {
 /* Windows of size k x k. Windows past the edge are not allowed: oh <= (h - k) / stride + 1. */
 struct fg_pool {
     size_t batch;
-    size_t h, w, cs; /* input; cs a multiple of 16 */
+    size_t h, w, cs;  /* input; cs a multiple of 16 */
     size_t k, stride; /* 1 <= k <= 15 */
     size_t oh, ow;
 };
@@ -64,18 +64,18 @@ struct fg_kernels {
     /* ---- dense: x (B, ldx), w (in, np), d and y (B, np) ---- */
 
     /* y[b,j] = bias[j] (0 if bias is NULL), then fma(x[b,i], w[i,j], y) for i ascending. */
-    void (*dense_forward)(const float *x, size_t ldx, const float *w, const float *bias, float *y, size_t batch,
-                          size_t in, size_t np);
+    void (*dense_forward)(const float *x, size_t ldx, const float *w, const float *bias, float *y,
+                          size_t batch, size_t in, size_t np);
     /* The same, starting from the y that is there (no bias). */
     void (*dense_accumulate)(const float *x, size_t ldx, const float *w, float *y, size_t batch, size_t in,
                              size_t np);
     /* dx[b,i] = 0, then fma(d[b,j], w[i,j], dx) for j = 0..n-1 ascending; n = outputs without padding.
      * Shapes: dx (B, lddx), lddx >= pad(in); columns in..pad(in)-1 become 0. */
-    void (*dense_backward_input)(const float *d, const float *w, float *dx, size_t lddx, size_t batch, size_t in,
-                                 size_t np, size_t n);
+    void (*dense_backward_input)(const float *d, const float *w, float *dx, size_t lddx, size_t batch,
+                                 size_t in, size_t np, size_t n);
     /* dw[i,j] = 0, then fma(x[b,i], d[b,j], dw) for b ascending. */
-    void (*dense_backward_weights)(const float *x, size_t ldx, const float *d, float *dw, size_t batch, size_t in,
-                                   size_t np);
+    void (*dense_backward_weights)(const float *x, size_t ldx, const float *d, float *dw, size_t batch,
+                                   size_t in, size_t np);
     /* Fused: w[i,j] = fma(a, dw[i,j], w[i,j]) with dw as above (the bits of the two steps apart). */
     void (*dense_sgd)(const float *x, size_t ldx, const float *d, float a, float *w, size_t batch, size_t in,
                       size_t np);
@@ -88,7 +88,8 @@ struct fg_kernels {
 
     /* y[b,r,q,o] = bias[o] (0 if NULL), then fma(x[b, r*stride+kh, q*stride+kw, i], w[kh,kw,i,o], y) for
      * kh, kw, i ascending, i the fastest. */
-    void (*conv_forward)(const struct fg_conv *s, const float *x, const float *w, const float *bias, float *y);
+    void (*conv_forward)(const struct fg_conv *s, const float *x, const float *w, const float *bias,
+                         float *y);
     /* dw[kh,kw,i,o] = 0, then fma(x[...], d[b,r,q,o], dw) for b, r, q ascending, q the fastest. */
     void (*conv_backward_weights)(const struct fg_conv *s, const float *x, const float *d, float *dw);
     /* Fused: w = fma(a, dw, w). */
@@ -115,7 +116,7 @@ struct fg_kernels {
 
     /* ---- elementwise; may be in place ---- */
 
-    void (*relu_forward)(const float *x, float *y, size_t n);                  /* x < 0 ? 0 : x */
+    void (*relu_forward)(const float *x, float *y, size_t n);                   /* x < 0 ? 0 : x */
     void (*relu_backward)(const float *y, const float *d, float *dx, size_t n); /* y > 0 ? d : 0 */
     void (*tanh_forward)(const float *x, float *y, size_t n);
     void (*tanh_backward)(const float *y, const float *d, float *dx, size_t n); /* d * fma(-y, y, 1) */
@@ -140,7 +141,8 @@ struct fg_kernels {
 
     /* ---- embedding: table (V, np), index (rows) in 0..V-1 ---- */
 
-    void (*gather)(const float *table, const int32_t *index, size_t rows, size_t np, float *y /* (rows, np) */);
+    void (*gather)(const float *table, const int32_t *index, size_t rows, size_t np,
+                   float *y /* (rows, np) */);
     /* g[index[r],j] = g + d[r,j] for r ascending; g (V, np) is the caller's to zero. */
     void (*scatter_add)(const float *d, const int32_t *index, size_t rows, size_t np, float *g);
 
@@ -148,18 +150,19 @@ struct fg_kernels {
 
     /* gates in: sums before activation; out: i, f, o = sigmoid, g = tanh. c = fma(f, c_prev, i * g);
      * tc = tanh(c); h = o * tc. c may be c_prev. */
-    void (*lstm_forward)(float *gates, const float *c_prev, float *c, float *tc, float *h, size_t batch, size_t hp);
+    void (*lstm_forward)(float *gates, const float *c_prev, float *c, float *tc, float *h, size_t batch,
+                         size_t hp);
     /* dc in: gradient of c from the next step; out: of c_prev. t = fma(dh * o, fma(-tc, tc, 1), dc);
      * dgates i: (t*g) * (i * (1-i)); f: (t*c_prev) * (f * (1-f)); g: (t*i) * fma(-g, g, 1);
      * o: (dh*tc) * (o * (1-o)); dc = t * f. dgates may be gates. */
-    void (*lstm_backward)(const float *gates, const float *c_prev, const float *tc, const float *dh, float *dc,
-                          float *dgates, size_t batch, size_t hp);
+    void (*lstm_backward)(const float *gates, const float *c_prev, const float *tc, const float *dh,
+                          float *dc, float *dgates, size_t batch, size_t hp);
 
     /* ---- vectors of parameters; any n, any alignment; y may be x ---- */
 
-    void (*axpy)(float a, const float *x, float *y, size_t n);                  /* y = fma(a, x, y) */
-    void (*scale)(float a, const float *x, float *y, size_t n);                 /* y = a * x */
-    void (*subtract)(const float *x, const float *z, float *y, size_t n);       /* y = x - z (delta) */
+    void (*axpy)(float a, const float *x, float *y, size_t n);                   /* y = fma(a, x, y) */
+    void (*scale)(float a, const float *x, float *y, size_t n);                  /* y = a * x */
+    void (*subtract)(const float *x, const float *z, float *y, size_t n);        /* y = x - z (delta) */
     void (*prox)(float mu, const float *w, const float *w0, float *g, size_t n); /* g = fma(mu, w - w0, g) */
     /* g' = fma(wd, w, g); v = fma(m, v, g'); w = fma(a, v, w). g is not changed. */
     void (*sgd_momentum)(float a, float m, float wd, const float *g, float *v, float *w, size_t n);

@@ -25,15 +25,15 @@ static void set_rows(float *y, const float *bias, size_t rows, size_t np)
     }
 }
 
-static void dense_forward(const float *x, size_t ldx, const float *w, const float *bias, float *y, size_t batch,
-                          size_t in, size_t np)
+static void dense_forward(const float *x, size_t ldx, const float *w, const float *bias, float *y,
+                          size_t batch, size_t in, size_t np)
 {
     set_rows(y, bias, batch, np);
     dense_accumulate(x, ldx, w, y, batch, in, np);
 }
 
-static void dense_backward_input(const float *d, const float *w, float *dx, size_t lddx, size_t batch, size_t in,
-                                 size_t np, size_t n)
+static void dense_backward_input(const float *d, const float *w, float *dx, size_t lddx, size_t batch,
+                                 size_t in, size_t np, size_t n)
 {
     for (size_t b = 0; b < batch; b++) {
         for (size_t i = 0; i < fg_kernel_pad(in); i++) {
@@ -52,8 +52,8 @@ static float finish(int sgd, float a, float sum, float w)
     return sgd ? fmaf(a, sum, w) : sum;
 }
 
-static void dense_weights(const float *x, size_t ldx, const float *d, int sgd, float a, float *w, size_t batch,
-                          size_t in, size_t np)
+static void dense_weights(const float *x, size_t ldx, const float *d, int sgd, float a, float *w,
+                          size_t batch, size_t in, size_t np)
 {
     for (size_t i = 0; i < in; i++) {
         for (size_t j = 0; j < np; j++) {
@@ -66,8 +66,8 @@ static void dense_weights(const float *x, size_t ldx, const float *d, int sgd, f
     }
 }
 
-static void dense_backward_weights(const float *x, size_t ldx, const float *d, float *dw, size_t batch, size_t in,
-                                   size_t np)
+static void dense_backward_weights(const float *x, size_t ldx, const float *d, float *dw, size_t batch,
+                                   size_t in, size_t np)
 {
     dense_weights(x, ldx, d, 0, 0.0f, dw, batch, in, np);
 }

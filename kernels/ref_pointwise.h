@@ -104,7 +104,8 @@ static void softmax_xent(const float *z, const int32_t *label, size_t batch, siz
     }
 }
 
-static void lstm_forward(float *gates, const float *c_prev, float *c, float *tc, float *h, size_t batch, size_t hp)
+static void lstm_forward(float *gates, const float *c_prev, float *c, float *tc, float *h, size_t batch,
+                         size_t hp)
 {
     for (size_t b = 0; b < batch; b++) {
         float *i = gates + b * 4 * hp, *f = i + hp, *g = f + hp, *o = g + hp;
@@ -121,8 +122,8 @@ static void lstm_forward(float *gates, const float *c_prev, float *c, float *tc,
     }
 }
 
-static void lstm_backward(const float *gates, const float *c_prev, const float *tc, const float *dh, float *dc,
-                          float *dgates, size_t batch, size_t hp)
+static void lstm_backward(const float *gates, const float *c_prev, const float *tc, const float *dh,
+                          float *dc, float *dgates, size_t batch, size_t hp)
 {
     for (size_t b = 0; b < batch; b++) {
         const float *gb = gates + b * 4 * hp;

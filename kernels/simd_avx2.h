@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/unroll.h"
+
 typedef __m256 V;   /* floats */
 typedef __m256i VI; /* 32-bit integers */
 typedef __m256 VM;  /* one truth a lane: all bits set or none */
@@ -223,16 +225,19 @@ static inline void v_store_u8(uint8_t *p, VI v)
 static inline void v_transpose(V r[VL])
 {
     V t[VL];
+    FG_UNROLL
     for (int i = 0; i < 8; i += 2) { /* pairs */
         t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
         t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
     }
+    FG_UNROLL
     for (int i = 0; i < 8; i += 4) { /* fours: r[i + c] holds column c of each 128-bit lane */
         r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
         r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xEE);
         r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
         r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
     }
+    FG_UNROLL
     for (int c = 0; c < 4; c++) {
         V low = _mm256_permute2f128_ps(r[c], r[4 + c], 0x20);
         r[4 + c] = _mm256_permute2f128_ps(r[c], r[4 + c], 0x31);

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/unroll.h"
+
 typedef __m512 V;     /* floats */
 typedef __m512i VI;   /* 32-bit integers */
 typedef __mmask16 VM; /* one truth a lane */
@@ -220,24 +222,29 @@ static inline void v_store_u8(uint8_t *p, VI v)
 static inline void v_transpose(V r[VL])
 {
     V t[VL];
+    FG_UNROLL
     for (int i = 0; i < 16; i += 2) { /* pairs */
         t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
         t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
     }
+    FG_UNROLL
     for (int i = 0; i < 16; i += 4) { /* fours: r[i + c] holds column c of each 128-bit lane */
         r[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
         r[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xEE);
         r[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
         r[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
     }
+    FG_UNROLL
     for (int c = 0; c < 4; c++) { /* 128-bit lanes of r[c], r[4+c], r[8+c], r[12+c] */
         V a = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88), b = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xDD);
-        V d = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88), e = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xDD);
+        V d = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88),
+          e = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xDD);
         t[c] = _mm512_shuffle_f32x4(a, d, 0x88);
         t[8 + c] = _mm512_shuffle_f32x4(a, d, 0xDD);
         t[4 + c] = _mm512_shuffle_f32x4(b, e, 0x88);
         t[12 + c] = _mm512_shuffle_f32x4(b, e, 0xDD);
     }
+    FG_UNROLL
     for (int i = 0; i < 16; i++) {
         r[i] = t[i];
     }

@@ -132,8 +132,8 @@ static void row_gradient(float *d, size_t n, size_t np, float s, size_t label, f
     d[label] = at_label;
 }
 
-static void softmax_xent(const float *z, const int32_t *label, size_t batch, size_t n, size_t np, float factor,
-                         float *d, float *loss, int32_t *pred)
+static void softmax_xent(const float *z, const int32_t *label, size_t batch, size_t n, size_t np,
+                         float factor, float *d, float *loss, int32_t *pred)
 {
     for (size_t b = 0; b < batch; b++) {
         const float *zb = z + b * np;
@@ -170,7 +170,8 @@ static void scatter_add(const float *d, const int32_t *index, size_t rows, size_
     }
 }
 
-static void lstm_forward(float *gates, const float *c_prev, float *c, float *tc, float *h, size_t batch, size_t hp)
+static void lstm_forward(float *gates, const float *c_prev, float *c, float *tc, float *h, size_t batch,
+                         size_t hp)
 {
     for (size_t b = 0; b < batch; b++) {
         float *gb = gates + b * 4 * hp;
@@ -190,8 +191,8 @@ static void lstm_forward(float *gates, const float *c_prev, float *c, float *tc,
     }
 }
 
-static void lstm_backward(const float *gates, const float *c_prev, const float *tc, const float *dh, float *dc,
-                          float *dgates, size_t batch, size_t hp)
+static void lstm_backward(const float *gates, const float *c_prev, const float *tc, const float *dh,
+                          float *dc, float *dgates, size_t batch, size_t hp)
 {
     for (size_t b = 0; b < batch; b++) {
         const float *gb = gates + b * 4 * hp;

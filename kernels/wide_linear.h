@@ -1,7 +1,7 @@
 /* Wide dense and convolution layers: loops over register tiles. Included by wide.c only. */
 
-static void dense_run(const float *x, size_t ldx, const float *w, enum tile_start from, const float *bias, float *y,
-                      size_t batch, size_t in, size_t np)
+static void dense_run(const float *x, size_t ldx, const float *w, enum tile_start from, const float *bias,
+                      float *y, size_t batch, size_t in, size_t np)
 {
     for (size_t j = 0, vecs; j < np; j += vecs * VL) {
         vecs = tile_vecs(np - j);
@@ -10,12 +10,12 @@ static void dense_run(const float *x, size_t ldx, const float *w, enum tile_star
         t.start = bias ? bias + j : NULL;
         t.y = y + j;
         t.ldy = np;
-        tile_rows(t, batch, vecs);
+        tile_rows(&t, batch, vecs);
     }
 }
 
-static void dense_forward(const float *x, size_t ldx, const float *w, const float *bias, float *y, size_t batch,
-                          size_t in, size_t np)
+static void dense_forward(const float *x, size_t ldx, const float *w, const float *bias, float *y,
+                          size_t batch, size_t in, size_t np)
 {
     dense_run(x, ldx, w, bias ? START_ROW : START_ZERO, bias, y, batch, in, np);
 }
@@ -29,15 +29,18 @@ static void dense_accumulate(const float *x, size_t ldx, const float *w, float *
 enum { PANEL = 128 }; /* rows of a transposed panel: 16 KB, half of the smallest first-level cache */
 
 /* panel[j][i] = w[i][j] for i < width (a multiple of VL; rows past `rows` read as 0), j < columns. */
-static void transpose_panel(const float *w, size_t np, size_t rows, size_t width, size_t columns, float *panel)
+static void transpose_panel(const float *w, size_t np, size_t rows, size_t width, size_t columns,
+                            float *panel)
 {
     for (size_t i = 0; i < width; i += VL) {
         for (size_t j = 0; j < columns; j += VL) {
             V v[VL];
+            FG_UNROLL
             for (size_t r = 0; r < VL; r++) {
                 v[r] = i + r < rows ? v_load(w + (i + r) * np + j) : v_set(0.0f);
             }
             v_transpose(v);
+            FG_UNROLL
             for (size_t r = 0; r < VL; r++) {
                 v_store(panel + (j + r) * width + i, v[r]);
             }
@@ -45,8 +48,8 @@ static void transpose_panel(const float *w, size_t np, size_t rows, size_t width
     }
 }
 
-static void dense_backward_input(const float *d, const float *w, float *dx, size_t lddx, size_t batch, size_t in,
-                                 size_t np, size_t n)
+static void dense_backward_input(const float *d, const float *w, float *dx, size_t lddx, size_t batch,
+                                 size_t in, size_t np, size_t n)
 {
     _Alignas(64) float panel[PANEL * 2 * VL];
     for (size_t i = 0, vecs; i < fg_kernel_pad(in); i += vecs * VL) {
@@ -60,31 +63,31 @@ static void dense_backward_input(const float *d, const float *w, float *dx, size
             t.from = j == 0 ? START_ZERO : START_Y;
             t.y = dx + i;
             t.ldy = lddx;
-            tile_rows(t, batch, vecs);
+            tile_rows(&t, batch, vecs);
         }
     }
 }
 
 /* Rows are inputs, k runs over the batch; inputs outermost, so that w is walked once from front to back. */
-static void dense_weights(const float *x, size_t ldx, const float *d, int sgd, float a, float *w, size_t batch,
-                          size_t in, size_t np)
+static void dense_weights(const float *x, size_t ldx, const float *d, int sgd, float a, float *w,
+                          size_t batch, size_t in, size_t np)
 {
+    struct tile t = {
+        .xr = 1, .n1 = 1, .n2 = 1, .n3 = batch, .x3 = ldx, .ldw = np, .sgd = sgd, .a = a, .ldy = np};
     for (size_t i = 0; i < in; i += TILE_ROWS) {
         size_t rows = in - i < TILE_ROWS ? in - i : TILE_ROWS;
         for (size_t j = 0, vecs; j < np; j += vecs * VL) {
             vecs = tile_vecs(np - j);
-            struct tile t = {.x = x + i, .xr = 1, .n1 = 1, .n2 = 1, .n3 = batch, .x3 = ldx, .w = d + j, .ldw = np};
-            t.sgd = sgd;
-            t.a = a;
+            t.x = x + i;
+            t.w = d + j;
             t.y = w + i * np + j;
-            t.ldy = np;
-            tile_rows(t, rows, vecs);
+            TILES[rows - 1][1][vecs - 1](&t);
         }
     }
 }
 
-static void dense_backward_weights(const float *x, size_t ldx, const float *d, float *dw, size_t batch, size_t in,
-                                   size_t np)
+static void dense_backward_weights(const float *x, size_t ldx, const float *d, float *dw, size_t batch,
+                                   size_t in, size_t np)
 {
     dense_weights(x, ldx, d, 0, 0.0f, dw, batch, in, np);
 }
@@ -134,7 +137,7 @@ static void conv_forward(const struct fg_conv *s, const float *x, const float *w
         for (size_t p = 0; p < s->batch * s->oh; p++) {
             t.x = x + (p / s->oh * s->h + p % s->oh * s->stride) * s->w * s->cs;
             t.y = y + p * s->ow * s->np + j;
-            tile_rows(t, s->ow, vecs);
+            tile_rows(&t, s->ow, vecs);
         }
     }
 }
@@ -153,12 +156,12 @@ static void conv_weights(const struct fg_conv *s, const float *x, const float *d
     t.a = a;
     t.ldy = s->np;
     for (size_t tap = 0; tap < taps; tap++) {
-        t.x = x + (tap / across * s->w + tap % across) * s->cs;
         for (size_t j = 0, vecs; j < s->np; j += vecs * VL) {
             vecs = tile_vecs(s->np - j);
+            t.x = x + (tap / across * s->w + tap % across) * s->cs;
             t.w = d + j;
             t.y = w + tap * rows * s->np + j;
-            tile_rows(t, rows, vecs);
+            tile_rows(&t, rows, vecs);
         }
     }
 }
@@ -181,6 +184,7 @@ static void conv_flip(const float *w, size_t kh, size_t kw, size_t cin, size_t n
         for (size_t i = 0; i < cp; i += VL) {
             for (size_t o = 0; o < cout; o += VL) {
                 V v[VL];
+                FG_UNROLL
                 for (size_t r = 0; r < VL; r++) {
                     v[r] = i + r < cin ? v_load(from + (i + r) * np + o) : v_set(0.0f);
                 }

@@ -6,12 +6,6 @@
  * w is read one row of the tile's width at a time, ldw floats apart. Lanes are outputs, so the order of each
  * sum is the order of k. Rows are samples (dense), pixels (conv) or input channels (weight gradients).
  */
-#if defined(__clang__)
-#define FG_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define FG_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 enum tile_start { START_ZERO, START_ROW, START_Y }; /* 0; the row t->start for every r; what y holds */
 
 struct tile {
@@ -28,8 +22,8 @@ struct tile {
     size_t ldy;
 };
 
-static inline __attribute__((always_inline)) void tile_begin(const struct tile *t, V acc[TILE_ROWS][2], int rows,
-                                                             int vecs)
+static inline __attribute__((always_inline)) void tile_begin(const struct tile *t, V acc[TILE_ROWS][2],
+                                                             int rows, int vecs)
 {
     FG_UNROLL
     for (int r = 0; r < rows; r++) {
@@ -52,8 +46,8 @@ static inline __attribute__((always_inline)) void tile_begin(const struct tile *
     }
 }
 
-static inline __attribute__((always_inline)) void tile_end(const struct tile *t, V acc[TILE_ROWS][2], int rows,
-                                                           int vecs)
+static inline __attribute__((always_inline)) void tile_end(const struct tile *t, V acc[TILE_ROWS][2],
+                                                           int rows, int vecs)
 {
     float *y = t->y;
     V a = v_set(t->a);
@@ -93,7 +87,7 @@ static inline __attribute__((always_inline)) void tile_run(const struct tile *t,
             }
             for (size_t k3 = t->n3; k3 > 0; k3--) {
                 V w0 = v_load(w), w1 = vecs > 1 ? v_load(w + VL) : w0;
-                if (vecs > 1) {
+                if (vecs > 1 && !unit) { /* weights; gradients are read from front to back */
                     _mm_prefetch((const char *)(w + AHEAD * ldw), _MM_HINT_T0);
                     _mm_prefetch((const char *)(w + AHEAD * ldw + VL), _MM_HINT_T0);
                 }
@@ -119,22 +113,22 @@ static inline __attribute__((always_inline)) void tile_run(const struct tile *t,
 
 typedef void (*tile_function)(const struct tile *t);
 
-#define TILE_DEFINE(R)                                                                                           \
-    static void tile_##R##_1(const struct tile *t)                                                               \
-    {                                                                                                            \
-        tile_run(t, R, 1, 0);                                                                                    \
-    }                                                                                                            \
-    static void tile_##R##_2(const struct tile *t)                                                               \
-    {                                                                                                            \
-        tile_run(t, R, 2, 0);                                                                                    \
-    }                                                                                                            \
-    static void tile_##R##_1_unit(const struct tile *t)                                                          \
-    {                                                                                                            \
-        tile_run(t, R, 1, 1);                                                                                    \
-    }                                                                                                            \
-    static void tile_##R##_2_unit(const struct tile *t)                                                          \
-    {                                                                                                            \
-        tile_run(t, R, 2, 1);                                                                                    \
+#define TILE_DEFINE(R)                                  \
+    static void tile_##R##_1(const struct tile *t)      \
+    {                                                   \
+        tile_run(t, R, 1, 0);                           \
+    }                                                   \
+    static void tile_##R##_2(const struct tile *t)      \
+    {                                                   \
+        tile_run(t, R, 2, 0);                           \
+    }                                                   \
+    static void tile_##R##_1_unit(const struct tile *t) \
+    {                                                   \
+        tile_run(t, R, 1, 1);                           \
+    }                                                   \
+    static void tile_##R##_2_unit(const struct tile *t) \
+    {                                                   \
+        tile_run(t, R, 2, 1);                           \
     }
 #define TILE_ENTRY(R) {{tile_##R##_1, tile_##R##_2}, {tile_##R##_1_unit, tile_##R##_2_unit}},
 
@@ -146,16 +140,21 @@ typedef void (*tile_function)(const struct tile *t);
 TILE_LIST(TILE_DEFINE)
 static const tile_function TILES[TILE_ROWS][2][2] = {TILE_LIST(TILE_ENTRY)}; /* rows - 1, unit, vecs - 1 */
 
-/* Run a tile over `rows` rows of any number, in blocks of nearly equal size, and up to two vectors. */
-static void tile_rows(struct tile t, size_t rows, size_t vecs)
+/* Run a tile over `rows` rows of any number, in blocks of nearly equal size, `vecs` vectors wide. Moves t->x and
+ * t->y past the rows. The tile is changed in place: a copy would be read back before its stores can forward. */
+static void tile_rows(struct tile *t, size_t rows, size_t vecs)
 {
-    size_t blocks = (rows + TILE_ROWS - 1) / TILE_ROWS;
-    for (; blocks > 0; blocks--) {
-        size_t r = (rows + blocks - 1) / blocks;
-        TILES[r - 1][t.xr == 1][vecs - 1](&t);
-        t.x += r * t.xr;
-        t.y += r * t.ldy;
+    int unit = t->xr == 1;
+    size_t r = rows;
+    for (size_t blocks = (rows + TILE_ROWS - 1) / TILE_ROWS; blocks > 0; blocks--) {
+        if (blocks > 1) {
+            r = (rows + blocks - 1) / blocks;
+        }
+        TILES[r - 1][unit][vecs - 1](t);
+        t->x += r * t->xr;
+        t->y += r * t->ldy;
         rows -= r;
+        r = rows;
     }
 }
 

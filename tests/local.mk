@@ -5,6 +5,7 @@ UNIT_TESTS += tests/unit/test_fmath
 UNIT_TESTS += tests/unit/test_trace
 UNIT_TESTS += tests/unit/test_carbon
 UNIT_TESTS += tests/unit/test_rng
+UNIT_TESTS += tests/unit/test_kernels
 UNIT_TESTS += tests/unit/test_kernels_math
 UNIT_TESTS += tests/gpu/test_cuda_dense
 UNIT_TESTS += tests/unit/test_codec
@@ -39,9 +40,9 @@ TEST_MAIN += tests/fuzz/libreplay.a
 check_PROGRAMS += $(FUZZ_TARGETS)
 check_SCRIPTS += $(SHELL_TESTS)
 # Programs that shell tests start: built for them, no tests themselves.
-EXTRA_PROGRAMS = tests/e2e/net_ranks
+EXTRA_PROGRAMS += tests/e2e/net_ranks
 if HAVE_MPI
-check_DATA = $(EXTRA_PROGRAMS)
+check_DATA = tests/e2e/net_ranks
 endif
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)

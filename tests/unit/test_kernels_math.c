@@ -37,7 +37,8 @@ static double worst(pointwise f, long double (*truth)(long double), int top, int
         f(x, y, N);
         for (int i = 0; i < N; i++) {
             long double want = truth((long double)x[i]);
-            int tiny = fabsl(want) < 0x1p-126L && x[i] < -80.0f; /* subnormal results: absolute error counts */
+            int tiny =
+                fabsl(want) < 0x1p-126L && x[i] < -80.0f; /* subnormal results: absolute error counts */
             double u = tiny ? (double)(fabsl((long double)y[i] - want) / 0x1p-149L) : ulps(y[i], want);
             bad = u > bad ? u : bad;
         }
@@ -73,15 +74,18 @@ static void edges_are_defined(void **state)
         }
         float x[18] = {0.0f, -0.0f, INFINITY, -INFINITY, 1e30f, -1e30f, NAN, 1.0f}, y[18];
         kn->exp(x, y, 18);
-        assert_true(y[0] == 1.0f && y[1] == 1.0f && isinf(y[2]) && y[3] == 0.0f && isinf(y[4]) && y[5] == 0.0f);
+        assert_true(y[0] == 1.0f && y[1] == 1.0f && isinf(y[2]) && y[3] == 0.0f && isinf(y[4]) &&
+                    y[5] == 0.0f);
         assert_true(isnan(y[6]) && y[7] == 0x1.5bf0a8p1f && y[17] == 1.0f);
         kn->log(x, y, 18);
         assert_true(isinf(y[0]) && y[0] < 0.0f && isinf(y[1]) && isinf(y[2]) && y[2] > 0.0f && isnan(y[3]));
         assert_true(isnan(y[5]) && isnan(y[6]) && y[7] == 0.0f);
         kn->tanh_forward(x, y, 18);
-        assert_true(y[0] == 0.0f && y[2] == 1.0f && y[3] == -1.0f && y[4] == 1.0f && y[5] == -1.0f && isnan(y[6]));
+        assert_true(y[0] == 0.0f && y[2] == 1.0f && y[3] == -1.0f && y[4] == 1.0f && y[5] == -1.0f &&
+                    isnan(y[6]));
         kn->sigmoid_forward(x, y, 18);
-        assert_true(y[0] == 0.5f && y[2] == 1.0f && y[3] == 0.0f && y[4] == 1.0f && y[5] == 0.0f && isnan(y[6]));
+        assert_true(y[0] == 0.5f && y[2] == 1.0f && y[3] == 0.0f && y[4] == 1.0f && y[5] == 0.0f &&
+                    isnan(y[6]));
     }
 }
 

@@ -109,7 +109,8 @@ static void image_case(const struct fg_kernels *k, struct arena *a)
 
 static void loss_case(const struct fg_kernels *k, struct arena *a)
 {
-    size_t batch = pick(a, 1, 20), n = pick(a, 0, 4) ? pick(a, 1, 40) : pick(a, 1000, 1100), np = fg_kernel_pad(n);
+    size_t batch = pick(a, 1, 20), n = pick(a, 0, 4) ? pick(a, 1, 40) : pick(a, 1000, 1100),
+           np = fg_kernel_pad(n);
     float *z = take(a, batch * np), *d = take(a, batch * np), *loss = take(a, batch);
     int32_t label[20], *pred = (int32_t *)(void *)take(a, batch);
     for (size_t b = 0; b < batch; b++) {
@@ -119,7 +120,8 @@ static void loss_case(const struct fg_kernels *k, struct arena *a)
     if (pick(a, 0, 5) == 0) {
         z[pick(a, 0, batch * np - 1)] = INFINITY;
     }
-    k->softmax_xent(z, label, batch, n, np, 0.1f, pick(a, 0, 3) ? d : NULL, loss, pick(a, 0, 3) ? pred : NULL);
+    k->softmax_xent(z, label, batch, n, np, 0.1f, pick(a, 0, 3) ? d : NULL, loss,
+                    pick(a, 0, 3) ? pred : NULL);
     k->softmax_xent(z, label, batch, n, np, 0.1f, z, loss, NULL);
     for (size_t i = 0; i < a->used; i++) { /* NaNs of either sign are one */
         a->mem[i] = a->mem[i] == a->mem[i] ? a->mem[i] : 0.0f;
@@ -166,7 +168,8 @@ static void pointwise_case(const struct fg_kernels *k, struct arena *a)
     }
     k->log(magnitude, take(a, n), n);
     struct fg_dropout m = {{fg_rng_u32(&a->rng), 7}, {0, 0, 3, 4}, 0x60000000u, 1.6f};
-    fg_rng_counter(m.ctr, FG_RNG_DROPOUT, 3, 4, 0xFFFFFFFFu - pick(a, 0, 40)); /* carries into the next word */
+    fg_rng_counter(m.ctr, FG_RNG_DROPOUT, 3, 4,
+                   0xFFFFFFFFu - pick(a, 0, 40)); /* carries into the next word */
     k->dropout(&m, x, take(a, n), n);
 }
 
@@ -224,7 +227,8 @@ static void compare(const struct fg_kernels *k, kernel_case c, uint64_t iters, f
 static void against_reference(kernel_case c, uint64_t iters)
 {
     static const char *const names[] = {"avx2", "avx512"};
-    float *want = aligned_alloc(64, ARENA_FLOATS * sizeof *want), *got = aligned_alloc(64, ARENA_FLOATS * sizeof *got);
+    float *want = aligned_alloc(64, ARENA_FLOATS * sizeof *want),
+          *got = aligned_alloc(64, ARENA_FLOATS * sizeof *got);
     assert_non_null(want);
     assert_non_null(got);
     iters = environment("FG_TEST_ITERS", iters);
@@ -238,11 +242,11 @@ static void against_reference(kernel_case c, uint64_t iters)
     free(got);
 }
 
-#define CASE(name, iters)                                                                                        \
-    static void name##_has_the_reference_bits(void **state)                                                      \
-    {                                                                                                            \
-        (void)state;                                                                                             \
-        against_reference(name##_case, iters);                                                                   \
+#define CASE(name, iters)                                   \
+    static void name##_has_the_reference_bits(void **state) \
+    {                                                       \
+        (void)state;                                        \
+        against_reference(name##_case, iters);              \
     }
 CASE(dense, 150)
 CASE(conv, 100)
@@ -267,11 +271,11 @@ static void names_choose_tables(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dense_has_the_reference_bits),     cmocka_unit_test(conv_has_the_reference_bits),
-        cmocka_unit_test(pool_has_the_reference_bits),      cmocka_unit_test(image_has_the_reference_bits),
-        cmocka_unit_test(loss_has_the_reference_bits),      cmocka_unit_test(embedding_has_the_reference_bits),
-        cmocka_unit_test(lstm_has_the_reference_bits),      cmocka_unit_test(pointwise_has_the_reference_bits),
-        cmocka_unit_test(vector_has_the_reference_bits),    cmocka_unit_test(names_choose_tables),
+        cmocka_unit_test(dense_has_the_reference_bits),  cmocka_unit_test(conv_has_the_reference_bits),
+        cmocka_unit_test(pool_has_the_reference_bits),   cmocka_unit_test(image_has_the_reference_bits),
+        cmocka_unit_test(loss_has_the_reference_bits),   cmocka_unit_test(embedding_has_the_reference_bits),
+        cmocka_unit_test(lstm_has_the_reference_bits),   cmocka_unit_test(pointwise_has_the_reference_bits),
+        cmocka_unit_test(vector_has_the_reference_bits), cmocka_unit_test(names_choose_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
