@@ -66,7 +66,7 @@ enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_
         a->last_loss[i] = -1.0f;
     }
     FG_TRY(fg_rule_create(&a->rule, cfg->rule_ops, &cfg->rule));
-    FG_TRY(fg_ledger_create(&a->ledger, fleet));
+    FG_TRY(fg_ledger_create(&a->ledger, (uint32_t)n));
     *out = a;
     return FG_OK;
 cleanup:
@@ -130,59 +130,73 @@ static bool due(uint32_t every, uint32_t done, uint32_t rounds)
     return done == rounds || (every != 0 && done % every == 0);
 }
 
-/* Book every task of the round in the ledger, in the order of their ids, and fill record and rows from it. */
+static struct fg_participation row_of(const struct fg_aggregator *a, const struct slot *s)
+{
+    struct fg_usage cost;
+    fg_ledger_usage(a->fleet, s->task.client, &s->outcome, &cost);
+    struct fg_participation row = {
+        .round = a->round,
+        .client = s->task.client,
+        .verdict = (uint8_t)s->verdict,
+        .steps = s->outcome.steps,
+        .steps_planned = s->task.steps,
+        .bytes_up = s->outcome.bytes_up,
+        .bytes_down = s->outcome.bytes_down,
+        .loss = s->loss,
+        .t_begin = s->outcome.t_start,
+        .t_end = s->outcome.t_end,
+    };
+    for (int i = 0; i < FG_COSTS; i++) {
+        row.energy_j += cost.energy_j[i];
+        row.carbon_g += cost.carbon_g[i];
+    }
+    return row;
+}
+
+static void count(struct fg_round_record *r, const struct fg_participation *row)
+{
+    bool used = row->verdict == FG_VERDICT_USED;
+    r->n_used += used;
+    r->n_partial += used && row->steps < row->steps_planned;
+    r->n_lost += row->verdict == FG_VERDICT_LOST;
+    r->n_late += row->verdict == FG_VERDICT_LATE;
+    r->steps_total += row->steps;
+    r->uplink_bytes += row->bytes_up;
+    r->downlink_bytes += row->bytes_down;
+    r->energy_wh += row->energy_j / 3600.0;
+    r->carbon_g += row->carbon_g;
+    if (!used) {
+        r->steps_wasted += row->steps;
+        r->wasted_wh += row->energy_j / 3600.0;
+        r->wasted_g += row->carbon_g;
+    }
+}
+
+/* Book every task of the round in the ledger, in the order of their ids, and fill in record and rows. */
 static enum fg_status book(struct fg_aggregator *a)
 {
-    struct fg_round_record *r = &a->record;
-    struct fg_ledger_amounts before = *fg_ledger_totals(a->ledger);
     double loss = 0.0, weight = 0.0;
     a->n_rows = 0;
     for (size_t i = 0; i < a->n_slots; i++) {
         struct slot *s = &a->slots[i];
         uint32_t client = s->task.client;
-        struct fg_ledger_entry cost;
-        fg_ledger_book(a->ledger, client, &s->outcome, s->verdict, &cost);
         enum fg_status st = FG_GROW(a->rows, a->n_rows, a->cap_rows);
         if (st != FG_OK) {
             return st;
         }
-        a->rows[a->n_rows++] = (struct fg_participation){
-            .round = a->round,
-            .client = client,
-            .verdict = (uint8_t)s->verdict,
-            .steps = s->outcome.steps,
-            .steps_planned = s->task.steps,
-            .bytes_up = s->outcome.bytes_up,
-            .bytes_down = s->outcome.bytes_down,
-            .energy_j = cost.energy_j,
-            .carbon_g = cost.carbon_g,
-            .loss = s->loss,
-            .t_begin = s->outcome.t_begin,
-            .t_end = s->outcome.t_end,
-        };
-        if (a->cfg.shard_bytes != NULL && s->outcome.download_done) {
-            a->has_shard[client] = 1;
+        fg_ledger_book(a->ledger, a->fleet, client, &s->outcome, s->verdict);
+        a->rows[a->n_rows] = row_of(a, s);
+        count(&a->record, &a->rows[a->n_rows++]);
+        if (a->cfg.shard_bytes != NULL && s->outcome.phase_us[FG_PHASE_COMPUTE] > 0) {
+            a->has_shard[client] = 1; /* it got far enough to begin */
         }
-        if (s->verdict == FG_VERDICT_USED || s->verdict == FG_VERDICT_PARTIAL) {
+        if (s->verdict == FG_VERDICT_USED) {
             a->last_loss[client] = (float)s->loss;
             loss += s->loss * (double)a->cfg.samples[client];
             weight += (double)a->cfg.samples[client];
-            r->n_used++;
-            r->n_partial += s->verdict == FG_VERDICT_PARTIAL;
         }
-        r->n_lost += s->verdict == FG_VERDICT_LOST;
-        r->n_late += s->verdict == FG_VERDICT_LATE;
     }
-    const struct fg_ledger_amounts *after = fg_ledger_totals(a->ledger);
-    r->train_loss = weight > 0.0 ? loss / weight : -1.0;
-    r->steps_total = after->steps - before.steps;
-    r->steps_wasted = after->steps_wasted - before.steps_wasted;
-    r->uplink_bytes = after->bytes_up - before.bytes_up;
-    r->downlink_bytes = after->bytes_down - before.bytes_down;
-    r->energy_wh = (after->energy_j - before.energy_j) / 3600.0;
-    r->carbon_g = after->carbon_g - before.carbon_g;
-    r->wasted_wh = (after->wasted_j - before.wasted_j) / 3600.0;
-    r->wasted_g = after->wasted_g - before.wasted_g;
+    a->record.train_loss = weight > 0.0 ? loss / weight : -1.0;
     return FG_OK;
 }
 
@@ -196,9 +210,6 @@ static enum fg_status commit(struct fg_aggregator *a, struct fg_actions *out)
     a->version++;
     a->record.version = a->version;
     a->record.t_end = a->now;
-    a->total.updates_used += a->record.n_used;
-    a->total.updates_lost += a->record.n_lost;
-    a->total.updates_late += a->record.n_late;
     a->total.updates_partial += a->record.n_partial;
     uint32_t done = a->round + 1;
     struct fg_action action = {
@@ -248,12 +259,11 @@ static enum fg_status assign(struct fg_aggregator *a, uint32_t client, struct fg
         .steps = a->cfg.steps[client],
         .lr = (float)a->cfg.lr(a->cfg.lr_arg, a->round),
     };
-    s->bytes_down = a->cfg.model_bytes;
-    if (a->cfg.shard_bytes != NULL && !a->has_shard[client]) {
-        s->bytes_down += a->cfg.shard_bytes[client];
-    }
     struct fg_action action = {
-        .kind = FG_ACTION_ASSIGN, .at = a->now, .id = s->task.id, .task = s->task, .bytes_down = s->bytes_down};
+        .kind = FG_ACTION_ASSIGN, .at = a->now, .id = s->task.id, .task = s->task, .bytes_down = a->cfg.model_bytes};
+    if (a->cfg.shard_bytes != NULL && !a->has_shard[client]) {
+        action.bytes_down += a->cfg.shard_bytes[client];
+    }
     st = act(out, &action);
     if (st == FG_OK) {
         a->n_slots++;
@@ -326,7 +336,7 @@ static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event
     s->outcome = *ev->outcome;
     s->outcome.bytes_up = r->wire_bytes != 0 ? r->wire_bytes : s->outcome.bytes_up;
     s->loss = r->loss;
-    s->verdict = !usable ? FG_VERDICT_LOST : partial ? FG_VERDICT_PARTIAL : FG_VERDICT_USED;
+    s->verdict = usable ? FG_VERDICT_USED : FG_VERDICT_LOST;
     a->unresolved--;
     if (usable) {
         fg_rule_fold(a->rule, r->delta, a->cfg.samples[s->task.client]);

@@ -37,7 +37,6 @@
 #include "src/availability/world.h"
 #include "src/base/status.h"
 #include "src/base/str.h"
-#include "src/plan/outcome.h"
 #include "src/plan/plan.h"
 #include "src/plan/record.h"
 
@@ -56,7 +55,6 @@ struct fg_aggregator_config {
     const void *lr_arg;
     uint64_t model_bytes; /* one model, down */
     uint64_t update_bytes; /* one update, up: what decides durations */
-    uint32_t batch;       /* samples a step */
     const uint32_t *steps; /* (clients) local steps of a full task; borrowed */
     const uint32_t *samples; /* (clients) training samples of each; borrowed */
     const uint64_t *shard_bytes; /* (clients) shipped before a client's first task; NULL = data are in place */
@@ -149,7 +147,7 @@ enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *
 enum fg_status fg_aggregator_load(struct fg_aggregator *a, const void *bytes, size_t len, struct fg_err *err)
     FG_NODISCARD;
 
-/* Check the invariants: NULL when they hold, else which does not. For tests and --enable-checks. */
-const char *fg_aggregator_check(const struct fg_aggregator *a);
+/* Check the invariants: FG_E_INTERNAL and which does not hold. For tests and after loading. */
+enum fg_status fg_aggregator_check(const struct fg_aggregator *a, struct fg_err *err) FG_NODISCARD;
 
 #endif

@@ -14,8 +14,6 @@ struct slot {
     enum fg_verdict verdict;
     struct fg_outcome outcome;
     double loss;
-    uint64_t bytes_down;
-    uint64_t wire_bytes;
 };
 
 struct fg_aggregator {

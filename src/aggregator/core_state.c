@@ -15,10 +15,7 @@ static enum fg_status save_totals(const struct fg_summary *t, struct fg_str *out
     FG_TRY(fg_put_f64(out, t->loss));
     FG_TRY(fg_put_u64(out, (uint64_t)t->rounds_to_target));
     FG_TRY(fg_put_f64(out, t->virtual_s));
-    FG_TRY(fg_put_u64(out, t->updates_used));
     FG_TRY(fg_put_u64(out, t->updates_partial));
-    FG_TRY(fg_put_u64(out, t->updates_lost));
-    FG_TRY(fg_put_u64(out, t->updates_late));
     FG_TRY(fg_put_f64(out, t->client_accuracy_mean));
     FG_TRY(fg_put_f64(out, t->client_accuracy_p10));
     FG_TRY(fg_put_f64(out, t->client_accuracy_worst));
@@ -32,10 +29,7 @@ static void load_totals(struct fg_summary *t, struct fg_reader *r)
     t->loss = fg_get_f64(r);
     t->rounds_to_target = (int64_t)fg_get_u64(r);
     t->virtual_s = fg_get_f64(r);
-    t->updates_used = fg_get_u64(r);
     t->updates_partial = fg_get_u64(r);
-    t->updates_lost = fg_get_u64(r);
-    t->updates_late = fg_get_u64(r);
     t->client_accuracy_mean = fg_get_f64(r);
     t->client_accuracy_p10 = fg_get_f64(r);
     t->client_accuracy_worst = fg_get_f64(r);
@@ -110,7 +104,18 @@ static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, st
     if (ledger == NULL || !fg_reader_done(r)) {
         return fg_fail(err, FG_E_CORRUPT, "aggregator state: cut short or too long");
     }
-    return fg_ledger_load(a->ledger, ledger, len, err);
+    struct fg_ledger *loaded;
+    enum fg_status st = fg_ledger_load(&loaded, ledger, len, err);
+    if (st == FG_OK && fg_ledger_clients(loaded) != n) {
+        st = fg_fail(err, FG_E_CORRUPT, "aggregator state: a ledger of %u clients, expected %zu",
+                     fg_ledger_clients(loaded), n);
+        fg_ledger_destroy(loaded);
+    }
+    if (st == FG_OK) {
+        fg_ledger_destroy(a->ledger);
+        a->ledger = loaded;
+    }
+    return st;
 }
 
 enum fg_status fg_aggregator_load(struct fg_aggregator *a, const void *bytes, size_t len, struct fg_err *err)
@@ -118,33 +123,34 @@ enum fg_status fg_aggregator_load(struct fg_aggregator *a, const void *bytes, si
     FG_ASSERT(a->phase == ASLEEP && a->version == 0);
     struct fg_reader r = fg_reader_of(bytes, len);
     enum fg_status st = load_into(a, &r, err);
-    if (st == FG_OK) {
-        const char *broken = fg_aggregator_check(a);
-        if (broken != NULL) {
-            st = fg_fail(err, FG_E_CORRUPT, "aggregator state: %s", broken);
-        }
+    if (st == FG_OK && fg_aggregator_check(a, err) != FG_OK) {
+        st = FG_E_CORRUPT;
     }
     return st;
 }
 
 void fg_aggregator_summary(const struct fg_aggregator *a, struct fg_summary *s)
 {
-    const struct fg_ledger_amounts *t = fg_ledger_totals(a->ledger);
+    struct fg_ledger_summary t;
+    fg_ledger_summary(a->ledger, &t);
     *s = a->total;
     s->clients = a->cfg.select.clients;
     s->params = a->cfg.rule.params;
     s->target_accuracy = a->cfg.target_accuracy;
-    s->uplink_bytes = t->bytes_up;
-    s->downlink_bytes = t->bytes_down;
-    s->energy_wh = t->energy_j / 3600.0;
-    s->carbon_g = t->carbon_g;
-    s->wasted_wh = t->wasted_j / 3600.0;
-    s->wasted_g = t->wasted_g;
-    s->steps_total = t->steps;
-    s->steps_wasted = t->steps_wasted;
+    s->uplink_bytes = t.uplink_bytes;
+    s->downlink_bytes = t.downlink_bytes;
+    s->energy_wh = t.energy_wh;
+    s->carbon_g = t.carbon_g;
+    s->wasted_wh = t.wasted_wh;
+    s->wasted_g = t.wasted_g;
+    s->steps_total = t.steps_total;
+    s->steps_wasted = t.steps_wasted;
+    s->updates_used = t.updates_used;
+    s->updates_lost = t.updates_lost;
+    s->updates_late = t.updates_late;
 }
 
-const char *fg_aggregator_check(const struct fg_aggregator *a)
+static const char *broken_invariant(const struct fg_aggregator *a)
 {
     uint64_t tasks = 0;
     for (uint32_t i = 0; i < a->cfg.select.clients; i++) {
@@ -167,12 +173,25 @@ const char *fg_aggregator_check(const struct fg_aggregator *a)
     if (a->rule->folded > a->n_slots) {
         return "more updates than tasks were folded in";
     }
-    uint64_t updates = a->total.updates_used + a->total.updates_lost + a->total.updates_late;
-    if (updates > tasks) {
-        return "more updates than tasks were counted";
+    const struct fg_ledger_totals *t = fg_ledger_totals(a->ledger);
+    uint64_t booked = 0, in_round = a->phase == OPEN || a->phase == CLOSING ? a->n_slots : 0;
+    for (int v = 0; v < FG_VERDICTS; v++) {
+        booked += t->tasks[v];
+    }
+    if (booked + in_round != tasks) {
+        return "the tasks booked are not the tasks of the committed rounds";
     }
     if (a->round > a->cfg.rounds) {
         return "more rounds than configured";
     }
-    return fg_ledger_check(a->ledger);
+    return NULL;
+}
+
+enum fg_status fg_aggregator_check(const struct fg_aggregator *a, struct fg_err *err)
+{
+    const char *broken = broken_invariant(a);
+    if (broken != NULL) {
+        return fg_fail(err, FG_E_INTERNAL, "aggregator state: %s", broken);
+    }
+    return fg_ledger_check(a->ledger, err);
 }

@@ -5,6 +5,7 @@
 
 #include "src/base/mem.h"
 #include "src/sim/queue.h"
+#include "src/worker/trainer.h"
 
 /* A task on its way: where its event will come from. */
 struct flight {
@@ -46,6 +47,13 @@ static struct flight *find(struct driver *d, uint64_t id)
     return &d->flights[id - d->first_id];
 }
 
+/* The mean over an epoch, whose last batch may be smaller. */
+static double samples_per_step(const struct driver *d, uint32_t client)
+{
+    uint32_t n = d->cfg->samples[client], steps = fg_local_steps(n, d->cfg->batch, 1, 0);
+    return steps > 0 ? (double)n / (double)steps : 0.0;
+}
+
 static enum fg_status assign(struct driver *d, const struct fg_action *action)
 {
     if (d->n_flights == 0) {
@@ -57,8 +65,8 @@ static enum fg_status assign(struct driver *d, const struct fg_action *action)
     }
     struct flight *f = &d->flights[d->n_flights++];
     *f = (struct flight){.task = action->task, .live = true};
-    fg_world_outcome(d->fleet, f->task.client, action->at, action->bytes_down, f->task.steps, d->cfg->batch,
-                     d->cfg->update_bytes, d->cfg->hand_back, &f->outcome);
+    fg_world_outcome(d->fleet, f->task.client, action->at, action->bytes_down, f->task.steps,
+                     samples_per_step(d, f->task.client), d->cfg->update_bytes, d->cfg->hand_back, &f->outcome);
     return fg_queue_push(&d->queue, (struct fg_queue_entry){.at = f->outcome.t_end,
                                                             .kind = arrives(f) ? FG_EVENT_RESULT : FG_EVENT_LOST,
                                                             .id = f->task.id});
@@ -148,8 +156,8 @@ static enum fg_status cancel(struct driver *d, uint64_t id)
 {
     struct flight *f = find(d, id);
     f->live = false;
-    struct fg_outcome cut;
-    fg_world_cut(d->fleet, f->task.client, &f->outcome, d->now, &cut);
+    struct fg_outcome cut = f->outcome;
+    fg_world_cut(d->fleet, f->task.client, samples_per_step(d, f->task.client), d->now, &cut);
     return step(d, &(struct fg_event){.kind = FG_EVENT_LOST, .now = d->now, .id = id, .outcome = &cut});
 }
 

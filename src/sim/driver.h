@@ -29,7 +29,8 @@ struct fg_driver_hooks {
 
 struct fg_driver_config {
     uint64_t update_bytes; /* one update up, as durations count it */
-    uint32_t batch;
+    uint32_t batch;          /* samples a step, 0 = the whole shard */
+    const uint32_t *samples; /* (clients) */
     bool hand_back;
 };
 

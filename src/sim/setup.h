@@ -56,6 +56,9 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
 /* A client's training shard: sample numbers within s->data. */
 void fg_setup_shard(const struct fg_setup *s, uint32_t client, const uint32_t **index, uint32_t *n);
 
+/* A client's own test samples; may be none. */
+void fg_setup_test_shard(const struct fg_setup *s, uint32_t client, const uint32_t **index, uint32_t *n);
+
 /* Evaluate parameters on the global test set and, if asked, on each client's own test data.
  * Cost: one forward pass of each sample; clients share the pass where their data come from the test set. */
 enum fg_status fg_setup_evaluate(const struct fg_setup *s, struct fg_trainer *trainer, const float *params,

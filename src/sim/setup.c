@@ -1,0 +1,276 @@
+#include "src/sim/setup.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "datasets/load.h"
+#include "src/base/fmath.h"
+#include "src/base/mem.h"
+
+static const char *const kernel_names[] = {"auto", "avx512", "avx2", "reference"};
+
+/* ---- names of registries ---- */
+
+/* "expected one of a, b, c (did you mean b?)" for a name that no registry entry has. */
+static enum fg_status unknown_name(const struct fg_config *cfg, const char *key, const char *found,
+                                   const char *(*name_at)(size_t i), struct fg_err *err)
+{
+    struct fg_str list = {0};
+    const char *nearest = NULL;
+    unsigned best = 4;
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; st == FG_OK && name_at(i) != NULL; i++) {
+        st = fg_str_addf(&list, "%s%s", i > 0 ? ", " : "", name_at(i));
+        unsigned d = fg_str_distance(found, name_at(i));
+        if (d < best) {
+            best = d;
+            nearest = name_at(i);
+        }
+    }
+    if (st == FG_OK) {
+        st = nearest != NULL ? fg_config_reject(cfg, key, err, "one of %s (did you mean '%s'?)", list.data, nearest)
+                             : fg_config_reject(cfg, key, err, "one of %s", list.data);
+    }
+    fg_str_fini(&list);
+    return st;
+}
+
+static const char *policy_at(size_t i)
+{
+    return fg_select_list()[i] != NULL ? fg_select_list()[i]->name : NULL;
+}
+
+static const char *rule_at(size_t i)
+{
+    return fg_rule_list()[i] != NULL ? fg_rule_list()[i]->name : NULL;
+}
+
+static const char *codec_at(size_t i)
+{
+    return fg_codecs[i] != NULL ? fg_codecs[i]->name : NULL;
+}
+
+static enum fg_status find_names(struct fg_setup *s, struct fg_err *err)
+{
+    const struct fg_config *c = s->cfg;
+    s->policy = fg_select_find(c->select.policy);
+    if (s->policy == NULL) {
+        return unknown_name(c, "select.policy", c->select.policy, policy_at, err);
+    }
+    s->rule = fg_rule_find(c->aggregate.rule);
+    if (s->rule == NULL) {
+        return unknown_name(c, "aggregate.rule", c->aggregate.rule, rule_at, err);
+    }
+    s->codec = fg_codec_find(c->wire.codec);
+    if (s->codec == NULL) {
+        return unknown_name(c, "wire.codec", c->wire.codec, codec_at, err);
+    }
+    s->kernels = fg_kernels_get(kernel_names[c->run.kernels]);
+    if (s->kernels == NULL) {
+        return fg_fail(err, FG_E_UNSUPPORTED, "%s: run.kernels: %s is not supported by this CPU",
+                       fg_config_where(c, "run.kernels"), kernel_names[c->run.kernels]);
+    }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    s->threads = c->run.threads != 0 ? c->run.threads : cores > 0 ? (uint32_t)cores : 1;
+    return FG_OK;
+}
+
+/* ---- data ---- */
+
+static enum fg_status load_data(struct fg_setup *s, struct fg_err *err)
+{
+    const struct fg_config *c = s->cfg;
+    if (c->data.path[0] == '\0') {
+        return fg_config_reject(c, "data.path", err, "a data set: a file, a folder or a generator such as synthetic:alpha=1,beta=1");
+    }
+    struct fg_dataset_spec spec = FG_DATASET_SPEC_DEFAULT;
+    spec.path = c->data.path;
+    spec.cache = c->data.cache[0] != '\0' ? c->data.cache : NULL;
+    spec.scale = c->data.scale == FG_OPT_SCALE_UNIT ? FG_SCALE_UNIT : FG_SCALE_NONE;
+    spec.normalise = c->data.normalise ? FG_NORMALISE_CHANNEL : FG_NORMALISE_OFF;
+    spec.test_fraction = c->data.test_fraction;
+    spec.seed = c->run.seed;
+    spec.sequence = c->data.sequence_length;
+    spec.label_column = c->data.label_column[0] != '\0' ? c->data.label_column : NULL;
+    spec.group_column = c->data.group_column[0] != '\0' ? c->data.group_column : NULL;
+    spec.roles = c->data.roles[0] != '\0' ? c->data.roles : NULL;
+    enum fg_status st = fg_dataset_load(&s->data, &spec, err);
+    return st == FG_OK ? st : fg_fail_prefix(err, st, "%s: data.path", fg_config_where(c, "data.path"));
+}
+
+/* ---- traces and fleet ---- */
+
+static enum fg_status load_traces(struct fg_setup *s, struct fg_err *err)
+{
+    const struct fg_config *c = s->cfg;
+    if (c->availability.trace[0] != '\0') {
+        enum fg_status st = fg_trace_load(&s->trace, c->availability.trace, NULL, err);
+        if (st != FG_OK) {
+            return fg_fail_prefix(err, st, "%s: availability.trace", fg_config_where(c, "availability.trace"));
+        }
+    }
+    size_t n = c->carbon.traces.n;
+    s->carbon = fg_calloc(n, sizeof *s->carbon);
+    s->zones = fg_calloc(n, sizeof *s->zones);
+    if (s->carbon == NULL || s->zones == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "out of memory for %zu carbon zones", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct fg_config_pair *pair = &c->carbon.traces.item[i];
+        enum fg_status st = fg_carbon_load(&s->carbon[i], pair->path, NULL, err);
+        if (st != FG_OK) {
+            return fg_fail_prefix(err, st, "%s: carbon.traces", fg_config_where(c, "carbon.traces"));
+        }
+        s->zones[i] = (struct fg_zone_carbon){.zone = pair->name, .carbon = s->carbon[i]};
+        s->n_zones = i + 1;
+    }
+    return c->carbon.allow_mixed ? FG_OK
+                                 : fg_carbon_check_alike((const struct fg_carbon *const *)s->carbon, n, err);
+}
+
+static enum fg_status make_fleet(struct fg_setup *s, struct fg_err *err)
+{
+    const struct fg_config *c = s->cfg;
+    struct fg_fleet_spec spec;
+    fg_fleet_spec_defaults(&spec);
+    spec.clients = s->clients;
+    spec.seed = c->run.seed;
+    spec.samples_per_s = c->fleet.samples_per_s;
+    spec.speed_spread = c->fleet.speed_spread;
+    spec.uplink_mbps = c->fleet.uplink_mbps;
+    spec.downlink_mbps = c->fleet.downlink_mbps;
+    spec.link_spread = c->fleet.link_spread;
+    spec.power_w = c->fleet.power_w;
+    spec.power_spread = c->fleet.power_spread;
+    spec.network_kwh_per_gb = c->fleet.network_kwh_per_gb;
+    spec.pue = c->carbon.pue;
+    spec.default_g_per_kwh = c->carbon.default_g_per_kwh;
+    spec.start = c->time.start == FG_NEVER ? FG_START_AUTO : c->time.start;
+    spec.wrap = c->time.wrap;
+    enum fg_status st = fg_fleet_create(&s->fleet, &spec, s->trace, s->zones, s->n_zones, err);
+    if (st == FG_OK && c->run.pace == FG_OPT_PACE_SLOT && c->run.clock == FG_OPT_CLOCK_VIRTUAL) {
+        fg_time_t end = fg_fleet_start(s->fleet) + (fg_time_t)c->run.rounds * fg_from_seconds(c->run.slot_s);
+        st = fg_fleet_covers(s->fleet, end, err);
+    }
+    return st;
+}
+
+/* ---- model and sizes of tasks ---- */
+
+static enum fg_status make_model(struct fg_setup *s, struct fg_err *err)
+{
+    const struct fg_config *c = s->cfg;
+    struct fg_model_input in = fg_trainer_input(s->data);
+    enum fg_status st =
+        fg_model_create(&s->model, c->model.layers, &in, c->model.init[0] != '\0' ? c->model.init : NULL, err);
+    if (st != FG_OK) {
+        return fg_fail_prefix(err, st, "%s: model.layers", fg_config_where(c, "model.layers"));
+    }
+    size_t p = fg_model_params(s->model);
+    s->params = fg_calloc_aligned(p, sizeof *s->params);
+    if (s->params == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "out of memory for %zu parameters", p);
+    }
+    fg_model_init(s->model, c->run.seed, s->params);
+    s->model_bytes = s->update_bytes = p * sizeof(float);
+    return FG_OK;
+}
+
+static enum fg_status size_tasks(struct fg_setup *s, struct fg_err *err)
+{
+    const struct fg_config *c = s->cfg;
+    s->steps = fg_calloc(s->clients, sizeof *s->steps);
+    s->samples = fg_calloc(s->clients, sizeof *s->samples);
+    bool movable = c->data.placement == FG_OPT_PLACEMENT_MOVABLE;
+    s->shard_bytes = movable ? fg_calloc(s->clients, sizeof *s->shard_bytes) : NULL;
+    if (s->steps == NULL || s->samples == NULL || (movable && s->shard_bytes == NULL)) {
+        return fg_fail(err, FG_E_NOMEM, "out of memory for %u clients", s->clients);
+    }
+    s->local = (struct fg_local_opts){
+        .batch = s->rule->full_batch ? 0 : c->train.batch,
+        .momentum = (float)c->train.momentum,
+        .weight_decay = (float)c->train.weight_decay,
+        .clip = (float)c->train.clip,
+        .prox_mu = (float)c->train.prox_mu,
+    };
+    uint32_t largest = 0;
+    for (uint32_t i = 0; i < s->clients; i++) {
+        const uint32_t *index;
+        fg_setup_shard(s, i, &index, &s->samples[i]);
+        largest = s->samples[i] > largest ? s->samples[i] : largest;
+        s->steps[i] = s->rule->full_batch
+                          ? fg_local_steps(s->samples[i], 0, 1, 0)
+                          : fg_local_steps(s->samples[i], c->train.batch, c->train.epochs, c->train.steps);
+        if (movable) {
+            s->shard_bytes[i] = fg_shard_bytes(s->data, s->samples[i]);
+        }
+    }
+    s->batch = s->local.batch != 0 ? s->local.batch : largest;
+    return FG_OK;
+}
+
+double fg_setup_lr(const void *setup, uint32_t round)
+{
+    const struct fg_setup *s = setup;
+    const struct fg_config *c = s->cfg;
+    double lr = c->train.lr, t = (double)round;
+    switch (c->train.schedule) {
+    case FG_OPT_SCHEDULE_INVERSE:
+        return lr / (1.0 + c->train.decay * t);
+    case FG_OPT_SCHEDULE_STEP:
+        for (uint32_t i = round / c->train.decay_every; i > 0; i--) {
+            lr *= c->train.decay;
+        }
+        return lr;
+    case FG_OPT_SCHEDULE_COSINE:
+        return lr * 0.5 * (1.0 + fg_cos2pi(t / (2.0 * (double)c->run.rounds)));
+    default:
+        return lr;
+    }
+}
+
+void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *out)
+{
+    const struct fg_config *c = s->cfg;
+    double total = 0.0;
+    for (uint32_t i = 0; i < s->clients; i++) {
+        total += (double)s->samples[i];
+    }
+    uint32_t want = c->select.clients < s->clients ? c->select.clients : s->clients;
+    *out = (struct fg_aggregator_config){
+        .rounds = c->run.rounds,
+        .start = fg_fleet_start(s->fleet),
+        .slot = fg_from_seconds(c->run.slot_s),
+        .slot_pace = c->run.pace == FG_OPT_PACE_SLOT,
+        .deadline = fg_from_seconds(c->select.deadline_s),
+        .hand_back = c->train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK,
+        .target_accuracy = c->run.target_accuracy,
+        .stop_at_target = c->run.stop_at_target,
+        .eval_every = c->run.eval_every,
+        .eval_clients_every = c->run.eval_clients_every,
+        .lr = fg_setup_lr,
+        .lr_arg = s,
+        .model_bytes = s->model_bytes,
+        .update_bytes = s->update_bytes,
+        .steps = s->steps,
+        .samples = s->samples,
+        .shard_bytes = s->shard_bytes,
+        .select = {.seed = c->run.seed,
+                   .clients = s->clients,
+                   .want = want,
+                   .over = c->select.over,
+                   .groups = c->select.groups != 0 ? c->select.groups : (s->clients + want - 1) / want},
+        .policy = s->policy,
+        .rule = {.params = fg_model_params(s->model),
+                 .clients = s->clients,
+                 .total_samples = total,
+                 .weights = c->aggregate.weights == FG_OPT_WEIGHTS_UNIFORM ? FG_WEIGHT_UNIFORM : FG_WEIGHT_SAMPLES,
+                 .over = c->aggregate.over == FG_OPT_OVER_ALL ? FG_OVER_ALL : FG_OVER_ACTIVE,
+                 .lr = c->aggregate.lr,
+                 .momentum = c->aggregate.momentum,
+                 .beta1 = c->aggregate.beta1,
+                 .beta2 = c->aggregate.beta2,
+                 .tau = c->aggregate.tau},
+        .rule_ops = s->rule,
+    };
+}

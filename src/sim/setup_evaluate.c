@@ -1,0 +1,120 @@
+/* Evaluation of a model: the global test set, and every client's own test data. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/mem.h"
+#include "src/sim/setup.h"
+
+enum { NOT_SCORED = UINT32_MAX };
+
+/* Scores by sample number, filled in as samples are evaluated. */
+struct scores {
+    uint32_t *correct; /* (samples of the data set) positions right, NOT_SCORED before */
+    uint32_t *list, *right; /* room for all samples */
+};
+
+static enum fg_status score_list(const struct fg_setup *s, struct fg_trainer *trainer, const float *params,
+                                 struct scores *sc, const uint32_t *index, size_t n, struct fg_score *out,
+                                 struct fg_err *err)
+{
+    struct fg_sample_scores each = {.correct = sc->right};
+    enum fg_status st = fg_trainer_evaluate(trainer, params, s->data, index, n, &each, out, NULL, err);
+    for (size_t i = 0; st == FG_OK && i < n; i++) {
+        sc->correct[index[i]] = sc->right[i];
+    }
+    return st;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}
+
+/* Mean, 10th percentile (nearest rank) and minimum of the clients' accuracies; clients without test data are
+ * left out. */
+static enum fg_status summarise(const struct fg_setup *s, const struct scores *sc, struct fg_evaluation *out)
+{
+    double *accuracy = fg_calloc(s->clients, sizeof *accuracy);
+    if (accuracy == NULL) {
+        return FG_E_NOMEM;
+    }
+    size_t n = 0;
+    double sum = 0.0;
+    for (uint32_t c = 0; c < s->clients; c++) {
+        const uint32_t *index;
+        uint32_t m;
+        fg_setup_test_shard(s, c, &index, &m);
+        uint64_t right = 0;
+        for (uint32_t i = 0; i < m; i++) {
+            right += sc->correct[index[i]];
+        }
+        if (m > 0) {
+            accuracy[n] = (double)right / ((double)m * (double)s->data->label_width);
+            sum += accuracy[n++];
+        }
+    }
+    if (n > 0) {
+        qsort(accuracy, n, sizeof *accuracy, by_value);
+        out->have_clients = true;
+        out->client_mean = sum / (double)n;
+        out->client_p10 = accuracy[(n + 9) / 10 - 1];
+        out->client_worst = accuracy[0];
+    }
+    fg_free(accuracy);
+    return FG_OK;
+}
+
+static enum fg_status score_clients(const struct fg_setup *s, struct fg_trainer *trainer, const float *params,
+                                    struct scores *sc, struct fg_evaluation *out, struct fg_err *err)
+{
+    size_t n = 0;
+    for (uint32_t c = 0; c < s->clients; c++) {
+        const uint32_t *index;
+        uint32_t m;
+        fg_setup_test_shard(s, c, &index, &m);
+        for (uint32_t i = 0; i < m; i++) {
+            if (sc->correct[index[i]] == NOT_SCORED) {
+                sc->correct[index[i]] = 0; /* once in the list */
+                sc->list[n++] = index[i];
+            }
+        }
+    }
+    struct fg_score ignored;
+    enum fg_status st = n > 0 ? score_list(s, trainer, params, sc, sc->list, n, &ignored, err) : FG_OK;
+    return st == FG_OK ? summarise(s, sc, out) : st;
+}
+
+enum fg_status fg_setup_evaluate(const struct fg_setup *s, struct fg_trainer *trainer, const float *params,
+                                 bool global, bool clients, struct fg_evaluation *out, struct fg_err *err)
+{
+    size_t n = s->data->n;
+    struct fg_evaluation result = {0};
+    struct scores sc = {.correct = fg_calloc(n, sizeof *sc.correct),
+                        .list = fg_calloc(n, sizeof *sc.list),
+                        .right = fg_calloc(n, sizeof *sc.right)};
+    enum fg_status st = FG_OK;
+    if (sc.correct == NULL || sc.list == NULL || sc.right == NULL) {
+        st = fg_fail(err, FG_E_NOMEM, "out of memory to evaluate %zu samples", n);
+        goto cleanup;
+    }
+    memset(sc.correct, 0xff, n * sizeof *sc.correct);
+    if (global && s->n_test > 0) {
+        struct fg_score score;
+        FG_TRY(score_list(s, trainer, params, &sc, s->test_index, s->n_test, &score, err));
+        result.have = true;
+        result.loss = score.loss;
+        result.accuracy = (double)score.correct / (double)score.scored;
+    }
+    if (clients) {
+        FG_TRY(score_clients(s, trainer, params, &sc, &result, err));
+    }
+    *out = result;
+cleanup:
+    fg_free(sc.correct);
+    fg_free(sc.list);
+    fg_free(sc.right);
+    return st;
+}
