@@ -143,7 +143,7 @@ static struct fg_participation row_of(const struct fg_aggregator *a, const struc
         .bytes_up = s->outcome.bytes_up,
         .bytes_down = s->outcome.bytes_down,
         .loss = s->loss,
-        .t_begin = s->outcome.t_start,
+        .t_begin = s->outcome.t_begin,
         .t_end = s->outcome.t_end,
     };
     for (int i = 0; i < FG_COSTS; i++) {
@@ -155,9 +155,9 @@ static struct fg_participation row_of(const struct fg_aggregator *a, const struc
 
 static void count(struct fg_round_record *r, const struct fg_participation *row)
 {
-    bool used = row->verdict == FG_VERDICT_USED;
+    bool used = !fg_verdict_wastes((enum fg_verdict)row->verdict);
     r->n_used += used;
-    r->n_partial += used && row->steps < row->steps_planned;
+    r->n_partial += row->verdict == FG_VERDICT_PARTIAL;
     r->n_lost += row->verdict == FG_VERDICT_LOST;
     r->n_late += row->verdict == FG_VERDICT_LATE;
     r->steps_total += row->steps;
@@ -187,10 +187,10 @@ static enum fg_status book(struct fg_aggregator *a)
         fg_ledger_book(a->ledger, a->fleet, client, &s->outcome, s->verdict);
         a->rows[a->n_rows] = row_of(a, s);
         count(&a->record, &a->rows[a->n_rows++]);
-        if (a->cfg.shard_bytes != NULL && s->outcome.phase_us[FG_PHASE_COMPUTE] > 0) {
+        if (a->cfg.shard_bytes != NULL && s->outcome.download_done) {
             a->has_shard[client] = 1; /* it got far enough to begin */
         }
-        if (s->verdict == FG_VERDICT_USED) {
+        if (!fg_verdict_wastes(s->verdict)) {
             a->last_loss[client] = (float)s->loss;
             loss += s->loss * (double)a->cfg.samples[client];
             weight += (double)a->cfg.samples[client];
@@ -210,7 +210,6 @@ static enum fg_status commit(struct fg_aggregator *a, struct fg_actions *out)
     a->version++;
     a->record.version = a->version;
     a->record.t_end = a->now;
-    a->total.updates_partial += a->record.n_partial;
     uint32_t done = a->round + 1;
     struct fg_action action = {
         .kind = FG_ACTION_COMMIT,
@@ -336,7 +335,7 @@ static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event
     s->outcome = *ev->outcome;
     s->outcome.bytes_up = r->wire_bytes != 0 ? r->wire_bytes : s->outcome.bytes_up;
     s->loss = r->loss;
-    s->verdict = usable ? FG_VERDICT_USED : FG_VERDICT_LOST;
+    s->verdict = !usable ? FG_VERDICT_LOST : partial ? FG_VERDICT_PARTIAL : FG_VERDICT_USED;
     a->unresolved--;
     if (usable) {
         fg_rule_fold(a->rule, r->delta, a->cfg.samples[s->task.client]);

@@ -15,7 +15,6 @@ static enum fg_status save_totals(const struct fg_summary *t, struct fg_str *out
     FG_TRY(fg_put_f64(out, t->loss));
     FG_TRY(fg_put_u64(out, (uint64_t)t->rounds_to_target));
     FG_TRY(fg_put_f64(out, t->virtual_s));
-    FG_TRY(fg_put_u64(out, t->updates_partial));
     FG_TRY(fg_put_f64(out, t->client_accuracy_mean));
     FG_TRY(fg_put_f64(out, t->client_accuracy_p10));
     FG_TRY(fg_put_f64(out, t->client_accuracy_worst));
@@ -29,7 +28,6 @@ static void load_totals(struct fg_summary *t, struct fg_reader *r)
     t->loss = fg_get_f64(r);
     t->rounds_to_target = (int64_t)fg_get_u64(r);
     t->virtual_s = fg_get_f64(r);
-    t->updates_partial = fg_get_u64(r);
     t->client_accuracy_mean = fg_get_f64(r);
     t->client_accuracy_p10 = fg_get_f64(r);
     t->client_accuracy_worst = fg_get_f64(r);
@@ -145,7 +143,8 @@ void fg_aggregator_summary(const struct fg_aggregator *a, struct fg_summary *s)
     s->wasted_g = t.wasted_g;
     s->steps_total = t.steps_total;
     s->steps_wasted = t.steps_wasted;
-    s->updates_used = t.updates_used;
+    s->updates_used = t.updates_used + t.updates_partial;
+    s->updates_partial = t.updates_partial;
     s->updates_lost = t.updates_lost;
     s->updates_late = t.updates_late;
 }

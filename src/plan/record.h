@@ -32,7 +32,7 @@ struct fg_round_record {
 struct fg_participation {
     uint32_t round, client;
     uint8_t verdict; /* enum fg_verdict of outcome.h */
-    uint32_t steps, steps_planned; /* used with fewer steps than planned: a partial update */
+    uint32_t steps, steps_planned;
     uint64_t bytes_up, bytes_down;
     double energy_j, carbon_g;
     double loss; /* mean training loss it reported; 0 when nothing came */
@@ -55,7 +55,8 @@ struct fg_summary {
     uint64_t uplink_bytes, downlink_bytes;
     double energy_wh, carbon_g, wasted_wh, wasted_g;
     uint64_t steps_total, steps_wasted;
-    uint64_t updates_used, updates_partial, updates_lost, updates_late;
+    uint64_t updates_used; /* partial ones included */
+    uint64_t updates_partial, updates_lost, updates_late;
     double client_accuracy_mean, client_accuracy_p10, client_accuracy_worst; /* < 0 = not evaluated */
 };
 

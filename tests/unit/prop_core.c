@@ -93,8 +93,8 @@ static struct open_task take_open(struct world *w, size_t i)
 static struct fg_outcome outcome_of(const struct world *w, const struct open_task *t, enum fg_outcome_kind kind,
                                     uint32_t steps)
 {
-    return (struct fg_outcome){.kind = kind, .steps = steps, .planned_steps = t->task.steps, .t_start = t->begin,
-                               .t_end = w->now, .phase_us = {0, w->now - t->begin, 0}, .bytes_down = 100,
+    return (struct fg_outcome){.kind = kind, .download_done = true, .steps = steps, .t_begin = t->begin,
+                               .t_end = w->now, .compute_us = w->now - t->begin, .bytes_down = 100,
                                .bytes_up = 50};
 }
 
@@ -119,7 +119,7 @@ static void perform(struct world *w, const struct fg_action *a)
         break;
     case FG_ACTION_CANCEL: {
         struct open_task t = take_open(w, find_open(w, a->id));
-        struct fg_outcome o = outcome_of(w, &t, FG_OUTCOME_LEFT, t.task.steps / 2);
+        struct fg_outcome o = outcome_of(w, &t, FG_OUTCOME_CUT, t.task.steps / 2);
         send(w, &(struct fg_event){.kind = FG_EVENT_LOST, .now = w->now, .id = a->id, .outcome = &o});
         break;
     }
