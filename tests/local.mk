@@ -6,6 +6,7 @@ UNIT_TESTS += tests/unit/test_trace
 UNIT_TESTS += tests/unit/test_carbon
 UNIT_TESTS += tests/unit/test_rng
 UNIT_TESTS += tests/unit/test_kernels
+UNIT_TESTS += tests/unit/prop_core
 UNIT_TESTS += tests/unit/test_kernels_math
 UNIT_TESTS += tests/gpu/test_cuda_dense
 UNIT_TESTS += tests/unit/test_codec
