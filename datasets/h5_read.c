@@ -1,0 +1,340 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <hdf5.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "datasets/build.h"
+#include "datasets/h5.h"
+#include "datasets/h5_layout.h"
+#include "src/base/hash.h"
+#include "src/base/mem.h"
+
+/* An open file being read; every failure names it. */
+struct reader {
+    hid_t file;
+    const char *name;
+    uint64_t bytes; /* of the file: no array can be larger */
+    struct fg_err *err;
+};
+
+static enum fg_status bad(const struct reader *r, const char *what, const char *problem)
+{
+    return fg_fail(r->err, FG_E_INPUT, "%s: '%s' %s", r->name, what, problem);
+}
+
+/* An integer attribute of n values. */
+static enum fg_status read_ints(const struct reader *r, const char *what, uint64_t *value, size_t n)
+{
+    enum fg_status st = FG_OK;
+    hid_t space = -1, type = -1, attr = H5Aopen(r->file, what, H5P_DEFAULT);
+    if (attr < 0) {
+        return bad(r, what, "is missing: not a data set of forage, or a damaged one");
+    }
+    space = H5Aget_space(attr);
+    type = H5Aget_type(attr);
+    if (H5Sget_simple_extent_npoints(space) != (hssize_t)n || H5Tget_class(type) != H5T_INTEGER ||
+        H5Aread(attr, H5T_NATIVE_UINT64, value) < 0) {
+        st = bad(r, what, "cannot be read: expected whole numbers");
+    }
+    H5Tclose(type);
+    H5Sclose(space);
+    H5Aclose(attr);
+    return st;
+}
+
+/* A fixed-length string attribute. Owner: the caller, fg_free(). */
+static enum fg_status read_text(const struct reader *r, const char *what, char **value)
+{
+    enum fg_status st = FG_OK;
+    char *text = NULL;
+    hid_t attr = H5Aopen(r->file, what, H5P_DEFAULT);
+    if (attr < 0) {
+        return bad(r, what, "is missing: not a data set of forage, or a damaged one");
+    }
+    hid_t type = H5Aget_type(attr), space = H5Aget_space(attr);
+    size_t size = type >= 0 ? H5Tget_size(type) : 0;
+    if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) > 0 || size == 0 || size > 65536 ||
+        H5Sget_simple_extent_npoints(space) != 1) {
+        st = bad(r, what, "cannot be read: expected a string");
+    } else if ((text = fg_calloc(size + 1, 1)) == NULL) {
+        st = fg_fail(r->err, FG_E_NOMEM, "%s: out of memory", r->name);
+    } else if (H5Aread(attr, type, text) < 0) {
+        st = bad(r, what, "cannot be read");
+    }
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Aclose(attr);
+    if (st != FG_OK) {
+        fg_free(text);
+        return st;
+    }
+    *value = text;
+    return FG_OK;
+}
+
+/* Open an array and check its extent, storage and element class. */
+static enum fg_status open_array(const struct reader *r, const char *what, H5T_class_t class, const hsize_t *want,
+                                 int rank, hid_t *out)
+{
+    hsize_t dim[LAYOUT_RANK_MAX] = {0};
+    hid_t data = H5Dopen2(r->file, what, H5P_DEFAULT);
+    if (data < 0) {
+        return bad(r, what, "is missing");
+    }
+    enum fg_status st = FG_OK;
+    hid_t space = H5Dget_space(data), type = H5Dget_type(data), plist = H5Dget_create_plist(data);
+    H5D_layout_t layout = plist >= 0 ? H5Pget_layout(plist) : H5D_LAYOUT_ERROR;
+    hssize_t points = H5Sget_simple_extent_npoints(space);
+    size_t size = type >= 0 ? H5Tget_size(type) : 0;
+    if (H5Sget_simple_extent_ndims(space) != rank || H5Sget_simple_extent_dims(space, dim, NULL) != rank ||
+        memcmp(dim, want, (size_t)rank * sizeof *dim) != 0) {
+        st = bad(r, what, "has not the extent that the attributes say");
+    } else if (H5Tget_class(type) != class || (class == H5T_STRING && H5Tis_variable_str(type) > 0) || size == 0) {
+        st = bad(r, what, "has the wrong element type");
+    } else if ((layout != H5D_CONTIGUOUS && layout != H5D_COMPACT) || H5Pget_external_count(plist) != 0) {
+        st = bad(r, what, "is not stored contiguously in this file");
+    } else if (points < 0 || (uint64_t)points > r->bytes / size) {
+        st = bad(r, what, "is larger than the file");
+    }
+    H5Pclose(plist);
+    H5Tclose(type);
+    H5Sclose(space);
+    if (st != FG_OK) {
+        H5Dclose(data);
+        return st;
+    }
+    *out = data;
+    return FG_OK;
+}
+
+static enum fg_status read_array(const struct reader *r, const char *what, H5T_class_t class, const hsize_t *dim,
+                                 int rank, hid_t memory_type, void *to)
+{
+    hid_t data;
+    enum fg_status st = open_array(r, what, class, dim, rank, &data);
+    if (st == FG_OK) {
+        if (H5Dread(data, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, to) < 0) {
+            st = bad(r, what, "cannot be read: the file is truncated or damaged");
+        }
+        H5Dclose(data);
+    }
+    return st;
+}
+
+static enum fg_status read_names(const struct reader *r, struct fg_dataset *ds)
+{
+    hsize_t dim[1] = {ds->groups};
+    hid_t data;
+    enum fg_status st = open_array(r, "group_name", H5T_STRING, dim, 1, &data);
+    if (st != FG_OK) {
+        return st;
+    }
+    hid_t type = H5Dget_type(data);
+    size_t size = H5Tget_size(type);
+    char *all = fg_calloc(ds->groups, size);
+    if (all == NULL) {
+        st = fg_fail(r->err, FG_E_NOMEM, "%s: out of memory", r->name);
+    } else if (H5Dread(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all) < 0) {
+        st = bad(r, "group_name", "cannot be read: the file is truncated or damaged");
+    }
+    for (uint32_t g = 0; st == FG_OK && g < ds->groups; g++) {
+        if ((ds->group_name[g] = fg_strndup(all + g * size, size)) == NULL) {
+            st = fg_fail(r->err, FG_E_NOMEM, "%s: out of memory", r->name);
+        }
+    }
+    fg_free(all);
+    H5Tclose(type);
+    H5Dclose(data);
+    return st;
+}
+
+/* kind, dtype, shape, counts. */
+static enum fg_status read_layout(const struct reader *r, struct fg_dataset *layout)
+{
+    uint64_t v[LAYOUT_COUNTS], version;
+    char *format = NULL;
+    enum fg_status st = read_text(r, "format", &format);
+    if (st != FG_OK) {
+        return st;
+    }
+    int ours = strcmp(format, LAYOUT_FORMAT) == 0;
+    fg_free(format);
+    if (!ours) {
+        return bad(r, "format", "is not '" LAYOUT_FORMAT "'");
+    }
+    if ((st = read_ints(r, "version", &version, 1)) != FG_OK) {
+        return st;
+    }
+    if (version != LAYOUT_VERSION) {
+        return fg_fail(r->err, FG_E_INPUT, "%s: expected format version %d, found %llu", r->name, LAYOUT_VERSION,
+                       (unsigned long long)version);
+    }
+    if ((st = read_ints(r, "layout", v, LAYOUT_COUNTS)) != FG_OK) {
+        return st;
+    }
+    for (int i = 0; i < LAYOUT_COUNTS; i++) {
+        if (v[i] >= UINT32_MAX) {
+            return bad(r, "layout", "has a count beyond 2^32");
+        }
+    }
+    int image = v[0] == FG_DATA_IMAGE, vector = v[0] == FG_DATA_VECTOR, tokens = v[0] == FG_DATA_TOKENS;
+    int u8 = v[1] == FG_U8, f32 = v[1] == FG_F32;
+    if (!(image || vector || tokens) || !(u8 || f32) || (tokens && !u8) || v[5] == 0 ||
+        (uint64_t)v[8] > r->bytes) {
+        return bad(r, "layout", "holds an unknown kind or type, or counts that do not fit the file");
+    }
+    layout->kind = image ? FG_DATA_IMAGE : vector ? FG_DATA_VECTOR : FG_DATA_TOKENS;
+    layout->dtype = u8 ? FG_U8 : FG_F32;
+    for (int i = 0; i < 3; i++) {
+        layout->shape[i] = (uint32_t)v[2 + i];
+    }
+    layout->label_width = tokens ? layout->shape[0] : 1;
+    layout->classes = (uint32_t)v[5];
+    layout->n = v[6];
+    layout->n_train = v[7];
+    layout->groups = (uint32_t)v[8];
+    return FG_OK;
+}
+
+/* The bytes that the layout promises must be in the file before memory is asked for. */
+static enum fg_status check_size(const struct reader *r, const struct fg_dataset *l)
+{
+    uint64_t size = l->dtype == FG_U8 ? 1 : 4;
+    for (int i = 0; i < 3; i++) {
+        if (__builtin_mul_overflow(size, (uint64_t)l->shape[i], &size)) {
+            return bad(r, "layout", "holds sizes that do not fit the file");
+        }
+    }
+    if (__builtin_mul_overflow(size, (uint64_t)l->n, &size) || size > r->bytes) {
+        return bad(r, "layout", "holds sizes that do not fit the file: truncated?");
+    }
+    return FG_OK;
+}
+
+static enum fg_status check_sums(const struct reader *r, const struct fg_dataset *ds)
+{
+    static const char *const what[3] = {"x", "y", "group"};
+    uint64_t have[3], want[3];
+    enum fg_status st = read_ints(r, "xxh3", want, 3);
+    if (st != FG_OK) {
+        return st;
+    }
+    have[0] = fg_xxh64(ds->x, ds->n * fg_dataset_sample_bytes(ds));
+    have[1] = fg_xxh64(ds->y, ds->n * ds->label_width * sizeof *ds->y);
+    have[2] = ds->group != NULL ? fg_xxh64(ds->group, ds->n * sizeof *ds->group) : 0;
+    for (int i = 0; i < 3; i++) {
+        if (have[i] != want[i]) {
+            return bad(r, what[i], "does not match its checksum: the file is damaged");
+        }
+    }
+    return FG_OK;
+}
+
+static enum fg_status read_arrays(const struct reader *r, struct fg_dataset *ds)
+{
+    struct fg_dataset_arrays *a = fg_dataset_edit(ds);
+    hsize_t x_dim[2] = {ds->n, ds->width}, y_dim[2] = {ds->n, ds->label_width}, n = ds->n;
+    hsize_t channels = ds->channels, classes = ds->classes;
+    int bytes = ds->dtype == FG_U8;
+    enum fg_status st = read_array(r, "x", bytes ? H5T_INTEGER : H5T_FLOAT, x_dim, 2,
+                                   bytes ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT, a->x);
+    if (st == FG_OK) {
+        st = read_array(r, "y", H5T_INTEGER, y_dim, 2, H5T_NATIVE_UINT16, a->y);
+    }
+    if (st == FG_OK) {
+        st = read_array(r, "scale", H5T_FLOAT, &channels, 1, H5T_NATIVE_FLOAT, a->scale);
+    }
+    if (st == FG_OK) {
+        st = read_array(r, "shift", H5T_FLOAT, &channels, 1, H5T_NATIVE_FLOAT, a->shift);
+    }
+    if (st == FG_OK && a->vocab != NULL) {
+        st = read_array(r, "vocabulary", H5T_INTEGER, &classes, 1, H5T_NATIVE_UINT8, a->vocab);
+    }
+    if (st == FG_OK && a->group != NULL) {
+        st = read_array(r, "group", H5T_INTEGER, &n, 1, H5T_NATIVE_UINT32, a->group);
+    }
+    if (st == FG_OK && a->group != NULL) {
+        st = read_names(r, ds);
+    }
+    return st;
+}
+
+static enum fg_status read_open(struct fg_dataset **out, const struct reader *r)
+{
+    struct fg_dataset layout = {.n = 0}, *ds = NULL;
+    enum fg_status st;
+    FG_TRY(read_layout(r, &layout));
+    FG_TRY(check_size(r, &layout));
+    FG_TRY(fg_dataset_create(&ds, &layout, r->name, r->err));
+    FG_TRY(read_arrays(r, ds));
+    FG_TRY(read_text(r, "origin", &ds->origin));
+    FG_TRY(read_text(r, "options", &ds->options));
+    FG_TRY(check_sums(r, ds));
+    FG_TRY(fg_dataset_check(ds, r->err));
+    *out = ds;
+    ds = NULL;
+cleanup:
+    fg_dataset_destroy(ds);
+    return st;
+}
+
+int fg_h5_is_file(const char *path)
+{
+    static const char signature[8] = "\x89HDF\r\n\x1a\n";
+    char head[8];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return 0;
+    }
+    ssize_t n = read(fd, head, sizeof head);
+    close(fd);
+    return n == 8 && memcmp(head, signature, 8) == 0;
+}
+
+enum fg_status fg_h5_read(struct fg_dataset **out, const char *path, struct fg_err *err)
+{
+    struct stat sb;
+    if (stat(path, &sb) != 0) {
+        return fg_fail(err, errno == ENOENT || errno == ENOTDIR ? FG_E_MISSING : FG_E_IO, "%s: %s", path,
+                       strerror(errno));
+    }
+    if (!fg_h5_is_file(path)) {
+        return fg_fail(err, FG_E_INPUT, "%s: expected an HDF5 file, found another one", path);
+    }
+    struct h5_quiet quiet = h5_silence();
+    struct reader r = {.name = path, .bytes = (uint64_t)sb.st_size, .err = err};
+    enum fg_status st;
+    r.file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (r.file < 0) {
+        st = fg_fail(err, FG_E_INPUT, "%s: HDF5 cannot open it: truncated or damaged", path);
+    } else {
+        st = read_open(out, &r);
+        H5Fclose(r.file);
+    }
+    h5_restore(&quiet);
+    return st;
+}
+
+enum fg_status fg_h5_parse(struct fg_dataset **out, const struct fg_blob *blob, struct fg_err *err)
+{
+    struct h5_quiet quiet = h5_silence();
+    struct reader r = {.file = -1, .name = blob->name, .bytes = blob->len, .err = err};
+    enum fg_status st;
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    if (access < 0 || H5Pset_fapl_core(access, 65536, 0) < 0 ||
+        H5Pset_file_image(access, (void *)(uintptr_t)blob->data, blob->len) < 0) {
+        st = fg_fail(err, FG_E_NOMEM, "%s: HDF5 cannot take %zu bytes", blob->name, blob->len);
+    } else if ((r.file = H5Fopen("image", H5F_ACC_RDONLY, access)) < 0) {
+        st = fg_fail(err, FG_E_INPUT, "%s: HDF5 cannot open it: no HDF5 file, truncated or damaged", blob->name);
+    } else {
+        st = read_open(out, &r);
+        H5Fclose(r.file);
+    }
+    if (access >= 0) {
+        H5Pclose(access);
+    }
+    h5_restore(&quiet);
+    return st;
+}

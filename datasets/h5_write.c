@@ -1,0 +1,232 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <hdf5.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "datasets/build.h"
+#include "datasets/h5.h"
+#include "datasets/h5_layout.h"
+#include "src/base/hash.h"
+#include "src/base/mem.h"
+#include "src/base/str.h"
+
+struct h5_quiet h5_silence(void)
+{
+    struct h5_quiet q = {NULL, NULL};
+    H5Eget_auto2(H5E_DEFAULT, &q.function, &q.data);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    return q;
+}
+
+void h5_restore(const struct h5_quiet *quiet)
+{
+    H5Eset_auto2(H5E_DEFAULT, quiet->function, quiet->data);
+}
+
+/* These return 1 on success; the caller turns the first 0 into an error with errno. */
+
+static int write_ints(hid_t file, const char *what, const uint64_t *value, size_t n)
+{
+    hsize_t dim = n;
+    hid_t space = n == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &dim, NULL);
+    hid_t attr = H5Acreate2(file, what, H5T_STD_U64LE, space, H5P_DEFAULT, H5P_DEFAULT);
+    int ok = attr >= 0 && H5Awrite(attr, H5T_NATIVE_UINT64, value) >= 0;
+    if (attr >= 0) {
+        H5Aclose(attr);
+    }
+    H5Sclose(space);
+    return ok;
+}
+
+static hid_t string_type(size_t size)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, size != 0 ? size : 1);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    return type;
+}
+
+static int write_text(hid_t file, const char *what, const char *text)
+{
+    hid_t type = string_type(strlen(text)), space = H5Screate(H5S_SCALAR);
+    hid_t attr = H5Acreate2(file, what, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    int ok = attr >= 0 && H5Awrite(attr, type, text) >= 0;
+    if (attr >= 0) {
+        H5Aclose(attr);
+    }
+    H5Sclose(space);
+    H5Tclose(type);
+    return ok;
+}
+
+static int write_array(hid_t file, const char *what, const hsize_t *dim, int rank, hid_t stored, hid_t memory,
+                       const void *data)
+{
+    hid_t space = H5Screate_simple(rank, dim, NULL);
+    hid_t set = H5Dcreate2(file, what, stored, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    int ok = set >= 0 && H5Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
+    if (set >= 0) {
+        ok = H5Dclose(set) >= 0 && ok;
+    }
+    H5Sclose(space);
+    return ok;
+}
+
+static int write_names(hid_t file, const struct fg_dataset *ds)
+{
+    size_t size = 1;
+    for (uint32_t g = 0; g < ds->groups; g++) {
+        size_t len = strlen(ds->group_name[g]);
+        size = len > size ? len : size;
+    }
+    char *all = fg_calloc(ds->groups, size);
+    if (all == NULL) {
+        errno = ENOMEM;
+        return 0;
+    }
+    for (uint32_t g = 0; g < ds->groups; g++) {
+        memcpy(all + g * size, ds->group_name[g], strlen(ds->group_name[g]));
+    }
+    hsize_t dim = ds->groups;
+    hid_t type = string_type(size);
+    int ok = write_array(file, "group_name", &dim, 1, type, type, all);
+    H5Tclose(type);
+    fg_free(all);
+    return ok;
+}
+
+static int write_attributes(hid_t file, const struct fg_dataset *ds)
+{
+    uint64_t version = LAYOUT_VERSION;
+    uint64_t layout[LAYOUT_COUNTS] = {(uint64_t)ds->kind, (uint64_t)ds->dtype, ds->shape[0],
+                                   ds->shape[1],       ds->shape[2],        ds->classes,
+                                   ds->n,              ds->n_train,         ds->groups};
+    uint64_t sums[3] = {fg_xxh64(ds->x, ds->n * fg_dataset_sample_bytes(ds)),
+                        fg_xxh64(ds->y, ds->n * ds->label_width * sizeof *ds->y),
+                        ds->group != NULL ? fg_xxh64(ds->group, ds->n * sizeof *ds->group) : 0};
+    return write_text(file, "format", LAYOUT_FORMAT) && write_ints(file, "version", &version, 1) &&
+           write_text(file, "kind", fg_dataset_kind_name(ds->kind)) &&
+           write_ints(file, "layout", layout, LAYOUT_COUNTS) && write_ints(file, "xxh3", sums, 3) &&
+           write_text(file, "origin", ds->origin != NULL ? ds->origin : "") &&
+           write_text(file, "options", ds->options != NULL ? ds->options : "");
+}
+
+static int write_arrays(hid_t file, const struct fg_dataset *ds)
+{
+    hsize_t x_dim[2] = {ds->n, ds->width}, y_dim[2] = {ds->n, ds->label_width}, n = ds->n;
+    hsize_t channels = ds->channels, classes = ds->classes;
+    int bytes = ds->dtype == FG_U8;
+    return write_array(file, "x", x_dim, 2, bytes ? H5T_STD_U8LE : H5T_IEEE_F32LE,
+                       bytes ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT, ds->x) &&
+           write_array(file, "y", y_dim, 2, H5T_STD_U16LE, H5T_NATIVE_UINT16, ds->y) &&
+           write_array(file, "scale", &channels, 1, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, ds->scale) &&
+           write_array(file, "shift", &channels, 1, H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, ds->shift) &&
+           (ds->vocab == NULL ||
+            write_array(file, "vocabulary", &classes, 1, H5T_STD_U8LE, H5T_NATIVE_UINT8, ds->vocab)) &&
+           (ds->group == NULL ||
+            (write_array(file, "group", &n, 1, H5T_STD_U32LE, H5T_NATIVE_UINT32, ds->group) &&
+             write_names(file, ds)));
+}
+
+static uint64_t bytes_needed(const struct fg_dataset *ds)
+{
+    return (uint64_t)ds->n * (fg_dataset_sample_bytes(ds) + ds->label_width * sizeof *ds->y +
+                              (ds->group != NULL ? sizeof *ds->group : 0)) + 65536;
+}
+
+/* HDF5 cannot close a file that it cannot flush, so a full disk is noticed before it writes. */
+static enum fg_status check_room(const char *path, const char *folder, const struct fg_dataset *ds,
+                                 struct fg_err *err)
+{
+    struct statvfs v;
+    if (statvfs(folder, &v) != 0) {
+        return FG_OK;
+    }
+    uint64_t room = (uint64_t)v.f_bavail * v.f_frsize, need = bytes_needed(ds);
+    if (v.f_blocks != 0 && room < need) {
+        return fg_fail(err, FG_E_FULL, "%s: no space left: needs %llu bytes, %llu are free", path,
+                       (unsigned long long)need, (unsigned long long)room);
+    }
+    return FG_OK;
+}
+
+static enum fg_status write_file(const char *tmp, const char *path, const struct fg_dataset *ds, struct fg_err *err)
+{
+    errno = 0;
+    hid_t file = H5Fcreate(tmp, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    int ok = file >= 0 && write_attributes(file, ds) && write_arrays(file, ds) && H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
+    int why = errno;
+    if (file >= 0) {
+        ok = H5Fclose(file) >= 0 && ok;
+    }
+    if (!ok) {
+        enum fg_status st = why == ENOSPC || why == EDQUOT ? FG_E_FULL : FG_E_IO;
+        return fg_fail(err, st, "%s: cannot write: %s", path, why != 0 ? strerror(why) : "HDF5 failed");
+    }
+    int fd = open(tmp, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0) {
+        why = errno;
+        if (fd >= 0) {
+            close(fd);
+        }
+        return fg_fail(err, why == ENOSPC ? FG_E_FULL : FG_E_IO, "%s: cannot sync: %s", path, strerror(why));
+    }
+    close(fd);
+    return FG_OK;
+}
+
+static void sync_folder(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)fsync(fd);
+        close(fd);
+    }
+}
+
+enum fg_status fg_h5_write(const char *path, const struct fg_dataset *ds, struct fg_err *err)
+{
+    struct fg_str tmp = {0}, folder = {0};
+    struct h5_quiet quiet = h5_silence();
+    const char *slash = strrchr(path, '/');
+    int made = 0;
+    enum fg_status st;
+    size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    if (fg_str_addf(&tmp, "%s.XXXXXX", path) != FG_OK ||
+        fg_str_addf(&folder, "%.*s", len != 0 ? (int)len : 1, len != 0 ? path : ".") != FG_OK) {
+        st = fg_fail(err, FG_E_NOMEM, "%s: out of memory", path);
+        goto cleanup;
+    }
+    FG_TRY(check_room(path, folder.data, ds, err));
+    int fd = mkstemp(tmp.data);
+    if (fd < 0) {
+        st = fg_fail(err, FG_E_IO, "%s: cannot create: %s", path, strerror(errno));
+        goto cleanup;
+    }
+    made = 1;
+    mode_t mask = umask(0);
+    umask(mask);
+    (void)fchmod(fd, 0666 & ~mask);
+    close(fd);
+    FG_TRY(write_file(tmp.data, path, ds, err));
+    if (rename(tmp.data, path) != 0) {
+        st = fg_fail(err, FG_E_IO, "%s: cannot rename the finished file: %s", path, strerror(errno));
+        goto cleanup;
+    }
+    made = 0;
+    sync_folder(folder.data);
+cleanup:
+    if (made) {
+        (void)unlink(tmp.data);
+    }
+    h5_restore(&quiet);
+    fg_str_fini(&tmp);
+    fg_str_fini(&folder);
+    return st;
+}
