@@ -1,0 +1,495 @@
+/* The fleet: how clients are drawn, and who is up when, against a twin that asks second by second. */
+#include "tests/lib/test.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "src/availability/calendar.h"
+#include "src/availability/fleet.h"
+#include "src/base/mem.h"
+#include "src/base/rng.h"
+
+#define US FG_SECOND
+
+static struct fg_trace *trace_of(const char *text)
+{
+    struct fg_trace *t = NULL;
+    struct fg_err err = {""};
+    if (fg_trace_parse(&t, "t.csv", text, strlen(text), NULL, &err) != FG_OK) {
+        fail_msg("%s", err.text);
+    }
+    return t;
+}
+
+/* Hours that count up from `first`, g/kWh = number of the hour + base. */
+static struct fg_carbon *carbon_of(const char *name, const char *tz, const char *first, int hours, double base)
+{
+    struct fg_str s = {0};
+    struct fg_carbon *c = NULL;
+    struct fg_err err = {""};
+    int64_t t = 0;
+    assert_int_equal(fg_iso_parse(&t, first, strlen(first)), FG_OK);
+    assert_int_equal(fg_str_addf(&s, "# tz: %s\nutc_time,gco2_per_kwh\n", tz), FG_OK);
+    for (int h = 0; h < hours; h++) {
+        char at[32];
+        fg_iso_format(at, t + h * 3600);
+        assert_int_equal(fg_str_addf(&s, "%s,%g\n", at, base + h), FG_OK);
+    }
+    if (fg_carbon_parse(&c, name, s.data, s.len, NULL, &err) != FG_OK) {
+        fail_msg("%s", err.text);
+    }
+    fg_str_fini(&s);
+    return c;
+}
+
+static struct fg_fleet_spec spec_of(uint32_t clients)
+{
+    struct fg_fleet_spec s;
+    fg_fleet_spec_defaults(&s);
+    s.clients = clients;
+    s.seed = 11;
+    return s;
+}
+
+static struct fg_fleet *fleet_of(const struct fg_fleet_spec *s, const struct fg_trace *t,
+                                 const struct fg_zone_carbon *z, size_t n)
+{
+    struct fg_fleet *f = NULL;
+    struct fg_err err = {""};
+    if (fg_fleet_create(&f, s, t, z, n, &err) != FG_OK) {
+        fail_msg("%s", err.text);
+    }
+    return f;
+}
+
+static const char countries[] =
+    "# clock: utc\n# zero_utc: 2024-09-01T00:00:00Z\n# zone_of_node: country-prefix\n# span_s: 1209600\n"
+    "node,start_s,end_s\nDE-1,0,1000\nGB-1,0,2000\nAU-1,0,3000\nJP-1,0,4000\nUS-1,5,6\n";
+
+static void without_trace_everyone_is_up(void **state)
+{
+    (void)state;
+    struct fg_fleet_spec s = spec_of(3);
+    struct fg_fleet *f = fleet_of(&s, NULL, NULL, 0);
+    uint32_t up[3];
+    assert_true(fg_fleet_is_up(f, 2, 0));
+    assert_int_equal(fg_fleet_up_until(f, 2, 5), FG_NEVER);
+    assert_int_equal(fg_fleet_next_up(f, 2, 5), 5);
+    assert_int_equal(fg_fleet_up_us(f, 2, 5, 9), 4);
+    assert_int_equal(fg_fleet_available(f, 0, up), 3);
+    assert_int_equal(fg_fleet_start(f) % FG_DAY, 0);
+    assert_string_equal(fg_fleet_zone_name(f, 0), "default");
+    fg_assert_close(fg_fleet_intensity(f, 0, 0), 475, 0);
+    fg_assert_close(fg_fleet_carbon_integral(f, 0, 0, 10 * US), 4750, 0);
+    assert_true(fg_fleet_availability(f, 0) == 1.0);
+    assert_int_equal(fg_fleet_covers(f, FG_NEVER, NULL), FG_OK);
+    fg_fleet_destroy(f);
+}
+
+static void nodes_one_to_one_drawn_and_reused(void **state)
+{
+    (void)state;
+    struct fg_trace *t = trace_of(countries);
+    struct fg_fleet_spec s = spec_of(5);
+    struct fg_fleet *f = fleet_of(&s, t, NULL, 0);
+    for (uint32_t c = 0; c < 5; c++) {
+        assert_int_equal(fg_fleet_node(f, c), c);
+        assert_int_equal(fg_fleet_shift_days(f, c), 0);
+    }
+    assert_int_equal(fg_fleet_reused(f), 0);
+    fg_fleet_destroy(f);
+
+    s.clients = 3;
+    f = fleet_of(&s, t, NULL, 0);
+    assert_true(fg_fleet_node(f, 0) != fg_fleet_node(f, 1) && fg_fleet_node(f, 1) != fg_fleet_node(f, 2) &&
+                fg_fleet_node(f, 0) != fg_fleet_node(f, 2));
+    fg_fleet_destroy(f);
+
+    s.clients = 500;
+    f = fleet_of(&s, t, NULL, 0);
+    unsigned seen[14] = {0};
+    for (uint32_t c = 0; c < 500; c++) {
+        assert_int_equal(fg_fleet_node(f, c), c % 5);
+        assert_true(fg_fleet_shift_days(f, c) < 14 && (c < 5) == (fg_fleet_shift_days(f, c) == 0));
+        seen[fg_fleet_shift_days(f, c)]++;
+    }
+    for (int d = 1; d < 14; d++) {
+        assert_true(seen[d] > 15 && seen[d] < 65); /* 38 expected */
+    }
+    assert_int_equal(fg_fleet_reused(f), 500);
+    fg_fleet_destroy(f);
+    fg_trace_destroy(t);
+}
+
+static void country_decides_the_zone_where_known(void **state)
+{
+    (void)state;
+    struct fg_trace *t = trace_of(countries);
+    struct fg_carbon *c = carbon_of("c", "UTC", "2024-09-01", 24 * 14, 100);
+    const struct fg_zone_carbon z[] = {{"DE", c}, {"AU-NSW", c}, {"AU-VIC", c}, {"GB", c}, {"G", c}};
+    struct fg_fleet_spec s = spec_of(1000);
+    struct fg_fleet *f = fleet_of(&s, t, z, 5);
+    unsigned au[5] = {0}, jp[5] = {0}, all = 0;
+    for (uint32_t i = 0; i < 1000; i++) {
+        const char *node = fg_fleet_node_name(f, i), *zone = fg_fleet_zone_name(f, fg_fleet_zone(f, i));
+        if (strcmp(node, "DE-1") == 0 || strcmp(node, "GB-1") == 0) {
+            assert_int_equal(strncmp(node, zone, 2), 0);
+        }
+        au[fg_fleet_zone(f, i)] += strcmp(node, "AU-1") == 0;
+        jp[fg_fleet_zone(f, i)] += strcmp(node, "JP-1") == 0;
+    }
+    assert_true(au[0] + au[3] + au[4] == 0 && au[1] > 60 && au[2] > 60); /* 100 each expected */
+    for (int k = 0; k < 5; k++) {
+        assert_true(jp[k] > 15); /* 40 expected */
+        all += fg_fleet_zone_clients(f, (uint32_t)k);
+    }
+    assert_int_equal(all, 1000);
+    assert_int_equal(fg_fleet_synthetic(f), 400); /* JP and US */
+    fg_fleet_destroy(f);
+    struct fg_err err;
+    const struct fg_zone_carbon twice[] = {{"DE", c}, {"DE", c}};
+    assert_int_equal(fg_fleet_create(&f, &s, t, twice, 2, &err), FG_E_INPUT);
+    assert_non_null(strstr(err.text, "zone DE is given twice"));
+    fg_carbon_destroy(c);
+    fg_trace_destroy(t);
+}
+
+static void speeds_are_keyed_by_client_and_lognormal(void **state)
+{
+    (void)state;
+    struct fg_fleet_spec s = spec_of(20000);
+    s.samples_per_s = 100;
+    s.speed_spread = 0.5;
+    s.uplink_mbps = 8;
+    s.link_spread = 0;
+    struct fg_fleet *f = fleet_of(&s, NULL, NULL, 0);
+    s.clients = 10;
+    s.link_spread = 0.4;
+    struct fg_fleet *g = fleet_of(&s, NULL, NULL, 0);
+    double sum = 0, square = 0;
+    for (uint32_t c = 0; c < 20000; c++) {
+        double x = log(fg_fleet_samples_per_s(f, c) / 100);
+        sum += x;
+        square += x * x;
+    }
+    fg_assert_close(sum / 20000, 0, 0.015);
+    fg_assert_close(sqrt(square / 20000), 0.5, 0.01);
+    for (uint32_t c = 0; c < 10; c++) {
+        assert_true(fg_fleet_samples_per_s(f, c) == fg_fleet_samples_per_s(g, c));
+        assert_true(fg_fleet_power_w(f, c) == fg_fleet_power_w(g, c));
+        fg_assert_close(fg_fleet_uplink_bps(f, c), 1e6, 0);
+        fg_assert_close(fg_fleet_downlink_bps(g, c) / fg_fleet_uplink_bps(g, c), 100.0 / 8, 1e-5);
+    }
+    fg_fleet_destroy(f);
+    fg_fleet_destroy(g);
+}
+
+static void spec_out_of_range_is_refused(void **state)
+{
+    (void)state;
+    struct fg_fleet *f = NULL;
+    struct fg_err err;
+    struct fg_fleet_spec s = spec_of(0);
+    assert_int_equal(fg_fleet_create(&f, &s, NULL, NULL, 0, &err), FG_E_CONFIG);
+    assert_non_null(strstr(err.text, "clients: expected 1 to"));
+    s = spec_of(1);
+    s.pue = 0.5;
+    assert_int_equal(fg_fleet_create(&f, &s, NULL, NULL, 0, &err), FG_E_CONFIG);
+    s = spec_of(1);
+    s.speed_spread = NAN;
+    assert_int_equal(fg_fleet_create(&f, &s, NULL, NULL, 0, &err), FG_E_CONFIG);
+}
+
+/* The twin: one client's state second by second, straight from the rules in fleet.h. */
+struct twin {
+    const struct fg_trace *t;
+    bool wrap, berlin;
+    int64_t start, zero; /* zero: run time (or Berlin local time) of the trace's zero */
+    int64_t shift_days;
+};
+
+static bool twin_up(const struct twin *w, uint32_t node, int64_t now)
+{
+    int64_t week = 7 * 86400, pos = now - w->zero, span = w->t->span_s;
+    if (w->berlin) {
+        pos += now >= 1711846800 && now < 1729990800 ? 7200 : 3600; /* 2024-03-31, 2024-10-27 01:00 UTC */
+    }
+    if (w->wrap) {
+        int64_t turn = span >= week ? span / week * week : span / 86400 * 86400;
+        pos = ((pos % turn) + turn) % turn;
+    }
+    if (pos < 0 || pos >= span) {
+        return false;
+    }
+    if (w->shift_days != 0) {
+        pos = (pos + w->shift_days * 86400) % (span / 86400 * 86400);
+    }
+    for (uint32_t i = w->t->first[node]; i < w->t->first[node + 1]; i++) {
+        if (pos >= (int64_t)w->t->start_s[i] && pos < (int64_t)w->t->end_s[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void compare(const struct fg_fleet *f, struct twin *w, int64_t from, int64_t until)
+{
+    enum { STEP = 300 }; /* every time in these tests is a multiple of it */
+    uint32_t clients = fg_fleet_clients(f), *list = calloc(clients, sizeof *list);
+    for (uint32_t c = 0; c < clients; c++) {
+        uint32_t node = fg_fleet_node(f, c);
+        w->shift_days = fg_fleet_shift_days(f, c);
+        int64_t next_up = INT64_MAX, down = until, up = 0;
+        for (int64_t now = until - STEP; now >= from; now -= STEP) {
+            bool is = twin_up(w, node, now);
+            next_up = is ? now : next_up;
+            down = is ? down : now;
+            up += is ? STEP : 0;
+            assert_int_equal(fg_fleet_is_up(f, c, now * US), is);
+            assert_int_equal(fg_fleet_is_up(f, c, (now + STEP) * US - 1), is);
+            if (is && down < until) {
+                assert_int_equal(fg_fleet_up_until(f, c, now * US + 7), down * US);
+            } else if (!is) {
+                assert_int_equal(fg_fleet_up_until(f, c, now * US), now * US);
+            }
+            if (next_up < INT64_MAX) {
+                assert_int_equal(fg_fleet_next_up(f, c, now * US + is), next_up * US + is);
+            } else {
+                assert_true(fg_fleet_next_up(f, c, now * US) >= until * US);
+            }
+            if ((now / STEP) % 97 == 0) {
+                assert_int_equal(fg_fleet_up_us(f, c, now * US, until * US), up * US);
+            }
+        }
+        assert_int_equal(fg_fleet_up_us(f, c, from * US, until * US), up * US);
+    }
+    for (int64_t now = from; now < until; now += 41 * STEP) {
+        size_t n = fg_fleet_available(f, now * US, list), k = 0;
+        for (uint32_t c = 0; c < clients; c++) {
+            if (fg_fleet_is_up(f, c, now * US)) {
+                assert_true(k < n && list[k] == c);
+                k++;
+            }
+        }
+        assert_int_equal(k, n);
+    }
+    free(list);
+}
+
+static struct fg_trace *random_trace(uint32_t seed, const char *head, int64_t span)
+{
+    struct fg_rng r;
+    struct fg_str s = {0};
+    fg_rng_init(&r, seed, FG_RNG_TEST, 0, 1);
+    assert_int_equal(fg_str_addf(&s, "%s# span_s: %lld\nnode,start_s,end_s\n", head, (long long)span), FG_OK);
+    for (int n = 0; n < 4; n++) {
+        int64_t at = n == 0 ? 0 : 300 * (int64_t)fg_rng_below(&r, 100);
+        do {
+            int64_t end = at + 300 + 300 * (int64_t)fg_rng_below(&r, 300);
+            end = n == 3 ? span : end < span ? end : span; /* node 3 is up to the end */
+            assert_int_equal(fg_str_addf(&s, "n%d,%lld,%lld\n", n, (long long)at, (long long)end), FG_OK);
+            at = end + 300 + 300 * (int64_t)fg_rng_below(&r, 200);
+        } while (at < span);
+    }
+    struct fg_trace *t = trace_of(s.data);
+    fg_str_fini(&s);
+    return t;
+}
+
+static void utc_traces_agree_with_the_twin(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 0; seed < 8; seed++) {
+        int64_t zero = 1725148800, span = seed % 2 ? 9 * 86400 + 3600 : 5 * 86400 + 7200;
+        struct fg_trace *t = random_trace(seed, "# clock: utc\n# zero_utc: 2024-09-01T00:00:00Z\n", span);
+        struct fg_fleet_spec s = spec_of(seed % 3 == 0 ? 11 : 4);
+        s.wrap = seed % 4 >= 2;
+        s.start = seed < 4 ? FG_START_AUTO : (zero + 86400 + 300) * US;
+        struct fg_fleet *f = fleet_of(&s, t, NULL, 0);
+        assert_int_equal(fg_fleet_start(f), seed < 4 ? zero * US : s.start);
+        struct twin w = {.t = t, .wrap = s.wrap, .zero = zero};
+        compare(f, &w, fg_fleet_start(f) / US, zero + 22 * 86400);
+        fg_fleet_destroy(f);
+        fg_trace_destroy(t);
+    }
+}
+
+static void elapsed_traces_start_with_the_run(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 0; seed < 4; seed++) {
+        struct fg_trace *t = random_trace(seed, "# clock: elapsed\n# started: 2022-10-26\n", 3 * 86400 + 600);
+        struct fg_fleet_spec s = spec_of(seed == 0 ? 4 : 9);
+        s.start = 1700000100 * US;
+        s.wrap = seed >= 2;
+        struct fg_fleet *f = fleet_of(&s, t, NULL, 0);
+        struct twin w = {.t = t, .wrap = s.wrap, .zero = 1700000100};
+        compare(f, &w, 1700000100, 1700000100 + 8 * 86400);
+        fg_fleet_destroy(f);
+        fg_trace_destroy(t);
+    }
+}
+
+static void local_traces_follow_summer_time(void **state)
+{
+    (void)state;
+    if (access("/usr/share/zoneinfo/Europe/Berlin", R_OK) != 0) {
+        skip();
+    }
+    struct fg_carbon *c = carbon_of("c", "Europe/Berlin", "2024-03-25", 24 * 30, 100);
+    const struct fg_zone_carbon z[] = {{"DE", c}};
+    for (uint32_t seed = 0; seed < 4; seed++) {
+        struct fg_trace *t = random_trace(seed, "# clock: local\n", 10 * 86400);
+        struct fg_fleet_spec s = spec_of(seed == 0 ? 4 : 9);
+        s.wrap = seed >= 2;
+        struct fg_fleet *f = fleet_of(&s, t, z, 1);
+        int64_t start = 1711324800; /* 2024-03-25T00:00Z, the carbon file's first hour: 01:00 in Berlin */
+        assert_int_equal(fg_fleet_start(f), start * US);
+        struct twin w = {.t = t, .wrap = s.wrap, .berlin = true, .zero = start};
+        compare(f, &w, start, start + 17 * 86400);
+        fg_fleet_destroy(f);
+        fg_trace_destroy(t);
+    }
+    fg_carbon_destroy(c);
+}
+
+static void dated_local_trace_meets_weekday_and_season(void **state)
+{
+    (void)state;
+    if (access("/usr/share/zoneinfo/Europe/Berlin", R_OK) != 0) {
+        skip();
+    }
+    /* 2015-09-07 is a Monday; the nearest Monday in 2023 is 2023-09-04 (3 days) rather than 11 (4 days). */
+    struct fg_trace *t = trace_of("# clock: local\n# started: 2015-09-07\n# span_s: 1209600\n"
+                                  "node,start_s,end_s\na,205200,234000\n"); /* Wednesday 9 to 17 h */
+    struct fg_carbon *de = carbon_of("de", "Europe/Berlin", "2023-01-01", 8760, 0);
+    struct fg_carbon *au = carbon_of("au", "Australia/Sydney", "2023-01-01", 8760, 0);
+    const struct fg_zone_carbon z[] = {{"DE", de}, {"AU-NSW", au}};
+    struct fg_fleet_spec s = spec_of(1);
+    for (uint32_t seed = 0; seed < 8; seed++) {
+        char text[32];
+        s.seed = seed;
+        struct fg_fleet *f = fleet_of(&s, t, z, 2);
+        fg_iso_format(text, fg_fleet_start(f) / US);
+        assert_string_equal(text, "2023-09-04T12:00:00Z");
+        fg_iso_format(text, fg_fleet_next_up(f, 0, fg_fleet_start(f)) / US);
+        assert_string_equal(text, fg_fleet_zone(f, 0) == 0 ? "2023-09-06T07:00:00Z" : "2023-09-05T23:00:00Z");
+        fg_fleet_destroy(f);
+    }
+    fg_trace_destroy(t);
+    fg_carbon_destroy(de);
+    fg_carbon_destroy(au);
+}
+
+static void carbon_of_another_year_is_met_on_the_same_weekday(void **state)
+{
+    (void)state;
+    struct fg_trace *t = trace_of(countries);
+    struct fg_carbon *c = carbon_of("c2023.csv", "UTC", "2023-01-01", 8760, 0);
+    const struct fg_zone_carbon z[] = {{"DE", c}};
+    struct fg_fleet_spec s = spec_of(5);
+    struct fg_fleet *f = fleet_of(&s, t, z, 1);
+    fg_time_t start = fg_fleet_start(f);
+    double hour = (double)(fg_days_from_date(2023, 9, 3) - fg_days_from_date(2023, 1, 1)) * 24;
+    assert_int_equal(start, 1725148800 * US);
+    fg_assert_close(fg_fleet_intensity(f, 0, start), hour, 0);
+    fg_assert_close(fg_fleet_intensity(f, 0, start + 5 * FG_HOUR + 1), hour + 5, 0);
+    fg_assert_close(fg_fleet_carbon_integral(f, 0, start + FG_HOUR / 2, start + FG_HOUR * 3 / 2),
+                    1800 * (hour + hour + 1), 1e-6);
+    fg_fleet_destroy(f);
+    fg_carbon_destroy(c);
+
+    struct fg_err err;
+    c = carbon_of("january.csv", "UTC", "2023-01-01", 24 * 20, 100);
+    const struct fg_zone_carbon y[] = {{"DE", c}};
+    assert_int_equal(fg_fleet_create(&f, &s, t, y, 1, &err), FG_E_INPUT);
+    assert_non_null(strstr(err.text, "january.csv: covers 2023-01-01T00:00:00Z to 2023-01-21T00:00:00Z"));
+    assert_non_null(strstr(err.text, "time.wrap"));
+    s.wrap = true; /* two whole weeks repeat; 2024-09-01 is a Sunday, so is 2023-01-01 */
+    f = fleet_of(&s, t, y, 1);
+    double now = fg_fleet_intensity(f, 0, start);
+    assert_true(fmod(now - 100, 168) == 0);
+    assert_true(fg_fleet_intensity(f, 0, start + 14 * FG_DAY) == now);
+    fg_assert_close(fg_fleet_carbon_integral(f, 0, start, start + 28 * FG_DAY), 2 * 3600 * (100 + 435) / 2.0 * 336, 1e-3);
+    fg_fleet_destroy(f);
+    fg_carbon_destroy(c);
+    fg_trace_destroy(t);
+}
+
+static void run_longer_than_a_file_is_refused(void **state)
+{
+    (void)state;
+    struct fg_trace *t = trace_of(countries);
+    struct fg_carbon *c = carbon_of("short.csv", "UTC", "2024-09-01", 24 * 7, 100);
+    const struct fg_zone_carbon z[] = {{"DE", c}};
+    struct fg_fleet_spec s = spec_of(2);
+    struct fg_fleet *f = fleet_of(&s, t, z, 1), *g = fleet_of(&s, t, NULL, 0);
+    fg_time_t start = fg_fleet_start(f);
+    struct fg_err err;
+    assert_int_equal(fg_fleet_covers(f, start + 7 * FG_DAY, &err), FG_OK);
+    assert_int_equal(fg_fleet_covers(f, start + 7 * FG_DAY + 1, &err), FG_E_INPUT);
+    assert_non_null(strstr(err.text, "carbon trace short.csv"));
+    assert_int_equal(fg_fleet_covers(g, start + 14 * FG_DAY, &err), FG_OK);
+    assert_int_equal(fg_fleet_covers(g, start + 15 * FG_DAY, &err), FG_E_INPUT);
+    assert_non_null(strstr(err.text, "availability trace t.csv: it reaches 15.00 days into it, which has 14.00 days"));
+    fg_fleet_destroy(f);
+    fg_fleet_destroy(g);
+    s.wrap = true;
+    f = fleet_of(&s, t, z, 1);
+    assert_int_equal(fg_fleet_covers(f, start + 1000 * FG_DAY, &err), FG_OK);
+    fg_fleet_destroy(f);
+    fg_carbon_destroy(c);
+    fg_trace_destroy(t);
+}
+
+static int countdown(void *arg)
+{
+    int *left = arg;
+    return (*left)-- == 0;
+}
+
+static void create_without_memory_fails_cleanly(void **state)
+{
+    (void)state;
+    struct fg_trace *t = trace_of(countries);
+    struct fg_carbon *c = carbon_of("c", "UTC", "2024-09-01", 24 * 14, 100);
+    const struct fg_zone_carbon z[] = {{"DE", c}, {"GB", c}};
+    struct fg_fleet_spec s = spec_of(3);
+    int n = 0;
+    for (;; n++) {
+        int left = n;
+        struct fg_fleet *f = NULL;
+        struct fg_err err = {""};
+        fg_mem_set_hook(countdown, &left);
+        enum fg_status st = fg_fleet_create(&f, &s, t, z, 2, &err);
+        fg_mem_set_hook(NULL, NULL);
+        if (st == FG_OK) {
+            fg_fleet_destroy(f);
+            break;
+        }
+        assert_int_equal(st, FG_E_NOMEM);
+        assert_null(f);
+    }
+    assert_true(n >= 11);
+    fg_carbon_destroy(c);
+    fg_trace_destroy(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_trace_everyone_is_up),
+        cmocka_unit_test(nodes_one_to_one_drawn_and_reused),
+        cmocka_unit_test(country_decides_the_zone_where_known),
+        cmocka_unit_test(speeds_are_keyed_by_client_and_lognormal),
+        cmocka_unit_test(spec_out_of_range_is_refused),
+        cmocka_unit_test(utc_traces_agree_with_the_twin),
+        cmocka_unit_test(elapsed_traces_start_with_the_run),
+        cmocka_unit_test(local_traces_follow_summer_time),
+        cmocka_unit_test(dated_local_trace_meets_weekday_and_season),
+        cmocka_unit_test(carbon_of_another_year_is_met_on_the_same_weekday),
+        cmocka_unit_test(run_longer_than_a_file_is_refused),
+        cmocka_unit_test(create_without_memory_fails_cleanly),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
