@@ -68,6 +68,22 @@ enum fg_status fg_str_addf(struct fg_str *s, const char *fmt, ...)
     return st;
 }
 
+enum fg_status fg_str_add_f64(struct fg_str *s, double x)
+{
+    char buf[40];
+    if (fabs(x) < 1e15 && !(floor(x) < x) && !(floor(x) > x)) {
+        return fg_str_addf(s, "%.0f", x); /* %g would write 1e+06 */
+    }
+    for (int precision = 1; precision <= 17; precision++) {
+        double back;
+        snprintf(buf, sizeof buf, "%.*g", precision, x);
+        if (fg_parse_f64(&back, buf, strlen(buf)) == FG_OK && !(back < x) && !(back > x)) {
+            break;
+        }
+    }
+    return fg_str_addf(s, "%s", buf);
+}
+
 /* strtoX need a NUL after the number; numbers longer than this are not numbers. */
 enum { NUMBER_MAX = 63 };
 

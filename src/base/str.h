@@ -17,6 +17,9 @@ void fg_str_fini(struct fg_str *s);
 enum fg_status fg_str_add(struct fg_str *s, const void *bytes, size_t len) FG_NODISCARD;
 enum fg_status fg_str_addf(struct fg_str *s, const char *fmt, ...) FG_PRINTF(2, 3) FG_NODISCARD;
 
+/* Append the shortest decimal that reads back as the same double; "nan", "inf", "-inf" as such. */
+enum fg_status fg_str_add_f64(struct fg_str *s, double x) FG_NODISCARD;
+
 /* Parse the whole of text[len] (no surrounding blanks) or fail: FG_E_INPUT if it is no number, FG_E_RANGE if
  * it does not fit. fg_parse_f64 refuses nan and inf. Values are in the C locale whatever the program's is. */
 enum fg_status fg_parse_i64(int64_t *out, const char *text, size_t len) FG_NODISCARD;

@@ -292,7 +292,7 @@ cleanup:
     return st;
 }
 
-/* A list over several lines is one text: lines are joined with ", " unless the comma is there already. */
+/* A list over several lines is one text: lines are joined with ", " unless a comma or semicolon is there. */
 static enum fg_status join_lines(char **out, const char *text, size_t len, struct fg_err *expected)
 {
     struct fg_str s = {0};
@@ -302,7 +302,8 @@ static enum fg_status join_lines(char **out, const char *text, size_t len, struc
         size_t n = end != NULL ? (size_t)(end - (text + i)) : len - i, line_len = n;
         const char *line = trim(text + i, &line_len);
         if (line_len > 0 && s.len > 0) {
-            st = fg_str_addf(&s, "%s", s.data[s.len - 1] == ',' ? " " : ", ");
+            char last = s.data[s.len - 1];
+            st = fg_str_addf(&s, "%s", last == ',' || last == ';' ? " " : ", ");
         }
         if (st == FG_OK) {
             st = fg_str_add(&s, line, line_len);
@@ -378,19 +379,6 @@ enum fg_status fg_option_assign(struct fg_config *c, const struct fg_option *o, 
     return FG_E_INTERNAL;
 }
 
-static enum fg_status format_real(struct fg_str *out, double x)
-{
-    char buf[40];
-    for (int precision = 6; precision <= 17; precision++) {
-        double back;
-        snprintf(buf, sizeof buf, "%.*g", precision, x);
-        if (fg_parse_f64(&back, buf, strlen(buf)) == FG_OK && !(back < x) && !(back > x)) {
-            break;
-        }
-    }
-    return fg_str_addf(out, "%s", buf);
-}
-
 enum fg_status fg_option_format(struct fg_str *out, const struct fg_config *c, const struct fg_option *o)
 {
     const void *at = field(c, o);
@@ -400,7 +388,7 @@ enum fg_status fg_option_format(struct fg_str *out, const struct fg_config *c, c
     case FG_OPTION_U64:
         return fg_str_addf(out, "%llu", (unsigned long long)*(const uint64_t *)at);
     case FG_OPTION_REAL:
-        return format_real(out, *(const double *)at);
+        return fg_str_add_f64(out, *(const double *)at);
     case FG_OPTION_BOOL:
         return fg_str_addf(out, "%s", *(const bool *)at ? "yes" : "no");
     case FG_OPTION_CHOICE: {

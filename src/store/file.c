@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,6 +57,37 @@ cleanup:
     close(fd);
     fg_str_fini(&text);
     return st;
+}
+
+enum fg_status fg_file_map(struct fg_map *out, const char *path, struct fg_err *err)
+{
+    struct stat sb;
+    struct fg_map m = {"", 0};
+    enum fg_status st = FG_OK;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return fg_file_error(errno, path, "open", err);
+    }
+    if (fstat(fd, &sb) != 0) {
+        st = fg_file_error(errno, path, "read", err);
+    } else if (sb.st_size > 0) {
+        void *at = mmap(NULL, (size_t)sb.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        st = at == MAP_FAILED ? fg_file_error(errno, path, "read", err) : FG_OK;
+        m = (struct fg_map){at, (size_t)sb.st_size};
+    }
+    close(fd);
+    if (st == FG_OK) {
+        *out = m;
+    }
+    return st;
+}
+
+void fg_file_unmap(struct fg_map *m)
+{
+    if (m->len > 0) {
+        munmap((void *)(uintptr_t)m->bytes, m->len);
+    }
+    *m = (struct fg_map){NULL, 0};
 }
 
 /* 0, or the errno. */

@@ -15,6 +15,14 @@
  * FG_E_INPUT when it is a folder or longer than limit. */
 enum fg_status fg_file_read(struct fg_str *out, const char *path, size_t limit, struct fg_err *err) FG_NODISCARD;
 
+/* A file's bytes in place, read-only; len is 0 for an empty file. */
+struct fg_map {
+    const void *bytes;
+    size_t len;
+};
+enum fg_status fg_file_map(struct fg_map *out, const char *path, struct fg_err *err) FG_NODISCARD;
+void fg_file_unmap(struct fg_map *m);
+
 /* Replace a file by bytes[len], atomically and durably. Errors: FG_E_FULL, FG_E_IO; then the old one is there
  * unchanged and nothing else is left behind. */
 enum fg_status fg_file_replace(const char *path, const void *bytes, size_t len, struct fg_err *err) FG_NODISCARD;

@@ -1,0 +1,321 @@
+#include "src/store/run_h5.h"
+
+#include <hdf5.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "src/base/mem.h"
+#include "src/plan/outcome.h"
+#include "src/store/file.h"
+
+enum { BLOCK = 16384 /* rows of a chunk */, DEFLATE = 4 };
+
+/* Positive ids are HDF5's; closing none is fine. */
+static enum fg_status check(hid_t id)
+{
+    return id >= 0 ? FG_OK : FG_E_IO;
+}
+
+static enum fg_status add_text_attr(hid_t on, const char *name, const char *text)
+{
+    hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR), attr = -1;
+    size_t len = strlen(text);
+    enum fg_status st = FG_OK;
+    FG_TRY(check(type));
+    FG_TRY(check(space));
+    FG_TRY(check(H5Tset_size(type, len != 0 ? len : 1)));
+    FG_TRY(check(H5Tset_cset(type, H5T_CSET_UTF8)));
+    FG_TRY(check(H5Tset_strpad(type, H5T_STR_NULLPAD)));
+    attr = H5Acreate2(on, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    FG_TRY(check(attr));
+    FG_TRY(check(H5Awrite(attr, type, text)));
+cleanup:
+    H5Aclose(attr);
+    H5Sclose(space);
+    H5Tclose(type);
+    return st;
+}
+
+static enum fg_status add_u64_attr(hid_t on, const char *name, uint64_t value)
+{
+    hid_t space = H5Screate(H5S_SCALAR), attr = -1;
+    enum fg_status st = check(space);
+    FG_TRY(st);
+    attr = H5Acreate2(on, name, H5T_STD_U64LE, space, H5P_DEFAULT, H5P_DEFAULT);
+    FG_TRY(check(attr));
+    FG_TRY(check(H5Awrite(attr, H5T_NATIVE_UINT64, &value)));
+cleanup:
+    H5Aclose(attr);
+    H5Sclose(space);
+    return st;
+}
+
+static hid_t memory_type(enum fg_col_kind kind)
+{
+    return kind == FG_COL_U8    ? H5T_NATIVE_UINT8
+           : kind == FG_COL_U32 ? H5T_NATIVE_UINT32
+           : kind == FG_COL_U64 ? H5T_NATIVE_UINT64
+                                : H5T_NATIVE_DOUBLE;
+}
+
+static hid_t file_type(enum fg_col_kind kind)
+{
+    return kind == FG_COL_U8    ? H5T_STD_U8LE
+           : kind == FG_COL_U32 ? H5T_STD_U32LE
+           : kind == FG_COL_U64 ? H5T_STD_U64LE
+                                : H5T_IEEE_F64LE;
+}
+
+static size_t kind_size(enum fg_col_kind kind)
+{
+    return kind == FG_COL_U8 ? 1 : kind == FG_COL_U32 ? 4 : 8;
+}
+
+/* A data set of n values with its unit and description, chunked and deflated where it is long. */
+static enum fg_status create_column(hid_t *out, hid_t group, const char *name, const char *unit, const char *doc,
+                                    enum fg_col_kind kind, size_t n)
+{
+    hsize_t dims = n, chunk = n < BLOCK ? n : BLOCK;
+    hid_t space = H5Screate_simple(1, &dims, NULL), props = H5Pcreate(H5P_DATASET_CREATE), set = -1;
+    enum fg_status st = FG_OK;
+    FG_TRY(check(space));
+    FG_TRY(check(props));
+    FG_TRY(check(H5Pset_obj_track_times(props, 0))); /* the same run gives the same bytes */
+    if (n >= 64) {
+        FG_TRY(check(H5Pset_chunk(props, 1, &chunk)));
+        FG_TRY(check(H5Pset_shuffle(props)));
+        FG_TRY(check(H5Pset_deflate(props, DEFLATE)));
+    }
+    set = H5Dcreate2(group, name, file_type(kind), space, H5P_DEFAULT, props, H5P_DEFAULT);
+    FG_TRY(check(set));
+    FG_TRY(add_text_attr(set, "unit", unit));
+    FG_TRY(add_text_attr(set, "description", doc));
+    *out = set;
+    set = -1;
+cleanup:
+    H5Dclose(set);
+    H5Pclose(props);
+    H5Sclose(space);
+    return st;
+}
+
+static enum fg_status write_block(hid_t set, enum fg_col_kind kind, size_t first, size_t n, const void *values)
+{
+    hsize_t start = first, count = n;
+    hid_t space = H5Dget_space(set), memory = H5Screate_simple(1, &count, NULL);
+    enum fg_status st = FG_OK;
+    FG_TRY(check(space));
+    FG_TRY(check(memory));
+    FG_TRY(check(H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &count, NULL)));
+    FG_TRY(check(H5Dwrite(set, memory_type(kind), memory, space, H5P_DEFAULT, values)));
+cleanup:
+    H5Sclose(memory);
+    H5Sclose(space);
+    return st;
+}
+
+static void copy_value(void *values, size_t i, const struct fg_col *c, const void *row)
+{
+    size_t size = kind_size(c->kind);
+    if (c->kind == FG_COL_U8 || c->kind == FG_COL_U32 || c->kind == FG_COL_U64) {
+        memcpy((char *)values + i * size, (const char *)row + c->offset, size);
+    } else {
+        (void)fg_col_f64((double *)values + i, c, row);
+    }
+}
+
+static enum fg_status write_rounds(hid_t file, const struct fg_run_content *in)
+{
+    hid_t group = H5Gcreate2(file, "rounds", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), set = -1;
+    double *values = fg_calloc(in->n_rounds, sizeof *values);
+    enum fg_status st = values != NULL ? FG_OK : FG_E_NOMEM;
+    FG_TRY(st);
+    FG_TRY(check(group));
+    for (const struct fg_col *c = fg_round_cols; c->name != NULL; c++) {
+        for (size_t i = 0; i < in->n_rounds; i++) {
+            copy_value(values, i, c, &in->rounds[i]);
+        }
+        FG_TRY(create_column(&set, group, c->name, c->unit, c->doc, c->kind, in->n_rounds));
+        FG_TRY(in->n_rounds > 0 ? write_block(set, c->kind, 0, in->n_rounds, values) : FG_OK);
+        H5Dclose(set);
+        set = -1;
+    }
+cleanup:
+    H5Dclose(set);
+    H5Gclose(group);
+    fg_free(values);
+    return st;
+}
+
+static enum fg_status write_participation(hid_t file, const struct fg_run_content *in)
+{
+    enum { COLS = 16 };
+    hid_t group = H5Gcreate2(file, "participation", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), set[COLS];
+    struct fg_participation *rows = fg_calloc(BLOCK, sizeof *rows);
+    double *values = fg_calloc(BLOCK, sizeof *values);
+    const struct fg_col *cols = fg_participation_cols;
+    size_t n_cols = 0;
+    enum fg_status st = rows != NULL && values != NULL ? check(group) : FG_E_NOMEM;
+    FG_TRY(st);
+    for (; cols[n_cols].name != NULL; n_cols++) {
+        FG_ASSERT(n_cols < COLS);
+        FG_TRY(create_column(&set[n_cols], group, cols[n_cols].name, cols[n_cols].unit, cols[n_cols].doc,
+                             cols[n_cols].kind, in->n_parts));
+    }
+    for (size_t first = 0; first < in->n_parts; first += BLOCK) {
+        size_t n = in->n_parts - first < BLOCK ? in->n_parts - first : BLOCK;
+        for (size_t i = 0; i < n; i++) {
+            fg_parts_at(&rows[i], in->parts, first + i);
+        }
+        for (size_t k = 0; k < n_cols; k++) {
+            for (size_t i = 0; i < n; i++) {
+                copy_value(values, i, &cols[k], &rows[i]);
+            }
+            FG_TRY(write_block(set[k], cols[k].kind, first, n, values));
+        }
+    }
+cleanup:
+    while (n_cols > 0) {
+        H5Dclose(set[--n_cols]);
+    }
+    H5Gclose(group);
+    fg_free(values);
+    fg_free(rows);
+    return st;
+}
+
+static enum fg_status write_ledger_col(hid_t group, const struct fg_ledger_col *c, size_t clients)
+{
+    hid_t set = -1;
+    enum fg_status st = create_column(&set, group, c->name, c->unit, c->doc, c->kind, clients);
+    if (st == FG_OK) {
+        st = clients > 0 ? write_block(set, c->kind, 0, clients, c->data) : FG_OK;
+        H5Dclose(set);
+    }
+    return st;
+}
+
+/* What follows from the participation rows: how often each client had which verdict. */
+static enum fg_status write_verdicts(hid_t group, const struct fg_run_content *in, size_t clients)
+{
+    static const char *const doc[] = {"updates folded in whole", "updates folded in with fewer steps",
+                                      "assignments lost with the client", "answers after the close",
+                                      "updates refused as stale"};
+    uint32_t *count = fg_calloc(clients, sizeof *count);
+    enum fg_status st = count != NULL ? FG_OK : FG_E_NOMEM;
+    for (unsigned v = FG_VERDICT_USED; st == FG_OK && v <= FG_VERDICT_STALE; v++) {
+        memset(count, 0, clients * sizeof *count);
+        for (size_t i = 0; i < in->n_parts; i++) {
+            struct fg_participation p;
+            fg_parts_at(&p, in->parts, i);
+            if (p.verdict == v && p.client < clients) {
+                count[p.client]++;
+            }
+        }
+        char name[32];
+        snprintf(name, sizeof name, "n_%s", fg_verdict_name(v));
+        struct fg_ledger_col col = {name, "assignments", FG_COL_U32, count, doc[v]};
+        st = write_ledger_col(group, &col, clients);
+    }
+    fg_free(count);
+    return st;
+}
+
+static enum fg_status write_ledger(hid_t file, const struct fg_run_content *in)
+{
+    hid_t group = H5Gcreate2(file, "ledger", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    enum fg_status st = check(group);
+    if (st == FG_OK) {
+        st = write_verdicts(group, in, in->summary->clients);
+    }
+    for (size_t i = 0; st == FG_OK && i < in->n_ledger; i++) {
+        st = write_ledger_col(group, &in->ledger[i], in->summary->clients);
+    }
+    H5Gclose(group);
+    return st;
+}
+
+static enum fg_status write_tensor(hid_t group, const struct fg_layer_info *t, size_t index, const float *values)
+{
+    hsize_t dims[4] = {t->dims[0], t->dims[1], t->dims[2], t->dims[3]};
+    hid_t space = H5Screate_simple((int)t->ndim, dims, NULL), props = H5Pcreate(H5P_DATASET_CREATE), set = -1;
+    enum fg_status st = FG_OK;
+    FG_TRY(check(space));
+    FG_TRY(check(props));
+    FG_TRY(check(H5Pset_obj_track_times(props, 0)));
+    set = H5Dcreate2(group, t->name, H5T_IEEE_F32LE, space, H5P_DEFAULT, props, H5P_DEFAULT);
+    FG_TRY(check(set));
+    FG_TRY(check(H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values + t->offset)));
+    FG_TRY(add_u64_attr(set, "index", index));
+    FG_TRY(add_text_attr(set, "unit", ""));
+cleanup:
+    H5Dclose(set);
+    H5Pclose(props);
+    H5Sclose(space);
+    return st;
+}
+
+static enum fg_status write_params(hid_t file, const struct fg_run_content *in)
+{
+    hid_t group = H5Gcreate2(file, "params", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    enum fg_status st = check(group);
+    FG_TRY(st);
+    FG_TRY(add_text_attr(group, "layers", in->layers));
+    FG_TRY(add_text_attr(group, "sha256", in->summary->params_sha256));
+    FG_TRY(add_u64_attr(group, "tensors", in->n_tensors));
+    for (size_t i = 0; i < in->n_tensors; i++) {
+        FG_TRY(write_tensor(group, &in->tensor[i], i, in->params));
+    }
+cleanup:
+    H5Gclose(group);
+    return st;
+}
+
+static enum fg_status write_all(hid_t file, const struct fg_run_content *in)
+{
+    enum fg_status st = FG_OK;
+    FG_TRY(add_text_attr(file, "format", "forage run"));
+    FG_TRY(add_u64_attr(file, "format_version", 1));
+    FG_TRY(add_text_attr(file, "forage_version", in->summary->version));
+    FG_TRY(add_text_attr(file, "name", in->summary->name));
+    FG_TRY(add_u64_attr(file, "seed", in->summary->seed));
+    FG_TRY(write_rounds(file, in));
+    FG_TRY(write_participation(file, in));
+    FG_TRY(write_ledger(file, in));
+    FG_TRY(write_params(file, in));
+    if (strlen(in->config) < 60000) { /* an attribute holds 64 KiB; config.ini is there in any case */
+        FG_TRY(add_text_attr(file, "config", in->config));
+    }
+    FG_TRY(check(H5Fflush(file, H5F_SCOPE_LOCAL)));
+cleanup:
+    return st;
+}
+
+enum fg_status fg_run_h5_write(const char *path, const struct fg_run_content *c, struct fg_err *err)
+{
+    void *image = NULL;
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
+    enum fg_status st = check(access);
+    FG_TRY(st);
+    FG_TRY(check(H5Pset_fapl_core(access, (size_t)1 << 20, 0)));
+    file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    FG_TRY(check(file));
+    FG_TRY(write_all(file, c));
+    ssize_t size = H5Fget_file_image(file, NULL, 0);
+    FG_TRY(check(size));
+    image = fg_calloc((size_t)size, 1);
+    FG_TRY(image != NULL ? FG_OK : FG_E_NOMEM);
+    FG_TRY(check(H5Fget_file_image(file, image, (size_t)size)));
+cleanup:
+    if (st == FG_E_IO) {
+        st = fg_fail(err, st, "%s: could not be built by HDF5", path);
+    }
+    if (st == FG_OK) {
+        st = fg_file_replace(path, image, (size_t)size, err);
+    }
+    H5Fclose(file);
+    H5Pclose(access);
+    fg_free(image);
+    return st;
+}

@@ -1,0 +1,55 @@
+/* run.h5: everything a finished run is worth keeping, in one HDF5 file; layout in doc/run-directory.md.
+ *
+ * It is built in memory and put into place atomically, so a full disk leaves no half of it.
+ * Thread safety: HDF5 is not; one thread.
+ */
+#ifndef FG_STORE_RUN_H5_H
+#define FG_STORE_RUN_H5_H
+
+#include "src/model/model.h"
+#include "src/store/columns.h"
+
+/* One column of the ledger: a value a client. kind is FG_COL_U32, FG_COL_U64 or FG_COL_F64. */
+struct fg_ledger_col {
+    const char *name;
+    const char *unit;
+    enum fg_col_kind kind;
+    const void *data; /* (clients) */
+    const char *doc;
+};
+
+/* What goes in; all borrowed. */
+struct fg_run_content {
+    const struct fg_summary *summary;
+    const char *config; /* the text of config.ini */
+    const char *layers; /* the model's canonical layer list */
+    const struct fg_layer_info *tensor;
+    size_t n_tensors;
+    const float *params; /* (P), canonical order */
+    const struct fg_ledger_col *ledger; /* beside the columns that follow from the participation rows */
+    size_t n_ledger;
+    const struct fg_round_record *rounds;
+    size_t n_rounds;
+    const void *parts; /* bytes of a valid participation part file */
+    size_t n_parts;    /* rows in it */
+};
+
+/* Write the file. Errors: FG_E_NOMEM, FG_E_FULL, FG_E_IO; then an older file is unchanged. */
+enum fg_status fg_run_h5_write(const char *path, const struct fg_run_content *c, struct fg_err *err) FG_NODISCARD;
+
+/* The parameters of a run. */
+struct fg_run_params {
+    float *values; /* (n), canonical order */
+    size_t n;
+    struct fg_layer_info *tensor;
+    size_t n_tensors;
+    char *layers; /* the model's canonical layer list */
+    char sha256[65];
+};
+
+/* Read them from a run folder or a run.h5. Errors: FG_E_MISSING, FG_E_CORRUPT (also when the hash differs),
+ * FG_E_VERSION, FG_E_NOMEM. Owner: the caller, fg_run_params_fini(). */
+enum fg_status fg_run_params_read(struct fg_run_params *out, const char *path, struct fg_err *err) FG_NODISCARD;
+void fg_run_params_fini(struct fg_run_params *p);
+
+#endif

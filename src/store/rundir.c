@@ -1,0 +1,414 @@
+#include "src/store/rundir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "src/base/log.h"
+#include "src/base/mem.h"
+#include "src/store/checkpoint.h"
+#include "src/store/lock.h"
+#include "src/store/summary.h"
+
+struct fg_rundir {
+    char *path;
+    enum fg_rundir_state state;
+    int lock;
+    bool created;      /* by us, and nothing is in it yet */
+    uint64_t sequence; /* of the last checkpoint */
+    struct fg_append rounds, parts;
+    struct fg_journal journal;
+    FILE *log;
+    struct fg_str name, text; /* scratch */
+};
+
+/* What a run leaves in its folder, `lock` apart; config.ini is first, so that a folder half cleared is no run. */
+static const char *const own_files[] = {"config.ini",   "config.ini.tmp",     "summary.json",  "summary.json.tmp",
+                                        "rounds.csv",   "participation.part", "journal",       "checkpoint.0",
+                                        "checkpoint.1", "checkpoint.0.tmp",   "checkpoint.1.tmp", "run.h5",
+                                        "run.h5.tmp",   "log.txt"};
+
+static const char *file(struct fg_rundir *d, const char *name)
+{
+    d->name.len = 0;
+    return fg_str_addf(&d->name, "%s/%s", d->path, name) == FG_OK ? d->name.data : NULL;
+}
+
+#define FG_NAMED(d, var, name)            \
+    const char *var = file(d, name);      \
+    if ((var) == NULL) {                  \
+        return FG_E_NOMEM;                \
+    }
+
+/* The folder and its parents; *created says whether the folder itself was not there. */
+static enum fg_status make_folder(const char *path, bool *created, struct fg_err *err)
+{
+    char *copy = fg_strdup(path);
+    int rc = 0;
+    if (copy == NULL) {
+        return FG_E_NOMEM;
+    }
+    for (char *p = copy + 1; rc == 0 && p[-1] != '\0'; p++) {
+        if (*p == '/' || *p == '\0') {
+            char end = *p;
+            *p = '\0';
+            rc = mkdir(copy, 0777);
+            *created = rc == 0;
+            rc = rc != 0 && errno != EEXIST;
+            *p = end;
+        }
+    }
+    enum fg_status st = rc != 0 ? fg_file_error(errno, path, "create the run folder", err) : FG_OK;
+    struct stat sb;
+    if (st == FG_OK && (stat(path, &sb) != 0 || !S_ISDIR(sb.st_mode))) {
+        st = fg_fail(err, FG_E_USAGE, "%s: expected a folder, found a file", path);
+    }
+    fg_free(copy);
+    return st;
+}
+
+static bool is_own(const char *name)
+{
+    bool own = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lock") == 0;
+    for (size_t i = 0; i < sizeof own_files / sizeof own_files[0] && !own; i++) {
+        own = strcmp(name, own_files[i]) == 0;
+    }
+    return own;
+}
+
+/* A folder with somebody's other files in it is most likely a slip of --out. */
+static enum fg_status check_foreign(struct fg_rundir *d, struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    DIR *dir = opendir(d->path);
+    if (dir == NULL) {
+        return fg_file_error(errno, d->path, "read", err);
+    }
+    for (struct dirent *e = readdir(dir); st == FG_OK && e != NULL; e = readdir(dir)) {
+        if (!is_own(e->d_name)) {
+            st = fg_fail(err, FG_E_USAGE,
+                         "%s: expected an empty folder or a run's, found '%s' in it (--force uses it all the same)",
+                         d->path, e->d_name);
+        }
+    }
+    closedir(dir);
+    return st;
+}
+
+static enum fg_status clear(struct fg_rundir *d, struct fg_err *err)
+{
+    for (size_t i = 0; i < sizeof own_files / sizeof own_files[0]; i++) {
+        FG_NAMED(d, path, own_files[i]);
+        if (unlink(path) != 0 && errno != ENOENT) {
+            return fg_file_error(errno, path, "remove", err);
+        }
+    }
+    return FG_OK;
+}
+
+/* The configuration of the run that is there against ours. */
+static enum fg_status compare_config(struct fg_rundir *d, const struct fg_config *ours, const struct fg_str *text,
+                                     struct fg_err *err)
+{
+    struct fg_config theirs;
+    struct fg_str a = {0}, b = {0};
+    const char *key = NULL;
+    FG_NAMED(d, path, "config.ini");
+    const struct fg_config_origin from = {path, d->path, NULL};
+    enum fg_status st = fg_config_init(&theirs);
+    if (st != FG_OK) {
+        return st;
+    }
+    FG_TRY(fg_config_parse(&theirs, text->data, text->len, &from, err));
+    FG_TRY(fg_config_diff(&key, &theirs, ours, &a, &b));
+    if (key != NULL) {
+        st = fg_fail(err, FG_E_CONFIG, "%s: %s: expected '%s' as in the run that is there, found '%s' (%s); "
+                                       "--force starts anew, --out names another folder",
+                     d->path, key, a.data, b.data, fg_config_where(ours, key));
+    }
+cleanup:
+    fg_str_fini(&a);
+    fg_str_fini(&b);
+    fg_config_fini(&theirs);
+    return st;
+}
+
+static bool is_finished(struct fg_rundir *d)
+{
+    json_t *summary = NULL;
+    const char *path = file(d, "summary.json");
+    if (path == NULL || fg_summary_load(&summary, path, NULL) != FG_OK) {
+        return false;
+    }
+    const char *status = json_string_value(json_object_get(summary, "status"));
+    bool finished = status != NULL && strcmp(status, "finished") == 0;
+    json_decref(summary);
+    path = file(d, "run.h5");
+    return finished && path != NULL && access(path, F_OK) == 0;
+}
+
+/* Which of the three states the folder is in; a new one is cleared of remains. */
+static enum fg_status find_state(struct fg_rundir *d, const struct fg_config *c, bool force, struct fg_err *err)
+{
+    struct fg_str text = {0};
+    enum fg_status st = FG_E_MISSING;
+    if (!force) {
+        FG_NAMED(d, path, "config.ini");
+        st = fg_file_read(&text, path, (size_t)16 << 20, err);
+    }
+    if (st == FG_E_MISSING) {
+        d->state = FG_RUNDIR_NEW;
+        FG_TRY(force ? FG_OK : check_foreign(d, err));
+        FG_TRY(clear(d, err));
+    } else if (st == FG_OK) {
+        FG_TRY(compare_config(d, c, &text, err));
+        d->state = is_finished(d) ? FG_RUNDIR_FINISHED : FG_RUNDIR_RESUME;
+    }
+cleanup:
+    fg_str_fini(&text);
+    return st;
+}
+
+static enum fg_status save_config(struct fg_rundir *d, const struct fg_config *c, struct fg_err *err)
+{
+    d->text.len = 0;
+    enum fg_status st = fg_config_save(&d->text, c, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    FG_NAMED(d, path, "config.ini");
+    return fg_file_replace(path, d->text.data, d->text.len, err);
+}
+
+/* Open a file that grows; an empty one gets its header. */
+static enum fg_status open_append(struct fg_rundir *d, struct fg_append *f, const char *name,
+                                  enum fg_status (*header)(struct fg_str *out), struct fg_err *err)
+{
+    FG_NAMED(d, path, name);
+    enum fg_status st = fg_append_open(f, path, err);
+    if (st == FG_OK && f->len == 0) {
+        d->text.len = 0;
+        st = header(&d->text);
+        st = st == FG_OK ? fg_append_write(f, d->text.data, d->text.len, err) : st;
+    }
+    return st;
+}
+
+static enum fg_status open_files(struct fg_rundir *d, const struct fg_config *c, struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    FG_TRY(save_config(d, c, err)); /* also when it is resumed: threads, kernels and the like may be new */
+    d->created = false;
+    FG_TRY(open_append(d, &d->rounds, "rounds.csv", fg_rounds_header, err));
+    FG_TRY(open_append(d, &d->parts, "participation.part", fg_parts_header, err));
+    FG_NAMED(d, journal, "journal");
+    FG_TRY(fg_journal_open(&d->journal, journal, err));
+    FG_NAMED(d, log, "log.txt");
+    d->log = fopen(log, "ae");
+    if (d->log == NULL) {
+        return fg_file_error(errno, log, "open for writing", err);
+    }
+    fg_log_to_file(d->log);
+cleanup:
+    return st;
+}
+
+enum fg_status fg_rundir_open(struct fg_rundir **out, const char *path, const struct fg_config *c, bool force,
+                              unsigned wait_ms, struct fg_err *err)
+{
+    struct fg_rundir *d = fg_calloc(1, sizeof *d);
+    enum fg_status st = FG_E_NOMEM;
+    bool created = false;
+    if (d == NULL) {
+        return st;
+    }
+    d->lock = -1;
+    d->path = fg_strdup(path);
+    FG_TRY(d->path != NULL ? FG_OK : FG_E_NOMEM);
+    FG_TRY(make_folder(path, &created, err));
+    d->created = created;
+    FG_TRY(fg_lock_take(&d->lock, path, wait_ms, err));
+    FG_TRY(find_state(d, c, force, err));
+    if (d->state != FG_RUNDIR_FINISHED) {
+        FG_TRY(open_files(d, c, err));
+    }
+    *out = d;
+    return FG_OK;
+cleanup:
+    if (created && d->state == FG_RUNDIR_NEW) { /* leave no trace of a run that never began */
+        for (size_t i = 0; i < sizeof own_files / sizeof own_files[0]; i++) {
+            const char *name = file(d, own_files[i]);
+            if (name != NULL) {
+                unlink(name);
+            }
+        }
+        const char *name = file(d, "lock");
+        if (name != NULL) {
+            unlink(name);
+        }
+        rmdir(path);
+    }
+    fg_rundir_close(d);
+    return st;
+}
+
+void fg_rundir_close(struct fg_rundir *d)
+{
+    if (d == NULL) {
+        return;
+    }
+    if (d->log != NULL) {
+        fg_log_to_file(NULL);
+        fclose(d->log);
+    }
+    fg_append_close(&d->rounds);
+    fg_append_close(&d->parts);
+    fg_journal_close(&d->journal);
+    if (d->lock >= 0) {
+        fg_lock_drop(d->lock);
+    }
+    fg_str_fini(&d->name);
+    fg_str_fini(&d->text);
+    fg_free(d->path);
+    fg_free(d);
+}
+
+enum fg_rundir_state fg_rundir_state(const struct fg_rundir *d)
+{
+    return d->state;
+}
+
+const char *fg_rundir_path(const struct fg_rundir *d)
+{
+    return d->path;
+}
+
+struct fg_journal *fg_rundir_journal(struct fg_rundir *d)
+{
+    return &d->journal;
+}
+
+/* Before the first checkpoint there are only the headers. */
+static enum fg_status cut_to_start(struct fg_rundir *d, struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    d->text.len = 0;
+    FG_TRY(fg_append_truncate(&d->rounds, 0, err));
+    FG_TRY(fg_append_truncate(&d->parts, 0, err));
+    FG_TRY(fg_rounds_header(&d->text));
+    FG_TRY(fg_append_write(&d->rounds, d->text.data, d->text.len, err));
+    d->text.len = 0;
+    FG_TRY(fg_parts_header(&d->text));
+    FG_TRY(fg_append_write(&d->parts, d->text.data, d->text.len, err));
+cleanup:
+    return st;
+}
+
+enum fg_status fg_rundir_resume(struct fg_rundir *d, struct fg_str *state, uint64_t *journal_len,
+                                struct fg_err *err)
+{
+    struct fg_checkpoint c;
+    struct fg_str bytes = {0};
+    struct fg_err warning = {{0}};
+    enum fg_status st = fg_checkpoint_load(&c, &bytes, d->path, &warning, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    if (warning.text[0] != '\0') {
+        fg_log(FG_LOG_WARN, "%s; going on from the checkpoint before it", warning.text);
+    }
+    if (c.sequence == 0) {
+        FG_TRY(cut_to_start(d, err));
+        *journal_len = FG_JOURNAL_HEADER;
+    } else {
+        FG_TRY(fg_append_truncate(&d->rounds, c.length[0], err));
+        FG_TRY(fg_append_truncate(&d->parts, c.length[1], err));
+        FG_TRY(fg_str_add(state, c.state, c.len));
+        *journal_len = c.length[2];
+    }
+    d->sequence = c.sequence;
+cleanup:
+    fg_str_fini(&bytes);
+    return st;
+}
+
+enum fg_status fg_rundir_round(struct fg_rundir *d, const struct fg_round_record *r,
+                               const struct fg_participation *p, size_t n, struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    d->text.len = 0;
+    for (size_t i = 0; i < n; i++) {
+        FG_TRY(fg_parts_row(&d->text, &p[i]));
+    }
+    FG_TRY(n > 0 ? fg_append_write(&d->parts, d->text.data, d->text.len, err) : FG_OK);
+    d->text.len = 0;
+    FG_TRY(fg_rounds_row(&d->text, r));
+    FG_TRY(fg_append_write(&d->rounds, d->text.data, d->text.len, err));
+cleanup:
+    return st;
+}
+
+static enum fg_status save_summary(struct fg_rundir *d, const struct fg_summary *s, struct fg_err *err)
+{
+    d->text.len = 0;
+    enum fg_status st = fg_summary_json(&d->text, s);
+    if (st != FG_OK) {
+        return st;
+    }
+    FG_NAMED(d, path, "summary.json");
+    return fg_file_replace(path, d->text.data, d->text.len, err);
+}
+
+enum fg_status fg_rundir_checkpoint(struct fg_rundir *d, const void *state, size_t len, const struct fg_summary *s,
+                                    struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    FG_TRY(fg_append_sync(&d->rounds, err));
+    FG_TRY(fg_append_sync(&d->parts, err));
+    FG_TRY(fg_append_sync(&d->journal.file, err));
+    struct fg_checkpoint c = {
+        .sequence = d->sequence + 1,
+        .length = {d->rounds.len, d->parts.len, d->journal.file.len},
+        .state = state,
+        .len = len,
+    };
+    FG_TRY(fg_checkpoint_write(d->path, &c, err));
+    d->sequence++;
+    FG_TRY(save_summary(d, s, err));
+cleanup:
+    return st;
+}
+
+enum fg_status fg_rundir_finish(struct fg_rundir *d, struct fg_run_content *c, struct fg_err *err)
+{
+    struct fg_round_record *rounds = NULL;
+    struct fg_map parts = {NULL, 0};
+    struct fg_str csv = {0}, config = {0};
+    enum fg_status st = FG_OK;
+    FG_TRY(fg_append_sync(&d->rounds, err));
+    FG_TRY(fg_append_sync(&d->parts, err));
+    FG_TRY(fg_file_read(&csv, d->rounds.path, SIZE_MAX / 4, err));
+    FG_TRY(fg_rounds_read(&rounds, &c->n_rounds, csv.data, csv.len, err));
+    FG_TRY(fg_file_map(&parts, d->parts.path, err));
+    FG_TRY(fg_parts_count(&c->n_parts, parts.bytes, parts.len, err));
+    FG_TRY(file(d, "config.ini") != NULL ? FG_OK : FG_E_NOMEM);
+    FG_TRY(fg_file_read(&config, d->name.data, (size_t)16 << 20, err));
+    c->rounds = rounds;
+    c->parts = parts.bytes;
+    c->config = config.data;
+    FG_TRY(file(d, "run.h5") != NULL ? FG_OK : FG_E_NOMEM);
+    FG_TRY(fg_run_h5_write(d->name.data, c, err));
+    FG_TRY(save_summary(d, c->summary, err));
+cleanup:
+    c->rounds = NULL;
+    c->parts = NULL;
+    c->config = NULL;
+    fg_file_unmap(&parts);
+    fg_str_fini(&config);
+    fg_str_fini(&csv);
+    fg_free(rounds);
+    return st;
+}

@@ -1,0 +1,128 @@
+#include "src/store/summary.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "src/store/file.h"
+
+/* Numbers are written by our own shortest form: jansson would print 0.1 as 0.10000000000000001. */
+static enum fg_status add_real(struct fg_str *out, const char *key, double x, bool have)
+{
+    enum fg_status st = fg_str_addf(out, ",\n  \"%s\": ", key);
+    if (st != FG_OK) {
+        return st;
+    }
+    return have && isfinite(x) ? fg_str_add_f64(out, x) : fg_str_addf(out, "null");
+}
+
+static enum fg_status add_uint(struct fg_str *out, const char *key, uint64_t x)
+{
+    return fg_str_addf(out, ",\n  \"%s\": %llu", key, (unsigned long long)x);
+}
+
+static enum fg_status add_text(struct fg_str *out, const char *key, const char *text)
+{
+    enum fg_status st = fg_str_addf(out, "%s\"%s\": \"", out->len > 2 ? ",\n  " : "  ", key);
+    for (const char *p = text; st == FG_OK && *p != '\0'; p++) {
+        unsigned char ch = (unsigned char)*p;
+        if (ch == '"' || ch == '\\') {
+            st = fg_str_addf(out, "\\%c", ch);
+        } else if (ch < 0x20) {
+            st = fg_str_addf(out, "\\u%04x", ch);
+        } else {
+            st = fg_str_add(out, p, 1);
+        }
+    }
+    return st == FG_OK ? fg_str_add(out, "\"", 1) : st;
+}
+
+static enum fg_status add_counts(struct fg_str *out, const struct fg_summary *s)
+{
+    const struct {
+        const char *key;
+        uint64_t value;
+    } row[] = {
+        {"seed", s->seed},
+        {"clients", s->clients},
+        {"params", s->params},
+        {"rounds", s->rounds},
+        {"steps_total", s->steps_total},
+        {"steps_wasted", s->steps_wasted},
+        {"updates_used", s->updates_used},
+        {"updates_partial", s->updates_partial},
+        {"updates_lost", s->updates_lost},
+        {"updates_late", s->updates_late},
+        {"uplink_bytes", s->uplink_bytes},
+        {"downlink_bytes", s->downlink_bytes},
+    };
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; st == FG_OK && i < sizeof row / sizeof row[0]; i++) {
+        st = add_uint(out, row[i].key, row[i].value);
+    }
+    return st;
+}
+
+static enum fg_status add_reals(struct fg_str *out, const struct fg_summary *s)
+{
+    const struct {
+        const char *key;
+        double value;
+        bool have;
+    } row[] = {
+        {"accuracy", s->accuracy, s->accuracy >= 0},
+        {"loss", s->loss, s->loss >= 0},
+        {"client_accuracy_mean", s->client_accuracy_mean, s->client_accuracy_mean >= 0},
+        {"client_accuracy_p10", s->client_accuracy_p10, s->client_accuracy_p10 >= 0},
+        {"client_accuracy_worst", s->client_accuracy_worst, s->client_accuracy_worst >= 0},
+        {"target_accuracy", s->target_accuracy, s->target_accuracy > 0},
+        {"virtual_s", s->virtual_s, true},
+        {"wall_s", s->wall_s, true},
+        {"energy_wh", s->energy_wh, true},
+        {"carbon_g", s->carbon_g, true},
+        {"wasted_wh", s->wasted_wh, true},
+        {"wasted_g", s->wasted_g, true},
+    };
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; st == FG_OK && i < sizeof row / sizeof row[0]; i++) {
+        st = add_real(out, row[i].key, row[i].value, row[i].have);
+    }
+    return st;
+}
+
+enum fg_status fg_summary_json(struct fg_str *out, const struct fg_summary *s)
+{
+    struct fg_str text = {0};
+    enum fg_status st = FG_OK;
+    FG_TRY(fg_str_addf(&text, "{\n"));
+    FG_TRY(add_text(&text, "name", s->name));
+    FG_TRY(add_text(&text, "status", s->status));
+    FG_TRY(add_text(&text, "version", s->version));
+    FG_TRY(add_text(&text, "params_sha256", s->params_sha256));
+    FG_TRY(add_counts(&text, s));
+    FG_TRY(s->rounds_to_target >= 0 ? add_uint(&text, "rounds_to_target", (uint64_t)s->rounds_to_target)
+                                    : add_real(&text, "rounds_to_target", 0, false));
+    FG_TRY(add_reals(&text, s));
+    FG_TRY(fg_str_addf(&text, "\n}\n"));
+    FG_TRY(fg_str_add(out, text.data, text.len));
+cleanup:
+    fg_str_fini(&text);
+    return st;
+}
+
+enum fg_status fg_summary_load(json_t **out, const char *path, struct fg_err *err)
+{
+    struct fg_str text = {0};
+    enum fg_status st = fg_file_read(&text, path, (size_t)1 << 20, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    json_error_t why;
+    json_t *top = json_loadb(text.data, text.len, 0, &why);
+    fg_str_fini(&text);
+    if (!json_is_object(top)) {
+        json_decref(top);
+        return fg_fail(err, FG_E_CORRUPT, "%s:%d: expected a JSON object: %s", path, why.line, why.text);
+    }
+    *out = top;
+    return FG_OK;
+}
