@@ -1,6 +1,8 @@
 # Unit tests: tests/unit/test_<module>.c, one program each, linked with cmocka.
 UNIT_TESTS =
 UNIT_TESTS += tests/unit/test_config
+UNIT_TESTS += tests/unit/test_rundir
+UNIT_TESTS += tests/unit/test_store
 UNIT_TESTS += tests/unit/test_fmath
 UNIT_TESTS += tests/unit/test_trace
 UNIT_TESTS += tests/unit/test_tz
@@ -24,6 +26,7 @@ tests_unit_test_net_SOURCES = tests/unit/test_net.c tests/lib/refnet.c tests/lib
 # linked with replay.c, which feeds it the corpus and mutations of it; with --enable-fuzz it is a libFuzzer program.
 FUZZ_TARGETS =
 FUZZ_TARGETS += tests/fuzz/fuzz_config
+FUZZ_TARGETS += tests/fuzz/fuzz_store
 FUZZ_TARGETS += tests/fuzz/fuzz_trace
 FUZZ_TARGETS += tests/fuzz/fuzz_carbon
 FUZZ_TARGETS += tests/fuzz/fuzz_codec

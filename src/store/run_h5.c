@@ -296,13 +296,14 @@ enum fg_status fg_run_h5_write(const char *path, const struct fg_run_content *c,
     void *image = NULL;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
+    ssize_t size = 0;
     enum fg_status st = check(access);
     FG_TRY(st);
     FG_TRY(check(H5Pset_fapl_core(access, (size_t)1 << 20, 0)));
     file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     FG_TRY(check(file));
     FG_TRY(write_all(file, c));
-    ssize_t size = H5Fget_file_image(file, NULL, 0);
+    size = H5Fget_file_image(file, NULL, 0);
     FG_TRY(check(size));
     image = fg_calloc((size_t)size, 1);
     FG_TRY(image != NULL ? FG_OK : FG_E_NOMEM);

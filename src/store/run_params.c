@@ -92,7 +92,8 @@ static enum fg_status read_infos(struct fg_run_params *p, hid_t group)
         return FG_E_NOMEM;
     }
     for (hsize_t i = 0; i < info.nlinks; i++) {
-        struct fg_layer_info t = {{0}};
+        struct fg_layer_info t;
+        memset(&t, 0, sizeof t);
         uint64_t index = 0;
         enum fg_status st = read_info(&t, &index, group, i);
         if (st != FG_OK) {

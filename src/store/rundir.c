@@ -157,7 +157,11 @@ static enum fg_status find_state(struct fg_rundir *d, const struct fg_config *c,
     enum fg_status st = FG_E_MISSING;
     if (!force) {
         FG_NAMED(d, path, "config.ini");
-        st = fg_file_read(&text, path, (size_t)16 << 20, err);
+        struct fg_err why = {{0}};
+        st = fg_file_read(&text, path, (size_t)16 << 20, &why);
+        if (st != FG_OK && st != FG_E_MISSING && err != NULL) {
+            *err = why;
+        }
     }
     if (st == FG_E_MISSING) {
         d->state = FG_RUNDIR_NEW;
@@ -226,8 +230,13 @@ enum fg_status fg_rundir_open(struct fg_rundir **out, const char *path, const st
         return st;
     }
     d->lock = -1;
-    d->path = fg_strdup(path);
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/') {
+        len--;
+    }
+    d->path = fg_strndup(path, len);
     FG_TRY(d->path != NULL ? FG_OK : FG_E_NOMEM);
+    path = d->path;
     FG_TRY(make_folder(path, &created, err));
     d->created = created;
     FG_TRY(fg_lock_take(&d->lock, path, wait_ms, err));
@@ -249,7 +258,7 @@ cleanup:
         if (name != NULL) {
             unlink(name);
         }
-        rmdir(path);
+        rmdir(d->path);
     }
     fg_rundir_close(d);
     return st;
@@ -318,7 +327,7 @@ enum fg_status fg_rundir_resume(struct fg_rundir *d, struct fg_str *state, uint6
         return st;
     }
     if (warning.text[0] != '\0') {
-        fg_log(FG_LOG_WARN, "%s; going on from the checkpoint before it", warning.text);
+        fg_log_write(FG_LOG_WARN, "%s; going on from the checkpoint before it", warning.text);
     }
     if (c.sequence == 0) {
         FG_TRY(cut_to_start(d, err));

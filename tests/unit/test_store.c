@@ -1,0 +1,423 @@
+/* Files, journal, checkpoints and records: bytes in, bytes out, and what a fault leaves behind. */
+#include "tests/lib/test.h"
+#include "tests/lib/tmpdir.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "src/base/mem.h"
+#include "src/plan/outcome.h"
+#include "src/store/checkpoint.h"
+#include "src/store/columns.h"
+#include "src/store/journal.h"
+#include "src/store/summary.h"
+
+static char dir[64], name[128];
+
+static int set_up(void **state)
+{
+    (void)state;
+    fg_tmpdir_make(dir);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    fg_tmpdir_remove(dir);
+    return 0;
+}
+
+static const char *in_dir(const char *file)
+{
+    snprintf(name, sizeof name, "%s/%s", dir, file);
+    return name;
+}
+
+static void read_is(const char *path, const void *want, size_t len)
+{
+    struct fg_str text = {0};
+    assert_int_equal(fg_file_read(&text, path, 1 << 20, NULL), FG_OK);
+    assert_int_equal(text.len, len);
+    assert_memory_equal(text.data, want, len);
+    fg_str_fini(&text);
+}
+
+static int in_folder(const char *path)
+{
+    int n = 0;
+    char cmd[160];
+    snprintf(cmd, sizeof cmd, "ls -A '%s' | wc -l", path);
+    FILE *p = popen(cmd, "r");
+    assert_non_null(p);
+    assert_int_equal(fscanf(p, "%d", &n), 1);
+    pclose(p);
+    return n;
+}
+
+static void replace_leaves_only_the_new_file(void **state)
+{
+    (void)state;
+    const char *path = in_dir("a");
+    assert_int_equal(fg_file_replace(path, "one", 3, NULL), FG_OK);
+    assert_int_equal(fg_file_replace(path, "second", 6, NULL), FG_OK);
+    read_is(path, "second", 6);
+    assert_int_equal(in_folder(dir), 1);
+}
+
+static void file_errors_name_the_file(void **state)
+{
+    (void)state;
+    struct fg_err err;
+    struct fg_str text = {0};
+    assert_int_equal(fg_file_read(&text, "/nowhere/x", 10, &err), FG_E_MISSING);
+    assert_string_equal(err.text, "/nowhere/x: could not open: No such file or directory");
+    assert_int_equal(fg_file_read(&text, "/tmp", 10, &err), FG_E_INPUT);
+    assert_string_equal(err.text, "/tmp: expected a file, found a folder");
+    assert_int_equal(fg_file_replace(in_dir("a"), "12345", 5, NULL), FG_OK);
+    assert_int_equal(fg_file_read(&text, name, 4, &err), FG_E_INPUT);
+    assert_int_equal(fg_file_replace("/nowhere/x", "1", 1, &err), FG_E_MISSING);
+    assert_string_equal(err.text, "/nowhere/x: could not write: No such file or directory");
+}
+
+static void append_to_a_full_device_says_so(void **state)
+{
+    (void)state;
+    struct fg_append f;
+    struct fg_err err;
+    assert_int_equal(fg_append_open(&f, "/dev/full", &err), FG_OK);
+    assert_int_equal(fg_append_write(&f, "x", 1, &err), FG_E_FULL);
+    assert_string_equal(err.text, "/dev/full: could not write: No space left on device");
+    fg_append_close(&f);
+}
+
+/* A tmpfs of 64 KiB: what does not fit leaves the old file, no temporary one, and a clear message. */
+static void a_full_disk_leaves_the_old_file(void **state)
+{
+    (void)state;
+    char mount_point[80], path[96], message[200];
+    snprintf(mount_point, sizeof mount_point, "%s/small", dir);
+    assert_int_equal(mkdir(mount_point, 0700), 0);
+    if (mount("tmpfs", mount_point, "tmpfs", 0, "size=65536") != 0) {
+        skip();
+    }
+    size_t big = 200000;
+    char *bytes = fg_calloc(big, 1);
+    struct fg_err err, append_err;
+    struct fg_append f;
+    snprintf(path, sizeof path, "%s/file", mount_point);
+    enum fg_status small = fg_file_replace(path, "old", 3, &err);
+    enum fg_status full = fg_file_replace(path, bytes, big, &err);
+    int left = in_folder(mount_point);
+    struct fg_str text = {0};
+    enum fg_status again = fg_file_read(&text, path, 1000, NULL);
+    snprintf(path, sizeof path, "%s/log", mount_point);
+    enum fg_status opened = fg_append_open(&f, path, NULL);
+    enum fg_status first = fg_append_write(&f, "12345", 5, NULL), second = fg_append_write(&f, bytes, big, &append_err);
+    struct stat sb = {0};
+    stat(path, &sb);
+    fg_append_close(&f);
+    umount(mount_point);
+    fg_free(bytes);
+    assert_int_equal(small, FG_OK);
+    assert_int_equal(full, FG_E_FULL);
+    snprintf(message, sizeof message, "%s/file: could not write: No space left on device", mount_point);
+    assert_string_equal(err.text, message);
+    assert_int_equal(left, 1);
+    assert_int_equal(again, FG_OK);
+    assert_string_equal(text.data, "old");
+    fg_str_fini(&text);
+    assert_int_equal(opened, FG_OK);
+    assert_int_equal(first, FG_OK);
+    assert_int_equal(second, FG_E_FULL);
+    assert_int_equal(sb.st_size, 5); /* cut back to what was whole */
+}
+
+static void append_cuts_back_and_goes_on(void **state)
+{
+    (void)state;
+    struct fg_append f;
+    struct fg_err err;
+    const char *path = in_dir("log");
+    assert_int_equal(fg_append_open(&f, path, NULL), FG_OK);
+    assert_int_equal(fg_append_write(&f, "abcdef", 6, NULL), FG_OK);
+    assert_int_equal(fg_append_truncate(&f, 2, NULL), FG_OK);
+    assert_int_equal(fg_append_write(&f, "XY", 2, NULL), FG_OK);
+    assert_int_equal(fg_append_sync(&f, NULL), FG_OK);
+    assert_int_equal(fg_append_truncate(&f, 99, &err), FG_E_CORRUPT);
+    fg_append_close(&f);
+    assert_int_equal(fg_append_open(&f, path, NULL), FG_OK);
+    assert_int_equal(f.len, 4);
+    assert_int_equal(fg_append_write(&f, "!", 1, NULL), FG_OK);
+    fg_append_close(&f);
+    read_is(path, "abXY!", 5);
+}
+
+static void write_journal(const char *path)
+{
+    struct fg_journal j;
+    assert_int_equal(fg_journal_open(&j, path, NULL), FG_OK);
+    assert_int_equal(fg_journal_add(&j, 7, "first", 5, NULL), FG_OK);
+    assert_int_equal(fg_journal_add(&j, 8, "", 0, NULL), FG_OK);
+    assert_int_equal(fg_journal_add(&j, 9, "third one", 9, NULL), FG_OK);
+    fg_journal_close(&j);
+}
+
+static size_t count_records(const void *bytes, size_t len, uint64_t *at)
+{
+    struct fg_journal_record r;
+    size_t n = 0;
+    if (fg_journal_begin(at, bytes, len, NULL) != FG_OK) {
+        return 0;
+    }
+    while (fg_journal_next(&r, at, bytes, len) == 1) {
+        n++;
+    }
+    return n;
+}
+
+static void journal_reads_back_what_was_added(void **state)
+{
+    (void)state;
+    struct fg_str text = {0};
+    struct fg_journal_record r;
+    uint64_t at = 0;
+    write_journal(in_dir("journal"));
+    assert_int_equal(fg_file_read(&text, name, 1 << 20, NULL), FG_OK);
+    assert_int_equal(text.len, 16 + 3 * 16 + 14);
+    assert_int_equal(fg_journal_begin(&at, text.data, text.len, NULL), FG_OK);
+    assert_int_equal(fg_journal_next(&r, &at, text.data, text.len), 1);
+    assert_int_equal(r.type, 7);
+    assert_int_equal(r.len, 5);
+    assert_memory_equal(r.payload, "first", 5);
+    assert_int_equal(fg_journal_next(&r, &at, text.data, text.len), 1);
+    assert_int_equal(r.len, 0);
+    assert_int_equal(fg_journal_next(&r, &at, text.data, text.len), 1);
+    assert_memory_equal(r.payload, "third one", 9);
+    assert_int_equal(fg_journal_next(&r, &at, text.data, text.len), 0);
+    fg_str_fini(&text);
+}
+
+/* Cut the file after every byte, and flip every byte: what was whole before the damage stays, the rest goes. */
+static void a_torn_or_damaged_journal_keeps_what_is_before_it(void **state)
+{
+    (void)state;
+    static const size_t ends[] = {16, 37, 53, 78}; /* header, after each record */
+    struct fg_str text = {0};
+    uint64_t at = 0;
+    write_journal(in_dir("journal"));
+    assert_int_equal(fg_file_read(&text, name, 1 << 20, NULL), FG_OK);
+    for (size_t len = 0; len <= text.len; len++) {
+        size_t whole = 0;
+        while (whole < 3 && len >= ends[whole + 1]) {
+            whole++;
+        }
+        assert_int_equal(count_records(text.data, len, &at), whole);
+        struct fg_journal j;
+        assert_int_equal(fg_file_replace(in_dir("torn"), text.data, len, NULL), FG_OK);
+        assert_int_equal(fg_journal_open(&j, name, NULL), FG_OK);
+        assert_int_equal(j.file.len, ends[whole]);
+        assert_int_equal(j.cut_bytes, len < 16 ? len : len - ends[whole]);
+        assert_int_equal(fg_journal_add(&j, 1, "next", 4, NULL), FG_OK);
+        fg_journal_close(&j);
+        struct fg_str now = {0};
+        assert_int_equal(fg_file_read(&now, name, 1 << 20, NULL), FG_OK);
+        assert_int_equal(count_records(now.data, now.len, &at), whole + 1);
+        fg_str_fini(&now);
+    }
+    for (size_t i = 16; i < text.len; i++) {
+        size_t whole = i < ends[1] ? 0 : i < ends[2] ? 1 : 2;
+        text.data[i] ^= 0x40;
+        assert_int_equal(count_records(text.data, text.len, &at), whole);
+        text.data[i] ^= 0x40;
+    }
+    fg_str_fini(&text);
+}
+
+static void something_else_is_no_journal(void **state)
+{
+    (void)state;
+    struct fg_journal j;
+    struct fg_err err;
+    char want[200];
+    assert_int_equal(fg_file_replace(in_dir("journal"), "round,version\n1,2\n345", 20, NULL), FG_OK);
+    assert_int_equal(fg_journal_open(&j, name, &err), FG_E_CORRUPT);
+    snprintf(want, sizeof want, "%s: expected a journal, found no such header", name);
+    assert_string_equal(err.text, want);
+    read_is(name, "round,version\n1,2\n345", 20);
+}
+
+static void save_checkpoint(uint64_t sequence, const char *text)
+{
+    struct fg_checkpoint c = {sequence, {sequence * 10, sequence * 20, sequence * 30}, text, strlen(text)};
+    assert_int_equal(fg_checkpoint_write(dir, &c, NULL), FG_OK);
+}
+
+static void load_is(uint64_t sequence, const char *text, int damaged)
+{
+    struct fg_checkpoint c;
+    struct fg_str bytes = {0};
+    struct fg_err warning = {{0}};
+    assert_int_equal(fg_checkpoint_load(&c, &bytes, dir, &warning, NULL), FG_OK);
+    assert_int_equal(c.sequence, sequence);
+    assert_int_equal(c.len, strlen(text));
+    assert_memory_equal(c.state, text, c.len);
+    assert_int_equal(c.length[0], sequence * 10);
+    assert_int_equal(c.length[2], sequence * 30);
+    assert_int_equal(warning.text[0] != '\0', damaged);
+    fg_str_fini(&bytes);
+}
+
+static void the_newest_valid_checkpoint_counts(void **state)
+{
+    (void)state;
+    struct fg_checkpoint c = {.sequence = 5};
+    struct fg_str bytes = {0};
+    struct fg_err err;
+    assert_int_equal(fg_checkpoint_load(&c, &bytes, dir, NULL, NULL), FG_OK);
+    assert_int_equal(c.sequence, 0);
+    save_checkpoint(1, "one");
+    load_is(1, "one", 0);
+    save_checkpoint(2, "state two");
+    load_is(2, "state two", 0);
+    save_checkpoint(3, "three");
+    load_is(3, "three", 0);
+    int fd = open(in_dir("checkpoint.1"), O_WRONLY); /* the third */
+    assert_int_equal(pwrite(fd, "?", 1, 60), 1);
+    close(fd);
+    load_is(2, "state two", 1);
+    assert_int_equal(truncate(in_dir("checkpoint.0"), 30), 0);
+    assert_int_equal(fg_checkpoint_load(&c, &bytes, dir, NULL, &err), FG_E_CORRUPT);
+    assert_non_null(strstr(err.text, "checkpoint.0: expected a valid checksum"));
+}
+
+static struct fg_round_record some_round(uint32_t i)
+{
+    struct fg_round_record r = {
+        .round = i,
+        .version = i + 1,
+        .t_begin = -1500000 + (fg_time_t)i * 3600 * FG_SECOND,
+        .t_end = (fg_time_t)i * 3600 * FG_SECOND + 1,
+        .n_available = 50,
+        .n_used = 3,
+        .steps_total = 18000000000000000000u,
+        .uplink_bytes = 123456789012345,
+        .energy_wh = 1.0 / 3.0,
+        .carbon_g = 1e-7,
+        .train_loss = i == 1 ? -1.0 : 2.25,
+        .evaluation = {.have = i != 1, .have_clients = i == 2, .loss = 0.5, .accuracy = 0.1, .client_worst = 0.0625},
+    };
+    return r;
+}
+
+static void rounds_csv_reads_back_exactly(void **state)
+{
+    (void)state;
+    struct fg_str text = {0};
+    struct fg_round_record *rows = NULL;
+    size_t n = 0;
+    assert_int_equal(fg_rounds_header(&text), FG_OK);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct fg_round_record r = some_round(i);
+        assert_int_equal(fg_rounds_row(&text, &r), FG_OK);
+    }
+    assert_non_null(strstr(text.data, "\n0,1,-1.500000,0.000001,50,0,3,0,0,0,18000000000000000000,0,123456789012345,0,"
+                                      "0.3333333333333333,1e-07,0,0,2.25,0.5,0.1,,,\n"));
+    assert_non_null(strstr(text.data, ",,,,,,\n2,")); /* no loss, no evaluation in round 1 */
+    size_t whole = text.len;
+    assert_int_equal(fg_str_addf(&text, "3,4,17"), FG_OK); /* being written */
+    assert_int_equal(fg_rounds_read(&rows, &n, text.data, text.len, NULL), FG_OK);
+    assert_int_equal(n, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct fg_round_record want = some_round(i);
+        assert_int_equal(rows[i].round, i);
+        assert_true(rows[i].t_begin == want.t_begin && rows[i].t_end == want.t_end);
+        assert_true(rows[i].steps_total == want.steps_total);
+        fg_assert_close(rows[i].energy_wh, want.energy_wh, 0);
+        fg_assert_close(rows[i].train_loss, want.train_loss, 0);
+        assert_int_equal(rows[i].evaluation.have, want.evaluation.have);
+        assert_int_equal(rows[i].evaluation.have_clients, want.evaluation.have_clients);
+    }
+    fg_assert_close(rows[2].evaluation.client_worst, 0.0625, 0);
+    fg_free(rows);
+    struct fg_err err;
+    text.data[whole - 3] = 'x';
+    assert_int_equal(fg_rounds_read(&rows, &n, text.data, text.len, &err), FG_E_CORRUPT);
+    assert_non_null(strstr(err.text, "rounds.csv:4: expected a row of numbers"));
+    assert_int_equal(fg_rounds_read(&rows, &n, "round,\n", 7, &err), FG_E_CORRUPT);
+    fg_str_fini(&text);
+}
+
+static void participation_rows_read_back(void **state)
+{
+    (void)state;
+    struct fg_str text = {0};
+    struct fg_participation out, p = {3, 4000000000u, FG_VERDICT_LATE, 17, 18, 1ull << 40, 5, 0.1, -2.5, 3e-9, -7, 99};
+    size_t n = 0;
+    assert_int_equal(fg_parts_header(&text), FG_OK);
+    assert_int_equal(text.len, FG_PARTS_HEADER);
+    assert_int_equal(fg_parts_row(&text, &p), FG_OK);
+    assert_int_equal(text.len, FG_PARTS_HEADER + FG_PARTS_ROW);
+    assert_int_equal(fg_parts_row(&text, &p), FG_OK);
+    assert_int_equal(fg_parts_count(&n, text.data, text.len - 1, NULL), FG_OK);
+    assert_int_equal(n, 1); /* a torn row is none */
+    fg_parts_at(&out, text.data, 0);
+    assert_true(out.round == 3 && out.client == 4000000000u && out.verdict == FG_VERDICT_LATE && out.steps == 17);
+    assert_true(out.steps_planned == 18 && out.bytes_up == 1ull << 40 && out.bytes_down == 5);
+    assert_true(out.t_begin == -7 && out.t_end == 99);
+    fg_assert_close(out.carbon_g, -2.5, 0);
+    fg_assert_close(out.loss, 3e-9, 0);
+    assert_int_equal(fg_parts_count(&n, "FGPARTS1\x4f\0\0\0\0\0\0\0", 16, NULL), FG_E_VERSION);
+    assert_int_equal(fg_parts_count(&n, "x", 1, NULL), FG_E_CORRUPT);
+    fg_str_fini(&text);
+}
+
+static void summary_is_json_with_null_for_unknown(void **state)
+{
+    (void)state;
+    struct fg_summary s = {.name = "a\"b\\\n", .status = "running", .version = "1", .seed = UINT64_MAX >> 1, .clients = 7,
+                           .accuracy = -1, .loss = 0.1, .rounds_to_target = -1, .client_accuracy_mean = -1};
+    struct fg_str text = {0};
+    json_t *j = NULL;
+    assert_int_equal(fg_summary_json(&text, &s), FG_OK);
+    assert_int_equal(fg_file_replace(in_dir("summary.json"), text.data, text.len, NULL), FG_OK);
+    assert_int_equal(fg_summary_load(&j, name, NULL), FG_OK);
+    assert_string_equal(json_string_value(json_object_get(j, "name")), "a\"b\\\n");
+    assert_true(json_is_null(json_object_get(j, "accuracy")));
+    assert_true(json_is_null(json_object_get(j, "rounds_to_target")));
+    assert_non_null(strstr(text.data, "\"loss\": 0.1,"));
+    static const char *const keys[] = {"rounds", "accuracy", "loss", "target_accuracy", "rounds_to_target",
+                                       "params_sha256", "virtual_s", "wall_s", "uplink_bytes", "downlink_bytes",
+                                       "energy_wh", "carbon_g", "steps_total", "steps_wasted", "updates_used",
+                                       "updates_lost", "clients", "seed", "version"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        assert_non_null(json_object_get(j, keys[i]));
+    }
+    json_decref(j);
+    struct fg_err err;
+    assert_int_equal(fg_file_replace(name, "{\"a\": ", 6, NULL), FG_OK);
+    assert_int_equal(fg_summary_load(&j, name, &err), FG_E_CORRUPT);
+    assert_non_null(strstr(err.text, "summary.json:1: expected a JSON object"));
+    fg_str_fini(&text);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(replace_leaves_only_the_new_file),
+        T(file_errors_name_the_file),
+        T(append_to_a_full_device_says_so),
+        T(a_full_disk_leaves_the_old_file),
+        T(append_cuts_back_and_goes_on),
+        T(journal_reads_back_what_was_added),
+        T(a_torn_or_damaged_journal_keeps_what_is_before_it),
+        T(something_else_is_no_journal),
+        T(the_newest_valid_checkpoint_counts),
+        T(rounds_csv_reads_back_exactly),
+        T(participation_rows_read_back),
+        T(summary_is_json_with_null_for_unknown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
