@@ -19,7 +19,16 @@ UNIT_TESTS += tests/gpu/test_cuda_dense
 UNIT_TESTS += tests/unit/test_codec
 UNIT_TESTS += tests/unit/test_frame
 UNIT_TESTS += tests/unit/test_kernels_same_bits
+UNIT_TESTS += tests/unit/test_model
 UNIT_TESTS += tests/unit/test_net
+UNIT_TESTS += tests/unit/test_trainer
+UNIT_TESTS += tests/unit/test_trainer_tasks
+UNIT_TESTS += tests/unit/test_executor_local
+toy_sources = tests/lib/refnet.c tests/lib/refnet.h tests/lib/toydata.c tests/lib/toydata.h tests/lib/toytrain.c \
+	tests/lib/toytrain.h
+tests_unit_test_trainer_SOURCES = tests/unit/test_trainer.c $(toy_sources)
+tests_unit_test_trainer_tasks_SOURCES = tests/unit/test_trainer_tasks.c $(toy_sources)
+tests_unit_test_executor_local_SOURCES = tests/unit/test_executor_local.c $(toy_sources)
 tests_unit_test_net_SOURCES = tests/unit/test_net.c tests/lib/refnet.c tests/lib/refnet.h
 
 # Fuzz targets: tests/fuzz/fuzz_<name>.c with a corpus in tests/fuzz/corpus/<name>/. In `make check` each is
@@ -31,6 +40,8 @@ FUZZ_TARGETS += tests/fuzz/fuzz_trace
 FUZZ_TARGETS += tests/fuzz/fuzz_carbon
 FUZZ_TARGETS += tests/fuzz/fuzz_codec
 FUZZ_TARGETS += tests/fuzz/fuzz_frame
+FUZZ_TARGETS += tests/fuzz/fuzz_layers
+FUZZ_TARGETS += tests/fuzz/fuzz_train_state
 
 # Shell tests print `ok - name`, `not ok - name` or `skip - name` for each case.
 SHELL_TESTS =

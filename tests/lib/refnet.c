@@ -54,7 +54,8 @@ static struct act conv(const struct act *x, const char *layer, size_t filters, c
 {
     size_t k = (size_t)number_after(layer, "kernel=", 3), s = (size_t)number_after(layer, "stride=", 1);
     int same = strstr(layer, "same") != NULL;
-    size_t oh = same ? (x->h + s - 1) / s : (x->h - k) / s + 1, ow = same ? (x->w + s - 1) / s : (x->w - k) / s + 1;
+    size_t oh = same ? (x->h + s - 1) / s : (x->h - k) / s + 1,
+           ow = same ? (x->w + s - 1) / s : (x->w - k) / s + 1;
     long th = (long)((oh - 1) * s + k) - (long)x->h, tw = (long)((ow - 1) * s + k) - (long)x->w;
     long top = th > 0 ? th / 2 : 0, left = tw > 0 ? tw / 2 : 0;
     struct act y = act_new(x->n, 1, oh, ow, filters);
@@ -142,7 +143,8 @@ static struct act lstm(const struct act *x, size_t u, const double **w)
 static void dropout(struct act *x, double p, unsigned number, const struct ref_key *k)
 {
     size_t ld = (x->c + 15) / 16 * 16;
-    uint32_t threshold = (uint32_t)(p * 4294967296.0), key[2] = {(uint32_t)k->seed, (uint32_t)(k->seed >> 32)};
+    uint32_t threshold = (uint32_t)(p * 4294967296.0),
+             key[2] = {(uint32_t)k->seed, (uint32_t)(k->seed >> 32)};
     for (size_t i = 0; i < x->n * x->t * x->h * x->w * x->c; i++) {
         size_t c = i % x->c, pixel = i / x->c % (x->h * x->w), row = i / x->c / (x->h * x->w);
         size_t b = row / x->t, t = row % x->t;
@@ -204,8 +206,8 @@ double ref_loss(const char *layers, const struct fg_model_input *in, const doubl
                 const uint16_t *y, size_t n, const struct ref_key *key, uint32_t *correct)
 {
     int tokens = in->kind == FG_INPUT_TOKENS;
-    struct act a = tokens ? act_new(n, in->shape[0], 1, 1, 1)
-                          : act_new(n, 1, in->shape[0], in->shape[1], in->shape[2]);
+    struct act a =
+        tokens ? act_new(n, in->shape[0], 1, 1, 1) : act_new(n, 1, in->shape[0], in->shape[1], in->shape[2]);
     if (in->kind == FG_INPUT_VECTOR) {
         a.h = 1;
         a.c = in->shape[0];

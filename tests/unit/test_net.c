@@ -22,15 +22,22 @@ static const struct sample_case cases[] = {
     {"flatten; dense 33; relu; dense 18; relu; dense", {FG_INPUT_IMAGE, {3, 5, 1}, 10}, 6},
     {"conv2d 3 kernel=3; relu; maxpool 2; flatten; dense", {FG_INPUT_IMAGE, {8, 7, 2}, 4}, 3},
     {"conv2d 5 kernel=3 stride=2 padding=same; tanh; conv2d 4 kernel=2; flatten; dense",
-     {FG_INPUT_IMAGE, {8, 7, 3}, 4}, 3},
-    {"conv2d 4 kernel=3; conv2d 3 kernel=3 stride=2; relu; flatten; dense", {FG_INPUT_IMAGE, {10, 9, 1}, 3}, 2},
+     {FG_INPUT_IMAGE, {8, 7, 3}, 4},
+     3},
+    {"conv2d 4 kernel=3; conv2d 3 kernel=3 stride=2; relu; flatten; dense",
+     {FG_INPUT_IMAGE, {10, 9, 1}, 3},
+     2},
     {"conv2d 2 kernel=1; conv2d 3 kernel=4 stride=3 padding=same; tanh; flatten; dense",
-     {FG_INPUT_IMAGE, {7, 8, 1}, 3}, 3},
-    {"conv2d 17 kernel=5 padding=same; maxpool size=3 stride=2; flatten; dropout 0.3; dense 6; relu; dropout 0.5; "
+     {FG_INPUT_IMAGE, {7, 8, 1}, 3},
+     3},
+    {"conv2d 17 kernel=5 padding=same; maxpool size=3 stride=2; flatten; dropout 0.3; dense 6; relu; dropout "
+     "0.5; "
      "dense",
-     {FG_INPUT_IMAGE, {7, 6, 1}, 4}, 3},
+     {FG_INPUT_IMAGE, {7, 6, 1}, 4},
+     3},
     {"maxpool 2; relu; conv2d 16 kernel=2; relu; flatten; dense 9; tanh; relu; dense",
-     {FG_INPUT_IMAGE, {8, 8, 2}, 3}, 2},
+     {FG_INPUT_IMAGE, {8, 8, 2}, 3},
+     2},
     {"embedding 3; dense", {FG_INPUT_TOKENS, {6, 1, 1}, 7}, 4},
     {"embedding 3; lstm 5; lstm 4; dense", {FG_INPUT_TOKENS, {6, 1, 1}, 7}, 4},
     {"embedding 4; tanh; lstm 18; dropout 0.4; dense 6; relu; dense", {FG_INPUT_TOKENS, {5, 1, 1}, 6}, 3},
@@ -129,8 +136,8 @@ static void gradients_match_central_differences(void **state)
             s.dparams[i] = w;
             double want = (up - down) / (2 * h);
             if (!(fabs((double)flat[i] - want) <= 1e-6 + 2e-6 * largest)) {
-                fail_msg("%s: gradient of parameter %zu of %zu is %g, central differences give %g", k->layers, i,
-                         s.P, (double)flat[i], want);
+                fail_msg("%s: gradient of parameter %zu of %zu is %g, central differences give %g", k->layers,
+                         i, s.P, (double)flat[i], want);
             }
         }
         free(grad);
