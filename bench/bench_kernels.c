@@ -5,17 +5,10 @@
  * GFLOP/s count useful work (2 operations a term, no padding), CPU time, the best of several repetitions. The
  * last lines are whole SGD steps of the softmax and 2NN models, in samples a second.
  */
-#include "config.h"
-
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-#ifdef FG_X86
-#include <immintrin.h>
-#endif
-
+#include "bench/peak.h"
 #include "kernels/kernels.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
@@ -24,82 +17,6 @@ static const struct fg_kernels *K;
 static size_t B = 10;
 static double PEAK;
 static struct fg_rng RNG;
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-#ifdef FG_X86
-enum { CHAINS = 12, TURNS = 200000 };
-static volatile float SINK;
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 12")
-#endif
-
-__attribute__((target("avx512f"))) static double fma_avx512(void)
-{
-    __m512 a[CHAINS], x = _mm512_set1_ps(0.5f);
-    for (int i = 0; i < CHAINS; i++) {
-        a[i] = _mm512_set1_ps((float)i);
-    }
-    __asm__ volatile("" : "+x"(x)); /* not a constant to the compiler */
-    double t = now_s();
-    for (int k = 0; k < TURNS; k++) {
-        UNROLL
-        for (int i = 0; i < CHAINS; i++) {
-            a[i] = _mm512_fmadd_ps(a[i], x, x);
-        }
-    }
-    t = now_s() - t;
-    for (int i = 1; i < CHAINS; i++) {
-        a[0] = _mm512_add_ps(a[0], a[i]);
-    }
-    SINK = _mm512_cvtss_f32(a[0]);
-    return 2.0 * 16 * CHAINS * TURNS / t;
-}
-
-__attribute__((target("avx2,fma"))) static double fma_avx2(void)
-{
-    __m256 a[CHAINS], x = _mm256_set1_ps(0.5f);
-    for (int i = 0; i < CHAINS; i++) {
-        a[i] = _mm256_set1_ps((float)i);
-    }
-    __asm__ volatile("" : "+x"(x)); /* not a constant to the compiler */
-    double t = now_s();
-    for (int k = 0; k < TURNS; k++) {
-        UNROLL
-        for (int i = 0; i < CHAINS; i++) {
-            a[i] = _mm256_fmadd_ps(a[i], x, x);
-        }
-    }
-    t = now_s() - t;
-    for (int i = 1; i < CHAINS; i++) {
-        a[0] = _mm256_add_ps(a[0], a[i]);
-    }
-    SINK = _mm256_cvtss_f32(a[0]);
-    return 2.0 * 8 * CHAINS * TURNS / t;
-}
-#endif
-
-/* FLOP/s of nothing but multiply-adds in registers; 0 where not known. */
-static double peak(int repetitions)
-{
-    double best = 0.0;
-#ifdef FG_X86
-    for (int i = 0; i < repetitions; i++) {
-        double f = strcmp(K->name, "avx512") == 0 ? fma_avx512()
-                   : strcmp(K->name, "avx2") == 0 ? fma_avx2()
-                                                  : 0.0;
-        best = f > best ? f : best;
-    }
-#endif
-    return best;
-}
 
 static float *floats(size_t n)
 {
@@ -117,7 +34,7 @@ static double TOTAL_S; /* best times since the last total() */
 
 static void report(const char *what, const char *op, double flop, double best_s)
 {
-    PEAK = peak(3); /* again: the clock moves with the load of the machine */
+    PEAK = bench_peak(K, 3); /* again: the clock moves with the load of the machine */
     TOTAL_S += best_s;
     printf("%-34s %-10s %8.2f MFLOP %9.1f us %8.1f GFLOP/s", what, op, flop * 1e-6, best_s * 1e6,
            flop / best_s * 1e-9);
@@ -130,9 +47,9 @@ static void report(const char *what, const char *op, double flop, double best_s)
         double spent_ = 0.0;                                    \
         (best) = 1e9;                                           \
         for (int rep_ = 0; rep_ < 5 || spent_ < 0.02; rep_++) { \
-            double t_ = now_s();                                \
+            double t_ = bench_now_s();                          \
             statement;                                          \
-            t_ = now_s() - t_;                                  \
+            t_ = bench_now_s() - t_;                            \
             spent_ += t_;                                       \
             (best) = t_ < (best) ? t_ : (best);                 \
         }                                                       \
@@ -261,7 +178,7 @@ static void model(const char *name, const size_t *sizes, size_t layers)
     BEST(best, for (size_t t = 0; t < STEPS; t++)
                    step(l, layers, x + t % BATCHES * B * fg_kernel_pad(sizes[0]), label, loss));
     double rate = (double)(B * STEPS) / best;
-    PEAK = peak(3);
+    PEAK = bench_peak(K, 3);
     printf("%-34s %-10s %12.0f samples/s %8.1f GFLOP/s", name, "step", rate, rate * flop * 1e-9);
     printf(PEAK > 0.0 ? " %5.1f%%\n" : "\n", 100.0 * rate * flop / PEAK);
     for (size_t i = 0; i < layers; i++) {
@@ -284,7 +201,7 @@ int main(int argc, char **argv)
         return 2;
     }
     fg_rng_init(&RNG, 1, FG_RNG_TEST, 0, 0);
-    PEAK = peak(30);
+    PEAK = bench_peak(K, 30);
     printf("%s, batch %zu, multiply-add peak %.1f GFLOP/s\n\n", K->name, B, PEAK * 1e-9);
 
     dense("2NN 784-200", 784, 200, 1);
