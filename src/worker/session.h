@@ -1,0 +1,121 @@
+/* The worker as a pure state machine: event in, actions out.
+ *
+ * No clock, socket, thread or file inside; the shell (net/worker_shell.h) carries frames and runs the cohorts.
+ *
+ *   START -> SEND HELLO     FRAME WELCOME -> CONFIGURE ... READY     FRAME TASKS -> RUN ... DONE -> SEND RESULT
+ *                                                                    (-> SEND SHARD_REQ ... FRAME SHARD -> RUN)
+ *
+ * What holds after every event (fg_session_check): a task is answered at most once for each time it was given,
+ * by RESULT or REFUSED; it runs only with the parameters of its version and, under movable placement, with
+ * bytes that hash to its shard's name; versions below the aggregator's floor stay only while a task needs them;
+ * shards that no task needs fit in the cache's limit. Frames that are damaged, of another run, duplicate or late
+ * change nothing but a counter.
+ *
+ * Thread safety: one caller.
+ */
+#ifndef FG_WORKER_SESSION_H
+#define FG_WORKER_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/status.h"
+#include "src/plan/plan.h"
+#include "src/wire/message.h"
+
+struct fg_session;
+
+/* Who this worker is; strings are copied. */
+struct fg_session_self {
+    const char *version, *host, *isa;
+    uint32_t pid, threads;
+};
+
+/* What became of one task of a cohort. */
+struct fg_session_answer {
+    uint64_t id;
+    enum fg_status st;       /* not FG_OK: the task is refused with `text` */
+    const char *text;        /* of the failure; NULL: the status' own */
+    struct fg_result result; /* delta is not read: */
+    uint32_t codec;          /* the encoded delta, empty for evaluation */
+    const uint8_t *bytes;
+    size_t len;
+};
+
+enum fg_session_event_kind {
+    FG_SESSION_START, /* the link to the aggregator is up */
+    FG_SESSION_FRAME, /* bytes came from it */
+    FG_SESSION_READY, /* the answer to CONFIGURE */
+    FG_SESSION_DONE,  /* the answer to RUN: every task of it */
+    FG_SESSION_LEAVE, /* this worker was told to go */
+    FG_SESSION_LOST   /* the aggregator is gone */
+};
+
+struct fg_session_event {
+    enum fg_session_event_kind kind;
+    const uint8_t *frame; /* FRAME: borrowed during the call */
+    size_t len;
+    enum fg_status st;                       /* READY: FG_OK, or why the configuration cannot be used */
+    const char *text;                        /* READY: the message then */
+    uint64_t params;                         /* READY: P of the model made from it */
+    uint32_t cohort;                         /* READY: tasks worth running together, at least 1 */
+    size_t cache_bytes;                      /* READY: for shards that no task needs at the moment */
+    const struct fg_session_answer *answers; /* DONE: (n) */
+    size_t n;
+};
+
+/* One task to run, with all it needs; valid until DONE. */
+struct fg_session_job {
+    struct fg_task task;
+    const float *params;  /* (P) */
+    struct fg_view shard; /* data NULL: the client's own data, in place */
+};
+
+enum fg_session_action_kind {
+    FG_SESSION_SEND,      /* post .frame */
+    FG_SESSION_CONFIGURE, /* parse .config, load data, make the model; answer with READY */
+    FG_SESSION_RUN,       /* run .jobs as one cohort; answer with DONE */
+    FG_SESSION_QUIT       /* nothing more will come: post what was to be sent, end the process with 0 */
+};
+
+struct fg_session_action {
+    enum fg_session_action_kind kind;
+    uint8_t *frame; /* SEND: taken over by setting it to NULL, else freed with the actions */
+    size_t len;
+    struct fg_view config;             /* CONFIGURE: valid until READY */
+    const struct fg_session_job *jobs; /* RUN: (n) */
+    size_t n;
+    const char *why; /* QUIT: for the log */
+};
+
+/* Actions of one step, in order; reused from step to step. Zero-initialise; fg_session_actions_fini(). */
+struct fg_session_actions {
+    struct fg_session_action *a;
+    size_t n, cap;
+};
+void fg_session_actions_fini(struct fg_session_actions *acts);
+
+/* Counters, for logs and tests. */
+struct fg_session_stats {
+    uint64_t frames, frames_refused; /* taken; damaged, of another run, duplicate, late, or senseless here */
+    uint64_t tasks, results, refusals;
+    uint64_t shards_fetched, shards_damaged, shards_dropped;
+    size_t shard_bytes, versions; /* held now */
+};
+
+/* Errors: FG_E_NOMEM. Owner: the caller, fg_session_destroy(). */
+enum fg_status fg_session_create(struct fg_session **out, const struct fg_session_self *self) FG_NODISCARD;
+void fg_session_destroy(struct fg_session *s);
+
+/* Take one event; `out` is emptied, then filled. Errors: FG_E_NOMEM, FG_E_USAGE for READY or DONE that was not
+ * asked for (nothing is changed then). */
+enum fg_status fg_session_step(struct fg_session *s, const struct fg_session_event *ev,
+                               struct fg_session_actions *out) FG_NODISCARD;
+
+struct fg_session_stats fg_session_stats(const struct fg_session *s);
+
+/* Check the invariants: NULL when they hold, else which does not. */
+const char *fg_session_check(const struct fg_session *s);
+
+#endif

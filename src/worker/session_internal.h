@@ -1,0 +1,66 @@
+/* The worker core's state and its two stores, shared by session.c and session_store.c only. */
+#ifndef FG_WORKER_SESSION_INTERNAL_H
+#define FG_WORKER_SESSION_INTERNAL_H
+
+#include "src/worker/session.h"
+
+enum session_phase { PHASE_NEW, PHASE_GREETED, PHASE_CONFIGURING, PHASE_WORKING, PHASE_ENDED };
+
+struct version {
+    uint64_t number;
+    float *params; /* (P) */
+};
+
+/* A shard: asked for (bytes NULL) or here. */
+struct shard {
+    uint8_t hash[FG_SHARD_HASH_BYTES];
+    uint8_t *bytes;
+    size_t len;
+    uint64_t used;     /* when last needed, counted in steps of the session */
+    unsigned attempts; /* times asked for */
+};
+
+struct job {
+    struct fg_msg_task given;
+    bool running;
+};
+
+struct fg_session {
+    enum session_phase phase;
+    struct fg_link link;
+    char *version, *host, *isa;
+    uint32_t pid, threads;
+    uint8_t *config; /* a copy, from WELCOME to READY */
+    uint64_t params; /* P */
+    uint64_t floor;
+    uint64_t steps; /* taken: the stores' notion of order */
+    uint32_t cohort;
+    size_t cache_bytes;
+    struct job *jobs; /* in the order given; the running ones among them */
+    size_t n_jobs, cap_jobs;
+    struct fg_session_job *cohort_jobs; /* what RUN pointed at */
+    size_t n_cohort, cap_cohort;
+    struct version *versions;
+    size_t n_versions, cap_versions;
+    struct shard *shards;
+    size_t n_shards, cap_shards;
+    struct fg_session_stats stats;
+};
+
+/* Versions. keep: a MODEL message's parameters, replacing the same number; drop: what floor and jobs allow. */
+const float *session_version(const struct fg_session *s, uint64_t number);
+enum fg_status session_version_keep(struct fg_session *s, const struct fg_msg *model);
+void session_versions_drop(struct fg_session *s);
+
+/* Shards. expect: make an entry without bytes; put: FG_E_CORRUPT if the bytes do not hash to the name. */
+struct shard *session_shard(const struct fg_session *s, const uint8_t *hash);
+enum fg_status session_shard_expect(struct fg_session *s, const uint8_t *hash);
+enum fg_status session_shard_put(struct fg_session *s, struct shard *sh, struct fg_view bytes);
+void session_shard_forget(struct fg_session *s, struct shard *sh);
+void session_shards_trim(struct fg_session *s);
+
+/* Whether a job's parameters and data are here. */
+bool session_job_can_run(const struct fg_session *s, const struct job *j);
+void session_stores_fini(struct fg_session *s);
+
+#endif
