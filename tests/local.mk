@@ -31,6 +31,7 @@ tests_unit_test_trainer_tasks_SOURCES = tests/unit/test_trainer_tasks.c $(toy_so
 tests_unit_test_executor_local_SOURCES = tests/unit/test_executor_local.c $(toy_sources)
 tests_unit_test_net_SOURCES = tests/unit/test_net.c tests/lib/refnet.c tests/lib/refnet.h
 UNIT_TESTS += tests/unit/prop_session
+UNIT_TESTS += tests/unit/test_executor_remote
 
 # Fuzz targets: tests/fuzz/fuzz_<name>.c with a corpus in tests/fuzz/corpus/<name>/. In `make check` each is
 # linked with replay.c, which feeds it the corpus and mutations of it; with --enable-fuzz it is a libFuzzer program.

@@ -1,0 +1,416 @@
+#include "src/net/executor_remote.h"
+
+#include <string.h>
+
+#include "src/base/mem.h"
+#include "src/net/remote_internal.h"
+
+enum { WAIT_US = 250000 }; /* chosen: how long a wait goes on before stop flag and heartbeats are looked at */
+
+/* ---- tasks ---- */
+
+struct entry *remote_entry(struct remote *r, uint64_t id)
+{
+    size_t low = 0, high = r->n_entry;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (r->entry[middle].task.id < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool found = low < r->n_entry && r->entry[low].task.id == id && r->entry[low].state != TASK_RELEASED;
+    return found ? &r->entry[low] : NULL;
+}
+
+size_t remote_queued(const struct remote *r)
+{
+    return r->n_queue - r->head + r->n_again;
+}
+
+/* Ids of tasks that were answered or released meanwhile are passed over. */
+struct entry *remote_pop(struct remote *r)
+{
+    while (remote_queued(r) > 0) {
+        uint64_t id = r->n_again > 0 ? r->again[--r->n_again] : r->queue[r->head++];
+        struct entry *e = remote_entry(r, id);
+        if (e != NULL && e->state == TASK_QUEUED) {
+            return e;
+        }
+    }
+    r->head = r->n_queue = 0;
+    return NULL;
+}
+
+enum fg_status remote_repeat(struct remote *r, struct entry *e)
+{
+    enum fg_status st = FG_GROW(r->again, r->n_again, r->cap_again);
+    if (st == FG_OK) {
+        r->again[r->n_again++] = e->task.id;
+        e->state = TASK_QUEUED;
+        e->worker = REMOTE_NOBODY;
+        r->stats.tasks_repeated++;
+    }
+    return st;
+}
+
+enum fg_status remote_failed_once(struct remote *r, struct entry *e, struct fg_view why)
+{
+    if (++e->failures < REMOTE_ATTEMPTS) {
+        return remote_repeat(r, e);
+    }
+    e->state = TASK_FAILED;
+    e->why = fg_strndup(why.data != NULL ? (const char *)why.data : "", why.len);
+    return e->why != NULL ? FG_OK : FG_E_NOMEM;
+}
+
+/* A RESULT: the first one for a task counts, whoever sends it. Takes the frame if it is kept. */
+enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame)
+{
+    const struct fg_result *got = &m->u.result.result;
+    struct entry *e = remote_entry(r, got->id);
+    if (e != NULL && e->state == TASK_SENT && e->worker == peer) {
+        r->worker[peer].has -= r->worker[peer].has > 0;
+    }
+    if (e == NULL || (e->state != TASK_SENT && e->state != TASK_QUEUED)) {
+        r->stats.answers_ignored++;
+        return FG_OK;
+    }
+    bool train = e->task.kind == FG_TASK_TRAIN;
+    bool delta = m->u.result.params == r->opts.params && fg_codec_by_id(m->u.result.codec) != NULL;
+    if (got->client != e->task.client || (train ? !delta : m->u.result.params != 0)) {
+        r->stats.frames_refused++;
+        return e->state == TASK_SENT && e->worker == peer
+                   ? remote_failed_once(r, e, fg_view_str("an answer of the wrong shape"))
+                   : FG_OK;
+    }
+    e->state = TASK_DONE;
+    e->result = *got;
+    e->result.delta = NULL;
+    e->result.wire_bytes = m->u.result.delta.len;
+    e->codec = m->u.result.codec;
+    e->encoded = m->u.result.delta;
+    e->frame = *frame;
+    *frame = NULL;
+    return FG_OK;
+}
+
+/* ---- versions ---- */
+
+struct version *remote_version(struct remote *r, uint64_t number)
+{
+    for (size_t i = r->n_version; i-- > 0;) {
+        if (r->version[i].number == number) {
+            return &r->version[i];
+        }
+    }
+    return NULL;
+}
+
+static void drop_versions(struct remote *r)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < r->n_version; i++) {
+        if (r->version[i].waiting == 0 && i + 1 < r->n_version) {
+            fg_free(r->version[i].params);
+        } else {
+            r->version[kept++] = r->version[i];
+        }
+    }
+    r->n_version = kept;
+}
+
+static enum fg_status publish(struct fg_executor *base, uint64_t version, const float *params,
+                              struct fg_err *err)
+{
+    struct remote *r = (struct remote *)base;
+    if (remote_version(r, version) != NULL) {
+        return FG_OK; /* a version never changes */
+    }
+    enum fg_status st = FG_GROW(r->version, r->n_version, r->cap_version);
+    float *copy = st == FG_OK ? fg_calloc_aligned(r->opts.params, sizeof *copy) : NULL;
+    if (copy == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "no memory for a version of the parameters");
+    }
+    memcpy(copy, params, r->opts.params * sizeof *copy);
+    r->version[r->n_version++] = (struct version){version, copy, 0};
+    drop_versions(r);
+    return FG_OK;
+}
+
+/* ---- the executor's verbs ---- */
+
+static enum fg_status enqueue(struct remote *r, const struct fg_task *task)
+{
+    FG_ASSERT(r->n_entry == 0 || r->entry[r->n_entry - 1].task.id < task->id);
+    if (r->head > r->n_queue / 2) {
+        r->n_queue -= r->head;
+        memmove(r->queue, r->queue + r->head, r->n_queue * sizeof *r->queue);
+        r->head = 0;
+    }
+    enum fg_status st = FG_GROW(r->entry, r->n_entry, r->cap_entry);
+    st = st == FG_OK ? FG_GROW(r->queue, r->n_queue, r->cap_queue) : st;
+    if (st == FG_OK) {
+        r->entry[r->n_entry++] = (struct entry){.task = *task, .state = TASK_QUEUED};
+        r->queue[r->n_queue++] = task->id;
+    }
+    return st;
+}
+
+static enum fg_status submit(struct fg_executor *base, const struct fg_task *tasks, size_t n,
+                             struct fg_err *err)
+{
+    struct remote *r = (struct remote *)base;
+    for (size_t i = 0; i < n; i++) {
+        struct version *v = remote_version(r, tasks[i].version);
+        if (v == NULL) {
+            return fg_fail(err, FG_E_STALE,
+                           "task %llu needs version %llu of the parameters, which is not kept",
+                           (unsigned long long)tasks[i].id, (unsigned long long)tasks[i].version);
+        }
+        if (enqueue(r, &tasks[i]) != FG_OK) {
+            return fg_fail(err, FG_E_NOMEM, "no memory for task %llu", (unsigned long long)tasks[i].id);
+        }
+        v->waiting++;
+    }
+    return remote_dispatch(r, err);
+}
+
+static void forget(struct remote *r, struct entry *e)
+{
+    if (e->local_id != 0) {
+        r->opts.local->ops->release(r->opts.local, e->local_id);
+    }
+    fg_free(e->frame);
+    fg_free(e->delta);
+    fg_free(e->why);
+    *e = (struct entry){.task = e->task, .state = TASK_RELEASED};
+}
+
+static void release(struct fg_executor *base, uint64_t id)
+{
+    struct remote *r = (struct remote *)base;
+    struct entry *e = remote_entry(r, id);
+    if (e == NULL) {
+        return;
+    }
+    if (e->state == TASK_SENT) {
+        struct worker *w = &r->worker[e->worker];
+        w->has -= w->has > 0; /* it goes on, but its answer will be nobody's */
+    }
+    remote_version(r, e->task.version)->waiting--;
+    drop_versions(r);
+    forget(r, e);
+    if (++r->released > r->n_entry / 2) {
+        size_t kept = 0;
+        for (size_t i = 0; i < r->n_entry; i++) {
+            if (r->entry[i].state != TASK_RELEASED) {
+                r->entry[kept++] = r->entry[i];
+            }
+        }
+        r->n_entry = kept;
+        r->released = 0;
+    }
+}
+
+/* Take all events that are there, waiting at most timeout_us for the first; then give out what can be. */
+static enum fg_status pump(struct remote *r, fg_time_t timeout_us, struct fg_err *err)
+{
+    enum fg_status st;
+    struct fg_net_event ev;
+    do {
+        st = r->opts.transport->ops->poll(r->opts.transport, &ev, timeout_us);
+        st = st == FG_OK ? remote_event(r, &ev) : st;
+        timeout_us = 0;
+    } while (st == FG_OK && ev.kind != FG_NET_NONE);
+    st = st == FG_OK ? remote_heartbeat(r) : st;
+    st = st == FG_OK ? remote_dispatch(r, err) : st;
+    if (st == FG_E_NOMEM) {
+        return fg_fail(err, st, "out of memory while talking to the workers");
+    }
+    return st;
+}
+
+/* Compute a few tasks of the queue here, under ids of the local executor's own: repeated tasks come out of order. */
+static enum fg_status compute_here(struct remote *r, struct fg_err *err)
+{
+    struct fg_executor *local = r->opts.local;
+    unsigned width = r->opts.local_width > 0 ? r->opts.local_width : 1;
+    uint64_t first = r->local_ids + 1;
+    enum fg_status st = FG_OK;
+    for (unsigned i = 0; i < width && st == FG_OK; i++) {
+        struct entry *e = remote_pop(r);
+        if (e == NULL) {
+            break;
+        }
+        struct fg_task task = e->task;
+        if (task.version != r->local_version) {
+            st = local->ops->publish(local, task.version, remote_version(r, task.version)->params, err);
+            r->local_version = task.version;
+        }
+        task.id = ++r->local_ids;
+        st = st == FG_OK ? local->ops->submit(local, &task, 1, err) : st;
+        e->state = TASK_LOCAL;
+        e->local_id = task.id;
+    }
+    for (size_t i = 0; i < r->n_entry && st == FG_OK; i++) {
+        struct entry *e = &r->entry[i];
+        if (e->state == TASK_LOCAL && e->local_id >= first) {
+            st = local->ops->collect(local, e->local_id, &e->result, err);
+            e->result.id = e->task.id;
+            e->state = st == FG_OK ? TASK_DONE : TASK_LOCAL;
+        }
+    }
+    return st;
+}
+
+/* Decode the delta of a task that is done. *ok false: the bytes were no delta, the task is repeated. */
+static enum fg_status open_result(struct remote *r, struct entry *e, bool *ok)
+{
+    *ok = true;
+    if (e->local_id != 0 || e->task.kind != FG_TASK_TRAIN || e->delta != NULL) {
+        return FG_OK;
+    }
+    e->delta = fg_calloc_aligned(r->opts.params, sizeof *e->delta);
+    if (e->delta == NULL) {
+        return FG_E_NOMEM;
+    }
+    const struct fg_codec *codec = fg_codec_by_id(e->codec);
+    enum fg_status st = codec->decode(&r->ws, e->delta, r->opts.params, e->encoded.data, e->encoded.len);
+    if (st == FG_OK) {
+        e->result.delta = e->delta;
+    }
+    fg_free(e->frame);
+    e->frame = NULL;
+    if (st != FG_E_CORRUPT) {
+        return st;
+    }
+    *ok = false;
+    fg_free(e->delta);
+    e->delta = NULL;
+    r->stats.frames_refused++;
+    return remote_failed_once(r, e, fg_view_str("an answer that cannot be decoded"));
+}
+
+/* Bring a task one step nearer to its end. */
+static enum fg_status advance(struct remote *r, struct entry *e, struct fg_err *err)
+{
+    uint64_t id = e->task.id;
+    enum fg_status st = pump(r, 0, err);
+    e = remote_entry(r, id);
+    if (st != FG_OK || e->state == TASK_DONE || e->state == TASK_FAILED) {
+        return st;
+    }
+    if (r->opts.local != NULL && remote_queued(r) > 0) {
+        return compute_here(r, err);
+    }
+    if (r->opts.local == NULL && !remote_anyone(r)) {
+        return r->refusal != NULL ? fg_fail(err, FG_E_GONE, "no worker is left; one said: %s", r->refusal)
+                                  : fg_fail(err, FG_E_GONE, "no worker is left");
+    }
+    return pump(r, WAIT_US, err);
+}
+
+static enum fg_status collect(struct fg_executor *base, uint64_t id, struct fg_result *out,
+                              struct fg_err *err)
+{
+    struct remote *r = (struct remote *)base;
+    for (;;) {
+        struct entry *e = remote_entry(r, id);
+        enum fg_status st = FG_OK;
+        bool ok = false;
+        FG_ASSERT(e != NULL);
+        if (e->state == TASK_FAILED) {
+            return fg_fail(err, FG_E_INTERNAL, "task %llu of client %u failed %d times: %s",
+                           (unsigned long long)id, e->task.client, REMOTE_ATTEMPTS, e->why);
+        }
+        if (e->state == TASK_DONE) {
+            st = open_result(r, e, &ok);
+        } else if (r->opts.stop != NULL && atomic_load(r->opts.stop) != 0) {
+            return fg_fail(err, FG_E_INTERRUPTED, "interrupted");
+        } else {
+            st = advance(r, e, err);
+        }
+        if (st != FG_OK) {
+            return st;
+        }
+        if (ok) {
+            *out = e->result;
+            return FG_OK;
+        }
+    }
+}
+
+static enum fg_status poll(struct fg_executor *base, struct fg_err *err)
+{
+    return pump((struct remote *)base, 0, err);
+}
+
+static void destroy(struct fg_executor *base)
+{
+    struct remote *r = (struct remote *)base;
+    remote_say_stop(r);
+    for (size_t i = 0; i < r->n_entry; i++) {
+        if (r->entry[i].state != TASK_RELEASED) {
+            forget(r, &r->entry[i]);
+        }
+    }
+    for (size_t i = 0; i < r->n_version; i++) {
+        fg_free(r->version[i].params);
+    }
+    for (size_t i = 0; i < r->n_worker; i++) {
+        fg_free(r->worker[i].known);
+    }
+    fg_codec_ws_fini(&r->ws);
+    fg_free(r->entry);
+    fg_free(r->version);
+    fg_free(r->worker);
+    fg_free(r->queue);
+    fg_free(r->again);
+    fg_free(r->chunk);
+    fg_free(r->refusal);
+    fg_free(r->config);
+    fg_free(r);
+}
+
+static const struct fg_executor_ops ops = {
+    .name = "remote",
+    .publish = publish,
+    .submit = submit,
+    .collect = collect,
+    .release = release,
+    .poll = poll,
+    .destroy = destroy,
+};
+
+enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct fg_executor_remote_opts *opts,
+                                         struct fg_err *err)
+{
+    FG_ASSERT(opts->run_id != 0 && opts->now != NULL);
+    struct remote *r = fg_calloc(1, sizeof *r);
+    if (r == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "out of memory");
+    }
+    r->base.ops = &ops;
+    r->opts = *opts;
+    r->end = FG_STOP_DONE;
+    r->local_version = UINT64_MAX; /* none published yet */
+    r->config = fg_strdup(opts->config);
+    if (r->config == NULL) {
+        fg_free(r);
+        return fg_fail(err, FG_E_NOMEM, "out of memory");
+    }
+    *out = &r->base;
+    return FG_OK;
+}
+
+void fg_executor_remote_end_as(struct fg_executor *ex, enum fg_stop_reason reason)
+{
+    ((struct remote *)ex)->end = reason;
+}
+
+struct fg_executor_remote_stats fg_executor_remote_stats(const struct fg_executor *ex)
+{
+    return ((const struct remote *)ex)->stats;
+}

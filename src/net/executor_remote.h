@@ -1,0 +1,66 @@
+/* The executor over workers: spreads a cohort over the processes at the other end of a transport.
+ *
+ *   submit -> queue -> chunks to idle workers (MODEL once for each version, then TASKS) -> RESULT -> collect
+ *
+ * A result is a pure function of its task, so whatever happens to a worker changes nothing but time: when it
+ * dies, hangs or refuses, its tasks go back to the front of the queue and another worker repeats them; when an
+ * answer comes twice, the first counts. With a local executor this process computes its share, too.
+ * Shards are served by hash to whoever asks (movable placement).
+ *
+ * A worker that says nothing for `patience_us` in real time, although it is asked every `heartbeat_us`, loses its
+ * tasks but not its place: its next frame brings it back.
+ *
+ * Thread safety: one caller, the thread that owns the transport.
+ */
+#ifndef FG_NET_EXECUTOR_REMOTE_H
+#define FG_NET_EXECUTOR_REMOTE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "src/base/str.h"
+#include "src/base/time.h"
+#include "src/net/transport.h"
+#include "src/wire/message.h"
+#include "src/worker/executor.h"
+
+struct fg_executor_remote_opts {
+    struct fg_transport *transport; /* borrowed */
+    size_t params;                  /* P */
+    const char *config;             /* resolved configuration for the workers; copied */
+    uint64_t run_id;                /* not 0 */
+
+    /* Movable placement, else NULL: the name of a task's shard, and the bytes of a name (valid until the next
+     * call; false: there is no such shard). */
+    enum fg_status (*shard_of)(void *arg, const struct fg_task *task, uint8_t hash[32], struct fg_err *err);
+    bool (*shard_bytes)(void *arg, const uint8_t hash[32], struct fg_view *out);
+    void *arg;
+
+    struct fg_executor *local; /* computes here as well; borrowed; NULL: only workers compute */
+    unsigned local_width;      /* tasks worth giving it at once */
+
+    atomic_int *stop;                    /* non-zero: collect returns FG_E_INTERRUPTED; NULL: never */
+    fg_time_t (*now)(void *arg);         /* real time, only to tell who is alive */
+    fg_time_t heartbeat_us, patience_us; /* heartbeat 0: never ask, never lose patience */
+};
+
+struct fg_executor_remote_stats {
+    uint32_t workers, alive, lost; /* seen so far; not lost; dead, left or of no use */
+    uint64_t tasks_repeated;       /* handed out again after a loss, a refusal or silence */
+    uint64_t answers_ignored;      /* duplicates, and answers to tasks that nobody wants any more */
+    uint64_t frames_refused;
+    uint64_t bytes_sent, bytes_received; /* whole frames: what really travelled */
+};
+
+/* Errors: FG_E_NOMEM. Owner: the caller, ops->destroy(), which tells the workers to stop. The executor's
+ * collect: FG_E_GONE when no worker is left and there is no local executor, FG_E_INTERRUPTED, or what made a
+ * task fail three times. */
+enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct fg_executor_remote_opts *opts,
+                                         struct fg_err *err) FG_NODISCARD;
+
+/* What destroy will tell the workers; FG_STOP_DONE unless said otherwise. */
+void fg_executor_remote_end_as(struct fg_executor *ex, enum fg_stop_reason reason);
+
+struct fg_executor_remote_stats fg_executor_remote_stats(const struct fg_executor *ex);
+
+#endif

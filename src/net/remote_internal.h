@@ -1,0 +1,82 @@
+/* The remote executor's state, shared by executor_remote.c (tasks and versions) and remote_workers.c (links). */
+#ifndef FG_NET_REMOTE_INTERNAL_H
+#define FG_NET_REMOTE_INTERNAL_H
+
+#include "src/net/executor_remote.h"
+#include "src/wire/codec.h"
+
+enum { REMOTE_ATTEMPTS = 3, REMOTE_NOBODY = 0 }; /* peer 0 is this process */
+
+enum task_state { TASK_QUEUED, TASK_SENT, TASK_LOCAL, TASK_DONE, TASK_FAILED, TASK_RELEASED };
+
+struct entry {
+    struct fg_task task;
+    enum task_state state;
+    uint32_t worker;   /* who has it, in TASK_SENT */
+    unsigned failures; /* refused or answered with nonsense */
+    uint64_t local_id; /* under which the local executor has it */
+    struct fg_result result;
+    uint8_t *frame; /* the RESULT frame as it came: the delta stays encoded until it is wanted */
+    uint32_t codec;
+    struct fg_view encoded;
+    float *delta; /* (P) decoded */
+    char *why;    /* TASK_FAILED */
+};
+
+struct version {
+    uint64_t number;
+    float *params;  /* (P) */
+    size_t waiting; /* tasks that may still need it */
+};
+
+enum worker_state { WORKER_UNKNOWN, WORKER_JOINED, WORKER_WELCOME, WORKER_GONE };
+
+struct worker {
+    enum worker_state state;
+    bool silent; /* lost its tasks by saying nothing */
+    struct fg_link link;
+    uint32_t slots;  /* tasks it computes at a time */
+    uint32_t has;    /* tasks it has */
+    uint64_t *known; /* versions it was sent and may still keep */
+    size_t n_known, cap_known;
+    fg_time_t heard, asked; /* real time of its last frame, of our last PING */
+};
+
+struct remote {
+    struct fg_executor base;
+    struct fg_executor_remote_opts opts;
+    char *config;
+    struct fg_codec_ws ws;
+    struct version *version; /* the newest last */
+    size_t n_version, cap_version;
+    struct entry *entry; /* by growing id */
+    size_t n_entry, cap_entry, released;
+    uint64_t *queue, *again; /* ids in order of submission; ids to repeat, first */
+    size_t head, n_queue, cap_queue, n_again, cap_again;
+    struct worker *worker; /* by peer */
+    size_t n_worker, cap_worker;
+    struct fg_msg_task *chunk; /* scratch of one dispatch */
+    size_t cap_chunk;
+    uint64_t local_ids, local_version;
+    enum fg_stop_reason end;
+    char *refusal; /* why the last worker that could not work could not */
+    struct fg_executor_remote_stats stats;
+};
+
+/* executor_remote.c */
+struct entry *remote_entry(struct remote *r, uint64_t id);
+struct version *remote_version(struct remote *r, uint64_t number);
+size_t remote_queued(const struct remote *r);
+struct entry *remote_pop(struct remote *r);                      /* NULL: the queue is empty */
+enum fg_status remote_repeat(struct remote *r, struct entry *e); /* back to the front of the queue */
+enum fg_status remote_failed_once(struct remote *r, struct entry *e, struct fg_view why);
+enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame);
+
+/* remote_workers.c */
+enum fg_status remote_event(struct remote *r, struct fg_net_event *ev); /* takes the frame */
+enum fg_status remote_dispatch(struct remote *r, struct fg_err *err);
+enum fg_status remote_heartbeat(struct remote *r);
+bool remote_anyone(const struct remote *r); /* whether a worker is there or can still come */
+void remote_say_stop(struct remote *r);
+
+#endif

@@ -1,0 +1,370 @@
+/* The aggregator's end of the links: who is there, who has what, and giving out tasks. */
+#include <string.h>
+
+#include "src/base/log.h"
+#include "src/base/mem.h"
+#include "src/net/remote_internal.h"
+
+/* Post a message. A peer that is gone is no error here: its GONE event follows. */
+static enum fg_status send_message(struct remote *r, uint32_t peer, const struct fg_msg *m)
+{
+    struct worker *w = &r->worker[peer];
+    uint8_t *frame = NULL;
+    size_t len = 0;
+    enum fg_status st = fg_msg_encode(&frame, &len, m, r->opts.run_id, w->link.sent + 1);
+    if (st != FG_OK) {
+        return st;
+    }
+    st = r->opts.transport->ops->post(r->opts.transport, peer, frame, len);
+    if (st == FG_OK) {
+        w->link.sent++;
+        r->stats.bytes_sent += len;
+    }
+    return st == FG_E_GONE ? FG_OK : st;
+}
+
+/* ---- who is there ---- */
+
+static enum fg_status worker_slot(struct remote *r, uint32_t peer)
+{
+    while (r->n_worker <= peer) {
+        enum fg_status st = FG_GROW(r->worker, r->n_worker, r->cap_worker);
+        if (st != FG_OK) {
+            return st;
+        }
+        r->worker[r->n_worker++] = (struct worker){.state = WORKER_UNKNOWN};
+    }
+    return FG_OK;
+}
+
+/* Its tasks go to others. */
+static enum fg_status take_back(struct remote *r, uint32_t peer)
+{
+    enum fg_status st = FG_OK;
+    for (size_t i = r->n_entry; i-- > 0 && st == FG_OK;) { /* backwards: the last put in front is the first */
+        struct entry *e = &r->entry[i];
+        if (e->state == TASK_SENT && e->worker == peer) {
+            st = remote_repeat(r, e);
+        }
+    }
+    r->worker[peer].has = 0;
+    return st;
+}
+
+static enum fg_status dismiss(struct remote *r, uint32_t peer, const char *why)
+{
+    struct worker *w = &r->worker[peer];
+    if (w->state == WORKER_GONE || w->state == WORKER_UNKNOWN) {
+        return FG_OK;
+    }
+    fg_log(FG_LOG_INFO, "worker %u %s; %u of its tasks are repeated", peer, why, w->has);
+    w->state = WORKER_GONE;
+    fg_free(w->known);
+    w->known = NULL;
+    w->n_known = w->cap_known = 0;
+    r->stats.lost++;
+    r->stats.alive--;
+    return take_back(r, peer);
+}
+
+static enum fg_status joined(struct remote *r, uint32_t peer)
+{
+    struct worker *w = &r->worker[peer];
+    fg_free(w->known);
+    *w = (struct worker){.state = WORKER_JOINED, .link = {.run_id = r->opts.run_id}, .slots = 1};
+    w->heard = w->asked = r->opts.now(r->opts.arg);
+    r->stats.workers++;
+    r->stats.alive++;
+    return FG_OK;
+}
+
+bool remote_anyone(const struct remote *r)
+{
+    for (size_t i = 1; i < r->n_worker; i++) {
+        if (r->worker[i].state == WORKER_JOINED || r->worker[i].state == WORKER_WELCOME) {
+            return true;
+        }
+    }
+    return r->stats.workers == 0; /* nobody was told of yet */
+}
+
+/* ---- what they say ---- */
+
+static enum fg_status on_hello(struct remote *r, uint32_t peer, const struct fg_msg *m)
+{
+    struct worker *w = &r->worker[peer];
+    if (w->state != WORKER_JOINED) {
+        r->stats.frames_refused++;
+        return FG_OK;
+    }
+    uint32_t threads = m->u.hello.threads;
+    w->slots = threads == 0 ? 1 : threads > 4096 ? 4096 : threads;
+    w->state = WORKER_WELCOME;
+    fg_log(FG_LOG_INFO, "worker %u: process %u on %.*s, %u threads, kernels %.*s", peer, m->u.hello.pid,
+           (int)m->u.hello.host.len, (const char *)m->u.hello.host.data, threads, (int)m->u.hello.isa.len,
+           (const char *)m->u.hello.isa.data);
+    struct fg_msg welcome = {.type = FG_MSG_WELCOME};
+    welcome.u.welcome.worker = peer;
+    welcome.u.welcome.params = r->opts.params;
+    welcome.u.welcome.config = fg_view_str(r->config);
+    return send_message(r, peer, &welcome);
+}
+
+static enum fg_status on_refused(struct remote *r, uint32_t peer, const struct fg_msg *m)
+{
+    struct worker *w = &r->worker[peer];
+    struct fg_view why = m->u.refused.text;
+    if (m->u.refused.reason == FG_REFUSED_CONFIG) {
+        fg_free(r->refusal);
+        r->refusal = fg_strndup(why.data != NULL ? (const char *)why.data : "", why.len);
+        fg_log(FG_LOG_WARN, "worker %u cannot work: %.*s", peer, (int)why.len, (const char *)why.data);
+        return dismiss(r, peer, "is of no use");
+    }
+    struct entry *e = remote_entry(r, m->u.refused.task);
+    if (e == NULL || e->state != TASK_SENT || e->worker != peer) {
+        r->stats.answers_ignored++;
+        return FG_OK;
+    }
+    w->has -= w->has > 0;
+    for (size_t i = 0; m->u.refused.reason == FG_REFUSED_VERSION && i < w->n_known; i++) {
+        if (w->known[i] == e->task.version) {
+            w->known[i] = w->known[--w->n_known];
+        }
+    }
+    fg_log(FG_LOG_DEBUG, "worker %u refused task %llu: %.*s", peer, (unsigned long long)e->task.id,
+           (int)why.len, (const char *)why.data);
+    return remote_failed_once(r, e, why);
+}
+
+static enum fg_status on_shard_req(struct remote *r, uint32_t peer, const struct fg_msg *m)
+{
+    struct fg_msg shard = {.type = FG_MSG_SHARD};
+    memcpy(shard.u.shard.hash, m->u.shard.hash, FG_SHARD_HASH_BYTES);
+    if (r->opts.shard_bytes == NULL ||
+        !r->opts.shard_bytes(r->opts.arg, shard.u.shard.hash, &shard.u.shard.bytes)) {
+        r->stats.frames_refused++;
+        return FG_OK;
+    }
+    return send_message(r, peer, &shard);
+}
+
+static enum fg_status on_message(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame)
+{
+    struct fg_msg pong = {.type = FG_MSG_PONG};
+    switch (m->type) {
+    case FG_MSG_HELLO:
+        return on_hello(r, peer, m);
+    case FG_MSG_RESULT:
+        return remote_answer(r, peer, m, frame);
+    case FG_MSG_REFUSED:
+        return on_refused(r, peer, m);
+    case FG_MSG_SHARD_REQ:
+        return on_shard_req(r, peer, m);
+    case FG_MSG_PING:
+        pong.u.ping.token = m->u.ping.token;
+        return send_message(r, peer, &pong);
+    case FG_MSG_PONG:
+        return FG_OK;
+    case FG_MSG_BYE:
+        return dismiss(r, peer, "left");
+    default:
+        r->stats.frames_refused++;
+        return FG_OK;
+    }
+}
+
+static enum fg_status on_frame(struct remote *r, uint32_t peer, uint8_t **frame, size_t len)
+{
+    struct worker *w = &r->worker[peer];
+    struct fg_frame f;
+    struct fg_msg m;
+    if (w->state == WORKER_GONE || w->state == WORKER_UNKNOWN) {
+        r->stats.frames_refused++;
+        return FG_OK;
+    }
+    enum fg_status st = fg_frame_decode(&f, *frame, len);
+    st = st == FG_OK ? fg_msg_decode(&m, &f) : st;
+    st = st == FG_OK ? fg_link_accept(&w->link, &f) : st;
+    if (st != FG_OK) {
+        fg_log(FG_LOG_WARN, "worker %u: a frame of %zu bytes was refused: %s", peer, len, fg_status_text(st));
+        r->stats.frames_refused++;
+        return FG_OK;
+    }
+    if (w->silent) {
+        fg_log(FG_LOG_INFO, "worker %u is back", peer);
+        w->silent = false;
+    }
+    w->heard = r->opts.now(r->opts.arg);
+    r->stats.bytes_received += len;
+    return on_message(r, peer, &m, frame);
+}
+
+enum fg_status remote_event(struct remote *r, struct fg_net_event *ev)
+{
+    enum fg_status st = FG_OK;
+    if (ev->kind != FG_NET_NONE) {
+        st = worker_slot(r, ev->peer);
+    }
+    if (st == FG_OK && ev->kind == FG_NET_JOINED) {
+        st = joined(r, ev->peer);
+    } else if (st == FG_OK && ev->kind == FG_NET_FRAME) {
+        st = on_frame(r, ev->peer, &ev->frame, ev->len);
+    } else if (st == FG_OK && ev->kind == FG_NET_GONE) {
+        st = dismiss(r, ev->peer, "is gone");
+    }
+    fg_free(ev->frame);
+    ev->frame = NULL;
+    return st;
+}
+
+/* ---- giving out tasks ---- */
+
+/* Versions below this are not asked for again. */
+static uint64_t floor_version(const struct remote *r)
+{
+    uint64_t least = UINT64_MAX;
+    for (size_t i = 0; i < r->n_version; i++) {
+        least = r->version[i].number < least ? r->version[i].number : least;
+    }
+    return least;
+}
+
+static enum fg_status send_version(struct remote *r, uint32_t peer, uint64_t number)
+{
+    struct worker *w = &r->worker[peer];
+    uint64_t least = floor_version(r);
+    bool known = false;
+    size_t kept = 0;
+    for (size_t i = 0; i < w->n_known; i++) {
+        known = known || w->known[i] == number;
+        if (w->known[i] >= least) {
+            w->known[kept++] = w->known[i];
+        }
+    }
+    w->n_known = kept;
+    if (known) {
+        return FG_OK;
+    }
+    const struct version *v = remote_version(r, number);
+    struct fg_msg m = {.type = FG_MSG_MODEL};
+    FG_ASSERT(v != NULL);
+    m.u.model.version = number;
+    m.u.model.params = r->opts.params;
+    m.u.model.values = v->params;
+    enum fg_status st = FG_GROW(w->known, w->n_known, w->cap_known);
+    if (st == FG_OK) {
+        w->known[w->n_known++] = number;
+        st = send_message(r, peer, &m);
+    }
+    return st;
+}
+
+/* Give a worker the next n tasks of the queue. */
+static enum fg_status give(struct remote *r, uint32_t peer, size_t n, struct fg_err *err)
+{
+    struct worker *w = &r->worker[peer];
+    size_t count = 0;
+    enum fg_status st = FG_OK;
+    while (count < n && st == FG_OK) {
+        struct entry *e = remote_pop(r);
+        if (e == NULL) {
+            break;
+        }
+        st = FG_GROW(r->chunk, count, r->cap_chunk);
+        if (st != FG_OK) {
+            break;
+        }
+        struct fg_msg_task *t = &r->chunk[count++];
+        *t = (struct fg_msg_task){.task = e->task, .has_shard = r->opts.shard_of != NULL};
+        if (t->has_shard) {
+            st = r->opts.shard_of(r->opts.arg, &e->task, t->shard, err);
+        }
+        e->state = TASK_SENT;
+        e->worker = peer;
+        st = st == FG_OK ? send_version(r, peer, e->task.version) : st;
+    }
+    if (st != FG_OK || count == 0) {
+        return st;
+    }
+    struct fg_msg m = {.type = FG_MSG_TASKS};
+    m.u.tasks.floor = floor_version(r);
+    m.u.tasks.n = (uint32_t)count;
+    m.u.tasks.list = r->chunk;
+    w->has += (uint32_t)count;
+    return send_message(r, peer, &m);
+}
+
+/* Room for more: as many again wait at the worker as it computes, so that it never waits for us. */
+static size_t room(const struct worker *w)
+{
+    bool fit = w->state == WORKER_WELCOME && !w->silent;
+    return fit && w->has < 2 * w->slots ? 2 * w->slots - w->has : 0;
+}
+
+enum fg_status remote_dispatch(struct remote *r, struct fg_err *err)
+{
+    bool given = true;
+    while (given && remote_queued(r) > 0) {
+        size_t hands = r->opts.local != NULL;
+        for (size_t i = 1; i < r->n_worker; i++) {
+            hands += r->worker[i].state == WORKER_WELCOME && !r->worker[i].silent;
+        }
+        given = false;
+        for (uint32_t i = 1; i < r->n_worker; i++) {
+            struct worker *w = &r->worker[i];
+            size_t share =
+                remote_queued(r) / (2 * hands + 1) + 1; /* smaller towards the end: no one waits long */
+            size_t n = room(w) < w->slots ? room(w) : w->slots;
+            n = n < share ? n : share;
+            if (n > 0 && remote_queued(r) > 0) {
+                enum fg_status st = give(r, i, n, err);
+                if (st != FG_OK) {
+                    return st;
+                }
+                given = true;
+            }
+        }
+    }
+    return FG_OK;
+}
+
+/* ---- signs of life ---- */
+
+enum fg_status remote_heartbeat(struct remote *r)
+{
+    fg_time_t now = r->opts.now(r->opts.arg);
+    enum fg_status st = FG_OK;
+    for (uint32_t i = 1; i < r->n_worker && r->opts.heartbeat_us > 0 && st == FG_OK; i++) {
+        struct worker *w = &r->worker[i];
+        if (w->state != WORKER_WELCOME || w->has == 0) {
+            w->asked = w->heard = now; /* nothing is expected of it: patience begins with its next task */
+            continue;
+        }
+        if (now - w->heard > r->opts.patience_us && !w->silent) {
+            fg_log(FG_LOG_WARN, "worker %u has said nothing for %.1f s; %u of its tasks are repeated", i,
+                   fg_seconds(now - w->heard), w->has);
+            w->silent = true;
+            st = take_back(r, i);
+        } else if (now - w->asked >= r->opts.heartbeat_us) {
+            struct fg_msg m = {.type = FG_MSG_PING};
+            m.u.ping.token = (uint64_t)now;
+            w->asked = now;
+            st = send_message(r, i, &m);
+        }
+    }
+    return st;
+}
+
+void remote_say_stop(struct remote *r)
+{
+    struct fg_msg m = {.type = FG_MSG_STOP};
+    m.u.end.reason = r->end;
+    for (uint32_t i = 1; i < r->n_worker; i++) {
+        if (r->worker[i].state == WORKER_JOINED || r->worker[i].state == WORKER_WELCOME) {
+            enum fg_status st = send_message(r, i, &m);
+            if (st != FG_OK) {
+                fg_log(FG_LOG_WARN, "worker %u was not told to stop: %s", i, fg_status_text(st));
+            }
+        }
+    }
+}
