@@ -57,7 +57,7 @@ static enum fg_status dismiss(struct remote *r, uint32_t peer, const char *why)
     if (w->state == WORKER_GONE || w->state == WORKER_UNKNOWN) {
         return FG_OK;
     }
-    fg_log(FG_LOG_INFO, "worker %u %s; %u of its tasks are repeated", peer, why, w->has);
+    fg_log_write(FG_LOG_INFO, "worker %u %s; %u of its tasks are repeated", peer, why, w->has);
     w->state = WORKER_GONE;
     fg_free(w->known);
     w->known = NULL;
@@ -100,9 +100,9 @@ static enum fg_status on_hello(struct remote *r, uint32_t peer, const struct fg_
     uint32_t threads = m->u.hello.threads;
     w->slots = threads == 0 ? 1 : threads > 4096 ? 4096 : threads;
     w->state = WORKER_WELCOME;
-    fg_log(FG_LOG_INFO, "worker %u: process %u on %.*s, %u threads, kernels %.*s", peer, m->u.hello.pid,
-           (int)m->u.hello.host.len, (const char *)m->u.hello.host.data, threads, (int)m->u.hello.isa.len,
-           (const char *)m->u.hello.isa.data);
+    fg_log_write(FG_LOG_INFO, "worker %u: process %u on %.*s, %u threads, kernels %.*s", peer, m->u.hello.pid,
+                 (int)m->u.hello.host.len, (const char *)m->u.hello.host.data, threads,
+                 (int)m->u.hello.isa.len, (const char *)m->u.hello.isa.data);
     struct fg_msg welcome = {.type = FG_MSG_WELCOME};
     welcome.u.welcome.worker = peer;
     welcome.u.welcome.params = r->opts.params;
@@ -117,7 +117,7 @@ static enum fg_status on_refused(struct remote *r, uint32_t peer, const struct f
     if (m->u.refused.reason == FG_REFUSED_CONFIG) {
         fg_free(r->refusal);
         r->refusal = fg_strndup(why.data != NULL ? (const char *)why.data : "", why.len);
-        fg_log(FG_LOG_WARN, "worker %u cannot work: %.*s", peer, (int)why.len, (const char *)why.data);
+        fg_log_write(FG_LOG_WARN, "worker %u cannot work: %.*s", peer, (int)why.len, (const char *)why.data);
         return dismiss(r, peer, "is of no use");
     }
     struct entry *e = remote_entry(r, m->u.refused.task);
@@ -131,8 +131,8 @@ static enum fg_status on_refused(struct remote *r, uint32_t peer, const struct f
             w->known[i] = w->known[--w->n_known];
         }
     }
-    fg_log(FG_LOG_DEBUG, "worker %u refused task %llu: %.*s", peer, (unsigned long long)e->task.id,
-           (int)why.len, (const char *)why.data);
+    fg_log_write(FG_LOG_DEBUG, "worker %u refused task %llu: %.*s", peer, (unsigned long long)e->task.id,
+                 (int)why.len, (const char *)why.data);
     return remote_failed_once(r, e, why);
 }
 
@@ -186,12 +186,13 @@ static enum fg_status on_frame(struct remote *r, uint32_t peer, uint8_t **frame,
     st = st == FG_OK ? fg_msg_decode(&m, &f) : st;
     st = st == FG_OK ? fg_link_accept(&w->link, &f) : st;
     if (st != FG_OK) {
-        fg_log(FG_LOG_WARN, "worker %u: a frame of %zu bytes was refused: %s", peer, len, fg_status_text(st));
+        fg_log_write(FG_LOG_WARN, "worker %u: a frame of %zu bytes was refused: %s", peer, len,
+                     fg_status_text(st));
         r->stats.frames_refused++;
         return FG_OK;
     }
     if (w->silent) {
-        fg_log(FG_LOG_INFO, "worker %u is back", peer);
+        fg_log_write(FG_LOG_INFO, "worker %u is back", peer);
         w->silent = false;
     }
     w->heard = r->opts.now(r->opts.arg);
@@ -341,8 +342,8 @@ enum fg_status remote_heartbeat(struct remote *r)
             continue;
         }
         if (now - w->heard > r->opts.patience_us && !w->silent) {
-            fg_log(FG_LOG_WARN, "worker %u has said nothing for %.1f s; %u of its tasks are repeated", i,
-                   fg_seconds(now - w->heard), w->has);
+            fg_log_write(FG_LOG_WARN, "worker %u has said nothing for %.1f s; %u of its tasks are repeated",
+                         i, fg_seconds(now - w->heard), w->has);
             w->silent = true;
             st = take_back(r, i);
         } else if (now - w->asked >= r->opts.heartbeat_us) {
@@ -363,7 +364,7 @@ void remote_say_stop(struct remote *r)
         if (r->worker[i].state == WORKER_JOINED || r->worker[i].state == WORKER_WELCOME) {
             enum fg_status st = send_message(r, i, &m);
             if (st != FG_OK) {
-                fg_log(FG_LOG_WARN, "worker %u was not told to stop: %s", i, fg_status_text(st));
+                fg_log_write(FG_LOG_WARN, "worker %u was not told to stop: %s", i, fg_status_text(st));
             }
         }
     }
