@@ -259,33 +259,47 @@ cleanup:
     return st;
 }
 
-/* Sums over the training part in sample order. Bytes are summed exactly; floats are shifted by their first
- * value, so that the variance does not cancel. */
+/* Sums over the training part, each channel in sample order: mean and std become sum and sum of squares, then what
+ * their names say. Bytes are summed exactly; floats are shifted by their first value, so that the variance does not
+ * cancel. */
+static void sum_bytes(const struct fg_dataset *ds, double *sum, double *square)
+{
+    const uint8_t *x = ds->x;
+    for (uint32_t c = 0; c < ds->channels; c++) {
+        uint64_t s = 0, q = 0;
+        for (size_t i = c; i < ds->n_train * ds->width; i += ds->channels) {
+            s += x[i];
+            q += (uint64_t)x[i] * x[i];
+        }
+        sum[c] = (double)s;
+        square[c] = (double)q;
+    }
+}
+
+static void sum_floats(const struct fg_dataset *ds, double *sum, double *square)
+{
+    const float *x = ds->x;
+    for (size_t i = 0; i < ds->n_train * ds->width; i += ds->channels) {
+        for (uint32_t c = 0; c < ds->channels; c++) {
+            double v = (double)x[i + c] - (double)x[c];
+            sum[c] += v;
+            square[c] += v * v;
+        }
+    }
+}
+
 static void channel_moments(const struct fg_dataset *ds, double *mean, double *std)
 {
-    size_t per = ds->width / ds->channels;
-    double count = (double)ds->n_train * (double)per;
-    const uint8_t *u = ds->x;
-    const float *f = ds->x;
+    double count = (double)ds->n_train * (double)(ds->width / ds->channels);
+    int bytes = ds->dtype == FG_U8;
+    if (bytes) {
+        sum_bytes(ds, mean, std);
+    } else {
+        sum_floats(ds, mean, std);
+    }
     for (uint32_t c = 0; c < ds->channels; c++) {
-        double sum = 0.0, square = 0.0, base = ds->dtype == FG_U8 ? 0.0 : (double)f[c];
-        uint64_t usum = 0, usquare = 0;
-        for (size_t i = c; i < ds->n_train * ds->width; i += ds->channels) {
-            if (ds->dtype == FG_U8) {
-                usum += u[i];
-                usquare += (uint64_t)u[i] * u[i];
-            } else {
-                double v = (double)f[i] - base;
-                sum += v;
-                square += v * v;
-            }
-        }
-        if (ds->dtype == FG_U8) {
-            sum = (double)usum;
-            square = (double)usquare;
-        }
-        double m = sum / count, v = square / count - m * m;
-        mean[c] = base + m;
+        double m = mean[c] / count, v = std[c] / count - m * m;
+        mean[c] = (bytes ? 0.0 : (double)((const float *)ds->x)[c]) + m;
         std[c] = v > 0.0 ? sqrt(v) : 0.0;
     }
 }

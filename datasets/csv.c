@@ -26,7 +26,7 @@ static enum fg_status find_group(struct csv *c, const struct fg_dataset_spec *sp
         for (size_t i = 0; i < sizeof usual / sizeof *usual && c->group == SIZE_MAX; i++) {
             c->group = fg_table_column(&c->table, usual[i]);
         }
-    } else if (spec->group_column[0] != '\0') {
+    } else if (strcmp(spec->group_column, "none") != 0) {
         c->group = fg_table_column(&c->table, spec->group_column);
         if (c->group == SIZE_MAX) {
             return fg_fail(err, FG_E_INPUT, "%s:%zu: expected a column '%s' (group), found none",
@@ -49,12 +49,19 @@ static enum fg_status header(struct csv *c, const struct fg_dataset_spec *spec, 
     }
     c->columns = c->table.fields;
     c->label = fg_table_column(&c->table, label);
+    if (c->label == SIZE_MAX && spec->label_column == NULL) {
+        c->label = c->columns - 1;
+    }
     if (c->label == SIZE_MAX) {
         return fg_fail(err, FG_E_INPUT, "%s:%zu: expected a column '%s' (label) in the header, found none", file,
                        c->table.line, label);
     }
     if ((st = find_group(c, spec, err)) != FG_OK) {
         return st;
+    }
+    if (c->group == c->label) {
+        return fg_fail(err, FG_E_INPUT, "%s:%zu: expected different columns for label and group, found column %zu for "
+                       "both", file, c->table.line, c->label + 1);
     }
     size_t features = c->columns - 1 - (c->group != SIZE_MAX);
     if (features == 0 || features > UINT32_MAX / 2) {

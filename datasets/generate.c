@@ -18,44 +18,51 @@ struct option {
     int whole;
 };
 
-static enum fg_status parse_one(struct option *o, size_t n, const char *text, size_t len, const char *all,
-                                struct fg_err *err)
+static enum fg_status unknown_key(const struct option *o, size_t n, const char *key, size_t len, const char *all,
+                                  struct fg_err *err)
 {
-    const char *eq = memchr(text, '=', len);
-    size_t key = eq != NULL ? (size_t)(eq - text) : len;
-    for (size_t i = 0; i < n; i++) {
-        if (strlen(o[i].key) != key || memcmp(o[i].key, text, key) != 0) {
-            continue;
-        }
-        double v = 0.0;
-        size_t rest = eq != NULL ? len - key - 1 : 0;
-        enum fg_status st = eq != NULL ? fg_parse_f64(&v, eq + 1, rest) : FG_E_INPUT;
-        if (st != FG_OK || v < o[i].low || v > o[i].high || (o[i].whole && v != floor(v))) {
-            return fg_fail(err, FG_E_CONFIG, "%s: %s: expected a %snumber %g..%g, found '%.*s'", all, o[i].key,
-                           o[i].whole ? "whole " : "", o[i].low, o[i].high, (int)rest, eq != NULL ? eq + 1 : "");
-        }
-        o[i].value = v;
-        return FG_OK;
-    }
     struct fg_str known = {0};
     for (size_t i = 0; i < n; i++) {
         if (fg_str_addf(&known, " %s", o[i].key) != FG_OK) {
             break;
         }
     }
-    enum fg_status st = fg_fail(err, FG_E_CONFIG, "%s: unknown key '%.*s'; known:%s", all, (int)key, text,
+    enum fg_status st = fg_fail(err, FG_E_CONFIG, "%s: unknown key '%.*s'; known:%s", all, (int)len, key,
                                 known.data != NULL ? known.data : "");
     fg_str_fini(&known);
     return st;
 }
 
+/* "key=value", or a value alone, which belongs to the key at its place. */
+static enum fg_status parse_one(struct option *o, size_t n, size_t place, const char *text, size_t len,
+                                const char *all, struct fg_err *err)
+{
+    const char *eq = memchr(text, '=', len), *value = eq != NULL ? eq + 1 : text;
+    size_t key = eq != NULL ? (size_t)(eq - text) : 0, rest = len - (size_t)(value - text), i = place;
+    if (eq != NULL) {
+        for (i = 0; i < n && (strlen(o[i].key) != key || memcmp(o[i].key, text, key) != 0); i++) {
+        }
+    }
+    if (i >= n) {
+        return unknown_key(o, n, text, eq != NULL ? key : len, all, err);
+    }
+    double v = 0.0;
+    enum fg_status st = fg_parse_f64(&v, value, rest);
+    if (st != FG_OK || v < o[i].low || v > o[i].high || (o[i].whole && v != floor(v))) {
+        return fg_fail(err, FG_E_CONFIG, "%s: %s: expected a %snumber %g..%g, found '%.*s'", all, o[i].key,
+                       o[i].whole ? "whole " : "", o[i].low, o[i].high, (int)rest, value);
+    }
+    o[i].value = v;
+    return FG_OK;
+}
+
 static enum fg_status parse_options(struct option *o, size_t n, const char *expression, struct fg_err *err)
 {
     const char *p = strchr(expression, ':');
-    while (p != NULL && p[1] != '\0') {
+    for (size_t place = 0; p != NULL && p[1] != '\0'; place++) {
         const char *start = p + 1, *end = strchr(start, ',');
         size_t len = end != NULL ? (size_t)(end - start) : strlen(start);
-        enum fg_status st = parse_one(o, n, start, len, expression, err);
+        enum fg_status st = parse_one(o, n, place, start, len, expression, err);
         if (st != FG_OK) {
             return st;
         }

@@ -1,4 +1,5 @@
-/* Data sets that are computed, from an expression NAME:key=value,key=value.
+/* Data sets that are computed, from an expression NAME:key=value,key=value; a value without a key belongs to the key
+ * at its place: synthetic:1,0.5 is synthetic:alpha=1,beta=0.5.
  *
  * synthetic   Synthetic(alpha, beta): alpha=1 beta=1 clients=30 features=60 classes=10 iid=0 seed=1
  * gaussian    mixture of unit Gaussians: classes=10 dim=20 n=10000 test=0 separation=3 groups=0 seed=1

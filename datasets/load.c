@@ -35,42 +35,45 @@ static enum fg_status no_memory(const struct fg_dataset_spec *spec, struct fg_er
     return fg_fail(err, FG_E_NOMEM, "%s: out of memory", spec->path);
 }
 
-/* How it was made, as recorded in the file; also part of the cache's key. */
-static enum fg_status describe(struct fg_str *s, const struct fg_dataset_spec *spec, const char *importer)
+/* How the source was read: what a cached file depends on besides the source. */
+static enum fg_status describe_import(struct fg_str *s, const struct fg_dataset_spec *spec, const char *importer)
 {
-    enum fg_status st = fg_str_addf(s, "importer=%s scale=%s normalise=%s test_fraction=%.9g seed=%llu", importer,
-                                    spec->scale == FG_SCALE_NONE ? "none" : "unit",
-                                    spec->normalise == FG_NORMALISE_CHANNEL ? "channel" : "off",
-                                    spec->test_fraction, (unsigned long long)spec->seed);
+    enum fg_status st = fg_str_addf(s, "importer=%s", importer);
     if (st == FG_OK && strcmp(importer, "text") == 0) {
         st = fg_str_addf(s, " sequence=%u roles=%s", spec->sequence != 0 ? spec->sequence : 80,
                          spec->roles != NULL ? spec->roles : "auto");
     }
     if (st == FG_OK && strcmp(importer, "csv") == 0) {
-        st = fg_str_addf(s, " label=%s group=%s classes=%u", spec->label_column != NULL ? spec->label_column : "label",
+        st = fg_str_addf(s, " label=%s group=%s classes=%u", spec->label_column != NULL ? spec->label_column : "auto",
                          spec->group_column != NULL ? spec->group_column : "auto", spec->classes);
     }
     return st;
 }
 
-/* Split and scale what an importer or generator made. */
-static enum fg_status finish(struct fg_dataset *ds, const struct fg_dataset_spec *spec, const char *importer,
-                             struct fg_err *err)
+/* Split and scale what an importer or generator made, and record how. */
+static enum fg_status finish(struct fg_dataset *ds, const struct fg_dataset_spec *spec, struct fg_err *err)
 {
     struct fg_str text = {0};
+    int had_test = ds->n_train < ds->n;
     enum fg_status st = fg_dataset_split(ds, spec->test_fraction, spec->seed);
     if (st == FG_OK) {
         st = fg_dataset_set_scaling(ds, spec->scale != FG_SCALE_NONE, spec->normalise == FG_NORMALISE_CHANNEL);
     }
     if (st == FG_OK) {
-        st = describe(&text, spec, importer);
+        st = fg_str_addf(&text, "%s scale=%s normalise=%s", ds->options != NULL ? ds->options : "",
+                         spec->scale == FG_SCALE_NONE ? "none" : "unit",
+                         spec->normalise == FG_NORMALISE_CHANNEL ? "channel" : "off");
+    }
+    if (st == FG_OK && !had_test) {
+        st = fg_str_addf(&text, " test_fraction=%.9g seed=%llu", spec->test_fraction, (unsigned long long)spec->seed);
     }
     if (st != FG_OK) {
         fg_str_fini(&text);
         return no_memory(spec, err);
     }
+    fg_free(ds->options);
     ds->options = text.data; /* the data set's now */
-    return fg_dataset_check(ds, err);
+    return FG_OK;
 }
 
 static const struct fg_importer *find_importer(const struct fg_source *source)
@@ -93,20 +96,28 @@ static enum fg_status unknown(const struct fg_source *source, struct fg_err *err
                    "one .txt file; each may end in .gz or .zst", source->path);
 }
 
+/* The source as it is: not split, not scaled. */
 static enum fg_status import_source(struct fg_dataset **out, const struct fg_source *source,
                                     const struct fg_importer *importer, const struct fg_dataset_spec *spec,
                                     struct fg_err *err)
 {
     struct fg_import in = {.source = source, .spec = spec};
+    struct fg_str options = {0};
     struct fg_dataset *ds = NULL;
     enum fg_status st;
     FG_TRY(importer->import(&ds, &in, err));
+    if (describe_import(&options, spec, importer->name) != FG_OK) {
+        st = no_memory(spec, err);
+        goto cleanup;
+    }
+    ds->options = options.data; /* both are the data set's now */
     ds->origin = in.origin.data;
-    in.origin = (struct fg_str){0};
-    FG_TRY(finish(ds, spec, importer->name, err));
+    options = in.origin = (struct fg_str){0};
+    FG_TRY(fg_dataset_check(ds, err));
     *out = ds;
     ds = NULL;
 cleanup:
+    fg_str_fini(&options);
     fg_str_fini(&in.origin);
     fg_dataset_destroy(ds);
     return st;
@@ -136,13 +147,18 @@ static enum fg_status load_generated(struct fg_dataset **out, const struct fg_da
 {
     struct fg_dataset *ds = NULL;
     enum fg_status st = fg_generate(&ds, spec->path, err);
-    if (st == FG_OK && (st = finish(ds, spec, "generator", err)) != FG_OK) {
-        fg_dataset_destroy(ds);
+    if (st == FG_OK && (ds->options = fg_strdup("importer=generator")) == NULL) {
+        st = no_memory(spec, err);
     }
     if (st == FG_OK) {
-        *out = ds;
+        st = finish(ds, spec, err);
     }
-    return st;
+    if (st != FG_OK) {
+        fg_dataset_destroy(ds);
+        return st;
+    }
+    *out = ds;
+    return FG_OK;
 }
 
 /* Up to the first '-' or '.': files of one data set share it. */
@@ -172,7 +188,7 @@ static enum fg_status cache_name(struct fg_str *out, const struct fg_source *sou
     enum fg_status st;
     char *real = realpath(source->folder, NULL);
     FG_TRY(fg_str_addf(&key, "%d\n%s\n", IMPORT_VERSION, real != NULL ? real : source->folder));
-    FG_TRY(describe(&key, spec, importer));
+    FG_TRY(describe_import(&key, spec, importer));
     FG_TRY(fg_str_addf(&key, "\n"));
     for (size_t i = 0; i < source->files; i++) {
         size_t len = stem(source->file[0]);
@@ -276,6 +292,7 @@ static enum fg_status load(struct fg_dataset **out, const struct fg_dataset_spec
         return load_generated(out, spec, err);
     }
     struct fg_source source = {0};
+    struct fg_dataset *ds = NULL;
     FG_TRY(fg_source_open(&source, spec->path, err));
     if (!source.is_folder && (fg_h5_is_file(spec->path) || fg_name_ends(source.file[0], ".h5"))) {
         st = load_h5(out, spec, err);
@@ -284,12 +301,18 @@ static enum fg_status load(struct fg_dataset **out, const struct fg_dataset_spec
     const struct fg_importer *importer = find_importer(&source);
     if (importer == NULL) {
         st = unknown(&source, err);
-    } else if (cached) {
-        st = load_cached(out, &source, importer, spec, err);
-    } else {
-        st = import_source(out, &source, importer, spec, err);
+        goto cleanup;
+    }
+    st = cached ? load_cached(&ds, &source, importer, spec, err) : import_source(&ds, &source, importer, spec, err);
+    if (st == FG_OK) {
+        st = finish(ds, spec, err);
+    }
+    if (st == FG_OK) {
+        *out = ds;
+        ds = NULL;
     }
 cleanup:
+    fg_dataset_destroy(ds);
     fg_source_fini(&source);
     return st;
 }

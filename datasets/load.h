@@ -1,8 +1,9 @@
 /* Data sets from outside: HDF5 files in forage's layout, raw files (imported on first use), generators.
  *
  * Raw data are imported into a cache directory and read from there the next time; the cached file's name holds a
- * hash of the sources' paths, sizes and times and of the options, so a change of either imports anew. A cache
- * that cannot be used is no error: the import then stays in memory.
+ * hash of the sources' paths, sizes and times and of the importer's options, so a change of either imports anew.
+ * Split and scaling are applied after reading, so they need no further copies. A cache that cannot be used is no
+ * error: the import then stays in memory.
  *
  * Thread safety: HDF5 is not; one caller at a time.
  */
@@ -26,8 +27,9 @@ struct fg_dataset_spec {
     uint64_t seed;             /* of that split */
     uint32_t sequence;         /* text: T, 0 = 80 */
     uint32_t classes;          /* CSV: number of classes, 0 = largest label + 1 */
-    const char *label_column;  /* CSV: NULL = "label" */
-    const char *group_column;  /* CSV: NULL = "group", "user", "client", "writer" or "subject" if there; "" = none */
+    const char *label_column;  /* CSV: NULL = "label" if there, else the last column */
+    const char *group_column;  /* CSV: NULL = "group", "user", "client", "writer" or "subject" if there;
+                                  "none" = no groups */
     const char *roles;         /* text: role table; NULL = the one beside the text (NAME-roles.tsv[.gz]) if there */
 };
 #define FG_DATASET_SPEC_DEFAULT \

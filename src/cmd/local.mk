@@ -2,3 +2,4 @@ libforage_a_SOURCES += \
 	%D%/args.c %D%/cmd.h %D%/commands.c %D%/config.c %D%/options.c %D%/table.h
 libforage_a_SOURCES += \
 	%D%/doctor.c %D%/doctor.h %D%/doctor_checks.c %D%/doctor_hosts.c %D%/doctor_mpi.c
+libforage_a_SOURCES += %D%/dataset.c
