@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes datasets/samples/mnist-writers from the full MNIST files and their tables of writers.
 
-    python3 tools/make-samples.py DATA_DIR [OUT_DIR]
+    python3 tools/make-mnist-samples.py DATA_DIR [OUT_DIR]
 
 DATA_DIR holds mnist/ (four IDX files and two writer tables, gz); OUT_DIR is datasets/samples by default. Takes whole
 writers, spread evenly over the writers that have at least MIN digits, so that each keeps its own distribution of
