@@ -8,6 +8,7 @@ UNIT_TESTS += tests/unit/test_trace
 UNIT_TESTS += tests/unit/test_tz
 UNIT_TESTS += tests/unit/test_fleet
 UNIT_TESTS += tests/unit/test_world
+UNIT_TESTS += tests/unit/test_traces_real
 UNIT_TESTS += tests/unit/test_carbon
 UNIT_TESTS += tests/unit/test_rng
 UNIT_TESTS += tests/unit/test_kernels

@@ -55,7 +55,7 @@ struct fg_fleet_spec {
     bool wrap;                   /* repeat files that are shorter than the run */
 };
 
-/* What everyone uses who does not know better; clients and seed are left 0. Source: doc/cost-model.md. */
+/* The defaults of the options (doc/cost-model.md says where they come from); clients and seed are left 0. */
 void fg_fleet_spec_defaults(struct fg_fleet_spec *spec);
 
 struct fg_zone_carbon {

@@ -1,5 +1,6 @@
 /* The POSIX TZ rule, such as "CET-1CEST,M3.5.0,M10.5.0/3", that ends a TZif file.
- * Thread safety: pure functions. Source: POSIX.1-2017 8.3, with the extensions of RFC 8536 3.3.1. */
+ * The form is that of POSIX.1, 8.3, with the extensions of RFC 8536, 3.3.1.
+ * Thread safety: pure functions. */
 #ifndef FG_AVAILABILITY_TZ_RULE_H
 #define FG_AVAILABILITY_TZ_RULE_H
 

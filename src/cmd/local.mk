@@ -3,3 +3,4 @@ libforage_a_SOURCES += \
 libforage_a_SOURCES += \
 	%D%/doctor.c %D%/doctor.h %D%/doctor_checks.c %D%/doctor_hosts.c %D%/doctor_mpi.c
 libforage_a_SOURCES += %D%/dataset.c
+libforage_a_SOURCES += %D%/trace.c %D%/trace_stat.c %D%/trace_stat.h
