@@ -8,6 +8,7 @@
 /* clang-format off */
 #define FG_COMMAND_MAP(X) \
     X(trace) \
+    X(simulate) \
     X(options) \
     X(dataset) \
     X(doctor)

@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include "datasets/load.h"
+#include "datasets/shard.h"
 #include "src/base/fmath.h"
 #include "src/base/mem.h"
+
+enum { DEFAULT_CLIENTS = 100 }; /* without groups, trace or data.clients */
 
 static const char *const kernel_names[] = {"auto", "avx512", "avx2", "reference"};
 
@@ -273,4 +276,128 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
                  .tau = c->aggregate.tau},
         .rule_ops = s->rule,
     };
+}
+
+/* ---- partition ---- */
+
+static struct fg_partition_spec partition_spec(const struct fg_setup *s)
+{
+    static const enum fg_partition_kind kinds[] = {FG_PARTITION_IID, FG_PARTITION_DIRICHLET, FG_PARTITION_SHARDS,
+                                                   FG_PARTITION_GROUPS};
+    static const enum fg_coupling couplings[] = {FG_COUPLING_INDEPENDENT, FG_COUPLING_LABELS_AVAILABILITY,
+                                                 FG_COUPLING_RARE_CARBON};
+    const struct fg_config *c = s->cfg;
+    uint32_t clients = c->data.clients;
+    if (clients == 0 && c->data.partition != FG_OPT_PARTITION_GROUPS) {
+        clients = s->trace != NULL ? s->trace->nodes : DEFAULT_CLIENTS;
+    }
+    return (struct fg_partition_spec){.kind = kinds[c->data.partition],
+                                      .seed = c->run.seed,
+                                      .clients = clients,
+                                      .alpha = c->data.alpha,
+                                      .shards_per_client = c->data.shards_per_client,
+                                      .size_sigma = c->data.imbalance,
+                                      .min_samples = c->data.min_samples,
+                                      .coupling = couplings[c->data.coupling],
+                                      .test_fraction = c->data.test_fraction};
+}
+
+static enum fg_status make_partition(struct fg_setup *s, struct fg_partition_spec *spec, struct fg_err *err)
+{
+    double *score = NULL;
+    if (spec->coupling != FG_COUPLING_INDEPENDENT) {
+        score = fg_calloc(s->clients, sizeof *score);
+        if (score == NULL) {
+            return fg_fail(err, FG_E_NOMEM, "out of memory for %u clients", s->clients);
+        }
+        for (uint32_t i = 0; i < s->clients; i++) {
+            score[i] = spec->coupling == FG_COUPLING_RARE_CARBON ? fg_fleet_mean_carbon(s->fleet, i)
+                                                                 : fg_fleet_availability(s->fleet, i);
+        }
+        spec->score = score;
+    }
+    enum fg_status st = fg_partition_create(&s->part, s->data, spec, err);
+    fg_free(score);
+    return st;
+}
+
+void fg_setup_shard(const struct fg_setup *s, uint32_t client, const uint32_t **index, uint32_t *n)
+{
+    const struct fg_partition *p = s->part;
+    *index = p->train + p->train_first[client];
+    *n = (uint32_t)(p->train_first[client + 1] - p->train_first[client]);
+}
+
+void fg_setup_test_shard(const struct fg_setup *s, uint32_t client, const uint32_t **index, uint32_t *n)
+{
+    const struct fg_partition *p = s->part;
+    *index = p->test + p->test_first[client];
+    *n = (uint32_t)(p->test_first[client + 1] - p->test_first[client]);
+}
+
+/* The global test set: the data set's test part, or all clients' held-out samples. */
+static enum fg_status make_test_set(struct fg_setup *s, struct fg_err *err)
+{
+    const struct fg_partition *p = s->part;
+    size_t part = s->data->n - s->data->n_train, held = p->test_first[s->clients];
+    size_t n = part > 0 ? part : held;
+    s->test_index = fg_calloc(n, sizeof *s->test_index);
+    if (s->test_index == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "out of memory for %zu test samples", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        s->test_index[i] = part > 0 ? (uint32_t)(s->data->n_train + i) : p->test[i];
+    }
+    s->n_test = n;
+    return FG_OK;
+}
+
+/* ---- all of it ---- */
+
+enum fg_status fg_setup_create(struct fg_setup **out, const struct fg_config *cfg, struct fg_err *err)
+{
+    struct fg_setup *s = fg_calloc(1, sizeof *s);
+    if (s == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "out of memory");
+    }
+    s->cfg = cfg;
+    enum fg_status st;
+    FG_TRY(find_names(s, err));
+    FG_TRY(load_data(s, err));
+    FG_TRY(load_traces(s, err));
+    struct fg_partition_spec spec = partition_spec(s);
+    FG_TRY(fg_partition_clients(&s->clients, s->data, &spec, err));
+    FG_TRY(make_fleet(s, err));
+    FG_TRY(make_partition(s, &spec, err));
+    FG_TRY(make_test_set(s, err));
+    FG_TRY(make_model(s, err));
+    FG_TRY(size_tasks(s, err));
+    *out = s;
+    return FG_OK;
+cleanup:
+    fg_setup_destroy(s);
+    return st;
+}
+
+void fg_setup_destroy(struct fg_setup *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    fg_fleet_destroy(s->fleet);
+    for (size_t i = 0; s->carbon != NULL && i < s->n_zones; i++) {
+        fg_carbon_destroy(s->carbon[i]);
+    }
+    fg_free(s->carbon);
+    fg_free(s->zones);
+    fg_trace_destroy(s->trace);
+    fg_partition_destroy(s->part);
+    fg_model_destroy(s->model);
+    fg_dataset_destroy(s->data);
+    fg_free(s->steps);
+    fg_free(s->samples);
+    fg_free(s->shard_bytes);
+    fg_free(s->test_index);
+    fg_free(s->params);
+    fg_free(s);
 }

@@ -1,0 +1,138 @@
+#include "src/cmd/report.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+double fg_wall_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* "2 d 3 h", "4 h 10 min", "12 s": the two leading units. */
+static const char *duration(char out[32], double s)
+{
+    long t = s < 0.0 ? 0 : (long)(s + 0.5);
+    if (t >= 86400) {
+        snprintf(out, 32, "%ld d %ld h", t / 86400, t % 86400 / 3600);
+    } else if (t >= 3600) {
+        snprintf(out, 32, "%ld h %ld min", t / 3600, t % 3600 / 60);
+    } else if (t >= 60) {
+        snprintf(out, 32, "%ld min %ld s", t / 60, t % 60);
+    } else {
+        snprintf(out, 32, "%.1f s", s < 0.0 ? 0.0 : s);
+    }
+    return out;
+}
+
+static const char *bytes_text(char out[32], double bytes)
+{
+    static const char *const unit[] = {"B", "kB", "MB", "GB", "TB"};
+    int i = 0;
+    while (bytes >= 1000.0 && i < 4) {
+        bytes /= 1000.0;
+        i++;
+    }
+    snprintf(out, 32, i == 0 ? "%.0f %s" : "%.3g %s", bytes, unit[i]);
+    return out;
+}
+
+void fg_progress_init(struct fg_progress *p, uint32_t rounds, uint32_t done, int quiet)
+{
+    *p = (struct fg_progress){.terminal = isatty(STDERR_FILENO) != 0,
+                              .quiet = quiet,
+                              .rounds = rounds,
+                              .first = done,
+                              .begun_s = fg_wall_s(),
+                              .accuracy = -1.0};
+    p->shown_s = p->begun_s;
+}
+
+void fg_progress_round(struct fg_progress *p, const struct fg_round_record *r)
+{
+    if (r->evaluation.have) {
+        p->accuracy = r->evaluation.accuracy;
+    }
+    double now = fg_wall_s();
+    if (p->quiet > 0 || now - p->shown_s < (p->terminal ? 0.1 : 5.0)) {
+        return;
+    }
+    p->shown_s = now;
+    uint32_t done = r->round + 1 - p->first;
+    double spent = now - p->begun_s, eta = spent / (double)done * (double)(p->rounds - r->round - 1);
+    char t[32], w[32], e[32], accuracy[32] = "";
+    if (p->accuracy >= 0.0) {
+        snprintf(accuracy, sizeof accuracy, "  accuracy %.2f%%", 100.0 * p->accuracy);
+    }
+    fprintf(stderr, "%sround %u/%u%s  %u of %u clients at work  virtual %s  wall %s  left %s%s",
+            p->terminal ? "\r\033[K" : "forage: ", r->round + 1, p->rounds, accuracy, r->n_selected, r->n_available,
+            duration(t, fg_seconds(r->t_end - p->start)), duration(w, spent),
+            duration(e, eta), p->terminal ? "" : "\n");
+    fflush(stderr);
+}
+
+void fg_progress_end(struct fg_progress *p)
+{
+    if (p->terminal && p->quiet == 0) {
+        fputs("\r\033[K", stderr);
+        fflush(stderr);
+    }
+}
+
+static double number(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_number(v) ? json_number_value(v) : -1.0;
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s != NULL ? s : "?";
+}
+
+static void print_quality(const json_t *o)
+{
+    double accuracy = number(o, "accuracy"), target = number(o, "target_accuracy");
+    double reached = number(o, "rounds_to_target");
+    if (accuracy >= 0.0) {
+        printf("  accuracy   %.2f%% on the test set, loss %.4f\n", 100.0 * accuracy, number(o, "loss"));
+    }
+    if (number(o, "client_accuracy_mean") >= 0.0) {
+        printf("             per client: mean %.2f%%, 10th percentile %.2f%%, worst %.2f%%\n",
+               100.0 * number(o, "client_accuracy_mean"), 100.0 * number(o, "client_accuracy_p10"),
+               100.0 * number(o, "client_accuracy_worst"));
+    }
+    if (target > 0.0 && reached >= 0.0) {
+        printf("  target     %.4g%% reached in round %.0f\n", 100.0 * target, reached);
+    } else if (target > 0.0) {
+        printf("  target     %.4g%% not reached\n", 100.0 * target);
+    }
+}
+
+static void print_cost(const json_t *o)
+{
+    char up[32], down[32];
+    double energy = number(o, "energy_wh"), carbon = number(o, "carbon_g"), steps = number(o, "steps_total");
+    printf("  cost       %s up, %s down; %.4g Wh; %.4g gCO2\n", bytes_text(up, number(o, "uplink_bytes")),
+           bytes_text(down, number(o, "downlink_bytes")), energy, carbon);
+    printf("  wasted     %.0f of %.0f steps (%.1f%%), %.3g Wh, %.3g gCO2; updates used %.0f, lost %.0f, late %.0f\n",
+           number(o, "steps_wasted"), steps, steps > 0.0 ? 100.0 * number(o, "steps_wasted") / steps : 0.0,
+           number(o, "wasted_wh"), number(o, "wasted_g"), number(o, "updates_used"), number(o, "updates_lost"),
+           number(o, "updates_late"));
+}
+
+void fg_report_print(const json_t *o, const char *path)
+{
+    char v[32], w[32];
+    printf("%s: %s after %.0f rounds; %.0f clients, %.0f parameters; %s of virtual time in %s\n", text(o, "name"),
+           text(o, "status"), number(o, "rounds"), number(o, "clients"), number(o, "params"),
+           duration(v, number(o, "virtual_s")), duration(w, number(o, "wall_s")));
+    print_quality(o);
+    print_cost(o);
+    printf("  model      sha256 %s\n", text(o, "params_sha256"));
+    printf("  results    %s (summary.json, rounds.csv, run.h5); forage show %s\n", path, path);
+}

@@ -1,0 +1,32 @@
+/* What a run says about itself: the live line while it goes, and the report when it is over. */
+#ifndef FG_CMD_REPORT_H
+#define FG_CMD_REPORT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "src/plan/record.h"
+
+/* Progress on stderr: one live line on a terminal, else a plain line now and then. */
+struct fg_progress {
+    bool terminal;
+    int quiet;
+    uint32_t rounds; /* in all */
+    uint32_t first;  /* done before this start */
+    fg_time_t start; /* of round 0 */
+    double begun_s;  /* wall clock */
+    double shown_s;
+    double accuracy; /* last seen, < 0 = none */
+};
+
+void fg_progress_init(struct fg_progress *p, uint32_t rounds, uint32_t done, int quiet);
+void fg_progress_round(struct fg_progress *p, const struct fg_round_record *r);
+void fg_progress_end(struct fg_progress *p);
+
+/* Seconds on a clock that never runs backwards. */
+double fg_wall_s(void);
+
+/* Print the report of a run from its summary.json, in a few lines. */
+void fg_report_print(const json_t *summary, const char *path);
+
+#endif

@@ -1,0 +1,378 @@
+#include "src/cmd/study.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "src/base/bytes.h"
+#include "src/base/hash.h"
+#include "src/base/log.h"
+#include "src/base/mem.h"
+#include "src/cmd/report.h"
+#include "src/cmd/study_ledger.h"
+#include "src/sim/driver.h"
+#include "src/store/summary.h"
+#include "src/worker/executor_local.h"
+
+static const char *const kernel_names[] = {"auto", "avx512", "avx2", "reference"};
+
+atomic_int fg_study_stop;
+
+/* Everything of one study, torn down in reverse order. */
+struct study {
+    const struct fg_config *cfg;
+    const struct fg_cmd_common *common;
+    struct fg_setup *setup;
+    struct fg_rundir *dir;
+    struct fg_trainer *trainer;
+    struct fg_executor *ex;
+    struct fg_aggregator *agg;
+    struct fg_progress progress;
+    struct fg_str state;
+    double begun_s, wall_before_s, saved_s;
+    bool saved; /* the last commit is in a checkpoint */
+};
+
+static void on_signal(int number)
+{
+    (void)number;
+    atomic_store(&fg_study_stop, 1);
+}
+
+void fg_study_catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGUSR1};
+    struct sigaction sa = {.sa_handler = on_signal};
+    sigemptyset(&sa.sa_mask);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        sigaction(numbers[i], &sa, NULL);
+    }
+}
+
+/* ---- recording ---- */
+
+/* Little-endian float32 in canonical order is what lies in memory (bytes.c insists on it). */
+static enum fg_status hash_params(const struct study *s, char out[65])
+{
+    uint8_t digest[32];
+    enum fg_status st =
+        fg_sha256(digest, fg_aggregator_params(s->agg), fg_model_params(s->setup->model) * sizeof(float));
+    if (st == FG_OK) {
+        fg_hex32(out, digest);
+    }
+    return st;
+}
+
+static enum fg_status summarise(const struct study *s, const char *status, struct fg_summary *out)
+{
+    fg_aggregator_summary(s->agg, out);
+    out->name = s->cfg->run.name;
+    out->status = status;
+    out->version = PACKAGE_VERSION;
+    out->seed = s->cfg->run.seed;
+    out->wall_s = s->wall_before_s + fg_wall_s() - s->begun_s;
+    return hash_params(s, out->params_sha256);
+}
+
+static enum fg_status save(struct study *s, const char *status, struct fg_err *err)
+{
+    struct fg_summary summary;
+    s->state.len = 0;
+    enum fg_status st = fg_aggregator_save(s->agg, &s->state);
+    if (st == FG_OK) {
+        st = summarise(s, status, &summary);
+    }
+    if (st != FG_OK) {
+        return fg_fail(err, st, "the run's state could not be saved: %s", fg_status_text(st));
+    }
+    st = fg_rundir_checkpoint(s->dir, s->state.data, s->state.len, &summary, err);
+    s->saved_s = fg_wall_s();
+    s->saved = st == FG_OK;
+    return st;
+}
+
+static enum fg_status committed(void *arg, struct fg_err *err)
+{
+    struct study *s = arg;
+    size_t n;
+    const struct fg_participation *rows = fg_aggregator_participation(s->agg, &n);
+    const struct fg_round_record *record = fg_aggregator_record(s->agg);
+    enum fg_status st = fg_rundir_round(s->dir, record, rows, n, err);
+    s->saved = false;
+    if (st == FG_OK && fg_wall_s() - s->saved_s >= s->cfg->run.sync_s && record->round + 1 < s->cfg->run.rounds) {
+        st = save(s, "running", err);
+    }
+    fg_progress_round(&s->progress, record);
+    return st;
+}
+
+static enum fg_status evaluate(void *arg, const float *params, const struct fg_action *what,
+                               struct fg_evaluation *out, struct fg_err *err)
+{
+    struct study *s = arg;
+    return fg_setup_evaluate(s->setup, s->trainer, params, what->evaluate, what->evaluate_clients, out, err);
+}
+
+static bool stopping(void *arg)
+{
+    (void)arg;
+    return atomic_load(&fg_study_stop) != 0;
+}
+
+/* ---- preparing ---- */
+
+static enum fg_status shard_of(void *arg, const struct fg_task *task, struct fg_shard *out, struct fg_err *err)
+{
+    (void)err;
+    const struct fg_setup *s = arg;
+    out->data = s->data;
+    fg_setup_shard(s, task->client, &out->index, &out->n);
+    return FG_OK;
+}
+
+static enum fg_status make_executor(struct study *s, const struct fg_study_shell *shell, struct fg_err *err)
+{
+    const struct fg_setup *setup = s->setup;
+    enum fg_status st =
+        fg_trainer_create_cpu(&s->trainer, setup->model, &setup->local, s->cfg->run.seed, setup->threads,
+                              kernel_names[s->cfg->run.kernels], err);
+    if (st != FG_OK) {
+        return st;
+    }
+    struct fg_executor_local_opts opts = {.shard_of = shard_of,
+                                          .arg = s->setup,
+                                          .codec = setup->codec,
+                                          .width = setup->threads,
+                                          .stop = &fg_study_stop};
+    struct fg_executor *local;
+    st = fg_executor_local_create(&local, s->trainer, fg_model_params(setup->model), &opts, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    if (shell->executor == NULL) {
+        s->ex = local;
+        return FG_OK;
+    }
+    st = shell->executor(shell->arg, setup, local, &fg_study_stop, &s->ex, err);
+    if (st != FG_OK) {
+        local->ops->destroy(local);
+    }
+    return st;
+}
+
+/* model.from: start from another run's parameters. */
+static enum fg_status warm_start(struct study *s, struct fg_err *err)
+{
+    if (s->cfg->model.from[0] == '\0') {
+        return FG_OK;
+    }
+    struct fg_run_params from;
+    enum fg_status st = fg_run_params_read(&from, s->cfg->model.from, err);
+    if (st != FG_OK) {
+        return fg_fail_prefix(err, st, "%s: model.from", fg_config_where(s->cfg, "model.from"));
+    }
+    size_t p = fg_model_params(s->setup->model);
+    if (from.n == p) {
+        memcpy(s->setup->params, from.values, p * sizeof *from.values);
+    } else {
+        st = fg_config_reject(s->cfg, "model.from", err, "a run of a model with %zu parameters, it has %zu", p, from.n);
+    }
+    fg_run_params_fini(&from);
+    return st;
+}
+
+static double wall_before(const char *dir)
+{
+    struct fg_str path = {0};
+    struct fg_err ignored;
+    json_t *old = NULL;
+    double s = 0.0;
+    if (fg_str_addf(&path, "%s/summary.json", dir) == FG_OK && fg_summary_load(&old, path.data, &ignored) == FG_OK) {
+        s = json_number_value(json_object_get(old, "wall_s"));
+        json_decref(old);
+    }
+    fg_str_fini(&path);
+    return s;
+}
+
+static enum fg_status make_aggregator(struct study *s, struct fg_err *err)
+{
+    struct fg_aggregator_config acfg;
+    struct fg_str state = {0};
+    fg_setup_aggregator(s->setup, &acfg);
+    enum fg_status st = fg_aggregator_create(&s->agg, &acfg, s->setup->fleet, s->setup->params, err);
+    if (st == FG_OK && fg_rundir_state(s->dir) == FG_RUNDIR_RESUME) {
+        uint64_t journal_len;
+        st = fg_rundir_resume(s->dir, &state, &journal_len, err);
+        if (st == FG_OK && state.len > 0) {
+            st = fg_aggregator_load(s->agg, state.data, state.len, err);
+        }
+        if (st == FG_OK) {
+            s->wall_before_s = wall_before(fg_rundir_path(s->dir));
+            fg_log_write(FG_LOG_INFO, "going on after round %llu",
+                         (unsigned long long)fg_aggregator_version(s->agg));
+        }
+    }
+    fg_str_fini(&state);
+    return st;
+}
+
+/* The journal of a virtual run holds only what cannot be derived again: when it was begun, by whom, on what. */
+enum { JOURNAL_BEGIN = 1, JOURNAL_STOP = 2 };
+
+static enum fg_status note(struct study *s, uint32_t type, struct fg_err *err)
+{
+    struct fg_str payload = {0};
+    uint8_t partition[32];
+    enum fg_status st = fg_partition_hash(partition, s->setup->part);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (st == FG_OK) {
+        st = fg_put_u64(&payload, (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u);
+    }
+    if (st == FG_OK) {
+        st = fg_put_u64(&payload, fg_aggregator_version(s->agg));
+    }
+    if (st == FG_OK) {
+        st = fg_put_u32(&payload, (uint32_t)getpid());
+    }
+    if (st == FG_OK) {
+        st = fg_str_add(&payload, partition, sizeof partition);
+    }
+    if (st == FG_OK) {
+        st = fg_journal_add(fg_rundir_journal(s->dir), type, payload.data, payload.len, err);
+    }
+    fg_str_fini(&payload);
+    return st;
+}
+
+/* ---- ending ---- */
+
+static enum fg_status finish(struct study *s, struct fg_err *err)
+{
+    struct fg_summary summary;
+    struct fg_run_content content = {.summary = &summary,
+                                     .layers = fg_model_layers(s->setup->model),
+                                     .params = fg_aggregator_params(s->agg)};
+    size_t n = 0;
+    struct fg_layer_info info, *tensors = NULL;
+    size_t cap = 0;
+    enum fg_status st = summarise(s, "finished", &summary);
+    for (unsigned i = 0; st == FG_OK && fg_model_layer_info(s->setup->model, i, &info); i++) {
+        st = FG_GROW(tensors, n, cap);
+        if (st == FG_OK) {
+            tensors[n++] = info;
+        }
+    }
+    content.tensor = tensors;
+    content.n_tensors = n;
+    struct fg_ledger_col columns[FG_STUDY_LEDGER_COLUMNS];
+    struct fg_study_ledger *ledger = NULL;
+    if (st == FG_OK) {
+        st = fg_study_ledger_create(&ledger, s->setup, columns);
+    }
+    content.ledger = columns;
+    content.n_ledger = FG_STUDY_LEDGER_COLUMNS;
+    if (st == FG_OK) {
+        st = fg_rundir_finish(s->dir, &content, err);
+    } else {
+        fg_fail(err, st, "the results could not be gathered: %s", fg_status_text(st));
+    }
+    fg_study_ledger_destroy(ledger);
+    fg_free(tensors);
+    return st;
+}
+
+static enum fg_status run(struct study *s, enum fg_finish *reason, struct fg_err *err)
+{
+    struct fg_driver_config dcfg = {.update_bytes = s->setup->update_bytes,
+                                    .batch = s->setup->local.batch,
+                                    .samples = s->setup->samples,
+                                    .hand_back = s->cfg->train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK};
+    struct fg_driver_hooks hooks = {.arg = s, .evaluate = evaluate, .committed = committed, .stopping = stopping};
+    fg_progress_init(&s->progress, s->cfg->run.rounds, (uint32_t)fg_aggregator_version(s->agg), s->common->quiet);
+    s->progress.start = fg_fleet_start(s->setup->fleet);
+    enum fg_status st = fg_driver_run(s->agg, s->setup->fleet, s->ex, &dcfg, &hooks, reason, err);
+    fg_progress_end(&s->progress);
+    return st;
+}
+
+static enum fg_status prepare(struct study *s, const struct fg_study_shell *shell, struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    FG_TRY(note(s, JOURNAL_BEGIN, err));
+    FG_TRY(make_executor(s, shell, err));
+    s->begun_s = s->saved_s = fg_wall_s();
+cleanup:
+    return st;
+}
+
+/* Print the summary that lies in the folder. */
+static enum fg_status print_result(const struct study *s, struct fg_err *err)
+{
+    struct fg_str path = {0};
+    json_t *summary = NULL;
+    enum fg_status st = fg_str_addf(&path, "%s/summary.json", fg_rundir_path(s->dir));
+    if (st == FG_OK) {
+        st = fg_summary_load(&summary, path.data, err);
+    }
+    if (st == FG_OK && s->common->json) {
+        json_dumpf(summary, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else if (st == FG_OK) {
+        fg_report_print(summary, fg_rundir_path(s->dir));
+    }
+    json_decref(summary);
+    fg_str_fini(&path);
+    return st;
+}
+
+static enum fg_status whole(struct study *s, const struct fg_study_shell *shell, struct fg_err *err)
+{
+    struct fg_str path = {0};
+    enum fg_finish reason;
+    enum fg_status st;
+    FG_TRY(fg_setup_create(&s->setup, s->cfg, err));
+    FG_TRY(warm_start(s, err));
+    FG_TRY(fg_cmd_run_dir(&path, s->cfg, s->common));
+    FG_TRY(fg_rundir_open(&s->dir, path.data, s->cfg, s->common->force, FG_RUNDIR_WAIT_MS, err));
+    if (fg_rundir_state(s->dir) == FG_RUNDIR_FINISHED) {
+        st = print_result(s, err);
+        goto cleanup;
+    }
+    FG_TRY(make_aggregator(s, err));
+    FG_TRY(prepare(s, shell, err));
+    FG_TRY(run(s, &reason, err));
+    if (reason == FG_FINISH_STOPPED) {
+        FG_TRY(note(s, JOURNAL_STOP, err));
+        FG_TRY(save(s, "interrupted", err));
+        st = fg_fail(err, FG_E_INTERRUPTED, "interrupted after round %llu; everything committed is saved in %s, the "
+                     "same command goes on", (unsigned long long)fg_aggregator_version(s->agg), path.data);
+        goto cleanup;
+    }
+    FG_TRY(finish(s, err));
+    st = print_result(s, err);
+cleanup:
+    fg_str_fini(&path);
+    return st;
+}
+
+int fg_study_run(const struct fg_config *cfg, const struct fg_cmd_common *common,
+                 const struct fg_study_shell *shell)
+{
+    struct study s = {.cfg = cfg, .common = common};
+    struct fg_err err = {{0}};
+    enum fg_status st = whole(&s, shell, &err);
+    int rc = st == FG_OK ? 0 : fg_cmd_fail(st, &err);
+    if (s.ex != NULL) {
+        s.ex->ops->destroy(s.ex);
+    }
+    fg_trainer_destroy(s.trainer);
+    fg_aggregator_destroy(s.agg);
+    fg_rundir_close(s.dir);
+    fg_setup_destroy(s.setup);
+    fg_str_fini(&s.state);
+    return rc;
+}

@@ -1,0 +1,33 @@
+/* Running one study from its configuration to its report: what `simulate` and the aggregator of `train` share.
+ *
+ * Checks every input, opens the run directory, resumes if it can, drives the aggregator with the executor it was
+ * given, records as it goes, saves on signals, and prints the report. Thread safety: one call a process.
+ */
+#ifndef FG_CMD_STUDY_H
+#define FG_CMD_STUDY_H
+
+#include <stdatomic.h>
+
+#include "src/cmd/cmd.h"
+#include "src/sim/setup.h"
+#include "src/store/rundir.h"
+#include "src/worker/executor.h"
+
+/* Makes the executor once the setup stands and the run is known to be unfinished. `local` computes on this
+ * process' cores and may be taken over (the new executor then destroys it) or destroyed. */
+struct fg_study_shell {
+    const char *what; /* "simulate", "launch": for the log */
+    enum fg_status (*executor)(void *arg, const struct fg_setup *s, struct fg_executor *local, atomic_int *stop,
+                               struct fg_executor **out, struct fg_err *err); /* NULL: local as it is */
+    void *arg;
+};
+
+/* Set by SIGINT, SIGTERM and SIGUSR1 once fg_study_catch_signals() was called. */
+extern atomic_int fg_study_stop;
+void fg_study_catch_signals(void);
+
+/* Run it; returns the exit code: 0 done, 1 failed, 2 input, 75 interrupted with everything saved. */
+int fg_study_run(const struct fg_config *cfg, const struct fg_cmd_common *common,
+                 const struct fg_study_shell *shell);
+
+#endif
