@@ -1,1 +1,3 @@
-libforage_a_SOURCES += %D%/driver.c %D%/driver.h %D%/queue.c %D%/queue.h
+libforage_a_SOURCES += \
+	%D%/driver.c %D%/driver.h %D%/queue.c %D%/queue.h \
+	%D%/setup.c %D%/setup.h %D%/setup_evaluate.c

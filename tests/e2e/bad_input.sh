@@ -50,7 +50,7 @@ trace 'node,start_s,end_s' 'a,zero,50'
 bad_trace "text in a trace" 't.csv:2'
 : >"$T/t.csv"
 bad_trace "empty trace" 't.csv'
-gzip -c "$S/traces/volunteer-desktops.csv.gz" 2>/dev/null | head -c 500 >"$T/t.csv.gz"
+gzip -c "$S/traces/volunteer-desktops-2w.csv" 2>/dev/null | head -c 500 >"$T/t.csv.gz"
 refuse "truncated gz" 't.csv.gz' --set "availability.trace=$T/t.csv.gz" "$EXAMPLE"
 
 carbon() { printf '%s\n' "$@" >"$T/c.csv"; }
