@@ -84,6 +84,14 @@ static int by_arrival(const void *a, const void *b, void *arg)
     return x != y ? (x > y) - (x < y) : (i > j) - (i < j);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    size_t i, j;
+    memcpy(&i, a, sizeof i);
+    memcpy(&j, b, sizeof j);
+    return (i > j) - (i < j);
+}
+
 static enum fg_status submit(struct driver *d, const struct fg_task *tasks, size_t n)
 {
     uint64_t version = fg_aggregator_version(d->agg);
@@ -122,6 +130,7 @@ static enum fg_status submit_fresh(struct driver *d)
     }
     qsort_r(d->order, n, sizeof *d->order, by_arrival, d->flights);
     n = n < goal ? n : goal;
+    qsort(d->order, n, sizeof *d->order, by_number); /* executors take ids that grow */
     while (d->cap_cohort < n) {
         enum fg_status st = fg_grow(&d->cohort, &d->cap_cohort, sizeof *d->cohort);
         if (st != FG_OK) {

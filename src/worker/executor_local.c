@@ -44,9 +44,8 @@ struct local {
     size_t P;
     struct version *version; /* the newest last */
     size_t n_version, cap_version;
-    struct entry *entry; /* in the order of submission */
+    struct entry *entry; /* by growing id */
     size_t n_entry, cap_entry, released, done;
-    size_t first; /* entries before it are released */
     float **free_vector; /* vectors of P floats to use again */
     size_t n_free, cap_free;
     struct fg_job *job; /* (cap_job) one cohort, with what belongs to each job */
@@ -121,15 +120,19 @@ static enum fg_status publish(struct fg_executor *base, uint64_t version, const 
 
 /* ---- tasks ---- */
 
-/* Results are mostly collected in the order of submission, so the first live entry is mostly the one. */
 static struct entry *find_entry(struct local *ex, uint64_t id)
 {
-    for (size_t i = ex->first; i < ex->n_entry; i++) {
-        if (ex->entry[i].task.id == id && ex->entry[i].state != RELEASED) {
-            return &ex->entry[i];
+    size_t low = 0, high = ex->n_entry;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ex->entry[middle].task.id < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
-    return NULL;
+    bool found = low < ex->n_entry && ex->entry[low].task.id == id && ex->entry[low].state != RELEASED;
+    return found ? &ex->entry[low] : NULL;
 }
 
 static enum fg_status submit(struct fg_executor *base, const struct fg_task *tasks, size_t n,
@@ -143,6 +146,7 @@ static enum fg_status submit(struct fg_executor *base, const struct fg_task *tas
                            "task %llu needs version %llu of the parameters, which is not kept",
                            (unsigned long long)tasks[i].id, (unsigned long long)tasks[i].version);
         }
+        FG_ASSERT(ex->n_entry == 0 || ex->entry[ex->n_entry - 1].task.id < tasks[i].id);
         if (FG_GROW(ex->entry, ex->n_entry, ex->cap_entry) != FG_OK) {
             return fg_fail(err, FG_E_NOMEM, "no memory for task %llu", (unsigned long long)tasks[i].id);
         }
@@ -176,10 +180,7 @@ static void release(struct fg_executor *base, uint64_t id)
             }
         }
         ex->n_entry = kept;
-        ex->released = ex->first = 0;
-    }
-    while (ex->first < ex->n_entry && ex->entry[ex->first].state == RELEASED) {
-        ex->first++;
+        ex->released = 0;
     }
 }
 
