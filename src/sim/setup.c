@@ -352,6 +352,14 @@ static enum fg_status make_test_set(struct fg_setup *s, struct fg_err *err)
     return FG_OK;
 }
 
+static enum fg_status check_policy(const struct fg_setup *s, struct fg_err *err)
+{
+    struct fg_aggregator_config cfg;
+    fg_setup_aggregator(s, &cfg);
+    enum fg_status st = cfg.policy->check != NULL ? cfg.policy->check(&cfg.select, err) : FG_OK;
+    return st == FG_OK ? st : fg_fail_prefix(err, st, "%s", fg_config_where(s->cfg, "select.policy"));
+}
+
 /* ---- all of it ---- */
 
 enum fg_status fg_setup_create(struct fg_setup **out, const struct fg_config *cfg, struct fg_err *err)
@@ -372,6 +380,7 @@ enum fg_status fg_setup_create(struct fg_setup **out, const struct fg_config *cf
     FG_TRY(make_test_set(s, err));
     FG_TRY(make_model(s, err));
     FG_TRY(size_tasks(s, err));
+    FG_TRY(check_policy(s, err));
     *out = s;
     return FG_OK;
 cleanup:
