@@ -54,6 +54,8 @@ static struct law tensor_law(enum init init, const struct fg_tensor *t)
     switch (t->role) {
     case FG_ROLE_WEIGHT:
         return weight_law(init, in, out);
+    case FG_ROLE_LSTM_WEIGHT: /* PyTorch draws all of an LSTM by its width */
+        return init == TORCH ? weight_law(init, out, out) : weight_law(init, in, out);
     case FG_ROLE_EMBEDDING: /* PyTorch: N(0, 1); Keras: U(-0.05, 0.05) */
         return init == TORCH ? (struct law){0, 1} : (struct law){0.05, 0};
     case FG_ROLE_BIAS:

@@ -39,7 +39,13 @@ struct fg_layer_arg {
 };
 
 /* How a tensor starts. */
-enum fg_tensor_role { FG_ROLE_WEIGHT, FG_ROLE_BIAS, FG_ROLE_EMBEDDING, FG_ROLE_LSTM_BIAS };
+enum fg_tensor_role {
+    FG_ROLE_WEIGHT,
+    FG_ROLE_BIAS,
+    FG_ROLE_EMBEDDING,
+    FG_ROLE_LSTM_WEIGHT,
+    FG_ROLE_LSTM_BIAS
+};
 
 struct fg_tensor {
     const char *part; /* "weight", "bias", ... */

@@ -31,7 +31,7 @@ extern const char *const fg_lr_schedules[];
 /* Settings of local work, the same for all clients. One step with mean gradient g of a batch:
  *   g += prox_mu (w - w_start);  g scaled to norm `clip` if longer;  g += weight_decay w;
  *   v = momentum v + g;  w -= lr v.
- * Zero turns each of them off. Source: FedProx (Li et al., MLSys 2020) for the proximal term. */
+ * Zero turns each of them off. Source: Li et al., MLSys 2020 (FedProx), for the proximal term. */
 struct fg_local_opts {
     uint32_t batch; /* samples a step; 0: the whole shard (FedSGD) */
     enum fg_lr_schedule schedule;
