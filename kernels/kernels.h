@@ -158,6 +158,11 @@ struct fg_kernels {
     void (*lstm_backward)(const float *gates, const float *c_prev, const float *tc, const float *dh,
                           float *dc, float *dgates, size_t batch, size_t hp);
 
+    /* ---- samples ---- */
+
+    /* y[e] = fma(scale[e % c], x[e], shift[e % c]) of bytes x (n); scale, shift (c), c >= 1. */
+    void (*from_bytes)(const uint8_t *x, const float *scale, const float *shift, size_t c, float *y, size_t n);
+
     /* ---- vectors of parameters; any n, any alignment; y may be x ---- */
 
     void (*axpy)(float a, const float *x, float *y, size_t n);                   /* y = fma(a, x, y) */

@@ -141,6 +141,14 @@ static void lstm_backward(const float *gates, const float *c_prev, const float *
     }
 }
 
+static void from_bytes(const uint8_t *x, const float *scales, const float *shift, size_t c, float *y,
+                       size_t n)
+{
+    for (size_t e = 0; e < n; e++) {
+        y[e] = fmaf(scales[e % c], (float)x[e], shift[e % c]);
+    }
+}
+
 static void axpy(float a, const float *x, float *y, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -10,7 +10,7 @@
         .tanh_forward = tanh_forward, .tanh_backward = tanh_backward, .sigmoid_forward = sigmoid_forward,   \
         .sigmoid_backward = sigmoid_backward, .exp = exp_forward, .log = log_forward, .dropout = dropout,   \
         .softmax_xent = softmax_xent, .gather = gather, .scatter_add = scatter_add,                         \
-        .lstm_forward = lstm_forward, .lstm_backward = lstm_backward, .axpy = axpy, .scale = scale,         \
-        .subtract = subtract, .prox = prox, .sgd_momentum = sgd_momentum, .sgd_decay = sgd_decay,           \
-        .sum_squares = sum_squares, .accumulate = accumulate,                                               \
+        .lstm_forward = lstm_forward, .lstm_backward = lstm_backward, .from_bytes = from_bytes,             \
+        .axpy = axpy, .scale = scale, .subtract = subtract, .prox = prox, .sgd_momentum = sgd_momentum,     \
+        .sgd_decay = sgd_decay, .sum_squares = sum_squares, .accumulate = accumulate,                       \
     }

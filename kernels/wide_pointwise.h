@@ -120,6 +120,32 @@ static void dropout(const struct fg_dropout *m, const float *x, float *y, size_t
     }
 }
 
+/* Channels repeat every c vectors. */
+static void from_bytes(const uint8_t *x, const float *scales, const float *shift, size_t c, float *y,
+                       size_t n)
+{
+    enum { MOST = 4 };
+    V a[MOST], b[MOST];
+    size_t e = 0;
+    for (size_t v = 0; c <= MOST && v < c; v++) {
+        float la[VL], lb[VL];
+        for (size_t l = 0; l < VL; l++) {
+            la[l] = scales[(v * VL + l) % c];
+            lb[l] = shift[(v * VL + l) % c];
+        }
+        a[v] = v_load(la);
+        b[v] = v_load(lb);
+    }
+    for (; c <= MOST && e + c * VL <= n; e += c * VL) {
+        for (size_t v = 0; v < c; v++) {
+            v_store(y + e + v * VL, v_fma(a[v], v_from_int(v_load_u8(x + e + v * VL)), b[v]));
+        }
+    }
+    for (size_t i = e % c; e < n; e++, i = i + 1 < c ? i + 1 : 0) {
+        y[e] = fmaf(scales[i], (float)x[e], shift[i]);
+    }
+}
+
 static void axpy(float a, const float *x, float *y, size_t n)
 {
     V va = v_set(a);

@@ -97,11 +97,23 @@ void fg_local_load(struct fg_local *l, const float *params)
     fg_model_pack(l->m, fg_net_params(l->net), params);
 }
 
+/* A batch into the network's buffers. Bytes go through a kernel: fg_dataset_gather() gives the same floats, but
+ * would take a third of the time of small models. */
 static void gather(struct fg_local *l, const struct fg_dataset *data, const uint32_t *index, size_t n)
 {
-    size_t ldx;
+    size_t ldx, labels = data->label_width;
     float *x = fg_net_input(l->net, &ldx);
-    fg_dataset_gather(data, index, n, x, ldx, fg_net_labels(l->net));
+    uint16_t *y = fg_net_labels(l->net);
+    if (data->dtype == FG_U8 && data->kind != FG_DATA_TOKENS) {
+        for (size_t i = 0; i < n; i++) {
+            const uint8_t *raw = (const uint8_t *)data->x + index[i] * data->width;
+            l->k->from_bytes(raw, data->scale, data->shift, data->channels, x + i * ldx, data->width);
+            memset(x + i * ldx + data->width, 0, (ldx - data->width) * sizeof *x);
+            memcpy(y + i * labels, data->y + index[i] * labels, labels * sizeof *y);
+        }
+        return;
+    }
+    fg_dataset_gather(data, index, n, x, ldx, y);
 }
 
 double fg_local_score(struct fg_local *l, const struct fg_dataset *data, const uint32_t *index, size_t n,

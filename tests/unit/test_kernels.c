@@ -366,6 +366,11 @@ static void vectors_of_parameters(void **state)
     assert_true(y[1] == 6.25f);
     K->scale(0.5f, y, y, 2);
     assert_true(y[1] == 3.125f);
+    const uint8_t raw[5] = {0, 1, 255, 3, 7};
+    const float scales[2] = {0.5f, 2.0f}, shift[2] = {1.0f, -1.0f};
+    float x[5];
+    K->from_bytes(raw, scales, shift, 2, x, 5);
+    assert_true(x[0] == 1.0f && x[1] == 1.0f && x[2] == 128.5f && x[3] == 5.0f && x[4] == 4.5f);
     double acc[2] = {1.0, 1.0};
     K->accumulate(0.1, y, acc, 2);
     fg_assert_close(acc[1], 1.3125, 1e-15);

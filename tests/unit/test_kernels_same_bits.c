@@ -182,6 +182,9 @@ static void vector_case(const struct fg_kernels *k, struct arena *a)
     for (size_t i = 0; i < n; i++) {
         acc[i] = small_float(&a->rng);
     }
+    size_t channels = pick(a, 1, 6); /* the floats' own bytes will do */
+    k->from_bytes((const uint8_t *)x + pick(a, 0, 3), y, z, channels < n ? channels : 1, take(a, 3 * n),
+                  3 * n);
     k->axpy(0.3f, x, y, n);
     k->subtract(x, z, w, n);
     k->prox(0.7f, x, z, y, n);

@@ -237,6 +237,41 @@ static void bits_do_not_depend_on_threads_or_kernels(void **state)
     toy_destroy(data[1]);
 }
 
+/* The trainer gathers bytes by a kernel; the data set's own way must give the same floats. */
+static void bytes_and_their_floats_train_alike(void **state)
+{
+    (void)state;
+    struct fg_dataset *bytes = toy_images(50), floats = *bytes;
+    static float x[50 * 64];
+    static const float scale[1] = {1.0f / 255}, shift[1] = {-0.37f}, one[1] = {1.0f}, zero[1] = {0.0f};
+    uint16_t y[50];
+    uint32_t *index = toy_iota(50);
+    bytes->scale = scale;
+    bytes->shift = shift;
+    fg_dataset_gather(bytes, index, 50, x, 64, y);
+    floats.dtype = FG_F32;
+    floats.x = x;
+    floats.scale = one;
+    floats.shift = zero;
+    struct fg_model *m = toy_model(bytes, "conv2d 3; relu; flatten; dense");
+    struct fg_local_opts o = {.batch = 7};
+    struct fg_trainer *t = toy_trainer(m, &o, 1, "auto");
+    size_t n = fg_model_params(m);
+    float *w = calloc(3 * n, sizeof *w);
+    fg_model_init(m, 3, w);
+    struct fg_job a = toy_job(bytes, index, 50, 9, 0.1f, w, w + n), b = a;
+    b.data = &floats;
+    b.delta = w + 2 * n;
+    toy_run(t, &a, 1);
+    toy_run(t, &b, 1);
+    assert_memory_equal(a.delta, b.delta, n * sizeof *w);
+    free(w);
+    free(index);
+    fg_trainer_destroy(t);
+    fg_model_destroy(m);
+    toy_destroy(bytes);
+}
+
 static void tasks_of_one_client_have_their_own_streams(void **state)
 {
     (void)state;
@@ -270,6 +305,7 @@ int main(void)
         cmocka_unit_test(local_steps_are_counted_as_documented),
         cmocka_unit_test(local_work_matches_its_double_twin),
         cmocka_unit_test(bits_do_not_depend_on_threads_or_kernels),
+        cmocka_unit_test(bytes_and_their_floats_train_alike),
         cmocka_unit_test(tasks_of_one_client_have_their_own_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
