@@ -41,6 +41,7 @@ FUZZ_TARGETS += tests/fuzz/fuzz_config
 FUZZ_TARGETS += tests/fuzz/fuzz_store
 FUZZ_TARGETS += tests/fuzz/fuzz_trace
 FUZZ_TARGETS += tests/fuzz/fuzz_carbon
+FUZZ_TARGETS += tests/fuzz/fuzz_ledger
 FUZZ_TARGETS += tests/fuzz/fuzz_codec
 FUZZ_TARGETS += tests/fuzz/fuzz_frame
 FUZZ_TARGETS += tests/fuzz/fuzz_layers
@@ -54,6 +55,7 @@ SHELL_TESTS += tests/lint/layers.sh
 SHELL_TESTS += tests/lint/listed.sh
 SHELL_TESTS += tests/e2e/net.sh
 SHELL_TESTS += tests/e2e/doctor.sh
+SHELL_TESTS += tests/e2e/trace.sh
 
 if FUZZ
 TEST_MAIN += $(FUZZ_MAIN)

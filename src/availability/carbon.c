@@ -16,15 +16,18 @@ enum { KEY_ZONE, KEY_TZ, KEY_KIND, KEY_SCOPE, KEY_BASIS, KEYS };
 static const char *const key_names[KEYS] = {"zone", "tz", "kind", "scope", "basis"};
 
 /* The words allowed for a key, as one text for messages; NULL: any. */
-static const char *const key_values[KEYS][2] = {
-    {NULL, NULL}, {NULL, NULL}, {"average", "marginal"}, {"life-cycle", "direct"}, {"consumption", "production"}};
+static const char *const key_values[KEYS][2] = {{NULL, NULL},
+                                                {NULL, NULL},
+                                                {"average", "marginal"},
+                                                {"life-cycle", "direct"},
+                                                {"consumption", "production"}};
 
 struct fg_carbon_reader {
     struct fg_lines lines;
     struct fg_carbon *c;
     char **value[KEYS]; /* where each key's text goes */
     size_t header_line, last_line, cap;
-    int64_t last_s;     /* time of the last row with a good time */
+    int64_t last_s; /* time of the last row with a good time */
 };
 
 #define PROBLEM(...) fg_lines_problem(&r->lines, r->lines.line, __VA_ARGS__)
@@ -43,12 +46,17 @@ static enum fg_status take_key(struct fg_carbon_reader *r, struct fg_span key, s
         return PROBLEM("%s is given twice", key_names[k]);
     }
     if (k == KEY_TZ && !fg_tz_name_ok(value.at, value.len)) {
-        return PROBLEM("tz: expected an IANA name such as Europe/Berlin or an offset such as +02:00, found '%s'",
-                       fg_span_quote(q, value));
+        return PROBLEM(
+            "tz: expected an IANA name such as Europe/Berlin or an offset such as +02:00, found '%s'",
+            fg_span_quote(q, value));
     }
-    if (key_values[k][0] != NULL && !fg_span_is(value, key_values[k][0]) && !fg_span_is(value, key_values[k][1])) {
+    if (key_values[k][0] != NULL && !fg_span_is(value, key_values[k][0]) &&
+        !fg_span_is(value, key_values[k][1])) {
         return PROBLEM("%s: expected %s or %s, found '%s'", key_names[k], key_values[k][0], key_values[k][1],
                        fg_span_quote(q, value));
+    }
+    if (k == KEY_TZ) {
+        r->c->tz_line = r->lines.line;
     }
     *r->value[k] = fg_strndup(value.at, value.len);
     return *r->value[k] != NULL ? FG_OK : FG_E_NOMEM;
@@ -64,8 +72,8 @@ static enum fg_status check_time(struct fg_carbon_reader *r, int64_t t)
     fg_iso_format(now, t);
     fg_iso_format(last, r->last_s);
     if (step > 3600 && step % 3600 == 0) {
-        return PROBLEM("hole of %lld hours: %s follows %s of line %zu", (long long)(step / 3600 - 1), now, last,
-                       r->last_line);
+        return PROBLEM("hole of %lld hours: %s follows %s of line %zu", (long long)(step / 3600 - 1), now,
+                       last, r->last_line);
     }
     if (step == 0) {
         return PROBLEM("%s is there twice, first as %s in line %zu", now, last, r->last_line);
@@ -135,7 +143,8 @@ static enum fg_status take_line(void *arg, const char *text, size_t len)
     return FG_OK;
 }
 
-enum fg_status fg_carbon_reader_create(struct fg_carbon_reader **out, const char *name, struct fg_problems *all)
+enum fg_status fg_carbon_reader_create(struct fg_carbon_reader **out, const char *name,
+                                       struct fg_problems *all)
 {
     struct fg_carbon_reader *r = fg_calloc(1, sizeof *r);
     if (r == NULL) {
@@ -309,10 +318,11 @@ enum fg_status fg_carbon_check_alike(const struct fg_carbon *const *c, size_t n,
         const char *b[3] = {c[i]->kind, c[i]->scope, c[i]->basis};
         for (size_t k = 0; k < 3; k++) {
             if (strcmp(a[k], b[k]) != 0) {
-                return fg_fail(err, FG_E_INPUT,
-                               "carbon files differ in %s: %s says '%s', %s says '%s'; their grams do not compare "
-                               "(carbon.allow_mixed = yes to mix them all the same)",
-                               key_names[KEY_KIND + k], c[0]->name, a[k], c[i]->name, b[k]);
+                return fg_fail(
+                    err, FG_E_INPUT,
+                    "carbon files differ in %s: %s says '%s', %s says '%s'; their grams do not compare "
+                    "(carbon.allow_mixed = yes to mix them all the same)",
+                    key_names[KEY_KIND + k], c[0]->name, a[k], c[i]->name, b[k]);
             }
         }
     }

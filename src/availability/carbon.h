@@ -12,16 +12,17 @@
 #include "src/base/status.h"
 
 struct fg_carbon {
-    char *name;    /* for messages: the file's path */
-    char *zone;    /* what the file calls its zone; "" if it does not say */
-    char *tz;      /* IANA name or offset of the zone's local time; "" */
-    char *kind;    /* average or marginal; "" */
-    char *scope;   /* life-cycle or direct; "" */
-    char *basis;   /* consumption or production; "" */
+    char *name;      /* for messages: the file's path */
+    char *zone;      /* what the file calls its zone; "" if it does not say */
+    char *tz;        /* IANA name or offset of the zone's local time; "" */
+    size_t tz_line;  /* of the file, for messages about tz */
+    char *kind;      /* average or marginal; "" */
+    char *scope;     /* life-cycle or direct; "" */
+    char *basis;     /* consumption or production; "" */
     int64_t start_s; /* seconds since 1970 of the first hour */
     size_t hours;
     double *g_per_kwh;  /* (hours) */
-    int64_t *before_ug; /* (hours + 1) sum of the earlier hours in 1e-6 g/kWh, so that differences are exact */
+    int64_t *before_ug; /* (hours + 1) sum of the earlier hours in 1e-6 g/kWh: differences are exact */
 };
 
 /* Read from bytes in one pass, as fg_trace_reader in trace.h.
@@ -49,7 +50,8 @@ double fg_carbon_integral(const struct fg_carbon *c, int64_t t0_us, int64_t t1_u
 double fg_carbon_mean(const struct fg_carbon *c);
 
 /* Files of one run must agree in kind, scope and basis: grams of one are not grams of the other.
- * Errors:  FG_E_INPUT naming the first two files that differ and the key that allows it, carbon.allow_mixed. */
-enum fg_status fg_carbon_check_alike(const struct fg_carbon *const *c, size_t n, struct fg_err *err) FG_NODISCARD;
+ * Errors:  FG_E_INPUT naming the first two files that differ and the key carbon.allow_mixed. */
+enum fg_status fg_carbon_check_alike(const struct fg_carbon *const *c, size_t n,
+                                     struct fg_err *err) FG_NODISCARD;
 
 #endif

@@ -8,7 +8,8 @@
 #include "src/availability/fleet_impl.h"
 #include "src/base/mem.h"
 
-#define SEASON_S (4 * FG_DAY_S) /* the nearest same weekday is at most 3.5 days away, and leap days half a day */
+#define SEASON_S \
+    (4 * FG_DAY_S) /* the nearest same weekday is at most 3.5 days away, and leap days half a day */
 #define CARBON_SPAN_US(c) ((int64_t)(c)->hours * 3600 * FG_SECOND_US)
 
 void fg_fleet_spec_defaults(struct fg_fleet_spec *spec)
@@ -120,10 +121,11 @@ static enum fg_status anchor(const struct fg_fleet *f, const char *name, int64_t
     fg_iso_format(at, now);
     fg_iso_format(from, zero_s);
     fg_iso_format(to, zero_s + span_s);
-    return fg_fail(err, FG_E_INPUT,
-                   "%s: covers %s to %s and holds no such season as the run's start %s on the same weekday: choose "
-                   "time.start, or let files repeat with time.wrap = yes",
-                   name, from, to, at);
+    return fg_fail(
+        err, FG_E_INPUT,
+        "%s: covers %s to %s and holds no such season as the run's start %s on the same weekday: choose "
+        "time.start, or let files repeat with time.wrap = yes",
+        name, from, to, at);
 }
 
 static enum fg_status anchor_trace(struct fg_fleet *f, struct fg_err *err)
@@ -145,13 +147,15 @@ static enum fg_status anchor_trace(struct fg_fleet *f, struct fg_err *err)
         struct fg_fleet_zone *zone = &f->zones[z];
         const char *tz = zone->carbon != NULL ? zone->carbon->tz : t->tz != NULL ? t->tz : "UTC";
         if (tz[0] == '\0') {
-            return fg_fail(err, FG_E_INPUT, "%s: needs a `# tz:` line, because the availability trace %s has clock: local",
+            return fg_fail(err, FG_E_INPUT,
+                           "%s: needs a `# tz:` line, because the availability trace %s has clock: local",
                            zone->carbon->name, t->name);
         }
         st = fg_tz_create(&zone->tz, tz, err);
         if (st != FG_OK) {
-            return zone->carbon != NULL ? fg_fail_prefix(err, st, "%s", zone->carbon->name)
-                                        : fg_fail_prefix(err, st, "%s", t->name);
+            return zone->carbon != NULL
+                       ? fg_fail_prefix(err, st, "%s:%zu", zone->carbon->name, zone->carbon->tz_line)
+                       : fg_fail_prefix(err, st, "%s:%zu", t->name, t->tz_line);
         }
         int64_t now = fg_floor_div(f->start, FG_SECOND_US), local = now + fg_tz_offset(zone->tz, now, NULL);
         zone->local_zero_us =
@@ -203,8 +207,8 @@ static enum fg_status make_zones(struct fg_fleet *f, const struct fg_zone_carbon
 }
 
 enum fg_status fg_fleet_create(struct fg_fleet **out, const struct fg_fleet_spec *spec,
-                               const struct fg_trace *trace, const struct fg_zone_carbon *zones, size_t n_zones,
-                               struct fg_err *err)
+                               const struct fg_trace *trace, const struct fg_zone_carbon *zones,
+                               size_t n_zones, struct fg_err *err)
 {
     enum fg_status st = check_spec(spec, err);
     if (st != FG_OK) {

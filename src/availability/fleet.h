@@ -4,9 +4,10 @@
  * One struct of arrays, 28 bytes a client; trace rows are shared. All draws come from streams keyed by
  * (seed, FG_RNG_FLEET, client), so a client's speed does not depend on how many others there are.
  *
- * Clients to nodes: as many clients as nodes: client i is node i. Fewer: distinct nodes, drawn. More: client i
- * is node i mod nodes, and every client beyond the first round of nodes looks at the trace shifted by a random
- * number of whole days (rotated within the trace's whole days), so that it keeps the hour of day. Without a trace everyone is always up.
+ * Clients to nodes: as many clients as nodes: client i is node i. Fewer: distinct nodes, drawn. More: client
+ * i is node i mod nodes, and every client beyond the first round of nodes looks at the trace shifted by a
+ * random number of whole days (rotated within the trace's whole days), so that it keeps the hour of day.
+ * Without a trace everyone is always up.
  *
  * Clients to zones: where the trace says zone_of_node: country-prefix and zones of that country (zone name up
  * to its first '-') are given, one of these; everyone else draws a zone uniformly and counts as synthetic.
@@ -17,8 +18,8 @@
  *   - local traces: by local time of the client's zone, so that 9 o'clock in the trace is 9 o'clock there;
  *     weekday and season too where the trace says its date (`started`);
  *   - elapsed traces: zero is the run's start.
- * Past a file's end: an error of fg_fleet_covers() unless wrapping is on, which repeats the file's whole weeks
- * (whole days if it is shorter than a week; an elapsed trace shorter than a day: all of it).
+ * Past a file's end: an error of fg_fleet_covers() unless wrapping is on, which repeats the file's whole
+ * weeks (whole days if it is shorter than a week; an elapsed trace shorter than a day: all of it).
  *
  * Thread safety: immutable once created; any number of readers.
  */
@@ -38,21 +39,21 @@
 
 /* Open record. Spreads are the sigma of a lognormal distribution around the given median; 0 = all alike. */
 struct fg_fleet_spec {
-    uint32_t clients;            /* >= 1 */
+    uint32_t clients; /* >= 1 */
     uint64_t seed;
-    double samples_per_s;        /* > 0: training speed, forward and backward */
+    double samples_per_s; /* > 0: training speed, forward and backward */
     double speed_spread;
-    double uplink_mbps;          /* > 0, 10^6 bit/s */
-    double downlink_mbps;        /* > 0 */
-    double link_spread;          /* one draw for both directions of a client */
-    double power_w;              /* while computing, above idle */
+    double uplink_mbps;   /* > 0, 10^6 bit/s */
+    double downlink_mbps; /* > 0 */
+    double link_spread;   /* one draw for both directions of a client */
+    double power_w;       /* while computing, above idle */
     double power_spread;
-    double comm_power_w;         /* of the device while transferring, above idle */
-    double network_kwh_per_gb;   /* of the network between, per 10^9 bytes */
-    double pue;                  /* >= 1: overhead of the room on device energy; 1 for homes */
-    double default_g_per_kwh;    /* everywhere, where no carbon file is given */
-    fg_time_t start;             /* of the run, UTC; FG_START_AUTO: see fg_fleet_start() */
-    bool wrap;                   /* repeat files that are shorter than the run */
+    double comm_power_w;       /* of the device while transferring, above idle */
+    double network_kwh_per_gb; /* of the network between, per 10^9 bytes */
+    double pue;                /* >= 1: overhead of the room on device energy; 1 for homes */
+    double default_g_per_kwh;  /* everywhere, where no carbon file is given */
+    fg_time_t start;           /* of the run, UTC; FG_START_AUTO: see fg_fleet_start() */
+    bool wrap;                 /* repeat files that are shorter than the run */
 };
 
 /* The defaults of the options (doc/cost-model.md says where they come from); clients and seed are left 0. */
@@ -70,16 +71,16 @@ struct fg_fleet;
  *         or a zone's name is double, FG_E_MISSING for a time zone that does not exist, FG_E_NOMEM.
  * Owner:  the caller, fg_fleet_destroy(). */
 enum fg_status fg_fleet_create(struct fg_fleet **out, const struct fg_fleet_spec *spec,
-                               const struct fg_trace *trace, const struct fg_zone_carbon *zones, size_t n_zones,
-                               struct fg_err *err) FG_NODISCARD;
+                               const struct fg_trace *trace, const struct fg_zone_carbon *zones,
+                               size_t n_zones, struct fg_err *err) FG_NODISCARD;
 void fg_fleet_destroy(struct fg_fleet *f);
 
 const struct fg_fleet_spec *fg_fleet_spec(const struct fg_fleet *f);
 
 /* When the run starts: spec.start if given; else time zero of a utc trace (or, where the carbon files begin
  * later within it, their first common hour); else the first hour that all carbon
- * files cover (for a local trace with a date: the same season and weekday within them); else the trace's date;
- * else 2024-01-01T00:00:00Z, a Monday. */
+ * files cover (for a local trace with a date: the same season and weekday within them); else the trace's
+ * date; else 2024-01-01T00:00:00Z, a Monday. */
 fg_time_t fg_fleet_start(const struct fg_fleet *f);
 
 /* FG_OK if the trace and every zone in use reach to `end`, or wrapping is on.
@@ -87,16 +88,16 @@ fg_time_t fg_fleet_start(const struct fg_fleet *f);
 enum fg_status fg_fleet_covers(const struct fg_fleet *f, fg_time_t end, struct fg_err *err) FG_NODISCARD;
 
 uint32_t fg_fleet_clients(const struct fg_fleet *f);
-uint32_t fg_fleet_zones(const struct fg_fleet *f);                        /* >= 1 */
-const char *fg_fleet_zone_name(const struct fg_fleet *f, uint32_t zone);  /* "default" where none was given */
-double fg_fleet_zone_mean(const struct fg_fleet *f, uint32_t zone);       /* g/kWh over the whole file */
+uint32_t fg_fleet_zones(const struct fg_fleet *f);                       /* >= 1 */
+const char *fg_fleet_zone_name(const struct fg_fleet *f, uint32_t zone); /* "default" where none was given */
+double fg_fleet_zone_mean(const struct fg_fleet *f, uint32_t zone);      /* g/kWh over the whole file */
 uint32_t fg_fleet_zone_clients(const struct fg_fleet *f, uint32_t zone);
 uint32_t fg_fleet_synthetic(const struct fg_fleet *f); /* clients whose zone was drawn, not known; 0 without
                                                           carbon files */
-uint32_t fg_fleet_reused(const struct fg_fleet *f);    /* clients that share a node of the trace with another one */
+uint32_t fg_fleet_reused(const struct fg_fleet *f);    /* clients that share a trace node with another one */
 
 /* Per client. */
-uint32_t fg_fleet_node(const struct fg_fleet *f, uint32_t client);       /* trace row; = client without trace */
+uint32_t fg_fleet_node(const struct fg_fleet *f, uint32_t client); /* trace row; = client without trace */
 const char *fg_fleet_node_name(const struct fg_fleet *f, uint32_t client); /* "" without trace */
 uint32_t fg_fleet_shift_days(const struct fg_fleet *f, uint32_t client);
 uint32_t fg_fleet_zone(const struct fg_fleet *f, uint32_t client);
@@ -126,8 +127,8 @@ fg_time_t fg_fleet_up_us(const struct fg_fleet *f, uint32_t client, fg_time_t t0
  * Cost: O(clients log intervals), about 20 ns a client. */
 size_t fg_fleet_available(const struct fg_fleet *f, fg_time_t t, uint32_t *out);
 
-/* Carbon intensity of a zone: at a moment, in g/kWh, and its integral over [t0, t1), in (g/kWh) s: times watts
- * / 3.6e6 it is grams. */
+/* Carbon intensity of a zone: at a moment, in g/kWh, and its integral over [t0, t1), in (g/kWh) s: times
+ * watts / 3.6e6 it is grams. */
 double fg_fleet_intensity(const struct fg_fleet *f, uint32_t zone, fg_time_t t);
 double fg_fleet_carbon_integral(const struct fg_fleet *f, uint32_t zone, fg_time_t t0, fg_time_t t1);
 

@@ -39,8 +39,8 @@ bool fg_verdict_wastes(enum fg_verdict verdict)
 }
 
 /* One phase of transfer: the device's part and the network's. */
-static void add_transfer(struct fg_usage *u, const struct fg_fleet *f, uint32_t zone, fg_time_t t0, fg_time_t us,
-                         uint64_t bytes)
+static void add_transfer(struct fg_usage *u, const struct fg_fleet *f, uint32_t zone, fg_time_t t0,
+                         fg_time_t us, uint64_t bytes)
 {
     const struct fg_fleet_spec *s = fg_fleet_spec(f);
     double watts = s->comm_power_w * s->pue;
@@ -53,7 +53,8 @@ static void add_transfer(struct fg_usage *u, const struct fg_fleet *f, uint32_t 
     u->carbon_g[FG_COST_NETWORK] += kwh * g_per_kwh;
 }
 
-void fg_ledger_usage(const struct fg_fleet *f, uint32_t client, const struct fg_outcome *o, struct fg_usage *out)
+void fg_ledger_usage(const struct fg_fleet *f, uint32_t client, const struct fg_outcome *o,
+                     struct fg_usage *out)
 {
     uint32_t zone = fg_fleet_zone(f, client);
     double watts = fg_fleet_power_w(f, client) * fg_fleet_spec(f)->pue;
@@ -67,15 +68,16 @@ void fg_ledger_usage(const struct fg_fleet *f, uint32_t client, const struct fg_
     *out = u;
 }
 
-void fg_ledger_book(struct fg_ledger *l, const struct fg_fleet *f, uint32_t client, const struct fg_outcome *o,
-                    enum fg_verdict verdict)
+void fg_ledger_book(struct fg_ledger *l, const struct fg_fleet *f, uint32_t client,
+                    const struct fg_outcome *o, enum fg_verdict verdict)
 {
     struct fg_usage u;
     fg_ledger_usage(f, client, o, &u);
     fg_ledger_book_usage(l, client, &u, verdict);
 }
 
-void fg_ledger_book_usage(struct fg_ledger *l, uint32_t client, const struct fg_usage *u, enum fg_verdict verdict)
+void fg_ledger_book_usage(struct fg_ledger *l, uint32_t client, const struct fg_usage *u,
+                          enum fg_verdict verdict)
 {
     FG_ASSERT(client < l->clients && (unsigned)verdict < FG_VERDICTS);
     struct fg_ledger_totals *t = &l->totals;
@@ -166,7 +168,8 @@ static enum fg_status same(const char *what, double a, double b, double scale, s
 {
     return fabs(a - b) <= 1e-9 * fabs(scale)
                ? FG_OK
-               : fg_fail(err, FG_E_INTERNAL, "ledger: %s: clients add up to %.17g, the total is %.17g", what, b, a);
+               : fg_fail(err, FG_E_INTERNAL, "ledger: %s: clients add up to %.17g, the total is %.17g", what,
+                         b, a);
 }
 
 enum fg_status fg_ledger_check(const struct fg_ledger *l, struct fg_err *err)

@@ -1,14 +1,15 @@
 /* The ledger: what every task cost in bytes, joules and grams of CO2, and what of it was for nothing.
  *
- * A task is booked once, when its fate is known, with its outcome in virtual time (world.h) and a verdict. Cost
- * is split by what used it and by verdict; the model is doc/cost-model.md:
+ * A task is booked once, when its fate is known, with its outcome in virtual time (world.h) and a verdict.
+ * Cost is split by what used it and by verdict; the model is doc/cost-model.md:
  *
  *   compute   power_w * pue over the compute phase
  *   device    comm_power_w * pue over the transfer phases
  *   network   network_kwh_per_gb * bytes, at the mean intensity of the client's zone during the transfer
  *
- * Wasted is what was spent on LOST, LATE and STALE tasks. Grams are the integral of power times the zone's intensity at that time. Sums are added in the order of
- * booking, so that the same bookings give the same bits; fg_ledger_check() compares them with one another.
+ * Wasted is what was spent on LOST, LATE and STALE tasks. Grams are the integral of power times the zone's
+ * intensity at that time. Sums are added in the order of booking, so that the same bookings give the same
+ * bits; fg_ledger_check() compares them with one another.
  * Thread safety: one caller.
  */
 #ifndef FG_AVAILABILITY_LEDGER_H
@@ -42,7 +43,7 @@ struct fg_ledger_row {
     uint64_t steps, steps_wasted; /* steps includes steps_wasted */
     double compute_j, comm_j;     /* comm: device and network */
     double carbon_g;
-    double wasted_j, wasted_g;    /* part of the above */
+    double wasted_j, wasted_g; /* part of the above */
     uint32_t tasks[FG_VERDICTS];
 };
 
@@ -59,7 +60,7 @@ struct fg_ledger_summary {
     uint64_t updates_used, updates_partial, updates_lost, updates_late, updates_stale;
     double energy_wh, compute_wh, comm_wh; /* energy = compute + comm */
     double carbon_g, compute_g, comm_g;
-    double wasted_wh, wasted_g;            /* lost + late + stale */
+    double wasted_wh, wasted_g;                                 /* lost + late + stale */
     double wasted_wh_by[FG_VERDICTS], wasted_g_by[FG_VERDICTS]; /* 0 for USED, PARTIAL */
 };
 
@@ -73,27 +74,30 @@ void fg_ledger_destroy(struct fg_ledger *l);
 bool fg_verdict_wastes(enum fg_verdict verdict);
 
 /* What an outcome used; pure. */
-void fg_ledger_usage(const struct fg_fleet *f, uint32_t client, const struct fg_outcome *o, struct fg_usage *out);
+void fg_ledger_usage(const struct fg_fleet *f, uint32_t client, const struct fg_outcome *o,
+                     struct fg_usage *out);
 
 /* Book one task. Cost: O(1), no allocation. */
-void fg_ledger_book(struct fg_ledger *l, const struct fg_fleet *f, uint32_t client, const struct fg_outcome *o,
-                    enum fg_verdict verdict);
-void fg_ledger_book_usage(struct fg_ledger *l, uint32_t client, const struct fg_usage *u, enum fg_verdict verdict);
+void fg_ledger_book(struct fg_ledger *l, const struct fg_fleet *f, uint32_t client,
+                    const struct fg_outcome *o, enum fg_verdict verdict);
+void fg_ledger_book_usage(struct fg_ledger *l, uint32_t client, const struct fg_usage *u,
+                          enum fg_verdict verdict);
 
 uint32_t fg_ledger_clients(const struct fg_ledger *l);
 const struct fg_ledger_row *fg_ledger_row(const struct fg_ledger *l, uint32_t client);
 const struct fg_ledger_totals *fg_ledger_totals(const struct fg_ledger *l);
 void fg_ledger_summary(const struct fg_ledger *l, struct fg_ledger_summary *out);
 
-/* FG_E_INTERNAL if totals and the sums over clients differ: counts at all, energy and carbon by more than 1e-9
- * of the total. */
+/* FG_E_INTERNAL if totals and the sums over clients differ: counts at all, energy and carbon by more than
+ * 1e-9 of the total. */
 enum fg_status fg_ledger_check(const struct fg_ledger *l, struct fg_err *err) FG_NODISCARD;
 
 /* Append the ledger's bytes to out (little-endian, versioned, checksummed; only clients that ever had a task)
  * and make one from bytes.
  * Errors: FG_E_NOMEM; load also FG_E_CORRUPT, FG_E_VERSION. */
 enum fg_status fg_ledger_save(const struct fg_ledger *l, struct fg_str *out) FG_NODISCARD;
-enum fg_status fg_ledger_load(struct fg_ledger **out, const void *bytes, size_t len, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_ledger_load(struct fg_ledger **out, const void *bytes, size_t len,
+                              struct fg_err *err) FG_NODISCARD;
 
 /* For save and load only. */
 struct fg_ledger_row *fg_ledger_row_mut(struct fg_ledger *l, uint32_t client);

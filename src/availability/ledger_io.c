@@ -131,7 +131,8 @@ enum fg_status fg_ledger_load(struct fg_ledger **out, const void *bytes, size_t 
     if (version != VERSION) {
         return fg_fail(err, FG_E_VERSION, "ledger: expected version %d, found %u", VERSION, version);
     }
-    if (len != HEADER + TOTALS + (size_t)n * ROW + 8 || n > clients || fg_get_u64(&sum) != fg_xxh64(bytes, len - 8)) {
+    if (len != HEADER + TOTALS + (size_t)n * ROW + 8 || n > clients ||
+        fg_get_u64(&sum) != fg_xxh64(bytes, len - 8)) {
         return fg_fail(err, FG_E_CORRUPT, "ledger: damaged (length or checksum)");
     }
     struct fg_ledger *l = NULL;

@@ -26,14 +26,14 @@ struct fg_problems {
 void fg_problems_fini(struct fg_problems *p);
 
 struct fg_lines {
-    const char *name;         /* for messages, the caller's */
-    struct fg_problems *all;  /* NULL: the first problem is an error */
-    struct fg_err *err;       /* where it goes; set anew by each call of the reader */
-    size_t line;              /* number of the line being handled, from 1 */
+    const char *name;        /* for messages, the caller's */
+    struct fg_problems *all; /* NULL: the first problem is an error */
+    struct fg_err *err;      /* where it goes; set anew by each call of the reader */
+    size_t line;             /* number of the line being handled, from 1 */
     enum fg_status (*take)(void *arg, const char *text, size_t len);
     void *arg;
-    size_t len;               /* bytes of an unfinished line in buf */
-    bool overlong;            /* the unfinished line was too long and is being skipped */
+    size_t len;    /* bytes of an unfinished line in buf */
+    bool overlong; /* the unfinished line was too long and is being skipped */
     char buf[FG_LINE_MAX];
 };
 

@@ -30,9 +30,9 @@ struct fg_pattern {
 struct fg_trace_stat {
     struct fg_distribution availability; /* of nodes */
     struct fg_distribution session_h;    /* intervals; those cut by the trace's ends included */
-    struct fg_distribution gap_h;        /* between a node's intervals: not before the first or after the last */
-    size_t cut_sessions;                 /* that begin or end with the trace */
-    struct fg_pattern up;                /* mean share of nodes that are up, by the trace's own clock */
+    struct fg_distribution gap_h; /* between a node's intervals: not before the first or after the last */
+    size_t cut_sessions;          /* that begin or end with the trace */
+    struct fg_pattern up;         /* mean share of nodes that are up, by the trace's own clock */
 };
 
 struct fg_carbon_stat {
@@ -47,6 +47,7 @@ void fg_distribution(struct fg_distribution *d, double *v, size_t n);
 enum fg_status fg_trace_stat(const struct fg_trace *t, struct fg_trace_stat *out) FG_NODISCARD;
 
 /* tz may be NULL: UTC. Errors: FG_E_NOMEM. */
-enum fg_status fg_carbon_stat(const struct fg_carbon *c, const struct fg_tz *tz, struct fg_carbon_stat *out) FG_NODISCARD;
+enum fg_status fg_carbon_stat(const struct fg_carbon *c, const struct fg_tz *tz,
+                              struct fg_carbon_stat *out) FG_NODISCARD;
 
 #endif

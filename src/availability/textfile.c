@@ -21,6 +21,10 @@ static enum fg_status damaged(gzFile file, const char *path, struct fg_err *err)
     if (code == Z_BUF_ERROR) {
         return fg_fail(err, FG_E_INPUT, "%s: the gzip file is truncated", path);
     }
+    size_t prefix = strlen(path); /* zlib's text is "path: what" */
+    if (strncmp(text, path, prefix) == 0 && strncmp(text + prefix, ": ", 2) == 0) {
+        text += prefix + 2;
+    }
     return fg_fail(err, FG_E_INPUT, "%s: damaged gzip file (%s)", path, text);
 }
 

@@ -1,8 +1,9 @@
 /* Availability traces: who was up when.
  *
- * A trace is a table of nodes, each with sorted, disjoint, not touching intervals [start, end) in whole seconds
- * after the trace's zero; outside of them the node is down (or unobserved). Rows are kept once and shared by
- * all clients drawn onto them. Format: doc/trace-format.md. What the zero means is the clock's matter:
+ * A trace is a table of nodes, each with sorted, disjoint, not touching intervals [start, end) in whole
+ * seconds after the trace's zero; outside of them the node is down (or unobserved). Rows are kept once and
+ * shared by all clients drawn onto them. Format: doc/trace-format.md. What the zero means is the clock's
+ * matter:
  *
  *   utc      zero_s is a moment of UTC: nodes keep their real simultaneity, among them and with carbon
  *   local    zero is a local midnight (of the date `started` where known), wherever the client lives
@@ -29,17 +30,18 @@ struct fg_trace {
     bool nested;         /* node k is "slot k of n machines": no statement about correlation between nodes */
     bool ends_lower_bound; /* intervals may in truth be longer */
     bool zone_by_country;  /* node names begin with an ISO 3166 country code and '-' */
-    int64_t zero_s;      /* utc: seconds since 1970 of time zero; else midnight of `started` as if in UTC */
-    char *tz;            /* local: IANA name of where it was recorded; NULL if unknown */
-    int64_t span_s;      /* observed length */
+    int64_t zero_s;        /* utc: seconds since 1970 of time zero; else midnight of `started` as if in UTC */
+    char *tz;              /* local: IANA name of where it was recorded; NULL if unknown */
+    size_t tz_line;        /* of the file, for messages about tz */
+    int64_t span_s;        /* observed length */
     uint32_t nodes;
-    char *names;         /* NUL-terminated node names one after another */
-    uint32_t *name_at;   /* (nodes) offsets into names */
-    uint32_t *first;     /* (nodes + 1) intervals first[i] .. first[i+1]-1 belong to node i */
-    uint32_t *start_s;   /* (intervals) */
-    uint32_t *end_s;     /* (intervals) */
-    uint32_t *before_s;  /* (intervals) up time of the node before this interval */
-    uint32_t *up_s;      /* (nodes) up time in all */
+    char *names;        /* NUL-terminated node names one after another */
+    uint32_t *name_at;  /* (nodes) offsets into names */
+    uint32_t *first;    /* (nodes + 1) intervals first[i] .. first[i+1]-1 belong to node i */
+    uint32_t *start_s;  /* (intervals) */
+    uint32_t *end_s;    /* (intervals) */
+    uint32_t *before_s; /* (intervals) up time of the node before this interval */
+    uint32_t *up_s;     /* (nodes) up time in all */
 };
 
 /* Read a trace from bytes in one pass: create, feed pieces of any size, finish.
@@ -66,8 +68,8 @@ const char *fg_trace_node_name(const struct fg_trace *t, uint32_t node);
 
 /* Queries in seconds or (_us) microseconds after the trace's zero. Cost: O(log intervals of the node). */
 
-/* The first interval of the node that ends after t, as an index into start_s and end_s; first[node + 1] if there is
- * none. The node is up at t if that interval starts at or before t. */
+/* The first interval of the node that ends after t, as an index into start_s and end_s; first[node + 1] if
+ * there is none. The node is up at t if that interval starts at or before t. */
 uint32_t fg_trace_find_us(const struct fg_trace *t, uint32_t node, int64_t t_us);
 
 bool fg_trace_is_up(const struct fg_trace *t, uint32_t node, int64_t t_s);

@@ -22,15 +22,26 @@ struct node {
 };
 
 /* Keys that may be given once; the value's line is kept to name it. */
-enum key { KEY_CLOCK, KEY_ZERO, KEY_TZ, KEY_STARTED, KEY_NESTED, KEY_ENDS, KEY_ZONE, KEY_COUNTS, KEY_SPAN, KEYS };
+enum key {
+    KEY_CLOCK,
+    KEY_ZERO,
+    KEY_TZ,
+    KEY_STARTED,
+    KEY_NESTED,
+    KEY_ENDS,
+    KEY_ZONE,
+    KEY_COUNTS,
+    KEY_SPAN,
+    KEYS
+};
 
-static const char *const key_names[KEYS] = {"clock",  "zero_utc", "tz",           "started", "nested",
-                                            "ends",   "zone_of_node", "nodes", "span_s"};
+static const char *const key_names[KEYS] = {"clock", "zero_utc",     "tz",    "started", "nested",
+                                            "ends",  "zone_of_node", "nodes", "span_s"};
 
 struct fg_trace_reader {
     struct fg_lines lines;
     char *name;
-    struct fg_trace *t;      /* what is known so far; arrays are built at the end */
+    struct fg_trace *t; /* what is known so far; arrays are built at the end */
     size_t key_line[KEYS];
     int64_t started_s;
     int64_t said_nodes, said_intervals; /* -1: not said */
@@ -42,8 +53,8 @@ struct fg_trace_reader {
     uint32_t *name_at;
     size_t cap_name_at;
     struct fg_str names;
-    uint32_t *table;         /* node + 1 by hash of its name; 0 = free */
-    size_t table_size;       /* a power of two */
+    uint32_t *table;   /* node + 1 by hash of its name; 0 = free */
+    size_t table_size; /* a power of two */
     int64_t last_end;
     size_t last_end_line;
 };
@@ -127,8 +138,8 @@ static enum fg_status take_date(struct fg_trace_reader *r, enum key key, struct 
     char q[48];
     return fg_iso_parse(out, value.at, value.len) == FG_OK
                ? FG_OK
-               : PROBLEM("%s: expected a date or time such as 2024-09-01T00:00:00Z, found '%s'", key_names[key],
-                         fg_span_quote(q, value));
+               : PROBLEM("%s: expected a date or time such as 2024-09-01T00:00:00Z, found '%s'",
+                         key_names[key], fg_span_quote(q, value));
 }
 
 static enum fg_status take_clock(struct fg_trace_reader *r, struct fg_span value)
@@ -148,9 +159,11 @@ static enum fg_status take_tz(struct fg_trace_reader *r, struct fg_span value)
 {
     char q[48];
     if (!fg_tz_name_ok(value.at, value.len)) {
-        return PROBLEM("tz: expected an IANA name such as Europe/Berlin or an offset such as +02:00, found '%s'",
-                       fg_span_quote(q, value));
+        return PROBLEM(
+            "tz: expected an IANA name such as Europe/Berlin or an offset such as +02:00, found '%s'",
+            fg_span_quote(q, value));
     }
+    r->t->tz_line = r->lines.line;
     r->t->tz = fg_strndup(value.at, value.len);
     return r->t->tz != NULL ? FG_OK : FG_E_NOMEM;
 }
@@ -255,9 +268,10 @@ static enum fg_status check_order(struct fg_trace_reader *r, struct fg_span name
     *ok = false;
     fg_span_quote(q, name);
     if (start >= end) {
-        return start == end ? PROBLEM("node %s: the interval is empty: start_s = end_s = %lld", q, (long long)start)
-                            : PROBLEM("node %s: the interval is reversed: start_s %lld is after end_s %lld", q,
-                                      (long long)start, (long long)end);
+        return start == end
+                   ? PROBLEM("node %s: the interval is empty: start_s = end_s = %lld", q, (long long)start)
+                   : PROBLEM("node %s: the interval is reversed: start_s %lld is after end_s %lld", q,
+                             (long long)start, (long long)end);
     }
     if (n->rows != 0 && start == (int64_t)n->last_end) {
         return PROBLEM("node %s: touches the interval of line %zu, which ends at %u: make them one", q,
@@ -374,7 +388,7 @@ static enum fg_status check_whole(struct fg_trace_reader *r)
                                 r->lines.line == 0 ? "an empty file" : "no line but comments");
     }
     if (r->n_rows == 0) {
-        st = fg_lines_problem(&r->lines, 0, "the trace has no rows");
+        st = fg_lines_problem(&r->lines, 0, "the trace has no good rows");
     }
     if (st == FG_OK && t->clock == FG_CLOCK_UTC && r->key_line[KEY_ZERO] == 0) {
         st = fg_lines_problem(&r->lines, r->key_line[KEY_CLOCK], "clock: utc needs a `# zero_utc:` line");
@@ -384,8 +398,9 @@ static enum fg_status check_whole(struct fg_trace_reader *r)
                               (long long)r->last_end, (long long)t->span_s);
     }
     if (st == FG_OK && r->said_nodes >= 0 && (size_t)r->said_nodes != r->n_nodes) {
-        st = fg_lines_problem(&r->lines, r->key_line[KEY_COUNTS], "says %lld nodes, but the rows name %zu: truncated?",
-                              (long long)r->said_nodes, r->n_nodes);
+        st = fg_lines_problem(&r->lines, r->key_line[KEY_COUNTS],
+                              "says %lld nodes, but the rows name %zu: truncated?", (long long)r->said_nodes,
+                              r->n_nodes);
     }
     if (st == FG_OK && r->said_intervals >= 0 && (size_t)r->said_intervals != r->n_rows) {
         st = fg_lines_problem(&r->lines, r->key_line[KEY_COUNTS],
@@ -405,7 +420,8 @@ static enum fg_status build(struct fg_trace_reader *r)
     t->start_s = fg_calloc(m, sizeof *t->start_s);
     t->end_s = fg_calloc(m, sizeof *t->end_s);
     t->before_s = fg_calloc(m, sizeof *t->before_s);
-    if (t->first == NULL || t->up_s == NULL || t->start_s == NULL || t->end_s == NULL || t->before_s == NULL) {
+    if (t->first == NULL || t->up_s == NULL || t->start_s == NULL || t->end_s == NULL ||
+        t->before_s == NULL) {
         return FG_E_NOMEM;
     }
     for (size_t i = 0; i < n; i++) {

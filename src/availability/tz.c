@@ -128,7 +128,8 @@ static bool read_header(struct header *h, const uint8_t *p, size_t len)
 
 static size_t data_size(const struct header *h, size_t time_size)
 {
-    return h->time * (time_size + 1) + h->type * 6 + h->chars + h->leap * (time_size + 4) + h->isstd + h->isut;
+    return h->time * (time_size + 1) + h->type * 6 + h->chars + h->leap * (time_size + 4) + h->isstd +
+           h->isut;
 }
 
 /* The 64-bit data block at p (checked to be whole). */
@@ -210,11 +211,12 @@ static enum fg_status load(struct fg_tz **out, const char *name, struct fg_err *
         if (utc != NULL) {
             fclose(utc);
         }
-        return there ? fg_fail(err, FG_E_MISSING, "time zone '%s' is not in the tz data in %s", name, dir)
-                     : fg_fail(err, FG_E_MISSING,
-                               "time zone '%s': no tz data in %s (on Debian: apt-get install tzdata; or give a "
-                               "fixed offset such as +02:00)",
-                               name, dir);
+        return there
+                   ? fg_fail(err, FG_E_MISSING, "time zone '%s' is not in the tz data in %s", name, dir)
+                   : fg_fail(err, FG_E_MISSING,
+                             "time zone '%s': no tz data in %s (on Debian: apt-get install tzdata; or give a "
+                             "fixed offset such as +02:00)",
+                             name, dir);
     }
     bytes = fg_calloc(FILE_MAX_BYTES, 1);
     if (bytes == NULL) {
@@ -238,9 +240,10 @@ enum fg_status fg_tz_create(struct fg_tz **out, const char *name, struct fg_err 
 {
     int32_t offset;
     if (!fg_tz_name_ok(name, strlen(name))) {
-        return fg_fail(err, FG_E_INPUT,
-                       "time zone '%.63s': expected an IANA name such as Europe/Berlin or an offset such as +02:00",
-                       name);
+        return fg_fail(
+            err, FG_E_INPUT,
+            "time zone '%.63s': expected an IANA name such as Europe/Berlin or an offset such as +02:00",
+            name);
     }
     if (!fixed_offset(name, strlen(name), &offset)) {
         return load(out, name, err);

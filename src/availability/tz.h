@@ -1,8 +1,8 @@
 /* Time zones: the offset of local time from UTC at a moment, from the system's tz data or a fixed offset.
  *
- * Names are IANA names ("Europe/Berlin"), read from $TZDIR or /usr/share/zoneinfo (TZif version 2 or later, RFC 8536, with
- * its POSIX rule for the time after the last listed change), or fixed offsets ("UTC", "+02:00", "UTC-3",
- * "UTC+5:30"; east of Greenwich is positive), which need no tz data.
+ * Names are IANA names ("Europe/Berlin"), read from $TZDIR or /usr/share/zoneinfo (TZif version 2 or later,
+ * RFC 8536, with its POSIX rule for the time after the last listed change), or fixed offsets ("UTC",
+ * "+02:00", "UTC-3", "UTC+5:30"; east of Greenwich is positive), which need no tz data.
  * Thread safety: immutable once created; the process's own time zone is neither used nor changed.
  */
 #ifndef FG_AVAILABILITY_TZ_H

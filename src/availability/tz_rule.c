@@ -133,8 +133,8 @@ static int64_t moment(const struct fg_tz_change *ch, int64_t year, int32_t befor
     int64_t day;
     if (ch->form == 'M') {
         int64_t month_begin = fg_days_from_date(year, ch->month, 1);
-        int64_t month_end = ch->month == 12 ? fg_days_from_date(year + 1, 1, 1)
-                                            : fg_days_from_date(year, ch->month + 1, 1);
+        int64_t month_end =
+            ch->month == 12 ? fg_days_from_date(year + 1, 1, 1) : fg_days_from_date(year, ch->month + 1, 1);
         int sunday_is_0 = (fg_weekday(month_begin) + 1) % 7;
         day = month_begin + (ch->day - sunday_is_0 + 7) % 7 + 7 * (ch->week - 1);
         if (day >= month_end) {

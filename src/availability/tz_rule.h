@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct fg_tz_change {
-    char form;      /* 'M' month.week.day, 'J' day 1..365 without leap days, 'N' day 0..365 */
+    char form; /* 'M' month.week.day, 'J' day 1..365 without leap days, 'N' day 0..365 */
     int month, week, day;
     int32_t time_s; /* local time of the change, -167 h to 167 h */
 };

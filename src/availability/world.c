@@ -9,7 +9,8 @@ static fg_time_t duration(double amount, double per_second)
     return us < 1e18 ? (fg_time_t)us : (fg_time_t)1000000000000000000;
 }
 
-static fg_time_t compute_us(const struct fg_fleet *f, uint32_t client, uint32_t steps, double samples_per_step)
+static fg_time_t compute_us(const struct fg_fleet *f, uint32_t client, uint32_t steps,
+                            double samples_per_step)
 {
     return duration((steps == 0 ? 1.0 : (double)steps) * samples_per_step, fg_fleet_samples_per_s(f, client));
 }
@@ -88,7 +89,8 @@ void fg_world_outcome(const struct fg_fleet *f, uint32_t client, fg_time_t t_ass
     o.t_end = t_assign + whole;
     if (whole > have) {
         fg_time_t for_steps = have - o.download_us - o.upload_us;
-        uint32_t fit = hand_back && for_steps > 0 ? steps_within(f, client, samples_per_step, for_steps, steps) : 0;
+        uint32_t fit =
+            hand_back && for_steps > 0 ? steps_within(f, client, samples_per_step, for_steps, steps) : 0;
         if (fit > 0) {
             o.kind = FG_OUTCOME_PARTIAL;
             o.steps = fit;

@@ -5,8 +5,8 @@
  *
  * The client must be up all the time. If it goes down in the middle, the task is LEFT and its steps are lost;
  * or, with hand_back, the client (which is told in time that it must go) stops after the last step that still
- * lets it send its update before it leaves: PARTIAL, provided there is at least one such step. A partial update
- * uploads as many bytes as a whole one. Nothing else takes time: the server's own work is free here.
+ * lets it send its update before it leaves: PARTIAL, provided there is at least one such step. A partial
+ * update uploads as many bytes as a whole one. Nothing else takes time: the server's own work is free here.
  * Thread safety: pure.
  */
 #ifndef FG_AVAILABILITY_WORLD_H
@@ -23,7 +23,7 @@ enum fg_phase { FG_PHASE_DOWNLOAD = 0, FG_PHASE_COMPUTE = 1, FG_PHASE_UPLOAD = 2
 
 /* Foresee an assignment of `steps` steps of `samples_per_step` samples each (a mean, where the last batch of
  * an epoch is smaller). A client that is down at t_assign is LEFT at once, at no cost.
- * Steps 0 (evaluation, a ping): samples_per_step is then all there is to do, done as a whole or not at all. */
+ * Steps 0 (an evaluation): samples_per_step is then all there is to do, done as a whole or not at all. */
 void fg_world_outcome(const struct fg_fleet *f, uint32_t client, fg_time_t t_assign, uint64_t bytes_down,
                       uint32_t steps, double samples_per_step, uint64_t bytes_up, bool hand_back,
                       struct fg_outcome *out);

@@ -31,7 +31,7 @@ static enum fg_status note(struct finding *f, const char *path, const char *text
     return fg_str_addf(&f->notes, "%s: note: %s\n", path, text);
 }
 
-static enum fg_status note_tz(struct finding *f, const char *path, const char *name)
+static enum fg_status check_tz(struct finding *f, const char *path, size_t line, const char *name)
 {
     struct fg_tz *tz = NULL;
     struct fg_err err = {""};
@@ -41,7 +41,7 @@ static enum fg_status note_tz(struct finding *f, const char *path, const char *n
         return st;
     }
     f->problems.count++;
-    return fg_str_addf(&f->problems.text, "%s: %s\n", path, err.text);
+    return fg_str_addf(&f->problems.text, "%s:%zu: %s\n", path, line, err.text);
 }
 
 static enum fg_status lint_trace(struct finding *f, const char *path, struct fg_err *err)
@@ -53,13 +53,16 @@ static enum fg_status lint_trace(struct finding *f, const char *path, struct fg_
         return st;
     }
     if (t->tz != NULL) {
-        FG_TRY(note_tz(f, path, t->tz));
+        FG_TRY(check_tz(f, path, t->tz_line, t->tz));
     }
     if (t->clock == FG_CLOCK_LOCAL && !t->has_zero) {
-        FG_TRY(note(f, path, "clock: local without `# started:`: the hour of day is kept, weekday and season are not known"));
+        FG_TRY(note(
+            f, path,
+            "clock: local without `# started:`: the hour of day is kept, weekday and season are not known"));
     }
     if (t->nested) {
-        FG_TRY(note(f, path, "nested: node k is slot k of n machines; correlation between nodes means nothing"));
+        FG_TRY(
+            note(f, path, "nested: node k is slot k of n machines; correlation between nodes means nothing"));
     }
     FG_TRY(fg_str_addf(&f->good, "%s: ok: availability, %u nodes, %u intervals, %.2f days\n", path, t->nodes,
                        t->first[t->nodes], (double)t->span_s / 86400.0));
@@ -77,12 +80,14 @@ static enum fg_status lint_carbon(struct finding *f, const char *path, struct fg
         return st;
     }
     if (c->tz[0] != '\0') {
-        FG_TRY(note_tz(f, path, c->tz));
+        FG_TRY(check_tz(f, path, c->tz_line, c->tz));
     } else {
         FG_TRY(note(f, path, "no `# tz:` line: cannot be used with availability traces in local time"));
     }
     if (c->kind[0] == '\0' || c->scope[0] == '\0' || c->basis[0] == '\0') {
-        FG_TRY(note(f, path, "does not say kind, scope and basis: cannot be told apart from files it must not be mixed with"));
+        FG_TRY(note(
+            f, path,
+            "does not say kind, scope and basis: cannot be told apart from files it must not be mixed with"));
     }
     FG_TRY(fg_str_addf(&f->good, "%s: ok: carbon, zone %s, %zu hours, mean %.1f g/kWh\n", path,
                        c->zone[0] != '\0' ? c->zone : "(not said)", c->hours, fg_carbon_mean(c)));
@@ -146,9 +151,10 @@ static int lint(const struct fg_cmd_words *words, bool json)
         struct fg_err err = {""};
         enum fg_status st = lint_file(&f, words->item[i], &err);
         if (st == FG_OK && json) {
-            json_array_append_new(files, json_pack("{s:s, s:s, s:b, s:I, s:o, s:o}", "file", words->item[i], "kind", f.kind,
-                                                   "ok", f.problems.count == 0, "count", (json_int_t)f.problems.count,
-                                                   "problems", json_lines(&f.problems.text), "notes", json_lines(&f.notes)));
+            json_array_append_new(
+                files, json_pack("{s:s, s:s, s:b, s:I, s:o, s:o}", "file", words->item[i], "kind", f.kind,
+                                 "ok", f.problems.count == 0, "count", (json_int_t)f.problems.count,
+                                 "problems", json_lines(&f.problems.text), "notes", json_lines(&f.notes)));
         } else if (st == FG_OK) {
             print_text(&f);
         }
@@ -185,7 +191,8 @@ static int run(int argc, char **argv)
         return lint(&words, a.common.json);
     }
     if (strcmp(words.item[0], "stat") != 0) {
-        fg_fail(&err, FG_E_USAGE, "trace: expected lint or stat, found '%s' (forage trace --help)", words.item[0]);
+        fg_fail(&err, FG_E_USAGE, "trace: expected lint or stat, found '%s' (forage trace --help)",
+                words.item[0]);
         return fg_cmd_fail(FG_E_USAGE, &err);
     }
     if (words.n != 2) {
@@ -196,5 +203,10 @@ static int run(int argc, char **argv)
     return st == FG_OK ? 0 : fg_cmd_fail(st, &err);
 }
 
-const struct fg_command fg_cmd_trace = {
-    "trace", "lint FILE... | stat FILE", 2, 64, "explain every problem of traces, or show what one looks like", options, run};
+const struct fg_command fg_cmd_trace = {"trace",
+                                        "lint FILE... | stat FILE",
+                                        2,
+                                        64,
+                                        "explain every problem of traces, or show what one looks like",
+                                        options,
+                                        run};

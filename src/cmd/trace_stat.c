@@ -43,8 +43,9 @@ enum fg_status fg_trace_kind(enum fg_trace_kind *kind, const char *path, struct 
 
 static void print_distribution(const char *name, const struct fg_distribution *d, const char *unit)
 {
-    printf("%-14s mean %.4g%s; min %.4g, 10%% %.4g, 25%% %.4g, median %.4g, 75%% %.4g, 90%% %.4g, max %.4g (%zu)\n", name,
-           d->mean, unit, d->min, d->p10, d->p25, d->p50, d->p75, d->p90, d->max, d->n);
+    printf("%-14s mean %.4g%s; min %.4g, 10%% %.4g, 25%% %.4g, median %.4g, 75%% %.4g, 90%% %.4g, max %.4g "
+           "(%zu)\n",
+           name, d->mean, unit, d->min, d->p10, d->p25, d->p50, d->p75, d->p90, d->max, d->n);
 }
 
 static void print_bar(const char *label, double value, double full, const char *format)
@@ -52,7 +53,10 @@ static void print_bar(const char *label, double value, double full, const char *
     char number[32];
     int n = full > 0.0 ? (int)(value / full * 50.0 + 0.5) : 0;
     snprintf(number, sizeof number, "%.*f", format[0] - '0', value);
-    printf("  %-5s %8s  %.*s\n", label, number, n < 0 ? 0 : n > 50 ? 50 : n,
+    printf("  %-5s %8s  %.*s\n", label, number,
+           n < 0    ? 0
+           : n > 50 ? 50
+                    : n,
            "##################################################");
 }
 
@@ -79,9 +83,9 @@ static void print_pattern(const struct fg_pattern *p, double full, const char *d
 
 static json_t *json_distribution(const struct fg_distribution *d)
 {
-    return json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "count", (json_int_t)d->n, "mean", d->mean,
-                     "min", d->min, "p10", d->p10, "p25", d->p25, "p50", d->p50, "p75", d->p75, "p90", d->p90, "max",
-                     d->max);
+    return json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "count", (json_int_t)d->n, "mean",
+                     d->mean, "min", d->min, "p10", d->p10, "p25", d->p25, "p50", d->p50, "p75", d->p75,
+                     "p90", d->p90, "max", d->max);
 }
 
 static json_t *json_shares(const double *v, const bool *have, int n)
@@ -114,13 +118,14 @@ static enum fg_status show_trace(const struct fg_trace *t, bool json)
     }
     if (json) {
         return print_json(json_pack(
-            "{s:s, s:s, s:s, s:s?, s:s?, s:I, s:I, s:I, s:b, s:b, s:b, s:o, s:o, s:o, s:I, s:o, s:o, s:b}", "file", t->name,
-            "kind", "availability", "clock", clocks[t->clock], "zero", t->has_zero ? zero : NULL, "tz", t->tz, "nodes",
-            (json_int_t)t->nodes, "intervals", (json_int_t)t->first[t->nodes], "span_s", (json_int_t)t->span_s,
-            "nested", (int)t->nested, "ends_lower_bound", (int)t->ends_lower_bound, "zone_by_country",
-            (int)t->zone_by_country, "availability", json_distribution(&s.availability), "session_h",
-            json_distribution(&s.session_h), "gap_h", json_distribution(&s.gap_h), "cut_sessions",
-            (json_int_t)s.cut_sessions, "up_by_hour", json_shares(s.up.hour, s.up.have_hour, 24), "up_by_weekday",
+            "{s:s, s:s, s:s, s:s?, s:s?, s:I, s:I, s:I, s:b, s:b, s:b, s:o, s:o, s:o, s:I, s:o, s:o, s:b}",
+            "file", t->name, "kind", "availability", "clock", clocks[t->clock], "zero",
+            t->has_zero ? zero : NULL, "tz", t->tz, "nodes", (json_int_t)t->nodes, "intervals",
+            (json_int_t)t->first[t->nodes], "span_s", (json_int_t)t->span_s, "nested", (int)t->nested,
+            "ends_lower_bound", (int)t->ends_lower_bound, "zone_by_country", (int)t->zone_by_country,
+            "availability", json_distribution(&s.availability), "session_h", json_distribution(&s.session_h),
+            "gap_h", json_distribution(&s.gap_h), "cut_sessions", (json_int_t)s.cut_sessions, "up_by_hour",
+            json_shares(s.up.hour, s.up.have_hour, 24), "up_by_weekday",
             json_shares(s.up.day, s.up.have_day, 7), "dated", (int)s.up.dated));
     }
     printf("%s: availability, %u nodes, %u intervals, %.2f days\n", t->name, t->nodes, t->first[t->nodes],
@@ -156,15 +161,15 @@ static enum fg_status show_carbon(const struct fg_carbon *c, bool json, struct f
     fg_iso_format(from, c->start_s);
     fg_iso_format(to, c->start_s + (int64_t)c->hours * 3600);
     if (json) {
-        return print_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "file", c->name,
-                                    "kind", "carbon", "zone", c->zone, "tz", c->tz, "measure", c->kind, "scope", c->scope,
-                                    "basis", c->basis, "from", from, "to", to, "hours", (json_int_t)c->hours,
-                                    "gco2_per_kwh", json_distribution(&s.g_per_kwh), "by_hour",
-                                    json_shares(s.pattern.hour, s.pattern.have_hour, 24), "by_weekday",
-                                    json_shares(s.pattern.day, s.pattern.have_day, 7)));
+        return print_json(json_pack(
+            "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "file", c->name, "kind",
+            "carbon", "zone", c->zone, "tz", c->tz, "measure", c->kind, "scope", c->scope, "basis", c->basis,
+            "from", from, "to", to, "hours", (json_int_t)c->hours, "gco2_per_kwh",
+            json_distribution(&s.g_per_kwh), "by_hour", json_shares(s.pattern.hour, s.pattern.have_hour, 24),
+            "by_weekday", json_shares(s.pattern.day, s.pattern.have_day, 7)));
     }
-    printf("%s: carbon intensity of %s, %zu hours, %s to %s\n", c->name, c->zone[0] != '\0' ? c->zone : "(no zone said)",
-           c->hours, from, to);
+    printf("%s: carbon intensity of %s, %zu hours, %s to %s\n", c->name,
+           c->zone[0] != '\0' ? c->zone : "(no zone said)", c->hours, from, to);
     printf("what           %s, %s, %s based\n", c->kind[0] != '\0' ? c->kind : "kind not said",
            c->scope[0] != '\0' ? c->scope : "scope not said", c->basis[0] != '\0' ? c->basis : "(not said)");
     print_distribution("intensity", &s.g_per_kwh, " g/kWh");

@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     fg_problems_fini(&all);
     if (fg_tz_parse(&tz, "tz", data, size, &err) == FG_OK) {
-        static const int64_t at[] = {INT64_MIN, -5000000000, 0, 1700000000, 1720000000, 99999999999, INT64_MAX};
+        static const int64_t at[] = {INT64_MIN,  -5000000000, 0,        1700000000,
+                                     1720000000, 99999999999, INT64_MAX};
         for (size_t i = 0; i < sizeof at / sizeof at[0]; i++) {
             int64_t until;
             if (abs(fg_tz_offset(tz, at[i], &until)) > 26 * 3600 || (until <= at[i] && until != INT64_MAX)) {

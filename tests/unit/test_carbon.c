@@ -5,7 +5,7 @@
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 
-#define GOOD                                                                                   \
+#define GOOD                                                                                        \
     "# zone: DE\n# tz: Europe/Berlin\n# kind: average\n# scope: life-cycle\n# basis: consumption\n" \
     "utc_time,gco2_per_kwh\n2023-01-01T00:00:00Z,100\n2023-01-01T01:00:00Z,200.5\n2023-01-01T02:00:00Z,50\n"
 
@@ -91,9 +91,8 @@ static void check_alike_names_both_files_and_the_key(void **state)
 {
     (void)state;
     struct fg_carbon *a = parsed("a.csv", GOOD);
-    struct fg_carbon *b =
-        parsed("b.csv", "# kind: average\n# scope: life-cycle\n# basis: production\n"
-                        "utc_time,gco2_per_kwh\n2023-01-01T00:00:00Z,1\n");
+    struct fg_carbon *b = parsed("b.csv", "# kind: average\n# scope: life-cycle\n# basis: production\n"
+                                          "utc_time,gco2_per_kwh\n2023-01-01T00:00:00Z,1\n");
     const struct fg_carbon *pair[] = {a, b}, *same[] = {a, a};
     struct fg_err err;
     assert_int_equal(fg_carbon_check_alike(same, 2, &err), FG_OK);

@@ -22,7 +22,8 @@ static struct fg_trace *trace_of(const char *text)
 }
 
 /* Hours that count up from `first`, g/kWh = number of the hour + base. */
-static struct fg_carbon *carbon_of(const char *name, const char *tz, const char *first, int hours, double base)
+static struct fg_carbon *carbon_of(const char *name, const char *tz, const char *first, int hours,
+                                   double base)
 {
     struct fg_str s = {0};
     struct fg_carbon *c = NULL;
@@ -410,7 +411,8 @@ static void carbon_of_another_year_is_met_on_the_same_weekday(void **state)
     double now = fg_fleet_intensity(f, 0, start);
     assert_true(fmod(now - 100, 168) == 0);
     assert_true(fg_fleet_intensity(f, 0, start + 14 * FG_DAY) == now);
-    fg_assert_close(fg_fleet_carbon_integral(f, 0, start, start + 28 * FG_DAY), 2 * 3600 * (100 + 435) / 2.0 * 336, 1e-3);
+    fg_assert_close(fg_fleet_carbon_integral(f, 0, start, start + 28 * FG_DAY),
+                    2 * 3600 * (100 + 435) / 2.0 * 336, 1e-3);
     fg_fleet_destroy(f);
     fg_carbon_destroy(c);
     fg_trace_destroy(t);
@@ -431,7 +433,8 @@ static void run_longer_than_a_file_is_refused(void **state)
     assert_non_null(strstr(err.text, "carbon trace short.csv"));
     assert_int_equal(fg_fleet_covers(g, start + 14 * FG_DAY, &err), FG_OK);
     assert_int_equal(fg_fleet_covers(g, start + 15 * FG_DAY, &err), FG_E_INPUT);
-    assert_non_null(strstr(err.text, "availability trace t.csv: it reaches 15.00 days into it, which has 14.00 days"));
+    assert_non_null(
+        strstr(err.text, "availability trace t.csv: it reaches 15.00 days into it, which has 14.00 days"));
     fg_fleet_destroy(f);
     fg_fleet_destroy(g);
     s.wrap = true;

@@ -5,7 +5,7 @@
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 
-#define GOOD                                                                              \
+#define GOOD                                                                                \
     "# clock: utc\n# zero_utc: 2024-09-01T00:00:00Z\n# some prose, with commas: and such\n" \
     "node,start_s,end_s\nDE-1,0,100\nGB-2,50,60\nDE-1,150,300\nGB-2,70,80\n"
 
@@ -55,7 +55,7 @@ static void parse_bad_files_names_line_and_reason(void **state)
 #define H "node,start_s,end_s\n"
     refused("", "empty file");
     refused("# only: prose\n", "no line but comments");
-    refused(H, "no rows");
+    refused(H, "no good rows");
     refused("node,start_s\na,1\n", "t.csv:1: expected the header node,start_s,end_s, found 'node,start_s'");
     refused("a,1,2\n", "expected the header");
     refused(H "a,1\n", "t.csv:2: expected 3 columns (node,start_s,end_s), found 2");

@@ -1,5 +1,5 @@
-/* The real traces, where they are (in $FORAGE_DATA or ../shared/data beside the source folder): counts and means
- * as their README states them; the samples that ship, always. */
+/* The real traces, where they are (in $FORAGE_DATA or ../shared/data beside the source folder): counts and
+ * means as their README states them; the samples that ship, always. */
 #include "tests/lib/test.h"
 
 #include <stdlib.h>
@@ -16,7 +16,8 @@ static void find(char path[1200], const char *folder, const char *name)
     const char *source = getenv("FG_SRCDIR"), *data = getenv("FORAGE_DATA");
     snprintf(path, 1200, "%s/traces/%s/%s.csv.gz", data != NULL ? data : "/nonexistent", folder, name);
     if (access(path, R_OK) != 0) {
-        snprintf(path, 1200, "%s/../shared/data/traces/%s/%s.csv.gz", source != NULL ? source : ".", folder, name);
+        snprintf(path, 1200, "%s/../shared/data/traces/%s/%s.csv.gz", source != NULL ? source : ".", folder,
+                 name);
     }
     if (access(path, R_OK) != 0) {
         path[0] = '\0';
@@ -81,22 +82,38 @@ static void carbon_files_match_their_table(void **state)
         size_t hours;
         double mean, min, max;
     } want[] = {
-        {"DE_2022", 8760, 476.2, 167.0, 759.0},          {"DE_2023", 8760, 395.1, 135.5, 778.9},
-        {"GB_2023", 8760, 187.5, 28.1, 380.1},           {"AU-NSW_2023", 8760, 554.2, 186.7, 777.1},
-        {"AU-VIC_2023", 8760, 504.4, 233.4, 788.4},      {"IN-WE_2023", 8760, 749.2, 672.9, 790.1},
-        {"KR_2023", 8760, 439.7, 265.1, 498.8},          {"SG_2023", 8760, 488.1, 451.1, 499.5},
-        {"CL-SIC_2023", 8760, 275.6, 80.2, 557.7},       {"BR-SP_2023", 8760, 90.3, 46.0, 152.0},
-        {"CA-ON_2023", 8760, 72.8, 9.0, 190.6},          {"GB_2022", 8760, 222.0, 40.4, 391.5},
-        {"IN-WE_2022", 8760, 747.5, 667.1, 787.7},       {"US-CAL-CISO_2022", 8760, 261.3, 89.1, 443.6},
-        {"US-CAL-CISO_2023", 8760, 261.2, 94.0, 429.4},  {"US-TEX-ERCO_2022", 8760, 399.5, 129.6, 601.8},
-        {"US-TEX-ERCO_2023", 8760, 380.3, 152.9, 578.3}, {"US-MIDA-PJM_2023", 8760, 392.5, 307.4, 509.4},
-        {"US-MIDW-MISO_2023", 8760, 496.3, 305.7, 633.5}, {"US-NE-ISNE_2023", 8760, 283.0, 154.4, 528.7},
-        {"US-NW-BPAT_2023", 8760, 125.1, 27.4, 260.4},   {"US-NW-PACE_2023", 8760, 647.0, 279.0, 946.4},
-        {"US-SE-SOCO_2023", 8760, 431.0, 314.2, 534.7},  {"US-FLA-FPL_2023", 8760, 405.9, 230.3, 483.4},
-        {"US-SW-AZPS_2023", 8760, 422.2, 134.7, 736.2},  {"FR_2020", 8784, 56.3, 19.5, 116.0},
-        {"GB_2020", 8784, 212.9, 64.7, 384.1},           {"DE_2020", 8784, 313.4, 101.7, 592.6},
-        {"SE_2021-10_2022-09", 8068, 37.4, 20.0, 86.0},  {"FR_2021-10_2022-09", 8068, 79.2, 22.0, 136.0},
-        {"IE_2022-01_2022-09", 5772, 328.0, 101.0, 626.0}, {"PL_2022-08_2022-09", 910, 650.0, 500.5, 741.0},
+        {"DE_2022", 8760, 476.2, 167.0, 759.0},
+        {"DE_2023", 8760, 395.1, 135.5, 778.9},
+        {"GB_2023", 8760, 187.5, 28.1, 380.1},
+        {"AU-NSW_2023", 8760, 554.2, 186.7, 777.1},
+        {"AU-VIC_2023", 8760, 504.4, 233.4, 788.4},
+        {"IN-WE_2023", 8760, 749.2, 672.9, 790.1},
+        {"KR_2023", 8760, 439.7, 265.1, 498.8},
+        {"SG_2023", 8760, 488.1, 451.1, 499.5},
+        {"CL-SIC_2023", 8760, 275.6, 80.2, 557.7},
+        {"BR-SP_2023", 8760, 90.3, 46.0, 152.0},
+        {"CA-ON_2023", 8760, 72.8, 9.0, 190.6},
+        {"GB_2022", 8760, 222.0, 40.4, 391.5},
+        {"IN-WE_2022", 8760, 747.5, 667.1, 787.7},
+        {"US-CAL-CISO_2022", 8760, 261.3, 89.1, 443.6},
+        {"US-CAL-CISO_2023", 8760, 261.2, 94.0, 429.4},
+        {"US-TEX-ERCO_2022", 8760, 399.5, 129.6, 601.8},
+        {"US-TEX-ERCO_2023", 8760, 380.3, 152.9, 578.3},
+        {"US-MIDA-PJM_2023", 8760, 392.5, 307.4, 509.4},
+        {"US-MIDW-MISO_2023", 8760, 496.3, 305.7, 633.5},
+        {"US-NE-ISNE_2023", 8760, 283.0, 154.4, 528.7},
+        {"US-NW-BPAT_2023", 8760, 125.1, 27.4, 260.4},
+        {"US-NW-PACE_2023", 8760, 647.0, 279.0, 946.4},
+        {"US-SE-SOCO_2023", 8760, 431.0, 314.2, 534.7},
+        {"US-FLA-FPL_2023", 8760, 405.9, 230.3, 483.4},
+        {"US-SW-AZPS_2023", 8760, 422.2, 134.7, 736.2},
+        {"FR_2020", 8784, 56.3, 19.5, 116.0},
+        {"GB_2020", 8784, 212.9, 64.7, 384.1},
+        {"DE_2020", 8784, 313.4, 101.7, 592.6},
+        {"SE_2021-10_2022-09", 8068, 37.4, 20.0, 86.0},
+        {"FR_2021-10_2022-09", 8068, 79.2, 22.0, 136.0},
+        {"IE_2022-01_2022-09", 5772, 328.0, 101.0, 626.0},
+        {"PL_2022-08_2022-09", 910, 650.0, 500.5, 741.0},
     };
     size_t seen = 0;
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
@@ -186,12 +203,14 @@ static void samples_make_a_fleet_for_two_weeks(void **state)
     struct fg_fleet_spec s;
     struct fg_err err = {""};
     char path[1200];
-    snprintf(path, sizeof path, "%s/datasets/samples/traces/volunteer-desktops-2w.csv", source != NULL ? source : ".");
+    snprintf(path, sizeof path, "%s/datasets/samples/traces/volunteer-desktops-2w.csv",
+             source != NULL ? source : ".");
     if (fg_trace_load(&t, path, NULL, &err) != FG_OK) {
         fail_msg("%s", err.text);
     }
     for (int i = 0; i < 7; i++) {
-        snprintf(path, sizeof path, "%s/datasets/samples/traces/carbon-%s-2w.csv", source != NULL ? source : ".", zones[i]);
+        snprintf(path, sizeof path, "%s/datasets/samples/traces/carbon-%s-2w.csv",
+                 source != NULL ? source : ".", zones[i]);
         if (fg_carbon_load(&c[i], path, NULL, &err) != FG_OK) {
             fail_msg("%s", err.text);
         }
@@ -230,8 +249,9 @@ static void quantiles_and_patterns_of_a_small_trace(void **state)
 {
     (void)state;
     /* 2024-09-01 is a Sunday; two nodes over two days. */
-    static const char text[] = "# clock: utc\n# zero_utc: 2024-09-01T00:00:00Z\n# span_s: 172800\nnode,start_s,end_s\n"
-                               "a,0,3600\na,7200,9000\na,86400,90000\nb,0,172800\n";
+    static const char text[] =
+        "# clock: utc\n# zero_utc: 2024-09-01T00:00:00Z\n# span_s: 172800\nnode,start_s,end_s\n"
+        "a,0,3600\na,7200,9000\na,86400,90000\nb,0,172800\n";
     struct fg_trace *t = NULL;
     struct fg_trace_stat s;
     assert_int_equal(fg_trace_parse(&t, "t", text, sizeof text - 1, NULL, NULL), FG_OK);

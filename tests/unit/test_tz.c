@@ -103,8 +103,8 @@ static void fixed_offsets_need_no_tz_data(void **state)
     static const struct {
         const char *name;
         int32_t offset;
-    } fixed[] = {{"UTC", 0},       {"Z", 0},          {"+02:00", 7200}, {"-3", -10800},
-                 {"UTC+2", 7200},  {"GMT-05", -18000}, {"UTC+5:30", 19800}, {"-09:30", -34200}};
+    } fixed[] = {{"UTC", 0},      {"Z", 0},           {"+02:00", 7200},    {"-3", -10800},
+                 {"UTC+2", 7200}, {"GMT-05", -18000}, {"UTC+5:30", 19800}, {"-09:30", -34200}};
     setenv("TZDIR", "/nonexistent", 1);
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
         struct fg_tz *tz = zone(fixed[i].name);
@@ -123,7 +123,8 @@ static void fixed_offsets_need_no_tz_data(void **state)
 static void names_that_cannot_be_are_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "/etc/passwd", "../x", "Europe//Berlin", "Europe/", "a b", "+15:00", "UTC+1:3"};
+    static const char *const bad[] = {"",        "/etc/passwd", "../x",   "Europe//Berlin",
+                                      "Europe/", "a b",         "+15:00", "UTC+1:3"};
     struct fg_tz *tz = NULL;
     struct fg_err err;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -176,8 +177,8 @@ static void offsets_agree_with_libc(void **state)
 {
     (void)state;
     need_tzdata();
-    static const char *const names[] = {"Europe/Dublin", "America/Santiago", "Australia/Melbourne", "Africa/Casablanca",
-                                        "Asia/Seoul",    "America/Phoenix"};
+    static const char *const names[] = {"Europe/Dublin",     "America/Santiago", "Australia/Melbourne",
+                                        "Africa/Casablanca", "Asia/Seoul",       "America/Phoenix"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct fg_tz *tz = zone(names[i]);
         setenv("TZ", names[i], 1);
@@ -187,7 +188,8 @@ static void offsets_agree_with_libc(void **state)
             struct tm local;
             assert_non_null(localtime_r(&now, &local));
             if (fg_tz_offset(tz, t, NULL) != local.tm_gmtoff) {
-                fail_msg("%s at %lld: %d, libc says %ld", names[i], (long long)t, fg_tz_offset(tz, t, NULL), local.tm_gmtoff);
+                fail_msg("%s at %lld: %d, libc says %ld", names[i], (long long)t, fg_tz_offset(tz, t, NULL),
+                         local.tm_gmtoff);
             }
         }
         fg_tz_destroy(tz);
@@ -199,8 +201,15 @@ static void offsets_agree_with_libc(void **state)
 static void posix_rules_are_read_whole_or_not_at_all(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "C", "CET", "CET-1CEST,M3.5.0", "CET-1CEST,M13.5.0,M10.5.0", "CET-1X", "<+0>1x",
-                                      "CET-1CEST,M3.5.0,M10.5.0/3x", "CET-1CEST,J0,J366"};
+    static const char *const bad[] = {"",
+                                      "C",
+                                      "CET",
+                                      "CET-1CEST,M3.5.0",
+                                      "CET-1CEST,M13.5.0,M10.5.0",
+                                      "CET-1X",
+                                      "<+0>1x",
+                                      "CET-1CEST,M3.5.0,M10.5.0/3x",
+                                      "CET-1CEST,J0,J366"};
     struct fg_tz_rule r;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_false(fg_tz_rule_parse(&r, bad[i], strlen(bad[i])));
@@ -210,7 +219,8 @@ static void posix_rules_are_read_whole_or_not_at_all(void **state)
     assert_int_equal(fg_tz_rule_offset(&r, at("2040-01-01"), &until), -10800);
     assert_int_equal(until, at("2040-03-25T01:00:00Z"));
     assert_true(fg_tz_rule_parse(&r, "AAA0BBB,J60,J300", 16));
-    assert_int_equal(fg_tz_rule_offset(&r, at("2024-03-01T02:00:00Z"), &until), 3600); /* J60 is 1 March in a leap year */
+    assert_int_equal(fg_tz_rule_offset(&r, at("2024-03-01T02:00:00Z"), &until),
+                     3600); /* J60 is 1 March in a leap year */
     assert_int_equal(fg_tz_rule_offset(&r, at("2024-03-01T01:59:59Z"), &until), 0);
     assert_int_equal(fg_tz_rule_offset(&r, at("2023-03-01T02:00:00Z"), &until), 3600);
 }

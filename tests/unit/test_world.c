@@ -189,12 +189,15 @@ static struct fg_ledger *random_ledger(uint32_t clients, int tasks)
     fg_rng_init(&r, 5, FG_RNG_TEST, 0, 0);
     assert_int_equal(fg_ledger_create(&l, clients), FG_OK);
     for (int i = 0; i < tasks; i++) {
-        struct fg_usage u = {.bytes_down = fg_rng_below(&r, 1u << 30), .bytes_up = fg_rng_below(&r, 1u << 30), .steps = fg_rng_below(&r, 99)};
+        struct fg_usage u = {.bytes_down = fg_rng_below(&r, 1u << 30),
+                             .bytes_up = fg_rng_below(&r, 1u << 30),
+                             .steps = fg_rng_below(&r, 99)};
         for (int c = 0; c < FG_COSTS; c++) {
             u.energy_j[c] = fg_rng_gamma(&r, 0.3) * 1000;
             u.carbon_g[c] = fg_rng_gamma(&r, 0.3);
         }
-        fg_ledger_book_usage(l, fg_rng_below(&r, clients) / 2 * 2, &u, (enum fg_verdict)fg_rng_below(&r, FG_VERDICTS));
+        fg_ledger_book_usage(l, fg_rng_below(&r, clients) / 2 * 2, &u,
+                             (enum fg_verdict)fg_rng_below(&r, FG_VERDICTS));
     }
     return l;
 }

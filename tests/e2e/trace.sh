@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# forage trace: lint explains every problem of a folder of bad files, stat shows the samples.
+. "${FG_SRCDIR:-.}/tests/lib/e2e.sh"
+D=$SRC/tests/data/traces
+S=$SRC/datasets/samples/traces
+cd "$D" || exit 1
+
+files=(availability-binary.csv availability-cut-short.csv availability-keys.csv availability-no-column.csv
+    availability-no-header.csv availability-no-rows.csv availability-only-prose.csv availability-rows.csv
+    availability-unknown-zone.csv availability-utc-without-zero.csv carbon-damaged.csv.gz carbon-keys.csv
+    carbon-no-column.csv carbon-rows.csv carbon-truncated.csv.gz empty.csv good.csv nothere.csv)
+for f in "${files[@]}"; do
+    # zlib's own words differ between versions
+    "$FORAGE" trace lint "$f" 2>&1 | sed 's/damaged gzip file (.*)/damaged gzip file/' >"$T/out"
+    rc=${PIPESTATUS[0]}
+    if [ "$f" = availability-unknown-zone.csv ] && [ ! -e /usr/share/zoneinfo/UTC ]; then
+        skip "lint $f" "no tz data"
+    elif diff <(sed -n "/^== $f\$/,/^== /p" lint.exp | grep -v '^== ') "$T/out" >"$T/diff"; then
+        expect "lint $f, exit code" "$([ "$f" = good.csv ] && echo 0 || echo 2)" "$rc"
+    else
+        not_ok "lint $f" "$(cat "$T/diff")"
+    fi
+    if [ "$f" != good.csv ] && [ "$f" != availability-unknown-zone.csv ]; then
+        "$FORAGE" trace stat "$f" >"$T/out" 2>"$T/err"
+        expect "stat $f, exit code" 2 $?
+        expect_match "stat $f names the file" "^forage: $f" "$(cat "$T/err")"
+        expect "stat $f prints nothing else" "" "$(cat "$T/out")"
+    fi
+done
+
+cd "$S" || exit 1
+"$FORAGE" trace lint --json ./*.csv >"$T/lint.json"
+expect "lint of the samples" 0 $?
+expect "lint --json is JSON" True "$(json "$T/lint.json" ok)"
+"$FORAGE" trace lint --json "$D/availability-rows.csv" >"$T/lint.json"
+expect "lint --json counts" 14 "$(json "$T/lint.json" count)"
+"$FORAGE" trace stat --json volunteer-desktops-2w.csv >"$T/stat.json"
+expect "stat --json, nodes" 98 "$(json "$T/stat.json" nodes)"
+expect "stat --json, clock" utc "$(json "$T/stat.json" clock)"
+"$FORAGE" trace stat --json carbon-GB-2w.csv >"$T/stat.json"
+expect "stat --json, hours" 336 "$(json "$T/stat.json" hours)"
+for f in volunteer-desktops-2w.csv carbon-GB-2w.csv; do
+    "$FORAGE" trace stat $f >"$T/out"
+    if diff "$D/$f.stat.exp" "$T/out" >"$T/diff"; then ok "stat $f"; else not_ok "stat $f" "$(cat "$T/diff")"; fi
+done
+
+"$FORAGE" trace polish x.csv >"$T/out" 2>&1
+expect "an unknown verb" 2 $?
+expect_match "an unknown verb is named" "expected lint or stat, found 'polish'" "$(cat "$T/out")"
+done_testing
