@@ -1,0 +1,257 @@
+/* The driver with a fake executor: the queue's order, over-selection, deadlines, and that only results that
+ * count are computed. */
+#include "tests/lib/test.h"
+
+#include <stdlib.h>
+
+#include "src/base/mem.h"
+#include "src/base/rng.h"
+#include "src/sim/driver.h"
+#include "src/sim/queue.h"
+
+enum { CLIENTS = 20, P = 4 };
+
+static void queue_gives_events_in_order_of_time_kind_and_id(void **state)
+{
+    (void)state;
+    struct fg_rng r;
+    struct fg_queue q = {0};
+    fg_rng_init(&r, 1, FG_RNG_TEST, 0, 0);
+    static const int kinds[] = {FG_EVENT_WAKE, FG_EVENT_RESULT, FG_EVENT_LOST, FG_EVENT_DEADLINE};
+    for (int i = 0; i < 5000; i++) {
+        struct fg_queue_entry e = {.at = fg_rng_below(&r, 50), .id = fg_rng_u32(&r), .kind = kinds[fg_rng_below(&r, 4)]};
+        assert_int_equal(fg_queue_push(&q, e), FG_OK);
+    }
+    struct fg_queue_entry last, e;
+    assert_true(fg_queue_pop(&q, &last));
+    for (int i = 1; i < 5000; i++) {
+        assert_true(fg_queue_pop(&q, &e));
+        assert_true(last.at <= e.at);
+        if (last.at == e.at) { /* results and losses, then the deadline, then the next round */
+            int a = last.kind == FG_EVENT_WAKE ? 2 : last.kind == FG_EVENT_DEADLINE;
+            int b = e.kind == FG_EVENT_WAKE ? 2 : e.kind == FG_EVENT_DEADLINE;
+            assert_true(a <= b);
+            assert_true(a < b || last.id <= e.id);
+        }
+        last = e;
+    }
+    assert_false(fg_queue_pop(&q, &e));
+    fg_queue_fini(&q);
+}
+
+/* An executor whose update is (client + 1) in every place; counts what it is asked for. */
+struct fake {
+    struct fg_executor base;
+    struct fg_task tasks[CLIENTS];
+    size_t n, submitted, collected, released;
+    uint64_t version;
+    float delta[P];
+};
+
+static enum fg_status fake_publish(struct fg_executor *ex, uint64_t version, const float *params, struct fg_err *err)
+{
+    (void)params;
+    (void)err;
+    ((struct fake *)ex)->version = version;
+    return FG_OK;
+}
+
+static enum fg_status fake_submit(struct fg_executor *ex, const struct fg_task *tasks, size_t n, struct fg_err *err)
+{
+    struct fake *f = (struct fake *)ex;
+    (void)err;
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(tasks[i].version, f->version);
+        assert_true(i == 0 || tasks[i].id > tasks[i - 1].id);
+        f->tasks[f->n++] = tasks[i];
+    }
+    f->submitted += n;
+    return FG_OK;
+}
+
+static enum fg_status fake_collect(struct fg_executor *ex, uint64_t id, struct fg_result *out, struct fg_err *err)
+{
+    struct fake *f = (struct fake *)ex;
+    (void)err;
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->tasks[i].id == id) {
+            for (int k = 0; k < P; k++) {
+                f->delta[k] = (float)(f->tasks[i].client + 1);
+            }
+            *out = (struct fg_result){.id = id, .client = f->tasks[i].client, .steps = f->tasks[i].steps,
+                                      .samples = 10, .loss = 1.0, .delta = f->delta, .wire_bytes = 16};
+            f->collected++;
+            return FG_OK;
+        }
+    }
+    fail_msg("task %llu was collected but not submitted", (unsigned long long)id);
+    return FG_E_INTERNAL;
+}
+
+static void fake_release(struct fg_executor *ex, uint64_t id)
+{
+    struct fake *f = (struct fake *)ex;
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->tasks[i].id == id) {
+            f->tasks[i] = f->tasks[--f->n];
+            f->released++;
+            return;
+        }
+    }
+    fail_msg("task %llu was released but is not held", (unsigned long long)id);
+}
+
+static const struct fg_executor_ops fake_ops = {
+    .name = "fake", .publish = fake_publish, .submit = fake_submit, .collect = fake_collect, .release = fake_release};
+
+struct seen {
+    const struct fg_aggregator *agg;
+    uint32_t rounds, used, late, evaluated, stop_after;
+};
+
+static enum fg_status on_evaluate(void *arg, const float *params, const struct fg_action *what,
+                                  struct fg_evaluation *out, struct fg_err *err)
+{
+    (void)params;
+    (void)err;
+    struct seen *s = arg;
+    s->evaluated += what->evaluate;
+    *out = (struct fg_evaluation){.have = true, .accuracy = 0.5};
+    return FG_OK;
+}
+
+static enum fg_status on_commit(void *arg, struct fg_err *err)
+{
+    (void)err;
+    struct seen *s = arg;
+    const struct fg_round_record *r = fg_aggregator_record(s->agg);
+    assert_int_equal(r->round, s->rounds);
+    s->rounds++;
+    s->used += r->n_used;
+    s->late += r->n_late;
+    return FG_OK;
+}
+
+static bool on_stopping(void *arg)
+{
+    struct seen *s = arg;
+    return s->stop_after != 0 && s->rounds >= s->stop_after;
+}
+
+static double lr(const void *arg, uint32_t round)
+{
+    (void)arg;
+    (void)round;
+    return 0.1;
+}
+
+static uint32_t steps[CLIENTS], samples[CLIENTS];
+
+struct rig {
+    struct fg_fleet *fleet;
+    struct fg_aggregator *agg;
+    struct fake ex;
+    struct seen seen;
+    enum fg_finish reason;
+};
+
+static void run_rig(struct rig *g, double over, fg_time_t deadline, uint32_t stop_after)
+{
+    struct fg_err err = {{0}};
+    struct fg_fleet_spec spec;
+    float x[P] = {0};
+    fg_fleet_spec_defaults(&spec);
+    spec.clients = CLIENTS;
+    spec.seed = 3;
+    spec.speed_spread = 1.0;
+    spec.start = 0;
+    for (int i = 0; i < CLIENTS; i++) {
+        steps[i] = 100;
+        samples[i] = 10;
+    }
+    assert_int_equal(fg_fleet_create(&g->fleet, &spec, NULL, NULL, 0, &err), FG_OK);
+    struct fg_aggregator_config cfg = {
+        .rounds = 5, .slot = FG_HOUR, .slot_pace = true, .deadline = deadline, .eval_every = 2, .lr = lr,
+        .model_bytes = 1000, .update_bytes = 1000, .steps = steps, .samples = samples,
+        .select = {.seed = 3, .clients = CLIENTS, .want = 8, .over = over},
+        .policy = fg_select_find("uniform"),
+        .rule = {.params = P, .clients = CLIENTS, .lr = 1.0},
+        .rule_ops = fg_rule_find("fedavg"),
+    };
+    assert_int_equal(fg_aggregator_create(&g->agg, &cfg, g->fleet, x, &err), FG_OK);
+    g->ex = (struct fake){.base = {.ops = &fake_ops}};
+    g->seen = (struct seen){.agg = g->agg, .stop_after = stop_after};
+    struct fg_driver_config dcfg = {.update_bytes = 1000, .batch = 10, .samples = samples};
+    struct fg_driver_hooks hooks = {&g->seen, on_evaluate, on_commit, on_stopping};
+    enum fg_status st = fg_driver_run(g->agg, g->fleet, &g->ex.base, &dcfg, &hooks, &g->reason, &err);
+    if (st != FG_OK) {
+        fail_msg("%s", err.text);
+    }
+    assert_int_equal(fg_aggregator_check(g->agg, &err), FG_OK);
+    assert_int_equal(g->ex.n, 0); /* nothing is left held */
+    assert_int_equal(g->ex.released, g->ex.submitted);
+}
+
+static void free_rig(struct rig *g)
+{
+    fg_aggregator_destroy(g->agg);
+    fg_fleet_destroy(g->fleet);
+}
+
+static void every_round_uses_everyone_it_asked(void **state)
+{
+    (void)state;
+    struct rig g;
+    run_rig(&g, 1.0, 0, 0);
+    assert_int_equal(g.reason, FG_FINISH_ROUNDS);
+    assert_int_equal(g.seen.rounds, 5);
+    assert_int_equal(g.seen.used, 40);
+    assert_int_equal(g.seen.evaluated, 3); /* after rounds 2, 4 and the last */
+    assert_int_equal(g.ex.submitted, 40);
+    free_rig(&g);
+}
+
+static void over_selection_computes_only_the_first_answers(void **state)
+{
+    (void)state;
+    struct rig g;
+    run_rig(&g, 1.5, 0, 0);
+    assert_int_equal(g.seen.used, 40);
+    assert_int_equal(g.seen.late, 20);     /* 12 asked, 8 used, each of 5 rounds */
+    assert_int_equal(g.ex.submitted, 40); /* the late ones cost virtual energy, but no real work */
+    free_rig(&g);
+}
+
+static void a_deadline_makes_the_slow_late(void **state)
+{
+    (void)state;
+    struct rig g;
+    run_rig(&g, 1.0, FG_SECOND / 2, 0); /* the median client needs half a second for 1000 samples */
+    assert_true(g.seen.used > 5 && g.seen.late > 5);
+    assert_int_equal(g.seen.used + g.seen.late, 40);
+    assert_int_equal(g.ex.submitted, g.seen.used);
+    free_rig(&g);
+}
+
+static void a_stop_ends_after_whole_rounds(void **state)
+{
+    (void)state;
+    struct rig g;
+    run_rig(&g, 1.0, 0, 3);
+    assert_int_equal(g.reason, FG_FINISH_STOPPED);
+    assert_int_equal(g.seen.rounds, 3);
+    assert_int_equal(fg_aggregator_version(g.agg), 3);
+    free_rig(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(queue_gives_events_in_order_of_time_kind_and_id),
+        cmocka_unit_test(every_round_uses_everyone_it_asked),
+        cmocka_unit_test(over_selection_computes_only_the_first_answers),
+        cmocka_unit_test(a_deadline_makes_the_slow_late),
+        cmocka_unit_test(a_stop_ends_after_whole_rounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
