@@ -73,3 +73,15 @@ void fg_lock_drop(int fd)
     (void)cleared;
     close(fd);
 }
+
+bool fg_lock_is_held(const char *folder)
+{
+    struct fg_str path = {0};
+    int fd = fg_str_addf(&path, "%s/lock", folder) == FG_OK ? open(path.data, O_RDONLY | O_CLOEXEC) : -1;
+    bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    fg_str_fini(&path);
+    return held;
+}

@@ -1,0 +1,274 @@
+/* forage show: a run, finished or running, as text or JSON. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/mem.h"
+#include "src/cmd/chart.h"
+#include "src/cmd/run_view.h"
+#include "src/cmd/table.h"
+
+struct args {
+    struct fg_cmd_common common;
+};
+
+static const struct fg_cmd_option options[] = {
+    FG_CMD_COMMON_OPTIONS(struct args, common),
+    FG_CMD_END,
+};
+
+enum { CHART_HEIGHT = 12, BINS = 10, TOP = 5 };
+
+/* How many clients took part how often: bin 0 is "never", the others share 1..max evenly. */
+struct histogram {
+    uint32_t from[BINS], to[BINS], clients[BINS];
+    size_t n;
+};
+
+static void count_participation(struct histogram *h, const struct fg_run_view *v)
+{
+    uint32_t max = 0;
+    for (uint32_t i = 0; i < v->clients; i++) {
+        max = v->used[i] > max ? v->used[i] : max;
+    }
+    uint32_t width = (max + BINS - 2) / (BINS - 1);
+    *h = (struct histogram){.n = 1};
+    while (h->n < BINS && width > 0 && (uint32_t)(h->n - 1) * width < max) {
+        h->from[h->n] = (uint32_t)(h->n - 1) * width + 1;
+        h->to[h->n] = (uint32_t)h->n * width;
+        h->n++;
+    }
+    for (uint32_t i = 0; i < v->clients; i++) {
+        h->clients[v->used[i] == 0 ? 0 : (v->used[i] - 1) / width + 1]++;
+    }
+}
+
+static struct fg_view_sum total_of(const struct fg_run_view *v)
+{
+    struct fg_view_sum t = {0};
+    for (size_t i = 0; i < FG_VERDICTS; i++) {
+        t.assignments += v->verdict[i].assignments;
+        t.steps += v->verdict[i].steps;
+        t.bytes_up += v->verdict[i].bytes_up;
+        t.bytes_down += v->verdict[i].bytes_down;
+        t.energy_j += v->verdict[i].energy_j;
+        t.carbon_g += v->verdict[i].carbon_g;
+    }
+    return t;
+}
+
+static enum fg_status add_head(struct fg_str *out, const struct fg_run_view *v, const char *folder)
+{
+    const char *name = json_string_value(json_object_get(v->summary, "name"));
+    const struct fg_round_record *first = v->rounds, *last = v->rounds + (v->n_rounds > 0 ? v->n_rounds - 1 : 0);
+    double wh = 0, g = 0, wasted_wh = 0, wasted_g = 0;
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; i < v->n_rounds; i++) {
+        wh += v->rounds[i].energy_wh;
+        g += v->rounds[i].carbon_g;
+        wasted_wh += v->rounds[i].wasted_wh;
+        wasted_g += v->rounds[i].wasted_g;
+    }
+    FG_TRY(fg_str_addf(out, "%s: %s, %s, %zu rounds, %u clients", folder, name != NULL ? name : "run", v->status,
+                       v->n_rounds, (unsigned)v->clients));
+    if (v->n_rounds > 0) {
+        FG_TRY(fg_str_addf(out, ", %.1f days of virtual time", fg_seconds(last->t_end - first->t_begin) / 86400));
+    }
+    FG_TRY(fg_str_addf(out, "\nenergy "));
+    FG_TRY(fg_quantity(out, wh, "Wh"));
+    FG_TRY(fg_str_addf(out, " ("));
+    FG_TRY(fg_quantity(out, wasted_wh, "Wh"));
+    FG_TRY(fg_str_addf(out, " wasted), carbon "));
+    FG_TRY(fg_quantity(out, g, "gCO2"));
+    FG_TRY(fg_str_addf(out, " ("));
+    FG_TRY(fg_quantity(out, wasted_g, "gCO2"));
+    FG_TRY(fg_str_addf(out, " wasted)\n"));
+cleanup:
+    return st;
+}
+
+static enum fg_status add_chart(struct fg_str *out, const struct fg_run_view *v)
+{
+    double *x = fg_calloc(v->n_rounds, sizeof *x), *y = fg_calloc(v->n_rounds, sizeof *y);
+    size_t n = 0;
+    enum fg_status st = x != NULL && y != NULL ? FG_OK : FG_E_NOMEM;
+    FG_TRY(st);
+    for (size_t i = 0; i < v->n_rounds; i++) {
+        if (v->rounds[i].evaluation.have) {
+            x[n] = v->rounds[i].round;
+            y[n++] = v->rounds[i].evaluation.accuracy;
+        }
+    }
+    if (n == 0) {
+        FG_TRY(fg_str_addf(out, "\nno test accuracy yet\n"));
+        goto cleanup;
+    }
+    FG_TRY(fg_str_addf(out, "\ntest accuracy over rounds; last %.4f\n", y[n - 1]));
+    FG_TRY(fg_chart(out, x, y, n, fg_terminal_width(), CHART_HEIGHT, "round"));
+cleanup:
+    fg_free(x);
+    fg_free(y);
+    return st;
+}
+
+static enum fg_status add_participation(struct fg_str *out, const struct fg_run_view *v)
+{
+    struct histogram h;
+    uint32_t max = 0;
+    unsigned width = fg_terminal_width();
+    enum fg_status st = FG_OK;
+    count_participation(&h, v);
+    for (size_t i = 0; i < h.n; i++) {
+        max = h.clients[i] > max ? h.clients[i] : max;
+    }
+    FG_TRY(fg_str_addf(out, "\nparticipation: clients by number of updates folded in\n"));
+    for (size_t i = 0; i < h.n; i++) {
+        char range[32];
+        snprintf(range, sizeof range, h.from[i] == h.to[i] ? "%u" : "%u-%u", (unsigned)h.from[i], (unsigned)h.to[i]);
+        FG_TRY(fg_str_addf(out, "  %11s %8u ", range, (unsigned)h.clients[i]));
+        FG_TRY(fg_bar(out, h.clients[i], max, width > 60 ? width - 30 : 30));
+        FG_TRY(fg_str_addf(out, "\n"));
+    }
+cleanup:
+    return st;
+}
+
+static enum fg_status add_ledger_row(struct fg_str *out, const char *name, const struct fg_view_sum *s)
+{
+    enum { COL = 13 };
+    const double value[4] = {(double)s->bytes_up, (double)s->bytes_down, s->energy_j / 3600, s->carbon_g};
+    static const char *const unit[4] = {"B", "B", "Wh", "gCO2"};
+    enum fg_status st = fg_str_addf(out, "  %-12s %9llu %12llu", name, (unsigned long long)s->assignments,
+                                    (unsigned long long)s->steps);
+    for (size_t i = 0; st == FG_OK && i < 4; i++) {
+        struct fg_str text = {0};
+        st = fg_quantity(&text, value[i], unit[i]);
+        st = st == FG_OK ? fg_str_addf(out, "%*s", COL, text.data) : st;
+        fg_str_fini(&text);
+    }
+    return st == FG_OK ? fg_str_addf(out, "\n") : st;
+}
+
+/* The TOP clients by energy, as indices; gives how many there are. */
+static size_t top_clients(uint32_t top[TOP], const struct fg_run_view *v)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < v->clients; i++) {
+        if (v->client[i].assignments == 0) {
+            continue;
+        }
+        size_t at = n < TOP ? n++ : TOP;
+        while (at > 0 && v->client[i].energy_j > v->client[top[at - 1]].energy_j) {
+            if (at < TOP) {
+                top[at] = top[at - 1];
+            }
+            at--;
+        }
+        if (at < TOP) {
+            top[at] = i;
+        }
+    }
+    return n;
+}
+
+static enum fg_status add_ledger(struct fg_str *out, const struct fg_run_view *v)
+{
+    struct fg_view_sum total = total_of(v);
+    uint32_t top[TOP];
+    size_t n = top_clients(top, v);
+    enum fg_status st = FG_OK;
+    FG_TRY(fg_str_addf(out, "\nledger\n  %-12s %9s %12s%13s%13s%13s%13s\n", "", "count", "steps", "up", "down", "energy",
+                       "carbon"));
+    for (unsigned i = 0; i < FG_VERDICTS; i++) {
+        FG_TRY(v->verdict[i].assignments > 0 ? add_ledger_row(out, fg_verdict_name(i), &v->verdict[i]) : FG_OK);
+    }
+    FG_TRY(add_ledger_row(out, "total", &total));
+    for (size_t i = 0; i < n; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "client %u", (unsigned)top[i]);
+        FG_TRY(add_ledger_row(out, name, &v->client[top[i]]));
+    }
+cleanup:
+    return st;
+}
+
+static json_t *json_sum(const struct fg_view_sum *s)
+{
+    return json_pack("{sIsIsIsIsfsf}", "assignments", (json_int_t)s->assignments, "steps", (json_int_t)s->steps,
+                     "bytes_up", (json_int_t)s->bytes_up, "bytes_down", (json_int_t)s->bytes_down, "energy_wh",
+                     s->energy_j / 3600, "carbon_g", s->carbon_g);
+}
+
+static json_t *json_rounds(const struct fg_run_view *v)
+{
+    json_t *rounds = json_object();
+    for (const struct fg_col *c = fg_round_cols; c->name != NULL; c++) {
+        json_t *values = json_array();
+        for (size_t i = 0; i < v->n_rounds; i++) {
+            double x;
+            bool there = fg_col_f64(&x, c, &v->rounds[i]);
+            bool whole = c->kind == FG_COL_U32 || c->kind == FG_COL_U64;
+            json_array_append_new(values, !there  ? json_null()
+                                          : whole ? json_integer((json_int_t)x)
+                                                  : json_real(x));
+        }
+        json_object_set_new(rounds, c->name, values);
+    }
+    return rounds;
+}
+
+static int print_json(const struct fg_run_view *v, const char *folder)
+{
+    struct histogram h;
+    struct fg_view_sum total = total_of(v);
+    json_t *bins = json_array(), *ledger = json_object();
+    count_participation(&h, v);
+    for (size_t i = 0; i < h.n; i++) {
+        json_array_append_new(bins, json_pack("{sisisi}", "from", (int)h.from[i], "to", (int)h.to[i], "clients",
+                                              (int)h.clients[i]));
+    }
+    for (unsigned i = 0; i < FG_VERDICTS; i++) {
+        json_object_set_new(ledger, fg_verdict_name(i), json_sum(&v->verdict[i]));
+    }
+    json_object_set_new(ledger, "total", json_sum(&total));
+    json_t *top = json_pack("{sssssisOsososo}", "folder", folder, "status", v->status, "clients", (int)v->clients,
+                            "summary", v->summary != NULL ? v->summary : json_null(), "participation", bins, "ledger",
+                            ledger, "rounds", json_rounds(v));
+    int rc = top != NULL ? json_dumpf(top, stdout, JSON_INDENT(1)) : -1;
+    putchar('\n');
+    json_decref(top);
+    return rc == 0 ? 0 : fg_cmd_fail(FG_E_NOMEM, NULL);
+}
+
+static int run(int argc, char **argv)
+{
+    struct args a = {0};
+    struct fg_cmd_words words;
+    struct fg_run_view v = {0};
+    struct fg_str text = {0};
+    struct fg_err err = {{0}};
+    int rc = fg_cmd_parse(&fg_cmd_show, &a, argc, argv, &words);
+    if (rc >= 0) {
+        return rc;
+    }
+    enum fg_status st = fg_run_view_load(&v, words.item[0], &err);
+    FG_TRY(st);
+    if (a.common.json) {
+        rc = print_json(&v, words.item[0]);
+        goto cleanup;
+    }
+    rc = 0;
+    FG_TRY(add_head(&text, &v, words.item[0]));
+    FG_TRY(add_chart(&text, &v));
+    FG_TRY(add_participation(&text, &v));
+    FG_TRY(add_ledger(&text, &v));
+    fputs(text.data, stdout);
+cleanup:
+    fg_str_fini(&text);
+    fg_run_view_fini(&v);
+    return st == FG_OK ? rc : fg_cmd_fail(st, &err);
+}
+
+const struct fg_command fg_cmd_show = {
+    "show", "DIR", 1, 1, "a finished or running run: accuracy over time, participation, ledger", options, run,
+};
