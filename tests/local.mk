@@ -1,5 +1,6 @@
 # Unit tests: tests/unit/test_<module>.c, one program each, linked with cmocka.
 UNIT_TESTS =
+UNIT_TESTS += tests/unit/test_cmd
 UNIT_TESTS += tests/unit/test_config
 UNIT_TESTS += tests/unit/test_rundir
 UNIT_TESTS += tests/unit/test_store

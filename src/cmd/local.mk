@@ -1,5 +1,12 @@
 libforage_a_SOURCES += \
-	%D%/args.c %D%/cmd.h %D%/commands.c %D%/config.c %D%/options.c %D%/table.h
+	%D%/args.c %D%/chart.c %D%/chart.h %D%/cmd.h %D%/commands.c %D%/config.c %D%/export.c %D%/options.c \
+	%D%/run_view.c %D%/run_view.h %D%/show.c %D%/table.h
+
+# The manual page comes from the same tables as --help and `forage options`.
+man_MANS = doc/forage.1
+CLEANFILES += doc/forage.1
+doc/forage.1: forage$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) doc && ./forage$(EXEEXT) options --man >$@.tmp && mv $@.tmp $@
 libforage_a_SOURCES += \
 	%D%/doctor.c %D%/doctor.h %D%/doctor_checks.c %D%/doctor_hosts.c %D%/doctor_mpi.c
 libforage_a_SOURCES += %D%/dataset.c

@@ -7,10 +7,12 @@
 
 /* clang-format off */
 #define FG_COMMAND_MAP(X) \
-    X(trace) \
     X(simulate) \
-    X(options) \
+    X(show) \
+    X(export) \
     X(dataset) \
+    X(trace) \
+    X(options) \
     X(doctor)
 /* clang-format on */
 
