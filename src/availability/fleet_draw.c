@@ -7,27 +7,29 @@
 #include "src/base/rng.h"
 
 /* Streams of a client, by what they draw: appended to only, they are part of every result. */
-enum { DRAW_SPEED = 0, DRAW_ZONE = 1, DRAW_SHIFT = 2, DRAW_NODES = 3 };
+enum { DRAW_SPEED = 0, DRAW_ZONE = 1, DRAW_SHIFT = 2, DRAW_NODES = 3, DRAW_LINK = 4, DRAW_POWER = 5 };
 
 #define EVERYONE UINT32_MAX /* the stream that is not one client's */
 
-static double lognormal(struct fg_rng *r, double median, double sigma)
+static double lognormal(const struct fg_fleet *f, uint32_t client, uint32_t what, double median, double sigma)
 {
-    double z = fg_rng_normal(r); /* always drawn, so that one spread does not move another's numbers */
-    return sigma > 0.0 ? median * fg_exp(sigma * z) : median;
+    if (sigma == 0.0) {
+        return median;
+    }
+    struct fg_rng r;
+    fg_rng_init(&r, f->spec.seed, FG_RNG_FLEET, client, what);
+    return median * fg_exp(sigma * fg_rng_normal(&r));
 }
 
 static void draw_speeds(struct fg_fleet *f)
 {
     const struct fg_fleet_spec *s = &f->spec;
     for (uint32_t c = 0; c < s->clients; c++) {
-        struct fg_rng r;
-        fg_rng_init(&r, s->seed, FG_RNG_FLEET, c, DRAW_SPEED);
-        f->samples_per_s[c] = (float)lognormal(&r, s->samples_per_s, s->speed_spread);
-        double link = lognormal(&r, 1.0, s->link_spread);
+        f->samples_per_s[c] = (float)lognormal(f, c, DRAW_SPEED, s->samples_per_s, s->speed_spread);
+        double link = lognormal(f, c, DRAW_LINK, 1.0, s->link_spread);
         f->uplink_bps[c] = (float)(s->uplink_mbps * 125000.0 * link);
         f->downlink_bps[c] = (float)(s->downlink_mbps * 125000.0 * link);
-        f->power_w[c] = (float)lognormal(&r, s->power_w, s->power_spread);
+        f->power_w[c] = (float)lognormal(f, c, DRAW_POWER, s->power_w, s->power_spread);
     }
 }
 
@@ -69,29 +71,53 @@ static bool same_country(const char *a, const char *b)
     return n == strcspn(b, "-") && strncmp(a, b, n) == 0;
 }
 
-static void draw_zones(struct fg_fleet *f)
+/* How many zones are of a node's country. */
+static uint32_t zones_of_country(const struct fg_fleet *f, const char *node_name)
 {
-    bool known = f->trace != NULL && f->trace->zone_by_country;
+    uint32_t n = 0;
+    for (uint32_t z = 0; z < f->n_zones; z++) {
+        n += same_country(node_name, f->zones[z].name);
+    }
+    return n;
+}
+
+/* The zone that is number `pick` of the node's country. */
+static uint32_t zone_of_country(const struct fg_fleet *f, const char *node_name, uint32_t pick)
+{
+    for (uint32_t z = 0; z < f->n_zones; z++) {
+        if (same_country(node_name, f->zones[z].name) && pick-- == 0) {
+            return z;
+        }
+    }
+    return 0;
+}
+
+static enum fg_status draw_zones(struct fg_fleet *f)
+{
+    bool known = f->trace != NULL && f->trace->zone_by_country && f->zones[0].carbon != NULL;
+    uint32_t *matching = NULL; /* (nodes) */
+    if (known) {
+        matching = fg_calloc(f->trace->nodes, sizeof *matching);
+        if (matching == NULL) {
+            return FG_E_NOMEM;
+        }
+        for (uint32_t n = 0; n < f->trace->nodes; n++) {
+            matching[n] = zones_of_country(f, fg_trace_node_name(f->trace, n));
+        }
+    }
     for (uint32_t c = 0; c < f->spec.clients && f->zones[0].carbon != NULL; c++) {
         struct fg_rng r;
         fg_rng_init(&r, f->spec.seed, FG_RNG_FLEET, c, DRAW_ZONE);
-        const char *name = known ? fg_trace_node_name(f->trace, f->node[c]) : "";
-        uint32_t matching = 0;
-        for (uint32_t z = 0; known && z < f->n_zones; z++) {
-            matching += same_country(name, f->zones[z].name);
-        }
-        f->synthetic += matching == 0;
-        uint32_t pick = fg_rng_below(&r, matching != 0 ? matching : f->n_zones);
-        for (uint32_t z = 0; z < f->n_zones; z++) {
-            if ((matching == 0 || same_country(name, f->zones[z].name)) && pick-- == 0) {
-                f->zone[c] = z;
-                break;
-            }
-        }
+        uint32_t own = known ? matching[f->node[c]] : 0;
+        uint32_t pick = fg_rng_below(&r, own != 0 ? own : f->n_zones);
+        f->zone[c] = own != 0 ? zone_of_country(f, fg_trace_node_name(f->trace, f->node[c]), pick) : pick;
+        f->synthetic += own == 0;
     }
     for (uint32_t c = 0; c < f->spec.clients; c++) {
         f->zones[f->zone[c]].clients++;
     }
+    fg_free(matching);
+    return FG_OK;
 }
 
 enum fg_status fg_fleet_draw(struct fg_fleet *f)
@@ -99,7 +125,7 @@ enum fg_status fg_fleet_draw(struct fg_fleet *f)
     draw_speeds(f);
     enum fg_status st = draw_nodes(f);
     if (st == FG_OK) {
-        draw_zones(f);
+        st = draw_zones(f);
     }
     return st;
 }

@@ -154,17 +154,25 @@ size_t fg_fleet_available(const struct fg_fleet *f, fg_time_t t, uint32_t *out)
         }
         return n;
     }
-    /* Zones share a position save for local clocks: look it up once for each run of clients in one zone. */
-    bool per_zone = f->trace->clock == FG_CLOCK_LOCAL;
-    struct segment common[64] = {{0, 0}};
-    bool cached = f->n_zones <= 64;
+    /* All clients of a zone share the trace time but for their shift: no division is left for the loop. */
+    enum { CACHED = 64 };
+    int64_t plain[CACHED], rotated[CACHED];
+    bool cached = f->n_zones <= CACHED;
     for (uint32_t z = 0; z < f->n_zones && cached; z++) {
-        common[z] = per_zone || z == 0 ? locate_zone(f, z, t) : common[0];
+        plain[z] = locate_zone(f, z, t).pos;
+        rotated[z] = plain[z] >= 0 && f->days_us > 0 ? mod(plain[z], f->days_us) : -1;
     }
     for (uint32_t c = 0; c < f->spec.clients; c++) {
-        struct segment base = cached ? common[f->zone[c]] : locate_zone(f, f->zone[c], t);
-        int64_t change;
-        if (up_at(f, f->node[c], shifted(f, base, f->shift_days[c], t).pos, &change)) {
+        int64_t pos, change, shift = (int64_t)f->shift_days[c] * FG_DAY_US;
+        if (!cached) {
+            pos = locate(f, c, t).pos;
+        } else if (shift == 0 || rotated[f->zone[c]] < 0) {
+            pos = plain[f->zone[c]];
+        } else {
+            pos = rotated[f->zone[c]] + shift;
+            pos -= pos >= f->days_us ? f->days_us : 0;
+        }
+        if (up_at(f, f->node[c], pos, &change)) {
             out[n++] = c;
         }
     }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "src/availability/calendar.h"
 #include "src/availability/textfile.h"
 #include "src/base/mem.h"
 
@@ -73,13 +74,15 @@ const char *fg_trace_node_name(const struct fg_trace *t, uint32_t node)
 
 uint32_t fg_trace_find_us(const struct fg_trace *t, uint32_t node, int64_t t_us)
 {
-    uint32_t lo = t->first[node], hi = t->first[node + 1];
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        if ((int64_t)t->end_s[mid] * US > t_us) {
-            hi = mid;
+    int64_t s = fg_floor_div(t_us, US); /* bounds are whole seconds: end * US > t_us is end > s */
+    uint32_t lo = t->first[node], n = t->first[node + 1] - lo;
+    while (n > 0) {
+        uint32_t half = n / 2;
+        if ((int64_t)t->end_s[lo + half] <= s) {
+            lo += half + 1;
+            n -= half + 1;
         } else {
-            lo = mid + 1;
+            n = half;
         }
     }
     return lo;
