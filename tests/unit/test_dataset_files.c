@@ -1,0 +1,347 @@
+/* Data sets as files: the HDF5 layout, the cache, finding and telling apart sources. */
+#include "tests/lib/test.h"
+
+#include <dirent.h>
+#include <hdf5.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "datasets/build.h"
+#include "datasets/generate.h"
+#include "datasets/h5.h"
+#include "datasets/load.h"
+#include "src/base/mem.h"
+
+static char folder[] = "/tmp/forage-files-XXXXXX";
+
+static const char *in_folder(const char *name)
+{
+    static char path[4][300];
+    static int turn;
+    turn = (turn + 1) % 4;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
+    return path[turn];
+}
+
+static void put(const char *name, const void *data, size_t len)
+{
+    FILE *f = fopen(in_folder(name), "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(data, 1, len, f), len);
+    assert_int_equal(fclose(f), 0);
+}
+
+static size_t get(const char *name, uint8_t *data, size_t room)
+{
+    FILE *f = fopen(in_folder(name), "rb");
+    assert_non_null(f);
+    size_t n = fread(data, 1, room, f);
+    fclose(f);
+    return n;
+}
+
+static size_t entries(const char *path)
+{
+    DIR *d = opendir(path);
+    size_t n = 0;
+    while (d != NULL && readdir(d) != NULL) {
+        n++;
+    }
+    if (d != NULL) {
+        closedir(d);
+    }
+    return n > 2 ? n - 2 : 0; /* . and .. */
+}
+
+/* Groups with names of different lengths, origin, options: everything the layout has. */
+static struct fg_dataset *rich(void)
+{
+    struct fg_dataset *ds = NULL;
+    assert_int_equal(fg_generate(&ds, "gaussian:classes=3,dim=4,n=30,test=6,groups=5", NULL), FG_OK);
+    assert_int_equal(fg_dataset_set_scaling(ds, 1, 1), FG_OK);
+    ds->origin = fg_strdup("aa 12 file\nbb 13 other\n");
+    ds->options = fg_strdup("importer=generator");
+    return ds;
+}
+
+static void h5_gives_back_what_was_written(void **state)
+{
+    (void)state;
+    struct fg_dataset *ds = rich(), *back = NULL;
+    struct fg_err err = {""};
+    uint8_t a[32], b[32];
+    assert_int_equal(fg_h5_write(in_folder("a.h5"), ds, &err), FG_OK);
+    if (fg_h5_read(&back, in_folder("a.h5"), &err) != FG_OK) {
+        fail_msg("%s", err.text);
+    }
+    assert_int_equal(fg_dataset_hash(a, ds), FG_OK);
+    assert_int_equal(fg_dataset_hash(b, back), FG_OK);
+    assert_memory_equal(a, b, 32);
+    assert_string_equal(back->origin, ds->origin);
+    assert_string_equal(back->options, ds->options);
+    for (uint32_t g = 0; g < 5; g++) {
+        assert_string_equal(back->group_name[g], ds->group_name[g]);
+    }
+    fg_dataset_destroy(back);
+    fg_dataset_destroy(ds);
+}
+
+static void h5_keeps_bytes_and_vocabulary(void **state)
+{
+    (void)state;
+    put("x.txt", "to be or not to be, that is the question", 40);
+    struct fg_dataset_spec spec = {.path = in_folder("x.txt"), .sequence = 4, .cache = ""};
+    struct fg_dataset *ds = NULL, *back = NULL;
+    assert_int_equal(fg_dataset_load(&ds, &spec, NULL), FG_OK);
+    assert_int_equal(fg_h5_write(in_folder("t.h5"), ds, NULL), FG_OK);
+    assert_int_equal(fg_h5_read(&back, in_folder("t.h5"), NULL), FG_OK);
+    assert_memory_equal(back->vocab, ds->vocab, ds->classes);
+    assert_memory_equal(back->x, ds->x, ds->n * ds->width);
+    assert_memory_equal(back->y, ds->y, ds->n * ds->label_width * 2);
+    fg_dataset_destroy(back);
+    fg_dataset_destroy(ds);
+}
+
+static void truncated_and_foreign_h5_are_refused(void **state)
+{
+    (void)state;
+    static uint8_t data[1 << 16];
+    struct fg_dataset *ds = rich(), *back = NULL;
+    struct fg_err err = {""};
+    assert_int_equal(fg_h5_write(in_folder("a.h5"), ds, NULL), FG_OK);
+    size_t n = get("a.h5", data, sizeof data);
+    assert_true(n > 1000 && n < sizeof data);
+    for (size_t cut = 1; cut < n; cut += n / 53) {
+        put("cut.h5", data, cut);
+        assert_int_equal(fg_h5_read(&back, in_folder("cut.h5"), &err), FG_E_INPUT);
+        assert_non_null(strstr(err.text, "cut.h5"));
+        struct fg_blob b = {"image", data, cut};
+        assert_int_equal(fg_h5_parse(&back, &b, &err), FG_E_INPUT);
+    }
+    hid_t file = H5Fcreate(in_folder("foreign.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    H5Fclose(file);
+    assert_int_equal(fg_h5_read(&back, in_folder("foreign.h5"), &err), FG_E_INPUT);
+    assert_non_null(strstr(err.text, "'format' is missing"));
+    assert_int_equal(fg_h5_read(&back, in_folder("nothing.h5"), &err), FG_E_MISSING);
+    assert_null(back);
+    fg_dataset_destroy(ds);
+}
+
+/* A value in x is changed on disk: the checksum tells. */
+static void damaged_values_are_noticed(void **state)
+{
+    (void)state;
+    static uint8_t data[1 << 16];
+    struct fg_dataset *ds = rich(), *back = NULL;
+    struct fg_err err = {""};
+    assert_int_equal(fg_h5_write(in_folder("a.h5"), ds, NULL), FG_OK);
+    size_t n = get("a.h5", data, sizeof data), len = ds->n * fg_dataset_sample_bytes(ds), at = 0;
+    while (at + len <= n && memcmp(data + at, ds->x, len) != 0) {
+        at++;
+    }
+    assert_true(at + len <= n);
+    data[at + len / 2] ^= 1;
+    put("bent.h5", data, n);
+    assert_int_equal(fg_h5_read(&back, in_folder("bent.h5"), &err), FG_E_INPUT);
+    assert_non_null(strstr(err.text, "'x' does not match its checksum"));
+    fg_dataset_destroy(ds);
+}
+
+static void failed_writes_leave_nothing(void **state)
+{
+    (void)state;
+    struct fg_dataset *ds = NULL;
+    struct fg_err err = {""};
+    assert_int_equal(fg_generate(&ds, "gaussian:dim=100,n=1000", NULL), FG_OK);
+    assert_int_equal(mkdir(in_folder("w"), 0777), 0);
+    assert_int_equal(fg_h5_write(in_folder("nothere/a.h5"), ds, &err), FG_E_IO);
+    assert_non_null(strstr(err.text, "nothere/a.h5"));
+    struct rlimit old, small = {200000, 200000};
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small.rlim_max = old.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    enum fg_status st = fg_h5_write(in_folder("w/a.h5"), ds, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(st, FG_E_IO);
+    assert_non_null(strstr(err.text, "w/a.h5"));
+    assert_int_equal(entries(in_folder("w")), 0);
+    fg_dataset_destroy(ds);
+}
+
+static const char csv[] = "user,label,a\nu,0,1\nu,1,2\nv,1,3\nv,0,4\n";
+
+static void raw_data_are_cached_until_they_change(void **state)
+{
+    (void)state;
+    put("d.csv", csv, sizeof csv - 1);
+    struct fg_dataset_spec spec = {.path = in_folder("d.csv"), .cache = in_folder("deep/cache"), .test_fraction = 0.5};
+    uint8_t hash[4][32];
+    for (int i = 0; i < 4; i++) {
+        struct fg_dataset *ds = NULL;
+        if (i == 3) {
+            put("d.csv", "user,label,a\nu,0,7\nv,1,2\n", 25);
+        }
+        assert_int_equal(fg_dataset_load(&ds, &spec, NULL), FG_OK);
+        assert_string_equal(ds->name, spec.path);
+        assert_non_null(strstr(ds->origin, " d.csv\n"));
+        assert_non_null(strstr(ds->options, "importer=csv"));
+        assert_int_equal(fg_dataset_hash(hash[i], ds), FG_OK);
+        fg_dataset_destroy(ds);
+        assert_int_equal(entries(spec.cache), i == 3 ? 2 : 1);
+        if (i == 1) { /* a damaged cache is made anew */
+            DIR *d = opendir(spec.cache);
+            for (struct dirent *e; (e = readdir(d)) != NULL;) {
+                char path[600];
+                snprintf(path, sizeof path, "%s/%s", spec.cache, e->d_name);
+                assert_true(e->d_name[0] == '.' || truncate(path, 1000) == 0);
+            }
+            closedir(d);
+        }
+    }
+    assert_memory_equal(hash[0], hash[1], 32);
+    assert_memory_equal(hash[0], hash[2], 32);
+    assert_memory_not_equal(hash[0], hash[3], 32);
+}
+
+static void options_do_not_multiply_caches_and_are_recorded(void **state)
+{
+    (void)state;
+    put("e.csv", csv, sizeof csv - 1);
+    struct fg_dataset_spec spec = {.path = in_folder("e.csv"), .cache = in_folder("cache2"), .test_fraction = 0.5};
+    for (uint64_t seed = 0; seed < 3; seed++) {
+        struct fg_dataset *ds = NULL;
+        spec.seed = seed;
+        spec.normalise = seed == 2 ? FG_NORMALISE_CHANNEL : FG_NORMALISE_AUTO;
+        assert_int_equal(fg_dataset_load(&ds, &spec, NULL), FG_OK);
+        assert_int_equal(ds->n_train, 2);
+        assert_int_equal(strstr(ds->options, "normalise=channel") != NULL, seed == 2);
+        fg_dataset_destroy(ds);
+        assert_int_equal(entries(spec.cache), 1);
+    }
+}
+
+static void unusable_cache_is_no_error(void **state)
+{
+    (void)state;
+    put("d.csv", csv, sizeof csv - 1);
+    struct fg_dataset_spec spec = {.path = in_folder("d.csv"), .cache = "/proc/forage/cache"};
+    struct fg_dataset *ds = NULL;
+    assert_int_equal(fg_dataset_load(&ds, &spec, NULL), FG_OK);
+    assert_int_equal(ds->n, 4);
+    fg_dataset_destroy(ds);
+}
+
+static void h5_keeps_its_scaling_unless_asked(void **state)
+{
+    (void)state;
+    struct fg_dataset *ds = rich(), *back = NULL;
+    float scale = ds->scale[0];
+    assert_true(scale != 1.0f);
+    assert_int_equal(fg_h5_write(in_folder("s.h5"), ds, NULL), FG_OK);
+    struct fg_dataset_spec spec = FG_DATASET_SPEC_DEFAULT;
+    spec.path = in_folder("s.h5");
+    assert_int_equal(fg_dataset_load(&back, &spec, NULL), FG_OK);
+    assert_true(back->scale[0] == scale && back->n_train == 30);
+    fg_dataset_destroy(back);
+    spec.normalise = FG_NORMALISE_OFF;
+    assert_int_equal(fg_dataset_load(&back, &spec, NULL), FG_OK);
+    assert_true(back->scale[0] == 1.0f);
+    fg_dataset_destroy(back);
+    fg_dataset_destroy(ds);
+}
+
+static void unknown_sources_are_refused(void **state)
+{
+    (void)state;
+    struct fg_dataset *ds = NULL;
+    struct fg_err err = {""};
+    assert_int_equal(mkdir(in_folder("empty"), 0777), 0);
+    put("y.bmp", "BM", 2);
+    put("zero.csv", "", 0);
+    put("fake.h5", "hello", 5);
+    const struct {
+        const char *path;
+        enum fg_status st;
+        const char *says;
+    } bad[] = {
+        {in_folder("empty"), FG_E_INPUT, "the folder is empty"},
+        {in_folder("y.bmp"), FG_E_INPUT, "no data set that forage knows"},
+        {in_folder("nothere"), FG_E_MISSING, "nothere"},
+        {in_folder("zero.csv"), FG_E_INPUT, "the file is empty"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct fg_dataset_spec spec = {.path = bad[i].path, .cache = ""};
+        assert_int_equal(fg_dataset_load(&ds, &spec, &err), bad[i].st);
+        if (strstr(err.text, bad[i].says) == NULL) {
+            fail_msg("'%s' does not say '%s'", err.text, bad[i].says);
+        }
+    }
+    struct fg_dataset_spec spec = {.path = in_folder("fake.h5"), .cache = ""};
+    assert_int_equal(fg_dataset_load(&ds, &spec, &err), FG_E_INPUT);
+    assert_non_null(strstr(err.text, "expected an HDF5 file"));
+    spec.test_fraction = 0.95;
+    assert_int_equal(fg_dataset_load(&ds, &spec, &err), FG_E_CONFIG);
+    assert_null(ds);
+}
+
+static void find_looks_beside_then_in_the_roots(void **state)
+{
+    (void)state;
+    char *path = NULL;
+    struct fg_err err = {""};
+    put("beside.csv", "x", 1);
+    assert_int_equal(mkdir(in_folder("root"), 0777), 0);
+    put("root/far.csv", "x", 1);
+    const char *root[] = {NULL, "/nowhere", in_folder("root")};
+    assert_int_equal(fg_dataset_find(&path, "beside.csv", folder, root, 3, NULL), FG_OK);
+    assert_string_equal(path, in_folder("beside.csv"));
+    fg_free(path);
+    assert_int_equal(fg_dataset_find(&path, "far.csv", folder, root, 3, NULL), FG_OK);
+    assert_string_equal(path, in_folder("root/far.csv"));
+    fg_free(path);
+    assert_int_equal(fg_dataset_find(&path, "gaussian:n=3", folder, root, 3, NULL), FG_OK);
+    assert_string_equal(path, "gaussian:n=3");
+    fg_free(path);
+    path = NULL;
+    assert_int_equal(fg_dataset_find(&path, "none.csv", folder, root, 3, &err), FG_E_MISSING);
+    assert_non_null(strstr(err.text, "FORAGE_DATA"));
+    assert_non_null(strstr(err.text, "/nowhere/none.csv"));
+    assert_int_equal(fg_dataset_find(&path, "/none.csv", folder, root, 3, &err), FG_E_MISSING);
+    assert_null(path);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) != NULL ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(h5_gives_back_what_was_written),
+        cmocka_unit_test(h5_keeps_bytes_and_vocabulary),
+        cmocka_unit_test(truncated_and_foreign_h5_are_refused),
+        cmocka_unit_test(damaged_values_are_noticed),
+        cmocka_unit_test(failed_writes_leave_nothing),
+        cmocka_unit_test(raw_data_are_cached_until_they_change),
+        cmocka_unit_test(options_do_not_multiply_caches_and_are_recorded),
+        cmocka_unit_test(unusable_cache_is_no_error),
+        cmocka_unit_test(h5_keeps_its_scaling_unless_asked),
+        cmocka_unit_test(unknown_sources_are_refused),
+        cmocka_unit_test(find_looks_beside_then_in_the_roots),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
