@@ -1,5 +1,5 @@
 libforage_a_SOURCES += \
-	%D%/args.c %D%/chart.c %D%/chart.h %D%/cmd.h %D%/commands.c %D%/config.c %D%/export.c %D%/options.c \
+	%D%/args.c %D%/chart.c %D%/chart.h %D%/cmd.h %D%/commands.c %D%/config.c %D%/evaluate.c %D%/export.c %D%/options.c \
 	%D%/run_view.c %D%/run_view.h %D%/show.c %D%/table.h
 
 # The manual page comes from the same tables as --help and `forage options`.

@@ -10,7 +10,7 @@
 #include "src/plan/outcome.h"
 #include "src/store/columns.h"
 
-enum { FG_VERDICTS = FG_VERDICT_STALE + 1 };
+enum { FG_VIEW_VERDICTS = FG_VERDICT_STALE + 1 };
 
 /* Sums over assignments. */
 struct fg_view_sum {
@@ -26,7 +26,7 @@ struct fg_run_view {
     uint32_t clients;              /* at least those that were seen */
     struct fg_view_sum *client;    /* (clients) */
     uint32_t *used;                /* (clients) updates folded in, partial ones too */
-    struct fg_view_sum verdict[FG_VERDICTS];
+    struct fg_view_sum verdict[FG_VIEW_VERDICTS];
 };
 
 /* Read a run folder. Errors: FG_E_MISSING when it is none, FG_E_CORRUPT, FG_E_NOMEM. Owner: the caller,

@@ -46,7 +46,7 @@ static void count_participation(struct histogram *h, const struct fg_run_view *v
 static struct fg_view_sum total_of(const struct fg_run_view *v)
 {
     struct fg_view_sum t = {0};
-    for (size_t i = 0; i < FG_VERDICTS; i++) {
+    for (size_t i = 0; i < FG_VIEW_VERDICTS; i++) {
         t.assignments += v->verdict[i].assignments;
         t.steps += v->verdict[i].steps;
         t.bytes_up += v->verdict[i].bytes_up;
@@ -179,7 +179,7 @@ static enum fg_status add_ledger(struct fg_str *out, const struct fg_run_view *v
     enum fg_status st = FG_OK;
     FG_TRY(fg_str_addf(out, "\nledger\n  %-12s %9s %12s%13s%13s%13s%13s\n", "", "count", "steps", "up", "down", "energy",
                        "carbon"));
-    for (unsigned i = 0; i < FG_VERDICTS; i++) {
+    for (unsigned i = 0; i < FG_VIEW_VERDICTS; i++) {
         FG_TRY(v->verdict[i].assignments > 0 ? add_ledger_row(out, fg_verdict_name(i), &v->verdict[i]) : FG_OK);
     }
     FG_TRY(add_ledger_row(out, "total", &total));
@@ -227,7 +227,7 @@ static int print_json(const struct fg_run_view *v, const char *folder)
         json_array_append_new(bins, json_pack("{sisisi}", "from", (int)h.from[i], "to", (int)h.to[i], "clients",
                                               (int)h.clients[i]));
     }
-    for (unsigned i = 0; i < FG_VERDICTS; i++) {
+    for (unsigned i = 0; i < FG_VIEW_VERDICTS; i++) {
         json_object_set_new(ledger, fg_verdict_name(i), json_sum(&v->verdict[i]));
     }
     json_object_set_new(ledger, "total", json_sum(&total));

@@ -272,7 +272,7 @@ static enum fg_status finish(struct study *s, struct fg_err *err)
     struct fg_ledger_col columns[FG_STUDY_LEDGER_COLUMNS];
     struct fg_study_ledger *ledger = NULL;
     if (st == FG_OK) {
-        st = fg_study_ledger_create(&ledger, s->setup, columns);
+        st = fg_study_ledger_create(&ledger, s->setup, fg_aggregator_ledger(s->agg), columns);
     }
     content.ledger = columns;
     content.n_ledger = FG_STUDY_LEDGER_COLUMNS;

@@ -1,12 +1,15 @@
 #include "src/cmd/study_ledger.h"
 
+#include <string.h>
+
 #include "src/base/mem.h"
 
-enum { U32_COLUMNS = 3, F64_COLUMNS = FG_STUDY_LEDGER_COLUMNS - U32_COLUMNS };
+enum { U32_COLUMNS = 3, F64_COLUMNS = 6, SPENT_COLUMNS = FG_STUDY_LEDGER_COLUMNS - U32_COLUMNS - F64_COLUMNS };
 
 struct fg_study_ledger {
     uint32_t *u32; /* (U32_COLUMNS, clients) */
     double *f64;   /* (F64_COLUMNS, clients) */
+    uint64_t *spent; /* (SPENT_COLUMNS, clients) doubles where the column says so */
 };
 
 static uint32_t samples_of(const struct fg_setup *s, uint32_t client)
@@ -45,8 +48,40 @@ static const struct {
     {"mean_carbon_g_per_kwh", "g/kWh", "mean intensity of its zone's trace", fg_fleet_mean_carbon},
 };
 
+/* Columns of struct fg_ledger_row, each 8 bytes wide. */
+static const struct {
+    const char *name, *unit, *doc;
+    enum fg_col_kind kind;
+    size_t offset;
+} spent_columns[SPENT_COLUMNS] = {
+#define C(name, unit, kind, doc) {#name, unit, doc, FG_COL_##kind, offsetof(struct fg_ledger_row, name)}
+    C(bytes_down, "B", U64, "bytes to the client"),
+    C(bytes_up, "B", U64, "bytes from the client"),
+    C(steps, "steps", U64, "local steps done, wasted ones included"),
+    C(steps_wasted, "steps", U64, "local steps that reached no model"),
+    C(compute_j, "J", F64, "energy of computing"),
+    C(comm_j, "J", F64, "energy of communication, device and network"),
+    C(carbon_g, "gCO2", F64, "carbon of all that energy"),
+    C(wasted_j, "J", F64, "energy of work that reached no model, part of the above"),
+    C(wasted_g, "gCO2", F64, "carbon of that work, part of the above"),
+#undef C
+};
+
+static void fill_spent(uint64_t *spent, const struct fg_ledger *ledger, size_t clients, struct fg_ledger_col *columns)
+{
+    for (size_t k = 0; k < SPENT_COLUMNS; k++) {
+        for (uint32_t c = 0; c < clients; c++) {
+            const struct fg_ledger_row *row = fg_ledger_row(ledger, c);
+            memcpy(&spent[k * clients + c], (const char *)row + spent_columns[k].offset, sizeof *spent);
+        }
+        columns[k] = (struct fg_ledger_col){.name = spent_columns[k].name, .unit = spent_columns[k].unit,
+                                            .kind = spent_columns[k].kind, .data = spent + k * clients,
+                                            .doc = spent_columns[k].doc};
+    }
+}
+
 enum fg_status fg_study_ledger_create(struct fg_study_ledger **out, const struct fg_setup *s,
-                                      struct fg_ledger_col *columns)
+                                      const struct fg_ledger *ledger, struct fg_ledger_col *columns)
 {
     size_t n = s->clients;
     struct fg_study_ledger *l = fg_calloc(1, sizeof *l);
@@ -55,7 +90,8 @@ enum fg_status fg_study_ledger_create(struct fg_study_ledger **out, const struct
     }
     l->u32 = fg_calloc(n * U32_COLUMNS, sizeof *l->u32);
     l->f64 = fg_calloc(n * F64_COLUMNS, sizeof *l->f64);
-    if (l->u32 == NULL || l->f64 == NULL) {
+    l->spent = fg_calloc(n * SPENT_COLUMNS, sizeof *l->spent);
+    if (l->u32 == NULL || l->f64 == NULL || l->spent == NULL) {
         fg_study_ledger_destroy(l);
         return FG_E_NOMEM;
     }
@@ -74,6 +110,7 @@ enum fg_status fg_study_ledger_create(struct fg_study_ledger **out, const struct
             (struct fg_ledger_col){.name = f64_columns[k].name, .unit = f64_columns[k].unit, .kind = FG_COL_F64,
                                    .data = l->f64 + k * n, .doc = f64_columns[k].doc};
     }
+    fill_spent(l->spent, ledger, n, columns + U32_COLUMNS + F64_COLUMNS);
     *out = l;
     return FG_OK;
 }
@@ -83,6 +120,7 @@ void fg_study_ledger_destroy(struct fg_study_ledger *l)
     if (l != NULL) {
         fg_free(l->u32);
         fg_free(l->f64);
+        fg_free(l->spent);
         fg_free(l);
     }
 }

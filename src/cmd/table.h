@@ -9,6 +9,7 @@
 #define FG_COMMAND_MAP(X) \
     X(simulate) \
     X(show) \
+    X(evaluate) \
     X(export) \
     X(dataset) \
     X(trace) \

@@ -80,9 +80,8 @@ static enum fg_status find_names(struct fg_setup *s, struct fg_err *err)
 
 /* ---- data ---- */
 
-static enum fg_status load_data(struct fg_setup *s, struct fg_err *err)
+enum fg_status fg_setup_load_data(struct fg_dataset **out, const struct fg_config *c, struct fg_err *err)
 {
-    const struct fg_config *c = s->cfg;
     if (c->data.path[0] == '\0') {
         return fg_config_reject(c, "data.path", err, "a data set: a file, a folder or a generator such as synthetic:alpha=1,beta=1");
     }
@@ -97,7 +96,7 @@ static enum fg_status load_data(struct fg_setup *s, struct fg_err *err)
     spec.label_column = c->data.label_column[0] != '\0' ? c->data.label_column : NULL;
     spec.group_column = c->data.group_column[0] != '\0' ? c->data.group_column : NULL;
     spec.roles = c->data.roles[0] != '\0' ? c->data.roles : NULL;
-    enum fg_status st = fg_dataset_load(&s->data, &spec, err);
+    enum fg_status st = fg_dataset_load(out, &spec, err);
     return st == FG_OK ? st : fg_fail_prefix(err, st, "%s: data.path", fg_config_where(c, "data.path"));
 }
 
@@ -371,7 +370,7 @@ enum fg_status fg_setup_create(struct fg_setup **out, const struct fg_config *cf
     s->cfg = cfg;
     enum fg_status st;
     FG_TRY(find_names(s, err));
-    FG_TRY(load_data(s, err));
+    FG_TRY(fg_setup_load_data(&s->data, cfg, err));
     FG_TRY(load_traces(s, err));
     struct fg_partition_spec spec = partition_spec(s);
     FG_TRY(fg_partition_clients(&s->clients, s->data, &spec, err));

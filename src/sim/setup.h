@@ -53,6 +53,11 @@ void fg_setup_destroy(struct fg_setup *s);
 /* The configuration of the aggregator core for this setup (borrows from it). */
 void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *out);
 
+/* The data set of the [data] section alone. Errors: as fg_dataset_load(), naming the place of data.path.
+ * Owner: the caller, fg_dataset_destroy(). */
+enum fg_status fg_setup_load_data(struct fg_dataset **out, const struct fg_config *cfg, struct fg_err *err)
+    FG_NODISCARD;
+
 /* A client's training shard: sample numbers within s->data. */
 void fg_setup_shard(const struct fg_setup *s, uint32_t client, const uint32_t **index, uint32_t *n);
 
