@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# What comes out of a run and agrees with itself: show, evaluate, export, run.h5, and output that cannot be written.
+. "${FG_SRCDIR:-.}/tests/lib/e2e.sh"
+ini=$T/small.ini
+cat >"$ini" <<'INI'
+[run]
+rounds = 5
+threads = 1
+[data]
+path = gaussian:classes=4,dim=6,n=400,groups=8,seed=3
+clients = 8
+test_fraction = 0.25
+[select]
+clients = 3
+[model]
+layers = dense 5, relu, dense 4
+INI
+"$FORAGE" simulate -q --out "$T/run" "$ini" >"$T/o" 2>"$T/err" || { not_ok "the small run" "$(cat "$T/err")"; done_testing; }
+ok "the small run"
+
+"$FORAGE" evaluate "$T/run" --json >"$T/eval.json" 2>"$T/err"
+expect "evaluate ends with 0" 0 $?
+for key in accuracy loss client_accuracy_worst params_sha256; do
+    want=$(json "$T/run/summary.json" $key)
+    expect "evaluate finds the run's own $key" "$want" "$(json "$T/eval.json" $key)"
+done
+"$FORAGE" evaluate "$T/run" --data 'gaussian:classes=4,dim=6,n=400,groups=8,seed=3' --part train --json >"$T/eval.json" 2>"$T/err"
+expect "evaluate on other data" train "$(json "$T/eval.json" part)"
+"$FORAGE" evaluate "$T/run" 'gaussian:classes=4,dim=7,n=400' >"$T/o" 2>"$T/err"
+expect "data of another shape are refused with 2" 2 $?
+expect_match "with both sizes" 'expected data for a model of 59 parameters.*found data that need 64' "$(cat "$T/err")"
+"$FORAGE" evaluate "$T/nothing" >"$T/o" 2>"$T/err"
+expect "evaluate without a run is 2" 2 $?
+
+"$FORAGE" show "$T/run" >"$T/o" 2>"$T/err"
+expect "show ends with 0" 0 $?
+expect_match "show says how it stands" 'small, finished, 5 rounds, 8 clients' "$(cat "$T/o")"
+"$FORAGE" show "$T/run" --json >"$T/show.json"
+"$FORAGE" export "$T/run" --out "$T/p.safetensors" >"$T/o" 2>"$T/err"
+expect "export ends with 0" 0 $?
+expect_match "export names the hash" "$(sha "$T/run")" "$(cat "$T/o")"
+if [ -n "${FG_PYTHON:-}" ] || command -v python3 >/dev/null; then
+    "${FG_PYTHON:-python3}" - "$T" <<'PY' >"$T/o" 2>&1
+import csv, hashlib, json, struct, sys
+t = sys.argv[1]
+s = json.load(open(t + "/run/summary.json"))
+v = json.load(open(t + "/show.json"))
+rows = list(csv.DictReader(open(t + "/run/rounds.csv")))
+total = v["ledger"]["total"]
+assert len(rows) == s["rounds"] == 5
+for key in ("uplink_bytes", "downlink_bytes", "steps_total", "steps_wasted"):
+    assert sum(int(r[key]) for r in rows) == s[key], key
+assert total["bytes_up"] == s["uplink_bytes"] and total["bytes_down"] == s["downlink_bytes"]
+assert total["steps"] == s["steps_total"]
+for key in ("energy_wh", "carbon_g"):
+    a = sum(float(r[key]) for r in rows)
+    assert abs(a - s[key]) <= 1e-12 * a and abs(total[key] - s[key]) <= 1e-9 * a, key
+assert sum(int(r["n_used"]) for r in rows) == s["updates_used"]
+assert sum(b["clients"] for b in v["participation"]) == s["clients"]
+data = open(t + "/p.safetensors", "rb").read()
+(n,) = struct.unpack("<Q", data[:8])
+assert hashlib.sha256(data[8 + n:]).hexdigest() == s["params_sha256"]
+assert len(data) - 8 - n == 4 * s["params"]
+PY
+    expect "rounds, participation, summary and parameters agree" "0:" "$?:$(tail -1 "$T/o")"
+else
+    skip "rounds, participation, summary and parameters agree" "no Python"
+fi
+
+if [ -w /dev/full ]; then
+    for cmd in "options" "show $T/run" "evaluate $T/run --json" "--version"; do
+        # shellcheck disable=SC2086
+        "$FORAGE" $cmd >/dev/full 2>"$T/err"
+        rc=$?
+        expect "${cmd%% *} to a full device ends with 1" 1 $rc
+        expect_match "and says so" 'standard output: could not write: No space left' "$(cat "$T/err")"
+    done
+fi
+( "$FORAGE" options 2>"$T/err"; echo $? >"$T/rc" ) | head -c 10 >/dev/null
+expect "a closed pipe ends with 1" 1 "$(cat "$T/rc")"
+"$FORAGE" export "$T/run" --out "$T/no/such/folder.npz" 2>"$T/err" >"$T/o"
+expect "an output that cannot be written is named" 2 $?
+printf 'x' >"$T/run.h5"
+"$FORAGE" export "$T/run.h5" 2>"$T/err" >"$T/o"
+expect "a damaged run.h5 ends with 1" 1 $?
+expect_match "and is named" "$T/run.h5: expected an HDF5 file" "$(cat "$T/err")"
+done_testing
