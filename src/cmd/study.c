@@ -256,7 +256,8 @@ static enum fg_status finish(struct study *s, struct fg_err *err)
     struct fg_summary summary;
     struct fg_run_content content = {.summary = &summary,
                                      .layers = fg_model_layers(s->setup->model),
-                                     .params = fg_aggregator_params(s->agg)};
+                                     .params = fg_aggregator_params(s->agg),
+                                     .partition = s->setup->part};
     size_t n = 0;
     struct fg_layer_info info, *tensors = NULL;
     size_t cap = 0;

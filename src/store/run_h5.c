@@ -271,6 +271,31 @@ cleanup:
     return st;
 }
 
+static enum fg_status write_array(hid_t group, const char *name, const char *doc, enum fg_col_kind kind,
+                                  const void *data, size_t n)
+{
+    struct fg_ledger_col c = {.name = name, .unit = "", .kind = kind, .data = data, .doc = doc};
+    return write_ledger_col(group, &c, n);
+}
+
+/* Which samples each client had: client k trained on train[train_first[k] .. train_first[k + 1]). */
+static enum fg_status write_partition(hid_t file, const struct fg_partition *p)
+{
+    _Static_assert(sizeof(size_t) == sizeof(uint64_t), "offsets are written as 64-bit numbers");
+    hid_t group = H5Gcreate2(file, "partition", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    size_t n = p->clients;
+    enum fg_status st = check(group);
+    FG_TRY(st);
+    FG_TRY(write_array(group, "train_first", "first entry of each client in train", FG_COL_U64, p->train_first, n + 1));
+    FG_TRY(write_array(group, "train", "sample numbers", FG_COL_U32, p->train, p->train_first[n]));
+    FG_TRY(write_array(group, "test_first", "first entry of each client in test", FG_COL_U64, p->test_first, n + 1));
+    FG_TRY(write_array(group, "test", "sample numbers", FG_COL_U32, p->test, p->test_first[n]));
+    FG_TRY(write_array(group, "group", "natural group of each client, 4294967295 = none", FG_COL_U32, p->group, n));
+cleanup:
+    H5Gclose(group);
+    return st;
+}
+
 static enum fg_status write_all(hid_t file, const struct fg_run_content *in)
 {
     enum fg_status st = FG_OK;
@@ -283,6 +308,9 @@ static enum fg_status write_all(hid_t file, const struct fg_run_content *in)
     FG_TRY(write_participation(file, in));
     FG_TRY(write_ledger(file, in));
     FG_TRY(write_params(file, in));
+    if (in->partition != NULL) {
+        FG_TRY(write_partition(file, in->partition));
+    }
     if (strlen(in->config) < 60000) { /* an attribute holds 64 KiB; config.ini is there in any case */
         FG_TRY(add_text_attr(file, "config", in->config));
     }

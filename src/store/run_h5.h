@@ -6,6 +6,7 @@
 #ifndef FG_STORE_RUN_H5_H
 #define FG_STORE_RUN_H5_H
 
+#include "datasets/partition.h"
 #include "src/model/model.h"
 #include "src/store/columns.h"
 
@@ -28,6 +29,7 @@ struct fg_run_content {
     const float *params; /* (P), canonical order */
     const struct fg_ledger_col *ledger; /* beside the columns that follow from the participation rows */
     size_t n_ledger;
+    const struct fg_partition *partition; /* who trained on what; NULL: not kept */
     const struct fg_round_record *rounds;
     size_t n_rounds;
     const void *parts; /* bytes of a valid participation part file */
