@@ -141,9 +141,9 @@ static enum fg_status publish(struct fg_executor *base, uint64_t version, const 
 
 /* ---- the executor's verbs ---- */
 
+/* Keep entries by growing id; a cohort may come in any order, usually that of its collection. */
 static enum fg_status enqueue(struct remote *r, const struct fg_task *task)
 {
-    FG_ASSERT(r->n_entry == 0 || r->entry[r->n_entry - 1].task.id < task->id);
     if (r->head > r->n_queue / 2) {
         r->n_queue -= r->head;
         memmove(r->queue, r->queue + r->head, r->n_queue * sizeof *r->queue);
@@ -151,11 +151,18 @@ static enum fg_status enqueue(struct remote *r, const struct fg_task *task)
     }
     enum fg_status st = FG_GROW(r->entry, r->n_entry, r->cap_entry);
     st = st == FG_OK ? FG_GROW(r->queue, r->n_queue, r->cap_queue) : st;
-    if (st == FG_OK) {
-        r->entry[r->n_entry++] = (struct entry){.task = *task, .state = TASK_QUEUED};
-        r->queue[r->n_queue++] = task->id;
+    if (st != FG_OK) {
+        return st;
     }
-    return st;
+    size_t at = r->n_entry;
+    while (at > 0 && r->entry[at - 1].task.id > task->id) {
+        at--;
+    }
+    FG_ASSERT(at == 0 || r->entry[at - 1].task.id != task->id);
+    memmove(r->entry + at + 1, r->entry + at, (r->n_entry++ - at) * sizeof *r->entry);
+    r->entry[at] = (struct entry){.task = *task, .state = TASK_QUEUED};
+    r->queue[r->n_queue++] = task->id;
+    return FG_OK;
 }
 
 static enum fg_status submit(struct fg_executor *base, const struct fg_task *tasks, size_t n,
@@ -371,6 +378,9 @@ static void destroy(struct fg_executor *base)
     fg_free(r->chunk);
     fg_free(r->refusal);
     fg_free(r->config);
+    if (r->opts.local != NULL) {
+        r->opts.local->ops->destroy(r->opts.local);
+    }
     fg_free(r);
 }
 
@@ -394,7 +404,6 @@ enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct 
     }
     r->base.ops = &ops;
     r->opts = *opts;
-    r->end = FG_STOP_DONE;
     r->local_version = UINT64_MAX; /* none published yet */
     r->config = fg_strdup(opts->config);
     if (r->config == NULL) {
@@ -403,11 +412,6 @@ enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct 
     }
     *out = &r->base;
     return FG_OK;
-}
-
-void fg_executor_remote_end_as(struct fg_executor *ex, enum fg_stop_reason reason)
-{
-    ((struct remote *)ex)->end = reason;
 }
 
 struct fg_executor_remote_stats fg_executor_remote_stats(const struct fg_executor *ex)

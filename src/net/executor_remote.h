@@ -27,6 +27,7 @@
 struct fg_executor_remote_opts {
     struct fg_transport *transport; /* borrowed */
     size_t params;                  /* P */
+    uint32_t input[FG_MSG_INPUT];   /* what samples are, for workers that have no data of their own */
     const char *config;             /* resolved configuration for the workers; copied */
     uint64_t run_id;                /* not 0 */
 
@@ -36,7 +37,7 @@ struct fg_executor_remote_opts {
     bool (*shard_bytes)(void *arg, const uint8_t hash[32], struct fg_view *out);
     void *arg;
 
-    struct fg_executor *local; /* computes here as well; borrowed; NULL: only workers compute */
+    struct fg_executor *local; /* computes here as well; taken over on success; NULL: only workers do */
     unsigned local_width;      /* tasks worth giving it at once */
 
     atomic_int *stop;                    /* non-zero: collect returns FG_E_INTERRUPTED; NULL: never */
@@ -57,9 +58,6 @@ struct fg_executor_remote_stats {
  * task fail three times. */
 enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct fg_executor_remote_opts *opts,
                                          struct fg_err *err) FG_NODISCARD;
-
-/* What destroy will tell the workers; FG_STOP_DONE unless said otherwise. */
-void fg_executor_remote_end_as(struct fg_executor *ex, enum fg_stop_reason reason);
 
 struct fg_executor_remote_stats fg_executor_remote_stats(const struct fg_executor *ex);
 

@@ -58,7 +58,6 @@ struct remote {
     struct fg_msg_task *chunk; /* scratch of one dispatch */
     size_t cap_chunk;
     uint64_t local_ids, local_version;
-    enum fg_stop_reason end;
     char *refusal; /* why the last worker that could not work could not */
     struct fg_executor_remote_stats stats;
 };

@@ -107,6 +107,7 @@ static enum fg_status on_hello(struct remote *r, uint32_t peer, const struct fg_
     welcome.u.welcome.worker = peer;
     welcome.u.welcome.params = r->opts.params;
     welcome.u.welcome.config = fg_view_str(r->config);
+    memcpy(welcome.u.welcome.input, r->opts.input, sizeof welcome.u.welcome.input);
     return send_message(r, peer, &welcome);
 }
 
@@ -359,7 +360,8 @@ enum fg_status remote_heartbeat(struct remote *r)
 void remote_say_stop(struct remote *r)
 {
     struct fg_msg m = {.type = FG_MSG_STOP};
-    m.u.end.reason = r->end;
+    bool stopped = r->opts.stop != NULL && atomic_load(r->opts.stop) != 0;
+    m.u.end.reason = stopped ? FG_STOP_INTERRUPTED : FG_STOP_DONE;
     for (uint32_t i = 1; i < r->n_worker; i++) {
         if (r->worker[i].state == WORKER_JOINED || r->worker[i].state == WORKER_WELCOME) {
             enum fg_status st = send_message(r, i, &m);

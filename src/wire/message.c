@@ -68,7 +68,7 @@ static enum fg_status payload_size(size_t *size, const struct fg_msg *m)
         fixed = 8 + text_size(m->u.hello.version) + text_size(m->u.hello.host) + text_size(m->u.hello.isa);
         break;
     case FG_MSG_WELCOME:
-        fixed = 16 + 8;
+        fixed = 16 + 4 * FG_MSG_INPUT + 8;
         array = m->u.welcome.config.len;
         break;
     case FG_MSG_MODEL:
@@ -173,6 +173,9 @@ static void put_payload(struct fg_packer *w, const struct fg_msg *m)
         fg_pack_le(w, m->u.welcome.worker, 4);
         fg_pack_le(w, 0, 4);
         fg_pack_le(w, m->u.welcome.params, 8);
+        for (size_t i = 0; i < FG_MSG_INPUT; i++) {
+            fg_pack_le(w, m->u.welcome.input[i], 4);
+        }
         fg_pack_le(w, m->u.welcome.config.len, 8);
         fg_pack_bytes(w, m->u.welcome.config.data, m->u.welcome.config.len);
         break;
@@ -297,6 +300,7 @@ enum fg_status fg_msg_decode(struct fg_msg *out, const struct fg_frame *f)
         m.u.welcome.worker = fg_get_u32(&r);
         (void)fg_get_u32(&r);
         m.u.welcome.params = fg_get_u64(&r);
+        fg_get_u32s(&r, m.u.welcome.input, FG_MSG_INPUT);
         m.u.welcome.config = get_blob(&r);
         break;
     case FG_MSG_MODEL:

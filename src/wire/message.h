@@ -53,7 +53,7 @@ enum fg_refusal {
 
 enum fg_stop_reason { FG_STOP_DONE = 1, FG_STOP_INTERRUPTED = 2, FG_STOP_FAILED = 3 };
 
-enum { FG_SHARD_HASH_BYTES = 32, FG_MSG_TASK_BYTES = 80, FG_MSG_TEXT_MAX = 65536 };
+enum { FG_SHARD_HASH_BYTES = 32, FG_MSG_TASK_BYTES = 80, FG_MSG_TEXT_MAX = 65536, FG_MSG_INPUT = 5 };
 
 /* Bytes that belong to someone else; text is not NUL-terminated. */
 struct fg_view {
@@ -78,8 +78,9 @@ struct fg_msg {
             uint32_t threads; /* tasks it computes at a time */
         } hello;
         struct {
-            uint32_t worker; /* its number in this run */
-            uint64_t params; /* P */
+            uint32_t worker;              /* its number in this run */
+            uint64_t params;              /* P */
+            uint32_t input[FG_MSG_INPUT]; /* what a sample is: kind, shape[3], classes */
             struct fg_view config;
         } welcome;
         struct {

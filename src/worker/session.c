@@ -169,12 +169,16 @@ static enum fg_status on_welcome(struct fg_session *s, const struct fg_msg *m, u
     if (s->config == NULL) {
         return FG_E_NOMEM;
     }
-    memcpy(s->config, m->u.welcome.config.data, len);
+    if (len > 0) {
+        memcpy(s->config, m->u.welcome.config.data, len);
+    }
     s->link.run_id = run_id;
     s->params = m->u.welcome.params;
+    memcpy(s->input, m->u.welcome.input, sizeof s->input);
     s->phase = PHASE_CONFIGURING;
     return act(out, (struct fg_session_action){.kind = FG_SESSION_CONFIGURE,
-                                               .config = {.data = s->config, .len = len}});
+                                               .config = {.data = s->config, .len = len},
+                                               .input = s->input});
 }
 
 static enum fg_status request_shard(struct fg_session *s, struct fg_session_actions *out, const uint8_t *hash)

@@ -84,6 +84,7 @@ struct fg_session_action {
     uint8_t *frame; /* SEND: taken over by setting it to NULL, else freed with the actions */
     size_t len;
     struct fg_view config;             /* CONFIGURE: valid until READY */
+    const uint32_t *input;             /* CONFIGURE: (FG_MSG_INPUT) what a sample is; valid until READY */
     const struct fg_session_job *jobs; /* RUN: (n) */
     size_t n;
     const char *why; /* QUIT: for the log */

@@ -32,6 +32,7 @@ struct fg_session {
     uint32_t pid, threads;
     uint8_t *config; /* a copy, from WELCOME to READY */
     uint64_t params; /* P */
+    uint32_t input[FG_MSG_INPUT];
     uint64_t floor;
     uint64_t steps; /* taken: the stores' notion of order */
     uint32_t cohort;

@@ -32,6 +32,8 @@ static struct fg_msg sample(enum fg_msg_type type)
     case FG_MSG_WELCOME:
         m.u.welcome.worker = 3;
         m.u.welcome.params = 1663370;
+        m.u.welcome.input[0] = 1;
+        m.u.welcome.input[4] = 10;
         m.u.welcome.config = text("[run]\nseed = 1\n");
         break;
     case FG_MSG_MODEL:
@@ -128,6 +130,7 @@ static void assert_same(const struct fg_msg *got, const struct fg_msg *want)
     case FG_MSG_WELCOME:
         assert_int_equal(got->u.welcome.worker, want->u.welcome.worker);
         assert_int_equal(got->u.welcome.params, want->u.welcome.params);
+        assert_memory_equal(got->u.welcome.input, want->u.welcome.input, sizeof want->u.welcome.input);
         assert_view(got->u.welcome.config, want->u.welcome.config);
         break;
     case FG_MSG_MODEL: {
