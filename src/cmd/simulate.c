@@ -1,5 +1,6 @@
 /* forage simulate: a study in virtual time, in this process or over the ranks of an mpirun. */
-#include "src/cmd/study.h"
+#include "src/cmd/ranks.h"
+#include "src/net/net.h"
 
 struct args {
     struct fg_cmd_common common;
@@ -12,26 +13,38 @@ static const struct fg_cmd_option options[] = {
 
 extern const struct fg_command fg_cmd_simulate;
 
-static int run(int argc, char **argv)
+static int study(const char *file, const struct fg_cmd_common *common, const struct fg_study_shell *shell)
 {
-    struct args a = {0};
-    struct fg_cmd_words words;
-    int rc = fg_cmd_parse(&fg_cmd_simulate, &a, argc, argv, &words);
-    if (rc >= 0) {
-        return rc;
-    }
     struct fg_config cfg;
     struct fg_err err = {{0}};
-    enum fg_status st = fg_cmd_load_config(&cfg, words.item[0], &a.common, &err);
+    enum fg_status st = fg_cmd_load_config(&cfg, file, common, &err);
     if (st != FG_OK) {
         return fg_cmd_fail(st, &err);
     }
     fg_study_catch_signals();
-    struct fg_study_shell shell = {.what = "simulate"};
-    rc = fg_study_run(&cfg, &a.common, &shell);
+    int rc = fg_study_run(&cfg, common, shell);
     fg_config_fini(&cfg);
     return rc;
 }
 
+static int run(int argc, char **argv)
+{
+    struct args a = {0};
+    struct fg_cmd_words words;
+    struct fg_ranks ranks;
+    struct fg_err err = {{0}};
+    int rc = fg_cmd_parse(&fg_cmd_simulate, &a, argc, argv, &words);
+    if (rc >= 0) {
+        return rc;
+    }
+    if (!fg_net_under_mpirun()) {
+        struct fg_study_shell alone = {.what = "simulate"};
+        return study(words.item[0], &a.common, &alone);
+    }
+    enum fg_status st = fg_ranks_begin(&ranks, "simulate", true, &err);
+    fg_ranks_end(&ranks, st == FG_OK ? study(words.item[0], &a.common, &ranks.shell) : fg_cmd_fail(st, &err));
+}
+
 const struct fg_command fg_cmd_simulate = {
-    "simulate", "FILE", 1, 1, "run a study in virtual time, in one process or over mpirun's ranks", options, run};
+    "simulate", "FILE", 1, 1, "run a study in virtual time, in one process or over mpirun's ranks",
+    options,    run};

@@ -39,6 +39,7 @@ struct fg_executor_remote_opts {
 
     struct fg_executor *local; /* computes here as well; taken over on success; NULL: only workers do */
     unsigned local_width;      /* tasks worth giving it at once */
+    unsigned worker_width;     /* tasks a worker computes at a time; 0: what each says of itself */
 
     atomic_int *stop;                    /* non-zero: collect returns FG_E_INTERRUPTED; NULL: never */
     fg_time_t (*now)(void *arg);         /* real time, only to tell who is alive */

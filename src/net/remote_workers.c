@@ -97,7 +97,7 @@ static enum fg_status on_hello(struct remote *r, uint32_t peer, const struct fg_
         r->stats.frames_refused++;
         return FG_OK;
     }
-    uint32_t threads = m->u.hello.threads;
+    uint32_t threads = r->opts.worker_width > 0 ? r->opts.worker_width : m->u.hello.threads;
     w->slots = threads == 0 ? 1 : threads > 4096 ? 4096 : threads;
     w->state = WORKER_WELCOME;
     fg_log_write(FG_LOG_INFO, "worker %u: process %u on %.*s, %u threads, kernels %.*s", peer, m->u.hello.pid,

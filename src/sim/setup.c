@@ -178,6 +178,18 @@ static enum fg_status make_model(struct fg_setup *s, struct fg_err *err)
     return FG_OK;
 }
 
+struct fg_local_opts fg_setup_local(const struct fg_config *c)
+{
+    const struct fg_rule_ops *rule = fg_rule_find(c->aggregate.rule);
+    return (struct fg_local_opts){
+        .batch = rule != NULL && rule->full_batch ? 0 : c->train.batch,
+        .momentum = (float)c->train.momentum,
+        .weight_decay = (float)c->train.weight_decay,
+        .clip = (float)c->train.clip,
+        .prox_mu = (float)c->train.prox_mu,
+    };
+}
+
 static enum fg_status size_tasks(struct fg_setup *s, struct fg_err *err)
 {
     const struct fg_config *c = s->cfg;
@@ -188,13 +200,7 @@ static enum fg_status size_tasks(struct fg_setup *s, struct fg_err *err)
     if (s->steps == NULL || s->samples == NULL || (movable && s->shard_bytes == NULL)) {
         return fg_fail(err, FG_E_NOMEM, "out of memory for %u clients", s->clients);
     }
-    s->local = (struct fg_local_opts){
-        .batch = s->rule->full_batch ? 0 : c->train.batch,
-        .momentum = (float)c->train.momentum,
-        .weight_decay = (float)c->train.weight_decay,
-        .clip = (float)c->train.clip,
-        .prox_mu = (float)c->train.prox_mu,
-    };
+    s->local = fg_setup_local(c);
     uint32_t largest = 0;
     for (uint32_t i = 0; i < s->clients; i++) {
         const uint32_t *index;

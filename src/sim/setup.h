@@ -58,6 +58,9 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
 enum fg_status fg_setup_load_data(struct fg_dataset **out, const struct fg_config *cfg, struct fg_err *err)
     FG_NODISCARD;
 
+/* How clients work locally, from the configuration alone (aggregate.rule must be known, else batch is train.batch). */
+struct fg_local_opts fg_setup_local(const struct fg_config *c);
+
 /* A client's training shard: sample numbers within s->data. */
 void fg_setup_shard(const struct fg_setup *s, uint32_t client, const uint32_t **index, uint32_t *n);
 

@@ -1,0 +1,296 @@
+#include "src/cmd/ranks.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "datasets/shard.h"
+#include "kernels/kernels.h"
+#include "src/base/hash.h"
+#include "src/base/log.h"
+#include "src/base/mem.h"
+#include "src/cmd/worker_env.h"
+#include "src/net/net.h"
+
+/* ---- rank 0 and `forage launch` ---- */
+
+static bool launch_path(char path[4096], const char *name)
+{
+    const char *dir = getenv(FG_RANKS_LAUNCH_DIR);
+    return dir != NULL && dir[0] != '\0' && snprintf(path, 4096, "%s/%s", dir, name) < 4096;
+}
+
+static void write_number(const char *name, long number)
+{
+    char path[4096];
+    FILE *f = launch_path(path, name) ? fopen(path, "w") : NULL;
+    if (f != NULL) {
+        (void)fprintf(f, "%ld\n", number);
+        (void)fclose(f);
+    }
+}
+
+/* What this rank prints goes to the terminal of `forage launch`, past mpirun, whose own notices do not. */
+static void attach_to_launch(void)
+{
+    static const struct {
+        const char *name;
+        int fd;
+    } ends[] = {{"out", STDOUT_FILENO}, {"err", STDERR_FILENO}};
+    char path[4096];
+    for (size_t i = 0; i < 2; i++) {
+        int fd = launch_path(path, ends[i].name) ? open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+        if (fd >= 0) {
+            (void)fcntl(fd, F_SETFL, 0); /* non-blocking was only for a FIFO that nobody reads any more */
+            (void)dup2(fd, ends[i].fd);
+            (void)close(fd);
+        }
+    }
+    write_number("pid", (long)getpid());
+}
+
+/* ---- a worker ---- */
+
+static void on_notice(int number)
+{
+    (void)number;
+    fg_worker_shell_leave();
+}
+
+static void end_process(struct fg_transport *t) __attribute__((noreturn));
+static void end_process(struct fg_transport *t)
+{
+    fg_net_stop(t);
+    (void)fflush(NULL);
+    _exit(0); /* a computing thread may still run: no destructor may pull anything from under it */
+}
+
+static void work(struct fg_transport *t) __attribute__((noreturn));
+static void work(struct fg_transport *t)
+{
+    struct sigaction sa = {.sa_handler = on_notice};
+    sigemptyset(&sa.sa_mask);
+    (void)sigaction(SIGTERM, &sa, NULL);
+    (void)signal(SIGINT, SIG_IGN);  /* the aggregator says when the run ends */
+    (void)signal(SIGUSR1, SIG_IGN); /* likewise: launchers send it to every rank */
+    char host[256] = "";
+    (void)gethostname(host, sizeof host - 1);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    const struct fg_kernels *kernels = fg_kernels_get("auto");
+    struct fg_session_self self = {.version = PACKAGE_VERSION,
+                                   .host = host,
+                                   .isa = kernels != NULL ? kernels->name : "none",
+                                   .pid = (uint32_t)getpid(),
+                                   .threads = cores > 0 ? (uint32_t)cores : 1};
+    struct fg_worker_env_state *state = NULL;
+    struct fg_worker_env env;
+    struct fg_err err = {{0}};
+    bool busy = false;
+    enum fg_status st = fg_worker_env_create(&state, &env);
+    if (st == FG_OK) {
+        st = fg_worker_shell_run(t, &env, &self, &busy, &err);
+    }
+    if (st != FG_OK) {
+        fg_log_write(FG_LOG_ERROR, "%s", err.text[0] != '\0' ? err.text : fg_status_text(st));
+    }
+    if (!busy) {
+        fg_worker_env_destroy(state);
+    }
+    end_process(t);
+}
+
+/* ---- shards by name (movable placement) ---- */
+
+struct fg_ranks_shards {
+    const struct fg_setup *setup;
+    uint8_t (*name)[FG_SHARD_HASH_BYTES]; /* (clients) */
+    bool *named;                          /* (clients) */
+    struct fg_str bytes;                  /* of the shard asked for last */
+};
+
+static void shards_destroy(struct fg_ranks_shards *sh)
+{
+    if (sh != NULL) {
+        fg_str_fini(&sh->bytes);
+        fg_free(sh->name);
+        fg_free(sh->named);
+        fg_free(sh);
+    }
+}
+
+static struct fg_ranks_shards *shards_create(const struct fg_setup *s)
+{
+    struct fg_ranks_shards *sh = fg_calloc(1, sizeof *sh);
+    if (sh == NULL) {
+        return NULL;
+    }
+    sh->setup = s;
+    sh->name = fg_calloc(s->clients, sizeof *sh->name);
+    sh->named = fg_calloc(s->clients, sizeof *sh->named);
+    if (sh->name == NULL || sh->named == NULL) {
+        shards_destroy(sh);
+        return NULL;
+    }
+    return sh;
+}
+
+static enum fg_status encode_shard(struct fg_ranks_shards *sh, uint32_t client)
+{
+    const uint32_t *index;
+    uint32_t n;
+    fg_setup_shard(sh->setup, client, &index, &n);
+    sh->bytes.len = 0;
+    return fg_shard_encode(&sh->bytes, sh->setup->data, index, n);
+}
+
+static enum fg_status shard_of(void *arg, const struct fg_task *task, uint8_t hash[32], struct fg_err *err)
+{
+    struct fg_ranks_shards *sh = arg;
+    uint32_t client = task->client;
+    if (!sh->named[client]) {
+        enum fg_status st = encode_shard(sh, client);
+        if (st == FG_OK) {
+            st = fg_sha256(sh->name[client], sh->bytes.data, sh->bytes.len);
+        }
+        if (st != FG_OK) {
+            return fg_fail(err, st, "the shard of client %u: %s", client, fg_status_text(st));
+        }
+        sh->named[client] = true;
+    }
+    memcpy(hash, sh->name[client], FG_SHARD_HASH_BYTES);
+    return FG_OK;
+}
+
+static bool shard_bytes(void *arg, const uint8_t hash[32], struct fg_view *out)
+{
+    struct fg_ranks_shards *sh = arg;
+    for (uint32_t i = 0; i < sh->setup->clients; i++) {
+        if (sh->named[i] && memcmp(sh->name[i], hash, FG_SHARD_HASH_BYTES) == 0) {
+            if (encode_shard(sh, i) != FG_OK) {
+                return false;
+            }
+            *out = (struct fg_view){.data = (const uint8_t *)sh->bytes.data, .len = sh->bytes.len};
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the aggregator's executor ---- */
+
+static fg_time_t now(void *arg)
+{
+    struct timespec t;
+    (void)arg;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (fg_time_t)t.tv_sec * FG_SECOND + t.tv_nsec / 1000;
+}
+
+/* Tells frames of this run from those of another one that went over the same wires. */
+static uint64_t make_run_id(void)
+{
+    struct timespec t;
+    uint64_t id[3];
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    id[0] = (uint64_t)t.tv_sec;
+    id[1] = (uint64_t)t.tv_nsec;
+    id[2] = (uint64_t)getpid();
+    return fg_xxh64(id, sizeof id) | 1;
+}
+
+static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct fg_executor *local,
+                                    atomic_int *stop, struct fg_executor **out, struct fg_err *err)
+{
+    struct fg_ranks *r = arg;
+    struct fg_model_input in = *fg_model_input(s->model);
+    bool movable = s->cfg->data.placement == FG_OPT_PLACEMENT_MOVABLE;
+    struct fg_str config = {0};
+    enum fg_status st;
+    FG_TRY(fg_config_save(&config, s->cfg, err));
+    if (movable && (r->shards = shards_create(s)) == NULL) {
+        st = fg_fail(err, FG_E_NOMEM, "out of memory for the names of %u shards", s->clients);
+        goto cleanup;
+    }
+    struct fg_executor_remote_opts opts = {
+        .transport = r->transport,
+        .params = fg_model_params(s->model),
+        .input = {(uint32_t)in.kind, in.shape[0], in.shape[1], in.shape[2], in.classes},
+        .config = config.data,
+        .run_id = make_run_id(),
+        .shard_of = movable ? shard_of : NULL,
+        .shard_bytes = movable ? shard_bytes : NULL,
+        .now = now,
+        .arg = r->shards,
+        .local = r->aggregator_computes ? local : NULL,
+        .local_width = s->threads,
+        .worker_width = s->cfg->run.threads,
+        .stop = stop,
+        .heartbeat_us = fg_from_seconds(s->cfg->workers.heartbeat_s),
+        .patience_us = fg_from_seconds(s->cfg->workers.patience_s),
+    };
+    FG_TRY(fg_executor_remote_create(out, &opts, err));
+    r->started = true;
+    if (!r->aggregator_computes) {
+        local->ops->destroy(local);
+    }
+cleanup:
+    fg_str_fini(&config);
+    return st;
+}
+
+/* ---- begin and end ---- */
+
+enum fg_status fg_ranks_begin(struct fg_ranks *r, const char *what, bool aggregator_computes,
+                              struct fg_err *err)
+{
+    bool first = fg_net_env_rank() == 0;
+    *r = (struct fg_ranks){.aggregator_computes = aggregator_computes};
+    if (first) {
+        attach_to_launch();
+    }
+    enum fg_status st = fg_net_start(&r->transport, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    if (fg_net_rank() != 0) {
+        work(r->transport);
+    }
+    r->shell = (struct fg_study_shell){.what = what, .executor = make_executor, .arg = r};
+    if (fg_net_size() < 2 && !aggregator_computes) {
+        return fg_fail(err, FG_E_USAGE, "expected at least 2 ranks, one aggregator and one worker, found 1");
+    }
+    return FG_OK;
+}
+
+/* The run ended before it had an executor: nobody else will say so. */
+static void dismiss_workers(struct fg_transport *t)
+{
+    for (uint32_t i = 1; i < fg_net_size(); i++) {
+        struct fg_msg m = {.type = FG_MSG_STOP};
+        uint8_t *frame = NULL;
+        size_t len = 0;
+        m.u.end.reason = FG_STOP_DONE;
+        if (fg_msg_encode(&frame, &len, &m, 0, 1) == FG_OK) {
+            (void)t->ops->post(t, i, frame, len);
+        }
+    }
+}
+
+void fg_ranks_end(struct fg_ranks *r, int rc)
+{
+    (void)fflush(NULL);
+    write_number("exit", rc);
+    if (r->transport != NULL) {
+        if (!r->started) {
+            dismiss_workers(r->transport);
+        }
+        fg_net_stop(r->transport);
+    }
+    shards_destroy(r->shards);
+    _exit(0);
+}

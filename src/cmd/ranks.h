@@ -1,0 +1,39 @@
+/* This process as one rank of an mpirun: rank 0 runs the study, the others work for it.
+ *
+ *     if (fg_net_under_mpirun()) {
+ *         st = fg_ranks_begin(&ranks, aggregator_computes, &err);    (workers never come back from here)
+ *         rc = st == FG_OK ? fg_study_run(&cfg, &common, &ranks.shell) : ...;
+ *         fg_ranks_end(&ranks, rc);                                   (nor does rank 0 from here)
+ *     }
+ *
+ * No rank ends with another code than 0, because a launcher takes that for a reason to kill the rest: the run's
+ * own code goes into the exit file of `forage launch`, and the run folder says how the run ended.
+ *
+ * Thread safety: the main thread.
+ */
+#ifndef FG_CMD_RANKS_H
+#define FG_CMD_RANKS_H
+
+#include "src/cmd/study.h"
+#include "src/net/executor_remote.h"
+
+/* The folder through which `forage launch` and rank 0 talk: FIFOs `out` and `err` for its output, files `pid` and
+ * `exit`. */
+#define FG_RANKS_LAUNCH_DIR "FORAGE_LAUNCH_DIR"
+
+struct fg_ranks {
+    struct fg_study_shell shell; /* for fg_study_run() */
+    struct fg_transport *transport;
+    struct fg_ranks_shards *shards;
+    bool aggregator_computes, started; /* started: the executor exists and will tell the workers to stop */
+};
+
+/* Join the other ranks. A rank other than 0 works until it is told to stop; then the process ends with 0.
+ * Errors: FG_E_UNSUPPORTED, FG_E_INTERNAL, FG_E_USAGE (rank 0 alone and not computing itself). */
+enum fg_status fg_ranks_begin(struct fg_ranks *r, const char *what, bool aggregator_computes,
+                              struct fg_err *err) FG_NODISCARD;
+
+/* Tell everyone to stop, leave MPI, end the process with 0; `rc` is what `forage launch` will return. */
+void fg_ranks_end(struct fg_ranks *r, int rc) __attribute__((noreturn));
+
+#endif

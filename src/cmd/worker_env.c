@@ -1,0 +1,276 @@
+#include "src/cmd/worker_env.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "datasets/shard.h"
+#include "src/base/log.h"
+#include "src/base/mem.h"
+#include "src/sim/setup.h"
+
+static const char *const kernel_names[] = {"auto", "avx512", "avx2", "reference"};
+
+/* One task's place in a cohort: its update, and what it is encoded with. */
+struct seat {
+    struct fg_worker_env_state *owner;
+    float *delta;   /* (P) */
+    uint8_t *bytes; /* (bound(P)) */
+    size_t len;
+    struct fg_codec_ws ws;
+    struct fg_dataset *shard; /* movable placement: the task's own data */
+    uint32_t *index;          /* (n) all of them */
+    struct fg_err err;
+};
+
+struct fg_worker_env_state {
+    struct fg_config cfg;
+    bool have_cfg;
+    struct fg_setup *setup; /* fixed placement */
+    struct fg_model *model; /* movable placement: owned; else the setup's */
+    const struct fg_codec *codec;
+    struct fg_trainer *trainer;
+    size_t P;
+    struct seat *seat;
+    struct fg_job *job;
+    size_t n_seats;
+};
+
+/* ---- configuring ---- */
+
+static enum fg_status read_config(struct fg_worker_env_state *w, const struct fg_worker_work *work,
+                                  struct fg_err *err)
+{
+    struct fg_config_origin from = {"the aggregator's configuration", "/", NULL};
+    enum fg_status st = fg_config_init(&w->cfg);
+    if (st != FG_OK) {
+        return fg_fail(err, st, "out of memory for the configuration");
+    }
+    w->have_cfg = true;
+    st = fg_config_parse(&w->cfg, work->config, work->len, &from, err);
+    if (st != FG_OK || w->cfg.worker.data_path[0] == '\0') {
+        return st;
+    }
+    char *path = fg_strdup(w->cfg.worker.data_path);
+    if (path == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "out of memory for the configuration");
+    }
+    fg_free(w->cfg.data.path);
+    w->cfg.data.path = path;
+    return FG_OK;
+}
+
+/* Movable placement: the model follows from the configuration and from what the aggregator says a sample is. */
+static enum fg_status make_model(struct fg_worker_env_state *w, const uint32_t *input, struct fg_err *err)
+{
+    const struct fg_config *c = &w->cfg;
+    struct fg_model_input in = {
+        .kind = (enum fg_input_kind)input[0], .shape = {input[1], input[2], input[3]}, .classes = input[4]};
+    if (in.kind != FG_INPUT_IMAGE && in.kind != FG_INPUT_VECTOR && in.kind != FG_INPUT_TOKENS) {
+        return fg_fail(err, FG_E_INPUT, "the aggregator's data are of an unknown kind %u", input[0]);
+    }
+    return fg_model_create(&w->model, c->model.layers, &in, c->model.init[0] != '\0' ? c->model.init : NULL,
+                           err);
+}
+
+static enum fg_status make_seats(struct fg_worker_env_state *w, size_t n)
+{
+    w->seat = fg_calloc(n, sizeof *w->seat);
+    w->job = fg_calloc(n, sizeof *w->job);
+    if (w->seat == NULL || w->job == NULL) {
+        return FG_E_NOMEM;
+    }
+    w->n_seats = n;
+    for (size_t i = 0; i < n; i++) {
+        struct seat *s = &w->seat[i];
+        s->owner = w;
+        s->ws.level = (int)w->cfg.wire.level;
+        s->delta = fg_calloc_aligned(w->P, sizeof *s->delta);
+        s->bytes = fg_calloc(w->codec->bound(w->P), 1);
+        if (s->delta == NULL || s->bytes == NULL) {
+            return FG_E_NOMEM;
+        }
+    }
+    return FG_OK;
+}
+
+/* Only the computing thread and those it starts give way; the one that serves frames answers at once. */
+static void lower_priority(unsigned by)
+{
+    errno = 0;
+    if (nice((int)by) == -1 && errno != 0) {
+        fg_log_write(FG_LOG_WARN, "priority not lowered: %s", strerror(errno));
+    }
+}
+
+static enum fg_status configure(void *arg, const struct fg_worker_work *work, struct fg_worker_ready *out,
+                                struct fg_err *err)
+{
+    struct fg_worker_env_state *w = arg;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    enum fg_status st;
+    FG_TRY(read_config(w, work, err));
+    lower_priority(w->cfg.worker.nice);
+    bool movable = w->cfg.data.placement == FG_OPT_PLACEMENT_MOVABLE;
+    FG_TRY(movable ? make_model(w, work->input, err) : fg_setup_create(&w->setup, &w->cfg, err));
+    const struct fg_model *model = movable ? w->model : w->setup->model;
+    struct fg_local_opts local = fg_setup_local(&w->cfg);
+    unsigned threads = w->cfg.run.threads != 0 ? w->cfg.run.threads : cores > 0 ? (unsigned)cores : 1;
+    w->P = fg_model_params(model);
+    w->codec = fg_codec_find(w->cfg.wire.codec);
+    if (w->codec == NULL) {
+        st = fg_fail(err, FG_E_CONFIG, "wire.codec: this worker has no codec '%s'", w->cfg.wire.codec);
+        goto cleanup;
+    }
+    FG_TRY(fg_trainer_create_cpu(&w->trainer, model, &local, w->cfg.run.seed, threads,
+                                 kernel_names[w->cfg.run.kernels], err));
+    if (make_seats(w, threads) != FG_OK) {
+        st = fg_fail(err, FG_E_NOMEM, "out of memory for %u updates", threads);
+        goto cleanup;
+    }
+    *out = (struct fg_worker_ready){
+        .params = w->P, .cohort = threads, .cache_bytes = (size_t)w->cfg.worker.cache_mb << 20};
+cleanup:
+    return st;
+}
+
+/* ---- working ---- */
+
+/* On the trainer's threads: the update becomes bytes as soon as it is there. */
+static enum fg_status encode(struct fg_job *job, void *arg)
+{
+    struct seat *s = arg;
+    const struct fg_worker_env_state *w = s->owner;
+    return w->codec->encode(&s->ws, s->bytes, w->codec->bound(w->P), &s->len, job->delta, w->P);
+}
+
+static void drop_shard(struct seat *s)
+{
+    fg_dataset_destroy(s->shard);
+    fg_free(s->index);
+    s->shard = NULL;
+    s->index = NULL;
+}
+
+/* The task's data: shipped, or this machine's share of the client. */
+static enum fg_status find_data(struct seat *s, const struct fg_session_job *j, struct fg_job *job)
+{
+    const struct fg_worker_env_state *w = s->owner;
+    if (w->setup != NULL) {
+        if (j->task.client >= w->setup->clients) {
+            return fg_fail(&s->err, FG_E_INPUT, "client %u does not exist here", j->task.client);
+        }
+        job->data = w->setup->data;
+        fg_setup_shard(w->setup, j->task.client, &job->index, &job->n);
+        return FG_OK;
+    }
+    if (j->shard.data == NULL) {
+        return fg_fail(&s->err, FG_E_MISSING, "a task without its shard");
+    }
+    struct fg_blob blob = {.name = "shard", .data = j->shard.data, .len = j->shard.len};
+    enum fg_status st =
+        fg_shard_decode(&s->shard, &blob, NULL, &s->err); /* its name was checked on arrival */
+    if (st == FG_OK) {
+        st = fg_trainer_check_data(w->model, s->shard, &s->err);
+    }
+    if (st != FG_OK) {
+        return st;
+    }
+    job->data = s->shard;
+    job->n = (uint32_t)s->shard->n;
+    s->index = fg_calloc(job->n, sizeof *s->index);
+    if (s->index == NULL) {
+        return fg_fail(&s->err, FG_E_NOMEM, "out of memory for a shard");
+    }
+    for (uint32_t i = 0; i < job->n; i++) {
+        s->index[i] = i;
+    }
+    job->index = s->index;
+    return FG_OK;
+}
+
+static void report(const struct seat *s, const struct fg_job *job, struct fg_session_answer *a)
+{
+    bool train = job->task.kind == FG_TASK_TRAIN;
+    a->st = job->status;
+    a->text = s->err.text[0] != '\0' ? s->err.text : NULL;
+    a->result = (struct fg_result){.id = job->task.id,
+                                   .client = job->task.client,
+                                   .steps = job->steps,
+                                   .samples = job->samples,
+                                   .correct = job->correct,
+                                   .scored = job->scored,
+                                   .loss = job->loss,
+                                   .wire_bytes = train ? s->len : 0};
+    a->codec = s->owner->codec->id;
+    a->bytes = train ? s->bytes : NULL;
+    a->len = train ? s->len : 0;
+}
+
+static void run(void *arg, const struct fg_session_job *jobs, size_t n, struct fg_session_answer *answers,
+                atomic_int *stop)
+{
+    struct fg_worker_env_state *w = arg;
+    struct fg_err err;
+    size_t ready = 0;
+    FG_ASSERT(n <= w->n_seats);
+    for (size_t i = 0; i < n; i++) {
+        struct seat *s = &w->seat[i];
+        struct fg_job *job = &w->job[ready];
+        s->len = 0;
+        s->err.text[0] = '\0';
+        *job = (struct fg_job){
+            .task = jobs[i].task, .params = jobs[i].params, .delta = s->delta, .finish_arg = s};
+        job->finish = jobs[i].task.kind == FG_TASK_TRAIN ? encode : NULL;
+        job->status = FG_E_INTERRUPTED;
+        answers[i].id = jobs[i].task.id;
+        answers[i].st = find_data(s, &jobs[i], job);
+        answers[i].text = s->err.text;
+        ready += answers[i].st == FG_OK;
+    }
+    enum fg_status st = ready > 0 ? fg_trainer_run(w->trainer, w->job, ready, stop, &err) : FG_OK;
+    if (st != FG_OK && st != FG_E_INTERRUPTED) {
+        fg_log_write(FG_LOG_WARN, "a task failed: %s", err.text);
+    }
+    for (size_t i = 0, k = 0; i < n; i++) {
+        if (answers[i].st == FG_OK) {
+            report(&w->seat[i], &w->job[k++], &answers[i]);
+        }
+        drop_shard(&w->seat[i]);
+    }
+}
+
+/* ---- life ---- */
+
+enum fg_status fg_worker_env_create(struct fg_worker_env_state **out, struct fg_worker_env *env)
+{
+    struct fg_worker_env_state *w = fg_calloc(1, sizeof *w);
+    if (w == NULL) {
+        return FG_E_NOMEM;
+    }
+    *out = w;
+    *env = (struct fg_worker_env){.arg = w, .configure = configure, .run = run};
+    return FG_OK;
+}
+
+void fg_worker_env_destroy(struct fg_worker_env_state *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    fg_trainer_destroy(w->trainer);
+    for (size_t i = 0; i < w->n_seats; i++) {
+        drop_shard(&w->seat[i]);
+        fg_codec_ws_fini(&w->seat[i].ws);
+        fg_free(w->seat[i].delta);
+        fg_free(w->seat[i].bytes);
+    }
+    fg_free(w->seat);
+    fg_free(w->job);
+    fg_model_destroy(w->model);
+    fg_setup_destroy(w->setup);
+    if (w->have_cfg) {
+        fg_config_fini(&w->cfg);
+    }
+    fg_free(w);
+}
