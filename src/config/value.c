@@ -186,40 +186,60 @@ static bool is_generator(const char *text, size_t len)
     return n > 1 && n < len && text[n] == ':';
 }
 
+/* Take "./" and "../" off the front of a path; `folder` (of `len` bytes, without links in it) loses as many parts. */
+static const char *strip_dots(const char *text, size_t *n, const char *folder, size_t *len)
+{
+    for (;;) {
+        size_t skip = 0;
+        if (*n >= 2 && memcmp(text, "./", 2) == 0) {
+            skip = 2;
+        } else if (*n >= 3 && memcmp(text, "../", 3) == 0) {
+            skip = 3;
+            while (*len > 0 && folder[--*len] != '/') {
+            }
+        }
+        if (skip == 0) {
+            return text;
+        }
+        text += skip;
+        *n -= skip;
+    }
+}
+
+/* What follows "$FORAGE_DATA" and the slash after it; NULL when the path does not begin so. */
+static const char *after_data_dir(const char *text, size_t *len)
+{
+    static const char var[] = "$FORAGE_DATA";
+    size_t n = sizeof var - 1;
+    if (*len < n || memcmp(text, var, n) != 0 || (*len > n && text[n] != '/')) {
+        return NULL;
+    }
+    while (n < *len && text[n] == '/') {
+        n++;
+    }
+    *len -= n;
+    return text + n;
+}
+
 static enum fg_status resolve_path(char **out, const char *text, size_t len, const struct fg_config_origin *from,
                                    struct fg_err *expected)
 {
-    static const char var[] = "$FORAGE_DATA";
     struct fg_str path = {0};
-    const char *folder = from->folder;
-    enum fg_status st = check_text(text, len, expected);
-    if (st != FG_OK) {
-        return st;
+    const char *rest = after_data_dir(text, &len);
+    enum fg_status st = check_text(rest != NULL ? rest : text, len, expected);
+    FG_TRY(st);
+    if (rest != NULL && from->data_dir == NULL) {
+        return fg_fail(expected, FG_E_CONFIG, "the environment variable FORAGE_DATA to name the folder of data sets");
     }
-    if (len >= sizeof var - 1 && memcmp(text, var, sizeof var - 1) == 0 &&
-        (len == sizeof var - 1 || text[sizeof var - 1] == '/')) {
-        if (from->data_dir == NULL) {
-            return fg_fail(expected, FG_E_CONFIG,
-                           "the environment variable FORAGE_DATA to name the folder of data sets");
-        }
-        folder = from->data_dir;
-        text += sizeof var - 1;
-        len -= sizeof var - 1;
-        while (len > 0 && text[0] == '/') {
-            text++;
-            len--;
-        }
+    if (rest != NULL) {
+        FG_TRY(fg_str_addf(&path, "%s%s%.*s", from->data_dir, len > 0 ? "/" : "", (int)len, rest));
+    } else if (text[0] == '/' || is_generator(text, len)) {
+        FG_TRY(fg_str_add(&path, text, len));
+    } else {
+        size_t folder = strlen(from->folder);
+        text = strip_dots(text, &len, from->folder, &folder);
+        FG_TRY(fg_str_addf(&path, "%.*s/%.*s", (int)folder, from->folder, (int)len, text));
     }
-    if (len > 0 && text[0] != '/' && !is_generator(text, len)) {
-        FG_TRY(fg_str_addf(&path, "%s/", folder));
-    } else if (len == 0 && folder != from->folder) {
-        FG_TRY(fg_str_addf(&path, "%s", folder));
-    }
-    while (len >= 2 && memcmp(text, "./", 2) == 0) {
-        text += 2;
-        len -= 2;
-    }
-    FG_TRY(fg_str_add(&path, text, len));
     *out = path.data;
     return FG_OK;
 cleanup:

@@ -118,7 +118,7 @@ static void lists_continue_on_indented_lines(void **state)
     assert_int_equal(c.carbon.traces.n, 4);
     assert_string_equal(c.carbon.traces.item[0].name, "DE");
     assert_string_equal(c.carbon.traces.item[0].path, "/home/me/runs/de.csv");
-    assert_string_equal(c.carbon.traces.item[1].path, "/home/me/runs/../fr.csv.gz");
+    assert_string_equal(c.carbon.traces.item[1].path, "/home/me/fr.csv.gz");
     assert_string_equal(c.carbon.traces.item[2].name, "US-CAL");
     assert_string_equal(c.carbon.traces.item[2].path, "/abs/cal.csv");
     assert_string_equal(c.carbon.traces.item[3].path, "/home/me/runs/se.csv");
@@ -146,6 +146,8 @@ static void paths_are_relative_to_their_origin(void **state)
     assert_string_equal(c.model.from, "");
     assert_int_equal(fg_config_set(&c, "data.path=x.h5", &SET, NULL), FG_OK);
     assert_string_equal(c.data.path, "/cwd/x.h5");
+    assert_int_equal(fg_config_set(&c, "data.path=./../../../a/../b", &SET, NULL), FG_OK);
+    assert_string_equal(c.data.path, "/a/../b");
     assert_string_equal(fg_config_where(&c, "data.path"), "--set");
     assert_int_equal(fg_config_set(&c, "data.path=synthetic:1,1", &SET, NULL), FG_OK);
     assert_string_equal(c.data.path, "synthetic:1,1");
