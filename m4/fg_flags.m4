@@ -15,6 +15,7 @@ AC_DEFUN([FG_FLAGS], [
     AS_CASE(["x$enable_sanitize"], [x|xno], [enable_sanitize=yes])
     FG_CFLAGS="$FG_CFLAGS -fsanitize=fuzzer-no-link"
     FUZZ_MAIN=-fsanitize=fuzzer
+    KERNEL_CFLAGS="-fno-sanitize=all" # no parser there, and coverage of unrolled kernels takes minutes to compile
     fg_save_CFLAGS=$CFLAGS
     CFLAGS="$CFLAGS -fsanitize=fuzzer"
     AC_MSG_CHECKING([whether $CC has libFuzzer])
@@ -34,4 +35,5 @@ AC_DEFUN([FG_FLAGS], [
   AC_SUBST([FG_CFLAGS])
   AC_SUBST([FG_LDFLAGS])
   AC_SUBST([FUZZ_MAIN])
+  AC_SUBST([KERNEL_CFLAGS])
 ])
