@@ -76,8 +76,7 @@ static const struct fg_option *by_key(const char *key)
             return &fg_options[i];
         }
     }
-    FG_ASSERT(!"a key of the option table");
-    return NULL;
+    fg_assert_failed("a key of the option table", __FILE__, __LINE__);
 }
 
 const char *fg_config_where(const struct fg_config *c, const char *key)

@@ -146,7 +146,7 @@ static enum fg_status format_time(struct fg_str *out, fg_time_t t)
         s += 86400;
         day--;
     }
-    y += day / 366 - (day < 0); /* never after the year sought */
+    y += day < 0 ? day / 365 - 1 : day / 366; /* never after the year sought */
     while (days_from_date(y + 1, 1, 1) <= day) {
         y++;
     }

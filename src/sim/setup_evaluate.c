@@ -5,7 +5,7 @@
 #include "src/base/mem.h"
 #include "src/sim/setup.h"
 
-enum { NOT_SCORED = UINT32_MAX };
+#define NOT_SCORED UINT32_MAX
 
 /* Scores by sample number, filled in as samples are evaluated. */
 struct scores {

@@ -60,5 +60,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             sink += visit(&m);
         }
     }
+    (void)sink;
     return 0;
 }
