@@ -59,13 +59,15 @@ enum fg_status fg_dataset_create(struct fg_dataset **out, const struct fg_datase
     const uint32_t *shape = layout->shape;
     size_t width, bytes, size = layout->dtype == FG_U8 ? 1 : sizeof(float);
     if (layout->n == 0 || layout->n >= UINT32_MAX || shape[0] == 0 || shape[1] == 0 || shape[2] == 0) {
-        return fg_fail(err, FG_E_INPUT, "%s: expected 1 to 4294967294 samples of at least one value, "
-                       "found %zu of %u x %u x %u", name, layout->n, shape[0], shape[1], shape[2]);
+        return fg_fail(err, FG_E_INPUT,
+                       "%s: expected 1 to 4294967294 samples of at least one value, "
+                       "found %zu of %u x %u x %u",
+                       name, layout->n, shape[0], shape[1], shape[2]);
     }
     if (__builtin_mul_overflow((size_t)shape[0] * shape[1], (size_t)shape[2], &width) ||
         __builtin_mul_overflow(width, layout->n * size, &bytes) || bytes > SIZE_MAX / 4) {
-        return fg_fail(err, FG_E_INPUT, "%s: %zu samples of %u x %u x %u values are too large", name, layout->n,
-                       shape[0], shape[1], shape[2]);
+        return fg_fail(err, FG_E_INPUT, "%s: %zu samples of %u x %u x %u values are too large", name,
+                       layout->n, shape[0], shape[1], shape[2]);
     }
     if (layout->classes == 0 || layout->classes > UINT16_MAX || layout->label_width == 0) {
         return fg_fail(err, FG_E_INPUT, "%s: expected 1 to 65535 classes, found %u", name, layout->classes);
@@ -259,9 +261,9 @@ cleanup:
     return st;
 }
 
-/* Sums over the training part, each channel in sample order: mean and std become sum and sum of squares, then what
- * their names say. Bytes are summed exactly; floats are shifted by their first value, so that the variance does not
- * cancel. */
+/* Sums over the training part, each channel in sample order: mean and std become sum and sum of squares, then
+ * what their names say. Bytes are summed exactly; floats are shifted by their first value, so that the
+ * variance does not cancel. */
 static void sum_bytes(const struct fg_dataset *ds, double *sum, double *square)
 {
     const uint8_t *x = ds->x;

@@ -41,12 +41,12 @@ struct fg_names {
 };
 
 /* The number of text[len], added when it is new. Errors: FG_E_NOMEM. */
-enum fg_status fg_names_number(struct fg_names *names, uint32_t *number, const char *text, size_t len)
-    FG_NODISCARD;
+enum fg_status fg_names_number(struct fg_names *names, uint32_t *number, const char *text,
+                               size_t len) FG_NODISCARD;
 void fg_names_fini(struct fg_names *names);
 
-/* Move `fraction` of the samples into a test part, by reordering them: of every group (of the whole where there
- * are none) the nearest whole number of samples, at least one where the group has two; drawn without
+/* Move `fraction` of the samples into a test part, by reordering them: of every group (of the whole where
+ * there are none) the nearest whole number of samples, at least one where the group has two; drawn without
  * replacement with the stream (seed, FG_RNG_SPLIT, group), for tokens the last ones, as text has an order.
  * Both parts keep the order of the source. Does nothing when there is a test part already or fraction is 0.
  *
@@ -55,7 +55,8 @@ void fg_names_fini(struct fg_names *names);
 enum fg_status fg_dataset_split(struct fg_dataset *ds, double fraction, uint64_t seed) FG_NODISCARD;
 
 /* Set scale and shift: `unit` divides bytes by 255 (float samples stay), `normalise` then gives every channel
- * mean 0 and standard deviation 1 over the training part (a constant channel becomes 0). Tokens are left alone.
+ * mean 0 and standard deviation 1 over the training part (a constant channel becomes 0). Tokens are left
+ * alone.
  *
  * Cost:    one pass over the training part when normalising. Errors: FG_E_NOMEM.
  */

@@ -8,18 +8,21 @@
 
 enum { PLANE = 1024, RECORD = 1 + 3 * PLANE, CLASSES = 10 };
 
-static enum fg_status count_records(size_t *n, const struct fg_blob *batch, size_t batches, struct fg_err *err)
+static enum fg_status count_records(size_t *n, const struct fg_blob *batch, size_t batches,
+                                    struct fg_err *err)
 {
     for (size_t b = 0; b < batches; b++) {
         const struct fg_blob *blob = &batch[b];
         if (blob->len == 0 || blob->len % RECORD != 0) {
-            return fg_fail(err, FG_E_INPUT, "%s: expected a multiple of %d bytes (one label and 3 x 1024 values a "
-                           "record), found %zu bytes", blob->name, RECORD, blob->len);
+            return fg_fail(err, FG_E_INPUT,
+                           "%s: expected a multiple of %d bytes (one label and 3 x 1024 values a "
+                           "record), found %zu bytes",
+                           blob->name, RECORD, blob->len);
         }
         for (size_t i = 0; i < blob->len / RECORD; i++) {
             if (blob->data[i * RECORD] >= CLASSES) {
-                return fg_fail(err, FG_E_INPUT, "%s: record %zu: expected a label 0..9, found %u", blob->name, i,
-                               blob->data[i * RECORD]);
+                return fg_fail(err, FG_E_INPUT, "%s: record %zu: expected a label 0..9, found %u", blob->name,
+                               i, blob->data[i * RECORD]);
             }
         }
         *n += blob->len / RECORD;
@@ -53,8 +56,13 @@ enum fg_status fg_cifar_import(struct fg_dataset **out, const struct fg_blob *tr
     if (st != FG_OK || (st = count_records(&n_test, test, tests, err)) != FG_OK) {
         return st;
     }
-    struct fg_dataset layout = {.kind = FG_DATA_IMAGE, .dtype = FG_U8, .shape = {32, 32, 3}, .label_width = 1,
-                                .classes = CLASSES, .n = n_train + n_test, .n_train = n_train};
+    struct fg_dataset layout = {.kind = FG_DATA_IMAGE,
+                                .dtype = FG_U8,
+                                .shape = {32, 32, 3},
+                                .label_width = 1,
+                                .classes = CLASSES,
+                                .n = n_train + n_test,
+                                .n_train = n_train};
     struct fg_dataset *ds;
     if ((st = fg_dataset_create(&ds, &layout, name, err)) == FG_OK) {
         copy_records(ds, 0, train, trains);

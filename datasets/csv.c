@@ -38,7 +38,8 @@ static enum fg_status find_group(struct csv *c, const struct fg_dataset_spec *sp
 
 static enum fg_status header(struct csv *c, const struct fg_dataset_spec *spec, struct fg_err *err)
 {
-    const char *file = c->table.blob->name, *label = spec->label_column != NULL ? spec->label_column : "label";
+    const char *file = c->table.blob->name,
+               *label = spec->label_column != NULL ? spec->label_column : "label";
     int more;
     enum fg_status st = fg_table_next(&c->table, &more, err);
     if (st != FG_OK) {
@@ -53,15 +54,17 @@ static enum fg_status header(struct csv *c, const struct fg_dataset_spec *spec, 
         c->label = c->columns - 1;
     }
     if (c->label == SIZE_MAX) {
-        return fg_fail(err, FG_E_INPUT, "%s:%zu: expected a column '%s' (label) in the header, found none", file,
-                       c->table.line, label);
+        return fg_fail(err, FG_E_INPUT, "%s:%zu: expected a column '%s' (label) in the header, found none",
+                       file, c->table.line, label);
     }
     if ((st = find_group(c, spec, err)) != FG_OK) {
         return st;
     }
     if (c->group == c->label) {
-        return fg_fail(err, FG_E_INPUT, "%s:%zu: expected different columns for label and group, found column %zu for "
-                       "both", file, c->table.line, c->label + 1);
+        return fg_fail(err, FG_E_INPUT,
+                       "%s:%zu: expected different columns for label and group, found column %zu for "
+                       "both",
+                       file, c->table.line, c->label + 1);
     }
     size_t features = c->columns - 1 - (c->group != SIZE_MAX);
     if (features == 0 || features > UINT32_MAX / 2) {
@@ -97,8 +100,8 @@ static enum fg_status row(struct csv *c, uint32_t max_label, struct fg_err *err)
     const struct fg_table *t = &c->table;
     uint32_t label;
     if (t->fields != c->columns) {
-        return fg_fail(err, FG_E_INPUT, "%s:%zu: expected %zu columns as in the header, found %zu", t->blob->name,
-                       t->line, c->columns, t->fields);
+        return fg_fail(err, FG_E_INPUT, "%s:%zu: expected %zu columns as in the header, found %zu",
+                       t->blob->name, t->line, c->columns, t->fields);
     }
     enum fg_status st = grow(c, err);
     if (st != FG_OK || (st = fg_table_u32(t, c->label, "label", max_label, &label, err)) != FG_OK) {
@@ -129,11 +132,17 @@ static enum fg_status row(struct csv *c, uint32_t max_label, struct fg_err *err)
 static enum fg_status finish(struct fg_dataset **out, struct csv *c, uint32_t classes, const char *name,
                              struct fg_err *err)
 {
-    struct fg_dataset layout = {.kind = FG_DATA_VECTOR, .dtype = FG_F32, .shape = {c->features, 1, 1},
-                                .label_width = 1, .classes = classes != 0 ? classes : c->top + 1, .n = c->n,
-                                .n_train = c->n, .groups = (uint32_t)c->names.n};
+    struct fg_dataset layout = {.kind = FG_DATA_VECTOR,
+                                .dtype = FG_F32,
+                                .shape = {c->features, 1, 1},
+                                .label_width = 1,
+                                .classes = classes != 0 ? classes : c->top + 1,
+                                .n = c->n,
+                                .n_train = c->n,
+                                .groups = (uint32_t)c->names.n};
     if (c->n == 0) {
-        return fg_fail(err, FG_E_INPUT, "%s: expected rows after the header, found none", c->table.blob->name);
+        return fg_fail(err, FG_E_INPUT, "%s: expected rows after the header, found none",
+                       c->table.blob->name);
     }
     struct fg_dataset *ds;
     enum fg_status st = fg_dataset_create(&ds, &layout, name, err);
@@ -152,8 +161,8 @@ static enum fg_status finish(struct fg_dataset **out, struct csv *c, uint32_t cl
     return FG_OK;
 }
 
-enum fg_status fg_csv_import(struct fg_dataset **out, const struct fg_blob *csv, const struct fg_dataset_spec *spec,
-                             const char *name, struct fg_err *err)
+enum fg_status fg_csv_import(struct fg_dataset **out, const struct fg_blob *csv,
+                             const struct fg_dataset_spec *spec, const char *name, struct fg_err *err)
 {
     struct csv c = {.n = 0};
     enum fg_status st;
@@ -211,4 +220,5 @@ static enum fg_status import(struct fg_dataset **out, struct fg_import *in, stru
 }
 
 const struct fg_importer fg_importer_csv = {
-    "csv", "CSV with a header, a label column and optionally a group column; plain, gz or zst", knows, import};
+    "csv", "CSV with a header, a label column and optionally a group column; plain, gz or zst", knows,
+    import};

@@ -7,7 +7,8 @@
 #include "src/base/hash.h"
 #include "src/base/mem.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "hashes and shards take arrays as they lie in memory");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "hashes and shards take arrays as they lie in memory");
 
 size_t fg_dataset_sample_bytes(const struct fg_dataset *ds)
 {
@@ -19,8 +20,8 @@ const char *fg_dataset_kind_name(enum fg_dataset_kind kind)
     return kind == FG_DATA_IMAGE ? "image" : kind == FG_DATA_VECTOR ? "vector" : "tokens";
 }
 
-/* A byte has 256 values: a table a channel replaces the fused multiply-add, which is a library call on machines
- * without the instruction; the bits are the same. */
+/* A byte has 256 values: a table a channel replaces the fused multiply-add, which is a library call on
+ * machines without the instruction; the bits are the same. */
 enum { TABLES = 4 };
 
 static void fill_tables(float table[TABLES][256], const struct fg_dataset *ds)
@@ -101,7 +102,9 @@ static enum fg_status check_layout(const struct fg_dataset *ds, struct fg_err *e
         return fg_fail(err, FG_E_INPUT, "%s: expected 1 to %zu training samples, found %zu", name, ds->n,
                        ds->n_train);
     }
-    uint32_t channels = ds->kind == FG_DATA_IMAGE ? ds->shape[2] : ds->kind == FG_DATA_VECTOR ? ds->shape[0] : 1;
+    uint32_t channels = ds->kind == FG_DATA_IMAGE    ? ds->shape[2]
+                        : ds->kind == FG_DATA_VECTOR ? ds->shape[0]
+                                                     : 1;
     uint32_t labels = ds->kind == FG_DATA_TOKENS ? ds->shape[0] : 1;
     if (ds->channels != channels || ds->label_width != labels ||
         ds->width != (size_t)ds->shape[0] * ds->shape[1] * ds->shape[2] || ds->width == 0) {
@@ -129,8 +132,8 @@ enum fg_status fg_dataset_check(const struct fg_dataset *ds, struct fg_err *err)
     }
     for (size_t i = 0; ds->group != NULL && i < ds->n; i++) {
         if (ds->group[i] >= ds->groups && ds->group[i] != FG_NO_GROUP) {
-            return fg_fail(err, FG_E_INPUT, "%s: sample %zu: expected a group below %u, found %u", ds->name, i,
-                           ds->groups, ds->group[i]);
+            return fg_fail(err, FG_E_INPUT, "%s: sample %zu: expected a group below %u, found %u", ds->name,
+                           i, ds->groups, ds->group[i]);
         }
     }
     const uint8_t *u = ds->x;
@@ -149,7 +152,8 @@ enum fg_status fg_dataset_check(const struct fg_dataset *ds, struct fg_err *err)
     }
     for (uint32_t c = 0; c < ds->channels; c++) {
         if (!isfinite(ds->scale[c]) || !isfinite(ds->shift[c])) {
-            return fg_fail(err, FG_E_INPUT, "%s: scale or shift of channel %u is not a finite number", ds->name, c);
+            return fg_fail(err, FG_E_INPUT, "%s: scale or shift of channel %u is not a finite number",
+                           ds->name, c);
         }
     }
     return FG_OK;

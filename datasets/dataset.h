@@ -5,7 +5,8 @@
  * Token data (text) are uint8 character codes of a sequence of T positions; each position has its own label
  * (the next character); they are gathered unscaled, as floats that hold small integers.
  *
- * load.h makes data sets from files and generators, partition.h deals them out to clients, shard.h ships them.
+ * load.h makes data sets from files and generators, partition.h deals them out to clients, shard.h ships
+ * them.
  *
  * Thread safety: immutable once loaded; any number of readers.
  */
@@ -25,25 +26,25 @@ enum fg_dataset_kind { FG_DATA_IMAGE = 1, FG_DATA_VECTOR = 2, FG_DATA_TOKENS = 3
 struct fg_dataset {
     enum fg_dataset_kind kind;
     enum fg_dtype dtype;
-    uint32_t shape[3];   /* of one sample: image H, W, C; vector F, 1, 1; tokens T, 1, 1 */
-    size_t width;        /* product of shape: values in one sample */
+    uint32_t shape[3];    /* of one sample: image H, W, C; vector F, 1, 1; tokens T, 1, 1 */
+    size_t width;         /* product of shape: values in one sample */
     uint32_t label_width; /* labels per sample: 1, or T for tokens */
-    uint32_t classes;    /* labels are 0..classes-1 (tokens: vocabulary size) */
-    size_t n;            /* samples; 0..n_train-1 are for training, the rest for testing; n < 2^32 */
-    size_t n_train;      /* = n where the source has no test part (see partition.h for the split per client) */
-    const void *x;       /* (n, width) of dtype */
-    const uint16_t *y;   /* (n, label_width) */
+    uint32_t classes;     /* labels are 0..classes-1 (tokens: vocabulary size) */
+    size_t n;             /* samples; 0..n_train-1 are for training, the rest for testing; n < 2^32 */
+    size_t n_train;    /* = n where the source has no test part (see partition.h for the split per client) */
+    const void *x;     /* (n, width) of dtype */
+    const uint16_t *y; /* (n, label_width) */
     const uint32_t *group; /* (n) group of each sample or FG_NO_GROUP; NULL when the source has none */
-    uint32_t groups;     /* training and test groups share one numbering; 0 without groups */
-    char **group_name;   /* (groups) or NULL */
-    uint32_t channels;   /* C for images, F for vectors, 1 for tokens */
-    const float *scale;  /* (channels) */
-    const float *shift;  /* (channels) */
-    char *name;          /* for messages and the run header */
-    char *origin;        /* one line a source file: SHA-256, bytes, name; NULL when unknown */
-    char *options;       /* how it was imported: key=value, separated by blanks; NULL when unknown */
-    const uint8_t *vocab; /* tokens: (classes) the byte that each code stands for; else NULL */
-    void *owner;         /* what fg_dataset_destroy() frees; NULL for views */
+    uint32_t groups;       /* training and test groups share one numbering; 0 without groups */
+    char **group_name;     /* (groups) or NULL */
+    uint32_t channels;     /* C for images, F for vectors, 1 for tokens */
+    const float *scale;    /* (channels) */
+    const float *shift;    /* (channels) */
+    char *name;            /* for messages and the run header */
+    char *origin;          /* one line a source file: SHA-256, bytes, name; NULL when unknown */
+    char *options;         /* how it was imported: key=value, separated by blanks; NULL when unknown */
+    const uint8_t *vocab;  /* tokens: (classes) the byte that each code stands for; else NULL */
+    void *owner;           /* what fg_dataset_destroy() frees; NULL for views */
 };
 
 /* Gather n samples into a batch.
@@ -66,8 +67,8 @@ size_t fg_dataset_sample_bytes(const struct fg_dataset *ds);
  */
 enum fg_status fg_dataset_check(const struct fg_dataset *ds, struct fg_err *err) FG_NODISCARD;
 
-/* SHA-256 of what the data set means: kind, shape, classes, split, scaling, samples, labels and groups (not of
- * its name, origin or options). Errors: FG_E_NOMEM. */
+/* SHA-256 of what the data set means: kind, shape, classes, split, scaling, samples, labels and groups (not
+ * of its name, origin or options). Errors: FG_E_NOMEM. */
 enum fg_status fg_dataset_hash(uint8_t digest[32], const struct fg_dataset *ds) FG_NODISCARD;
 
 /* "image", "vector", "tokens". */

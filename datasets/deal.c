@@ -128,7 +128,8 @@ enum fg_status deal_iid(uint32_t *client, const struct fg_dataset *ds, const str
 {
     uint32_t *order = fg_calloc(ds->n_train, sizeof *order);
     double *weight = fg_calloc(spec->clients, sizeof *weight), total = 0.0, sum = 0.0;
-    size_t rare, at = 0, floor_samples = spec->min_samples, rest = ds->n_train - floor_samples * spec->clients;
+    size_t rare, at = 0, floor_samples = spec->min_samples,
+                 rest = ds->n_train - floor_samples * spec->clients;
     enum fg_status st = order == NULL || weight == NULL ? FG_E_NOMEM : sequence(order, &rare, ds, spec, 0);
     if (st == FG_OK) {
         for (uint32_t k = 0; k < spec->clients; k++) {
@@ -149,8 +150,8 @@ enum fg_status deal_iid(uint32_t *client, const struct fg_dataset *ds, const str
     return st;
 }
 
-enum fg_status deal_shards(uint32_t *client, const struct fg_dataset *ds, const struct fg_partition_spec *spec,
-                           const uint32_t *rank)
+enum fg_status deal_shards(uint32_t *client, const struct fg_dataset *ds,
+                           const struct fg_partition_spec *spec, const uint32_t *rank)
 {
     uint32_t per = spec->shards_per_client;
     size_t shards = (size_t)spec->clients * per, n = ds->n_train, fixed = 0, rare;
@@ -183,9 +184,10 @@ enum fg_status deal_shards(uint32_t *client, const struct fg_dataset *ds, const 
 
 /* ---- dirichlet ---- */
 
-/* Proportions of one class over the clients: independent gammas, as their sum's shares are Dirichlet. With a tiny
- * alpha all may underflow to 0; the class then goes to one client drawn at random. */
-static double proportions(double *share, const struct fg_partition_spec *spec, const double *weight, uint32_t class)
+/* Proportions of one class over the clients: independent gammas, as their sum's shares are Dirichlet. With a
+ * tiny alpha all may underflow to 0; the class then goes to one client drawn at random. */
+static double proportions(double *share, const struct fg_partition_spec *spec, const double *weight,
+                          uint32_t class)
 {
     struct fg_rng r;
     double total = 0.0;
@@ -226,8 +228,8 @@ static void sift(uint32_t *heap, size_t n, const size_t *size, size_t at)
     }
 }
 
-/* Fill up clients below min_samples. There are at least clients * min_samples samples, so whoever has most has more
- * than min_samples while somebody has fewer. */
+/* Fill up clients below min_samples. There are at least clients * min_samples samples, so whoever has most
+ * has more than min_samples while somebody has fewer. */
 static enum fg_status fill_up(uint32_t *client, size_t n, const struct fg_partition_spec *spec)
 {
     size_t K = spec->clients;
@@ -269,11 +271,13 @@ cleanup:
     return st;
 }
 
-enum fg_status deal_dirichlet(uint32_t *client, const struct fg_dataset *ds, const struct fg_partition_spec *spec)
+enum fg_status deal_dirichlet(uint32_t *client, const struct fg_dataset *ds,
+                              const struct fg_partition_spec *spec)
 {
     size_t *first = fg_calloc((size_t)ds->classes + 1, sizeof *first);
     uint32_t *order = fg_calloc(ds->n_train, sizeof *order);
-    double *share = fg_calloc(spec->clients, sizeof *share), *weight = fg_calloc(spec->clients, sizeof *weight);
+    double *share = fg_calloc(spec->clients, sizeof *share),
+           *weight = fg_calloc(spec->clients, sizeof *weight);
     enum fg_status st = FG_E_NOMEM;
     if (first == NULL || order == NULL || share == NULL || weight == NULL) {
         goto cleanup;

@@ -1,6 +1,6 @@
-/* The ways to deal samples to clients, behind partition.h: each fills client (n_train) with a client number, or
- * FG_NO_GROUP for samples that nobody gets. `rank` (clients) lists clients by score, highest first (their numbers
- * in order without a coupling).
+/* The ways to deal samples to clients, behind partition.h: each fills client (n_train) with a client number,
+ * or FG_NO_GROUP for samples that nobody gets. `rank` (clients) lists clients by score, highest first (their
+ * numbers in order without a coupling).
  *
  * Thread safety: no shared state.
  */
@@ -10,8 +10,15 @@
 #include "datasets/partition.h"
 
 /* Streams of FG_RNG_PARTITION, told apart by their task number; client = class, client or 0. */
-enum { DEAL_SHUFFLE = 0, DEAL_CLASS = 1, DEAL_PROPORTION = 2, DEAL_SIZE = 3, DEAL_SHARD = 4, DEAL_GROUP = 5,
-       DEAL_TEST = 6 };
+enum {
+    DEAL_SHUFFLE = 0,
+    DEAL_CLASS = 1,
+    DEAL_PROPORTION = 2,
+    DEAL_SIZE = 3,
+    DEAL_SHARD = 4,
+    DEAL_GROUP = 5,
+    DEAL_TEST = 6
+};
 
 /* The label that partitions go by: the sample's own; for tokens the first position's. */
 static inline uint32_t deal_label(const struct fg_dataset *ds, size_t i)
@@ -21,20 +28,20 @@ static inline uint32_t deal_label(const struct fg_dataset *ds, size_t i)
 
 enum fg_status deal_iid(uint32_t *client, const struct fg_dataset *ds, const struct fg_partition_spec *spec,
                         const uint32_t *rank) FG_NODISCARD;
-enum fg_status deal_shards(uint32_t *client, const struct fg_dataset *ds, const struct fg_partition_spec *spec,
-                           const uint32_t *rank) FG_NODISCARD;
+enum fg_status deal_shards(uint32_t *client, const struct fg_dataset *ds,
+                           const struct fg_partition_spec *spec, const uint32_t *rank) FG_NODISCARD;
 enum fg_status deal_dirichlet(uint32_t *client, const struct fg_dataset *ds,
                               const struct fg_partition_spec *spec) FG_NODISCARD;
 
 /* Samples `from` to `to` sorted by label; first (classes + 1) are the ends of the labels' runs. Stable. */
 void deal_by_label(uint32_t *order, size_t *first, const struct fg_dataset *ds, size_t from, size_t to);
 
-/* rare (classes): 1 for the classes that count as rare; order (classes): classes, rare ones first, rarest first, then
- * the others ascending; returns how many are rare. */
+/* rare (classes): 1 for the classes that count as rare; order (classes): classes, rare ones first, rarest
+ * first, then the others ascending; returns how many are rare. */
 uint32_t deal_rare(uint8_t *rare, uint32_t *order, const struct fg_dataset *ds, const size_t *first);
 
 /* Test lists (deal_test.c): fills p->test_first and p->test; holdout moves samples out of p->train. */
-enum fg_status deal_tests(struct fg_partition *p, const struct fg_dataset *ds, const struct fg_partition_spec *spec)
-    FG_NODISCARD;
+enum fg_status deal_tests(struct fg_partition *p, const struct fg_dataset *ds,
+                          const struct fg_partition_spec *spec) FG_NODISCARD;
 
 #endif

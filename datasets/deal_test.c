@@ -56,10 +56,10 @@ cleanup:
 /* Room for the mirror rule: the test part by label, shuffled within. */
 struct mirror {
     const struct fg_dataset *ds;
-    uint32_t classes;   /* 1 for tokens */
-    uint32_t *order;    /* (n - n_train) */
-    size_t *first;      /* (classes + 1) */
-    size_t *count;      /* (classes) of one client */
+    uint32_t classes; /* 1 for tokens */
+    uint32_t *order;  /* (n - n_train) */
+    size_t *first;    /* (classes + 1) */
+    size_t *count;    /* (classes) of one client */
     uint64_t seed;
 };
 
@@ -150,7 +150,8 @@ static size_t held_out(size_t n, double fraction)
 }
 
 /* Move part of every training list to the test list; training lists close up. */
-static enum fg_status hold_out(struct fg_partition *p, const struct fg_dataset *ds, double fraction, uint64_t seed)
+static enum fg_status hold_out(struct fg_partition *p, const struct fg_dataset *ds, double fraction,
+                               uint64_t seed)
 {
     if (!(fraction > 0.0)) {
         p->test = fg_calloc(1, sizeof *p->test);
@@ -199,7 +200,8 @@ static int any_group_test(const struct fg_partition *p, const struct fg_dataset 
     return any;
 }
 
-enum fg_status deal_tests(struct fg_partition *p, const struct fg_dataset *ds, const struct fg_partition_spec *spec)
+enum fg_status deal_tests(struct fg_partition *p, const struct fg_dataset *ds,
+                          const struct fg_partition_spec *spec)
 {
     enum fg_client_test how = spec->test;
     if (how == FG_CLIENT_TEST_AUTO) {
@@ -207,8 +209,9 @@ enum fg_status deal_tests(struct fg_partition *p, const struct fg_dataset *ds, c
         if (any < 0) {
             return FG_E_NOMEM;
         }
-        how = any ? FG_CLIENT_TEST_GROUP
-                  : !groups && ds->n > ds->n_train ? FG_CLIENT_TEST_MIRROR : FG_CLIENT_TEST_HOLDOUT;
+        how = any                              ? FG_CLIENT_TEST_GROUP
+              : !groups && ds->n > ds->n_train ? FG_CLIENT_TEST_MIRROR
+                                               : FG_CLIENT_TEST_HOLDOUT;
     }
     if (how == FG_CLIENT_TEST_GROUP) {
         return by_group(p, ds);

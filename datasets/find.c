@@ -40,8 +40,9 @@ enum fg_status fg_dataset_find(char **out, const char *path, const char *base_di
         return keep(out, path, err);
     }
     if (path[0] == '/') {
-        return access(path, F_OK) == 0 ? keep(out, path, err)
-                                       : fg_fail(err, FG_E_MISSING, "%s: there is no such file or folder", path);
+        return access(path, F_OK) == 0
+                   ? keep(out, path, err)
+                   : fg_fail(err, FG_E_MISSING, "%s: there is no such file or folder", path);
     }
     struct fg_str tried = {0};
     int found = base_dir != NULL ? try_root(out, base_dir, path, &tried) : 0;
@@ -54,8 +55,9 @@ enum fg_status fg_dataset_find(char **out, const char *path, const char *base_di
     if (found < 0) {
         st = fg_fail(err, FG_E_NOMEM, "%s: out of memory", path);
     } else if (found == 0) {
-        st = fg_fail(err, FG_E_MISSING, "%s: not found; set FORAGE_DATA to the folder that holds it (looked for %s)",
-                     path, tried.data != NULL ? tried.data : "nowhere");
+        st = fg_fail(err, FG_E_MISSING,
+                     "%s: not found; set FORAGE_DATA to the folder that holds it (looked for %s)", path,
+                     tried.data != NULL ? tried.data : "nowhere");
     }
     fg_str_fini(&tried);
     return st;

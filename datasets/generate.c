@@ -18,8 +18,8 @@ struct option {
     int whole;
 };
 
-static enum fg_status unknown_key(const struct option *o, size_t n, const char *key, size_t len, const char *all,
-                                  struct fg_err *err)
+static enum fg_status unknown_key(const struct option *o, size_t n, const char *key, size_t len,
+                                  const char *all, struct fg_err *err)
 {
     struct fg_str known = {0};
     for (size_t i = 0; i < n; i++) {
@@ -96,7 +96,8 @@ struct synthetic {
     double *logit; /* (classes) */
 };
 
-/* Streams of one client: task 0 its size, 1 its model, 2 its samples. The shared model of iid is client 2^32-1. */
+/* Streams of one client: task 0 its size, 1 its model, 2 its samples. The shared model of iid is client
+ * 2^32-1. */
 static size_t client_size(const struct synthetic *s, uint32_t client)
 {
     struct fg_rng r;
@@ -109,7 +110,8 @@ static void client_model(struct synthetic *s, uint32_t client)
 {
     struct fg_rng r;
     fg_rng_init(&r, s->seed, FG_RNG_GENERATE, s->iid ? UINT32_MAX : client, 1);
-    double u = s->iid ? 0.0 : s->alpha * fg_rng_normal(&r), centre = s->iid ? 0.0 : s->beta * fg_rng_normal(&r);
+    double u = s->iid ? 0.0 : s->alpha * fg_rng_normal(&r),
+           centre = s->iid ? 0.0 : s->beta * fg_rng_normal(&r);
     for (uint32_t j = 0; j < s->features; j++) {
         s->mean[j] = s->iid ? 0.0 : centre + fg_rng_normal(&r);
     }
@@ -161,16 +163,24 @@ static void fill_synthetic(struct fg_dataset *ds, struct synthetic *s)
 
 static enum fg_status generate_synthetic(struct fg_dataset **out, const char *expression, struct fg_err *err)
 {
-    struct option o[] = {{"alpha", 0, 1e6, 1, 0},       {"beta", 0, 1e6, 1, 0},       {"clients", 1, 1e6, 30, 1},
-                         {"features", 1, 65536, 60, 1}, {"classes", 2, 65535, 10, 1}, {"iid", 0, 1, 0, 1},
+    struct option o[] = {{"alpha", 0, 1e6, 1, 0},
+                         {"beta", 0, 1e6, 1, 0},
+                         {"clients", 1, 1e6, 30, 1},
+                         {"features", 1, 65536, 60, 1},
+                         {"classes", 2, 65535, 10, 1},
+                         {"iid", 0, 1, 0, 1},
                          {"seed", 0, 9007199254740991.0, 1, 1}};
     enum fg_status st = parse_options(o, sizeof o / sizeof *o, expression, err);
     if (st != FG_OK) {
         return st;
     }
-    struct synthetic s = {.alpha = o[0].value, .beta = o[1].value, .clients = (uint32_t)o[2].value,
-                          .features = (uint32_t)o[3].value, .classes = (uint32_t)o[4].value,
-                          .iid = o[5].value != 0.0, .seed = (uint64_t)o[6].value};
+    struct synthetic s = {.alpha = o[0].value,
+                          .beta = o[1].value,
+                          .clients = (uint32_t)o[2].value,
+                          .features = (uint32_t)o[3].value,
+                          .classes = (uint32_t)o[4].value,
+                          .iid = o[5].value != 0.0,
+                          .seed = (uint64_t)o[6].value};
     struct fg_dataset *ds = NULL;
     size_t n = 0;
     for (uint32_t k = 0; k < s.clients; k++) {
@@ -185,8 +195,14 @@ static enum fg_status generate_synthetic(struct fg_dataset **out, const char *ex
         st = fg_fail(err, FG_E_NOMEM, "%s: out of memory", expression);
         goto cleanup;
     }
-    struct fg_dataset layout = {.kind = FG_DATA_VECTOR, .dtype = FG_F32, .shape = {s.features, 1, 1},
-                                .label_width = 1, .classes = s.classes, .n = n, .n_train = n, .groups = s.clients};
+    struct fg_dataset layout = {.kind = FG_DATA_VECTOR,
+                                .dtype = FG_F32,
+                                .shape = {s.features, 1, 1},
+                                .label_width = 1,
+                                .classes = s.classes,
+                                .n = n,
+                                .n_train = n,
+                                .groups = s.clients};
     FG_TRY(fg_dataset_create(&ds, &layout, expression, err));
     FG_TRY(name_groups(ds, "device", err));
     fill_synthetic(ds, &s);
@@ -202,7 +218,8 @@ cleanup:
     return st;
 }
 
-static enum fg_status fill_gaussian(struct fg_dataset *ds, double separation, uint64_t seed, struct fg_err *err)
+static enum fg_status fill_gaussian(struct fg_dataset *ds, double separation, uint64_t seed,
+                                    struct fg_err *err)
 {
     struct fg_dataset_arrays *a = fg_dataset_edit(ds);
     size_t dim = ds->width;
@@ -241,16 +258,24 @@ static enum fg_status fill_gaussian(struct fg_dataset *ds, double separation, ui
 
 static enum fg_status generate_gaussian(struct fg_dataset **out, const char *expression, struct fg_err *err)
 {
-    struct option o[] = {{"classes", 2, 65535, 10, 1}, {"dim", 1, 1e6, 20, 1},        {"n", 1, 1e9, 10000, 1},
-                         {"test", 0, 1e9, 0, 1},       {"separation", 0, 1e6, 3, 0},  {"groups", 0, 1e6, 0, 1},
+    struct option o[] = {{"classes", 2, 65535, 10, 1},
+                         {"dim", 1, 1e6, 20, 1},
+                         {"n", 1, 1e9, 10000, 1},
+                         {"test", 0, 1e9, 0, 1},
+                         {"separation", 0, 1e6, 3, 0},
+                         {"groups", 0, 1e6, 0, 1},
                          {"seed", 0, 9007199254740991.0, 1, 1}};
     enum fg_status st = parse_options(o, sizeof o / sizeof *o, expression, err);
     if (st != FG_OK) {
         return st;
     }
-    struct fg_dataset layout = {.kind = FG_DATA_VECTOR, .dtype = FG_F32, .shape = {(uint32_t)o[1].value, 1, 1},
-                                .label_width = 1, .classes = (uint32_t)o[0].value,
-                                .n = (size_t)(o[2].value + o[3].value), .n_train = (size_t)o[2].value,
+    struct fg_dataset layout = {.kind = FG_DATA_VECTOR,
+                                .dtype = FG_F32,
+                                .shape = {(uint32_t)o[1].value, 1, 1},
+                                .label_width = 1,
+                                .classes = (uint32_t)o[0].value,
+                                .n = (size_t)(o[2].value + o[3].value),
+                                .n_train = (size_t)o[2].value,
                                 .groups = (uint32_t)o[5].value};
     struct fg_dataset *ds;
     if ((st = fg_dataset_create(&ds, &layout, expression, err)) != FG_OK) {
@@ -288,7 +313,8 @@ enum fg_status fg_generate(struct fg_dataset **out, const char *expression, stru
 {
     size_t i = which(expression);
     if (i == sizeof generators / sizeof *generators) {
-        return fg_fail(err, FG_E_CONFIG, "%s: expected a generator, synthetic:... or gaussian:...", expression);
+        return fg_fail(err, FG_E_CONFIG, "%s: expected a generator, synthetic:... or gaussian:...",
+                       expression);
     }
     return generators[i].make(out, expression, err);
 }

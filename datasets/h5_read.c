@@ -75,8 +75,8 @@ static enum fg_status read_text(const struct reader *r, const char *what, char *
 }
 
 /* Open an array and check its extent, storage and element class. */
-static enum fg_status open_array(const struct reader *r, const char *what, H5T_class_t class, const hsize_t *want,
-                                 int rank, hid_t *out)
+static enum fg_status open_array(const struct reader *r, const char *what, H5T_class_t class,
+                                 const hsize_t *want, int rank, hid_t *out)
 {
     hsize_t dim[LAYOUT_RANK_MAX] = {0};
     hid_t data = H5Dopen2(r->file, what, H5P_DEFAULT);
@@ -91,7 +91,8 @@ static enum fg_status open_array(const struct reader *r, const char *what, H5T_c
     if (H5Sget_simple_extent_ndims(space) != rank || H5Sget_simple_extent_dims(space, dim, NULL) != rank ||
         memcmp(dim, want, (size_t)rank * sizeof *dim) != 0) {
         st = bad(r, what, "has not the extent that the attributes say");
-    } else if (H5Tget_class(type) != class || (class == H5T_STRING && H5Tis_variable_str(type) > 0) || size == 0) {
+    } else if (H5Tget_class(type) != class || (class == H5T_STRING && H5Tis_variable_str(type) > 0) ||
+               size == 0) {
         st = bad(r, what, "has the wrong element type");
     } else if ((layout != H5D_CONTIGUOUS && layout != H5D_COMPACT) || H5Pget_external_count(plist) != 0) {
         st = bad(r, what, "is not stored contiguously in this file");
@@ -109,8 +110,8 @@ static enum fg_status open_array(const struct reader *r, const char *what, H5T_c
     return FG_OK;
 }
 
-static enum fg_status read_array(const struct reader *r, const char *what, H5T_class_t class, const hsize_t *dim,
-                                 int rank, hid_t memory_type, void *to)
+static enum fg_status read_array(const struct reader *r, const char *what, H5T_class_t class,
+                                 const hsize_t *dim, int rank, hid_t memory_type, void *to)
 {
     hid_t data;
     enum fg_status st = open_array(r, what, class, dim, rank, &data);
@@ -168,8 +169,8 @@ static enum fg_status read_layout(const struct reader *r, struct fg_dataset *lay
         return st;
     }
     if (version != LAYOUT_VERSION) {
-        return fg_fail(r->err, FG_E_INPUT, "%s: expected format version %d, found %llu", r->name, LAYOUT_VERSION,
-                       (unsigned long long)version);
+        return fg_fail(r->err, FG_E_INPUT, "%s: expected format version %d, found %llu", r->name,
+                       LAYOUT_VERSION, (unsigned long long)version);
     }
     if ((st = read_ints(r, "layout", v, LAYOUT_COUNTS)) != FG_OK) {
         return st;
@@ -327,7 +328,8 @@ enum fg_status fg_h5_parse(struct fg_dataset **out, const struct fg_blob *blob, 
         H5Pset_file_image(access, (void *)(uintptr_t)blob->data, blob->len) < 0) {
         st = fg_fail(err, FG_E_NOMEM, "%s: HDF5 cannot take %zu bytes", blob->name, blob->len);
     } else if ((r.file = H5Fopen("image", H5F_ACC_RDONLY, access)) < 0) {
-        st = fg_fail(err, FG_E_INPUT, "%s: HDF5 cannot open it: no HDF5 file, truncated or damaged", blob->name);
+        st = fg_fail(err, FG_E_INPUT, "%s: HDF5 cannot open it: no HDF5 file, truncated or damaged",
+                     blob->name);
     } else {
         st = read_open(out, &r);
         H5Fclose(r.file);

@@ -104,9 +104,9 @@ static int write_names(hid_t file, const struct fg_dataset *ds)
 static int write_attributes(hid_t file, const struct fg_dataset *ds)
 {
     uint64_t version = LAYOUT_VERSION;
-    uint64_t layout[LAYOUT_COUNTS] = {(uint64_t)ds->kind, (uint64_t)ds->dtype, ds->shape[0],
-                                   ds->shape[1],       ds->shape[2],        ds->classes,
-                                   ds->n,              ds->n_train,         ds->groups};
+    uint64_t layout[LAYOUT_COUNTS] = {(uint64_t)ds->kind, (uint64_t)ds->dtype, ds->shape[0], ds->shape[1],
+                                      ds->shape[2],       ds->classes,         ds->n,        ds->n_train,
+                                      ds->groups};
     uint64_t sums[3] = {fg_xxh64(ds->x, ds->n * fg_dataset_sample_bytes(ds)),
                         fg_xxh64(ds->y, ds->n * ds->label_width * sizeof *ds->y),
                         ds->group != NULL ? fg_xxh64(ds->group, ds->n * sizeof *ds->group) : 0};
@@ -137,7 +137,8 @@ static int write_arrays(hid_t file, const struct fg_dataset *ds)
 static uint64_t bytes_needed(const struct fg_dataset *ds)
 {
     return (uint64_t)ds->n * (fg_dataset_sample_bytes(ds) + ds->label_width * sizeof *ds->y +
-                              (ds->group != NULL ? sizeof *ds->group : 0)) + 65536;
+                              (ds->group != NULL ? sizeof *ds->group : 0)) +
+           65536;
 }
 
 /* HDF5 cannot close a file that it cannot flush, so a full disk is noticed before it writes. */
@@ -156,11 +157,13 @@ static enum fg_status check_room(const char *path, const char *folder, const str
     return FG_OK;
 }
 
-static enum fg_status write_file(const char *tmp, const char *path, const struct fg_dataset *ds, struct fg_err *err)
+static enum fg_status write_file(const char *tmp, const char *path, const struct fg_dataset *ds,
+                                 struct fg_err *err)
 {
     errno = 0;
     hid_t file = H5Fcreate(tmp, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    int ok = file >= 0 && write_attributes(file, ds) && write_arrays(file, ds) && H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
+    int ok = file >= 0 && write_attributes(file, ds) && write_arrays(file, ds) &&
+             H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
     int why = errno;
     if (file >= 0) {
         ok = H5Fclose(file) >= 0 && ok;

@@ -16,11 +16,14 @@ enum fg_status fg_idx_parse(struct fg_idx *out, const struct fg_blob *blob, stru
 {
     const uint8_t *p = blob->data;
     if (blob->len < 8) {
-        return fg_fail(err, FG_E_INPUT, "%s: expected an IDX file, found only %zu bytes", blob->name, blob->len);
+        return fg_fail(err, FG_E_INPUT, "%s: expected an IDX file, found only %zu bytes", blob->name,
+                       blob->len);
     }
     if (p[0] != 0 || p[1] != 0 || p[2] != 8 || p[3] < 1 || p[3] > 4) {
-        return fg_fail(err, FG_E_INPUT, "%s: expected an IDX file of unsigned bytes (magic 00 00 08 01 to 04), "
-                       "found magic %02x %02x %02x %02x", blob->name, p[0], p[1], p[2], p[3]);
+        return fg_fail(err, FG_E_INPUT,
+                       "%s: expected an IDX file of unsigned bytes (magic 00 00 08 01 to 04), "
+                       "found magic %02x %02x %02x %02x",
+                       blob->name, p[0], p[1], p[2], p[3]);
     }
     struct fg_idx idx = {.dims = p[3], .dim = {1, 1, 1, 1}};
     size_t head = 4 + 4 * (size_t)idx.dims, total = 1;
@@ -34,13 +37,14 @@ enum fg_status fg_idx_parse(struct fg_idx *out, const struct fg_blob *blob, stru
             return fg_fail(err, FG_E_INPUT, "%s: dimension %u is 0", blob->name, i + 1);
         }
         if (__builtin_mul_overflow(total, (size_t)idx.dim[i], &total)) {
-            return fg_fail(err, FG_E_INPUT, "%s: dimension %u (%u) makes the data too large", blob->name, i + 1,
-                           idx.dim[i]);
+            return fg_fail(err, FG_E_INPUT, "%s: dimension %u (%u) makes the data too large", blob->name,
+                           i + 1, idx.dim[i]);
         }
     }
     if (total != blob->len - head) {
-        return fg_fail(err, FG_E_INPUT, "%s: expected %zu bytes of data from the counts in the header, found %zu",
-                       blob->name, total, blob->len - head);
+        return fg_fail(err, FG_E_INPUT,
+                       "%s: expected %zu bytes of data from the counts in the header, found %zu", blob->name,
+                       total, blob->len - head);
     }
     idx.data = p + head;
     idx.len = total;
@@ -62,8 +66,8 @@ static enum fg_status parse_pair(struct pair *out, const struct fg_idx_part *par
         return st;
     }
     if (p.images.dims < 3) {
-        return fg_fail(err, FG_E_INPUT, "%s: expected 3 or 4 dimensions (images), found %u", part->images->name,
-                       p.images.dims);
+        return fg_fail(err, FG_E_INPUT, "%s: expected 3 or 4 dimensions (images), found %u",
+                       part->images->name, p.images.dims);
     }
     if (p.labels.dims != 1) {
         return fg_fail(err, FG_E_INPUT, "%s: expected 1 dimension (labels), found %u", part->labels->name,
@@ -93,7 +97,8 @@ static enum fg_status writer_header(struct writer_columns *c, struct fg_table *t
     }
     c->writer = more ? fg_table_column(t, "writer") : SIZE_MAX;
     if (c->writer == SIZE_MAX) {
-        return fg_fail(err, FG_E_INPUT, "%s:%zu: expected a header with a column 'writer'", t->blob->name, t->line);
+        return fg_fail(err, FG_E_INPUT, "%s:%zu: expected a header with a column 'writer'", t->blob->name,
+                       t->line);
     }
     c->index = fg_table_column(t, "index");
     c->label = fg_table_column(t, "label");
@@ -112,8 +117,8 @@ static enum fg_status writer_row(const struct writer_columns *c, const struct fg
                        t->fields);
     }
     if (row >= labels->len) {
-        return fg_fail(err, FG_E_INPUT, "%s:%zu: expected %zu rows, one for each image, found more", file, t->line,
-                       labels->len);
+        return fg_fail(err, FG_E_INPUT, "%s:%zu: expected %zu rows, one for each image, found more", file,
+                       t->line, labels->len);
     }
     if (c->index != SIZE_MAX) {
         if ((st = fg_table_u32(t, c->index, "index", UINT32_MAX, &v, err)) != FG_OK) {
@@ -221,16 +226,21 @@ enum fg_status fg_idx_import(struct fg_dataset **out, const struct fg_idx_part *
             goto cleanup;
         }
         if (b.top > a.top) {
-            st = fg_fail(err, FG_E_INPUT, "%s: label out of range: expected 0..%u as in the training part, found %u",
+            st = fg_fail(err, FG_E_INPUT,
+                         "%s: label out of range: expected 0..%u as in the training part, found %u",
                          test->labels->name, a.top, b.top);
             goto cleanup;
         }
     }
     FG_TRY(both_writers(&group, &names, train, test, &a, &b, err));
-    struct fg_dataset layout = {
-        .kind = FG_DATA_IMAGE, .dtype = FG_U8, .shape = {a.images.dim[1], a.images.dim[2], a.images.dim[3]},
-        .label_width = 1, .classes = a.top + 1, .n = a.labels.len + (test != NULL ? b.labels.len : 0),
-        .n_train = a.labels.len, .groups = (uint32_t)names.n};
+    struct fg_dataset layout = {.kind = FG_DATA_IMAGE,
+                                .dtype = FG_U8,
+                                .shape = {a.images.dim[1], a.images.dim[2], a.images.dim[3]},
+                                .label_width = 1,
+                                .classes = a.top + 1,
+                                .n = a.labels.len + (test != NULL ? b.labels.len : 0),
+                                .n_train = a.labels.len,
+                                .groups = (uint32_t)names.n};
     FG_TRY(fg_dataset_create(&ds, &layout, name, err));
     copy_part(ds, 0, &a);
     if (test != NULL) {
@@ -256,13 +266,15 @@ static int knows(const struct fg_source *s)
     return strstr(s->file[0], "-images-idx") != NULL;
 }
 
-/* The files of one part: "<prefix>-images-idx3-ubyte", "<prefix>-labels-idx1-ubyte", "<prefix>-writers.csv". */
+/* The files of one part: "<prefix>-images-idx3-ubyte", "<prefix>-labels-idx1-ubyte",
+ * "<prefix>-writers.csv". */
 struct part_files {
     struct fg_bytes images, labels, writers;
     struct fg_idx_part part;
 };
 
-static enum fg_status read_part(struct part_files *p, struct fg_import *in, const char *prefix, struct fg_err *err)
+static enum fg_status read_part(struct part_files *p, struct fg_import *in, const char *prefix,
+                                struct fg_err *err)
 {
     char images[280], labels[280], writers[280];
     snprintf(images, sizeof images, "%s-images-idx3-ubyte", prefix);
@@ -311,4 +323,5 @@ cleanup:
 }
 
 const struct fg_importer fg_importer_idx = {
-    "idx", "IDX images and labels (train-, t10k-), optionally *-writers.csv for groups; plain or gz", knows, import};
+    "idx", "IDX images and labels (train-, t10k-), optionally *-writers.csv for groups; plain or gz", knows,
+    import};

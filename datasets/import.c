@@ -5,11 +5,7 @@
 #include "src/base/mem.h"
 
 const struct fg_importer *const fg_importers[] = {
-    &fg_importer_idx,
-    &fg_importer_cifar,
-    &fg_importer_csv,
-    &fg_importer_text,
-    NULL,
+    &fg_importer_idx, &fg_importer_cifar, &fg_importer_csv, &fg_importer_text, NULL,
 };
 
 static const char *const packed[] = {"", ".gz", ".zst"};
@@ -40,7 +36,8 @@ int fg_name_ends(const char *name, const char *ending)
     return 0;
 }
 
-enum fg_status fg_import_read(struct fg_bytes *out, struct fg_import *in, const char *file, struct fg_err *err)
+enum fg_status fg_import_read(struct fg_bytes *out, struct fg_import *in, const char *file,
+                              struct fg_err *err)
 {
     const char *stored = fg_source_has(in->source, file);
     struct fg_str path = {0};

@@ -1,7 +1,7 @@
 /* Importers: raw files to a data set. One file each, one line each in the registry (import.c).
  *
- * An importer says whether it knows a source (a folder's files, or one file), and imports it. The parsers behind
- * them take bytes and lengths only and are fuzz targets.
+ * An importer says whether it knows a source (a folder's files, or one file), and imports it. The parsers
+ * behind them take bytes and lengths only and are fuzz targets.
  *
  * Thread safety: no shared state.
  */
@@ -16,7 +16,7 @@
 struct fg_source {
     const char *path;
     int is_folder;
-    char **file;  /* (files) names without folder, sorted */
+    char **file; /* (files) names without folder, sorted */
     size_t files;
     char *folder; /* where they lie */
 };
@@ -51,13 +51,13 @@ const char *fg_source_has(const struct fg_source *source, const char *name);
 int fg_name_ends(const char *name, const char *ending);
 
 /* Read one file of the source. Owner: the caller, fg_bytes_fini(). Errors: as fg_bytes_read(). */
-enum fg_status fg_import_read(struct fg_bytes *out, struct fg_import *in, const char *file, struct fg_err *err)
-    FG_NODISCARD;
+enum fg_status fg_import_read(struct fg_bytes *out, struct fg_import *in, const char *file,
+                              struct fg_err *err) FG_NODISCARD;
 
 /* ---- parsers over bytes; Owner of every *out: the caller, fg_dataset_destroy() ---- */
 
-/* An IDX file (LeCun): two zero bytes, type, number of dimensions, big-endian dimensions, values. Only unsigned
- * bytes (type 8) are taken. The dimensions must account for every byte of the file. */
+/* An IDX file (LeCun): two zero bytes, type, number of dimensions, big-endian dimensions, values. Only
+ * unsigned bytes (type 8) are taken. The dimensions must account for every byte of the file. */
 struct fg_idx {
     uint32_t dims;
     uint32_t dim[4];
@@ -68,28 +68,32 @@ enum fg_status fg_idx_parse(struct fg_idx *out, const struct fg_blob *blob, stru
 
 /* Images, labels and who wrote them; one part (training or test). writers may be NULL. */
 struct fg_idx_part {
-    const struct fg_blob *images; /* (n, H, W) or (n, H, W, C) */
-    const struct fg_blob *labels; /* (n) */
+    const struct fg_blob *images;  /* (n, H, W) or (n, H, W, C) */
+    const struct fg_blob *labels;  /* (n) */
     const struct fg_blob *writers; /* CSV with columns writer and (checked when there) index, label */
 };
 /* test may be NULL. Classes = largest label of the training part + 1; a test label above is an error. */
 enum fg_status fg_idx_import(struct fg_dataset **out, const struct fg_idx_part *train,
-                             const struct fg_idx_part *test, const char *name, struct fg_err *err) FG_NODISCARD;
+                             const struct fg_idx_part *test, const char *name,
+                             struct fg_err *err) FG_NODISCARD;
 
 /* CIFAR-10 binary batches: records of one label byte and 3 x 1024 planar values; stored as (32, 32, 3). */
 enum fg_status fg_cifar_import(struct fg_dataset **out, const struct fg_blob *train, size_t trains,
-                               const struct fg_blob *test, size_t tests, const char *name, struct fg_err *err)
-    FG_NODISCARD;
+                               const struct fg_blob *test, size_t tests, const char *name,
+                               struct fg_err *err) FG_NODISCARD;
 
 /* CSV with a header; spec gives label and group column and classes; all other columns are features. */
-enum fg_status fg_csv_import(struct fg_dataset **out, const struct fg_blob *csv, const struct fg_dataset_spec *spec,
-                             const char *name, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_csv_import(struct fg_dataset **out, const struct fg_blob *csv,
+                             const struct fg_dataset_spec *spec, const char *name,
+                             struct fg_err *err) FG_NODISCARD;
 
-/* Text as next-character prediction: each group's bytes are cut into windows of T characters, whose labels are
- * the T characters that each follow; a rest shorter than a window is left out. roles may be NULL (one stream, no
- * groups), else a table `role<TAB>start<TAB>end` of byte ranges, ascending and disjoint: a role's ranges are
- * joined by newlines, so no window mixes two roles. Classes are the distinct bytes of the file, ascending. */
-enum fg_status fg_text_import(struct fg_dataset **out, const struct fg_blob *text, const struct fg_blob *roles,
-                              uint32_t sequence, const char *name, struct fg_err *err) FG_NODISCARD;
+/* Text as next-character prediction: each group's bytes are cut into windows of T characters, whose labels
+ * are the T characters that each follow; a rest shorter than a window is left out. roles may be NULL (one
+ * stream, no groups), else a table `role<TAB>start<TAB>end` of byte ranges, ascending and disjoint: a role's
+ * ranges are joined by newlines, so no window mixes two roles. Classes are the distinct bytes of the file,
+ * ascending. */
+enum fg_status fg_text_import(struct fg_dataset **out, const struct fg_blob *text,
+                              const struct fg_blob *roles, uint32_t sequence, const char *name,
+                              struct fg_err *err) FG_NODISCARD;
 
 #endif

@@ -25,7 +25,8 @@ static enum fg_status check_spec(const struct fg_dataset_spec *spec, struct fg_e
                        spec->test_fraction);
     }
     if (spec->classes > UINT16_MAX) {
-        return fg_fail(err, FG_E_CONFIG, "%s: expected at most 65535 classes, found %u", spec->path, spec->classes);
+        return fg_fail(err, FG_E_CONFIG, "%s: expected at most 65535 classes, found %u", spec->path,
+                       spec->classes);
     }
     return FG_OK;
 }
@@ -36,7 +37,8 @@ static enum fg_status no_memory(const struct fg_dataset_spec *spec, struct fg_er
 }
 
 /* How the source was read: what a cached file depends on besides the source. */
-static enum fg_status describe_import(struct fg_str *s, const struct fg_dataset_spec *spec, const char *importer)
+static enum fg_status describe_import(struct fg_str *s, const struct fg_dataset_spec *spec,
+                                      const char *importer)
 {
     enum fg_status st = fg_str_addf(s, "importer=%s", importer);
     if (st == FG_OK && strcmp(importer, "text") == 0) {
@@ -44,7 +46,8 @@ static enum fg_status describe_import(struct fg_str *s, const struct fg_dataset_
                          spec->roles != NULL ? spec->roles : "auto");
     }
     if (st == FG_OK && strcmp(importer, "csv") == 0) {
-        st = fg_str_addf(s, " label=%s group=%s classes=%u", spec->label_column != NULL ? spec->label_column : "auto",
+        st = fg_str_addf(s, " label=%s group=%s classes=%u",
+                         spec->label_column != NULL ? spec->label_column : "auto",
                          spec->group_column != NULL ? spec->group_column : "auto", spec->classes);
     }
     return st;
@@ -57,7 +60,8 @@ static enum fg_status finish(struct fg_dataset *ds, const struct fg_dataset_spec
     int had_test = ds->n_train < ds->n;
     enum fg_status st = fg_dataset_split(ds, spec->test_fraction, spec->seed);
     if (st == FG_OK) {
-        st = fg_dataset_set_scaling(ds, spec->scale != FG_SCALE_NONE, spec->normalise == FG_NORMALISE_CHANNEL);
+        st =
+            fg_dataset_set_scaling(ds, spec->scale != FG_SCALE_NONE, spec->normalise == FG_NORMALISE_CHANNEL);
     }
     if (st == FG_OK) {
         st = fg_str_addf(&text, "%s scale=%s normalise=%s", ds->options != NULL ? ds->options : "",
@@ -65,7 +69,8 @@ static enum fg_status finish(struct fg_dataset *ds, const struct fg_dataset_spec
                          spec->normalise == FG_NORMALISE_CHANNEL ? "channel" : "off");
     }
     if (st == FG_OK && !had_test) {
-        st = fg_str_addf(&text, " test_fraction=%.9g seed=%llu", spec->test_fraction, (unsigned long long)spec->seed);
+        st = fg_str_addf(&text, " test_fraction=%.9g seed=%llu", spec->test_fraction,
+                         (unsigned long long)spec->seed);
     }
     if (st != FG_OK) {
         fg_str_fini(&text);
@@ -91,9 +96,12 @@ static enum fg_status unknown(const struct fg_source *source, struct fg_err *err
     if (source->files == 0) {
         return fg_fail(err, FG_E_INPUT, "%s: the folder is empty", source->path);
     }
-    return fg_fail(err, FG_E_INPUT, "%s: no data set that forage knows; expected an HDF5 file of 'forage dataset "
-                   "import', IDX files (train-images-idx3-ubyte...), CIFAR batches (data_batch*.bin), one .csv, or "
-                   "one .txt file; each may end in .gz or .zst", source->path);
+    return fg_fail(
+        err, FG_E_INPUT,
+        "%s: no data set that forage knows; expected an HDF5 file of 'forage dataset "
+        "import', IDX files (train-images-idx3-ubyte...), CIFAR batches (data_batch*.bin), one .csv, or "
+        "one .txt file; each may end in .gz or .zst",
+        source->path);
 }
 
 /* The source as it is: not split, not scaled. */
@@ -171,10 +179,11 @@ static enum fg_status key_of_file(struct fg_str *key, const char *folder, const 
 {
     struct fg_str path = {0};
     struct stat sb;
-    enum fg_status st = fg_str_addf(&path, folder != NULL ? "%s/%s" : "%s%s", folder != NULL ? folder : "", name);
+    enum fg_status st =
+        fg_str_addf(&path, folder != NULL ? "%s/%s" : "%s%s", folder != NULL ? folder : "", name);
     if (st == FG_OK && stat(path.data, &sb) == 0 && S_ISREG(sb.st_mode)) {
-        st = fg_str_addf(key, "%s %lld %lld.%09ld\n", name, (long long)sb.st_size, (long long)sb.st_mtim.tv_sec,
-                         sb.st_mtim.tv_nsec);
+        st = fg_str_addf(key, "%s %lld %lld.%09ld\n", name, (long long)sb.st_size,
+                         (long long)sb.st_mtim.tv_sec, sb.st_mtim.tv_nsec);
     }
     fg_str_fini(&path);
     return st;
@@ -192,8 +201,8 @@ static enum fg_status cache_name(struct fg_str *out, const struct fg_source *sou
     FG_TRY(fg_str_addf(&key, "\n"));
     for (size_t i = 0; i < source->files; i++) {
         size_t len = stem(source->file[0]);
-        int mine = source->is_folder || (stem(source->file[i]) == len &&
-                                         memcmp(source->file[i], source->file[0], len) == 0);
+        int mine = source->is_folder ||
+                   (stem(source->file[i]) == len && memcmp(source->file[i], source->file[0], len) == 0);
         if (mine) {
             FG_TRY(key_of_file(&key, source->folder, source->file[i]));
         }
@@ -242,7 +251,8 @@ static enum fg_status cache_folder(struct fg_str *out, const struct fg_dataset_s
     return st;
 }
 
-static enum fg_status rename_dataset(struct fg_dataset *ds, const struct fg_dataset_spec *spec, struct fg_err *err)
+static enum fg_status rename_dataset(struct fg_dataset *ds, const struct fg_dataset_spec *spec,
+                                     struct fg_err *err)
 {
     char *name = fg_strdup(spec->path);
     if (name == NULL) {
@@ -303,7 +313,8 @@ static enum fg_status load(struct fg_dataset **out, const struct fg_dataset_spec
         st = unknown(&source, err);
         goto cleanup;
     }
-    st = cached ? load_cached(&ds, &source, importer, spec, err) : import_source(&ds, &source, importer, spec, err);
+    st = cached ? load_cached(&ds, &source, importer, spec, err)
+                : import_source(&ds, &source, importer, spec, err);
     if (st == FG_OK) {
         st = finish(ds, spec, err);
     }
@@ -317,12 +328,14 @@ cleanup:
     return st;
 }
 
-enum fg_status fg_dataset_load(struct fg_dataset **out, const struct fg_dataset_spec *spec, struct fg_err *err)
+enum fg_status fg_dataset_load(struct fg_dataset **out, const struct fg_dataset_spec *spec,
+                               struct fg_err *err)
 {
     return load(out, spec, 1, err);
 }
 
-enum fg_status fg_dataset_import(struct fg_dataset **out, const struct fg_dataset_spec *spec, struct fg_err *err)
+enum fg_status fg_dataset_import(struct fg_dataset **out, const struct fg_dataset_spec *spec,
+                                 struct fg_err *err)
 {
     return load(out, spec, 0, err);
 }

@@ -1,8 +1,9 @@
 /* Data sets from outside: HDF5 files in forage's layout, raw files (imported on first use), generators.
  *
- * Raw data are imported into a cache directory and read from there the next time; the cached file's name holds a
- * hash of the sources' paths, sizes and times and of the importer's options, so a change of either imports anew.
- * Split and scaling are applied after reading, so they need no further copies. A cache that cannot be used is no
+ * Raw data are imported into a cache directory and read from there the next time; the cached file's name
+ * holds a hash of the sources' paths, sizes and times and of the importer's options, so a change of either
+ * imports anew. Split and scaling are applied after reading, so they need no further copies. A cache that
+ * cannot be used is no
  * error: the import then stays in memory.
  *
  * Thread safety: HDF5 is not; one caller at a time.
@@ -18,19 +19,19 @@ enum fg_normalise { FG_NORMALISE_AUTO = 0, FG_NORMALISE_OFF = 1, FG_NORMALISE_CH
 /* What to load and how. Zero is a sensible value of every field but test_fraction: start from
  * FG_DATASET_SPEC_DEFAULT. */
 struct fg_dataset_spec {
-    const char *path;          /* an HDF5 file; a raw file or a directory of them; or a generator expression,
+    const char *path;      /* an HDF5 file; a raw file or a directory of them; or a generator expression,
                                   "synthetic:alpha=1,beta=1" or "gaussian:classes=10,dim=20" (generate.h) */
-    const char *cache;         /* directory; NULL = ${XDG_CACHE_HOME:-~/.cache}/forage; "" = none */
-    enum fg_scaling scale;     /* auto: as recorded in an HDF5 file, else unit (bytes / 255) */
+    const char *cache;     /* directory; NULL = ${XDG_CACHE_HOME:-~/.cache}/forage; "" = none */
+    enum fg_scaling scale; /* auto: as recorded in an HDF5 file, else unit (bytes / 255) */
     enum fg_normalise normalise; /* auto: as recorded in an HDF5 file, else off */
-    double test_fraction;      /* 0..0.9, held out (build.h: fg_dataset_split) where the source has no test part */
-    uint64_t seed;             /* of that split */
-    uint32_t sequence;         /* text: T, 0 = 80 */
-    uint32_t classes;          /* CSV: number of classes, 0 = largest label + 1 */
-    const char *label_column;  /* CSV: NULL = "label" if there, else the last column */
-    const char *group_column;  /* CSV: NULL = "group", "user", "client", "writer" or "subject" if there;
+    double test_fraction; /* 0..0.9, held out (build.h: fg_dataset_split) where the source has no test part */
+    uint64_t seed;        /* of that split */
+    uint32_t sequence;    /* text: T, 0 = 80 */
+    uint32_t classes;     /* CSV: number of classes, 0 = largest label + 1 */
+    const char *label_column; /* CSV: NULL = "label" if there, else the last column */
+    const char *group_column; /* CSV: NULL = "group", "user", "client", "writer" or "subject" if there;
                                   "none" = no groups */
-    const char *roles;         /* text: role table; NULL = the one beside the text (NAME-roles.tsv[.gz]) if there */
+    const char *roles; /* text: role table; NULL = the one beside the text (NAME-roles.tsv[.gz]) if there */
 };
 #define FG_DATASET_SPEC_DEFAULT \
     (struct fg_dataset_spec)    \
@@ -43,16 +44,17 @@ struct fg_dataset_spec {
  * Errors:  FG_E_MISSING, FG_E_INPUT, FG_E_CONFIG (options), FG_E_IO, FG_E_NOMEM; the message names the file.
  * Owner:   the caller, fg_dataset_destroy().
  */
-enum fg_status fg_dataset_load(struct fg_dataset **out, const struct fg_dataset_spec *spec, struct fg_err *err)
-    FG_NODISCARD;
+enum fg_status fg_dataset_load(struct fg_dataset **out, const struct fg_dataset_spec *spec,
+                               struct fg_err *err) FG_NODISCARD;
 
 /* The same without looking into or writing a cache: what `forage dataset import` uses. */
-enum fg_status fg_dataset_import(struct fg_dataset **out, const struct fg_dataset_spec *spec, struct fg_err *err)
-    FG_NODISCARD;
+enum fg_status fg_dataset_import(struct fg_dataset **out, const struct fg_dataset_spec *spec,
+                                 struct fg_err *err) FG_NODISCARD;
 
-/* Where a path in a configuration leads: absolute paths and generator expressions to themselves; relative ones to
- * the first that exists of base_dir/path and root[i]/path. By convention the roots are $FORAGE_DATA (where set)
- * and ../shared/data beside the project's source folder; NULL roots are passed over. Serves traces as well.
+/* Where a path in a configuration leads: absolute paths and generator expressions to themselves; relative
+ * ones to the first that exists of base_dir/path and root[i]/path. By convention the roots are $FORAGE_DATA
+ * (where set) and ../shared/data beside the project's source folder; NULL roots are passed over. Serves
+ * traces as well.
  *
  * Errors:  FG_E_MISSING: the message lists where it was looked for and says to set FORAGE_DATA; FG_E_NOMEM.
  * Owner:   *out is the caller's, fg_free().

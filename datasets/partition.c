@@ -28,7 +28,8 @@ static enum fg_status choose_groups(struct groups *out, const struct fg_dataset 
                                     const struct fg_partition_spec *spec, struct fg_err *err)
 {
     if (ds->group == NULL) {
-        return fg_fail(err, FG_E_CONFIG, "%s: expected groups (natural clients), the data set has none", ds->name);
+        return fg_fail(err, FG_E_CONFIG, "%s: expected groups (natural clients), the data set has none",
+                       ds->name);
     }
     size_t least = spec->min_samples > 0 ? spec->min_samples : 1;
     size_t *count = fg_calloc(ds->groups, sizeof *count);
@@ -47,14 +48,16 @@ static enum fg_status choose_groups(struct groups *out, const struct fg_dataset 
         if (count[g] >= least) {
             group[n++] = g;
         } else if (spec->refuse_small) {
-            st = fg_fail(err, FG_E_INPUT, "%s: group '%s' has %s: expected at least %zu training samples, found %zu",
-                         ds->name, ds->group_name[g], count[g] == 0 ? "no data" : "too little data", least, count[g]);
+            st = fg_fail(err, FG_E_INPUT,
+                         "%s: group '%s' has %s: expected at least %zu training samples, found %zu", ds->name,
+                         ds->group_name[g], count[g] == 0 ? "no data" : "too little data", least, count[g]);
             goto cleanup;
         }
     }
     if (n == 0 || spec->clients > n) {
-        st = fg_fail(err, FG_E_CONFIG, "%s: expected at least %u groups of %zu training samples or more, found %u",
-                     ds->name, spec->clients > 0 ? spec->clients : 1, least, n);
+        st = fg_fail(err, FG_E_CONFIG,
+                     "%s: expected at least %u groups of %zu training samples or more, found %u", ds->name,
+                     spec->clients > 0 ? spec->clients : 1, least, n);
         goto cleanup;
     }
     if (spec->clients != 0 && spec->clients < n) {
@@ -80,7 +83,8 @@ static enum fg_status check_spec(const struct fg_dataset *ds, const struct fg_pa
                                  struct fg_err *err)
 {
     size_t least = spec->min_samples > 0 ? spec->min_samples : 1, need;
-    size_t per = spec->kind == FG_PARTITION_SHARDS ? (spec->shards_per_client > 0 ? spec->shards_per_client : 2) : 1;
+    size_t per =
+        spec->kind == FG_PARTITION_SHARDS ? (spec->shards_per_client > 0 ? spec->shards_per_client : 2) : 1;
     if ((unsigned)spec->kind > FG_PARTITION_GROUPS || (unsigned)spec->coupling > FG_COUPLING_RARE_CARBON ||
         (unsigned)spec->test > FG_CLIENT_TEST_HOLDOUT) {
         return fg_fail(err, FG_E_CONFIG, "partition: unknown kind, coupling or test rule");
@@ -89,17 +93,19 @@ static enum fg_status check_spec(const struct fg_dataset *ds, const struct fg_pa
         return fg_fail(err, FG_E_CONFIG, "partition: expected alpha > 0, found %g", spec->alpha);
     }
     if (!(spec->size_sigma >= 0.0 && spec->size_sigma <= 10.0)) {
-        return fg_fail(err, FG_E_CONFIG, "partition: expected a size sigma 0..10, found %g", spec->size_sigma);
+        return fg_fail(err, FG_E_CONFIG, "partition: expected a size sigma 0..10, found %g",
+                       spec->size_sigma);
     }
     if (spec->size_sigma > 0.0 && (spec->kind == FG_PARTITION_SHARDS || spec->kind == FG_PARTITION_GROUPS)) {
         return fg_fail(err, FG_E_CONFIG, "partition: unbalanced sizes go with iid and dirichlet only");
     }
     if (!(spec->test_fraction >= 0.0 && spec->test_fraction <= 0.9)) {
-        return fg_fail(err, FG_E_CONFIG, "partition: expected a test fraction 0..0.9, found %g", spec->test_fraction);
+        return fg_fail(err, FG_E_CONFIG, "partition: expected a test fraction 0..0.9, found %g",
+                       spec->test_fraction);
     }
     if (spec->test == FG_CLIENT_TEST_MIRROR && ds->n == ds->n_train) {
-        return fg_fail(err, FG_E_CONFIG, "%s: expected a test part to draw the clients' tests from, found none",
-                       ds->name);
+        return fg_fail(err, FG_E_CONFIG,
+                       "%s: expected a test part to draw the clients' tests from, found none", ds->name);
     }
     if (spec->test == FG_CLIENT_TEST_GROUP && spec->kind != FG_PARTITION_GROUPS) {
         return fg_fail(err, FG_E_CONFIG, "partition: tests by group go with clients that are groups");
@@ -110,9 +116,11 @@ static enum fg_status check_spec(const struct fg_dataset *ds, const struct fg_pa
     if (spec->clients == 0) {
         return fg_fail(err, FG_E_CONFIG, "partition: expected at least one client, found 0");
     }
-    if (__builtin_mul_overflow((size_t)spec->clients, per > least ? per : least, &need) || need > ds->n_train) {
-        return fg_fail(err, FG_E_CONFIG, "%s: %u clients need at least %zu training samples each, found %zu in all",
-                       ds->name, spec->clients, per > least ? per : least, ds->n_train);
+    if (__builtin_mul_overflow((size_t)spec->clients, per > least ? per : least, &need) ||
+        need > ds->n_train) {
+        return fg_fail(err, FG_E_CONFIG,
+                       "%s: %u clients need at least %zu training samples each, found %zu in all", ds->name,
+                       spec->clients, per > least ? per : least, ds->n_train);
     }
     return FG_OK;
 }
@@ -162,8 +170,10 @@ static enum fg_status rank_clients(uint32_t *rank, const struct fg_partition_spe
     }
     for (uint32_t k = 0; k < clients; k++) {
         if (spec->score == NULL || !isfinite(spec->score[k])) {
-            return fg_fail(err, FG_E_CONFIG, "partition: this coupling needs a finite score of every client; "
-                           "client %u has none", k);
+            return fg_fail(err, FG_E_CONFIG,
+                           "partition: this coupling needs a finite score of every client; "
+                           "client %u has none",
+                           k);
         }
     }
     return rank_by(rank, spec->score, clients);
@@ -173,7 +183,8 @@ static enum fg_status rank_clients(uint32_t *rank, const struct fg_partition_spe
 static enum fg_status list_keys(double *key, const uint32_t *client, const struct fg_dataset *ds,
                                 const struct fg_partition_spec *spec, uint32_t clients)
 {
-    size_t *first = fg_calloc((size_t)ds->classes + 1, sizeof *first), *size = fg_calloc(clients, sizeof *size);
+    size_t *first = fg_calloc((size_t)ds->classes + 1, sizeof *first),
+           *size = fg_calloc(clients, sizeof *size);
     uint32_t *order = fg_calloc(ds->n_train > ds->classes ? ds->n_train : ds->classes, sizeof *order);
     uint8_t *rare = fg_calloc(ds->classes, 1);
     enum fg_status st = FG_E_NOMEM;
@@ -209,7 +220,8 @@ cleanup:
 
 /* Hand finished lists to clients in rank order; group (clients) moves with its list. */
 static enum fg_status couple_lists(uint32_t *client, uint32_t *group, const struct fg_dataset *ds,
-                                   const struct fg_partition_spec *spec, uint32_t clients, const uint32_t *rank)
+                                   const struct fg_partition_spec *spec, uint32_t clients,
+                                   const uint32_t *rank)
 {
     double *key = fg_calloc(clients, sizeof *key);
     uint32_t *list = fg_calloc(clients, sizeof *list), *to = fg_calloc(clients, sizeof *to);
@@ -283,8 +295,9 @@ static enum fg_status make_lists(struct fg_partition *p, const uint32_t *client,
     return FG_OK;
 }
 
-static enum fg_status deal(uint32_t *client, const struct fg_dataset *ds, const struct fg_partition_spec *spec,
-                           const struct groups *groups, const uint32_t *rank)
+static enum fg_status deal(uint32_t *client, const struct fg_dataset *ds,
+                           const struct fg_partition_spec *spec, const struct groups *groups,
+                           const uint32_t *rank)
 {
     switch (spec->kind) {
     case FG_PARTITION_IID:
@@ -298,8 +311,9 @@ static enum fg_status deal(uint32_t *client, const struct fg_dataset *ds, const 
     }
 }
 
-static enum fg_status fill(struct fg_partition *p, const struct fg_dataset *ds, const struct fg_partition_spec *spec,
-                           const struct groups *groups, struct fg_err *err)
+static enum fg_status fill(struct fg_partition *p, const struct fg_dataset *ds,
+                           const struct fg_partition_spec *spec, const struct groups *groups,
+                           struct fg_err *err)
 {
     uint32_t *client = fg_calloc(ds->n_train, sizeof *client), *rank = fg_calloc(p->clients, sizeof *rank);
     enum fg_status st = FG_E_NOMEM;

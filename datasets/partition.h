@@ -1,7 +1,7 @@
 /* Who trains on what: the samples of a data set dealt out to clients, for training and for local testing.
  *
- * A partition is a pure function of (data set, spec): streams FG_RNG_PARTITION and FG_RNG_SPLIT keyed by the seed.
- * Each training sample goes to at most one client; a client's lists are in ascending order.
+ * A partition is a pure function of (data set, spec): streams FG_RNG_PARTITION and FG_RNG_SPLIT keyed by the
+ * seed. Each training sample goes to at most one client; a client's lists are in ascending order.
  *
  *   train:        0 ......... n_train            test: n_train ......... n
  *   client 0      [ 3 17 40 ]                          [ n_train+5 ]
@@ -21,17 +21,18 @@ enum fg_partition_kind {
     FG_PARTITION_GROUPS = 3     /* natural clients: the data set's groups */
 };
 
-/* How data and availability (or carbon) hang together. `score` has one number a client; clients are ranked by it,
- * highest first, ties by number.
+/* How data and availability (or carbon) hang together. `score` has one number a client; clients are ranked by
+ * it, highest first, ties by number.
  *
- * labels_availability  score = availability. iid and shards: samples (shards) in the order of their labels are
- *                      dealt to the clients in rank order, so the most available holds the lowest labels.
- *                      dirichlet and groups: finished lists, by mean label ascending, go to clients in rank order.
+ * labels_availability  score = availability. iid and shards: samples (shards) in the order of their labels
+ *                      are dealt to the clients in rank order, so the most available holds the lowest labels.
+ *                      dirichlet and groups: finished lists, by mean label ascending, go to clients in rank
+ *                      order.
  * rare_carbon          score = mean carbon intensity of the client's zone. Rare classes are the fifth of the
- *                      classes (at least one) with the fewest training samples, ties to the higher label. iid and
- *                      shards: samples (shards) of the rare classes, rarest first, are dealt first, in rank order;
- *                      the others are shuffled. dirichlet and groups: finished lists, by share of rare samples
- *                      descending, go to clients in rank order.
+ *                      classes (at least one) with the fewest training samples, ties to the higher label. iid
+ *                      and shards: samples (shards) of the rare classes, rarest first, are dealt first, in rank
+ *                      order; the others are shuffled. dirichlet and groups: finished lists, by share of rare
+ *                      samples descending, go to clients in rank order.
  */
 enum fg_coupling {
     FG_COUPLING_INDEPENDENT = 0,
@@ -41,15 +42,15 @@ enum fg_coupling {
 
 /* Where a client's own test samples come from.
  *
- * auto     group, when clients are groups and at least one has test samples in the data set; else mirror, when
- *          clients are not groups and the data set has a test part; else holdout.
+ * auto     group, when clients are groups and at least one has test samples in the data set; else mirror,
+ *          when clients are not groups and the data set has a test part; else holdout.
  * none     no client has any.
  * group    the data set's test samples of the client's group (possibly none).
- * mirror   from the data set's test part, with the client's distribution of training labels: nearest whole number
- *          of n_client * n_test / n_train samples, at least one, divided over the labels by cumulative rounding, at
- *          most what a label has; clients may share test samples. Tokens: whatever the labels.
- * holdout  test_fraction of the client's own samples, rounded to the nearest, at least one of two, taken out of its
- *          training list at random; for tokens the last ones.
+ * mirror   from the data set's test part, with the client's distribution of training labels: nearest whole
+ *          number of n_client * n_test / n_train samples, at least one, divided over the labels by cumulative
+ *          rounding, at most what a label has; clients may share test samples. Tokens: whatever the labels.
+ * holdout  test_fraction of the client's own samples, rounded to the nearest, at least one of two, taken out
+ *          of its training list at random; for tokens the last ones.
  */
 enum fg_client_test {
     FG_CLIENT_TEST_AUTO = 0,
@@ -68,11 +69,11 @@ struct fg_partition_spec {
     double size_sigma;          /* iid, dirichlet: sizes in proportion to lognormal(0, sigma); 0 = equal */
     uint32_t min_samples;       /* training samples of every client before holdout; 0 = 1 */
     int random_groups;          /* groups: which `clients` of them: 0 = the first, 1 = drawn at random */
-    int refuse_small;           /* groups: 0 = pass over groups with fewer than min_samples, 1 = that is an error */
+    int refuse_small; /* groups: 0 = pass over groups with fewer than min_samples, 1 = that is an error */
     enum fg_coupling coupling;
-    const double *score;        /* (clients), for couplings; see fg_partition_clients() */
+    const double *score; /* (clients), for couplings; see fg_partition_clients() */
     enum fg_client_test test;
-    double test_fraction;       /* holdout, 0..0.9 */
+    double test_fraction; /* holdout, 0..0.9 */
 };
 
 struct fg_partition {
@@ -86,16 +87,18 @@ struct fg_partition {
 
 /* Deal out a data set.
  *
- * dirichlet: a client left with fewer than min_samples is filled up, lowest number first, each time by the last
- * sample of whoever has most (ties: lowest number); nothing is drawn again.
+ * dirichlet: a client left with fewer than min_samples is filled up, lowest number first, each time by the
+ * last sample of whoever has most (ties: lowest number); nothing is drawn again.
  * Sizes (iid) are min_samples each and the rest in proportion, by cumulative rounding.
  *
  * Cost:    O(n + clients * classes).
- * Errors:  FG_E_CONFIG: the message names the value; e.g. more clients than samples or groups, no groups in the
- *          data set, a score missing or not finite. FG_E_INPUT: a group with no data under refuse_small. FG_E_NOMEM.
+ * Errors:  FG_E_CONFIG: the message names the value; e.g. more clients than samples or groups, no groups in
+ *          the data set, a score missing or not finite. FG_E_INPUT: a group with no data under refuse_small.
+ *          FG_E_NOMEM.
  * Owner:   the caller, fg_partition_destroy().
- * Source:  shards: McMahan et al., AISTATS 2017, section 3. dirichlet: Yurochkin et al., ICML 2019, section 4 (per
- *          class over clients), alpha as in Hsu et al., arXiv:1909.06335; differs: the rule for small clients.
+ * Source:  McMahan et al., AISTATS 2017, section 3 (shards).
+ * Source:  Yurochkin et al., ICML 2019, section 4 (dirichlet: per class over clients), alpha as in Hsu et
+ *          al., arXiv:1909.06335; differs: the rule for small clients.
  */
 enum fg_status fg_partition_create(struct fg_partition **out, const struct fg_dataset *ds,
                                    const struct fg_partition_spec *spec, struct fg_err *err) FG_NODISCARD;
@@ -108,9 +111,9 @@ enum fg_status fg_partition_clients(uint32_t *clients, const struct fg_dataset *
 /* SHA-256 of all offsets and lists: what a run stores to know that it resumes with the same partition. */
 enum fg_status fg_partition_hash(uint8_t digest[32], const struct fg_partition *p) FG_NODISCARD;
 
-/* Sizes of the training lists, and how far labels are from the whole: total variation distance between a client's
- * label distribution and that of all training samples dealt out (0 = the same, towards 1 = disjoint). For tokens
- * the labels are those of every position. */
+/* Sizes of the training lists, and how far labels are from the whole: total variation distance between a
+ * client's label distribution and that of all training samples dealt out (0 = the same, towards 1 =
+ * disjoint). For tokens the labels are those of every position. */
 struct fg_partition_stats {
     size_t train_samples, test_samples; /* sums over clients */
     size_t min_samples, median_samples, max_samples;
@@ -120,9 +123,9 @@ struct fg_partition_stats {
 enum fg_status fg_partition_stats(struct fg_partition_stats *out, const struct fg_partition *p,
                                   const struct fg_dataset *ds) FG_NODISCARD;
 
-/* Invariants: offsets ascend, lists ascend and are in range, no training sample is dealt twice, none is in training
- * and test. Errors: FG_E_INTERNAL, FG_E_NOMEM. */
-enum fg_status fg_partition_check(const struct fg_partition *p, const struct fg_dataset *ds, struct fg_err *err)
-    FG_NODISCARD;
+/* Invariants: offsets ascend, lists ascend and are in range, no training sample is dealt twice, none is in
+ * training and test. Errors: FG_E_INTERNAL, FG_E_NOMEM. */
+enum fg_status fg_partition_check(const struct fg_partition *p, const struct fg_dataset *ds,
+                                  struct fg_err *err) FG_NODISCARD;
 
 #endif

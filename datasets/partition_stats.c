@@ -44,8 +44,8 @@ static size_t count_labels(size_t *count, const struct fg_dataset *ds, const uin
     return n * ds->label_width;
 }
 
-static void add_client(struct fg_partition_stats *s, const size_t *mine, size_t n, const size_t *all, size_t total,
-                       uint32_t classes)
+static void add_client(struct fg_partition_stats *s, const size_t *mine, size_t n, const size_t *all,
+                       size_t total, uint32_t classes)
 {
     double distance = 0.0;
     size_t distinct = 0;
@@ -104,7 +104,8 @@ static enum fg_status check_lists(const size_t *first, const uint32_t *list, uin
         }
         for (size_t i = first[k]; i < first[k + 1]; i++) {
             if (list[i] >= limit || (i > first[k] && list[i] <= list[i - 1])) {
-                return fg_fail(err, FG_E_INTERNAL, "partition: %s list of client %u is out of order or range", what, k);
+                return fg_fail(err, FG_E_INTERNAL, "partition: %s list of client %u is out of order or range",
+                               what, k);
             }
             if ((bit == 1 && mark[list[i]] != 0) || (mark[list[i]] & 1u) != 0) {
                 return fg_fail(err, FG_E_INTERNAL, "partition: sample %u is dealt twice", list[i]);
@@ -115,13 +116,15 @@ static enum fg_status check_lists(const size_t *first, const uint32_t *list, uin
     return FG_OK;
 }
 
-enum fg_status fg_partition_check(const struct fg_partition *p, const struct fg_dataset *ds, struct fg_err *err)
+enum fg_status fg_partition_check(const struct fg_partition *p, const struct fg_dataset *ds,
+                                  struct fg_err *err)
 {
     uint8_t *mark = fg_calloc(ds->n, 1);
     if (mark == NULL) {
         return fg_fail(err, FG_E_NOMEM, "partition: out of memory");
     }
-    enum fg_status st = check_lists(p->train_first, p->train, p->clients, ds->n_train, mark, 1, "training", err);
+    enum fg_status st =
+        check_lists(p->train_first, p->train, p->clients, ds->n_train, mark, 1, "training", err);
     if (st == FG_OK) {
         st = check_lists(p->test_first, p->test, p->clients, ds->n, mark, 2, "test", err);
     }

@@ -24,9 +24,9 @@ static uint32_t get32(const uint8_t *p)
 
 static void put_head(uint8_t head[HEAD], const struct fg_dataset *ds, size_t n)
 {
-    uint32_t v[10] = {(uint32_t)ds->kind, (uint32_t)ds->dtype, ds->shape[0], ds->shape[1],
-                      ds->shape[2],       ds->label_width,     ds->classes,  ds->channels,
-                      (uint32_t)n,        (uint32_t)((uint64_t)n >> 32)};
+    uint32_t v[10] = {
+        (uint32_t)ds->kind, (uint32_t)ds->dtype, ds->shape[0], ds->shape[1], ds->shape[2],
+        ds->label_width,    ds->classes,         ds->channels, (uint32_t)n,  (uint32_t)((uint64_t)n >> 32)};
     memcpy(head, magic, sizeof magic);
     uint8_t *p = head + sizeof magic;
     for (int i = 0; i < 10; i++) {
@@ -55,7 +55,8 @@ static enum fg_status give(const struct sink *s, const void *bytes, size_t len)
     return fg_str_add(s->text, bytes, len);
 }
 
-static enum fg_status write_to(const struct sink *s, const struct fg_dataset *ds, const uint32_t *index, size_t n)
+static enum fg_status write_to(const struct sink *s, const struct fg_dataset *ds, const uint32_t *index,
+                               size_t n)
 {
     uint8_t head[HEAD];
     size_t size = fg_dataset_sample_bytes(ds), labels = ds->label_width * sizeof *ds->y;
@@ -86,7 +87,8 @@ enum fg_status fg_shard_hash(uint8_t digest[32], const struct fg_dataset *ds, co
     return st;
 }
 
-enum fg_status fg_shard_encode(struct fg_str *out, const struct fg_dataset *ds, const uint32_t *index, size_t n)
+enum fg_status fg_shard_encode(struct fg_str *out, const struct fg_dataset *ds, const uint32_t *index,
+                               size_t n)
 {
     struct sink s = {NULL, out};
     size_t start = out->len;
@@ -104,8 +106,9 @@ static enum fg_status get_layout(struct fg_dataset *l, const struct fg_blob *blo
 {
     const uint8_t *p = blob->data;
     if (blob->len < HEAD + TRAILER || memcmp(p, magic, sizeof magic) != 0) {
-        return fg_fail(err, FG_E_CORRUPT, "%s: expected a shard (FGSHARD1), found something else in %zu bytes",
-                       blob->name, blob->len);
+        return fg_fail(err, FG_E_CORRUPT,
+                       "%s: expected a shard (FGSHARD1), found something else in %zu bytes", blob->name,
+                       blob->len);
     }
     uint32_t v[10];
     for (int i = 0; i < 10; i++) {
@@ -114,7 +117,10 @@ static enum fg_status get_layout(struct fg_dataset *l, const struct fg_blob *blo
     int tokens = v[0] == FG_DATA_TOKENS, vector = v[0] == FG_DATA_VECTOR, image = v[0] == FG_DATA_IMAGE;
     if (!(tokens || vector || image) || (v[1] != FG_U8 && v[1] != FG_F32) || (tokens && v[1] != FG_U8) ||
         (!image && (v[3] != 1 || v[4] != 1)) || v[5] != (tokens ? v[2] : 1) ||
-        v[7] != (image ? v[4] : vector ? v[2] : 1) || v[9] != 0) {
+        v[7] != (image    ? v[4]
+                 : vector ? v[2]
+                          : 1) ||
+        v[9] != 0) {
         return fg_fail(err, FG_E_CORRUPT, "%s: the shard's header contradicts itself", blob->name);
     }
     l->kind = image ? FG_DATA_IMAGE : vector ? FG_DATA_VECTOR : FG_DATA_TOKENS;
@@ -135,8 +141,10 @@ static enum fg_status check_length(struct fg_dataset *l, const struct fg_blob *b
         __builtin_mul_overflow(width, l->dtype == FG_U8 ? (size_t)1 : sizeof(float), &sample) ||
         __builtin_add_overflow(sample, (size_t)l->label_width * 2, &sample) ||
         __builtin_mul_overflow(sample, l->n, &total) ||
-        __builtin_add_overflow(total, HEAD + TRAILER + (size_t)l->channels * 8, &total) || total != blob->len) {
-        return fg_fail(err, FG_E_CORRUPT, "%s: %zu bytes are not what the shard's header says", blob->name, blob->len);
+        __builtin_add_overflow(total, HEAD + TRAILER + (size_t)l->channels * 8, &total) ||
+        total != blob->len) {
+        return fg_fail(err, FG_E_CORRUPT, "%s: %zu bytes are not what the shard's header says", blob->name,
+                       blob->len);
     }
     return FG_OK;
 }

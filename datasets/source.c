@@ -63,7 +63,8 @@ enum fg_status fg_source_open(struct fg_source *out, const char *path, struct fg
         s.folder = fg_strdup(path);
     } else {
         first = slash != NULL ? slash + 1 : path;
-        s.folder = slash == NULL ? fg_strdup(".") : fg_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+        s.folder =
+            slash == NULL ? fg_strdup(".") : fg_strndup(path, slash == path ? 1 : (size_t)(slash - path));
     }
     enum fg_status st = s.folder == NULL ? FG_E_NOMEM : list(&s, first);
     if (st != FG_OK) {

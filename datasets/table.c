@@ -83,8 +83,8 @@ enum fg_status fg_table_u32(const struct fg_table *t, size_t column, const char 
     uint64_t v;
     enum fg_status st = fg_parse_u64(&v, f->text, f->len);
     if (st != FG_OK || v > max) {
-        return fg_fail(err, FG_E_INPUT, "%s:%zu: %s: expected a whole number 0..%u, found '%.*s'", t->blob->name,
-                       t->line, what, max, shown(f), f->text);
+        return fg_fail(err, FG_E_INPUT, "%s:%zu: %s: expected a whole number 0..%u, found '%.*s'",
+                       t->blob->name, t->line, what, max, shown(f), f->text);
     }
     *value = (uint32_t)v;
     return FG_OK;

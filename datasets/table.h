@@ -1,7 +1,7 @@
 /* Rows of a text table (comma or tab separated) over bytes in memory: no copies, line numbers kept.
  *
- * Lines that are empty or begin with '#' are skipped; a carriage return before the newline is dropped. There is
- * no quoting: a separator always separates.
+ * Lines that are empty or begin with '#' are skipped; a carriage return before the newline is dropped. There
+ * is no quoting: a separator always separates.
  *
  * Thread safety: none; one reader a cursor.
  */
@@ -18,10 +18,10 @@ struct fg_field {
 struct fg_table {
     const struct fg_blob *blob;
     char separator;
-    size_t at;               /* next byte */
-    size_t line;             /* of the current row, from 1 */
+    size_t at;   /* next byte */
+    size_t line; /* of the current row, from 1 */
     size_t next_line;
-    struct fg_field *field;  /* (fields) of the current row */
+    struct fg_field *field; /* (fields) of the current row */
     size_t fields, cap;
 };
 
@@ -34,11 +34,13 @@ enum fg_status fg_table_next(struct fg_table *t, int *more, struct fg_err *err) 
 /* The column of that name in the current row (the header); SIZE_MAX when there is none. */
 size_t fg_table_column(const struct fg_table *t, const char *name);
 
-/* A whole number 0..max in a field of the current row. Errors: FG_E_INPUT with file:line, column, found text. */
+/* A whole number 0..max in a field of the current row. Errors: FG_E_INPUT with file:line, column, found
+ * text. */
 enum fg_status fg_table_u32(const struct fg_table *t, size_t column, const char *what, uint32_t max,
                             uint32_t *value, struct fg_err *err) FG_NODISCARD;
 
 /* A finite number that a float can hold. */
-enum fg_status fg_table_f32(const struct fg_table *t, size_t column, float *value, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_table_f32(const struct fg_table *t, size_t column, float *value,
+                            struct fg_err *err) FG_NODISCARD;
 
 #endif

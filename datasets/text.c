@@ -28,8 +28,8 @@ static enum fg_status roles_row(struct roles *r, const struct fg_table *t, const
     uint32_t start, end, role, max = len > UINT32_MAX ? UINT32_MAX : (uint32_t)len;
     for (int i = 0; i < 3; i++) {
         if (column[i] >= t->fields) {
-            return fg_fail(err, FG_E_INPUT, "%s:%zu: expected role, start and end, found %zu columns", file, t->line,
-                           t->fields);
+            return fg_fail(err, FG_E_INPUT, "%s:%zu: expected role, start and end, found %zu columns", file,
+                           t->line, t->fields);
         }
     }
     enum fg_status st = fg_table_u32(t, column[1], "start", max, &start, err);
@@ -37,11 +37,14 @@ static enum fg_status roles_row(struct roles *r, const struct fg_table *t, const
         return st;
     }
     if (start >= end) {
-        return fg_fail(err, FG_E_INPUT, "%s:%zu: expected start < end, found %u and %u", file, t->line, start, end);
+        return fg_fail(err, FG_E_INPUT, "%s:%zu: expected start < end, found %u and %u", file, t->line, start,
+                       end);
     }
     if (r->n > 0 && start < r->speech[r->n - 1].end) {
-        return fg_fail(err, FG_E_INPUT, "%s:%zu: expected a range after byte %zu (ranges ascend and are disjoint), "
-                       "found start %u", file, t->line, r->speech[r->n - 1].end, start);
+        return fg_fail(err, FG_E_INPUT,
+                       "%s:%zu: expected a range after byte %zu (ranges ascend and are disjoint), "
+                       "found start %u",
+                       file, t->line, r->speech[r->n - 1].end, start);
     }
     const struct fg_field *f = &t->field[column[0]];
     if (f->len == 0) {
@@ -67,8 +70,8 @@ static enum fg_status parse_roles(struct roles *r, const struct fg_blob *blob, s
     for (int i = 0; i < 3; i++) {
         column[i] = more ? fg_table_column(&t, names[i]) : SIZE_MAX;
         if (column[i] == SIZE_MAX) {
-            st = fg_fail(err, FG_E_INPUT, "%s:%zu: expected a header with the columns role, start and end", blob->name,
-                         t.line);
+            st = fg_fail(err, FG_E_INPUT, "%s:%zu: expected a header with the columns role, start and end",
+                         blob->name, t.line);
             goto cleanup;
         }
     }
@@ -188,8 +191,9 @@ static void cut(struct fg_dataset *ds, const struct streams *s, int grouped)
     }
 }
 
-enum fg_status fg_text_import(struct fg_dataset **out, const struct fg_blob *text, const struct fg_blob *roles,
-                              uint32_t sequence, const char *name, struct fg_err *err)
+enum fg_status fg_text_import(struct fg_dataset **out, const struct fg_blob *text,
+                              const struct fg_blob *roles, uint32_t sequence, const char *name,
+                              struct fg_err *err)
 {
     struct roles r = {.n = 0};
     struct streams s = {.roles = 0};
@@ -198,7 +202,8 @@ enum fg_status fg_text_import(struct fg_dataset **out, const struct fg_blob *tex
     struct fg_dataset *ds = NULL;
     enum fg_status st = FG_OK;
     if (T > SEQUENCE_MAX) {
-        return fg_fail(err, FG_E_CONFIG, "%s: expected a sequence length of 1 to %d, found %u", name, SEQUENCE_MAX, T);
+        return fg_fail(err, FG_E_CONFIG, "%s: expected a sequence length of 1 to %d, found %u", name,
+                       SEQUENCE_MAX, T);
     }
     if (roles != NULL) {
         FG_TRY(parse_roles(&r, roles, text->len, err));
@@ -215,12 +220,19 @@ enum fg_status fg_text_import(struct fg_dataset **out, const struct fg_blob *tex
         n += windows(s.first[i + 1] - s.first[i], T);
     }
     if (n == 0) {
-        st = fg_fail(err, FG_E_INPUT, "%s: expected at least %u characters (one window and the next), found %zu",
-                     text->name, T + 1, text->len);
+        st = fg_fail(err, FG_E_INPUT,
+                     "%s: expected at least %u characters (one window and the next), found %zu", text->name,
+                     T + 1, text->len);
         goto cleanup;
     }
-    struct fg_dataset layout = {.kind = FG_DATA_TOKENS, .dtype = FG_U8, .shape = {T, 1, 1}, .label_width = T,
-                                .classes = classes, .n = n, .n_train = n, .groups = (uint32_t)r.names.n};
+    struct fg_dataset layout = {.kind = FG_DATA_TOKENS,
+                                .dtype = FG_U8,
+                                .shape = {T, 1, 1},
+                                .label_width = T,
+                                .classes = classes,
+                                .n = n,
+                                .n_train = n,
+                                .groups = (uint32_t)r.names.n};
     FG_TRY(fg_dataset_create(&ds, &layout, name, err));
     memcpy(fg_dataset_edit(ds)->vocab, byte, classes);
     cut(ds, &s, roles != NULL);
@@ -289,7 +301,8 @@ static enum fg_status import(struct fg_dataset **out, struct fg_import *in, stru
     enum fg_status st;
     FG_TRY(fg_import_read(&text, in, name, err));
     FG_TRY(read_roles(&roles, &there, in, name, err));
-    FG_TRY(fg_text_import(out, &text.blob, there ? &roles.blob : NULL, in->spec->sequence, in->source->path, err));
+    FG_TRY(fg_text_import(out, &text.blob, there ? &roles.blob : NULL, in->spec->sequence, in->source->path,
+                          err));
 cleanup:
     fg_bytes_fini(&text);
     fg_bytes_fini(&roles);

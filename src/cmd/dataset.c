@@ -20,17 +20,22 @@ struct args {
 };
 
 static const struct fg_cmd_option options[] = {
-    {0, "scale", "unit|none", FG_CMD_TEXT, offsetof(struct args, scale), "unit: bytes become 0..1; none: as they are"},
+    {0, "scale", "unit|none", FG_CMD_TEXT, offsetof(struct args, scale),
+     "unit: bytes become 0..1; none: as they are"},
     {0, "normalise", NULL, FG_CMD_FLAG, offsetof(struct args, normalise),
      "mean 0 and deviation 1 of each channel of the training part"},
     {0, "test-fraction", "F", FG_CMD_REAL, offsetof(struct args, test_fraction),
      "held out where the source has no test part (default 0.2)"},
     {0, "seed", "N", FG_CMD_UINT, offsetof(struct args, seed), "of that choice (default 0)"},
-    {0, "label", "COLUMN", FG_CMD_TEXT, offsetof(struct args, label), "CSV: label column (default label, else the last)"},
+    {0, "label", "COLUMN", FG_CMD_TEXT, offsetof(struct args, label),
+     "CSV: label column (default label, else the last)"},
     {0, "group", "COLUMN", FG_CMD_TEXT, offsetof(struct args, group), "CSV: group column; none: no groups"},
-    {0, "classes", "N", FG_CMD_UINT, offsetof(struct args, classes), "CSV: number of classes (default largest label + 1)"},
-    {0, "sequence", "N", FG_CMD_UINT, offsetof(struct args, sequence), "text: characters a sample (default 80)"},
-    {0, "roles", "FILE", FG_CMD_TEXT, offsetof(struct args, roles), "text: table of roles (default NAME-roles.tsv beside it)"},
+    {0, "classes", "N", FG_CMD_UINT, offsetof(struct args, classes),
+     "CSV: number of classes (default largest label + 1)"},
+    {0, "sequence", "N", FG_CMD_UINT, offsetof(struct args, sequence),
+     "text: characters a sample (default 80)"},
+    {0, "roles", "FILE", FG_CMD_TEXT, offsetof(struct args, roles),
+     "text: table of roles (default NAME-roles.tsv beside it)"},
     FG_CMD_COMMON_OPTIONS(struct args, common),
     FG_CMD_END,
 };
@@ -63,7 +68,7 @@ static enum fg_status make_spec(struct fg_dataset_spec *spec, const struct args 
 
 /* What is said about a data set: counts beside the data set itself. */
 struct facts {
-    size_t *train, *test; /* (classes) labels */
+    size_t *train, *test;               /* (classes) labels */
     uint32_t train_groups, test_groups; /* groups with training, with test samples */
     char hash[65];
 };
@@ -137,14 +142,15 @@ static int print_json(const struct fg_dataset *ds, const struct facts *f)
     size_t shape[3] = {ds->shape[0], ds->shape[1], ds->shape[2]};
     size_t dims = ds->kind == FG_DATA_IMAGE ? 3 : 1;
     json_t *all = json_pack(
-        "{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:s, s:s, s:s}", "name", ds->name,
-        "kind", fg_dataset_kind_name(ds->kind), "type", ds->dtype == FG_U8 ? "uint8" : "float32", "shape",
-        numbers(shape, dims), "train_samples", (json_int_t)ds->n_train, "test_samples",
+        "{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:s, s:s, s:s}", "name",
+        ds->name, "kind", fg_dataset_kind_name(ds->kind), "type", ds->dtype == FG_U8 ? "uint8" : "float32",
+        "shape", numbers(shape, dims), "train_samples", (json_int_t)ds->n_train, "test_samples",
         (json_int_t)(ds->n - ds->n_train), "classes", (json_int_t)ds->classes, "train_labels",
-        numbers(f->train, ds->classes), "test_labels", numbers(f->test, ds->classes), "groups", (json_int_t)ds->groups,
-        "train_groups", (json_int_t)f->train_groups, "test_groups", (json_int_t)f->test_groups, "scale",
-        reals(ds->scale, ds->channels), "shift", reals(ds->shift, ds->channels), "options",
-        ds->options != NULL ? ds->options : "", "origin", ds->origin != NULL ? ds->origin : "", "sha256", f->hash);
+        numbers(f->train, ds->classes), "test_labels", numbers(f->test, ds->classes), "groups",
+        (json_int_t)ds->groups, "train_groups", (json_int_t)f->train_groups, "test_groups",
+        (json_int_t)f->test_groups, "scale", reals(ds->scale, ds->channels), "shift",
+        reals(ds->shift, ds->channels), "options", ds->options != NULL ? ds->options : "", "origin",
+        ds->origin != NULL ? ds->origin : "", "sha256", f->hash);
     int rc = all == NULL ? -1 : json_dumpf(all, stdout, JSON_INDENT(2));
     json_decref(all);
     putchar('\n');
@@ -180,8 +186,9 @@ static void print_text(const struct fg_dataset *ds, const struct facts *f)
         print_counts("test labels", f->test, ds->classes);
     }
     if (ds->groups > 0) {
-        printf("%-14s %u (%u with training samples, %u with test samples), from '%s' to '%s'\n", "groups", ds->groups,
-               f->train_groups, f->test_groups, ds->group_name[0], ds->group_name[ds->groups - 1]);
+        printf("%-14s %u (%u with training samples, %u with test samples), from '%s' to '%s'\n", "groups",
+               ds->groups, f->train_groups, f->test_groups, ds->group_name[0],
+               ds->group_name[ds->groups - 1]);
     } else {
         printf("%-14s none\n", "groups");
     }
@@ -224,8 +231,8 @@ static int import(const struct fg_dataset_spec *spec, const char *to, const stru
     }
     int rc = st != FG_OK ? fg_cmd_fail(st, &err) : a->common.json ? describe(ds, a) : 0;
     if (st == FG_OK && !a->common.json && a->common.quiet == 0) {
-        printf("%s: %zu training and %zu test samples, %u classes, %u groups\n", to, ds->n_train, ds->n - ds->n_train,
-               ds->classes, ds->groups);
+        printf("%s: %zu training and %zu test samples, %u classes, %u groups\n", to, ds->n_train,
+               ds->n - ds->n_train, ds->classes, ds->groups);
     }
     fg_dataset_destroy(ds);
     return rc;
@@ -254,7 +261,8 @@ static int run(int argc, char **argv)
     int is_import = strcmp(words.item[0], "import") == 0, is_info = strcmp(words.item[0], "info") == 0;
     enum fg_status st = FG_OK;
     if ((is_import && words.n != 3) || (is_info && words.n != 2) || (!is_import && !is_info)) {
-        st = fg_fail(&err, FG_E_USAGE, "dataset: expected 'import SRC OUT.h5' or 'info PATH', found '%s' and %zu more",
+        st = fg_fail(&err, FG_E_USAGE,
+                     "dataset: expected 'import SRC OUT.h5' or 'info PATH', found '%s' and %zu more",
                      words.item[0], words.n - 1);
     }
     if (st == FG_OK) {
@@ -266,6 +274,10 @@ static int run(int argc, char **argv)
     return is_import ? import(&spec, words.item[2], &a) : info(&spec, &a);
 }
 
-const struct fg_command fg_cmd_dataset = {
-    "dataset", "import SRC OUT.h5 | info PATH", 2, 3,
-    "import raw data into an HDF5 file, or say what a data set holds", options, run};
+const struct fg_command fg_cmd_dataset = {"dataset",
+                                          "import SRC OUT.h5 | info PATH",
+                                          2,
+                                          3,
+                                          "import raw data into an HDF5 file, or say what a data set holds",
+                                          options,
+                                          run};

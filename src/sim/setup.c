@@ -88,8 +88,8 @@ enum fg_status fg_setup_load_data(struct fg_dataset **out, const struct fg_confi
     struct fg_dataset_spec spec = FG_DATASET_SPEC_DEFAULT;
     spec.path = c->data.path;
     spec.cache = c->data.cache[0] != '\0' ? c->data.cache : NULL;
-    spec.scale = c->data.scale == FG_OPT_SCALE_UNIT ? FG_SCALE_UNIT : FG_SCALE_NONE;
-    spec.normalise = c->data.normalise ? FG_NORMALISE_CHANNEL : FG_NORMALISE_OFF;
+    spec.scale = c->data.scale == FG_OPT_SCALE_UNIT ? FG_SCALE_AUTO : FG_SCALE_NONE; /* auto: an HDF5 file's own */
+    spec.normalise = c->data.normalise ? FG_NORMALISE_CHANNEL : FG_NORMALISE_AUTO;
     spec.test_fraction = c->data.test_fraction;
     spec.seed = c->run.seed;
     spec.sequence = c->data.sequence_length;

@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     batch.data = out;
-    if (fg_cifar_import(&ds, &batch, 1, &batch, 1, "fuzz", &err) == FG_OK && fg_dataset_check(ds, &err) != FG_OK) {
+    if (fg_cifar_import(&ds, &batch, 1, &batch, 1, "fuzz", &err) == FG_OK &&
+        fg_dataset_check(ds, &err) != FG_OK) {
         abort();
     }
     fg_dataset_destroy(ds);

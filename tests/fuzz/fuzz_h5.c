@@ -1,5 +1,6 @@
-/* Forage's HDF5 layout: the input says which attributes and arrays a file has, of which types, extents and values;
- * HDF5 writes it (in memory) and fg_h5_parse() judges it. HDF5's own reading of damaged bytes is not the target.
+/* Forage's HDF5 layout: the input says which attributes and arrays a file has, of which types, extents and
+ * values; HDF5 writes it (in memory) and fg_h5_parse() judges it. HDF5's own reading of damaged bytes is not
+ * the target.
  */
 #include <hdf5.h>
 #include <stddef.h>

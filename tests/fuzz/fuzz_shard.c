@@ -1,5 +1,5 @@
-/* Shards: what is accepted encodes to the same bytes again. A wrong checksum is put right first, so that the checks
- * behind it are reached. */
+/* Shards: what is accepted encodes to the same bytes again. A wrong checksum is put right first, so that the
+ * checks behind it are reached. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

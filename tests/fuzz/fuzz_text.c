@@ -1,4 +1,5 @@
-/* Text and its table of roles: the first byte is the sequence length, the second how much is text (times 16). */
+/* Text and its table of roles: the first byte is the sequence length, the second how much is text (times
+ * 16). */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -50,8 +50,13 @@ static void gather_scales_each_channel_and_pads(void **state)
 static void gather_leaves_tokens_as_they_are(void **state)
 {
     (void)state;
-    struct fg_dataset *ds = create((struct fg_dataset){.kind = FG_DATA_TOKENS, .dtype = FG_U8, .shape = {3, 1, 1},
-                                                       .label_width = 3, .classes = 9, .n = 1, .n_train = 1});
+    struct fg_dataset *ds = create((struct fg_dataset){.kind = FG_DATA_TOKENS,
+                                                       .dtype = FG_U8,
+                                                       .shape = {3, 1, 1},
+                                                       .label_width = 3,
+                                                       .classes = 9,
+                                                       .n = 1,
+                                                       .n_train = 1});
     struct fg_dataset_arrays *a = fg_dataset_edit(ds);
     memcpy(a->x, "\x01\x05\x08", 3);
     a->scale[0] = 7.0f;
@@ -68,10 +73,25 @@ static void create_refuses_impossible_layouts(void **state)
     const struct fg_dataset bad[] = {
         {.kind = FG_DATA_VECTOR, .dtype = FG_F32, .shape = {0, 1, 1}, .label_width = 1, .classes = 2, .n = 1},
         {.kind = FG_DATA_VECTOR, .dtype = FG_F32, .shape = {2, 1, 1}, .label_width = 1, .classes = 0, .n = 1},
-        {.kind = FG_DATA_VECTOR, .dtype = FG_F32, .shape = {2, 1, 1}, .label_width = 1, .classes = 70000, .n = 1},
+        {.kind = FG_DATA_VECTOR,
+         .dtype = FG_F32,
+         .shape = {2, 1, 1},
+         .label_width = 1,
+         .classes = 70000,
+         .n = 1},
         {.kind = FG_DATA_VECTOR, .dtype = FG_F32, .shape = {2, 1, 1}, .label_width = 1, .classes = 2, .n = 0},
-        {.kind = FG_DATA_VECTOR, .dtype = FG_F32, .shape = {2, 1, 1}, .label_width = 1, .classes = 2, .n = SIZE_MAX},
-        {.kind = FG_DATA_IMAGE, .dtype = FG_F32, .shape = {~0u, ~0u, ~0u}, .label_width = 1, .classes = 2, .n = 9},
+        {.kind = FG_DATA_VECTOR,
+         .dtype = FG_F32,
+         .shape = {2, 1, 1},
+         .label_width = 1,
+         .classes = 2,
+         .n = SIZE_MAX},
+        {.kind = FG_DATA_IMAGE,
+         .dtype = FG_F32,
+         .shape = {~0u, ~0u, ~0u},
+         .label_width = 1,
+         .classes = 2,
+         .n = 9},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct fg_dataset *ds = NULL;
@@ -83,8 +103,13 @@ static void create_refuses_impossible_layouts(void **state)
 static void split_takes_a_share_of_every_group(void **state)
 {
     (void)state;
-    struct fg_dataset *ds = create((struct fg_dataset){.kind = FG_DATA_VECTOR, .dtype = FG_F32, .shape = {1, 1, 1},
-                                                       .classes = 50, .n = 50, .n_train = 50, .groups = 3});
+    struct fg_dataset *ds = create((struct fg_dataset){.kind = FG_DATA_VECTOR,
+                                                       .dtype = FG_F32,
+                                                       .shape = {1, 1, 1},
+                                                       .classes = 50,
+                                                       .n = 50,
+                                                       .n_train = 50,
+                                                       .groups = 3});
     struct fg_dataset_arrays *a = fg_dataset_edit(ds);
     for (uint32_t i = 0; i < 50; i++) { /* groups of 30, 19 and 1 */
         ((float *)a->x)[i] = (float)i;
@@ -114,8 +139,13 @@ static void split_takes_a_share_of_every_group(void **state)
 static void split_takes_the_end_of_texts(void **state)
 {
     (void)state;
-    struct fg_dataset *ds = create((struct fg_dataset){.kind = FG_DATA_TOKENS, .dtype = FG_U8, .shape = {1, 1, 1},
-                                                       .label_width = 1, .classes = 10, .n = 10, .n_train = 10});
+    struct fg_dataset *ds = create((struct fg_dataset){.kind = FG_DATA_TOKENS,
+                                                       .dtype = FG_U8,
+                                                       .shape = {1, 1, 1},
+                                                       .label_width = 1,
+                                                       .classes = 10,
+                                                       .n = 10,
+                                                       .n_train = 10});
     for (uint16_t i = 0; i < 10; i++) {
         fg_dataset_edit(ds)->y[i] = i;
     }
@@ -163,8 +193,12 @@ static void hash_sees_every_part(void **state)
     (void)state;
     uint8_t digest[6][32];
     for (int i = 0; i < 6; i++) {
-        struct fg_dataset *ds = create((struct fg_dataset){.kind = FG_DATA_VECTOR, .dtype = FG_F32,
-                                                           .shape = {2, 1, 1}, .classes = 3, .n = 2, .n_train = 2,
+        struct fg_dataset *ds = create((struct fg_dataset){.kind = FG_DATA_VECTOR,
+                                                           .dtype = FG_F32,
+                                                           .shape = {2, 1, 1},
+                                                           .classes = 3,
+                                                           .n = 2,
+                                                           .n_train = 2,
                                                            .groups = 2});
         struct fg_dataset_arrays *a = fg_dataset_edit(ds);
         ((float *)a->x)[3] = i == 1 ? 1.0f : 0.0f;
@@ -254,10 +288,10 @@ static void generators_refuse_bad_expressions(void **state)
 {
     (void)state;
     static const char *const bad[][2] = {
-        {"synthetic:gamma=1", "unknown key 'gamma'"},  {"synthetic:alpha=-1", "alpha"},
-        {"synthetic:alpha=x", "found 'x'"},            {"synthetic:1,1,2.5", "whole"},
-        {"gaussian:classes=1", "2..65535"},            {"gaussian:dim=", "dim"},
-        {"gaussian:2,2,3,4,5,6,7,8", "unknown key"},   {"gaussian:n=nan", "found 'nan'"},
+        {"synthetic:gamma=1", "unknown key 'gamma'"}, {"synthetic:alpha=-1", "alpha"},
+        {"synthetic:alpha=x", "found 'x'"},           {"synthetic:1,1,2.5", "whole"},
+        {"gaussian:classes=1", "2..65535"},           {"gaussian:dim=", "dim"},
+        {"gaussian:2,2,3,4,5,6,7,8", "unknown key"},  {"gaussian:n=nan", "found 'nan'"},
         {"mixture:n=1", "expected a generator"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -178,7 +178,8 @@ static void raw_data_are_cached_until_they_change(void **state)
 {
     (void)state;
     put("d.csv", csv, sizeof csv - 1);
-    struct fg_dataset_spec spec = {.path = in_folder("d.csv"), .cache = in_folder("deep/cache"), .test_fraction = 0.5};
+    struct fg_dataset_spec spec = {
+        .path = in_folder("d.csv"), .cache = in_folder("deep/cache"), .test_fraction = 0.5};
     uint8_t hash[4][32];
     for (int i = 0; i < 4; i++) {
         struct fg_dataset *ds = NULL;
@@ -211,7 +212,8 @@ static void options_do_not_multiply_caches_and_are_recorded(void **state)
 {
     (void)state;
     put("e.csv", csv, sizeof csv - 1);
-    struct fg_dataset_spec spec = {.path = in_folder("e.csv"), .cache = in_folder("cache2"), .test_fraction = 0.5};
+    struct fg_dataset_spec spec = {
+        .path = in_folder("e.csv"), .cache = in_folder("cache2"), .test_fraction = 0.5};
     for (uint64_t seed = 0; seed < 3; seed++) {
         struct fg_dataset *ds = NULL;
         spec.seed = seed;

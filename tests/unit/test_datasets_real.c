@@ -48,7 +48,8 @@ static void check_labels(const struct fg_dataset *ds, size_t from, size_t to, co
     }
 }
 
-static size_t groups_in(const struct fg_dataset *ds, size_t from, size_t to, size_t least, size_t *min, size_t *max)
+static size_t groups_in(const struct fg_dataset *ds, size_t from, size_t to, size_t least, size_t *min,
+                        size_t *max)
 {
     size_t *count = calloc(ds->groups, sizeof *count), n = 0;
     for (size_t i = from; i < to; i++) {
@@ -211,8 +212,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mnist_is_as_published),          cmocka_unit_test(fashion_mnist_is_as_published),
-        cmocka_unit_test(cifar_parts_are_as_described),   cmocka_unit_test(shakespeare_has_its_roles),
+        cmocka_unit_test(mnist_is_as_published),        cmocka_unit_test(fashion_mnist_is_as_published),
+        cmocka_unit_test(cifar_parts_are_as_described), cmocka_unit_test(shakespeare_has_its_roles),
         cmocka_unit_test(extrasensory_has_its_people),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

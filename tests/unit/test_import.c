@@ -66,7 +66,8 @@ static void bad_idx_is_refused(void **state)
         B("\0\0\x0d\1\0\0\0\3\2\0\1", "magic 00 00 0d 01"),
         B("\0\0\x08\x05\0\0\0\3\2\0\1", "magic"),
         B("\0\0\x08\3\0\0\0\3\0\0\0\2", "expected 16 bytes of IDX header, found 12"),
-        B("\0\0\x08\3\0\0\0\3\0\0\0\2\0\0\0\1_____", "expected 6 bytes of data from the counts in the header, found 5"),
+        B("\0\0\x08\3\0\0\0\3\0\0\0\2\0\0\0\1_____",
+          "expected 6 bytes of data from the counts in the header, found 5"),
         B("\0\0\x08\3\0\0\0\3\0\0\0\2\0\0\0\1_______", "expected 6 bytes"),
         B("\0\0\x08\3\0\0\0\0\0\0\0\2\0\0\0\1", "dimension 1 is 0"),
         B("\0\0\x08\4\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff_", "too large"),
@@ -85,7 +86,8 @@ static void idx_parts_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
     struct fg_blob images = BYTES("i", IMAGES), labels = BYTES("l", LABELS);
-    struct fg_blob two = BYTES("two", "\0\0\x08\1\0\0\0\2\2\0"), nine = BYTES("nine", "\0\0\x08\1\0\0\0\3\2\0\x09");
+    struct fg_blob two = BYTES("two", "\0\0\x08\1\0\0\0\2\2\0"),
+                   nine = BYTES("nine", "\0\0\x08\1\0\0\0\3\2\0\x09");
     struct fg_blob wide = BYTES("wide", "\0\0\x08\3\0\0\0\3\0\0\0\1\0\0\0\1\1\2\3");
     struct fg_dataset *ds = NULL;
     struct fg_err err = {""};
@@ -141,14 +143,16 @@ static void cifar_planes_are_interleaved(void **state)
     check_refused(fg_cifar_import(&ds, &b, 1, &t, 1, "c", &err), &err, "found 0 bytes");
     record[3073] = 10;
     b.len = 6146;
-    check_refused(fg_cifar_import(&ds, &b, 1, NULL, 0, "c", &err), &err, "batch: record 1: expected a label 0..9");
+    check_refused(fg_cifar_import(&ds, &b, 1, NULL, 0, "c", &err), &err,
+                  "batch: record 1: expected a label 0..9");
     check_refused(fg_cifar_import(&ds, NULL, 0, NULL, 0, "c", &err), &err, "samples");
     free(record);
 }
 
 /* ---- CSV ---- */
 
-static enum fg_status csv(struct fg_dataset **ds, const char *text, struct fg_dataset_spec spec, struct fg_err *err)
+static enum fg_status csv(struct fg_dataset **ds, const char *text, struct fg_dataset_spec spec,
+                          struct fg_err *err)
 {
     struct fg_blob b = blob("f.csv", text, strlen(text));
     return fg_csv_import(ds, &b, &spec, "csv", err);
@@ -202,11 +206,15 @@ static void bad_csv_is_refused(void **state)
     }
     struct fg_dataset *ds = NULL;
     struct fg_err err = {""};
-    check_refused(csv(&ds, "label,a\n3,1\n", (struct fg_dataset_spec){.classes = 3}, &err), &err, "0..2, found '3'");
-    check_refused(csv(&ds, "label,a\n3,1\n", (struct fg_dataset_spec){.label_column = "y"}, &err), &err, "column 'y'");
-    check_refused(csv(&ds, "label,a\n3,1\n", (struct fg_dataset_spec){.group_column = "g"}, &err), &err, "column 'g'");
-    check_refused(csv(&ds, "u,a\n3,1\n", (struct fg_dataset_spec){.label_column = "u", .group_column = "u"}, &err),
-                  &err, "different columns");
+    check_refused(csv(&ds, "label,a\n3,1\n", (struct fg_dataset_spec){.classes = 3}, &err), &err,
+                  "0..2, found '3'");
+    check_refused(csv(&ds, "label,a\n3,1\n", (struct fg_dataset_spec){.label_column = "y"}, &err), &err,
+                  "column 'y'");
+    check_refused(csv(&ds, "label,a\n3,1\n", (struct fg_dataset_spec){.group_column = "g"}, &err), &err,
+                  "column 'g'");
+    check_refused(
+        csv(&ds, "u,a\n3,1\n", (struct fg_dataset_spec){.label_column = "u", .group_column = "u"}, &err),
+        &err, "different columns");
 }
 
 /* ---- text ---- */
@@ -229,7 +237,8 @@ static void windows_stay_within_a_role(void **state)
 {
     (void)state;
     /*                       0123456789 */
-    struct fg_blob b = BYTES("t", "AAAbbb\nAAb"), r = BYTES("r", "role\tstart\tend\nA\t0\t3\nb\t3\t6\nA\t7\t9\nc\t9\t10\n");
+    struct fg_blob b = BYTES("t", "AAAbbb\nAAb"),
+                   r = BYTES("r", "role\tstart\tend\nA\t0\t3\nb\t3\t6\nA\t7\t9\nc\t9\t10\n");
     struct fg_dataset *ds = NULL;
     assert_int_equal(fg_text_import(&ds, &b, &r, 2, "t", NULL), FG_OK);
     /* A: "AAA\nAA\n" three windows; b: "bbb\n" one; c: "b\n" none */
@@ -314,7 +323,8 @@ static void compressed_bytes_come_back_and_cut_ones_are_named(void **state)
         assert_memory_equal(out, data, N);
         fg_free(out);
         out = NULL;
-        check_refused(fg_bytes_inflate(&out, &len, &b, N - 1, &err), &err, "expands to more than 199999 bytes");
+        check_refused(fg_bytes_inflate(&out, &len, &b, N - 1, &err), &err,
+                      "expands to more than 199999 bytes");
         for (size_t cut = 5; cut < n; cut += n / 37) {
             b.len = cut;
             check_refused(fg_bytes_inflate(&out, &len, &b, N, &err), &err,
@@ -342,7 +352,8 @@ static enum fg_status import_one(int which, struct fg_dataset **ds)
     struct fg_blob images = BYTES("i", IMAGES), labels = BYTES("l", LABELS);
     struct fg_blob writers = BYTES("w.csv", "writer\nann\nbob\ncid\n");
     struct fg_idx_part part = {&images, &labels, &writers};
-    struct fg_blob text = BYTES("t", "AAAbbb\nAAb"), roles = BYTES("r", "role\tstart\tend\nA\t0\t3\nb\t3\t6\n");
+    struct fg_blob text = BYTES("t", "AAAbbb\nAAb"),
+                   roles = BYTES("r", "role\tstart\tend\nA\t0\t3\nb\t3\t6\n");
     switch (which) {
     case 0:
         return fg_idx_import(ds, &part, NULL, "d", NULL);

@@ -12,8 +12,14 @@ enum { CLASSES = 10 };
 /* n_train + n_test samples of one byte; labels i % 10, groups i % groups (test samples too when shared). */
 static struct fg_dataset *made_up(size_t n_train, size_t n_test, uint32_t groups, int shared)
 {
-    struct fg_dataset layout = {.kind = FG_DATA_VECTOR, .dtype = FG_U8, .shape = {1, 1, 1}, .label_width = 1,
-                                .classes = CLASSES, .n = n_train + n_test, .n_train = n_train, .groups = groups};
+    struct fg_dataset layout = {.kind = FG_DATA_VECTOR,
+                                .dtype = FG_U8,
+                                .shape = {1, 1, 1},
+                                .label_width = 1,
+                                .classes = CLASSES,
+                                .n = n_train + n_test,
+                                .n_train = n_train,
+                                .groups = groups};
     struct fg_dataset *ds;
     assert_int_equal(fg_dataset_create(&ds, &layout, "made-up", NULL), FG_OK);
     struct fg_dataset_arrays *a = fg_dataset_edit(ds);
@@ -83,7 +89,8 @@ static void seed_decides_the_partition(void **state)
     (void)state;
     struct fg_dataset *ds = made_up(500, 50, 0, 0);
     for (int kind = FG_PARTITION_IID; kind <= FG_PARTITION_SHARDS; kind++) {
-        struct fg_partition_spec spec = {.kind = (enum fg_partition_kind)kind, .seed = 1, .clients = 7, .alpha = 0.5};
+        struct fg_partition_spec spec = {
+            .kind = (enum fg_partition_kind)kind, .seed = 1, .clients = 7, .alpha = 0.5};
         uint8_t hash[3][32];
         for (int i = 0; i < 3; i++) {
             spec.seed = i == 2 ? 2 : 1;
@@ -101,7 +108,8 @@ static void unbalanced_sizes_spread_and_keep_the_minimum(void **state)
 {
     (void)state;
     struct fg_dataset *ds = made_up(5000, 0, 0, 0);
-    struct fg_partition_spec spec = {.kind = FG_PARTITION_IID, .clients = 100, .size_sigma = 2.0, .min_samples = 3};
+    struct fg_partition_spec spec = {
+        .kind = FG_PARTITION_IID, .clients = 100, .size_sigma = 2.0, .min_samples = 3};
     struct fg_partition *p = make(ds, &spec);
     struct fg_partition_stats s;
     assert_int_equal(fg_partition_stats(&s, p, ds), FG_OK);
@@ -188,8 +196,8 @@ static void groups_without_tests_hold_out_their_own(void **state)
 {
     (void)state;
     struct fg_dataset *ds = made_up(400, 40, 4, 0);
-    struct fg_partition_spec spec = {.kind = FG_PARTITION_GROUPS, .clients = 2, .random_groups = 1, .seed = 4,
-                                     .test_fraction = 0.25};
+    struct fg_partition_spec spec = {
+        .kind = FG_PARTITION_GROUPS, .clients = 2, .random_groups = 1, .seed = 4, .test_fraction = 0.25};
     struct fg_partition *p = make(ds, &spec);
     assert_int_equal(p->clients, 2);
     for (uint32_t k = 0; k < 2; k++) {
@@ -258,8 +266,12 @@ static void labels_follow_availability(void **state)
     double score[10] = {0.3, 0.9, 0.1, 0.5, 0.7, 0.2, 0.8, 0.4, 0.6, 0.0};
     uint32_t order[10] = {1, 6, 4, 8, 3, 7, 0, 5, 2, 9};
     for (int kind = FG_PARTITION_IID; kind <= FG_PARTITION_GROUPS; kind++) {
-        struct fg_partition_spec spec = {.kind = (enum fg_partition_kind)kind, .seed = 1, .clients = 10, .alpha = 0.3,
-                                         .coupling = FG_COUPLING_LABELS_AVAILABILITY, .score = score};
+        struct fg_partition_spec spec = {.kind = (enum fg_partition_kind)kind,
+                                         .seed = 1,
+                                         .clients = 10,
+                                         .alpha = 0.3,
+                                         .coupling = FG_COUPLING_LABELS_AVAILABILITY,
+                                         .score = score};
         struct fg_partition *p = make(ds, &spec);
         for (int r = 1; r < 10; r++) {
             assert_true(mean_label(p, ds, order[r - 1]) <= mean_label(p, ds, order[r]));
@@ -280,8 +292,12 @@ static void rare_labels_go_to_high_carbon(void **state)
     }
     double score[5] = {100, 700, 300, 50, 400};
     for (int kind = FG_PARTITION_IID; kind <= FG_PARTITION_SHARDS; kind++) {
-        struct fg_partition_spec spec = {.kind = (enum fg_partition_kind)kind, .seed = 1, .clients = 5, .alpha = 0.3,
-                                         .coupling = FG_COUPLING_RARE_CARBON, .score = score};
+        struct fg_partition_spec spec = {.kind = (enum fg_partition_kind)kind,
+                                         .seed = 1,
+                                         .clients = 5,
+                                         .alpha = 0.3,
+                                         .coupling = FG_COUPLING_RARE_CARBON,
+                                         .score = score};
         struct fg_partition *p = make(ds, &spec);
         double share[5] = {0};
         for (uint32_t k = 0; k < 5; k++) {
@@ -344,8 +360,12 @@ static void failing_allocations_leave_nothing(void **state)
     struct fg_dataset *ds = made_up(300, 30, 3, 0);
     double score[3] = {1, 2, 3};
     for (int kind = FG_PARTITION_IID; kind <= FG_PARTITION_GROUPS; kind++) {
-        struct fg_partition_spec spec = {.kind = (enum fg_partition_kind)kind, .clients = 3, .alpha = 1.0,
-                                         .test_fraction = 0.2, .coupling = FG_COUPLING_RARE_CARBON, .score = score};
+        struct fg_partition_spec spec = {.kind = (enum fg_partition_kind)kind,
+                                         .clients = 3,
+                                         .alpha = 1.0,
+                                         .test_fraction = 0.2,
+                                         .coupling = FG_COUPLING_RARE_CARBON,
+                                         .score = score};
         enum fg_status st = FG_E_NOMEM;
         int n = 0;
         for (; st != FG_OK; n++) {
