@@ -30,9 +30,9 @@ enum fg_partition_kind {
  *                      order.
  * rare_carbon          score = mean carbon intensity of the client's zone. Rare classes are the fifth of the
  *                      classes (at least one) with the fewest training samples, ties to the higher label. iid
- *                      and shards: samples (shards) of the rare classes, rarest first, are dealt first, in rank
- *                      order; the others are shuffled. dirichlet and groups: finished lists, by share of rare
- *                      samples descending, go to clients in rank order.
+ *                      and shards: samples (shards) of the rare classes, rarest first, are dealt first, in
+ *                      rank order; the others are shuffled. dirichlet and groups: finished lists, by share of
+ *                      rare samples descending, go to clients in rank order.
  */
 enum fg_coupling {
     FG_COUPLING_INDEPENDENT = 0,
