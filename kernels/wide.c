@@ -13,6 +13,9 @@
 #include "kernels/table.h"
 
 #include "kernels/wide_tile.h"
+#include "kernels/wide_update.h"
+
+#include "kernels/wide_backward.h"
 
 #include "kernels/wide_linear.h"
 #include "kernels/wide_math.h"

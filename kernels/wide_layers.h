@@ -22,53 +22,70 @@ static void image_pad(const float *src, size_t batch, size_t h, size_t w, size_t
     }
 }
 
-/* The input pixel at the corner of output pixel p's window. */
-static size_t pool_corner(const struct fg_pool *s, size_t p)
+/* One output pixel. k is a constant where this is inlined for the usual 2. */
+static inline __attribute__((always_inline)) void pool_pixel(const struct fg_pool *s, size_t k, const float *x,
+                                                             float *y, uint8_t *arg)
 {
-    size_t b = p / (s->oh * s->ow), r = p / s->ow % s->oh, q = p % s->ow;
-    return ((b * s->h + r * s->stride) * s->w + q * s->stride) * s->cs;
+    for (size_t c = 0; c < s->cs; c += VL) {
+        V best = v_load(x + c);
+        VI at = vi_set(0);
+        FG_UNROLL
+        for (size_t t = 1; t < k * k; t++) {
+            V v = v_load(x + (t / k * s->w + t % k) * s->cs + c);
+            VM more = v_less(best, v);
+            at = vi_select(more, vi_set((uint32_t)t), at);
+            best = v_select(more, v, best);
+        }
+        v_store(y + c, best);
+        v_store_u8(arg + c, at);
+    }
 }
 
 static void maxpool_forward(const struct fg_pool *s, const float *x, float *y, uint8_t *arg)
 {
-    for (size_t p = 0; p < s->batch * s->oh * s->ow; p++) {
-        const float *xp = x + pool_corner(s, p);
-        for (size_t c = 0; c < s->cs; c += VL) {
-            V best = v_load(xp + c);
-            VI at = vi_set(0);
-            for (size_t row = 0, t = 0; row < s->k; row++) {
-                for (size_t column = 0; column < s->k; column++, t++) {
-                    V v = v_load(xp + (row * s->w + column) * s->cs + c);
-                    VM more = v_less(best, v);
-                    at = vi_select(more, vi_set((uint32_t)t), at);
-                    best = v_select(more, v, best);
-                }
+    for (size_t row = 0; row < s->batch * s->oh; row++) {
+        const float *xp = x + (row / s->oh * s->h + row % s->oh * s->stride) * s->w * s->cs;
+        for (size_t q = 0; q < s->ow; q++, y += s->cs, arg += s->cs, xp += s->stride * s->cs) {
+            if (s->k == 2) {
+                pool_pixel(s, 2, xp, y, arg);
+            } else {
+                pool_pixel(s, s->k, xp, y, arg);
             }
-            v_store(y + p * s->cs + c, best);
-            v_store_u8(arg + p * s->cs + c, at);
+        }
+    }
+}
+
+/* apart: windows do not overlap, so store instead of add. k as above. */
+static inline __attribute__((always_inline)) void unpool_pixel(const struct fg_pool *s, size_t k, int apart,
+                                                               const float *d, const uint8_t *arg, float *dx)
+{
+    V zero = v_set(0.0f);
+    for (size_t c = 0; c < s->cs; c += VL) {
+        V v = v_load(d + c);
+        VI at = v_load_u8(arg + c);
+        FG_UNROLL
+        for (size_t t = 0; t < k * k; t++) {
+            float *to = dx + (t / k * s->w + t % k) * s->cs + c;
+            V part = v_select(vi_equal(at, vi_set((uint32_t)t)), v, zero);
+            v_store(to, v_add(apart ? zero : v_load(to), part)); /* 0 + v: never -0, as the sum */
         }
     }
 }
 
 static void maxpool_backward(const struct fg_pool *s, const float *d, const uint8_t *arg, float *dx)
 {
-    int apart = s->stride >= s->k; /* windows do not overlap: store instead of add */
+    int apart = s->stride >= s->k;
     int covered = s->stride == s->k && s->oh * s->k == s->h && s->ow * s->k == s->w;
-    V zero = v_set(0.0f);
     if (!covered) {
         memset(dx, 0, s->batch * s->h * s->w * s->cs * sizeof *dx);
     }
-    for (size_t p = 0; p < s->batch * s->oh * s->ow; p++) {
-        float *xp = dx + pool_corner(s, p);
-        for (size_t c = 0; c < s->cs; c += VL) {
-            V v = v_load(d + p * s->cs + c);
-            VI at = v_load_u8(arg + p * s->cs + c);
-            for (size_t row = 0, t = 0; row < s->k; row++) {
-                for (size_t column = 0; column < s->k; column++, t++) {
-                    float *to = xp + (row * s->w + column) * s->cs + c;
-                    V part = v_select(vi_equal(at, vi_set((uint32_t)t)), v, zero);
-                    v_store(to, v_add(apart ? zero : v_load(to), part)); /* 0 + v: never -0, as the sum */
-                }
+    for (size_t row = 0; row < s->batch * s->oh; row++) {
+        float *xp = dx + (row / s->oh * s->h + row % s->oh * s->stride) * s->w * s->cs;
+        for (size_t q = 0; q < s->ow; q++, d += s->cs, arg += s->cs, xp += s->stride * s->cs) {
+            if (s->k == 2 && apart) {
+                unpool_pixel(s, 2, 1, d, arg, xp);
+            } else {
+                unpool_pixel(s, s->k, apart, d, arg, xp);
             }
         }
     }

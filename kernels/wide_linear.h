@@ -51,6 +51,11 @@ static void transpose_panel(const float *w, size_t np, size_t rows, size_t width
 static void dense_backward_input(const float *d, const float *w, float *dx, size_t lddx, size_t batch,
                                  size_t in, size_t np, size_t n)
 {
+    if (batch <= BACKWARD_BATCH && batch > 0) {
+        struct backward u = {.d = d, .w = w, .dx = dx, .in = in, .np = np, .n = n, .lddx = lddx};
+        BACKWARDS[batch - 1](&u);
+        return;
+    }
     _Alignas(64) float panel[PANEL * 2 * VL];
     for (size_t i = 0, vecs; i < fg_kernel_pad(in); i += vecs * VL) {
         vecs = tile_vecs(fg_kernel_pad(in) - i);
@@ -72,6 +77,11 @@ static void dense_backward_input(const float *d, const float *w, float *dx, size
 static void dense_weights(const float *x, size_t ldx, const float *d, int sgd, float a, float *w,
                           size_t batch, size_t in, size_t np)
 {
+    if (batch <= UPDATE_BATCH && batch > 0) {
+        struct update u = {.x = x, .ldx = ldx, .d = d, .w = w, .in = in, .np = np, .sgd = sgd, .a = a};
+        update_small_batch(u, batch);
+        return;
+    }
     struct tile t = {
         .xr = 1, .n1 = 1, .n2 = 1, .n3 = batch, .x3 = ldx, .ldw = np, .sgd = sgd, .a = a, .ldy = np};
     for (size_t i = 0; i < in; i += TILE_ROWS) {
@@ -98,26 +108,49 @@ static void dense_sgd(const float *x, size_t ldx, const float *d, float a, float
     dense_weights(x, ldx, d, 1, a, w, batch, in, np);
 }
 
-/* Sums of VL or 2 VL neighbouring columns from row 0 on. */
-static void columns_run(const float *d, size_t rows, size_t np, int sgd, float a, float *y)
+/* Sums of `vecs` <= 8 vectors of neighbouring columns: as many independent chains of additions. */
+static inline __attribute__((always_inline)) void columns_run(const float *d, size_t rows, size_t np, int sgd,
+                                                              float a, float *y, int vecs)
 {
-    for (size_t j = 0; j < np; j += VL) {
-        V s = v_set(0.0f);
-        for (size_t r = 0; r < rows; r++) {
-            s = v_add(s, v_load(d + r * np + j));
+    V s[8];
+    FG_UNROLL
+    for (int v = 0; v < vecs; v++) {
+        s[v] = v_set(0.0f);
+    }
+    for (size_t r = 0; r < rows; r++) {
+        FG_UNROLL
+        for (int v = 0; v < vecs; v++) {
+            s[v] = v_add(s[v], v_load(d + r * np + v * VL));
         }
-        v_store(y + j, sgd ? v_fma(v_set(a), s, v_load(y + j)) : s);
+    }
+    FG_UNROLL
+    for (int v = 0; v < vecs; v++) {
+        v_store(y + v * VL, sgd ? v_fma(v_set(a), s[v], v_load(y + v * VL)) : s[v]);
+    }
+}
+
+static void columns(const float *d, size_t rows, size_t np, int sgd, float a, float *y)
+{
+    size_t j = 0;
+    for (; j + 8 * VL <= np; j += 8 * VL) {
+        columns_run(d + j, rows, np, sgd, a, y + j, 8);
+    }
+    for (; j + 2 * VL <= np; j += 2 * VL) {
+        columns_run(d + j, rows, np, sgd, a, y + j, 2);
+    }
+    for (; j < np; j += VL) {
+        columns_run(d + j, rows, np, sgd, a, y + j, 1);
     }
 }
 
 static void column_sum(const float *d, size_t rows, size_t np, float *db)
 {
-    columns_run(d, rows, np, 0, 0.0f, db);
+    columns(d, rows, np, 0, 0.0f, db);
 }
 
 static void column_sum_sgd(const float *d, size_t rows, size_t np, float a, float *bias)
 {
-    columns_run(d, rows, np, 1, a, bias);
+    columns(d, rows, np, 1, a, bias);
 }
 
 /* Rows are the pixels of an output row, k runs over the window. */

@@ -1,0 +1,83 @@
+/* Dense weight gradients of small batches: sums of few terms, so a tile would spend its time on entering and
+ * leaving. Here d of the whole batch stays in registers while the rows of w pass by once. Included by wide.c only.
+ */
+enum { UPDATE_BATCH = 12, UPDATE_VECS = VL == 16 ? 2 : 1 }; /* d takes up to 24 of 32, or 12 of 16 registers */
+
+struct update {
+    const float *x; /* (batch, ldx) */
+    size_t ldx;
+    const float *d; /* (batch, np), from the first of the columns on */
+    float *w;       /* (in, np), likewise */
+    size_t in, np;
+    int sgd; /* w = fma(a, sum, w) instead of w = sum */
+    float a;
+};
+
+/* batch and vecs are constants where this is inlined. */
+static inline __attribute__((always_inline)) void update_run(const struct update *u, int batch, int vecs)
+{
+    V d[UPDATE_BATCH][UPDATE_VECS], a = v_set(u->a);
+    size_t ldx = u->ldx, np = u->np;
+    FG_UNROLL
+    for (int b = 0; b < batch; b++) {
+        FG_UNROLL
+        for (int v = 0; v < vecs; v++) {
+            d[b][v] = v_load(u->d + (size_t)b * np + v * VL);
+        }
+    }
+    const float *x0 = u->x, *x4 = batch > 4 ? x0 + 4 * ldx : x0, *x8 = batch > 8 ? x0 + 8 * ldx : x0;
+    float *w = u->w;
+    int sgd = u->sgd;
+    for (size_t i = u->in; i > 0; i--, w += np, x0++, x4++, x8++) {
+        V s0 = v_set(0.0f), s1 = s0;
+        FG_UNROLL
+        for (int b = 0; b < batch; b++) {
+            V x = v_set((b < 4 ? x0 : b < 8 ? x4 : x8)[(size_t)(b % 4) * ldx]);
+            s0 = v_fma(x, d[b][0], s0);
+            if (vecs > 1) {
+                s1 = v_fma(x, d[b][vecs - 1], s1);
+            }
+        }
+        if (sgd) {
+            s0 = v_fma(a, s0, v_load(w));
+            s1 = vecs > 1 ? v_fma(a, s1, v_load(w + VL)) : s1;
+        }
+        v_store(w, s0);
+        if (vecs > 1) {
+            v_store(w + VL, s1);
+        }
+    }
+}
+
+typedef void (*update_function)(const struct update *u);
+
+#define UPDATE_DEFINE(B)                                                                                         \
+    static void update_##B##_1(const struct update *u)                                                           \
+    {                                                                                                            \
+        update_run(u, B, 1);                                                                                     \
+    }                                                                                                            \
+    static void update_##B##_2(const struct update *u)                                                           \
+    {                                                                                                            \
+        update_run(u, B, UPDATE_VECS);                                                                           \
+    }
+#define UPDATE_ENTRY(B) {update_##B##_1, update_##B##_2},
+#define UPDATE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+UPDATE_LIST(UPDATE_DEFINE)
+static const update_function UPDATES[UPDATE_BATCH][2] = {UPDATE_LIST(UPDATE_ENTRY)}; /* batch - 1, wide or not */
+
+static void update_small_batch(struct update u, size_t batch)
+{
+    enum { LARGE = 1 << 18, BLOCK = 16 }; /* floats that no second-level cache holds; rows to walk in step then */
+    struct update part = u;
+    size_t block = u.in * u.np > LARGE ? BLOCK : u.in;
+    for (size_t i = 0; i < u.in; i += block) {
+        part.in = u.in - i < block ? u.in - i : block;
+        part.x = u.x + i;
+        for (size_t j = 0, vecs; j < u.np; j += vecs * VL) {
+            vecs = u.np - j >= UPDATE_VECS * VL ? UPDATE_VECS : 1;
+            part.d = u.d + j;
+            part.w = u.w + i * u.np + j;
+            UPDATES[batch - 1][vecs == UPDATE_VECS](&part);
+        }
+    }
+}
