@@ -13,7 +13,8 @@
  *                  cs = its channels (1, 3), its rows need no alignment. A conv reads the first cin of cs.
  *   A padded image flattens to (B, h * w * cs): the following dense layer has in = h * w * cs rows; the
  *   rows of padding channels are zero and, since their inputs are zero, stay zero.
- * Buffers should start at 64-byte boundaries (speed only). Nothing allocates. "n" counts floats, any n.
+ * Buffers should start at 64-byte boundaries (speed only). Nothing allocates. Shapes are at least 1 in every
+ * direction; "n" counts floats of a vector, any n.
  * In-place use (output = input) is allowed only where said. a = -learning rate in the _sgd functions.
  *
  * Thread safety: pure functions; the tables are const.

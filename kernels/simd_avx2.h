@@ -222,7 +222,7 @@ static inline void v_store_u8(uint8_t *p, VI v)
 }
 
 /* Rows to columns of a VL x VL square. */
-static inline void v_transpose(V r[VL])
+static inline __attribute__((always_inline)) void v_transpose(V r[VL])
 {
     V t[VL];
     FG_UNROLL

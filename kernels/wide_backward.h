@@ -11,8 +11,8 @@ struct backward {
 };
 
 /* VL inputs from i on; batch is a constant where this is inlined, `whole` tells that all VL rows of w exist. */
-static inline __attribute__((always_inline)) void backward_block(const struct backward *u, size_t i, int whole,
-                                                                 int batch)
+static inline __attribute__((always_inline)) void backward_block(const struct backward *u, size_t i,
+                                                                 int whole, int batch)
 {
     V sum[12], w[VL];
     size_t np = u->np;
@@ -60,10 +60,10 @@ static inline __attribute__((always_inline)) void backward_run(const struct back
 
 typedef void (*backward_function)(const struct backward *u);
 
-#define BACKWARD_DEFINE(B)                                                                                       \
-    static void backward_##B(const struct backward *u)                                                           \
-    {                                                                                                            \
-        backward_run(u, B);                                                                                      \
+#define BACKWARD_DEFINE(B)                             \
+    static void backward_##B(const struct backward *u) \
+    {                                                  \
+        backward_run(u, B);                            \
     }
 #define BACKWARD_ENTRY(B) backward_##B,
 UPDATE_LIST(BACKWARD_DEFINE)

@@ -23,8 +23,8 @@ static void image_pad(const float *src, size_t batch, size_t h, size_t w, size_t
 }
 
 /* One output pixel. k is a constant where this is inlined for the usual 2. */
-static inline __attribute__((always_inline)) void pool_pixel(const struct fg_pool *s, size_t k, const float *x,
-                                                             float *y, uint8_t *arg)
+static inline __attribute__((always_inline)) void pool_pixel(const struct fg_pool *s, size_t k,
+                                                             const float *x, float *y, uint8_t *arg)
 {
     for (size_t c = 0; c < s->cs; c += VL) {
         V best = v_load(x + c);

@@ -1,16 +1,25 @@
 /* Wide dense and convolution layers: loops over register tiles. Included by wide.c only. */
 
+/* Weights that no second-level cache holds (floats), and how many of their rows are then walked in step, so that
+ * the memory is read as that many streams from front to back. */
+enum { LARGE = 1 << 18, STREAMS = 64 };
+
 static void dense_run(const float *x, size_t ldx, const float *w, enum tile_start from, const float *bias,
                       float *y, size_t batch, size_t in, size_t np)
 {
-    for (size_t j = 0, vecs; j < np; j += vecs * VL) {
-        vecs = tile_vecs(np - j);
-        struct tile t = {.x = x, .xr = ldx, .n1 = 1, .n2 = 1, .n3 = in, .x3 = 1, .w = w + j, .ldw = np};
-        t.from = from;
-        t.start = bias ? bias + j : NULL;
-        t.y = y + j;
-        t.ldy = np;
-        tile_rows(&t, batch, vecs);
+    size_t step = in * np > LARGE && batch <= TILE_ROWS ? STREAMS : in;
+    for (size_t i = 0; i < in; i += step) {
+        struct tile t = {.xr = ldx, .n1 = 1, .n2 = 1, .x3 = 1, .ldw = np, .ldy = np};
+        t.n3 = in - i < step ? in - i : step;
+        t.from = i == 0 ? from : START_Y;
+        for (size_t j = 0, vecs; j < np; j += vecs * VL) {
+            vecs = tile_vecs(np - j);
+            t.x = x + i;
+            t.w = w + i * np + j;
+            t.start = bias ? bias + j : NULL;
+            t.y = y + j;
+            tile_rows(&t, batch, vecs);
+        }
     }
 }
 

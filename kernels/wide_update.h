@@ -1,7 +1,10 @@
 /* Dense weight gradients of small batches: sums of few terms, so a tile would spend its time on entering and
  * leaving. Here d of the whole batch stays in registers while the rows of w pass by once. Included by wide.c only.
  */
-enum { UPDATE_BATCH = 12, UPDATE_VECS = VL == 16 ? 2 : 1 }; /* d takes up to 24 of 32, or 12 of 16 registers */
+enum {
+    UPDATE_BATCH = 12,
+    UPDATE_VECS = VL == 16 ? 2 : 1
+}; /* d takes up to 24 of 32, or 12 of 16 registers */
 
 struct update {
     const float *x; /* (batch, ldx) */
@@ -51,23 +54,27 @@ static inline __attribute__((always_inline)) void update_run(const struct update
 
 typedef void (*update_function)(const struct update *u);
 
-#define UPDATE_DEFINE(B)                                                                                         \
-    static void update_##B##_1(const struct update *u)                                                           \
-    {                                                                                                            \
-        update_run(u, B, 1);                                                                                     \
-    }                                                                                                            \
-    static void update_##B##_2(const struct update *u)                                                           \
-    {                                                                                                            \
-        update_run(u, B, UPDATE_VECS);                                                                           \
+#define UPDATE_DEFINE(B)                               \
+    static void update_##B##_1(const struct update *u) \
+    {                                                  \
+        update_run(u, B, 1);                           \
+    }                                                  \
+    static void update_##B##_2(const struct update *u) \
+    {                                                  \
+        update_run(u, B, UPDATE_VECS);                 \
     }
 #define UPDATE_ENTRY(B) {update_##B##_1, update_##B##_2},
 #define UPDATE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
 UPDATE_LIST(UPDATE_DEFINE)
-static const update_function UPDATES[UPDATE_BATCH][2] = {UPDATE_LIST(UPDATE_ENTRY)}; /* batch - 1, wide or not */
+static const update_function UPDATES[UPDATE_BATCH][2] = {
+    UPDATE_LIST(UPDATE_ENTRY)}; /* batch - 1, wide or not */
 
 static void update_small_batch(struct update u, size_t batch)
 {
-    enum { LARGE = 1 << 18, BLOCK = 16 }; /* floats that no second-level cache holds; rows to walk in step then */
+    enum {
+        LARGE = 1 << 18,
+        BLOCK = 16
+    }; /* floats that no second-level cache holds; rows to walk in step then */
     struct update part = u;
     size_t block = u.in * u.np > LARGE ? BLOCK : u.in;
     for (size_t i = 0; i < u.in; i += block) {
