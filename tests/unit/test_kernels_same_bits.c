@@ -40,14 +40,8 @@ static size_t pick(struct arena *a, size_t low, size_t high)
     return low + fg_rng_below(&a->rng, (uint32_t)(high - low + 1));
 }
 
-static void dense_case(const struct fg_kernels *k, struct arena *a)
+static void dense_shape(const struct fg_kernels *k, struct arena *a, size_t batch, size_t in, size_t n)
 {
-    size_t batch = pick(a, 1, 64), in = pick(a, 1, 150), n = pick(a, 1, 150);
-    if (pick(a, 0, 3) == 0) {
-        in = pick(a, 120, 300); /* more than one panel */
-        n = pick(a, 120, 300);
-        batch = pick(a, 1, 12);
-    }
     size_t np = fg_kernel_pad(n), ldx = fg_kernel_pad(in) + 16 * pick(a, 0, 1);
     float *x = take(a, batch * ldx), *w = take(a, in * np), *bias = take(a, np), *y = take(a, batch * np);
     float *d = take(a, batch * np), *dx = take(a, batch * ldx), *dw = take(a, in * np), *db = take(a, np);
@@ -58,6 +52,19 @@ static void dense_case(const struct fg_kernels *k, struct arena *a)
     k->column_sum(d, batch, np, db);
     k->dense_sgd(x, ldx, d, -0.37f, w, batch, in, np);
     k->column_sum_sgd(d, batch, np, -0.37f, bias);
+}
+
+static void dense_case(const struct fg_kernels *k, struct arena *a)
+{
+    size_t batch = pick(a, 1, 64);
+    dense_shape(k, a, batch, pick(a, 1, 150), pick(a, 1, 150));
+}
+
+/* Weights past every cache and panel size that the wide kernels treat apart. */
+static void large_dense_case(const struct fg_kernels *k, struct arena *a)
+{
+    size_t batch = pick(a, 1, 20), n = pick(a, 120, 500);
+    dense_shape(k, a, batch, pick(a, 120, 900), n);
 }
 
 static void conv_case(const struct fg_kernels *k, struct arena *a)
@@ -252,6 +259,7 @@ static void against_reference(kernel_case c, uint64_t iters)
         against_reference(name##_case, iters);              \
     }
 CASE(dense, 150)
+CASE(large_dense, 12)
 CASE(conv, 100)
 CASE(pool, 100)
 CASE(image, 100)
@@ -274,11 +282,17 @@ static void names_choose_tables(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dense_has_the_reference_bits),  cmocka_unit_test(conv_has_the_reference_bits),
-        cmocka_unit_test(pool_has_the_reference_bits),   cmocka_unit_test(image_has_the_reference_bits),
-        cmocka_unit_test(loss_has_the_reference_bits),   cmocka_unit_test(embedding_has_the_reference_bits),
-        cmocka_unit_test(lstm_has_the_reference_bits),   cmocka_unit_test(pointwise_has_the_reference_bits),
-        cmocka_unit_test(vector_has_the_reference_bits), cmocka_unit_test(names_choose_tables),
+        cmocka_unit_test(dense_has_the_reference_bits),
+        cmocka_unit_test(large_dense_has_the_reference_bits),
+        cmocka_unit_test(conv_has_the_reference_bits),
+        cmocka_unit_test(pool_has_the_reference_bits),
+        cmocka_unit_test(image_has_the_reference_bits),
+        cmocka_unit_test(loss_has_the_reference_bits),
+        cmocka_unit_test(embedding_has_the_reference_bits),
+        cmocka_unit_test(lstm_has_the_reference_bits),
+        cmocka_unit_test(pointwise_has_the_reference_bits),
+        cmocka_unit_test(vector_has_the_reference_bits),
+        cmocka_unit_test(names_choose_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
