@@ -289,15 +289,22 @@ static enum fg_status finish(struct study *s, struct fg_err *err)
 
 static enum fg_status run(struct study *s, enum fg_finish *reason, struct fg_err *err)
 {
-    struct fg_driver_config dcfg = {.update_bytes = s->setup->update_bytes,
-                                    .batch = s->setup->local.batch,
-                                    .samples = s->setup->samples,
-                                    .hand_back = s->cfg->train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK};
+    struct fg_timeline_virtual_config tcfg = {.update_bytes = s->setup->update_bytes,
+                                              .batch = s->setup->local.batch,
+                                              .samples = s->setup->samples,
+                                              .hand_back = s->cfg->train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK};
     struct fg_driver_hooks hooks = {.arg = s, .evaluate = evaluate, .committed = committed, .stopping = stopping};
+    struct fg_timeline *line;
+    enum fg_status st =
+        fg_timeline_virtual_create(&line, s->setup->fleet, s->ex, &tcfg, fg_aggregator_now(s->agg));
+    if (st != FG_OK) {
+        return fg_fail(err, st, "out of memory");
+    }
     fg_progress_init(&s->progress, s->cfg->run.rounds, (uint32_t)fg_aggregator_version(s->agg), s->common->quiet);
     s->progress.start = fg_fleet_start(s->setup->fleet);
-    enum fg_status st = fg_driver_run(s->agg, s->setup->fleet, s->ex, &dcfg, &hooks, reason, err);
+    st = fg_driver_run(s->agg, line, &hooks, reason, err);
     fg_progress_end(&s->progress);
+    line->ops->destroy(line);
     return st;
 }
 

@@ -181,9 +181,13 @@ static void run_rig(struct rig *g, double over, fg_time_t deadline, uint32_t sto
     assert_int_equal(fg_aggregator_create(&g->agg, &cfg, g->fleet, x, &err), FG_OK);
     g->ex = (struct fake){.base = {.ops = &fake_ops}};
     g->seen = (struct seen){.agg = g->agg, .stop_after = stop_after};
-    struct fg_driver_config dcfg = {.update_bytes = 1000, .batch = 10, .samples = samples};
-    struct fg_driver_hooks hooks = {&g->seen, on_evaluate, on_commit, on_stopping};
-    enum fg_status st = fg_driver_run(g->agg, g->fleet, &g->ex.base, &dcfg, &hooks, &g->reason, &err);
+    struct fg_timeline_virtual_config tcfg = {.update_bytes = 1000, .batch = 10, .samples = samples};
+    struct fg_driver_hooks hooks = {
+        .arg = &g->seen, .evaluate = on_evaluate, .committed = on_commit, .stopping = on_stopping};
+    struct fg_timeline *line = NULL;
+    assert_int_equal(fg_timeline_virtual_create(&line, g->fleet, &g->ex.base, &tcfg, 0), FG_OK);
+    enum fg_status st = fg_driver_run(g->agg, line, &hooks, &g->reason, &err);
+    line->ops->destroy(line);
     if (st != FG_OK) {
         fail_msg("%s", err.text);
     }

@@ -1,0 +1,52 @@
+/* A timeline: where the aggregator's events come from, and what its actions lead to.
+ *
+ * There are two. The virtual one (timeline_virtual.c) is made of traces and models: it foresees when each task
+ * ends and jumps from event to event. The real one (timeline_real.c) waits: a client is a worker, who is up is
+ * what is seen, and the clock is the wall's. The driver and the core are the same for both.
+ *
+ * Thread safety: one caller.
+ */
+#ifndef FG_SIM_TIMELINE_H
+#define FG_SIM_TIMELINE_H
+
+#include "src/aggregator/core.h"
+#include "src/worker/executor.h"
+
+struct fg_timeline; /* first member of every implementation is `const struct fg_timeline_ops *ops` */
+
+struct fg_timeline_ops {
+    const char *name;
+    fg_time_t (*now)(const struct fg_timeline *t);
+    /* Actions of the core. `settle` says that a step's actions are all known. */
+    enum fg_status (*wake_at)(struct fg_timeline *t, fg_time_t at);
+    enum fg_status (*deadline_at)(struct fg_timeline *t, fg_time_t at);
+    enum fg_status (*assign)(struct fg_timeline *t, const struct fg_action *action);
+    enum fg_status (*settle)(struct fg_timeline *t, const struct fg_aggregator *agg, struct fg_err *err);
+    void (*cancel)(struct fg_timeline *t, uint64_t id, struct fg_outcome *spent);
+    void (*closed)(struct fg_timeline *t); /* the round is over: nothing of it is due any more */
+    /* The next event, waited for if need be; what it points to is valid until `taken`. FG_E_INTERRUPTED when
+     * asked to stop. */
+    enum fg_status (*next)(struct fg_timeline *t, struct fg_event *ev, struct fg_err *err);
+    void (*taken)(struct fg_timeline *t, const struct fg_event *ev);
+    void (*destroy)(struct fg_timeline *t);
+};
+
+struct fg_timeline {
+    const struct fg_timeline_ops *ops;
+};
+
+struct fg_timeline_virtual_config {
+    uint64_t update_bytes;   /* one update up, as durations count it */
+    uint32_t batch;          /* samples a step, 0 = the whole shard */
+    const uint32_t *samples; /* (clients) */
+    bool hand_back;          /* train.on_leave */
+};
+
+/* Traces and models decide; the numerics come from `ex`: a round's tasks go there as one cohort when it opens, only
+ * those whose results will count, and are collected when their virtual event fires. Fleet and executor are
+ * borrowed. Errors: FG_E_NOMEM. Owner: the caller, ops->destroy(). */
+enum fg_status fg_timeline_virtual_create(struct fg_timeline **out, const struct fg_fleet *fleet,
+                                          struct fg_executor *ex, const struct fg_timeline_virtual_config *cfg,
+                                          fg_time_t now) FG_NODISCARD;
+
+#endif
