@@ -20,6 +20,8 @@
 /* The folder through which `forage launch` and rank 0 talk: FIFOs `out` and `err` for its output, files `pid` and
  * `exit`. */
 #define FG_RANKS_LAUNCH_DIR "FORAGE_LAUNCH_DIR"
+/* Not empty: the stderr of `forage launch`, to which rank 0's goes through a FIFO, is a terminal. */
+#define FG_RANKS_LAUNCH_TERMINAL "FORAGE_LAUNCH_TERMINAL"
 
 struct fg_ranks {
     struct fg_study_shell shell; /* for fg_study_run() */

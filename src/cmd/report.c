@@ -1,9 +1,12 @@
 #include "src/cmd/report.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "src/cmd/ranks.h"
 
 double fg_wall_s(void)
 {
@@ -40,9 +43,16 @@ static const char *bytes_text(char out[32], double bytes)
     return out;
 }
 
+/* Under `forage launch` stderr is a FIFO that it passes on to its own. */
+static bool on_terminal(void)
+{
+    const char *launch = getenv(FG_RANKS_LAUNCH_TERMINAL);
+    return isatty(STDERR_FILENO) != 0 || (launch != NULL && launch[0] != '\0');
+}
+
 void fg_progress_init(struct fg_progress *p, uint32_t rounds, uint32_t done, int quiet)
 {
-    *p = (struct fg_progress){.terminal = isatty(STDERR_FILENO) != 0,
+    *p = (struct fg_progress){.terminal = on_terminal(),
                               .quiet = quiet,
                               .rounds = rounds,
                               .first = done,

@@ -8,6 +8,7 @@
 /* clang-format off */
 #define FG_COMMAND_MAP(X) \
     X(simulate) \
+    X(launch) \
     X(train) \
     X(show) \
     X(evaluate) \

@@ -1,0 +1,305 @@
+/* forage launch: one mpirun with one aggregator and N-1 workers, as it was found to survive what it can. */
+#include "src/cmd/launch.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "src/base/mem.h"
+#include "src/cmd/cmd.h"
+#include "src/cmd/ranks.h"
+#include "src/store/file.h"
+
+#ifndef FG_MPI_BIN
+#define FG_MPI_BIN "" /* built without MPI: said before it is used */
+#endif
+
+struct args {
+    struct fg_cmd_common common;
+    uint64_t n;
+    const char *host, *hostfile, *interface;
+};
+
+static const struct fg_cmd_option options[] = {
+    {'n', "ranks", "N", FG_CMD_UINT, offsetof(struct args, n), "processes: one aggregator and N-1 workers"},
+    {0, "host", "LIST", FG_CMD_TEXT, offsetof(struct args, host),
+     "workers on these hosts, as NAME:SLOTS,..."},
+    {0, "hostfile", "FILE", FG_CMD_TEXT, offsetof(struct args, hostfile),
+     "the same from a file of mpirun's form"},
+    {0, "interface", "NET", FG_CMD_TEXT, offsetof(struct args, interface),
+     "network between hosts: an interface or 192.168.1.0/24"},
+    FG_CMD_RUN_OPTIONS(struct args, common),
+    FG_CMD_END,
+};
+
+extern const struct fg_command fg_cmd_launch;
+
+/* ---- argument vectors ---- */
+
+enum fg_status fg_launch_add(struct fg_launch_argv *a, const char *arg)
+{
+    enum fg_status st = FG_GROW(a->item, a->n + 1, a->cap);
+    char *copy = st == FG_OK ? fg_strdup(arg) : NULL;
+    if (copy == NULL) {
+        return FG_E_NOMEM;
+    }
+    a->item[a->n++] = copy;
+    a->item[a->n] = NULL;
+    return FG_OK;
+}
+
+void fg_launch_argv_fini(struct fg_launch_argv *a)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        fg_free(a->item[i]);
+    }
+    fg_free(a->item);
+}
+
+enum fg_status fg_launch_quote(struct fg_str *out, const struct fg_launch_argv *a)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-";
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; i < a->n && st == FG_OK; i++) {
+        const char *arg = a->item[i];
+        st = i > 0 ? fg_str_addf(out, " ") : st;
+        if (st == FG_OK && arg[0] != '\0' && strspn(arg, plain) == strlen(arg)) {
+            st = fg_str_addf(out, "%s", arg);
+            continue;
+        }
+        st = st == FG_OK ? fg_str_addf(out, "'") : st;
+        for (const char *c = arg; *c != '\0' && st == FG_OK; c++) {
+            st = *c == '\'' ? fg_str_addf(out, "'\\''") : fg_str_add(out, c, 1);
+        }
+        st = st == FG_OK ? fg_str_addf(out, "'") : st;
+    }
+    return st;
+}
+
+static enum fg_status add_all(struct fg_launch_argv *a, const char *const *args)
+{
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; args[i] != NULL && st == FG_OK; i++) {
+        st = fg_launch_add(a, args[i]);
+    }
+    return st;
+}
+
+static enum fg_status add_two(struct fg_launch_argv *a, const char *name, const char *value)
+{
+    return add_all(a, (const char *const[]){name, value, NULL});
+}
+
+/* ---- the mpirun line ---- */
+
+/* The aggregator, rank 0, is always on this machine: it owns the run folder and the terminal. */
+static enum fg_status add_hosts(struct fg_launch_argv *a, const struct args *args, const char *dir,
+                                struct fg_err *err)
+{
+    struct fg_str text = {0}, file = {0};
+    enum fg_status st = FG_OK;
+    if (args->host != NULL) {
+        FG_TRY(fg_str_addf(&text, "localhost:1,%s", args->host));
+        FG_TRY(add_two(a, "--host", text.data));
+    } else if (args->hostfile != NULL) {
+        FG_TRY(fg_file_read(&file, args->hostfile, 1 << 20, err));
+        FG_TRY(fg_str_addf(&text, "localhost slots=1\n"));
+        FG_TRY(fg_str_add(&text, file.data, file.len));
+        file.len = 0;
+        FG_TRY(fg_str_addf(&file, "%s/hostfile", dir));
+        FG_TRY(fg_file_replace(file.data, text.data, text.len, err));
+        FG_TRY(add_two(a, "--hostfile", file.data));
+    }
+cleanup:
+    fg_str_fini(&text);
+    fg_str_fini(&file);
+    return st;
+}
+
+/* Whether mpirun will stay on this machine: no hosts named, and no batch system that names them. */
+static bool one_machine(const struct args *args)
+{
+    return args->host == NULL && args->hostfile == NULL && getenv("SLURM_JOB_ID") == NULL &&
+           getenv("PBS_JOBID") == NULL && getenv("LSB_JOBID") == NULL;
+}
+
+static enum fg_status add_mpirun(struct fg_launch_argv *a, const struct args *args, const char *dir,
+                                 struct fg_err *err)
+{
+    char n[32];
+    enum fg_status st;
+    (void)snprintf(n, sizeof n, "%llu", (unsigned long long)args->n);
+    FG_TRY(add_all(a, (const char *const[]){FG_MPI_BIN "/mpirun", "--with-ft", "ulfm", "--mca",
+                                            "async_mpi_finalize", "1", "--mca", "pml", "ob1", "--mca", "btl",
+                                            "self,tcp", NULL}));
+    const char *net = args->interface != NULL ? args->interface : one_machine(args) ? "lo" : NULL;
+    if (net != NULL) {
+        FG_TRY(add_all(a, (const char *const[]){"--mca", "btl_tcp_if_include", net, NULL}));
+    }
+    if (geteuid() == 0) {
+        FG_TRY(fg_launch_add(a, "--allow-run-as-root"));
+    }
+    FG_TRY(add_hosts(a, args, dir, err));
+    FG_TRY(add_all(a, (const char *const[]){"--oversubscribe", "--bind-to", "none", "-n", n, NULL}));
+cleanup:
+    return st;
+}
+
+static enum fg_status add_forage(struct fg_launch_argv *a, const struct args *args, const char *file)
+{
+    const struct fg_cmd_common *c = &args->common;
+    char self[PATH_MAX];
+    enum fg_status st;
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[len > 0 ? len : 0] = '\0';
+    FG_TRY(add_all(a, (const char *const[]){len > 0 ? self : "forage", "train", NULL}));
+    for (size_t i = 0; i < c->set.n; i++) {
+        FG_TRY(add_two(a, "--set", c->set.item[i]));
+    }
+    if (c->out != NULL) {
+        FG_TRY(add_two(a, "--out", c->out));
+    }
+    if (c->seed != NULL) {
+        FG_TRY(add_two(a, "--seed", c->seed));
+    }
+    if (c->force) {
+        FG_TRY(fg_launch_add(a, "--force"));
+    }
+    if (c->json) {
+        FG_TRY(fg_launch_add(a, "--json"));
+    }
+    for (int i = 0; i < c->quiet; i++) {
+        FG_TRY(fg_launch_add(a, "--quiet"));
+    }
+    for (int i = 0; i < c->verbose; i++) {
+        FG_TRY(fg_launch_add(a, "--verbose"));
+    }
+    FG_TRY(add_two(a, "--", file));
+cleanup:
+    return st;
+}
+
+/* ---- the private folder ---- */
+
+static void remove_dir(const char *dir)
+{
+    static const char *const names[] = {"out", "err", "pid", "exit", "log", "hostfile"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[PATH_MAX];
+        if (snprintf(path, sizeof path, "%s/%s", dir, names[i]) < (int)sizeof path) {
+            (void)unlink(path);
+        }
+    }
+    (void)rmdir(dir);
+}
+
+/* mpirun's own output, and the workers': kept in the run folder; shown where there is none and the run failed. */
+static void keep_log(const char *dir, const char *run_dir, int code)
+{
+    struct fg_str text = {0}, path = {0};
+    struct fg_append log;
+    struct fg_err err;
+    char name[PATH_MAX];
+    if (snprintf(name, sizeof name, "%s/log", dir) >= (int)sizeof name ||
+        fg_file_read(&text, name, (size_t)64 << 20, &err) != FG_OK || text.len == 0) {
+        goto cleanup;
+    }
+    bool kept = access(run_dir, W_OK) == 0 && fg_str_addf(&path, "%s/mpirun.log", run_dir) == FG_OK &&
+                fg_append_open(&log, path.data, &err) == FG_OK;
+    if (kept) {
+        kept = fg_append_write(&log, text.data, text.len, &err) == FG_OK;
+        fg_append_close(&log);
+    }
+    if (code == -1) {
+        (void)fprintf(stderr, "forage: the aggregator ended without a word; mpirun says:\n%.*s",
+                      (int)(text.len < 4000 ? text.len : 4000), text.data);
+    } else if (!kept && code == 1) {
+        (void)fprintf(stderr, "%.*s", (int)(text.len < 4000 ? text.len : 4000), text.data);
+    }
+cleanup:
+    fg_str_fini(&text);
+    fg_str_fini(&path);
+}
+
+/* ---- the command ---- */
+
+static enum fg_status check(const struct args *args, const char *file, struct fg_str *run_dir,
+                            struct fg_err *err)
+{
+    struct fg_config cfg;
+#ifndef FG_HAVE_MPI
+    return fg_fail(err, FG_E_UNSUPPORTED, "this forage was built without MPI; configure with --with-mpi=DIR");
+#endif
+    if (args->n < 2 || args->n > 100000) {
+        return fg_fail(err, FG_E_USAGE,
+                       "-n: expected 2 to 100000 processes (one aggregator and at least one worker), "
+                       "found %llu",
+                       (unsigned long long)args->n);
+    }
+    if (args->host != NULL && args->hostfile != NULL) {
+        return fg_fail(err, FG_E_USAGE, "expected --host or --hostfile, found both");
+    }
+    enum fg_status st = fg_cmd_load_config(&cfg, file, &args->common, err);
+    if (st == FG_OK) {
+        st = fg_cmd_run_dir(run_dir, &cfg, &args->common);
+        fg_config_fini(&cfg);
+    }
+    return st;
+}
+
+static enum fg_status launch(const struct args *args, const char *file, const char *dir, int *code,
+                             struct fg_err *err)
+{
+    struct fg_launch_argv argv = {0};
+    struct fg_str line = {0};
+    enum fg_status st;
+    FG_TRY(add_mpirun(&argv, args, dir, err));
+    FG_TRY(add_forage(&argv, args, file));
+    FG_TRY(fg_launch_quote(&line, &argv));
+    (void)fprintf(args->common.json ? stderr : stdout, "%s\n", line.data);
+    (void)setenv(FG_RANKS_LAUNCH_DIR, dir, 1);
+    (void)setenv(FG_RANKS_LAUNCH_TERMINAL, isatty(STDERR_FILENO) ? "1" : "", 1);
+    FG_TRY(fg_launch_run(code, &argv, dir, err));
+cleanup:
+    fg_launch_argv_fini(&argv);
+    fg_str_fini(&line);
+    return st;
+}
+
+static int run(int argc, char **argv)
+{
+    struct args args = {0};
+    struct fg_cmd_words words;
+    struct fg_str run_dir = {0};
+    struct fg_err err = {{0}};
+    int code = -1;
+    int rc = fg_cmd_parse(&fg_cmd_launch, &args, argc, argv, &words);
+    if (rc >= 0) {
+        return rc;
+    }
+    const char *tmp = getenv("TMPDIR");
+    char dir[PATH_MAX];
+    (void)snprintf(dir, sizeof dir, "%.3000s/forage-launch-XXXXXX",
+                   tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp");
+    enum fg_status st = check(&args, words.item[0], &run_dir, &err);
+    if (st == FG_OK && mkdtemp(dir) == NULL) {
+        st = fg_fail(&err, FG_E_IO, "%s: could not make a folder: %s", dir, strerror(errno));
+    } else if (st == FG_OK) {
+        st = launch(&args, words.item[0], dir, &code, &err);
+        keep_log(dir, run_dir.data, st == FG_OK ? code : 0);
+        remove_dir(dir);
+    }
+    fg_str_fini(&run_dir);
+    if (st != FG_OK) {
+        return fg_cmd_fail(st, &err);
+    }
+    return code >= 0 ? code : 1;
+}
+
+const struct fg_command fg_cmd_launch = {
+    "launch", "-n N FILE", 1, 1, "run a deployment: one aggregator and N-1 workers under mpirun",
+    options,  run};

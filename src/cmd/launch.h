@@ -1,0 +1,31 @@
+/* Starting a deployment: the mpirun line, and looking after mpirun until it ends. Shared by launch.c (command
+ * line) and launch_run.c (processes). */
+#ifndef FG_CMD_LAUNCH_H
+#define FG_CMD_LAUNCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "src/base/str.h"
+
+/* An argument vector that ends with NULL. Zero-initialise; fg_launch_argv_fini(). */
+struct fg_launch_argv {
+    char **item;
+    size_t n, cap;
+};
+enum fg_status fg_launch_add(struct fg_launch_argv *a, const char *arg) FG_NODISCARD;
+void fg_launch_argv_fini(struct fg_launch_argv *a);
+
+/* The arguments as a line that a shell takes. Owner: the caller, fg_str_fini(). */
+enum fg_status fg_launch_quote(struct fg_str *out, const struct fg_launch_argv *a) FG_NODISCARD;
+
+/* Run mpirun until it ends. `dir` is the private folder through which rank 0 talks (see ranks.h); mpirun's own
+ * output goes to the file `log` in it, rank 0's to our stdout and stderr. The first signal to end asks rank 0 to
+ * save and stop, a second one ends mpirun itself.
+ *
+ * *code: what rank 0 said it ended with, or -1 when it ended without a word.
+ * Errors: FG_E_IO, FG_E_INTERNAL. */
+enum fg_status fg_launch_run(int *code, const struct fg_launch_argv *a, const char *dir,
+                             struct fg_err *err) FG_NODISCARD;
+
+#endif
