@@ -128,6 +128,33 @@ static enum fg_status anchor(const struct fg_fleet *f, const char *name, int64_t
         name, from, to, at);
 }
 
+/* The time zone of a zone's clients, and the local time of the trace's zero there. */
+static enum fg_status anchor_local_zone(const struct fg_fleet *f, struct fg_fleet_zone *zone,
+                                        int64_t dated_zero_us, struct fg_err *err)
+{
+    const struct fg_trace *t = f->trace;
+    const char *file = t->name, *tz = t->tz != NULL ? t->tz : "UTC";
+    size_t line = t->tz_line;
+    if (zone->carbon != NULL) {
+        file = zone->carbon->name;
+        tz = zone->carbon->tz;
+        line = zone->carbon->tz_line;
+    }
+    if (tz[0] == '\0') {
+        return fg_fail(err, FG_E_INPUT,
+                       "%s: needs a `# tz:` line, because the availability trace %s has clock: local", file,
+                       t->name);
+    }
+    enum fg_status st = fg_tz_create(&zone->tz, tz, err);
+    if (st != FG_OK) {
+        return fg_fail_prefix(err, st, "%s:%zu", file, line);
+    }
+    int64_t now = fg_floor_div(f->start, FG_SECOND_US), local = now + fg_tz_offset(zone->tz, now, NULL);
+    zone->local_zero_us =
+        t->has_zero ? dated_zero_us : fg_floor_div(local, FG_DAY_S) * FG_DAY_S * FG_SECOND_US;
+    return FG_OK;
+}
+
 static enum fg_status anchor_trace(struct fg_fleet *f, struct fg_err *err)
 {
     const struct fg_trace *t = f->trace;
@@ -144,22 +171,7 @@ static enum fg_status anchor_trace(struct fg_fleet *f, struct fg_err *err)
         st = anchor(f, t->name, t->zero_s, t->span_s, &dated_zero_us, err);
     }
     for (uint32_t z = 0; z < f->n_zones && st == FG_OK && t->clock == FG_CLOCK_LOCAL; z++) {
-        struct fg_fleet_zone *zone = &f->zones[z];
-        const char *tz = zone->carbon != NULL ? zone->carbon->tz : t->tz != NULL ? t->tz : "UTC";
-        if (tz[0] == '\0') {
-            return fg_fail(err, FG_E_INPUT,
-                           "%s: needs a `# tz:` line, because the availability trace %s has clock: local",
-                           zone->carbon->name, t->name);
-        }
-        st = fg_tz_create(&zone->tz, tz, err);
-        if (st != FG_OK) {
-            return zone->carbon != NULL
-                       ? fg_fail_prefix(err, st, "%s:%zu", zone->carbon->name, zone->carbon->tz_line)
-                       : fg_fail_prefix(err, st, "%s:%zu", t->name, t->tz_line);
-        }
-        int64_t now = fg_floor_div(f->start, FG_SECOND_US), local = now + fg_tz_offset(zone->tz, now, NULL);
-        zone->local_zero_us =
-            t->has_zero ? dated_zero_us : fg_floor_div(local, FG_DAY_S) * FG_DAY_S * FG_SECOND_US;
+        st = anchor_local_zone(f, &f->zones[z], dated_zero_us, err);
     }
     return st;
 }

@@ -445,6 +445,26 @@ static void run_longer_than_a_file_is_refused(void **state)
     fg_trace_destroy(t);
 }
 
+static void local_trace_needs_the_zones_time(void **state)
+{
+    (void)state;
+    static const char no_tz[] = "utc_time,gco2_per_kwh\n2024-09-01T00:00:00Z,1\n";
+    struct fg_trace *t = trace_of("# clock: local\nnode,start_s,end_s\na,0,3600\n");
+    struct fg_carbon *c = NULL, *d = carbon_of("d.csv", "Europe/Atlantis", "2024-09-01", 48, 1);
+    struct fg_fleet_spec s = spec_of(1);
+    struct fg_fleet *f = NULL;
+    struct fg_err err = {""};
+    assert_int_equal(fg_carbon_parse(&c, "c.csv", no_tz, strlen(no_tz), NULL, &err), FG_OK);
+    const struct fg_zone_carbon y[] = {{"DE", c}}, z[] = {{"DE", d}};
+    assert_int_equal(fg_fleet_create(&f, &s, t, y, 1, &err), FG_E_INPUT);
+    assert_non_null(strstr(err.text, "c.csv: needs a `# tz:` line, because the availability trace t.csv"));
+    assert_int_equal(fg_fleet_create(&f, &s, t, z, 1, &err), FG_E_MISSING);
+    assert_non_null(strstr(err.text, "d.csv:1: time zone 'Europe/Atlantis'"));
+    fg_carbon_destroy(c);
+    fg_carbon_destroy(d);
+    fg_trace_destroy(t);
+}
+
 static int countdown(void *arg)
 {
     int *left = arg;
@@ -492,6 +512,7 @@ int main(void)
         cmocka_unit_test(dated_local_trace_meets_weekday_and_season),
         cmocka_unit_test(carbon_of_another_year_is_met_on_the_same_weekday),
         cmocka_unit_test(run_longer_than_a_file_is_refused),
+        cmocka_unit_test(local_trace_needs_the_zones_time),
         cmocka_unit_test(create_without_memory_fails_cleanly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
