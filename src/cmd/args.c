@@ -202,8 +202,9 @@ enum fg_status fg_cmd_help(struct fg_str *out, const struct fg_command *cmd)
                                     cmd->args[0] != '\0' ? " " : "", cmd->args, cmd->doc);
     for (const struct fg_cmd_option *o = cmd->options; st == FG_OK && o->name != NULL; o++) {
         char left[64];
-        snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter != 0 ? '-' : ' ', o->letter != 0 ? o->letter : ' ',
-                 o->letter != 0 ? "," : " ", o->name, o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
+        snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter != 0 ? '-' : ' ',
+                 o->letter != 0 ? o->letter : ' ', o->letter != 0 ? "," : " ", o->name,
+                 o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
         st = fg_str_addf(out, "  %-30s  %s\n", left, o->doc);
     }
     return st == FG_OK ? fg_str_addf(out, "  %-30s  %s\n", "-h, --help", "print this help") : st;

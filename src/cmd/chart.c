@@ -19,8 +19,8 @@ static unsigned row_of(double y, double low, double high, unsigned height)
     return (unsigned)((y - low) / (high - low) * (double)(height - 1) + 0.5);
 }
 
-static enum fg_status add_row(struct fg_str *out, const double *y, size_t n, unsigned r, unsigned height, double low,
-                              double high, unsigned w)
+static enum fg_status add_row(struct fg_str *out, const double *y, size_t n, unsigned r, unsigned height,
+                              double low, double high, unsigned w)
 {
     char line[MAX_WIDTH + 1];
     unsigned used = 0;

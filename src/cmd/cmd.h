@@ -54,7 +54,10 @@ struct fg_cmd_option {
     size_t offset; /* into the struct that fg_cmd_parse() fills */
     const char *doc;
 };
-#define FG_CMD_END {0, NULL, NULL, FG_CMD_FLAG, 0, NULL}
+#define FG_CMD_END                          \
+    {                                       \
+        0, NULL, NULL, FG_CMD_FLAG, 0, NULL \
+    }
 
 struct fg_command {
     const char *name;
@@ -83,18 +86,18 @@ struct fg_cmd_common {
     bool force;
 };
 
-#define FG_CMD_COMMON_OPTIONS(type, field)                                                                  \
-    {0, "json", NULL, FG_CMD_FLAG, offsetof(type, field.json), "print JSON only"},                          \
-        {'q', "quiet", NULL, FG_CMD_COUNT, offsetof(type, field.quiet), "say less (-qq: only errors)"},     \
-    {                                                                                                       \
-        'v', "verbose", NULL, FG_CMD_COUNT, offsetof(type, field.verbose), "say more (-vv: everything)"     \
+#define FG_CMD_COMMON_OPTIONS(type, field)                                                              \
+    {0, "json", NULL, FG_CMD_FLAG, offsetof(type, field.json), "print JSON only"},                      \
+        {'q', "quiet", NULL, FG_CMD_COUNT, offsetof(type, field.quiet), "say less (-qq: only errors)"}, \
+    {                                                                                                   \
+        'v', "verbose", NULL, FG_CMD_COUNT, offsetof(type, field.verbose), "say more (-vv: everything)" \
     }
 
-#define FG_CMD_RUN_OPTIONS(type, field)                                                                     \
+#define FG_CMD_RUN_OPTIONS(type, field)                                                                      \
     {0, "set", "SECTION.KEY=VALUE", FG_CMD_LIST, offsetof(type, field.set), "override a configuration key"}, \
-        {'o', "out", "DIR", FG_CMD_TEXT, offsetof(type, field.out), "run folder (default runs/NAME-SEED)"}, \
-        {0, "seed", "N", FG_CMD_TEXT, offsetof(type, field.seed), "same as --set run.seed=N"},              \
-        {0, "force", NULL, FG_CMD_FLAG, offsetof(type, field.force), "start anew in a used run folder"},    \
+        {'o', "out", "DIR", FG_CMD_TEXT, offsetof(type, field.out), "run folder (default runs/NAME-SEED)"},  \
+        {0, "seed", "N", FG_CMD_TEXT, offsetof(type, field.seed), "same as --set run.seed=N"},               \
+        {0, "force", NULL, FG_CMD_FLAG, offsetof(type, field.force), "start anew in a used run folder"},     \
         FG_CMD_COMMON_OPTIONS(type, field)
 
 /* Read the command line into *into (zeroed by the caller) and *words. Options may stand anywhere; "--" ends
@@ -120,8 +123,8 @@ enum fg_status fg_cmd_load_config(struct fg_config *c, const char *file, const s
                                   struct fg_err *err) FG_NODISCARD;
 
 /* --out, or "runs/NAME-SEED". Owner: the caller, fg_str_fini(). */
-enum fg_status fg_cmd_run_dir(struct fg_str *dir, const struct fg_config *c, const struct fg_cmd_common *common)
-    FG_NODISCARD;
+enum fg_status fg_cmd_run_dir(struct fg_str *dir, const struct fg_config *c,
+                              const struct fg_cmd_common *common) FG_NODISCARD;
 
 /* All subcommands in the order of `forage --help`, closed by NULL; one of them by name, or NULL. */
 extern const struct fg_command *const fg_commands[];

@@ -14,7 +14,7 @@ const struct fg_command *const fg_commands[] = {
 #define X(name) &fg_cmd_##name,
     FG_COMMAND_MAP(X)
 #undef X
-    NULL,
+        NULL,
 };
 
 const struct fg_command *fg_cmd_find(const char *name)
@@ -38,11 +38,13 @@ enum fg_status fg_cmd_usage(struct fg_str *out)
         snprintf(left, sizeof left, "%s %s", c->name, c->args);
         st = fg_str_addf(out, "  %-28s  %s\n", left, c->doc);
     }
-    return st == FG_OK ? fg_str_addf(out, "  %-28s  %s\n\n%s", "help SUBCOMMAND", "its usage and options",
-                                     "forage --version names the libraries of this build; every subcommand has --help.\n"
-                                     "exit codes: 0 done, 1 the run failed, 2 usage, configuration or input, "
-                                     "75 interrupted with everything saved\n")
-                       : st;
+    return st == FG_OK
+               ? fg_str_addf(
+                     out, "  %-28s  %s\n\n%s", "help SUBCOMMAND", "its usage and options",
+                     "forage --version names the libraries of this build; every subcommand has --help.\n"
+                     "exit codes: 0 done, 1 the run failed, 2 usage, configuration or input, "
+                     "75 interrupted with everything saved\n")
+               : st;
 }
 
 #ifdef FG_HAVE_MPI
@@ -89,8 +91,9 @@ static int unknown(const char *name)
             best = fg_commands[i]->name;
         }
     }
-    fprintf(stderr, "forage: expected a subcommand, found '%s'; the nearest is '%s' (forage --help lists all)\n", name,
-            best);
+    fprintf(stderr,
+            "forage: expected a subcommand, found '%s'; the nearest is '%s' (forage --help lists all)\n",
+            name, best);
     return 2;
 }
 

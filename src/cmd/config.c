@@ -122,7 +122,8 @@ cleanup:
     return st;
 }
 
-enum fg_status fg_cmd_run_dir(struct fg_str *dir, const struct fg_config *c, const struct fg_cmd_common *common)
+enum fg_status fg_cmd_run_dir(struct fg_str *dir, const struct fg_config *c,
+                              const struct fg_cmd_common *common)
 {
     if (common->out != NULL) {
         return fg_str_addf(dir, "%s", common->out);

@@ -16,10 +16,12 @@ struct args {
 };
 
 static const struct fg_cmd_option options[] = {
-    {'d', "data", "PATH", FG_CMD_TEXT, offsetof(struct args, data), "other data: a data set, or a FILE.ini with one"},
+    {'d', "data", "PATH", FG_CMD_TEXT, offsetof(struct args, data),
+     "other data: a data set, or a FILE.ini with one"},
     {'p', "part", "test|train|all", FG_CMD_TEXT, offsetof(struct args, part),
      "samples of other data to use (default: its test part, or all without one)"},
-    {0, "set", "SECTION.KEY=VALUE", FG_CMD_LIST, offsetof(struct args, common.set), "override a key of the run"},
+    {0, "set", "SECTION.KEY=VALUE", FG_CMD_LIST, offsetof(struct args, common.set),
+     "override a key of the run"},
     FG_CMD_COMMON_OPTIONS(struct args, common),
     FG_CMD_END,
 };
@@ -34,29 +36,31 @@ struct finding {
     struct fg_evaluation e;
 };
 
-static enum fg_status make_trainer(struct fg_trainer **out, const struct fg_model *model, const struct fg_config *cfg,
-                                   struct fg_err *err)
+static enum fg_status make_trainer(struct fg_trainer **out, const struct fg_model *model,
+                                   const struct fg_config *cfg, struct fg_err *err)
 {
     const struct fg_local_opts opts = {.batch = 1, .schedule = FG_LR_CONSTANT, .decay = 1.0};
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned threads = cfg->run.threads != 0 ? cfg->run.threads : cores > 0 ? (unsigned)cores : 1;
-    return fg_trainer_create_cpu(out, model, &opts, cfg->run.seed, threads, kernel_names[cfg->run.kernels], err);
+    return fg_trainer_create_cpu(out, model, &opts, cfg->run.seed, threads, kernel_names[cfg->run.kernels],
+                                 err);
 }
 
-static enum fg_status check_size(const struct fg_model *model, const struct fg_run_params *params, const char *data,
-                                 struct fg_err *err)
+static enum fg_status check_size(const struct fg_model *model, const struct fg_run_params *params,
+                                 const char *data, struct fg_err *err)
 {
     size_t n = fg_model_params(model);
     if (n == params->n) {
         return FG_OK;
     }
-    return fg_fail(err, FG_E_INPUT, "%s: expected data for a model of %zu parameters (%s), found data that need %zu",
-                   data, params->n, params->layers, n);
+    return fg_fail(err, FG_E_INPUT,
+                   "%s: expected data for a model of %zu parameters (%s), found data that need %zu", data,
+                   params->n, params->layers, n);
 }
 
 /* On the run's own data: its global test set and every client's, as the run itself did at its end. */
-static enum fg_status evaluate_own(struct finding *f, const struct fg_config *cfg, const struct fg_run_params *params,
-                                   struct fg_err *err)
+static enum fg_status evaluate_own(struct finding *f, const struct fg_config *cfg,
+                                   const struct fg_run_params *params, struct fg_err *err)
 {
     struct fg_setup *setup = NULL;
     struct fg_trainer *trainer = NULL;
@@ -73,8 +77,8 @@ cleanup:
 }
 
 /* First sample and number of samples of a part; "test" means all where there is no test part. */
-static enum fg_status choose_part(struct finding *f, size_t *first, const struct fg_dataset *data, const char *part,
-                                  struct fg_err *err)
+static enum fg_status choose_part(struct finding *f, size_t *first, const struct fg_dataset *data,
+                                  const char *part, struct fg_err *err)
 {
     bool has_test = data->n_train < data->n;
     if (part == NULL) {
@@ -93,12 +97,14 @@ static enum fg_status choose_part(struct finding *f, size_t *first, const struct
         return fg_fail(err, FG_E_USAGE, "--part: expected test, train or all, found '%s'", part);
     }
     f->part = part;
-    return f->samples > 0 ? FG_OK : fg_fail(err, FG_E_INPUT, "%s: expected samples in its %s part, found none", f->data, part);
+    return f->samples > 0
+               ? FG_OK
+               : fg_fail(err, FG_E_INPUT, "%s: expected samples in its %s part, found none", f->data, part);
 }
 
 /* Codes of characters and a normalisation by channel mean what they meant in the data that the model learnt from. */
-static enum fg_status match_reference(struct fg_dataset *view, struct fg_dataset **own, const struct fg_config *cfg,
-                                      struct fg_err *err)
+static enum fg_status match_reference(struct fg_dataset *view, struct fg_dataset **own,
+                                      const struct fg_config *cfg, struct fg_err *err)
 {
     bool tokens = view->kind == FG_DATA_TOKENS;
     if (!tokens && !cfg->data.normalise) {
@@ -113,10 +119,10 @@ static enum fg_status match_reference(struct fg_dataset *view, struct fg_dataset
         return fg_fail(err, FG_E_INPUT, "%s: expected data of the run's kind (%s), found %s", view->name,
                        fg_dataset_kind_name(o->kind), fg_dataset_kind_name(view->kind));
     }
-    if (tokens && (o->classes != view->classes ||
-                   (o->vocab != NULL && view->vocab != NULL && memcmp(o->vocab, view->vocab, o->classes) != 0))) {
-        return fg_fail(err, FG_E_INPUT, "%s: expected the %u characters of the run's data, found other ones", view->name,
-                       (unsigned)o->classes);
+    if (tokens && (o->classes != view->classes || (o->vocab != NULL && view->vocab != NULL &&
+                                                   memcmp(o->vocab, view->vocab, o->classes) != 0))) {
+        return fg_fail(err, FG_E_INPUT, "%s: expected the %u characters of the run's data, found other ones",
+                       view->name, (unsigned)o->classes);
     }
     if (cfg->data.normalise && o->channels == view->channels && o->dtype == view->dtype) {
         view->scale = o->scale;
@@ -125,8 +131,9 @@ static enum fg_status match_reference(struct fg_dataset *view, struct fg_dataset
     return FG_OK;
 }
 
-static enum fg_status evaluate_other(struct finding *f, const struct fg_config *own_cfg, const struct fg_config *cfg,
-                                     const struct fg_run_params *params, const char *part, struct fg_err *err)
+static enum fg_status evaluate_other(struct finding *f, const struct fg_config *own_cfg,
+                                     const struct fg_config *cfg, const struct fg_run_params *params,
+                                     const char *part, struct fg_err *err)
 {
     struct fg_dataset *data = NULL, *own = NULL, view;
     struct fg_model *model = NULL;
@@ -150,8 +157,8 @@ static enum fg_status evaluate_other(struct finding *f, const struct fg_config *
     }
     FG_TRY(make_trainer(&trainer, model, own_cfg, err));
     FG_TRY(fg_trainer_evaluate(trainer, params->values, &view, index, f->samples, NULL, &score, NULL, err));
-    f->e = (struct fg_evaluation){.have = true, .loss = score.loss,
-                                  .accuracy = (double)score.correct / (double)score.scored};
+    f->e = (struct fg_evaluation){
+        .have = true, .loss = score.loss, .accuracy = (double)score.correct / (double)score.scored};
 cleanup:
     fg_free(index);
     fg_trainer_destroy(trainer);
@@ -197,12 +204,13 @@ static int print(const struct finding *f, const char *run, const struct fg_run_p
         }
         return 0;
     }
-    json_t *top = json_pack("{ss ss ss sI so so so so so ss}", "run", run, "data", f->data, "part", f->part, "samples",
-                            (json_int_t)f->samples, "accuracy", e->have ? json_real(e->accuracy) : json_null(), "loss",
-                            e->have ? json_real(e->loss) : json_null(), "client_accuracy_mean",
-                            e->have_clients ? json_real(e->client_mean) : json_null(), "client_accuracy_p10",
-                            e->have_clients ? json_real(e->client_p10) : json_null(), "client_accuracy_worst",
-                            e->have_clients ? json_real(e->client_worst) : json_null(), "params_sha256", params->sha256);
+    json_t *top = json_pack(
+        "{ss ss ss sI so so so so so ss}", "run", run, "data", f->data, "part", f->part, "samples",
+        (json_int_t)f->samples, "accuracy", e->have ? json_real(e->accuracy) : json_null(), "loss",
+        e->have ? json_real(e->loss) : json_null(), "client_accuracy_mean",
+        e->have_clients ? json_real(e->client_mean) : json_null(), "client_accuracy_p10",
+        e->have_clients ? json_real(e->client_p10) : json_null(), "client_accuracy_worst",
+        e->have_clients ? json_real(e->client_worst) : json_null(), "params_sha256", params->sha256);
     int rc = top != NULL ? json_dumpf(top, stdout, JSON_INDENT(1)) : -1;
     putchar('\n');
     json_decref(top);
@@ -269,6 +277,11 @@ static int run(int argc, char **argv)
 }
 
 const struct fg_command fg_cmd_evaluate = {
-    "evaluate", "RUN [FILE]", 1, 2, "a trained model on the run's own data, or on FILE (data set or configuration)",
-    options, run,
+    "evaluate",
+    "RUN [FILE]",
+    1,
+    2,
+    "a trained model on the run's own data, or on FILE (data set or configuration)",
+    options,
+    run,
 };

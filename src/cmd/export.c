@@ -15,8 +15,10 @@ struct args {
 };
 
 static const struct fg_cmd_option options[] = {
-    {'f', "format", "npz|safetensors", FG_CMD_TEXT, offsetof(struct args, format), "format (default: by --out, or npz)"},
-    {'o', "out", "FILE", FG_CMD_TEXT, offsetof(struct args, out), "file to write (default: params.FORMAT beside run.h5)"},
+    {'f', "format", "npz|safetensors", FG_CMD_TEXT, offsetof(struct args, format),
+     "format (default: by --out, or npz)"},
+    {'o', "out", "FILE", FG_CMD_TEXT, offsetof(struct args, out),
+     "file to write (default: params.FORMAT beside run.h5)"},
     FG_CMD_COMMON_OPTIONS(struct args, common),
     FG_CMD_END,
 };
@@ -37,7 +39,8 @@ static const char *choose_format(const struct args *a)
     return strcmp(asked, "npz") == 0 ? "npz" : strcmp(asked, "safetensors") == 0 ? "safetensors" : NULL;
 }
 
-static enum fg_status choose_file(struct fg_str *file, const struct args *a, const char *run, const char *format)
+static enum fg_status choose_file(struct fg_str *file, const struct args *a, const char *run,
+                                  const char *format)
 {
     struct stat sb;
     if (a->out != NULL) {
@@ -50,15 +53,17 @@ static enum fg_status choose_file(struct fg_str *file, const struct args *a, con
     return fg_str_addf(file, "%.*sparams.%s", slash != NULL ? (int)(slash - run + 1) : 0, run, format);
 }
 
-static enum fg_status report(const struct fg_run_params *p, const char *file, const char *format, size_t bytes, bool json)
+static enum fg_status report(const struct fg_run_params *p, const char *file, const char *format,
+                             size_t bytes, bool json)
 {
     if (!json) {
-        printf("%s: %zu tensors, %zu parameters, %zu bytes, sha256 %s\n", file, p->n_tensors, p->n, bytes, p->sha256);
+        printf("%s: %zu tensors, %zu parameters, %zu bytes, sha256 %s\n", file, p->n_tensors, p->n, bytes,
+               p->sha256);
         return FG_OK;
     }
-    json_t *top = json_pack("{sssssIsIsIssss}", "file", file, "format", format, "tensors", (json_int_t)p->n_tensors,
-                            "params", (json_int_t)p->n, "bytes", (json_int_t)bytes, "params_sha256", p->sha256,
-                            "layers", p->layers);
+    json_t *top = json_pack("{sssssIsIsIssss}", "file", file, "format", format, "tensors",
+                            (json_int_t)p->n_tensors, "params", (json_int_t)p->n, "bytes", (json_int_t)bytes,
+                            "params_sha256", p->sha256, "layers", p->layers);
     int rc = top != NULL ? json_dumpf(top, stdout, JSON_INDENT(1)) : -1;
     putchar('\n');
     json_decref(top);
@@ -84,7 +89,8 @@ static int run(int argc, char **argv)
     }
     FG_TRY(fg_run_params_read(&p, words.item[0], &err));
     FG_TRY(choose_file(&file, &a, words.item[0], format));
-    FG_TRY(strcmp(format, "npz") == 0 ? fg_export_npz(&bytes, &p, &err) : fg_export_safetensors(&bytes, &p, &err));
+    FG_TRY(strcmp(format, "npz") == 0 ? fg_export_npz(&bytes, &p, &err)
+                                      : fg_export_safetensors(&bytes, &p, &err));
     FG_TRY(fg_file_replace(file.data, bytes.data, bytes.len, &err));
     FG_TRY(report(&p, file.data, format, bytes.len, a.common.json));
 cleanup:

@@ -55,17 +55,18 @@ static void print_text(const char *what)
 
 static int print_json(const char *what)
 {
-    static const char *const types[] = {"uint", "u64", "real", "bool", "choice", "text", "list", "path", "map", "time"};
+    static const char *const types[] = {"uint", "u64",  "real", "bool", "choice",
+                                        "text", "list", "path", "map",  "time"};
     json_t *list = json_array();
     for (size_t i = 0; i < FG_OPTION_COUNT; i++) {
         const struct fg_option *o = &fg_options[i];
         char range[64];
         fg_option_range_text(o, range);
         if (wanted(o, what)) {
-            json_t *row = json_pack("{ss ss ss ss ss ss ss sb}", "key", o->key, "type", types[o->type], "unit", o->unit,
-                                    "range", range, "choices", o->choices, "default", o->def, "doc", o->doc,
-                                    "changes_result",
-                                    (o->flags & (FG_OPTION_SAME | FG_OPTION_LOCAL)) == 0);
+            json_t *row =
+                json_pack("{ss ss ss ss ss ss ss sb}", "key", o->key, "type", types[o->type], "unit", o->unit,
+                          "range", range, "choices", o->choices, "default", o->def, "doc", o->doc,
+                          "changes_result", (o->flags & (FG_OPTION_SAME | FG_OPTION_LOCAL)) == 0);
             if (row == NULL || json_array_append_new(list, row) != 0) {
                 json_decref(list);
                 return fg_cmd_fail(FG_E_NOMEM, NULL);
@@ -128,8 +129,10 @@ static void man_commands(void)
 static void man_options(void)
 {
     const struct fg_option *o = fg_options, *end = fg_options + FG_OPTION_COUNT;
-    puts(".SH CONFIGURATION\nAn INI file: [section], then key = value; ';' or '#' begin a comment line. A list\n"
-         "continues on indented lines, any value after a backslash at the end of its line. Paths are relative\n"
+    puts(".SH CONFIGURATION\nAn INI file: [section], then key = value; ';' or '#' begin a comment line. A "
+         "list\n"
+         "continues on indented lines, any value after a backslash at the end of its line. Paths are "
+         "relative\n"
          "to the file; those of \\-\\-set to the current folder. A leading $FORAGE_DATA in a path is the\n"
          "environment variable, or else shared/data beside a parent folder of the file.");
     for (const struct fg_option_section *s = fg_option_sections; s->name != NULL; s++) {
@@ -160,7 +163,8 @@ static void print_man(void)
     puts(".TH FORAGE 1 \"\" \"forage " PACKAGE_VERSION "\" \"User Commands\"");
     puts(".SH NAME\nforage \\- train small neural networks on computers that come and go");
     puts(".SH SYNOPSIS\n.B forage\n.I SUBCOMMAND\n[\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]");
-    puts(".SH DESCRIPTION\nOne aggregator predicts who will be available, plans who trains in which time slot,\n"
+    puts(".SH DESCRIPTION\nOne aggregator predicts who will be available, plans who trains in which time "
+         "slot,\n"
          "and folds the workers' updates into the model. The same decisions run in simulation and over MPI.");
     man_commands();
     man_options();
@@ -187,9 +191,9 @@ static int run(int argc, char **argv)
             best = fg_str_distance(what, s->name) < fg_str_distance(what, best) ? s->name : best;
         }
         struct fg_err err;
-        enum fg_status st =
-            fg_fail(&err, FG_E_USAGE, "options: expected a section or a key, found '%s'; the nearest section is '%s'",
-                    what, best);
+        enum fg_status st = fg_fail(
+            &err, FG_E_USAGE, "options: expected a section or a key, found '%s'; the nearest section is '%s'",
+            what, best);
         return fg_cmd_fail(st, &err);
     }
     if (a.man) {
@@ -203,5 +207,6 @@ static int run(int argc, char **argv)
 }
 
 const struct fg_command fg_cmd_options = {
-    "options", "[SECTION]", 0, 1, "every configuration key: type, unit, range, default, meaning", options, run,
+    "options", "[SECTION]", 0, 1, "every configuration key: type, unit, range, default, meaning",
+    options,   run,
 };

@@ -23,15 +23,15 @@ struct fg_run_view {
     const char *status; /* finished, running, interrupted, or stopped: unfinished and nobody holds it */
     struct fg_round_record *rounds;
     size_t n_rounds;
-    uint32_t clients;              /* at least those that were seen */
-    struct fg_view_sum *client;    /* (clients) */
-    uint32_t *used;                /* (clients) updates folded in, partial ones too */
+    uint32_t clients;           /* at least those that were seen */
+    struct fg_view_sum *client; /* (clients) */
+    uint32_t *used;             /* (clients) updates folded in, partial ones too */
     struct fg_view_sum verdict[FG_VIEW_VERDICTS];
 };
 
 /* Read a run folder. Errors: FG_E_MISSING when it is none, FG_E_CORRUPT, FG_E_NOMEM. Owner: the caller,
  * fg_run_view_fini(). */
-enum fg_status fg_run_view_load(struct fg_run_view *v, const char *folder, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_run_view_load(struct fg_run_view *out, const char *folder, struct fg_err *err) FG_NODISCARD;
 void fg_run_view_fini(struct fg_run_view *v);
 
 #endif

@@ -39,7 +39,7 @@ static void count_participation(struct histogram *h, const struct fg_run_view *v
         h->n++;
     }
     for (uint32_t i = 0; i < v->clients; i++) {
-        h->clients[v->used[i] == 0 ? 0 : (v->used[i] - 1) / width + 1]++;
+        h->clients[v->used[i] == 0 || width == 0 ? 0 : (v->used[i] - 1) / width + 1]++;
     }
 }
 
@@ -60,7 +60,8 @@ static struct fg_view_sum total_of(const struct fg_run_view *v)
 static enum fg_status add_head(struct fg_str *out, const struct fg_run_view *v, const char *folder)
 {
     const char *name = json_string_value(json_object_get(v->summary, "name"));
-    const struct fg_round_record *first = v->rounds, *last = v->rounds + (v->n_rounds > 0 ? v->n_rounds - 1 : 0);
+    const struct fg_round_record *first = v->rounds,
+                                 *last = v->rounds + (v->n_rounds > 0 ? v->n_rounds - 1 : 0);
     double wh = 0, g = 0, wasted_wh = 0, wasted_g = 0;
     enum fg_status st = FG_OK;
     for (size_t i = 0; i < v->n_rounds; i++) {
@@ -69,10 +70,11 @@ static enum fg_status add_head(struct fg_str *out, const struct fg_run_view *v, 
         wasted_wh += v->rounds[i].wasted_wh;
         wasted_g += v->rounds[i].wasted_g;
     }
-    FG_TRY(fg_str_addf(out, "%s: %s, %s, %zu rounds, %u clients", folder, name != NULL ? name : "run", v->status,
-                       v->n_rounds, (unsigned)v->clients));
+    FG_TRY(fg_str_addf(out, "%s: %s, %s, %zu rounds, %u clients", folder, name != NULL ? name : "run",
+                       v->status, v->n_rounds, (unsigned)v->clients));
     if (v->n_rounds > 0) {
-        FG_TRY(fg_str_addf(out, ", %.1f days of virtual time", fg_seconds(last->t_end - first->t_begin) / 86400));
+        FG_TRY(fg_str_addf(out, ", %.1f days of virtual time",
+                           fg_seconds(last->t_end - first->t_begin) / 86400));
     }
     FG_TRY(fg_str_addf(out, "\nenergy "));
     FG_TRY(fg_quantity(out, wh, "Wh"));
@@ -124,7 +126,8 @@ static enum fg_status add_participation(struct fg_str *out, const struct fg_run_
     FG_TRY(fg_str_addf(out, "\nparticipation: clients by number of updates folded in\n"));
     for (size_t i = 0; i < h.n; i++) {
         char range[32];
-        snprintf(range, sizeof range, h.from[i] == h.to[i] ? "%u" : "%u-%u", (unsigned)h.from[i], (unsigned)h.to[i]);
+        snprintf(range, sizeof range, h.from[i] == h.to[i] ? "%u" : "%u-%u", (unsigned)h.from[i],
+                 (unsigned)h.to[i]);
         FG_TRY(fg_str_addf(out, "  %11s %8u ", range, (unsigned)h.clients[i]));
         FG_TRY(fg_bar(out, h.clients[i], max, width > 60 ? width - 30 : 30));
         FG_TRY(fg_str_addf(out, "\n"));
@@ -177,10 +180,11 @@ static enum fg_status add_ledger(struct fg_str *out, const struct fg_run_view *v
     uint32_t top[TOP];
     size_t n = top_clients(top, v);
     enum fg_status st = FG_OK;
-    FG_TRY(fg_str_addf(out, "\nledger\n  %-12s %9s %12s%13s%13s%13s%13s\n", "", "count", "steps", "up", "down", "energy",
-                       "carbon"));
+    FG_TRY(fg_str_addf(out, "\nledger\n  %-12s %9s %12s%13s%13s%13s%13s\n", "", "count", "steps", "up",
+                       "down", "energy", "carbon"));
     for (unsigned i = 0; i < FG_VIEW_VERDICTS; i++) {
-        FG_TRY(v->verdict[i].assignments > 0 ? add_ledger_row(out, fg_verdict_name(i), &v->verdict[i]) : FG_OK);
+        FG_TRY(v->verdict[i].assignments > 0 ? add_ledger_row(out, fg_verdict_name(i), &v->verdict[i])
+                                             : FG_OK);
     }
     FG_TRY(add_ledger_row(out, "total", &total));
     for (size_t i = 0; i < n; i++) {
@@ -194,9 +198,9 @@ cleanup:
 
 static json_t *json_sum(const struct fg_view_sum *s)
 {
-    return json_pack("{sIsIsIsIsfsf}", "assignments", (json_int_t)s->assignments, "steps", (json_int_t)s->steps,
-                     "bytes_up", (json_int_t)s->bytes_up, "bytes_down", (json_int_t)s->bytes_down, "energy_wh",
-                     s->energy_j / 3600, "carbon_g", s->carbon_g);
+    return json_pack("{sIsIsIsIsfsf}", "assignments", (json_int_t)s->assignments, "steps",
+                     (json_int_t)s->steps, "bytes_up", (json_int_t)s->bytes_up, "bytes_down",
+                     (json_int_t)s->bytes_down, "energy_wh", s->energy_j / 3600, "carbon_g", s->carbon_g);
 }
 
 static json_t *json_rounds(const struct fg_run_view *v)
@@ -224,16 +228,16 @@ static int print_json(const struct fg_run_view *v, const char *folder)
     json_t *bins = json_array(), *ledger = json_object();
     count_participation(&h, v);
     for (size_t i = 0; i < h.n; i++) {
-        json_array_append_new(bins, json_pack("{sisisi}", "from", (int)h.from[i], "to", (int)h.to[i], "clients",
-                                              (int)h.clients[i]));
+        json_array_append_new(bins, json_pack("{sisisi}", "from", (int)h.from[i], "to", (int)h.to[i],
+                                              "clients", (int)h.clients[i]));
     }
     for (unsigned i = 0; i < FG_VIEW_VERDICTS; i++) {
         json_object_set_new(ledger, fg_verdict_name(i), json_sum(&v->verdict[i]));
     }
     json_object_set_new(ledger, "total", json_sum(&total));
-    json_t *top = json_pack("{sssssisOsososo}", "folder", folder, "status", v->status, "clients", (int)v->clients,
-                            "summary", v->summary != NULL ? v->summary : json_null(), "participation", bins, "ledger",
-                            ledger, "rounds", json_rounds(v));
+    json_t *top = json_pack("{sssssisOsososo}", "folder", folder, "status", v->status, "clients",
+                            (int)v->clients, "summary", v->summary != NULL ? v->summary : json_null(),
+                            "participation", bins, "ledger", ledger, "rounds", json_rounds(v));
     int rc = top != NULL ? json_dumpf(top, stdout, JSON_INDENT(1)) : -1;
     putchar('\n');
     json_decref(top);

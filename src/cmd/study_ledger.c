@@ -4,11 +4,15 @@
 
 #include "src/base/mem.h"
 
-enum { U32_COLUMNS = 3, F64_COLUMNS = 6, SPENT_COLUMNS = FG_STUDY_LEDGER_COLUMNS - U32_COLUMNS - F64_COLUMNS };
+enum {
+    U32_COLUMNS = 3,
+    F64_COLUMNS = 6,
+    SPENT_COLUMNS = FG_STUDY_LEDGER_COLUMNS - U32_COLUMNS - F64_COLUMNS
+};
 
 struct fg_study_ledger {
-    uint32_t *u32; /* (U32_COLUMNS, clients) */
-    double *f64;   /* (F64_COLUMNS, clients) */
+    uint32_t *u32;   /* (U32_COLUMNS, clients) */
+    double *f64;     /* (F64_COLUMNS, clients) */
     uint64_t *spent; /* (SPENT_COLUMNS, clients) doubles where the column says so */
 };
 
@@ -54,7 +58,10 @@ static const struct {
     enum fg_col_kind kind;
     size_t offset;
 } spent_columns[SPENT_COLUMNS] = {
-#define C(name, unit, kind, doc) {#name, unit, doc, FG_COL_##kind, offsetof(struct fg_ledger_row, name)}
+#define C(name, unit, kind, doc)                                              \
+    {                                                                         \
+#name, unit, doc, FG_COL_##kind, offsetof(struct fg_ledger_row, name) \
+    }
     C(bytes_down, "B", U64, "bytes to the client"),
     C(bytes_up, "B", U64, "bytes from the client"),
     C(steps, "steps", U64, "local steps done, wasted ones included"),
@@ -67,15 +74,18 @@ static const struct {
 #undef C
 };
 
-static void fill_spent(uint64_t *spent, const struct fg_ledger *ledger, size_t clients, struct fg_ledger_col *columns)
+static void fill_spent(uint64_t *spent, const struct fg_ledger *ledger, size_t clients,
+                       struct fg_ledger_col *columns)
 {
     for (size_t k = 0; k < SPENT_COLUMNS; k++) {
         for (uint32_t c = 0; c < clients; c++) {
             const struct fg_ledger_row *row = fg_ledger_row(ledger, c);
             memcpy(&spent[k * clients + c], (const char *)row + spent_columns[k].offset, sizeof *spent);
         }
-        columns[k] = (struct fg_ledger_col){.name = spent_columns[k].name, .unit = spent_columns[k].unit,
-                                            .kind = spent_columns[k].kind, .data = spent + k * clients,
+        columns[k] = (struct fg_ledger_col){.name = spent_columns[k].name,
+                                            .unit = spent_columns[k].unit,
+                                            .kind = spent_columns[k].kind,
+                                            .data = spent + k * clients,
                                             .doc = spent_columns[k].doc};
     }
 }
@@ -99,16 +109,21 @@ enum fg_status fg_study_ledger_create(struct fg_study_ledger **out, const struct
         for (uint32_t c = 0; c < n; c++) {
             l->u32[k * n + c] = u32_columns[k].get(s, c);
         }
-        columns[k] = (struct fg_ledger_col){.name = u32_columns[k].name, .unit = u32_columns[k].unit,
-                                            .kind = FG_COL_U32, .data = l->u32 + k * n, .doc = u32_columns[k].doc};
+        columns[k] = (struct fg_ledger_col){.name = u32_columns[k].name,
+                                            .unit = u32_columns[k].unit,
+                                            .kind = FG_COL_U32,
+                                            .data = l->u32 + k * n,
+                                            .doc = u32_columns[k].doc};
     }
     for (size_t k = 0; k < F64_COLUMNS; k++) {
         for (uint32_t c = 0; c < n; c++) {
             l->f64[k * n + c] = f64_columns[k].get(s->fleet, c);
         }
-        columns[U32_COLUMNS + k] =
-            (struct fg_ledger_col){.name = f64_columns[k].name, .unit = f64_columns[k].unit, .kind = FG_COL_F64,
-                                   .data = l->f64 + k * n, .doc = f64_columns[k].doc};
+        columns[U32_COLUMNS + k] = (struct fg_ledger_col){.name = f64_columns[k].name,
+                                                          .unit = f64_columns[k].unit,
+                                                          .kind = FG_COL_F64,
+                                                          .data = l->f64 + k * n,
+                                                          .doc = f64_columns[k].doc};
     }
     fill_spent(l->spent, ledger, n, columns + U32_COLUMNS + F64_COLUMNS);
     *out = l;

@@ -36,7 +36,8 @@ enum fg_status fg_config_set(struct fg_config *c, const char *assignment, const 
 {
     const char *eq = strchr(assignment, '='), *dot = strchr(assignment, '.');
     if (eq == NULL || dot == NULL || dot > eq) {
-        return fg_fail(err, FG_E_CONFIG, "%s: expected section.key=value, found '%s'", from->name, assignment);
+        return fg_fail(err, FG_E_CONFIG, "%s: expected section.key=value, found '%s'", from->name,
+                       assignment);
     }
     char *where = NULL, *name = NULL, *section = fg_strndup(assignment, (size_t)(dot - assignment));
     enum fg_status st = FG_E_NOMEM;
@@ -85,7 +86,8 @@ const char *fg_config_where(const struct fg_config *c, const char *key)
     return where != NULL ? where : "default";
 }
 
-enum fg_status fg_config_reject(const struct fg_config *c, const char *key, struct fg_err *err, const char *fmt, ...)
+enum fg_status fg_config_reject(const struct fg_config *c, const char *key, struct fg_err *err,
+                                const char *fmt, ...)
 {
     char expected[sizeof err->text];
     va_list ap;
@@ -95,8 +97,8 @@ enum fg_status fg_config_reject(const struct fg_config *c, const char *key, stru
     struct fg_str value = {0};
     enum fg_status st = fg_option_format(&value, c, by_key(key));
     if (st == FG_OK) {
-        st = fg_fail(err, FG_E_CONFIG, "%s: %s: expected %s, found '%s'", fg_config_where(c, key), key, expected,
-                     value.data);
+        st = fg_fail(err, FG_E_CONFIG, "%s: %s: expected %s, found '%s'", fg_config_where(c, key), key,
+                     expected, value.data);
     }
     fg_str_fini(&value);
     return st;

@@ -72,13 +72,15 @@ enum {
 
 struct fg_config {
 #define FG_SECTION(section, doc) struct {
-#define FG_END(section) } section;
+#define FG_END(section) \
+    }                   \
+    section;
 #define FG_OPT(section, name, type, def, min, max, unit, choices, flags, doc) FG_CTYPE_##type name;
 #include "src/config/options.def"
 #undef FG_SECTION
 #undef FG_END
 #undef FG_OPT
-    char *where[FG_OPTION_COUNT]; /* "file:line" or "--set"; NULL: default */
+    char *where[FG_OPTION_COUNT];   /* "file:line" or "--set"; NULL: default */
     uint32_t line[FG_OPTION_COUNT]; /* in the file now parsed, 0: not there */
 };
 
@@ -114,8 +116,8 @@ const char *fg_config_where(const struct fg_config *c, const char *key);
 
 /* The message of a wrong value, found later: "file.ini:12: select.policy: expected ..., found '...'" with
  * FG_E_CONFIG. `fmt` is what was expected. */
-enum fg_status fg_config_reject(const struct fg_config *c, const char *key, struct fg_err *err, const char *fmt,
-                                ...) FG_PRINTF(4, 5);
+enum fg_status fg_config_reject(const struct fg_config *c, const char *key, struct fg_err *err,
+                                const char *fmt, ...) FG_PRINTF(4, 5);
 
 /* Compare what can change a result. Gives the first differing key's name, or NULL if there is none; the values
  * as text go to a and b when these are not NULL. Errors: FG_E_NOMEM. */

@@ -11,10 +11,19 @@
 const struct fg_option fg_options[FG_OPTION_COUNT] = {
 #define FG_SECTION(section, doc)
 #define FG_END(section)
-#define FG_OPT(section, name, type, def, min, max, unit, choices, flags, doc)              \
-    {#section,  #name, #section "." #name, FG_OPTION_##type, offsetof(struct fg_config, section.name), \
-     def,       min,   max,                unit,             choices,                                  \
-     flags,     doc},
+#define FG_OPT(section, name, type, def, min, max, unit, choices, flags, doc) \
+    {#section,                                                                \
+     #name,                                                                   \
+     #section "." #name,                                                      \
+     FG_OPTION_##type,                                                        \
+     offsetof(struct fg_config, section.name),                                \
+     def,                                                                     \
+     min,                                                                     \
+     max,                                                                     \
+     unit,                                                                    \
+     choices,                                                                 \
+     flags,                                                                   \
+     doc},
 #include "src/config/options.def"
 #undef FG_SECTION
 #undef FG_END
@@ -48,8 +57,8 @@ const struct fg_option *fg_option_nearest(const char *section, const char *name)
     unsigned best_score = ~0u;
     for (size_t i = 0; i < FG_OPTION_COUNT; i++) {
         /* the right key in a wrong section is a likelier slip than two wrong names */
-        unsigned score = 2 * fg_str_distance(name, fg_options[i].name) +
-                         fg_str_distance(section, fg_options[i].section);
+        unsigned score =
+            2 * fg_str_distance(name, fg_options[i].name) + fg_str_distance(section, fg_options[i].section);
         if (score < best_score) {
             best_score = score;
             best = &fg_options[i];
@@ -92,7 +101,8 @@ const char *fg_option_range_text(const struct fg_option *o, char *buf)
     } else if (o->type == FG_OPTION_U64) {
         snprintf(buf, 64, "0..18446744073709551615");
     } else if (o->type == FG_OPTION_REAL) {
-        snprintf(buf, 64, (o->flags & FG_OPTION_ABOVE) != 0 ? "above %g, at most %g" : "%g..%g", o->min, o->max);
+        snprintf(buf, 64, (o->flags & FG_OPTION_ABOVE) != 0 ? "above %g, at most %g" : "%g..%g", o->min,
+                 o->max);
     }
     return buf;
 }
@@ -104,6 +114,6 @@ void fg_option_unknown(struct fg_err *err, const char *section, const char *name
     for (const struct fg_option_section *s = fg_option_sections; s->name != NULL; s++) {
         known = known || strcmp(s->name, section) == 0;
     }
-    (void)fg_fail(err, FG_E_CONFIG, "%s.%s: expected a known %s (the nearest is '%s'), found '%s'", section, name,
-                  known ? "key" : "section", near->key, known ? name : section);
+    (void)fg_fail(err, FG_E_CONFIG, "%s.%s: expected a known %s (the nearest is '%s'), found '%s'", section,
+                  name, known ? "key" : "section", near->key, known ? name : section);
 }

@@ -64,8 +64,8 @@ enum fg_status fg_option_assign(struct fg_config *c, const struct fg_option *o, 
                                 const struct fg_config_origin *from, struct fg_err *expected) FG_NODISCARD;
 
 /* Append a field's value as text that fg_option_assign() reads back; map entries are joined by ", ". */
-enum fg_status fg_option_format(struct fg_str *out, const struct fg_config *c, const struct fg_option *o)
-    FG_NODISCARD;
+enum fg_status fg_option_format(struct fg_str *out, const struct fg_config *c,
+                                const struct fg_option *o) FG_NODISCARD;
 
 /* Free what a field owns. */
 void fg_option_clear(struct fg_config *c, const struct fg_option *o);

@@ -18,10 +18,10 @@ struct parser {
     struct fg_err *err;
     const char *bytes;
     size_t len, at;
-    uint32_t line;       /* the one libinih is at */
-    bool indented;       /* it begins with a blank */
-    enum fg_status st;   /* of the first error */
-    int bad_line;        /* where it was seen */
+    uint32_t line;                /* the one libinih is at */
+    bool indented;                /* it begins with a blank */
+    enum fg_status st;            /* of the first error */
+    int bad_line;                 /* where it was seen */
     const struct fg_option *open; /* key whose value may still continue */
     uint32_t open_line;
     struct fg_str value; /* of `open` so far */
@@ -52,8 +52,8 @@ static void close_key(struct parser *p)
     struct fg_err expected = {{0}};
     enum fg_status st = fg_option_assign(p->c, o, p->value.data, p->from, &expected);
     if (st == FG_E_CONFIG) {
-        st = fg_fail(p->err, st, "%s:%u: %s: expected %s, found '%.200s'", p->from->name, p->open_line, o->key,
-                     expected.text, p->value.data);
+        st = fg_fail(p->err, st, "%s:%u: %s: expected %s, found '%.200s'", p->from->name, p->open_line,
+                     o->key, expected.text, p->value.data);
     }
     struct fg_str where = {0};
     if (st == FG_OK) {
@@ -72,8 +72,9 @@ static enum fg_status check_section(struct parser *p, const char *line, size_t l
 {
     const char *end = memchr(line, ']', len);
     if (end == NULL) {
-        return fg_fail(p->err, FG_E_CONFIG, "%s:%u: expected ']' at the end of the section's name, found '%.*s'",
-                       p->from->name, p->line, (int)len, line);
+        return fg_fail(p->err, FG_E_CONFIG,
+                       "%s:%u: expected ']' at the end of the section's name, found '%.*s'", p->from->name,
+                       p->line, (int)len, line);
     }
     const char *name = line + 1, *best = fg_option_sections[0].name;
     size_t n = (size_t)(end - name);
@@ -106,10 +107,11 @@ static char *read_line(char *str, int num, void *stream)
         len--;
     }
     if (len > FG_CONFIG_LINE_MAX || (int)len + 2 > num) {
-        failed(p, fg_fail(p->err, FG_E_CONFIG,
-                          "%s:%u: expected at most %d bytes in a line (continue a long value on indented lines), "
-                          "found %zu in '%.40s...'",
-                          p->from->name, p->line, FG_CONFIG_LINE_MAX, len, line));
+        failed(p, fg_fail(
+                      p->err, FG_E_CONFIG,
+                      "%s:%u: expected at most %d bytes in a line (continue a long value on indented lines), "
+                      "found %zu in '%.40s...'",
+                      p->from->name, p->line, FG_CONFIG_LINE_MAX, len, line));
         return NULL;
     }
     for (size_t i = 0; i < len; i++) {
@@ -141,9 +143,10 @@ static int continue_value(struct parser *p, const char *value)
         v->len--;
         v->data[v->len] = '\0';
     } else if (p->open->type != FG_OPTION_MAP && p->open->type != FG_OPTION_ITEMS) {
-        return failed(p, fg_fail(p->err, FG_E_CONFIG,
-                                 "%s:%u: %s: expected no indented line after this key (it is no list), found '%s'",
-                                 p->from->name, p->line, p->open->key, value));
+        return failed(
+            p, fg_fail(p->err, FG_E_CONFIG,
+                       "%s:%u: %s: expected no indented line after this key (it is no list), found '%s'",
+                       p->from->name, p->line, p->open->key, value));
     } else {
         enum fg_status st = fg_str_add(v, "\n", 1);
         if (st != FG_OK) {
@@ -178,8 +181,9 @@ static int on_value(void *user, const char *section, const char *name, const cha
     }
     uint32_t *seen = &p->c->line[o - fg_options];
     if (*seen != 0) {
-        return failed(p, fg_fail(p->err, FG_E_CONFIG, "%s:%u: %s: expected once, found again (first on line %u)",
-                                 p->from->name, p->line, o->key, *seen));
+        return failed(p,
+                      fg_fail(p->err, FG_E_CONFIG, "%s:%u: %s: expected once, found again (first on line %u)",
+                              p->from->name, p->line, o->key, *seen));
     }
     *seen = p->line;
     p->open = o;
@@ -199,8 +203,8 @@ enum fg_status fg_config_parse(struct fg_config *c, const void *bytes, size_t le
     if (rc < 0) {
         p.st = FG_E_NOMEM;
     } else if (rc > 0 && (p.st == FG_OK || (p.st == FG_E_CONFIG && rc < p.bad_line))) {
-        p.st = fg_fail(err, FG_E_CONFIG, "%s:%d: expected 'key = value' or '[section]', found neither", from->name,
-                       rc);
+        p.st = fg_fail(err, FG_E_CONFIG, "%s:%d: expected 'key = value' or '[section]', found neither",
+                       from->name, rc);
     }
     fg_str_fini(&p.value);
     return p.st;

@@ -10,8 +10,8 @@ static size_t break_at(const char *text, size_t room)
 {
     for (size_t n = room; n > 0; n--) {
         char before = text[n - 1], after = text[n];
-        if (!isspace((unsigned char)before) && !isspace((unsigned char)after) && before != '\\' && after != ';' &&
-            after != '#' && after != '[') {
+        if (!isspace((unsigned char)before) && !isspace((unsigned char)after) && before != '\\' &&
+            after != ';' && after != '#' && after != '[') {
             return n;
         }
     }
@@ -86,7 +86,8 @@ enum fg_status fg_config_save(struct fg_str *out, const struct fg_config *c, str
             st = save_option(out, c, o);
         }
         if (st == FG_E_CONFIG) {
-            st = fg_fail(err, st, "%s: expected a value that fits lines of %d bytes", o->key, FG_CONFIG_LINE_MAX);
+            st = fg_fail(err, st, "%s: expected a value that fits lines of %d bytes", o->key,
+                         FG_CONFIG_LINE_MAX);
         }
     }
     return st;

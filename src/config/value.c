@@ -120,8 +120,8 @@ static bool parse_time(fg_time_t *out, const char *text, size_t len)
         !digits(&mo, text + 5, 2) || !digits(&d, text + 8, 2) || mo < 1 || mo > 12) {
         return false;
     }
-    if (len > 10 && (text[10] != 'T' || text[13] != ':' || text[len - 1] != 'Z' || !digits(&h, text + 11, 2) ||
-                     !digits(&mi, text + 14, 2))) {
+    if (len > 10 && (text[10] != 'T' || text[13] != ':' || text[len - 1] != 'Z' ||
+                     !digits(&h, text + 11, 2) || !digits(&mi, text + 14, 2))) {
         return false;
     }
     if (len == 20 && (text[16] != ':' || !digits(&s, text + 17, 2))) {
@@ -221,15 +221,16 @@ static const char *after_data_dir(const char *text, size_t *len)
     return text + n;
 }
 
-static enum fg_status resolve_path(char **out, const char *text, size_t len, const struct fg_config_origin *from,
-                                   struct fg_err *expected)
+static enum fg_status resolve_path(char **out, const char *text, size_t len,
+                                   const struct fg_config_origin *from, struct fg_err *expected)
 {
     struct fg_str path = {0};
     const char *rest = after_data_dir(text, &len);
     enum fg_status st = check_text(rest != NULL ? rest : text, len, expected);
     FG_TRY(st);
     if (rest != NULL && from->data_dir == NULL) {
-        return fg_fail(expected, FG_E_CONFIG, "the environment variable FORAGE_DATA to name the folder of data sets");
+        return fg_fail(expected, FG_E_CONFIG,
+                       "the environment variable FORAGE_DATA to name the folder of data sets");
     }
     if (rest != NULL) {
         FG_TRY(fg_str_addf(&path, "%s%s%.*s", from->data_dir, len > 0 ? "/" : "", (int)len, rest));
@@ -393,8 +394,9 @@ enum fg_status fg_option_assign(struct fg_config *c, const struct fg_option *o, 
             *(fg_time_t *)at = FG_NEVER;
             return FG_OK;
         }
-        return parse_time(at, text, len) ? FG_OK
-                                         : fg_fail(expected, FG_E_CONFIG, "a UTC time such as 2024-03-01T00:00:00Z");
+        return parse_time(at, text, len)
+                   ? FG_OK
+                   : fg_fail(expected, FG_E_CONFIG, "a UTC time such as 2024-03-01T00:00:00Z");
     }
     return FG_E_INTERNAL;
 }

@@ -26,7 +26,8 @@ cleanup:
     return st;
 }
 
-enum fg_status fg_checkpoint_decode(struct fg_checkpoint *out, const void *bytes, size_t len, struct fg_err *err)
+enum fg_status fg_checkpoint_decode(struct fg_checkpoint *out, const void *bytes, size_t len,
+                                    struct fg_err *err)
 {
     struct fg_checkpoint c = {0};
     if (len < 24 || memcmp(bytes, magic, 8) != 0) {
@@ -39,8 +40,8 @@ enum fg_status fg_checkpoint_decode(struct fg_checkpoint *out, const void *bytes
     struct fg_reader r = fg_reader_of((const char *)bytes + 8, len - 16);
     uint32_t version = fg_get_u32(&r), files = fg_get_u32(&r);
     if (version != VERSION || files != FG_CHECKPOINT_FILES) {
-        return fg_fail(err, FG_E_VERSION, "expected checkpoint version %d of %d files, found %u of %u", VERSION,
-                       FG_CHECKPOINT_FILES, (unsigned)version, (unsigned)files);
+        return fg_fail(err, FG_E_VERSION, "expected checkpoint version %d of %d files, found %u of %u",
+                       VERSION, FG_CHECKPOINT_FILES, (unsigned)version, (unsigned)files);
     }
     c.sequence = fg_get_u64(&r);
     for (size_t i = 0; i < FG_CHECKPOINT_FILES; i++) {
@@ -50,7 +51,8 @@ enum fg_status fg_checkpoint_decode(struct fg_checkpoint *out, const void *bytes
     c.state = n <= len ? fg_get_bytes(&r, (size_t)n) : NULL;
     c.len = (size_t)n;
     if (c.state == NULL || !fg_reader_done(&r)) {
-        return fg_fail(err, FG_E_CORRUPT, "expected a state of %llu bytes, found another length", (unsigned long long)n);
+        return fg_fail(err, FG_E_CORRUPT, "expected a state of %llu bytes, found another length",
+                       (unsigned long long)n);
     }
     *out = c;
     return FG_OK;
@@ -75,8 +77,8 @@ cleanup:
 }
 
 /* One of the two; FG_E_MISSING when it is not there. */
-static enum fg_status load_one(struct fg_checkpoint *out, struct fg_str *bytes, const char *folder, unsigned turn,
-                               struct fg_err *err)
+static enum fg_status load_one(struct fg_checkpoint *out, struct fg_str *bytes, const char *folder,
+                               unsigned turn, struct fg_err *err)
 {
     struct fg_str path = {0}, text = {0};
     enum fg_status st = FG_OK;

@@ -22,12 +22,12 @@ struct fg_checkpoint {
 enum fg_status fg_checkpoint_encode(struct fg_str *out, const struct fg_checkpoint *c) FG_NODISCARD;
 
 /* Read one from bytes. Errors: FG_E_CORRUPT, FG_E_VERSION. */
-enum fg_status fg_checkpoint_decode(struct fg_checkpoint *out, const void *bytes, size_t len, struct fg_err *err)
-    FG_NODISCARD;
+enum fg_status fg_checkpoint_decode(struct fg_checkpoint *out, const void *bytes, size_t len,
+                                    struct fg_err *err) FG_NODISCARD;
 
 /* Write into folder/checkpoint.0 or .1, whichever the sequence's turn is. */
-enum fg_status fg_checkpoint_write(const char *folder, const struct fg_checkpoint *c, struct fg_err *err)
-    FG_NODISCARD;
+enum fg_status fg_checkpoint_write(const char *folder, const struct fg_checkpoint *c,
+                                   struct fg_err *err) FG_NODISCARD;
 
 /* Load the newest valid one of a folder. *bytes holds what out->state points into; it is empty (and *out zero) when
  * there is no checkpoint. `warning` (may be NULL) says which file was damaged. Errors: FG_E_CORRUPT when there are

@@ -8,7 +8,10 @@
 #include "src/base/mem.h"
 #include "src/plan/outcome.h"
 
-#define R(name, unit, kind, field, doc) {name, unit, FG_COL_##kind, offsetof(struct fg_round_record, field), doc}
+#define R(name, unit, kind, field, doc)                                         \
+    {                                                                           \
+        name, unit, FG_COL_##kind, offsetof(struct fg_round_record, field), doc \
+    }
 const struct fg_col fg_round_cols[] = {
     R("round", "", U32, round, "number of the round, from 0"),
     R("version", "", U64, version, "of the parameters after it"),
@@ -31,14 +34,18 @@ const struct fg_col fg_round_cols[] = {
     R("train_loss", "nat", LOSS, train_loss, "mean training loss of the used updates"),
     R("test_loss", "nat", EVAL, evaluation.loss, "loss on the global test set"),
     R("test_accuracy", "fraction", EVAL, evaluation.accuracy, "accuracy on the global test set"),
-    R("client_accuracy_mean", "fraction", CLIENTS, evaluation.client_mean, "mean over clients' test accuracies"),
+    R("client_accuracy_mean", "fraction", CLIENTS, evaluation.client_mean,
+      "mean over clients' test accuracies"),
     R("client_accuracy_p10", "fraction", CLIENTS, evaluation.client_p10, "10th percentile of them"),
     R("client_accuracy_worst", "fraction", CLIENTS, evaluation.client_worst, "worst of them"),
     {NULL, NULL, FG_COL_U8, 0, NULL},
 };
 #undef R
 
-#define P(name, unit, kind, field, doc) {name, unit, FG_COL_##kind, offsetof(struct fg_participation, field), doc}
+#define P(name, unit, kind, field, doc)                                          \
+    {                                                                            \
+        name, unit, FG_COL_##kind, offsetof(struct fg_participation, field), doc \
+    }
 const struct fg_col fg_participation_cols[] = {
     P("round", "", U32, round, "round of the assignment, from 0"),
     P("client", "", U32, client, "who got it"),
@@ -213,7 +220,8 @@ enum fg_status fg_rounds_read(struct fg_round_record **rows, size_t *n, const ch
     enum fg_status st = FG_OK;
     FG_TRY(fg_rounds_header(&header));
     if (len < header.len || memcmp(text, header.data, header.len) != 0) {
-        st = fg_fail(err, FG_E_CORRUPT, "rounds.csv:1: expected the header '%.60s...', found another", header.data);
+        st = fg_fail(err, FG_E_CORRUPT, "rounds.csv:1: expected the header '%.60s...', found another",
+                     header.data);
         goto cleanup;
     }
     for (size_t at = header.len; at < len;) {
@@ -225,8 +233,8 @@ enum fg_status fg_rounds_read(struct fg_round_record **rows, size_t *n, const ch
         line_no++;
         FG_TRY(FG_GROW(list, count, cap));
         if (!read_row(&list[count], text + at, line_len)) {
-            st = fg_fail(err, FG_E_CORRUPT, "rounds.csv:%zu: expected a row of numbers, found '%.*s'", line_no,
-                         (int)(line_len < 60 ? line_len : 60), text + at);
+            st = fg_fail(err, FG_E_CORRUPT, "rounds.csv:%zu: expected a row of numbers, found '%.*s'",
+                         line_no, (int)(line_len < 60 ? line_len : 60), text + at);
             goto cleanup;
         }
         count++;
@@ -265,14 +273,14 @@ enum fg_status fg_parts_row(struct fg_str *out, const struct fg_participation *p
 enum fg_status fg_parts_count(size_t *n, const void *bytes, size_t len, struct fg_err *err)
 {
     if (len < FG_PARTS_HEADER || memcmp(bytes, parts_magic, 8) != 0) {
-        return fg_fail(err, FG_E_CORRUPT, "participation.part: expected its header of %d bytes, found another",
-                       FG_PARTS_HEADER);
+        return fg_fail(err, FG_E_CORRUPT,
+                       "participation.part: expected its header of %d bytes, found another", FG_PARTS_HEADER);
     }
     struct fg_reader r = fg_reader_of((const char *)bytes + 8, 4);
     uint32_t row = fg_get_u32(&r);
     if (row != FG_PARTS_ROW) {
-        return fg_fail(err, FG_E_VERSION, "participation.part: expected rows of %d bytes, found %u", FG_PARTS_ROW,
-                       (unsigned)row);
+        return fg_fail(err, FG_E_VERSION, "participation.part: expected rows of %d bytes, found %u",
+                       FG_PARTS_ROW, (unsigned)row);
     }
     *n = (len - FG_PARTS_HEADER) / FG_PARTS_ROW;
     return FG_OK;

@@ -102,7 +102,8 @@ enum fg_status fg_export_npz(struct fg_str *out, const struct fg_run_params *p, 
         npy.len = 0;
         FG_TRY(add_npy(&npy, p, &p->tensor[i]));
         if (zip.len + npy.len > UINT32_MAX - 65536 || p->n_tensors > UINT16_MAX) {
-            st = fg_fail(err, FG_E_RANGE, "npz: expected at most 4 GiB of parameters, found more (use safetensors)");
+            st = fg_fail(err, FG_E_RANGE,
+                         "npz: expected at most 4 GiB of parameters, found more (use safetensors)");
             goto cleanup;
         }
         e.size = (uint32_t)npy.len;
@@ -133,8 +134,8 @@ cleanup:
 /* The JSON header, or NULL when out of memory. */
 static char *safetensors_header(const struct fg_run_params *p)
 {
-    json_t *top = json_pack("{s{ssssss}}", "__metadata__", "format", "forage", "layers", p->layers, "params_sha256",
-                            p->sha256);
+    json_t *top = json_pack("{s{ssssss}}", "__metadata__", "format", "forage", "layers", p->layers,
+                            "params_sha256", p->sha256);
     for (size_t i = 0; top != NULL && i < p->n_tensors; i++) {
         const struct fg_layer_info *t = &p->tensor[i];
         json_t *shape = json_array();
@@ -142,7 +143,7 @@ static char *safetensors_header(const struct fg_run_params *p)
             json_array_append_new(shape, json_integer((json_int_t)t->dims[k]));
         }
         json_t *row = json_pack("{sssos[II]}", "dtype", "F32", "shape", shape, "data_offsets",
-                                (json_int_t)(t->offset * 4), (json_int_t)((t->offset + t->size) * 4));
+                                (json_int_t)t->offset * 4, ((json_int_t)t->offset + (json_int_t)t->size) * 4);
         if (row == NULL || json_array_size(shape) != t->ndim || json_object_set_new(top, t->name, row) != 0) {
             json_decref(top);
             top = NULL;
@@ -157,8 +158,10 @@ enum fg_status fg_export_safetensors(struct fg_str *out, const struct fg_run_par
 {
     struct fg_str file = {0};
     char *header = safetensors_header(p);
-    enum fg_status st = header != NULL ? FG_OK : fg_fail(err, FG_E_NOMEM, "safetensors: out of memory");
-    FG_TRY(st);
+    if (header == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "safetensors: out of memory");
+    }
+    enum fg_status st = FG_OK;
     size_t len = strlen(header), padded = (len + 7) / 8 * 8;
     FG_TRY(fg_put_u64(&file, padded));
     FG_TRY(fg_str_add(&file, header, len));

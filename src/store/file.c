@@ -192,7 +192,8 @@ enum fg_status fg_append_write(struct fg_append *f, const void *bytes, size_t n,
 {
     int failed = write_all(f->fd, bytes, n);
     if (failed != 0) {
-        int cut = ftruncate(f->fd, (off_t)f->len); /* best effort: a torn tail is also cut when a run goes on */
+        int cut =
+            ftruncate(f->fd, (off_t)f->len); /* best effort: a torn tail is also cut when a run goes on */
         (void)cut;
         (void)lseek(f->fd, (off_t)f->len, SEEK_SET);
         return fg_file_error(failed, f->path, "write", err);

@@ -13,7 +13,8 @@
 
 /* The whole of a file of at most `limit` bytes into *out (empty before). Errors: FG_E_MISSING, FG_E_IO,
  * FG_E_INPUT when it is a folder or longer than limit. */
-enum fg_status fg_file_read(struct fg_str *out, const char *path, size_t limit, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_file_read(struct fg_str *out, const char *path, size_t limit,
+                            struct fg_err *err) FG_NODISCARD;
 
 /* A file's bytes in place, read-only; len is 0 for an empty file. */
 struct fg_map {
@@ -25,7 +26,8 @@ void fg_file_unmap(struct fg_map *m);
 
 /* Replace a file by bytes[len], atomically and durably. Errors: FG_E_FULL, FG_E_IO; then the old one is there
  * unchanged and nothing else is left behind. */
-enum fg_status fg_file_replace(const char *path, const void *bytes, size_t len, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_file_replace(const char *path, const void *bytes, size_t len,
+                               struct fg_err *err) FG_NODISCARD;
 
 /* Put `tmp`, written by other means beside `path`, into its place: sync, rename, sync the folder. On errors tmp
  * is removed. */
@@ -46,7 +48,8 @@ struct fg_append {
 enum fg_status fg_append_open(struct fg_append *f, const char *path, struct fg_err *err) FG_NODISCARD;
 
 /* Add bytes[n]. On an error (FG_E_FULL, FG_E_IO) the file is cut back to what it was. */
-enum fg_status fg_append_write(struct fg_append *f, const void *bytes, size_t n, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_append_write(struct fg_append *f, const void *bytes, size_t n,
+                               struct fg_err *err) FG_NODISCARD;
 
 /* Make what was written survive a power cut. */
 enum fg_status fg_append_sync(struct fg_append *f, struct fg_err *err) FG_NODISCARD;

@@ -16,7 +16,8 @@ enum fg_status fg_journal_begin(uint64_t *at, const void *bytes, size_t len, str
     struct fg_reader r = fg_reader_of((const char *)bytes + 8, 4);
     uint32_t version = fg_get_u32(&r);
     if (version != VERSION) {
-        return fg_fail(err, FG_E_VERSION, "expected journal version %d, found %u", VERSION, (unsigned)version);
+        return fg_fail(err, FG_E_VERSION, "expected journal version %d, found %u", VERSION,
+                       (unsigned)version);
     }
     *at = FG_JOURNAL_HEADER;
     return FG_OK;

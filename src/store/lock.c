@@ -45,8 +45,9 @@ enum fg_status fg_lock_take(int *fd, const char *folder, unsigned wait_ms, struc
             goto cleanup;
         }
         if (waited >= wait_ms) {
-            st = fg_fail(err, FG_E_BUSY, "%s: expected a free run folder, found it held by process %ld (waited %u s)",
-                         folder, holder(file), wait_ms / 1000);
+            st = fg_fail(err, FG_E_BUSY,
+                         "%s: expected a free run folder, found it held by process %ld (waited %u s)", folder,
+                         holder(file), wait_ms / 1000);
             goto cleanup;
         }
         nanosleep(&(struct timespec){0, STEP_MS * 1000000L}, NULL);

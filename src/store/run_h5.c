@@ -72,8 +72,8 @@ static size_t kind_size(enum fg_col_kind kind)
 }
 
 /* A data set of n values with its unit and description, chunked and deflated where it is long. */
-static enum fg_status create_column(hid_t *out, hid_t group, const char *name, const char *unit, const char *doc,
-                                    enum fg_col_kind kind, size_t n)
+static enum fg_status create_column(hid_t *out, hid_t group, const char *name, const char *unit,
+                                    const char *doc, enum fg_col_kind kind, size_t n)
 {
     hsize_t dims = n, chunk = n < BLOCK ? n : BLOCK;
     hid_t space = H5Screate_simple(1, &dims, NULL), props = H5Pcreate(H5P_DATASET_CREATE), set = -1;
@@ -99,7 +99,8 @@ cleanup:
     return st;
 }
 
-static enum fg_status write_block(hid_t set, enum fg_col_kind kind, size_t first, size_t n, const void *values)
+static enum fg_status write_block(hid_t set, enum fg_col_kind kind, size_t first, size_t n,
+                                  const void *values)
 {
     hsize_t start = first, count = n;
     hid_t space = H5Dget_space(set), memory = H5Screate_simple(1, &count, NULL);
@@ -235,7 +236,8 @@ static enum fg_status write_ledger(hid_t file, const struct fg_run_content *in)
     return st;
 }
 
-static enum fg_status write_tensor(hid_t group, const struct fg_layer_info *t, size_t index, const float *values)
+static enum fg_status write_tensor(hid_t group, const struct fg_layer_info *t, size_t index,
+                                   const float *values)
 {
     hsize_t dims[4] = {t->dims[0], t->dims[1], t->dims[2], t->dims[3]};
     hid_t space = H5Screate_simple((int)t->ndim, dims, NULL), props = H5Pcreate(H5P_DATASET_CREATE), set = -1;
@@ -286,11 +288,14 @@ static enum fg_status write_partition(hid_t file, const struct fg_partition *p)
     size_t n = p->clients;
     enum fg_status st = check(group);
     FG_TRY(st);
-    FG_TRY(write_array(group, "train_first", "first entry of each client in train", FG_COL_U64, p->train_first, n + 1));
+    FG_TRY(write_array(group, "train_first", "first entry of each client in train", FG_COL_U64,
+                       p->train_first, n + 1));
     FG_TRY(write_array(group, "train", "sample numbers", FG_COL_U32, p->train, p->train_first[n]));
-    FG_TRY(write_array(group, "test_first", "first entry of each client in test", FG_COL_U64, p->test_first, n + 1));
+    FG_TRY(write_array(group, "test_first", "first entry of each client in test", FG_COL_U64, p->test_first,
+                       n + 1));
     FG_TRY(write_array(group, "test", "sample numbers", FG_COL_U32, p->test, p->test_first[n]));
-    FG_TRY(write_array(group, "group", "natural group of each client, 4294967295 = none", FG_COL_U32, p->group, n));
+    FG_TRY(write_array(group, "group", "natural group of each client, 4294967295 = none", FG_COL_U32,
+                       p->group, n));
 cleanup:
     H5Gclose(group);
     return st;

@@ -26,7 +26,7 @@ struct fg_run_content {
     const char *layers; /* the model's canonical layer list */
     const struct fg_layer_info *tensor;
     size_t n_tensors;
-    const float *params; /* (P), canonical order */
+    const float *params;                /* (P), canonical order */
     const struct fg_ledger_col *ledger; /* beside the columns that follow from the participation rows */
     size_t n_ledger;
     const struct fg_partition *partition; /* who trained on what; NULL: not kept */
@@ -37,7 +37,8 @@ struct fg_run_content {
 };
 
 /* Write the file. Errors: FG_E_NOMEM, FG_E_FULL, FG_E_IO; then an older file is unchanged. */
-enum fg_status fg_run_h5_write(const char *path, const struct fg_run_content *c, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_run_h5_write(const char *path, const struct fg_run_content *c,
+                               struct fg_err *err) FG_NODISCARD;
 
 /* The parameters of a run. */
 struct fg_run_params {
@@ -51,7 +52,8 @@ struct fg_run_params {
 
 /* Read them from a run folder or a run.h5. Errors: FG_E_MISSING, FG_E_CORRUPT (also when the hash differs),
  * FG_E_VERSION, FG_E_NOMEM. Owner: the caller, fg_run_params_fini(). */
-enum fg_status fg_run_params_read(struct fg_run_params *out, const char *path, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_run_params_read(struct fg_run_params *out, const char *path,
+                                  struct fg_err *err) FG_NODISCARD;
 void fg_run_params_fini(struct fg_run_params *p);
 
 #endif

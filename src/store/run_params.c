@@ -10,7 +10,8 @@
 static enum fg_status read_u64_attr(uint64_t *out, hid_t on, const char *name)
 {
     hid_t attr = H5Aopen(on, name, H5P_DEFAULT), space = attr >= 0 ? H5Aget_space(attr) : -1;
-    int ok = space >= 0 && H5Sget_simple_extent_npoints(space) == 1 && H5Aread(attr, H5T_NATIVE_UINT64, out) >= 0;
+    int ok =
+        space >= 0 && H5Sget_simple_extent_npoints(space) == 1 && H5Aread(attr, H5T_NATIVE_UINT64, out) >= 0;
     H5Sclose(space);
     H5Aclose(attr);
     return ok ? FG_OK : FG_E_CORRUPT;
@@ -52,7 +53,8 @@ static enum fg_status read_info(struct fg_layer_info *t, uint64_t *index, hid_t 
     hsize_t dims[4] = {1, 1, 1, 1};
     hid_t set = -1, space = -1;
     enum fg_status st = FG_E_CORRUPT;
-    ssize_t len = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, t->name, sizeof t->name, H5P_DEFAULT);
+    ssize_t len =
+        H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, t->name, sizeof t->name, H5P_DEFAULT);
     if (len <= 0 || (size_t)len >= sizeof t->name) {
         return st;
     }
@@ -182,7 +184,8 @@ enum fg_status fg_run_params_read(struct fg_run_params *out, const char *path, s
     FG_TRY(st);
     file = H5Fopen(name.data, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0) {
-        st = fg_fail(err, FG_E_CORRUPT, "%s: expected an HDF5 file, found another or a damaged one", name.data);
+        st = fg_fail(err, FG_E_CORRUPT, "%s: expected an HDF5 file, found another or a damaged one",
+                     name.data);
         goto cleanup;
     }
     if (read_u64_attr(&version, file, "format_version") != FG_OK || version != 1) {
@@ -192,7 +195,8 @@ enum fg_status fg_run_params_read(struct fg_run_params *out, const char *path, s
     group = H5Gopen2(file, "params", H5P_DEFAULT);
     st = group >= 0 ? read_group(&p, group) : FG_E_CORRUPT;
     if (st == FG_E_CORRUPT) {
-        st = fg_fail(err, st, "%s: expected whole parameters with a matching sha256, found them damaged", name.data);
+        st = fg_fail(err, st, "%s: expected whole parameters with a matching sha256, found them damaged",
+                     name.data);
     }
 cleanup:
     H5Gclose(group);

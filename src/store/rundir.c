@@ -26,10 +26,10 @@ struct fg_rundir {
 };
 
 /* What a run leaves in its folder, `lock` apart; config.ini is first, so that a folder half cleared is no run. */
-static const char *const own_files[] = {"config.ini",   "config.ini.tmp",     "summary.json",  "summary.json.tmp",
-                                        "rounds.csv",   "participation.part", "journal",       "checkpoint.0",
-                                        "checkpoint.1", "checkpoint.0.tmp",   "checkpoint.1.tmp", "run.h5",
-                                        "run.h5.tmp",   "log.txt"};
+static const char *const own_files[] = {
+    "config.ini",         "config.ini.tmp", "summary.json", "summary.json.tmp", "rounds.csv",
+    "participation.part", "journal",        "checkpoint.0", "checkpoint.1",     "checkpoint.0.tmp",
+    "checkpoint.1.tmp",   "run.h5",         "run.h5.tmp",   "log.txt"};
 
 static const char *file(struct fg_rundir *d, const char *name)
 {
@@ -37,10 +37,10 @@ static const char *file(struct fg_rundir *d, const char *name)
     return fg_str_addf(&d->name, "%s/%s", d->path, name) == FG_OK ? d->name.data : NULL;
 }
 
-#define FG_NAMED(d, var, name)            \
-    const char *var = file(d, name);      \
-    if ((var) == NULL) {                  \
-        return FG_E_NOMEM;                \
+#define FG_NAMED(d, var, name)       \
+    const char *var = file(d, name); \
+    if ((var) == NULL) {             \
+        return FG_E_NOMEM;           \
     }
 
 /* The folder and its parents; *created says whether the folder itself was not there. */
@@ -89,9 +89,10 @@ static enum fg_status check_foreign(struct fg_rundir *d, struct fg_err *err)
     }
     for (struct dirent *e = readdir(dir); st == FG_OK && e != NULL; e = readdir(dir)) {
         if (!is_own(e->d_name)) {
-            st = fg_fail(err, FG_E_USAGE,
-                         "%s: expected an empty folder or a run's, found '%s' in it (--force uses it all the same)",
-                         d->path, e->d_name);
+            st = fg_fail(
+                err, FG_E_USAGE,
+                "%s: expected an empty folder or a run's, found '%s' in it (--force uses it all the same)",
+                d->path, e->d_name);
         }
     }
     closedir(dir);
@@ -110,8 +111,8 @@ static enum fg_status clear(struct fg_rundir *d, struct fg_err *err)
 }
 
 /* The configuration of the run that is there against ours. */
-static enum fg_status compare_config(struct fg_rundir *d, const struct fg_config *ours, const struct fg_str *text,
-                                     struct fg_err *err)
+static enum fg_status compare_config(struct fg_rundir *d, const struct fg_config *ours,
+                                     const struct fg_str *text, struct fg_err *err)
 {
     struct fg_config theirs;
     struct fg_str a = {0}, b = {0};
@@ -125,8 +126,9 @@ static enum fg_status compare_config(struct fg_rundir *d, const struct fg_config
     FG_TRY(fg_config_parse(&theirs, text->data, text->len, &from, err));
     FG_TRY(fg_config_diff(&key, &theirs, ours, &a, &b));
     if (key != NULL) {
-        st = fg_fail(err, FG_E_CONFIG, "%s: %s: expected '%s' as in the run that is there, found '%s' (%s); "
-                                       "--force starts anew, --out names another folder",
+        st = fg_fail(err, FG_E_CONFIG,
+                     "%s: %s: expected '%s' as in the run that is there, found '%s' (%s); "
+                     "--force starts anew, --out names another folder",
                      d->path, key, a.data, b.data, fg_config_where(ours, key));
     }
 cleanup:
@@ -151,7 +153,8 @@ static bool is_finished(struct fg_rundir *d)
 }
 
 /* Which of the three states the folder is in; a new one is cleared of remains. */
-static enum fg_status find_state(struct fg_rundir *d, const struct fg_config *c, bool force, struct fg_err *err)
+static enum fg_status find_state(struct fg_rundir *d, const struct fg_config *c, bool force,
+                                 struct fg_err *err)
 {
     struct fg_str text = {0};
     enum fg_status st = FG_E_MISSING;
@@ -371,8 +374,8 @@ static enum fg_status save_summary(struct fg_rundir *d, const struct fg_summary 
     return fg_file_replace(path, d->text.data, d->text.len, err);
 }
 
-enum fg_status fg_rundir_checkpoint(struct fg_rundir *d, const void *state, size_t len, const struct fg_summary *s,
-                                    struct fg_err *err)
+enum fg_status fg_rundir_checkpoint(struct fg_rundir *d, const void *state, size_t len,
+                                    const struct fg_summary *s, struct fg_err *err)
 {
     enum fg_status st = FG_OK;
     FG_TRY(fg_append_sync(&d->rounds, err));

@@ -12,9 +12,9 @@
 #include "src/store/run_h5.h"
 
 enum fg_rundir_state {
-    FG_RUNDIR_NEW,      /* nothing was there */
-    FG_RUNDIR_RESUME,   /* an unfinished run of the same configuration */
-    FG_RUNDIR_FINISHED  /* a finished one: nothing to do, nothing was changed */
+    FG_RUNDIR_NEW,     /* nothing was there */
+    FG_RUNDIR_RESUME,  /* an unfinished run of the same configuration */
+    FG_RUNDIR_FINISHED /* a finished one: nothing to do, nothing was changed */
 };
 
 enum { FG_RUNDIR_WAIT_MS = 10000 };
@@ -47,12 +47,13 @@ enum fg_status fg_rundir_round(struct fg_rundir *d, const struct fg_round_record
                                const struct fg_participation *p, size_t n, struct fg_err *err) FG_NODISCARD;
 
 /* Make all of that durable together with the core's state, and rewrite summary.json. */
-enum fg_status fg_rundir_checkpoint(struct fg_rundir *d, const void *state, size_t len, const struct fg_summary *s,
-                                    struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_rundir_checkpoint(struct fg_rundir *d, const void *state, size_t len,
+                                    const struct fg_summary *s, struct fg_err *err) FG_NODISCARD;
 
 /* Write run.h5, then summary.json (whose status says "finished"). The caller fills summary, layers, tensor,
  * n_tensors, params, ledger and n_ledger of *c; the rest comes from the folder. */
-enum fg_status fg_rundir_finish(struct fg_rundir *d, struct fg_run_content *c, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_rundir_finish(struct fg_rundir *d, struct fg_run_content *c,
+                                struct fg_err *err) FG_NODISCARD;
 
 struct fg_journal *fg_rundir_journal(struct fg_rundir *d);
 

@@ -47,7 +47,8 @@ static int forage(const char *const *words)
     fflush(stdout);
     fflush(stderr);
     int keep[2] = {dup(1), dup(2)};
-    int to[2] = {open(out, O_CREAT | O_TRUNC | O_WRONLY, 0600), open(errors, O_CREAT | O_TRUNC | O_WRONLY, 0600)};
+    int to[2] = {open(out, O_CREAT | O_TRUNC | O_WRONLY, 0600),
+                 open(errors, O_CREAT | O_TRUNC | O_WRONLY, 0600)};
     dup2(to[0], 1);
     dup2(to[1], 2);
     int rc = fg_cmd_main(argc, argv);
@@ -99,7 +100,7 @@ static int parse(struct args *a, struct fg_cmd_words *w, int argc, const char **
     close(null);
     return rc;
 }
-#define PARSE(...)                                          \
+#define PARSE(...)                                                                       \
     parse(&a, &w, (int)(sizeof(const char *[]){"sample", __VA_ARGS__} / sizeof(char *)), \
           (const char *[]){"sample", __VA_ARGS__})
 
@@ -108,7 +109,8 @@ static void options_stand_anywhere_in_any_form(void **state)
     (void)state;
     struct args a;
     struct fg_cmd_words w;
-    assert_int_equal(PARSE("--set", "a.b=1", "file", "--set=c.d=2", "-n3", "--real", "-2.5", "-qvv", "--json"), -1);
+    assert_int_equal(
+        PARSE("--set", "a.b=1", "file", "--set=c.d=2", "-n3", "--real", "-2.5", "-qvv", "--json"), -1);
     assert_int_equal(w.n, 1);
     assert_string_equal(w.item[0], "file");
     assert_int_equal(a.common.set.n, 2);
@@ -184,8 +186,8 @@ static void options_lists_every_key(void **state)
     has(&written, ".B workers.heartbeat_s");
 }
 
-static void load(struct fg_config *c, const char *file, const struct fg_cmd_common *common, enum fg_status want,
-                 const char *message)
+static void load(struct fg_config *c, const char *file, const struct fg_cmd_common *common,
+                 enum fg_status want, const char *message)
 {
     struct fg_err err = {{0}};
     enum fg_status st = fg_cmd_load_config(c, file, common, &err);
@@ -206,7 +208,8 @@ static void a_configuration_comes_from_file_and_overrides(void **state)
     snprintf(path, sizeof path, "%s/small.test.ini", dir);
     assert_int_equal(fg_file_replace(path, text, sizeof text - 1, NULL), FG_OK);
     unsetenv("FORAGE_DATA");
-    load(&c, path, &common, FG_E_CONFIG, "small.test.ini:2: data.path: expected the environment variable FORAGE_DATA");
+    load(&c, path, &common, FG_E_CONFIG,
+         "small.test.ini:2: data.path: expected the environment variable FORAGE_DATA");
     snprintf(data, sizeof data, "%s/shared", dir);
     assert_int_equal(mkdir(data, 0700), 0);
     snprintf(data, sizeof data, "%s/shared/data", dir);
@@ -245,7 +248,10 @@ static void make_run(bool finished)
                                                    {"1.dense.bias", 1, {1, 1, 1, 1}, 6, 1}};
     struct fg_config c;
     struct fg_rundir *d = NULL;
-    struct fg_summary s = {.name = "demo", .status = finished ? "finished" : "running", .version = "0", .clients = 4,
+    struct fg_summary s = {.name = "demo",
+                           .status = finished ? "finished" : "running",
+                           .version = "0",
+                           .clients = 4,
                            .rounds_to_target = -1};
     uint8_t digest[32];
     assert_int_equal(fg_sha256(digest, params, sizeof params), FG_OK);
@@ -253,17 +259,25 @@ static void make_run(bool finished)
     assert_int_equal(fg_config_init(&c), FG_OK);
     assert_int_equal(fg_rundir_open(&d, run, &c, false, 0, NULL), FG_OK);
     for (uint32_t i = 0; i < 3; i++) {
-        struct fg_round_record r = {.round = i, .t_end = (i + 1) * FG_DAY, .energy_wh = 1000, .wasted_wh = 250,
+        struct fg_round_record r = {.round = i,
+                                    .t_end = (i + 1) * FG_DAY,
+                                    .energy_wh = 1000,
+                                    .wasted_wh = 250,
                                     .evaluation = {.have = true, .accuracy = 0.5 + 0.25 * i}};
         struct fg_participation p[2] = {
-            {.round = i, .client = 0, .verdict = FG_VERDICT_USED, .steps = 10, .bytes_up = 1000, .energy_j = 7200},
+            {.round = i,
+             .client = 0,
+             .verdict = FG_VERDICT_USED,
+             .steps = 10,
+             .bytes_up = 1000,
+             .energy_j = 7200},
             {.round = i, .client = i, .verdict = FG_VERDICT_LATE, .steps = 5, .energy_j = 3600}};
         assert_int_equal(fg_rundir_round(d, &r, p, 2, NULL), FG_OK);
     }
     assert_int_equal(fg_rundir_checkpoint(d, "", 0, &s, NULL), FG_OK);
     if (finished) {
-        struct fg_run_content content = {.summary = &s, .layers = "dense 1", .tensor = tensor, .n_tensors = 2,
-                                         .params = params};
+        struct fg_run_content content = {
+            .summary = &s, .layers = "dense 1", .tensor = tensor, .n_tensors = 2, .params = params};
         assert_int_equal(fg_rundir_finish(d, &content, NULL), FG_OK);
     }
     fg_rundir_close(d);
@@ -315,14 +329,15 @@ static void read_export(const char *file)
     if (python == NULL || python[0] == '\0') {
         python = "python3";
     }
-    snprintf(cmd, sizeof cmd, "%s '%s/tests/lib/read_export.py' '%s' > '%s/out'", python, top != NULL ? top : ".", file,
-             dir);
+    snprintf(cmd, sizeof cmd, "%s '%s/tests/lib/read_export.py' '%s' > '%s/out'", python,
+             top != NULL ? top : ".", file, dir);
     assert_int_equal(system(cmd), 0);
     snprintf(cmd, sizeof cmd, "%s/out", dir);
     assert_int_equal(fg_file_read(&text, cmd, 1 << 20, NULL), FG_OK);
     /* 0.1f and 1e-30f as doubles */
-    assert_string_equal(text.data, "1.dense.weight 2x3 1.5 -2.0 0.10000000149011612 3.25 1.0000000031710769e-30 7.0\n"
-                                   "1.dense.bias 1 -0.5\n");
+    assert_string_equal(text.data,
+                        "1.dense.weight 2x3 1.5 -2.0 0.10000000149011612 3.25 1.0000000031710769e-30 7.0\n"
+                        "1.dense.bias 1 -0.5\n");
     fg_str_fini(&text);
 }
 

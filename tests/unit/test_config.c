@@ -162,14 +162,19 @@ static void a_wrong_line_names_place_expected_and_found(void **state)
     refused("[train]\nepochs = 1\n[run]\n\nlr = 3\n",
             "file.ini:5: run.lr: expected a known key (the nearest is 'train.lr'), found 'lr'");
     refused("[runs]\n", "file.ini:1: expected a known section, found [runs]; the nearest is [run]");
-    refused("[run]\nrounds = ten\n", "file.ini:2: run.rounds: expected an integer in 1..1000000000, found 'ten'");
+    refused("[run]\nrounds = ten\n",
+            "file.ini:2: run.rounds: expected an integer in 1..1000000000, found 'ten'");
     refused("[run]\nrounds = 0\n", "file.ini:2: run.rounds: expected an integer in 1..1000000000, found '0'");
-    refused("[run]\nrounds = -4\n", "file.ini:2: run.rounds: expected an integer in 1..1000000000, found '-4'");
+    refused("[run]\nrounds = -4\n",
+            "file.ini:2: run.rounds: expected an integer in 1..1000000000, found '-4'");
     refused("[run]\nrounds = 99999999999999999999\n",
             "file.ini:2: run.rounds: expected an integer in 1..1000000000, found '99999999999999999999'");
-    refused("[train]\nlr = 0\n", "file.ini:2: train.lr: expected a number in above 0, at most 1e+06, found '0'");
-    refused("[train]\nlr = nan\n", "file.ini:2: train.lr: expected a number in above 0, at most 1e+06, found 'nan'");
-    refused("[run]\nkernels = sse\n", "file.ini:2: run.kernels: expected auto|avx512|avx2|reference, found 'sse'");
+    refused("[train]\nlr = 0\n",
+            "file.ini:2: train.lr: expected a number in above 0, at most 1e+06, found '0'");
+    refused("[train]\nlr = nan\n",
+            "file.ini:2: train.lr: expected a number in above 0, at most 1e+06, found 'nan'");
+    refused("[run]\nkernels = sse\n",
+            "file.ini:2: run.kernels: expected auto|avx512|avx2|reference, found 'sse'");
     refused("[time]\nwrap = maybe\n", "file.ini:2: time.wrap: expected yes|no, found 'maybe'");
     refused("[time]\nstart = 2023-02-29\n",
             "file.ini:2: time.start: expected a UTC time such as 2024-03-01T00:00:00Z, found '2023-02-29'");
@@ -184,8 +189,7 @@ static void a_wrong_line_names_place_expected_and_found(void **state)
             "file.ini:2: carbon.traces: expected NAME=path, separated by commas or lines, found 'DE'");
     refused("[carbon]\ntraces = DE=a, DE=b\n",
             "file.ini:2: carbon.traces: expected each NAME once ('DE' is there twice), found 'DE=a, DE=b'");
-    refused("[data]\npath = /a\\\n",
-            "file.ini:2: data.path: expected an indented line after the backslash");
+    refused("[data]\npath = /a\\\n", "file.ini:2: data.path: expected an indented line after the backslash");
     refused("[run]\nname = a\x01z\n", "file.ini:2: expected text, found the control character 1");
 }
 
@@ -204,8 +208,9 @@ static void a_long_line_is_refused_not_cut(void **state)
     assert_int_equal(c.run.seed, 5);
     fg_config_fini(&c);
     memcpy(text + at, "x\nseed = 5\n", 12);
-    refused(text, "file.ini:3: expected at most 196 bytes in a line (continue a long value on indented lines), "
-                  "found 197 in 'name = xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'");
+    refused(text,
+            "file.ini:3: expected at most 196 bytes in a line (continue a long value on indented lines), "
+            "found 197 in 'name = xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'");
 }
 
 static void set_names_itself_in_errors_and_changes_nothing(void **state)
@@ -220,11 +225,13 @@ static void set_names_itself_in_errors_and_changes_nothing(void **state)
     assert_int_equal(fg_config_set(&c, "rounds=3", &SET, &err), FG_E_CONFIG);
     assert_string_equal(err.text, "--set: expected section.key=value, found 'rounds=3'");
     assert_int_equal(fg_config_set(&c, "carbon.trace=DE=x", &SET, &err), FG_E_CONFIG);
-    assert_string_equal(err.text, "--set: carbon.trace: expected a known key (the nearest is 'carbon.traces'), "
-                                  "found 'trace'");
+    assert_string_equal(err.text,
+                        "--set: carbon.trace: expected a known key (the nearest is 'carbon.traces'), "
+                        "found 'trace'");
     assert_int_equal(fg_config_set(&c, "data.path=$FORAGE_DATA/x", &SET, &err), FG_E_CONFIG);
-    assert_string_equal(err.text, "--set: data.path: expected the environment variable FORAGE_DATA to name the "
-                                  "folder of data sets, found '$FORAGE_DATA/x'");
+    assert_string_equal(err.text,
+                        "--set: data.path: expected the environment variable FORAGE_DATA to name the "
+                        "folder of data sets, found '$FORAGE_DATA/x'");
     assert_int_equal(fg_config_reject(&c, "select.policy", &err, "one of %s", "all, uniform"), FG_E_CONFIG);
     assert_string_equal(err.text, "default: select.policy: expected one of all, uniform, found 'uniform'");
     fg_config_fini(&c);
@@ -264,8 +271,10 @@ static void scramble(struct fg_config *c, unsigned salt)
             value = salt % 2 != 0 ? "1969-12-31T23:59:59Z" : "2100-03-01";
             break;
         case FG_OPTION_MAP:
-            value = "A=a/b c, B-1=/d\nC=deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/"
-                    "deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/x";
+            value =
+                "A=a/b c, "
+                "B-1=/d\nC=deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/"
+                "deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/x";
             break;
         default:
             for (char *p = long_path; *p != '\0'; p++) { /* no blank or ';' beside each other: refused */
@@ -319,7 +328,8 @@ static void diff_names_the_first_key_that_can_change_the_result(void **state)
     struct fg_str x = {0}, y = {0};
     const char *key = NULL;
     parse_ok(&a, "[run]\nthreads = 1\nkernels = avx2\n[train]\nlr = 0.1\n[wire]\nlevel = 1\n");
-    parse_ok(&b, "[run]\nthreads = 2\nkernels = auto\n[train]\nlr = 0.2\n[wire]\nlevel = 2\n[worker]\nnice=3\n");
+    parse_ok(&b,
+             "[run]\nthreads = 2\nkernels = auto\n[train]\nlr = 0.2\n[wire]\nlevel = 2\n[worker]\nnice=3\n");
     assert_int_equal(fg_config_diff(&key, &a, &b, &x, &y), FG_OK);
     assert_string_equal(key, "train.lr");
     assert_string_equal(x.data, "0.1");

@@ -62,10 +62,14 @@ static void refuse(enum fg_status want, const char *message)
 
 static void add_round(struct fg_rundir *d, uint32_t i)
 {
-    struct fg_round_record r = {.round = i, .version = i + 1, .energy_wh = 0.5, .train_loss = 1.5,
+    struct fg_round_record r = {.round = i,
+                                .version = i + 1,
+                                .energy_wh = 0.5,
+                                .train_loss = 1.5,
                                 .evaluation = {.have = true, .accuracy = 0.25 * i, .loss = 1.0}};
-    struct fg_participation p[2] = {{.round = i, .client = i, .verdict = FG_VERDICT_USED, .steps = 10, .energy_j = 3.5},
-                                    {.round = i, .client = 2, .verdict = FG_VERDICT_LOST, .bytes_down = 1000}};
+    struct fg_participation p[2] = {
+        {.round = i, .client = i, .verdict = FG_VERDICT_USED, .steps = 10, .energy_j = 3.5},
+        {.round = i, .client = 2, .verdict = FG_VERDICT_LOST, .bytes_down = 1000}};
     assert_int_equal(fg_rundir_round(d, &r, p, 2, NULL), FG_OK);
 }
 
@@ -73,8 +77,14 @@ static const float params[6] = {1.5f, -2.0f, 0.0f, 3.25f, 1e-30f, 7.0f};
 
 static struct fg_summary summary_of(const char *status)
 {
-    struct fg_summary s = {.name = "x", .status = status, .version = "0", .seed = 1, .clients = 4, .params = 6,
-                           .rounds = 3, .rounds_to_target = -1};
+    struct fg_summary s = {.name = "x",
+                           .status = status,
+                           .version = "0",
+                           .seed = 1,
+                           .clients = 4,
+                           .params = 6,
+                           .rounds = 3,
+                           .rounds_to_target = -1};
     uint8_t digest[32];
     assert_int_equal(fg_sha256(digest, params, sizeof params), FG_OK);
     fg_hex32(s.params_sha256, digest);
@@ -92,10 +102,16 @@ static void finish(struct fg_rundir *d)
     static const struct fg_layer_info tensor[2] = {{"1.dense.weight", 2, {2, 2, 1, 1}, 0, 4},
                                                    {"1.dense.bias", 1, {2, 1, 1, 1}, 4, 2}};
     static const double energy[4] = {1, 2, 3, 4.5};
-    static const struct fg_ledger_col ledger[1] = {{"compute_j", "J", FG_COL_F64, energy, "energy of computing"}};
+    static const struct fg_ledger_col ledger[1] = {
+        {"compute_j", "J", FG_COL_F64, energy, "energy of computing"}};
     struct fg_summary s = summary_of("finished");
-    struct fg_run_content c = {.summary = &s, .layers = "dense 2", .tensor = tensor, .n_tensors = 2, .params = params,
-                               .ledger = ledger, .n_ledger = 1};
+    struct fg_run_content c = {.summary = &s,
+                               .layers = "dense 2",
+                               .tensor = tensor,
+                               .n_tensors = 2,
+                               .params = params,
+                               .ledger = ledger,
+                               .n_ledger = 1};
     struct fg_err err = {{0}};
     enum fg_status st = fg_rundir_finish(d, &c, &err);
     assert_string_equal(err.text, "");
