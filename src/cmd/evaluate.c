@@ -64,7 +64,7 @@ static enum fg_status evaluate_own(struct finding *f, const struct fg_config *cf
 {
     struct fg_setup *setup = NULL;
     struct fg_trainer *trainer = NULL;
-    enum fg_status st = fg_setup_create(&setup, cfg, err);
+    enum fg_status st = fg_setup_create(&setup, cfg, FG_START_AUTO, err);
     FG_TRY(st);
     FG_TRY(check_size(setup->model, params, cfg->data.path, err));
     FG_TRY(make_trainer(&trainer, setup->model, cfg, err));

@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "src/base/bytes.h"
 #include "src/base/hash.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
 #include "src/cmd/report.h"
+#include "src/cmd/study_journal.h"
 #include "src/cmd/study_ledger.h"
 #include "src/sim/driver.h"
 #include "src/store/summary.h"
@@ -34,6 +34,7 @@ struct study {
     struct fg_str state;
     double begun_s, wall_before_s, saved_s;
     bool saved; /* the last commit is in a checkpoint */
+    bool real;  /* run.clock = real */
 };
 
 static void on_signal(int number)
@@ -220,33 +221,19 @@ static enum fg_status make_aggregator(struct study *s, struct fg_err *err)
     return st;
 }
 
-/* The journal of a virtual run holds only what cannot be derived again: when it was begun, by whom, on what. */
-enum { JOURNAL_BEGIN = 1, JOURNAL_STOP = 2 };
-
 static enum fg_status note(struct study *s, uint32_t type, struct fg_err *err)
 {
-    struct fg_str payload = {0};
     uint8_t partition[32];
     enum fg_status st = fg_partition_hash(partition, s->setup->part);
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (st == FG_OK) {
-        st = fg_put_u64(&payload, (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u);
-    }
-    if (st == FG_OK) {
-        st = fg_put_u64(&payload, fg_aggregator_version(s->agg));
-    }
-    if (st == FG_OK) {
-        st = fg_put_u32(&payload, (uint32_t)getpid());
-    }
-    if (st == FG_OK) {
-        st = fg_str_add(&payload, partition, sizeof partition);
-    }
-    if (st == FG_OK) {
-        st = fg_journal_add(fg_rundir_journal(s->dir), type, payload.data, payload.len, err);
-    }
-    fg_str_fini(&payload);
-    return st;
+    return st != FG_OK ? fg_fail(err, st, "the partition could not be hashed: %s", fg_status_text(st))
+                       : fg_study_note(fg_rundir_journal(s->dir), type, fg_fleet_start(s->setup->fleet),
+                                       fg_aggregator_version(s->agg), partition, err);
+}
+
+static enum fg_status took(void *arg, const struct fg_event *ev, struct fg_err *err)
+{
+    struct study *s = arg;
+    return fg_study_note_event(fg_rundir_journal(s->dir), ev, err);
 }
 
 /* ---- ending ---- */
@@ -287,16 +274,28 @@ static enum fg_status finish(struct study *s, struct fg_err *err)
     return st;
 }
 
-static enum fg_status run(struct study *s, enum fg_finish *reason, struct fg_err *err)
+static enum fg_status make_timeline(struct study *s, const struct fg_study_shell *shell, struct fg_timeline **out)
 {
-    struct fg_timeline_virtual_config tcfg = {.update_bytes = s->setup->update_bytes,
-                                              .batch = s->setup->local.batch,
-                                              .samples = s->setup->samples,
-                                              .hand_back = s->cfg->train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK};
-    struct fg_driver_hooks hooks = {.arg = s, .evaluate = evaluate, .committed = committed, .stopping = stopping};
+    if (s->real) {
+        return fg_timeline_real_create(out, shell->live, s->ex, s->setup->clients, fg_aggregator_now(s->agg));
+    }
+    struct fg_timeline_virtual_config cfg = {.update_bytes = s->setup->update_bytes,
+                                             .batch = s->setup->local.batch,
+                                             .samples = s->setup->samples,
+                                             .hand_back = s->cfg->train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK};
+    return fg_timeline_virtual_create(out, s->setup->fleet, s->ex, &cfg, fg_aggregator_now(s->agg));
+}
+
+static enum fg_status run(struct study *s, const struct fg_study_shell *shell, enum fg_finish *reason,
+                          struct fg_err *err)
+{
+    struct fg_driver_hooks hooks = {.arg = s,
+                                    .evaluate = evaluate,
+                                    .committed = committed,
+                                    .took = s->real ? took : NULL,
+                                    .stopping = stopping};
     struct fg_timeline *line;
-    enum fg_status st =
-        fg_timeline_virtual_create(&line, s->setup->fleet, s->ex, &tcfg, fg_aggregator_now(s->agg));
+    enum fg_status st = make_timeline(s, shell, &line);
     if (st != FG_OK) {
         return fg_fail(err, st, "out of memory");
     }
@@ -338,14 +337,24 @@ static enum fg_status print_result(const struct study *s, struct fg_err *err)
     return st;
 }
 
+/* When round 0 begins: under a virtual clock what configuration and traces say; under a real one now, or when the
+ * run that is resumed began. */
+static fg_time_t started(const struct study *s, const char *folder)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    fg_time_t wall = (fg_time_t)now.tv_sec * FG_SECOND + now.tv_nsec / 1000;
+    return !s->real ? FG_START_AUTO : s->common->force ? wall : fg_study_started(folder, wall);
+}
+
 static enum fg_status whole(struct study *s, const struct fg_study_shell *shell, struct fg_err *err)
 {
     struct fg_str path = {0};
     enum fg_finish reason;
     enum fg_status st;
-    FG_TRY(fg_setup_create(&s->setup, s->cfg, err));
-    FG_TRY(warm_start(s, err));
     FG_TRY(fg_cmd_run_dir(&path, s->cfg, s->common));
+    FG_TRY(fg_setup_create(&s->setup, s->cfg, started(s, path.data), err));
+    FG_TRY(warm_start(s, err));
     FG_TRY(fg_rundir_open(&s->dir, path.data, s->cfg, s->common->force, FG_RUNDIR_WAIT_MS, err));
     if (fg_rundir_state(s->dir) == FG_RUNDIR_FINISHED) {
         st = print_result(s, err);
@@ -353,7 +362,7 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
     }
     FG_TRY(make_aggregator(s, err));
     FG_TRY(prepare(s, shell, err));
-    FG_TRY(run(s, &reason, err));
+    FG_TRY(run(s, shell, &reason, err));
     if (reason == FG_FINISH_STOPPED) {
         FG_TRY(note(s, JOURNAL_STOP, err));
         FG_TRY(save(s, "interrupted", err));
@@ -371,9 +380,14 @@ cleanup:
 int fg_study_run(const struct fg_config *cfg, const struct fg_cmd_common *common,
                  const struct fg_study_shell *shell)
 {
-    struct study s = {.cfg = cfg, .common = common};
+    struct study s = {.cfg = cfg, .common = common, .real = cfg->run.clock == FG_OPT_CLOCK_REAL};
     struct fg_err err = {{0}};
-    enum fg_status st = whole(&s, shell, &err);
+    enum fg_status st = FG_OK;
+    if (s.real && !shell->has_workers) {
+        st = fg_config_reject(cfg, "run.clock", &err, "virtual, or workers: real time needs `forage launch`");
+    } else {
+        st = whole(&s, shell, &err);
+    }
     int rc = st == FG_OK ? 0 : fg_cmd_fail(st, &err);
     if (s.ex != NULL) {
         s.ex->ops->destroy(s.ex);

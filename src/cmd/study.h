@@ -20,6 +20,8 @@ struct fg_study_shell {
     enum fg_status (*executor)(void *arg, const struct fg_setup *s, struct fg_executor *local, atomic_int *stop,
                                struct fg_executor **out, struct fg_err *err); /* NULL: local as it is */
     void *arg;
+    bool has_workers;     /* other processes compute: run.clock = real is possible */
+    struct fg_live *live; /* set by `executor` when the clock is real: the workers as clients */
 };
 
 /* Set by SIGINT, SIGTERM and SIGUSR1 once fg_study_catch_signals() was called. */

@@ -130,7 +130,7 @@ static enum fg_status load_traces(struct fg_setup *s, struct fg_err *err)
                                  : fg_carbon_check_alike((const struct fg_carbon *const *)s->carbon, n, err);
 }
 
-static enum fg_status make_fleet(struct fg_setup *s, struct fg_err *err)
+static enum fg_status make_fleet(struct fg_setup *s, fg_time_t start, struct fg_err *err)
 {
     const struct fg_config *c = s->cfg;
     struct fg_fleet_spec spec;
@@ -147,7 +147,7 @@ static enum fg_status make_fleet(struct fg_setup *s, struct fg_err *err)
     spec.network_kwh_per_gb = c->fleet.network_kwh_per_gb;
     spec.pue = c->carbon.pue;
     spec.default_g_per_kwh = c->carbon.default_g_per_kwh;
-    spec.start = c->time.start == FG_NEVER ? FG_START_AUTO : c->time.start;
+    spec.start = c->time.start == FG_NEVER ? start : c->time.start;
     spec.wrap = c->time.wrap;
     enum fg_status st = fg_fleet_create(&s->fleet, &spec, s->trace, s->zones, s->n_zones, err);
     if (st == FG_OK && c->run.pace == FG_OPT_PACE_SLOT && c->run.clock == FG_OPT_CLOCK_VIRTUAL) {
@@ -367,7 +367,8 @@ static enum fg_status check_policy(const struct fg_setup *s, struct fg_err *err)
 
 /* ---- all of it ---- */
 
-enum fg_status fg_setup_create(struct fg_setup **out, const struct fg_config *cfg, struct fg_err *err)
+enum fg_status fg_setup_create(struct fg_setup **out, const struct fg_config *cfg, fg_time_t start,
+                               struct fg_err *err)
 {
     struct fg_setup *s = fg_calloc(1, sizeof *s);
     if (s == NULL) {
@@ -380,7 +381,7 @@ enum fg_status fg_setup_create(struct fg_setup **out, const struct fg_config *cf
     FG_TRY(load_traces(s, err));
     struct fg_partition_spec spec = partition_spec(s);
     FG_TRY(fg_partition_clients(&s->clients, s->data, &spec, err));
-    FG_TRY(make_fleet(s, err));
+    FG_TRY(make_fleet(s, start, err));
     FG_TRY(make_partition(s, &spec, err));
     FG_TRY(make_test_set(s, err));
     FG_TRY(make_model(s, err));

@@ -45,9 +45,10 @@ struct fg_setup {
     float *params; /* (P) initial */
 };
 
-/* Build it all. Errors: FG_E_CONFIG, FG_E_MISSING, FG_E_INPUT (exit code 2), FG_E_NOMEM, FG_E_IO.
+/* Build it all. `start` is when round 0 begins unless time.start says so; FG_START_AUTO: as the traces have it. Errors: FG_E_CONFIG, FG_E_MISSING, FG_E_INPUT (exit code 2), FG_E_NOMEM, FG_E_IO.
  * Owner: the caller, fg_setup_destroy() (NULL allowed). */
-enum fg_status fg_setup_create(struct fg_setup **out, const struct fg_config *cfg, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_setup_create(struct fg_setup **out, const struct fg_config *cfg, fg_time_t start,
+                               struct fg_err *err) FG_NODISCARD;
 void fg_setup_destroy(struct fg_setup *s);
 
 /* The configuration of the aggregator core for this setup (borrows from it). */

@@ -1,8 +1,8 @@
 # For end-to-end tests: a temporary folder, one line a case, and short ways to run forage.
 # shellcheck shell=bash
 set -u
-FORAGE=${FG_PROGRAM:-build/forage}
-SRC=${FG_SRCDIR:-.}
+FORAGE=$(realpath "${FG_PROGRAM:-build/forage}")
+SRC=$(realpath "${FG_SRCDIR:-.}")
 T=$(mktemp -d "${TMPDIR:-/tmp}/forage-test.XXXXXX")
 trap 'rm -rf "$T"' EXIT
 export XDG_CACHE_HOME=$T/cache

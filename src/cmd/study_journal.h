@@ -1,0 +1,27 @@
+/* What a study writes into its journal; bytes in doc/run-directory.md.
+ *
+ * A virtual run's journal holds only what cannot be derived again: when it was begun and stopped, by whom, on which
+ * partition. Under run.clock = real every event that the core took is in it, with its time: state = fold of the
+ * configuration and the journal. Thread safety: one caller.
+ */
+#ifndef FG_CMD_STUDY_JOURNAL_H
+#define FG_CMD_STUDY_JOURNAL_H
+
+#include "src/aggregator/core.h"
+#include "src/store/journal.h"
+
+enum { FG_JOURNAL_BEGIN = 1, FG_JOURNAL_STOP = 2, FG_JOURNAL_EVENT = 3 };
+
+/* BEGIN or STOP: u64 wall clock in us, u64 start of the run in us, u64 version, u32 pid, partition hash[32]. */
+enum fg_status fg_study_note(struct fg_journal *j, uint32_t type, fg_time_t start, uint64_t version,
+                             const uint8_t partition[32], struct fg_err *err) FG_NODISCARD;
+
+/* EVENT: u8 kind, u64 time in us, u64 task id; then WAKE: u32 n, u32 client[n]; RESULT and LOST: u8 outcome kind,
+ * u32 steps, u64 begin, u64 end in us, u64 bytes down, u64 bytes up; RESULT also: u32 client, f64 loss;
+ * EVALUATED: u8 have, f64 loss, f64 accuracy. */
+enum fg_status fg_study_note_event(struct fg_journal *j, const struct fg_event *ev, struct fg_err *err) FG_NODISCARD;
+
+/* The start of the run that lies in `folder`, from its journal's first BEGIN; `otherwise` when there is none. */
+fg_time_t fg_study_started(const char *folder, fg_time_t otherwise);
+
+#endif
