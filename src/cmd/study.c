@@ -310,7 +310,7 @@ static enum fg_status run(struct study *s, const struct fg_study_shell *shell, e
 static enum fg_status prepare(struct study *s, const struct fg_study_shell *shell, struct fg_err *err)
 {
     enum fg_status st = FG_OK;
-    FG_TRY(note(s, JOURNAL_BEGIN, err));
+    FG_TRY(note(s, FG_JOURNAL_BEGIN, err));
     FG_TRY(make_executor(s, shell, err));
     s->begun_s = s->saved_s = fg_wall_s();
 cleanup:
@@ -364,7 +364,7 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
     FG_TRY(prepare(s, shell, err));
     FG_TRY(run(s, shell, &reason, err));
     if (reason == FG_FINISH_STOPPED) {
-        FG_TRY(note(s, JOURNAL_STOP, err));
+        FG_TRY(note(s, FG_JOURNAL_STOP, err));
         FG_TRY(save(s, "interrupted", err));
         st = fg_fail(err, FG_E_INTERRUPTED, "interrupted after round %llu; everything committed is saved in %s, the "
                      "same command goes on", (unsigned long long)fg_aggregator_version(s->agg), path.data);
