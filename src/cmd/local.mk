@@ -12,7 +12,7 @@ libforage_a_SOURCES += \
 libforage_a_SOURCES += %D%/dataset.c
 libforage_a_SOURCES += %D%/trace.c %D%/trace_stat.c %D%/trace_stat.h
 libforage_a_SOURCES += \
-	%D%/report.c %D%/report.h %D%/simulate.c %D%/study.c %D%/study.h %D%/study_ledger.c %D%/study_ledger.h
-libforage_a_SOURCES += %D%/launch.c %D%/launch.h %D%/launch_run.c %D%/ranks.c %D%/ranks.h %D%/train.c %D%/worker_env.c %D%/worker_env.h
-	%D%/report.c %D%/report.h %D%/simulate.c %D%/study.c %D%/study.h %D%/study_journal.c %D%/study_journal.h %D%/study_ledger.c %D%/study_ledger.h
-libforage_a_SOURCES += %D%/ranks.c %D%/ranks.h %D%/train.c %D%/worker_env.c %D%/worker_env.h
+	%D%/report.c %D%/report.h %D%/simulate.c %D%/study.c %D%/study.h \
+	%D%/study_journal.c %D%/study_journal.h %D%/study_ledger.c %D%/study_ledger.h
+libforage_a_SOURCES += \
+	%D%/launch.c %D%/launch.h %D%/launch_run.c %D%/ranks.c %D%/ranks.h %D%/train.c %D%/worker_env.c %D%/worker_env.h
