@@ -80,8 +80,8 @@ static void dense(const char *name, size_t in, size_t n, int first)
 static void conv(const char *name, size_t h, size_t border, size_t cin, size_t cout, size_t k, int first)
 {
     size_t p = h + 2 * border, o = p - k + 1, np = fg_kernel_pad(cout), cp = fg_kernel_pad(cin);
-    struct fg_conv s = {B, p, p, first ? cin : cp, cin, k, k, 1, o, o, np};
-    struct fg_conv back = {B, h + k - 1, h + k - 1, np, cout, k, k, 1, h, h, cp};
+    struct fg_conv s = {B, p, p, first ? cin : cp, cin, k, k, 1, o, o, np, cout};
+    struct fg_conv back = {B, h + k - 1, h + k - 1, np, cout, k, k, 1, h, h, cp, cin};
     float *x = floats(B * p * p * s.cs), *w = floats(k * k * cin * np), *bias = floats(np);
     float *y = floats(B * o * o * np), *wt = floats(k * k * cout * cp),
           *dp = floats(B * back.h * back.w * np);

@@ -41,6 +41,7 @@ struct fg_conv {
     size_t kh, kw, stride; /* stride >= 1 */
     size_t oh, ow;         /* outputs: at most (h - kh) / stride + 1 and (w - kw) / stride + 1 */
     size_t np;             /* padded output channels = floats a pixel of the output */
+    size_t cout;           /* those of them that are no padding; 0: not told, which costs speed where few */
 };
 
 /* Windows of size k x k. Windows past the edge are not allowed: oh <= (h - k) / stride + 1. */

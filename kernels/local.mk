@@ -3,7 +3,8 @@ libforage_a_SOURCES += kernels/kernels.h kernels/isa.h kernels/table.h kernels/c
 	kernels/ref_linear.h kernels/ref_pointwise.h kernels/reference.c kernels/select.c
 
 FG_WIDE_SOURCES = kernels/wide.c kernels/wide_layers.h kernels/wide_linear.h kernels/wide_math.h \
-	kernels/wide_pointwise.h kernels/wide_tile.h kernels/wide_update.h kernels/wide_backward.h kernels/unroll.h
+	kernels/wide_pointwise.h kernels/wide_tile.h kernels/wide_update.h kernels/wide_backward.h \
+	kernels/wide_narrow.h kernels/unroll.h
 
 if X86
 KERNEL_LIBS += libforage_avx512.a libforage_avx2.a libforage_ref_fma.a

@@ -165,6 +165,10 @@ static void column_sum_sgd(const float *d, size_t rows, size_t np, float a, floa
 /* Rows are the pixels of an output row, k runs over the window. */
 static void conv_forward(const struct fg_conv *s, const float *x, const float *w, const float *bias, float *y)
 {
+    if (narrow_forward_fits(s)) {
+        narrow_forward(s, x, w, bias, y);
+        return;
+    }
     int merge = s->cs == s->cin; /* then a window's row is contiguous */
     for (size_t j = 0, vecs; j < s->np; j += vecs * VL) {
         vecs = tile_vecs(s->np - j);
@@ -187,6 +191,10 @@ static void conv_forward(const struct fg_conv *s, const float *x, const float *w
 /* Rows are the weights' inputs, k runs over all output pixels. */
 static void conv_weights(const struct fg_conv *s, const float *x, const float *d, int sgd, float a, float *w)
 {
+    if (narrow_weights_fit(s)) {
+        narrow_weights(s, x, d, sgd, a, w);
+        return;
+    }
     int merge = s->cs == s->cin;
     size_t taps = merge ? s->kh : s->kh * s->kw, across = merge ? 1 : s->kw;
     size_t rows = merge ? s->kw * s->cin : s->cin;

@@ -14,6 +14,7 @@ struct tile {
     size_t n1, x1, n2, x2, n3, x3; /* loops over k, outermost first: count, floats from one to the next */
     const float *w;
     size_t ldw;
+    ptrdiff_t w1, w2; /* added to w's walk at the end of each turn of the outer and the middle loop over k */
     enum tile_start from;
     const float *start;
     int sgd; /* y = fma(a, sum, y) instead of y = sum */
@@ -106,7 +107,9 @@ static inline __attribute__((always_inline)) void tile_run(const struct tile *t,
                 x8 += x3;
                 x12 += x3;
             }
+            w += t->w2;
         }
+        w += t->w1;
     }
     tile_end(t, acc, rows, vecs);
 }

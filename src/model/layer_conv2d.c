@@ -80,7 +80,8 @@ static struct fg_conv geometry(const struct fg_layer *l, size_t batch)
                             .stride = (size_t)l->arg[STRIDE],
                             .oh = l->out.h,
                             .ow = l->out.w,
-                            .np = l->out.ld};
+                            .np = l->out.ld,
+                            .cout = l->out.c};
 }
 
 static bool has_border(const struct fg_layer *l, const struct fg_conv *s)
@@ -133,7 +134,8 @@ static void backward_input(const struct fg_layer *l, struct fg_pass *p)
                         .stride = 1,
                         .oh = l->in.h,
                         .ow = l->in.w,
-                        .np = l->in.ld};
+                        .np = l->in.ld,
+                        .cout = l->in.c};
     p->k->image_pad(p->dy, p->batch, l->out.h, l->out.w, l->out.ld, wide, s.h, s.w,
                     k - 1 - border(l, l->in.h, l->out.h).before, k - 1 - border(l, l->in.w, l->out.w).before,
                     (size_t)l->arg[STRIDE]);

@@ -112,7 +112,7 @@ static double conv_loss(const float *x, const float *w,
     return loss;
 }
 
-static const struct fg_conv FORWARD = {CB, XH, XW, CP, CI, CKH, CKW, CS, OH, OW, CP};
+static const struct fg_conv FORWARD = {CB, XH, XW, CP, CI, CKH, CKW, CS, OH, OW, CP, CO};
 
 static void check_slope(float *at, const float *x, const float *w, const float *c, double gradient)
 {
@@ -167,7 +167,7 @@ static void conv_gradients_match_differences(void **state)
         assert_true(w2[i] == fmaf(-0.5f, dw[i], w[i]));
     }
     enum { PH = CH + CKH - 1, PW = CW + CKW - 1 };
-    const struct fg_conv back = {CB, PH, PW, CP, CO, CKH, CKW, 1, CH, CW, CP};
+    const struct fg_conv back = {CB, PH, PW, CP, CO, CKH, CKW, 1, CH, CW, CP, CI};
     K->image_pad(c, CB, OH, OW, CP, dp, PH, PW, CKH - 1 - CTOP, CKW - 1 - CLEFT, CS);
     K->conv_flip(w, CKH, CKW, CI, CP, CO, wt);
     K->conv_forward(&back, dp, wt, NULL, dx);
