@@ -147,6 +147,18 @@ static int print_help(const struct fg_command *cmd)
     return st == FG_OK ? 0 : fg_cmd_fail(st, NULL);
 }
 
+/* Messages go to stderr from here on, as many as -q and -v ask for. */
+static void set_log_level(const struct fg_command *cmd, const void *into)
+{
+    const struct fg_cmd_option *quiet = find_long(cmd, "quiet", 5), *verbose = find_long(cmd, "verbose", 7);
+    int level = FG_LOG_INFO;
+    if (quiet != NULL && verbose != NULL) {
+        level += *(const int *)((const char *)into + verbose->offset) -
+                 *(const int *)((const char *)into + quiet->offset);
+    }
+    fg_log_to(stderr, level < FG_LOG_ERROR ? FG_LOG_ERROR : level > FG_LOG_TRACE ? FG_LOG_TRACE : level);
+}
+
 int fg_cmd_parse(const struct fg_command *cmd, void *into, int argc, char **argv, struct fg_cmd_words *words)
 {
     struct cursor c = {cmd, into, argc, argv, 1};
@@ -179,6 +191,7 @@ int fg_cmd_parse(const struct fg_command *cmd, void *into, int argc, char **argv
                       words->n == 1 ? "" : "s");
         return usage_error(cmd, &err);
     }
+    set_log_level(cmd, into);
     return -1;
 }
 
@@ -187,13 +200,8 @@ int fg_cmd_fail(enum fg_status st, const struct fg_err *err)
     const char *text = err != NULL && err->text[0] != '\0' ? err->text : fg_status_text(st);
     fflush(stdout);
     fprintf(stderr, "forage: %s\n", text);
+    fg_log_file_write(FG_LOG_ERROR, "%s", text);
     return fg_status_exit_code(st);
-}
-
-int fg_cmd_log_level(const struct fg_cmd_common *common)
-{
-    int level = FG_LOG_INFO + common->verbose - common->quiet;
-    return level < FG_LOG_ERROR ? FG_LOG_ERROR : level > FG_LOG_TRACE ? FG_LOG_TRACE : level;
 }
 
 enum fg_status fg_cmd_help(struct fg_str *out, const struct fg_command *cmd)

@@ -101,17 +101,15 @@ struct fg_cmd_common {
         FG_CMD_COMMON_OPTIONS(type, field)
 
 /* Read the command line into *into (zeroed by the caller) and *words. Options may stand anywhere; "--" ends
- * them; --help prints the help.
+ * them; --help prints the help. Log messages go to stderr afterwards, as many as -q and -v ask for.
  *
  * Returns -1 to go on, else the exit code: 0 after --help, 2 after a wrong command line (said on stderr).
  */
 int fg_cmd_parse(const struct fg_command *cmd, void *into, int argc, char **argv, struct fg_cmd_words *words);
 
-/* Print "forage: message" (the status' text where the message is empty) and return the exit code. */
+/* Print "forage: message" (the status' text where the message is empty), also into the log of an open run
+ * folder, and return the exit code. */
 int fg_cmd_fail(enum fg_status st, const struct fg_err *err);
-
-/* The log level that -q and -v ask for; see src/base/log.h. */
-int fg_cmd_log_level(const struct fg_cmd_common *common);
 
 /* Read a configuration file and lay --set and --seed over it; run.name becomes the file's name when it is
  * empty. `$FORAGE_DATA` in paths is the environment variable, or else the folder shared/data beside a parent

@@ -219,6 +219,8 @@ static enum fg_status open_files(struct fg_rundir *d, const struct fg_config *c,
         return fg_file_error(errno, log, "open for writing", err);
     }
     fg_log_to_file(d->log);
+    fg_log_write(FG_LOG_DEBUG, "%s held by process %ld: %s", d->path, (long)getpid(),
+                 d->state == FG_RUNDIR_NEW ? "a new run" : "an unfinished run");
 cleanup:
     return st;
 }

@@ -332,6 +332,32 @@ static void the_same_run_gives_the_same_bytes(void **state)
     fg_str_fini(&second);
 }
 
+static int fail_at(void *arg)
+{
+    long *left = arg;
+    return (*left)-- == 0;
+}
+
+/* With the n-th allocation failing, a run folder is not there afterwards or can be opened again. */
+static void opening_survives_every_failing_allocation(void **state)
+{
+    (void)state;
+    for (long n = 0;; n++) {
+        long left = n;
+        struct fg_rundir *d = NULL;
+        fg_mem_set_hook(fail_at, &left);
+        enum fg_status st = fg_rundir_open(&d, run, &cfg, false, 0, NULL);
+        fg_mem_set_hook(NULL, NULL);
+        if (st == FG_OK) {
+            assert_true(n > 10);
+            fg_rundir_close(d);
+            return;
+        }
+        assert_int_equal(st, FG_E_NOMEM);
+        assert_false(exists("config.ini"));
+    }
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -345,6 +371,7 @@ int main(void)
         T(a_full_disk_is_said_and_leaves_nothing),
         T(damaged_parameters_are_refused),
         T(the_same_run_gives_the_same_bytes),
+        T(opening_survives_every_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -416,6 +416,54 @@ static void summary_is_json_with_null_for_unknown(void **state)
     fg_str_fini(&text);
 }
 
+static int fail_at(void *arg)
+{
+    long *left = arg;
+    return (*left)-- == 0;
+}
+
+/* Everything that allocates, once; with the n-th allocation failing it says so, leaks nothing and can be repeated. */
+static enum fg_status once(void)
+{
+    struct fg_str text = {0}, bytes = {0};
+    struct fg_round_record r = some_round(0), *rows = NULL;
+    struct fg_summary s = {.name = "x", .status = "running", .version = "1"};
+    struct fg_checkpoint c = {1, {1, 2, 3}, "state", 5}, back;
+    struct fg_journal j = {.file = {.fd = -1}};
+    size_t n = 0;
+    enum fg_status st = FG_OK;
+    FG_TRY(fg_rounds_header(&text));
+    FG_TRY(fg_rounds_row(&text, &r));
+    FG_TRY(fg_rounds_read(&rows, &n, text.data, text.len, NULL));
+    FG_TRY(fg_summary_json(&text, &s));
+    FG_TRY(fg_checkpoint_write(dir, &c, NULL));
+    FG_TRY(fg_checkpoint_load(&back, &bytes, dir, NULL, NULL));
+    FG_TRY(fg_journal_open(&j, in_dir("journal"), NULL));
+    FG_TRY(fg_journal_add(&j, 1, "x", 1, NULL));
+cleanup:
+    fg_journal_close(&j);
+    fg_free(rows);
+    fg_str_fini(&text);
+    fg_str_fini(&bytes);
+    return st;
+}
+
+static void every_failing_allocation_is_survived(void **state)
+{
+    (void)state;
+    for (long n = 0;; n++) {
+        long left = n;
+        fg_mem_set_hook(fail_at, &left);
+        enum fg_status st = once();
+        fg_mem_set_hook(NULL, NULL);
+        if (st == FG_OK) {
+            assert_true(n > 10);
+            return;
+        }
+        assert_int_equal(st, FG_E_NOMEM);
+    }
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -432,6 +480,7 @@ int main(void)
         T(rounds_csv_reads_back_exactly),
         T(participation_rows_read_back),
         T(summary_is_json_with_null_for_unknown),
+        T(every_failing_allocation_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
