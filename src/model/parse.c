@@ -1,4 +1,5 @@
 /* The layer list language: "name [value...] [key=value...]" separated by ';', ',' or newlines. */
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -154,13 +155,16 @@ static enum fg_status fail_unknown(struct fg_err *err, const struct fg_layer *l,
 {
     char given[64];
     snprintf(given, sizeof given, "%.*s", (int)(name.n < 63 ? name.n : 63), name.s);
-    const struct fg_layer_ops *best = fg_layer_kinds[0];
-    for (unsigned i = 1; fg_layer_kinds[i] != NULL; i++) {
-        if (fg_str_distance(given, fg_layer_kinds[i]->name) < fg_str_distance(given, best->name)) {
-            best = fg_layer_kinds[i];
+    const char *best = "";
+    unsigned least = UINT_MAX;
+    for (unsigned i = 0; fg_layer_kinds[i] != NULL; i++) {
+        unsigned distance = fg_str_distance(given, fg_layer_kinds[i]->name);
+        if (distance < least) {
+            least = distance;
+            best = fg_layer_kinds[i]->name;
         }
     }
-    return fg_layer_fail(err, l, "no such layer; the nearest is '%s'", best->name);
+    return fg_layer_fail(err, l, "no such layer; the nearest is '%s'", best);
 }
 
 /* One layer from its text (not blank). */

@@ -12,6 +12,7 @@ struct cpu_trainer {
     struct fg_trainer base;
     const struct fg_model *m;
     unsigned threads;
+    uint32_t batch;          /* samples a step; 0: all of a shard */
     struct fg_local **local; /* (threads) */
 };
 
@@ -107,6 +108,13 @@ static enum fg_status check_job(const struct cpu_trainer *t, const struct fg_job
     return j->n > 0 ? fg_trainer_check_data(t->m, j->data, err) : FG_OK;
 }
 
+/* Forward passes of a sample; a training step costs about three. */
+static uint64_t cost_of(const struct cpu_trainer *t, const struct fg_job *j)
+{
+    uint64_t batch = t->batch == 0 || t->batch > j->n ? j->n : t->batch;
+    return j->task.kind == FG_TASK_EVALUATE ? j->n : 3 * batch * j->task.steps;
+}
+
 static enum fg_status run(struct fg_trainer *base, struct fg_job *jobs, size_t n, atomic_int *stop,
                           struct fg_err *err)
 {
@@ -122,8 +130,7 @@ static enum fg_status run(struct fg_trainer *base, struct fg_job *jobs, size_t n
         return fg_fail(err, FG_E_NOMEM, "no memory for a cohort of %zu", n);
     }
     for (size_t i = 0; i < n; i++) {
-        bool train = jobs[i].task.kind != FG_TASK_EVALUATE;
-        c.order[i] = (struct order){train ? (uint64_t)jobs[i].task.steps * jobs[i].n : jobs[i].n, i};
+        c.order[i] = (struct order){cost_of(t, &jobs[i]), i};
     }
     qsort(c.order, n, sizeof *c.order, longest_first);
     enum fg_status st = spread(t, n, run_job, &c);
@@ -263,6 +270,7 @@ enum fg_status fg_trainer_create_cpu(struct fg_trainer **out, const struct fg_mo
     t->base.ops = &cpu_ops;
     t->m = model;
     t->threads = threads;
+    t->batch = opts->batch;
     for (unsigned i = 0; i < threads; i++) {
         st = fg_local_create(&t->local[i], model, k, opts, seed, err);
         if (st != FG_OK) {

@@ -30,7 +30,7 @@ static double *at(const struct act *a, size_t b, size_t t, size_t r, size_t q)
 static double number_after(const char *layer, const char *key, double otherwise)
 {
     const char *p = strstr(layer, key);
-    return p != NULL ? atof(p + strlen(key)) : otherwise;
+    return p != NULL ? strtod(p + strlen(key), NULL) : otherwise;
 }
 
 static struct act dense(const struct act *x, size_t units, const double **w)
@@ -171,9 +171,14 @@ static void apply(struct act *x, const char *layer, unsigned number, uint32_t cl
     char name[32];
     double first = 0;
     struct act y = *x;
-    if (sscanf(layer, " %31s %lf", name, &first) < 1) {
+    layer += strspn(layer, " ");
+    size_t len = strcspn(layer, " ");
+    if (len >= sizeof name) {
         abort();
     }
+    memcpy(name, layer, len);
+    name[len] = '\0';
+    first = strtod(layer + len, NULL);
     size_t n = (size_t)first;
     if (strcmp(name, "dense") == 0) {
         y = dense(x, n > 0 ? n : classes, w);
