@@ -1,8 +1,8 @@
 /* Logging: one line a message, to a stream that the program names and to the run's log.txt.
  *
  * Only shells and programs log; cores do not. stdout is for results: the program hands in stderr. A message
- * goes to the stream when its level is at most the stream's, and likewise to the file, with the wall-clock time
- * before it. Thread safety: fg_log_write() from any thread; the setters before threads start.
+ * goes to the stream when its level is at most the stream's, and likewise to the file, with the wall-clock
+ * time before it. Thread safety: fg_log_write() from any thread; the setters before threads start.
  */
 #ifndef FG_BASE_LOG_H
 #define FG_BASE_LOG_H

@@ -10,8 +10,8 @@
 
 #include "src/base/str.h"
 
-/* Append a chart of y over x, `width` characters wide with its labels and `height` rows high plus the x axis, which
- * `x_name` labels. Points are in the order of x; n >= 1. */
+/* Append a chart of y over x, `width` characters wide with its labels and `height` rows high plus the x axis,
+ * which `x_name` labels. Points are in the order of x; n >= 1. */
 enum fg_status fg_chart(struct fg_str *out, const double *x /* (n) */, const double *y /* (n) */, size_t n,
                         unsigned width, unsigned height, const char *x_name) FG_NODISCARD;
 

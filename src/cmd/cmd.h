@@ -2,8 +2,9 @@
  *
  * A subcommand is a const struct fg_command with its option table, in src/cmd/<name>.c, and one line in
  * src/cmd/commands.c. Its run() gets argv[0] = the subcommand's name and returns the exit code. It prints
- * results on stdout (only JSON under --json) and messages on stderr through fg_cmd_fail(); main() notices when
- * stdout could not be written. SIGPIPE is ignored in the whole program: what starts another program resets it.
+ * results on stdout (only JSON under --json) and messages on stderr through fg_cmd_fail(); main() notices
+ * when stdout could not be written. SIGPIPE is ignored in the whole program: what starts another program
+ * resets it.
  *
  *     struct args { struct fg_cmd_common common; const char *codec; };
  *     static const struct fg_cmd_option options[] = {

@@ -1,4 +1,4 @@
-/* From a command line to a configuration: reads the file, finds the data folder, lays the overrides over it. */
+/* From a command line to a configuration: reads the file, finds the data folder, applies the overrides. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>

@@ -102,7 +102,8 @@ static enum fg_status choose_part(struct finding *f, size_t *first, const struct
                : fg_fail(err, FG_E_INPUT, "%s: expected samples in its %s part, found none", f->data, part);
 }
 
-/* Codes of characters and a normalisation by channel mean what they meant in the data that the model learnt from. */
+/* Codes of characters and a normalisation by channel mean what they meant in the data that the model learnt
+ * from. */
 static enum fg_status match_reference(struct fg_dataset *view, struct fg_dataset **own,
                                       const struct fg_config *cfg, struct fg_err *err)
 {

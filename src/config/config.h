@@ -1,8 +1,8 @@
 /* The configuration of a run: typed fields, filled from an INI text and from overrides.
  *
  * Fields are those of options.def: section `run`, key `rounds` is cfg.run.rounds. Parsing takes bytes, opens
- * nothing and checks one key at a time; what needs a registry or a file is checked by its owner, who names the
- * place of a wrong value with fg_config_where().
+ * nothing and checks one key at a time; what needs a registry or a file is checked by its owner, who names
+ * the place of a wrong value with fg_config_where().
  *
  * Flow: fg_config_init() (defaults), fg_config_parse() (file), fg_config_set() (overrides), fg_config_fini().
  * Thread safety: a struct fg_config may be read by any number of threads once it is filled.
@@ -95,7 +95,8 @@ struct fg_config_origin {
 enum fg_status fg_config_init(struct fg_config *c) FG_NODISCARD;
 void fg_config_fini(struct fg_config *c);
 
-/* Read an INI text into *c over what is there. A key may occur once in the text; ranges and types are checked.
+/* Read an INI text into *c over what is there. A key may occur once in the text; ranges and types are
+ * checked.
  *
  * Errors: FG_E_CONFIG (the first wrong line, with the nearest known key), FG_E_NOMEM. Then the values of *c
  *         are unspecified; it is still to be freed by fg_config_fini().
@@ -119,8 +120,8 @@ const char *fg_config_where(const struct fg_config *c, const char *key);
 enum fg_status fg_config_reject(const struct fg_config *c, const char *key, struct fg_err *err,
                                 const char *fmt, ...) FG_PRINTF(4, 5);
 
-/* Compare what can change a result. Gives the first differing key's name, or NULL if there is none; the values
- * as text go to a and b when these are not NULL. Errors: FG_E_NOMEM. */
+/* Compare what can change a result. Gives the first differing key's name, or NULL if there is none; the
+ * values as text go to a and b when these are not NULL. Errors: FG_E_NOMEM. */
 enum fg_status fg_config_diff(const char **key, const struct fg_config *x, const struct fg_config *y,
                               struct fg_str *a, struct fg_str *b) FG_NODISCARD;
 

@@ -1,8 +1,8 @@
 /* INI text to configuration, through libinih with a reader of our own.
  *
  * libinih cuts lines at 200 bytes, section and key names at 50, and calls the handler for a continuation line
- * as if the key were there twice. The reader hands it one checked line at a time, so the handler knows on which
- * line it is and whether that line is indented.
+ * as if the key were there twice. The reader hands it one checked line at a time, so the handler knows on
+ * which line it is and whether that line is indented.
  */
 #include <ctype.h>
 #include <ini.h>

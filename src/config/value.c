@@ -186,7 +186,8 @@ static bool is_generator(const char *text, size_t len)
     return n > 1 && n < len && text[n] == ':';
 }
 
-/* Take "./" and "../" off the front of a path; `folder` (of `len` bytes, without links in it) loses as many parts. */
+/* Take "./" and "../" off the front of a path; `folder` (of `len` bytes, without links in it) loses as many
+ * parts. */
 static const char *strip_dots(const char *text, size_t *n, const char *folder, size_t *len)
 {
     for (;;) {

@@ -1,8 +1,9 @@
 /* Checkpoints: the state after a commit, in two files that take turns, each replaced atomically.
  *
- * Bytes: magic "FGCKPT01", u32 version 1, u32 number of lengths L, u64 sequence, u64 length[L] (of the append-only
- * files at that commit), u64 n, state[n], u64 XXH3-64 of all before; little-endian. The newest valid one counts;
- * a damaged one falls back to its predecessor, whose lengths cut the other files back further.
+ * Bytes: magic "FGCKPT01", u32 version 1, u32 number of lengths L, u64 sequence, u64 length[L] (of the
+ * append-only files at that commit), u64 n, state[n], u64 XXH3-64 of all before; little-endian. The newest
+ * valid one counts; a damaged one falls back to its predecessor, whose lengths cut the other files back
+ * further.
  */
 #ifndef FG_STORE_CHECKPOINT_H
 #define FG_STORE_CHECKPOINT_H
@@ -29,9 +30,10 @@ enum fg_status fg_checkpoint_decode(struct fg_checkpoint *out, const void *bytes
 enum fg_status fg_checkpoint_write(const char *folder, const struct fg_checkpoint *c,
                                    struct fg_err *err) FG_NODISCARD;
 
-/* Load the newest valid one of a folder. *bytes holds what out->state points into; it is empty (and *out zero) when
- * there is no checkpoint. `warning` (may be NULL) says which file was damaged. Errors: FG_E_CORRUPT when there are
- * files but none is valid; FG_E_IO, FG_E_NOMEM. Owner: the caller, fg_str_fini(bytes). */
+/* Load the newest valid one of a folder. *bytes holds what out->state points into; it is empty (and *out
+ * zero) when there is no checkpoint. `warning` (may be NULL) says which file was damaged. Errors:
+ * FG_E_CORRUPT when there are files but none is valid; FG_E_IO, FG_E_NOMEM. Owner: the caller,
+ * fg_str_fini(bytes). */
 enum fg_status fg_checkpoint_load(struct fg_checkpoint *out, struct fg_str *bytes, const char *folder,
                                   struct fg_err *warning, struct fg_err *err) FG_NODISCARD;
 

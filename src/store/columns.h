@@ -1,4 +1,5 @@
-/* The columns of a run's records, once: rounds.csv, participation rows and run.h5 are written from these tables.
+/* The columns of a run's records, once: rounds.csv, participation rows and run.h5 are written from these
+ * tables.
  *
  * Thread safety: const data and pure functions.
  */

@@ -26,7 +26,7 @@ static enum fg_status add_shape(struct fg_str *s, const struct fg_layer_info *t)
     return st == FG_OK ? fg_str_addf(s, t->ndim == 1 ? ",)" : ")") : st;
 }
 
-/* One .npy: magic, version 1.0, u16 length of the header, the header padded so that the data start at 64 k. */
+/* One .npy: magic, version 1.0, u16 length of the header, the header padded so that data start at 64 k. */
 static enum fg_status add_npy(struct fg_str *s, const struct fg_run_params *p, const struct fg_layer_info *t)
 {
     struct fg_str dict = {0};
@@ -59,7 +59,7 @@ struct entry {
     uint32_t crc, size, offset;
 };
 
-/* The fields that the local and the central header share: version needed up to the length of the extra field. */
+/* The fields that local and central header share: version needed up to the length of the extra field. */
 static enum fg_status put_common(struct fg_str *s, const struct entry *e)
 {
     enum fg_status st = FG_OK;

@@ -1,6 +1,7 @@
 /* Parameters for other programs: NumPy's npz and safetensors, each tensor under its layer's name.
  *
- * Both are little-endian float32 in the layouts of src/model/model.h. The same parameters give the same bytes.
+ * Both are little-endian float32 in the layouts of src/model/model.h. The same parameters give the same
+ * bytes.
  * Thread safety: pure functions.
  */
 #ifndef FG_STORE_EXPORT_H
@@ -8,8 +9,8 @@
 
 #include "src/store/run_h5.h"
 
-/* A stored zip of one .npy (format 1.0) a tensor, for numpy.load(). Errors: FG_E_NOMEM; FG_E_RANGE at 4 GiB, where
- * zip needs another format.
+/* A stored zip of one .npy (format 1.0) a tensor, for numpy.load(). Errors: FG_E_NOMEM; FG_E_RANGE at 4 GiB,
+ * where zip needs another format.
  * Source: PKWARE APPNOTE 6.3.3 (4.3.7, 4.3.12, 4.3.16); NumPy NEP 1. */
 enum fg_status fg_export_npz(struct fg_str *out, const struct fg_run_params *p,
                              struct fg_err *err) FG_NODISCARD;

@@ -29,8 +29,8 @@ void fg_file_unmap(struct fg_map *m);
 enum fg_status fg_file_replace(const char *path, const void *bytes, size_t len,
                                struct fg_err *err) FG_NODISCARD;
 
-/* Put `tmp`, written by other means beside `path`, into its place: sync, rename, sync the folder. On errors tmp
- * is removed. */
+/* Put `tmp`, written by other means beside `path`, into its place: sync, rename, sync the folder. On errors
+ * tmp is removed. */
 enum fg_status fg_file_commit(const char *tmp, const char *path, struct fg_err *err) FG_NODISCARD;
 
 /* FG_E_FULL for ENOSPC and EDQUOT, FG_E_MISSING for ENOENT and ENOTDIR, else FG_E_IO; "path: could not VERB:

@@ -25,7 +25,8 @@ struct fg_rundir {
     struct fg_str name, text; /* scratch */
 };
 
-/* What a run leaves in its folder, `lock` apart; config.ini is first, so that a folder half cleared is no run. */
+/* What a run leaves in its folder, `lock` apart; config.ini is first, so that a folder half cleared is no
+ * run. */
 static const char *const own_files[] = {
     "config.ini",         "config.ini.tmp", "summary.json", "summary.json.tmp", "rounds.csv",
     "participation.part", "journal",        "checkpoint.0", "checkpoint.1",     "checkpoint.0.tmp",

@@ -1,8 +1,9 @@
-/* A run's folder: locked, tied to one configuration, and always in a state that the same command can go on from.
+/* A run's folder: locked, tied to one configuration, and always in a state that the same command can go on
+ * from.
  *
- * The caller checks every input first; only then fg_rundir_open() creates anything. Rounds are appended as they
- * commit; a checkpoint ties the core's state to the lengths of the appended files; resuming cuts them back to it.
- * Files: doc/run-directory.md. Thread safety: one thread.
+ * The caller checks every input first; only then fg_rundir_open() creates anything. Rounds are appended as
+ * they commit; a checkpoint ties the core's state to the lengths of the appended files; resuming cuts them
+ * back to it. Files: doc/run-directory.md. Thread safety: one thread.
  */
 #ifndef FG_STORE_RUNDIR_H
 #define FG_STORE_RUNDIR_H
@@ -21,11 +22,11 @@ enum { FG_RUNDIR_WAIT_MS = 10000 };
 
 struct fg_rundir;
 
-/* Open or create the folder, wait up to wait_ms for its lock, and find out what is in it. With `force` what is
- * there is thrown away. Messages logged from now on also go to its log.txt.
+/* Open or create the folder, wait up to wait_ms for its lock, and find out what is in it. With `force` what
+ * is there is thrown away. Messages logged from now on also go to its log.txt.
  *
- * Errors: FG_E_BUSY naming the holder's pid; FG_E_CONFIG naming the first key that differs from the run there;
- *         FG_E_USAGE for a folder with other files in it; FG_E_IO, FG_E_FULL naming the file. A folder that
+ * Errors: FG_E_BUSY naming the holder's pid; FG_E_CONFIG naming the first key that differs from the run
+ * there; FG_E_USAGE for a folder with other files in it; FG_E_IO, FG_E_FULL naming the file. A folder that
  *         was created is removed again.
  * Owner:  the caller, fg_rundir_close().
  */
@@ -36,9 +37,9 @@ void fg_rundir_close(struct fg_rundir *d);
 enum fg_rundir_state fg_rundir_state(const struct fg_rundir *d);
 const char *fg_rundir_path(const struct fg_rundir *d);
 
-/* Go on from the newest valid checkpoint: its state goes to *state (empty when there is none), rounds.csv and the
- * participation rows are cut back to it. *journal_len is the journal's length then: records behind it are later
- * events, to be replayed or cut. Errors: FG_E_CORRUPT, FG_E_IO. Owner: the caller, fg_str_fini(state). */
+/* Go on from the newest valid checkpoint: its state goes to *state (empty when there is none), rounds.csv and
+ * the participation rows are cut back to it. *journal_len is the journal's length then: records behind it are
+ * later events, to be replayed or cut. Errors: FG_E_CORRUPT, FG_E_IO. Owner of *state: the caller. */
 enum fg_status fg_rundir_resume(struct fg_rundir *d, struct fg_str *state, uint64_t *journal_len,
                                 struct fg_err *err) FG_NODISCARD;
 

@@ -1,4 +1,5 @@
-/* What a run folder holds, read back: the first byte chooses journal, checkpoint, rounds.csv or participation. */
+/* What a run folder holds, read back: the first byte chooses journal, checkpoint, rounds.csv or
+ * participation. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

@@ -201,7 +201,7 @@ static void journal_reads_back_what_was_added(void **state)
     fg_str_fini(&text);
 }
 
-/* Cut the file after every byte, and flip every byte: what was whole before the damage stays, the rest goes. */
+/* Cut the file after every byte, and flip every byte: what was whole before it stays, the rest goes. */
 static void a_torn_or_damaged_journal_keeps_what_is_before_it(void **state)
 {
     (void)state;
@@ -422,7 +422,8 @@ static int fail_at(void *arg)
     return (*left)-- == 0;
 }
 
-/* Everything that allocates, once; with the n-th allocation failing it says so, leaks nothing and can be repeated. */
+/* Everything that allocates, once; with the n-th allocation failing it says so, leaks nothing and can be
+ * repeated. */
 static enum fg_status once(void)
 {
     struct fg_str text = {0}, bytes = {0};
