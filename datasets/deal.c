@@ -8,11 +8,11 @@
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 
-void deal_by_label(uint32_t *order, size_t *first, const struct fg_dataset *ds, size_t from, size_t to)
+void fg_deal_by_label(uint32_t *order, size_t *first, const struct fg_dataset *ds, size_t from, size_t to)
 {
     memset(first, 0, ((size_t)ds->classes + 1) * sizeof *first);
     for (size_t i = from; i < to; i++) {
-        first[deal_label(ds, i)]++;
+        first[fg_deal_label(ds, i)]++;
     }
     size_t end = 0;
     for (uint32_t c = 0; c <= ds->classes; c++) {
@@ -21,7 +21,7 @@ void deal_by_label(uint32_t *order, size_t *first, const struct fg_dataset *ds, 
         first[c] = end; /* the end of class c; filled from behind below */
     }
     for (size_t i = to; i-- > from;) {
-        order[--first[deal_label(ds, i)]] = (uint32_t)i;
+        order[--first[fg_deal_label(ds, i)]] = (uint32_t)i;
     }
 }
 
@@ -40,7 +40,7 @@ static int rarer_first(const void *a, const void *b)
     return p->class > q->class ? -1 : p->class < q->class;
 }
 
-uint32_t deal_rare(uint8_t *rare, uint32_t *order, const struct fg_dataset *ds, const size_t *first)
+uint32_t fg_deal_rare(uint8_t *rare, uint32_t *order, const struct fg_dataset *ds, const size_t *first)
 {
     uint32_t n = ds->classes / 5 > 0 ? ds->classes / 5 : 1, at = 0;
     struct counted *all = fg_calloc(ds->classes, sizeof *all);
@@ -78,9 +78,9 @@ static enum fg_status sequence(uint32_t *out, size_t *rare_samples, const struct
     if (first == NULL || order == NULL || class == NULL || rare == NULL) {
         goto cleanup;
     }
-    deal_by_label(order, first, ds, 0, ds->n_train);
+    fg_deal_by_label(order, first, ds, 0, ds->n_train);
     if (spec->coupling == FG_COUPLING_RARE_CARBON) {
-        rares = deal_rare(rare, class, ds, first);
+        rares = fg_deal_rare(rare, class, ds, first);
         if (rares == 0) {
             goto cleanup;
         }
@@ -94,14 +94,14 @@ static enum fg_status sequence(uint32_t *out, size_t *rare_samples, const struct
         struct fg_rng r;
         size_t n = first[class[c] + 1] - first[class[c]];
         memcpy(out + at, order + first[class[c]], n * sizeof *out);
-        fg_rng_init(&r, spec->seed, FG_RNG_PARTITION, class[c], DEAL_CLASS);
+        fg_rng_init(&r, spec->seed, FG_RNG_PARTITION, class[c], FG_DEAL_CLASS);
         fg_rng_shuffle(&r, out + at, n);
         at += n;
         *rare_samples += c < rares ? n : 0;
     }
     if (!sorted && spec->coupling != FG_COUPLING_LABELS_AVAILABILITY) {
         struct fg_rng r;
-        fg_rng_init(&r, spec->seed, FG_RNG_PARTITION, 0, DEAL_SHUFFLE);
+        fg_rng_init(&r, spec->seed, FG_RNG_PARTITION, 0, FG_DEAL_SHUFFLE);
         fg_rng_shuffle(&r, out + *rare_samples, ds->n_train - *rare_samples);
     }
     st = FG_OK;
@@ -119,12 +119,12 @@ static double size_weight(const struct fg_partition_spec *spec, uint32_t client)
     if (!(spec->size_sigma > 0.0)) {
         return 1.0;
     }
-    fg_rng_init(&r, spec->seed, FG_RNG_PARTITION, client, DEAL_SIZE);
+    fg_rng_init(&r, spec->seed, FG_RNG_PARTITION, client, FG_DEAL_SIZE);
     return fg_exp(spec->size_sigma * fg_rng_normal(&r));
 }
 
-enum fg_status deal_iid(uint32_t *client, const struct fg_dataset *ds, const struct fg_partition_spec *spec,
-                        const uint32_t *rank)
+enum fg_status fg_deal_iid(uint32_t *client, const struct fg_dataset *ds,
+                           const struct fg_partition_spec *spec, const uint32_t *rank)
 {
     uint32_t *order = fg_calloc(ds->n_train, sizeof *order);
     double *weight = fg_calloc(spec->clients, sizeof *weight), total = 0.0, sum = 0.0;
@@ -150,8 +150,8 @@ enum fg_status deal_iid(uint32_t *client, const struct fg_dataset *ds, const str
     return st;
 }
 
-enum fg_status deal_shards(uint32_t *client, const struct fg_dataset *ds,
-                           const struct fg_partition_spec *spec, const uint32_t *rank)
+enum fg_status fg_deal_shards(uint32_t *client, const struct fg_dataset *ds,
+                              const struct fg_partition_spec *spec, const uint32_t *rank)
 {
     uint32_t per = spec->shards_per_client;
     size_t shards = (size_t)spec->clients * per, n = ds->n_train, fixed = 0, rare;
@@ -169,7 +169,7 @@ enum fg_status deal_shards(uint32_t *client, const struct fg_dataset *ds,
             }
         }
         struct fg_rng r;
-        fg_rng_init(&r, spec->seed, FG_RNG_PARTITION, 0, DEAL_SHARD);
+        fg_rng_init(&r, spec->seed, FG_RNG_PARTITION, 0, FG_DEAL_SHARD);
         fg_rng_shuffle(&r, shard + fixed, shards - fixed);
         for (size_t s = 0; s < shards; s++) {
             for (size_t i = n * shard[s] / shards; i < n * (shard[s] + 1) / shards; i++) {
@@ -191,7 +191,7 @@ static double proportions(double *share, const struct fg_partition_spec *spec, c
 {
     struct fg_rng r;
     double total = 0.0;
-    fg_rng_init(&r, spec->seed, FG_RNG_PARTITION, class, DEAL_PROPORTION);
+    fg_rng_init(&r, spec->seed, FG_RNG_PARTITION, class, FG_DEAL_PROPORTION);
     for (uint32_t k = 0; k < spec->clients; k++) {
         share[k] = weight[k] * fg_rng_gamma(&r, spec->alpha);
         total += share[k];
@@ -271,8 +271,8 @@ cleanup:
     return st;
 }
 
-enum fg_status deal_dirichlet(uint32_t *client, const struct fg_dataset *ds,
-                              const struct fg_partition_spec *spec)
+enum fg_status fg_deal_dirichlet(uint32_t *client, const struct fg_dataset *ds,
+                                 const struct fg_partition_spec *spec)
 {
     size_t *first = fg_calloc((size_t)ds->classes + 1, sizeof *first);
     uint32_t *order = fg_calloc(ds->n_train, sizeof *order);
@@ -285,12 +285,12 @@ enum fg_status deal_dirichlet(uint32_t *client, const struct fg_dataset *ds,
     for (uint32_t k = 0; k < spec->clients; k++) {
         weight[k] = size_weight(spec, k);
     }
-    deal_by_label(order, first, ds, 0, ds->n_train);
+    fg_deal_by_label(order, first, ds, 0, ds->n_train);
     for (uint32_t c = 0; c < ds->classes; c++) {
         size_t n = first[c + 1] - first[c], at = 0;
         uint32_t *member = order + first[c];
         struct fg_rng r;
-        fg_rng_init(&r, spec->seed, FG_RNG_PARTITION, c, DEAL_CLASS);
+        fg_rng_init(&r, spec->seed, FG_RNG_PARTITION, c, FG_DEAL_CLASS);
         fg_rng_shuffle(&r, member, n);
         double total = proportions(share, spec, weight, c), sum = 0.0;
         for (uint32_t k = 0; k < spec->clients; k++) {

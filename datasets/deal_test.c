@@ -78,7 +78,7 @@ static size_t mirror_client(const struct mirror *m, const struct fg_partition *p
     struct fg_rng r;
     memset(m->count, 0, m->classes * sizeof *m->count);
     for (size_t i = p->train_first[k]; i < p->train_first[k + 1]; i++) {
-        m->count[m->classes == 1 ? 0 : deal_label(m->ds, p->train[i])]++;
+        m->count[m->classes == 1 ? 0 : fg_deal_label(m->ds, p->train[i])]++;
     }
     fg_rng_init(&r, m->seed, FG_RNG_SPLIT, k, 1);
     for (uint32_t c = 0; c < m->classes && size > 0; c++) {
@@ -114,14 +114,14 @@ static enum fg_status mirror_all(struct fg_partition *p, const struct fg_dataset
     if (m.order == NULL || m.first == NULL || m.count == NULL) {
         goto cleanup;
     }
-    deal_by_label(m.order, m.first, ds, ds->n_train, ds->n);
+    fg_deal_by_label(m.order, m.first, ds, ds->n_train, ds->n);
     if (m.classes == 1) {
         m.first[0] = 0;
         m.first[1] = tests;
     }
     for (uint32_t c = 0; c < m.classes; c++) {
         struct fg_rng r;
-        fg_rng_init(&r, seed, FG_RNG_PARTITION, c, DEAL_TEST);
+        fg_rng_init(&r, seed, FG_RNG_PARTITION, c, FG_DEAL_TEST);
         fg_rng_shuffle(&r, m.order + m.first[c], m.first[c + 1] - m.first[c]);
     }
     for (uint32_t k = 0; k < p->clients; k++) {
@@ -200,8 +200,8 @@ static int any_group_test(const struct fg_partition *p, const struct fg_dataset 
     return any;
 }
 
-enum fg_status deal_tests(struct fg_partition *p, const struct fg_dataset *ds,
-                          const struct fg_partition_spec *spec)
+enum fg_status fg_deal_tests(struct fg_partition *p, const struct fg_dataset *ds,
+                             const struct fg_partition_spec *spec)
 {
     enum fg_client_test how = spec->test;
     if (how == FG_CLIENT_TEST_AUTO) {

@@ -78,7 +78,7 @@ static enum fg_status read_text(const struct reader *r, const char *what, char *
 static enum fg_status open_array(const struct reader *r, const char *what, H5T_class_t class,
                                  const hsize_t *want, int rank, hid_t *out)
 {
-    hsize_t dim[LAYOUT_RANK_MAX] = {0};
+    hsize_t dim[FG_LAYOUT_RANK_MAX] = {0};
     hid_t data = H5Dopen2(r->file, what, H5P_DEFAULT);
     if (data < 0) {
         return bad(r, what, "is missing");
@@ -154,28 +154,28 @@ static enum fg_status read_names(const struct reader *r, struct fg_dataset *ds)
 /* kind, dtype, shape, counts. */
 static enum fg_status read_layout(const struct reader *r, struct fg_dataset *layout)
 {
-    uint64_t v[LAYOUT_COUNTS], version;
+    uint64_t v[FG_LAYOUT_COUNTS], version;
     char *format = NULL;
     enum fg_status st = read_text(r, "format", &format);
     if (st != FG_OK) {
         return st;
     }
-    int ours = strcmp(format, LAYOUT_FORMAT) == 0;
+    int ours = strcmp(format, FG_LAYOUT_FORMAT) == 0;
     fg_free(format);
     if (!ours) {
-        return bad(r, "format", "is not '" LAYOUT_FORMAT "'");
+        return bad(r, "format", "is not '" FG_LAYOUT_FORMAT "'");
     }
     if ((st = read_ints(r, "version", &version, 1)) != FG_OK) {
         return st;
     }
-    if (version != LAYOUT_VERSION) {
+    if (version != FG_LAYOUT_VERSION) {
         return fg_fail(r->err, FG_E_INPUT, "%s: expected format version %d, found %llu", r->name,
-                       LAYOUT_VERSION, (unsigned long long)version);
+                       FG_LAYOUT_VERSION, (unsigned long long)version);
     }
-    if ((st = read_ints(r, "layout", v, LAYOUT_COUNTS)) != FG_OK) {
+    if ((st = read_ints(r, "layout", v, FG_LAYOUT_COUNTS)) != FG_OK) {
         return st;
     }
-    for (int i = 0; i < LAYOUT_COUNTS; i++) {
+    for (int i = 0; i < FG_LAYOUT_COUNTS; i++) {
         if (v[i] >= UINT32_MAX) {
             return bad(r, "layout", "has a count beyond 2^32");
         }
@@ -304,7 +304,7 @@ enum fg_status fg_h5_read(struct fg_dataset **out, const char *path, struct fg_e
     if (!fg_h5_is_file(path)) {
         return fg_fail(err, FG_E_INPUT, "%s: expected an HDF5 file, found another one", path);
     }
-    struct h5_quiet quiet = h5_silence();
+    struct fg_h5_quiet quiet = fg_h5_silence();
     struct reader r = {.name = path, .bytes = (uint64_t)sb.st_size, .err = err};
     enum fg_status st;
     r.file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
@@ -314,13 +314,13 @@ enum fg_status fg_h5_read(struct fg_dataset **out, const char *path, struct fg_e
         st = read_open(out, &r);
         H5Fclose(r.file);
     }
-    h5_restore(&quiet);
+    fg_h5_restore(&quiet);
     return st;
 }
 
 enum fg_status fg_h5_parse(struct fg_dataset **out, const struct fg_blob *blob, struct fg_err *err)
 {
-    struct h5_quiet quiet = h5_silence();
+    struct fg_h5_quiet quiet = fg_h5_silence();
     struct reader r = {.file = -1, .name = blob->name, .bytes = blob->len, .err = err};
     enum fg_status st;
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -337,6 +337,6 @@ enum fg_status fg_h5_parse(struct fg_dataset **out, const struct fg_blob *blob, 
     if (access >= 0) {
         H5Pclose(access);
     }
-    h5_restore(&quiet);
+    fg_h5_restore(&quiet);
     return st;
 }

@@ -15,15 +15,15 @@
 #include "src/base/mem.h"
 #include "src/base/str.h"
 
-struct h5_quiet h5_silence(void)
+struct fg_h5_quiet fg_h5_silence(void)
 {
-    struct h5_quiet q = {NULL, NULL};
+    struct fg_h5_quiet q = {NULL, NULL};
     H5Eget_auto2(H5E_DEFAULT, &q.function, &q.data);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     return q;
 }
 
-void h5_restore(const struct h5_quiet *quiet)
+void fg_h5_restore(const struct fg_h5_quiet *quiet)
 {
     H5Eset_auto2(H5E_DEFAULT, quiet->function, quiet->data);
 }
@@ -103,16 +103,16 @@ static int write_names(hid_t file, const struct fg_dataset *ds)
 
 static int write_attributes(hid_t file, const struct fg_dataset *ds)
 {
-    uint64_t version = LAYOUT_VERSION;
-    uint64_t layout[LAYOUT_COUNTS] = {(uint64_t)ds->kind, (uint64_t)ds->dtype, ds->shape[0], ds->shape[1],
-                                      ds->shape[2],       ds->classes,         ds->n,        ds->n_train,
-                                      ds->groups};
+    uint64_t version = FG_LAYOUT_VERSION;
+    uint64_t layout[FG_LAYOUT_COUNTS] = {(uint64_t)ds->kind, (uint64_t)ds->dtype, ds->shape[0], ds->shape[1],
+                                         ds->shape[2],       ds->classes,         ds->n,        ds->n_train,
+                                         ds->groups};
     uint64_t sums[3] = {fg_xxh64(ds->x, ds->n * fg_dataset_sample_bytes(ds)),
                         fg_xxh64(ds->y, ds->n * ds->label_width * sizeof *ds->y),
                         ds->group != NULL ? fg_xxh64(ds->group, ds->n * sizeof *ds->group) : 0};
-    return write_text(file, "format", LAYOUT_FORMAT) && write_ints(file, "version", &version, 1) &&
+    return write_text(file, "format", FG_LAYOUT_FORMAT) && write_ints(file, "version", &version, 1) &&
            write_text(file, "kind", fg_dataset_kind_name(ds->kind)) &&
-           write_ints(file, "layout", layout, LAYOUT_COUNTS) && write_ints(file, "xxh3", sums, 3) &&
+           write_ints(file, "layout", layout, FG_LAYOUT_COUNTS) && write_ints(file, "xxh3", sums, 3) &&
            write_text(file, "origin", ds->origin != NULL ? ds->origin : "") &&
            write_text(file, "options", ds->options != NULL ? ds->options : "");
 }
@@ -196,7 +196,7 @@ static void sync_folder(const char *folder)
 enum fg_status fg_h5_write(const char *path, const struct fg_dataset *ds, struct fg_err *err)
 {
     struct fg_str tmp = {0}, folder = {0};
-    struct h5_quiet quiet = h5_silence();
+    struct fg_h5_quiet quiet = fg_h5_silence();
     const char *slash = strrchr(path, '/');
     int made = 0;
     enum fg_status st;
@@ -228,7 +228,7 @@ cleanup:
     if (made) {
         (void)unlink(tmp.data);
     }
-    h5_restore(&quiet);
+    fg_h5_restore(&quiet);
     fg_str_fini(&tmp);
     fg_str_fini(&folder);
     return st;

@@ -63,7 +63,7 @@ static enum fg_status choose_groups(struct groups *out, const struct fg_dataset 
     if (spec->clients != 0 && spec->clients < n) {
         if (spec->random_groups) {
             struct fg_rng r;
-            fg_rng_init(&r, spec->seed, FG_RNG_PARTITION, 0, DEAL_GROUP);
+            fg_rng_init(&r, spec->seed, FG_RNG_PARTITION, 0, FG_DEAL_GROUP);
             fg_rng_shuffle(&r, group, n);
             qsort(group, spec->clients, sizeof *group, ascending);
         }
@@ -193,15 +193,15 @@ static enum fg_status list_keys(double *key, const uint32_t *client, const struc
     }
     int by_rarity = spec->coupling == FG_COUPLING_RARE_CARBON;
     if (by_rarity) {
-        deal_by_label(order, first, ds, 0, ds->n_train);
-        if (deal_rare(rare, order, ds, first) == 0) {
+        fg_deal_by_label(order, first, ds, 0, ds->n_train);
+        if (fg_deal_rare(rare, order, ds, first) == 0) {
             goto cleanup;
         }
     }
     memset(key, 0, clients * sizeof *key);
     for (size_t i = 0; i < ds->n_train; i++) {
         if (client[i] != FG_NO_GROUP) {
-            uint32_t label = deal_label(ds, i);
+            uint32_t label = fg_deal_label(ds, i);
             key[client[i]] += by_rarity ? rare[label] : -(double)label;
             size[client[i]]++;
         }
@@ -301,11 +301,11 @@ static enum fg_status deal(uint32_t *client, const struct fg_dataset *ds,
 {
     switch (spec->kind) {
     case FG_PARTITION_IID:
-        return deal_iid(client, ds, spec, rank);
+        return fg_deal_iid(client, ds, spec, rank);
     case FG_PARTITION_SHARDS:
-        return deal_shards(client, ds, spec, rank);
+        return fg_deal_shards(client, ds, spec, rank);
     case FG_PARTITION_DIRICHLET:
-        return deal_dirichlet(client, ds, spec);
+        return fg_deal_dirichlet(client, ds, spec);
     default:
         return deal_groups(client, ds, groups);
     }
@@ -327,7 +327,7 @@ static enum fg_status fill(struct fg_partition *p, const struct fg_dataset *ds,
         FG_TRY(couple_lists(client, p->group, ds, spec, p->clients, rank));
     }
     FG_TRY(make_lists(p, client, ds->n_train));
-    FG_TRY(deal_tests(p, ds, spec));
+    FG_TRY(fg_deal_tests(p, ds, spec));
 cleanup:
     if (st == FG_E_NOMEM) {
         st = fg_fail(err, st, "%s: out of memory for %u clients", ds->name, p->clients);
