@@ -11,12 +11,12 @@
 
 /* A stored zip of one .npy (format 1.0) a tensor, for numpy.load(). Errors: FG_E_NOMEM; FG_E_RANGE at 4 GiB,
  * where zip needs another format.
- * Source: PKWARE APPNOTE 6.3.3 (4.3.7, 4.3.12, 4.3.16); NumPy NEP 1. */
+ * Format: PKWARE APPNOTE 6.3.3 (4.3.7, 4.3.12, 4.3.16); NumPy NEP 1. */
 enum fg_status fg_export_npz(struct fg_str *out, const struct fg_run_params *p,
                              struct fg_err *err) FG_NODISCARD;
 
 /* Header length (u64), JSON header, data. Errors: FG_E_NOMEM.
- * Source: the format's README (github.com/huggingface/safetensors). */
+ * Format: the format's README (github.com/huggingface/safetensors). */
 enum fg_status fg_export_safetensors(struct fg_str *out, const struct fg_run_params *p,
                                      struct fg_err *err) FG_NODISCARD;
 
