@@ -213,7 +213,8 @@ enum fg_status fg_cmd_help(struct fg_str *out, const struct fg_command *cmd)
         snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter != 0 ? '-' : ' ',
                  o->letter != 0 ? o->letter : ' ', o->letter != 0 ? "," : " ", o->name,
                  o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
-        st = fg_str_addf(out, "  %-30s  %s\n", left, o->doc);
+        st = fg_str_addf(out, "  %-30s%s%s\n", left,
+                         strlen(left) > 28 ? "\n                                " : "", o->doc);
     }
-    return st == FG_OK ? fg_str_addf(out, "  %-30s  %s\n", "-h, --help", "print this help") : st;
+    return st == FG_OK ? fg_str_addf(out, "  %-30s%s\n", "-h, --help", "print this help") : st;
 }

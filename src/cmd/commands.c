@@ -35,12 +35,13 @@ enum fg_status fg_cmd_usage(struct fg_str *out)
     for (size_t i = 0; st == FG_OK && fg_commands[i] != NULL; i++) {
         const struct fg_command *c = fg_commands[i];
         char left[64];
-        snprintf(left, sizeof left, "%s %s", c->name, c->args);
-        st = fg_str_addf(out, "  %-28s  %s\n", left, c->doc);
+        int n = snprintf(left, sizeof left, "%s %s", c->name, c->args);
+        st =
+            fg_str_addf(out, "  %-28s%s%s\n", left, n > 26 ? "\n                              " : "", c->doc);
     }
     return st == FG_OK
                ? fg_str_addf(
-                     out, "  %-28s  %s\n\n%s", "help SUBCOMMAND", "its usage and options",
+                     out, "  %-28s%s\n\n%s", "help SUBCOMMAND", "its usage and options",
                      "forage --version names the libraries of this build; every subcommand has --help.\n"
                      "exit codes: 0 done, 1 the run failed, 2 usage, configuration or input, "
                      "75 interrupted with everything saved\n")

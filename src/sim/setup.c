@@ -144,6 +144,7 @@ static enum fg_status make_fleet(struct fg_setup *s, fg_time_t start, struct fg_
     spec.link_spread = c->fleet.link_spread;
     spec.power_w = c->fleet.power_w;
     spec.power_spread = c->fleet.power_spread;
+    spec.comm_power_w = c->fleet.comm_power_w;
     spec.network_kwh_per_gb = c->fleet.network_kwh_per_gb;
     spec.pue = c->carbon.pue;
     spec.default_g_per_kwh = c->carbon.default_g_per_kwh;
