@@ -64,6 +64,7 @@ FUZZ_TARGETS += tests/fuzz/fuzz_train_state
 SHELL_TESTS =
 SHELL_TESTS += tests/e2e/results.sh
 SHELL_TESTS += tests/e2e/identical.sh
+SHELL_TESTS += tests/e2e/real.sh
 SHELL_TESTS += tests/e2e/rundir.sh
 SHELL_TESTS += tests/e2e/bad_input.sh
 SHELL_TESTS += tests/lint/layers.sh

@@ -209,6 +209,7 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
     struct fg_ranks *r = arg;
     struct fg_model_input in = *fg_model_input(s->model);
     bool movable = s->cfg->data.placement == FG_OPT_PLACEMENT_MOVABLE;
+    bool real = s->cfg->run.clock == FG_OPT_CLOCK_REAL;
     struct fg_str config = {0};
     enum fg_status st;
     FG_TRY(fg_config_save(&config, s->cfg, err));
@@ -226,6 +227,8 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
         .shard_bytes = movable ? shard_bytes : NULL,
         .now = now,
         .arg = r->shards,
+        .pinned = real,
+        .clients = s->clients,
         .local = r->aggregator_computes ? local : NULL,
         .local_width = s->threads,
         .worker_width = s->cfg->run.threads,
@@ -235,6 +238,7 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
     };
     FG_TRY(fg_executor_remote_create(out, &opts, err));
     r->started = true;
+    r->shell.live = real ? fg_executor_remote_live(*out) : NULL;
     if (!r->aggregator_computes) {
         local->ops->destroy(local);
     }
@@ -261,6 +265,7 @@ enum fg_status fg_ranks_begin(struct fg_ranks *r, const char *what, bool aggrega
         work(r->transport);
     }
     r->shell = (struct fg_study_shell){.what = what, .executor = make_executor, .arg = r};
+    r->shell.has_workers = !aggregator_computes;
     if (fg_net_size() < 2 && !aggregator_computes) {
         return fg_fail(err, FG_E_USAGE, "expected at least 2 ranks, one aggregator and one worker, found 1");
     }

@@ -45,6 +45,11 @@ struct entry *remote_pop(struct remote *r)
 
 enum fg_status remote_repeat(struct remote *r, struct entry *e)
 {
+    if (r->opts.pinned) {
+        e->state = TASK_FAILED;
+        e->worker = REMOTE_NOBODY;
+        return remote_note(r, FG_LIVE_LOST, e->task.client, e->task.id);
+    }
     enum fg_status st = FG_GROW(r->again, r->n_again, r->cap_again);
     if (st == FG_OK) {
         r->again[r->n_again++] = e->task.id;
@@ -62,7 +67,7 @@ enum fg_status remote_failed_once(struct remote *r, struct entry *e, struct fg_v
     }
     e->state = TASK_FAILED;
     e->why = fg_strndup(why.data != NULL ? (const char *)why.data : "", why.len);
-    return e->why != NULL ? FG_OK : FG_E_NOMEM;
+    return e->why != NULL ? remote_note(r, FG_LIVE_LOST, e->task.client, e->task.id) : FG_E_NOMEM;
 }
 
 /* A RESULT: the first one for a task counts, whoever sends it. Takes the frame if it is kept. */
@@ -93,7 +98,7 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
     e->encoded = m->u.result.delta;
     e->frame = *frame;
     *frame = NULL;
-    return FG_OK;
+    return remote_note(r, FG_LIVE_RESULT, e->task.client, e->task.id);
 }
 
 /* ---- versions ---- */
@@ -221,8 +226,7 @@ static void release(struct fg_executor *base, uint64_t id)
     }
 }
 
-/* Take all events that are there, waiting at most timeout_us for the first; then give out what can be. */
-static enum fg_status pump(struct remote *r, fg_time_t timeout_us, struct fg_err *err)
+enum fg_status remote_pump(struct remote *r, fg_time_t timeout_us, struct fg_err *err)
 {
     enum fg_status st;
     struct fg_net_event ev;
@@ -304,7 +308,7 @@ static enum fg_status open_result(struct remote *r, struct entry *e, bool *ok)
 static enum fg_status advance(struct remote *r, struct entry *e, struct fg_err *err)
 {
     uint64_t id = e->task.id;
-    enum fg_status st = pump(r, 0, err);
+    enum fg_status st = remote_pump(r, 0, err);
     e = remote_entry(r, id);
     if (st != FG_OK || e->state == TASK_DONE || e->state == TASK_FAILED) {
         return st;
@@ -316,7 +320,7 @@ static enum fg_status advance(struct remote *r, struct entry *e, struct fg_err *
         return r->refusal != NULL ? fg_fail(err, FG_E_GONE, "no worker is left; one said: %s", r->refusal)
                                   : fg_fail(err, FG_E_GONE, "no worker is left");
     }
-    return pump(r, WAIT_US, err);
+    return remote_pump(r, WAIT_US, err);
 }
 
 static enum fg_status collect(struct fg_executor *base, uint64_t id, struct fg_result *out,
@@ -351,7 +355,7 @@ static enum fg_status collect(struct fg_executor *base, uint64_t id, struct fg_r
 
 static enum fg_status poll(struct fg_executor *base, struct fg_err *err)
 {
-    return pump((struct remote *)base, 0, err);
+    return remote_pump((struct remote *)base, 0, err);
 }
 
 static void destroy(struct fg_executor *base)
@@ -377,6 +381,7 @@ static void destroy(struct fg_executor *base)
     fg_free(r->again);
     fg_free(r->chunk);
     fg_free(r->refusal);
+    fg_free(r->note);
     fg_free(r->config);
     if (r->opts.local != NULL) {
         r->opts.local->ops->destroy(r->opts.local);

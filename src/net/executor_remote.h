@@ -21,6 +21,7 @@
 #include "src/base/str.h"
 #include "src/base/time.h"
 #include "src/net/transport.h"
+#include "src/sim/live.h"
 #include "src/wire/message.h"
 #include "src/worker/executor.h"
 
@@ -36,6 +37,10 @@ struct fg_executor_remote_opts {
     enum fg_status (*shard_of)(void *arg, const struct fg_task *task, uint8_t hash[32], struct fg_err *err);
     bool (*shard_bytes)(void *arg, const uint8_t hash[32], struct fg_view *out);
     void *arg;
+
+    /* run.clock = real: worker and client are one, see fg_executor_remote_live(); no `local` then. */
+    bool pinned;
+    uint32_t clients;
 
     struct fg_executor *local; /* computes here as well; taken over on success; NULL: only workers do */
     unsigned local_width;      /* tasks worth giving it at once */
@@ -59,6 +64,10 @@ struct fg_executor_remote_stats {
  * task fail three times. */
 enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct fg_executor_remote_opts *opts,
                                          struct fg_err *err) FG_NODISCARD;
+
+/* The workers of a pinned executor as clients: the lowest number that is free goes to each worker that joins, its
+ * tasks go to nobody else, and what it cannot finish is lost. Owner: the executor. */
+struct fg_live *fg_executor_remote_live(struct fg_executor *ex);
 
 struct fg_executor_remote_stats fg_executor_remote_stats(const struct fg_executor *ex);
 

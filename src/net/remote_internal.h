@@ -6,6 +6,7 @@
 #include "src/wire/codec.h"
 
 enum { REMOTE_ATTEMPTS = 3, REMOTE_NOBODY = 0 }; /* peer 0 is this process */
+#define REMOTE_NO_CLIENT UINT32_MAX
 
 enum task_state { TASK_QUEUED, TASK_SENT, TASK_LOCAL, TASK_DONE, TASK_FAILED, TASK_RELEASED };
 
@@ -33,6 +34,7 @@ enum worker_state { WORKER_UNKNOWN, WORKER_JOINED, WORKER_WELCOME, WORKER_GONE }
 
 struct worker {
     enum worker_state state;
+    uint32_t client; /* pinned: who it is, or REMOTE_NO_CLIENT */
     bool silent; /* lost its tasks by saying nothing */
     struct fg_link link;
     uint32_t slots;  /* tasks it computes at a time */
@@ -60,6 +62,9 @@ struct remote {
     uint64_t local_ids, local_version;
     char *refusal; /* why the last worker that could not work could not */
     struct fg_executor_remote_stats stats;
+    struct fg_live_event *note; /* pinned: what the owner has not seen yet, from note_head on */
+    size_t note_head, n_note, cap_note;
+    void *live[2]; /* room for remote_live.c's view */
 };
 
 /* executor_remote.c */
@@ -70,6 +75,14 @@ struct entry *remote_pop(struct remote *r);                      /* NULL: the qu
 enum fg_status remote_repeat(struct remote *r, struct entry *e); /* back to the front of the queue */
 enum fg_status remote_failed_once(struct remote *r, struct entry *e, struct fg_view why);
 enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame);
+
+/* Take all events that are there, waiting at most timeout_us for the first; then give out what can be. */
+enum fg_status remote_pump(struct remote *r, fg_time_t timeout_us, struct fg_err *err);
+
+/* remote_live.c; without `pinned` they do nothing */
+enum fg_status remote_note(struct remote *r, enum fg_live_kind kind, uint32_t client, uint64_t id);
+enum fg_status remote_enlist(struct remote *r, uint32_t peer);
+uint32_t remote_worker_of(const struct remote *r, uint32_t client); /* REMOTE_NOBODY if it is not there */
 
 /* remote_workers.c */
 enum fg_status remote_event(struct remote *r, struct fg_net_event *ev); /* takes the frame */

@@ -48,7 +48,8 @@ static enum fg_status take_back(struct remote *r, uint32_t peer)
         }
     }
     r->worker[peer].has = 0;
-    return st;
+    bool client = r->opts.pinned && r->worker[peer].client != REMOTE_NO_CLIENT;
+    return st == FG_OK && client ? remote_note(r, FG_LIVE_DOWN, r->worker[peer].client, 0) : st;
 }
 
 static enum fg_status dismiss(struct remote *r, uint32_t peer, const char *why)
@@ -108,7 +109,8 @@ static enum fg_status on_hello(struct remote *r, uint32_t peer, const struct fg_
     welcome.u.welcome.params = r->opts.params;
     welcome.u.welcome.config = fg_view_str(r->config);
     memcpy(welcome.u.welcome.input, r->opts.input, sizeof welcome.u.welcome.input);
-    return send_message(r, peer, &welcome);
+    enum fg_status st = remote_enlist(r, peer);
+    return st == FG_OK ? send_message(r, peer, &welcome) : st;
 }
 
 static enum fg_status on_refused(struct remote *r, uint32_t peer, const struct fg_msg *m)
@@ -195,6 +197,12 @@ static enum fg_status on_frame(struct remote *r, uint32_t peer, uint8_t **frame,
     if (w->silent) {
         fg_log_write(FG_LOG_INFO, "worker %u is back", peer);
         w->silent = false;
+        st = w->state == WORKER_WELCOME && r->opts.pinned && w->client != REMOTE_NO_CLIENT
+                 ? remote_note(r, FG_LIVE_UP, w->client, 0)
+                 : FG_OK;
+        if (st != FG_OK) {
+            return st;
+        }
     }
     w->heard = r->opts.now(r->opts.arg);
     r->stats.bytes_received += len;
@@ -261,10 +269,37 @@ static enum fg_status send_version(struct remote *r, uint32_t peer, uint64_t num
     return st;
 }
 
+/* Send the tasks of the chunk to a worker. */
+static enum fg_status send_chunk(struct remote *r, uint32_t peer, size_t count)
+{
+    struct fg_msg m = {.type = FG_MSG_TASKS};
+    m.u.tasks.floor = floor_version(r);
+    m.u.tasks.n = (uint32_t)count;
+    m.u.tasks.list = r->chunk;
+    r->worker[peer].has += (uint32_t)count;
+    return send_message(r, peer, &m);
+}
+
+/* Put a task into the chunk for a worker, and see to it that the worker has its version. */
+static enum fg_status add_to_chunk(struct remote *r, uint32_t peer, struct entry *e, size_t count, struct fg_err *err)
+{
+    enum fg_status st = FG_GROW(r->chunk, count, r->cap_chunk);
+    if (st != FG_OK) {
+        return st;
+    }
+    struct fg_msg_task *t = &r->chunk[count];
+    *t = (struct fg_msg_task){.task = e->task, .has_shard = r->opts.shard_of != NULL};
+    if (t->has_shard) {
+        st = r->opts.shard_of(r->opts.arg, &e->task, t->shard, err);
+    }
+    e->state = TASK_SENT;
+    e->worker = peer;
+    return st == FG_OK ? send_version(r, peer, e->task.version) : st;
+}
+
 /* Give a worker the next n tasks of the queue. */
 static enum fg_status give(struct remote *r, uint32_t peer, size_t n, struct fg_err *err)
 {
-    struct worker *w = &r->worker[peer];
     size_t count = 0;
     enum fg_status st = FG_OK;
     while (count < n && st == FG_OK) {
@@ -272,28 +307,25 @@ static enum fg_status give(struct remote *r, uint32_t peer, size_t n, struct fg_
         if (e == NULL) {
             break;
         }
-        st = FG_GROW(r->chunk, count, r->cap_chunk);
-        if (st != FG_OK) {
-            break;
-        }
-        struct fg_msg_task *t = &r->chunk[count++];
-        *t = (struct fg_msg_task){.task = e->task, .has_shard = r->opts.shard_of != NULL};
-        if (t->has_shard) {
-            st = r->opts.shard_of(r->opts.arg, &e->task, t->shard, err);
-        }
-        e->state = TASK_SENT;
-        e->worker = peer;
-        st = st == FG_OK ? send_version(r, peer, e->task.version) : st;
+        st = add_to_chunk(r, peer, e, count, err);
+        count += st == FG_OK;
     }
-    if (st != FG_OK || count == 0) {
-        return st;
+    return st == FG_OK && count > 0 ? send_chunk(r, peer, count) : st;
+}
+
+/* Every task to the worker that is its client; it is lost if that one is not there. */
+static enum fg_status dispatch_pinned(struct remote *r, struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    struct entry *e;
+    while (st == FG_OK && (e = remote_pop(r)) != NULL) {
+        uint32_t peer = remote_worker_of(r, e->task.client);
+        st = peer == REMOTE_NOBODY ? remote_repeat(r, e) : add_to_chunk(r, peer, e, 0, err);
+        if (st == FG_OK && peer != REMOTE_NOBODY) {
+            st = send_chunk(r, peer, 1);
+        }
     }
-    struct fg_msg m = {.type = FG_MSG_TASKS};
-    m.u.tasks.floor = floor_version(r);
-    m.u.tasks.n = (uint32_t)count;
-    m.u.tasks.list = r->chunk;
-    w->has += (uint32_t)count;
-    return send_message(r, peer, &m);
+    return st;
 }
 
 /* Room for more: as many again wait at the worker as it computes, so that it never waits for us. */
@@ -306,6 +338,9 @@ static size_t room(const struct worker *w)
 enum fg_status remote_dispatch(struct remote *r, struct fg_err *err)
 {
     bool given = true;
+    if (r->opts.pinned) {
+        return dispatch_pinned(r, err);
+    }
     while (given && remote_queued(r) > 0) {
         size_t hands = r->opts.local != NULL;
         for (size_t i = 1; i < r->n_worker; i++) {

@@ -22,6 +22,7 @@ struct timeline {
     struct fg_executor *ex;
     struct fg_live *workers;
     uint32_t clients;
+    bool anyone;         /* somebody was there: until then no round begins */
     bool *up;            /* (clients) */
     uint32_t *available; /* (clients) */
     struct fg_queue queue; /* WAKE and DEADLINE */
@@ -133,7 +134,7 @@ static void closed(struct fg_timeline *base)
 static bool due(struct timeline *t, struct fg_event *ev)
 {
     struct fg_queue_entry e;
-    if (t->queue.n == 0 || t->queue.heap[0].at > wall(t) || !fg_queue_pop(&t->queue, &e)) {
+    if (!t->anyone || t->queue.n == 0 || t->queue.heap[0].at > wall(t) || !fg_queue_pop(&t->queue, &e)) {
         return false;
     }
     *ev = (struct fg_event){.kind = (enum fg_event_kind)e.kind, .now = t->latest, .available = t->available};
@@ -154,6 +155,7 @@ static enum fg_status convert(struct timeline *t, const struct fg_live_event *li
     if (live->kind == FG_LIVE_UP || live->kind == FG_LIVE_DOWN) {
         if (live->client < t->clients) {
             t->up[live->client] = live->kind == FG_LIVE_UP;
+            t->anyone = true;
         }
         return FG_OK;
     }

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# run.clock = real: workers are clients, the wall's clock decides, a worker that dies is a client that left.
+. "${FG_SRCDIR:-.}/tests/lib/e2e.sh"
+if "$FORAGE" --version | grep -q '^MPI: none'; then
+    skip "real time" "built without MPI"
+    done_testing
+fi
+REAL=(--set run.clock=real --set run.pace=continuous --set run.slot_s=1 --set data.partition=iid
+    --set data.clients=3 --set select.clients=3 --set select.deadline_s=60 --set availability.trace= --set carbon.traces=)
+
+"$FORAGE" simulate -q "${REAL[@]}" --out "$T/alone" "$EXAMPLE" >/dev/null 2>"$T/err"
+expect "real time needs workers" 2 $?
+expect_match "and says how to get them" 'forage launch' "$(cat "$T/err")"
+
+timeout 120 "$FORAGE" launch -q -n 4 "${REAL[@]}" --set run.rounds=4 --out "$T/three" "$EXAMPLE" >"$T/o" 2>&1
+expect "three machines train in real time" 0 $?
+expect_match "no round is lost to starting up" "^[123] 3 3 3$" "$(tail -n +2 "$T/three/rounds.csv" | awk -F, '{printf "%s%s", s, $7; s=" "}')"
+expect_match "and learn" '^0\.[6-9]' "$(json "$T/three/summary.json" accuracy)"
+if [ "$(wc -c <"$T/three/journal")" -gt 500 ]; then ok "the journal holds the events"; else
+    not_ok "the journal holds the events" "$(wc -c <"$T/three/journal") bytes"; fi
+
+# A worker is killed once it has joined: the rounds go on with the other two.
+timeout 120 "$FORAGE" launch -q -n 4 "${REAL[@]}" --set run.rounds=40 --out "$T/killed" "$EXAMPLE" >"$T/o" 2>&1 &
+pid=$!
+victim=
+for _ in $(seq 600); do
+    victim=$(grep -om1 'worker 2: process [0-9]*' "$T/killed/log.txt" 2>/dev/null | awk '{print $4}')
+    [ -n "$victim" ] && [ "$(wc -l <"$T/killed/rounds.csv")" -gt 3 ] && break
+    read -rt 0.05 <> <(:)
+done
+kill -KILL "$victim"
+wait $pid
+expect "a run that loses a worker ends well" 0 $?
+expect "all rounds are done" 40 "$(json "$T/killed/summary.json" rounds)"
+expect_match "the last rounds have two workers" '^2$' "$(tail -1 "$T/killed/rounds.csv" | cut -d, -f5)"
+done_testing
