@@ -141,7 +141,7 @@ static uint64_t bytes_needed(const struct fg_dataset *ds)
            65536;
 }
 
-/* HDF5 cannot close a file that it cannot flush, so a full disk is noticed before it writes. */
+/* A full disk is noticed before the work; a disk that fills up meanwhile, when writing. */
 static enum fg_status check_room(const char *path, const char *folder, const struct fg_dataset *ds,
                                  struct fg_err *err)
 {
@@ -157,31 +157,50 @@ static enum fg_status check_room(const char *path, const char *folder, const str
     return FG_OK;
 }
 
-static enum fg_status write_file(const char *tmp, const char *path, const struct fg_dataset *ds,
-                                 struct fg_err *err)
+static enum fg_status write_bytes(int fd, const char *path, const uint8_t *bytes, size_t len,
+                                  struct fg_err *err)
 {
-    errno = 0;
-    hid_t file = H5Fcreate(tmp, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    int ok = file >= 0 && write_attributes(file, ds) && write_arrays(file, ds) &&
-             H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
-    int why = errno;
-    if (file >= 0) {
-        ok = H5Fclose(file) >= 0 && ok;
-    }
-    if (!ok) {
-        enum fg_status st = why == ENOSPC || why == EDQUOT ? FG_E_FULL : FG_E_IO;
-        return fg_fail(err, st, "%s: cannot write: %s", path, why != 0 ? strerror(why) : "HDF5 failed");
-    }
-    int fd = open(tmp, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0) {
-        why = errno;
-        if (fd >= 0) {
-            close(fd);
+    while (len > 0) {
+        ssize_t n = write(fd, bytes, len < 1u << 30 ? len : 1u << 30);
+        if (n < 0 && errno != EINTR) {
+            enum fg_status st = errno == ENOSPC || errno == EDQUOT ? FG_E_FULL : FG_E_IO;
+            return fg_fail(err, st, "%s: cannot write: %s", path, strerror(errno));
         }
-        return fg_fail(err, why == ENOSPC ? FG_E_FULL : FG_E_IO, "%s: cannot sync: %s", path, strerror(why));
+        bytes += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
     }
-    close(fd);
+    if (fsync(fd) != 0) {
+        return fg_fail(err, errno == ENOSPC ? FG_E_FULL : FG_E_IO, "%s: cannot sync: %s", path,
+                       strerror(errno));
+    }
     return FG_OK;
+}
+
+/* HDF5 makes the file in memory and the writing is ours: HDF5 cannot close a file that it cannot write, and may
+ * crash when the program ends. */
+static enum fg_status write_file(int fd, const char *path, const struct fg_dataset *ds, struct fg_err *err)
+{
+    enum fg_status st = FG_E_NOMEM;
+    void **memory = NULL;
+    hid_t file = -1, access = H5Pcreate(H5P_FILE_ACCESS);
+    if (access >= 0 && H5Pset_fapl_core(access, bytes_needed(ds), 0) >= 0) {
+        file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    }
+    if (file >= 0 && write_attributes(file, ds) && write_arrays(file, ds) &&
+        H5Fflush(file, H5F_SCOPE_LOCAL) >= 0 && H5Fget_vfd_handle(file, access, (void **)&memory) >= 0) {
+        ssize_t len = H5Fget_file_image(file, NULL, 0);
+        st = len > 0 ? write_bytes(fd, path, *memory, (size_t)len, err) : FG_E_NOMEM;
+    }
+    if (st == FG_E_NOMEM) {
+        st = fg_fail(err, st, "%s: out of memory for the file", path);
+    }
+    if (file >= 0) {
+        H5Fclose(file);
+    }
+    if (access >= 0) {
+        H5Pclose(access);
+    }
+    return st;
 }
 
 static void sync_folder(const char *folder)
@@ -198,7 +217,7 @@ enum fg_status fg_h5_write(const char *path, const struct fg_dataset *ds, struct
     struct fg_str tmp = {0}, folder = {0};
     struct fg_h5_quiet quiet = fg_h5_silence();
     const char *slash = strrchr(path, '/');
-    int made = 0;
+    int fd = -1;
     enum fg_status st;
     size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
     if (fg_str_addf(&tmp, "%s.XXXXXX", path) != FG_OK ||
@@ -207,25 +226,25 @@ enum fg_status fg_h5_write(const char *path, const struct fg_dataset *ds, struct
         goto cleanup;
     }
     FG_TRY(check_room(path, folder.data, ds, err));
-    int fd = mkstemp(tmp.data);
+    fd = mkstemp(tmp.data);
     if (fd < 0) {
         st = fg_fail(err, FG_E_IO, "%s: cannot create: %s", path, strerror(errno));
         goto cleanup;
     }
-    made = 1;
     mode_t mask = umask(0);
     umask(mask);
     (void)fchmod(fd, 0666 & ~mask);
-    close(fd);
-    FG_TRY(write_file(tmp.data, path, ds, err));
+    FG_TRY(write_file(fd, path, ds, err));
     if (rename(tmp.data, path) != 0) {
         st = fg_fail(err, FG_E_IO, "%s: cannot rename the finished file: %s", path, strerror(errno));
         goto cleanup;
     }
-    made = 0;
+    close(fd);
+    fd = -1;
     sync_folder(folder.data);
 cleanup:
-    if (made) {
+    if (fd >= 0) {
+        close(fd);
         (void)unlink(tmp.data);
     }
     fg_h5_restore(&quiet);
