@@ -10,7 +10,7 @@ fi
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 failed=0
-args=(--with-ft ulfm --mca async_mpi_finalize 1 --mca btl self,tcp --mca pml ob1 --mca btl_tcp_if_include lo
+args=(--with-ft ulfm --mca async_mpi_finalize 1 --mca btl 'self,tcp' --mca pml ob1 --mca btl_tcp_if_include lo
       --oversubscribe --bind-to none)
 [ "$(id -u)" = 0 ] && args+=(--allow-run-as-root)
 
@@ -31,7 +31,7 @@ run() { # run N MODE: one mpirun, its own folder in $dir
 }
 
 run 4 echo
-[ "$(ls "$dir" | grep -c '^done')" = 4 ]
+[ "$(find "$dir" -name 'done*' | wc -l)" = 4 ]
 say $? "net: frames from 1 byte to 8 MiB come back whole and in order from three workers"
 
 run 6 kill
@@ -40,7 +40,7 @@ say $? "net: four killed workers are seen one by one ($(cat "$dir/worst_us.0" 2>
 
 run 3 idle
 most=$(cat "$dir"/cpu_ppm.* | sort -n | tail -1)
-[ "$(ls "$dir" | grep -c '^cpu_ppm')" = 3 ] && [ "$most" -lt 20000 ]
+[ "$(find "$dir" -name 'cpu_ppm*' | wc -l)" = 3 ] && [ "$most" -lt 20000 ]
 say $? "net: waiting ranks use less than 2% of a core ($most millionths)"
 
 dir=$work/busy

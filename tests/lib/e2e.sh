@@ -1,5 +1,5 @@
 # For end-to-end tests: a temporary folder, one line a case, and short ways to run forage.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # used by those that source this
 set -u
 FORAGE=$(realpath "${FG_PROGRAM:-build/forage}")
 SRC=$(realpath "${FG_SRCDIR:-.}")
