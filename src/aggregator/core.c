@@ -56,8 +56,8 @@ enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_
     a->has_shard = fg_calloc(n, 1);
     a->chosen = fg_calloc(n, sizeof *a->chosen);
     a->scratch = fg_calloc(n, sizeof *a->scratch);
-    if (a->x == NULL || a->tasks == NULL || a->last_loss == NULL || a->has_shard == NULL || a->chosen == NULL ||
-        a->scratch == NULL) {
+    if (a->x == NULL || a->tasks == NULL || a->last_loss == NULL || a->has_shard == NULL ||
+        a->chosen == NULL || a->scratch == NULL) {
         st = FG_E_NOMEM;
         goto cleanup;
     }
@@ -229,7 +229,8 @@ static enum fg_status close_round(struct fg_aggregator *a, struct fg_actions *ou
         if (s->state == SLOT_OPEN) {
             s->state = SLOT_CANCELLING;
             a->cancelling++;
-            enum fg_status st = act(out, &(struct fg_action){.kind = FG_ACTION_CANCEL, .at = a->now, .id = s->task.id});
+            enum fg_status st =
+                act(out, &(struct fg_action){.kind = FG_ACTION_CANCEL, .at = a->now, .id = s->task.id});
             if (st != FG_OK) {
                 return st;
             }
@@ -258,8 +259,11 @@ static enum fg_status assign(struct fg_aggregator *a, uint32_t client, struct fg
         .steps = a->cfg.steps[client],
         .lr = (float)a->cfg.lr(a->cfg.lr_arg, a->round),
     };
-    struct fg_action action = {
-        .kind = FG_ACTION_ASSIGN, .at = a->now, .id = s->task.id, .task = s->task, .bytes_down = a->cfg.model_bytes};
+    struct fg_action action = {.kind = FG_ACTION_ASSIGN,
+                               .at = a->now,
+                               .id = s->task.id,
+                               .task = s->task,
+                               .bytes_down = a->cfg.model_bytes};
     if (a->cfg.shard_bytes != NULL && !a->has_shard[client]) {
         action.bytes_down += a->cfg.shard_bytes[client];
     }
@@ -364,7 +368,8 @@ static enum fg_status take_lost(struct fg_aggregator *a, const struct fg_event *
     return a->unresolved == 0 ? close_round(a, out) : FG_OK;
 }
 
-static enum fg_status take_evaluation(struct fg_aggregator *a, const struct fg_event *ev, struct fg_actions *out)
+static enum fg_status take_evaluation(struct fg_aggregator *a, const struct fg_event *ev,
+                                      struct fg_actions *out)
 {
     a->record.evaluation = ev->evaluation;
     if (ev->evaluation.have) {

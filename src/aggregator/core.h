@@ -42,22 +42,23 @@
 
 struct fg_aggregator_config {
     uint32_t rounds;
-    fg_time_t start;      /* of round 0 */
-    fg_time_t slot;       /* length of a slot, > 0 */
-    bool slot_pace;       /* one round per slot, begun at its start; else the next round begins at commit */
-    fg_time_t deadline;   /* of a round after its begin, 0 = none (slot pace: the end of the slot) */
-    bool hand_back;       /* a client that leaves hands back its steps (train.on_leave) */
+    fg_time_t start;        /* of round 0 */
+    fg_time_t slot;         /* length of a slot, > 0 */
+    bool slot_pace;         /* one round per slot, begun at its start; else the next round begins at commit */
+    fg_time_t deadline;     /* of a round after its begin, 0 = none (slot pace: the end of the slot) */
+    bool hand_back;         /* a client that leaves hands back its steps (train.on_leave) */
     double target_accuracy; /* 0 = none */
     bool stop_at_target;
-    uint32_t eval_every;  /* rounds between evaluations, 0 = only after the last */
-    uint32_t eval_clients_every; /* the same for evaluations per client */
+    uint32_t eval_every;                           /* rounds between evaluations, 0 = only after the last */
+    uint32_t eval_clients_every;                   /* the same for evaluations per client */
     double (*lr)(const void *arg, uint32_t round); /* local learning rate of a round */
     const void *lr_arg;
-    uint64_t model_bytes; /* one model, down */
-    uint64_t update_bytes; /* one update, up: what decides durations */
-    const uint32_t *steps; /* (clients) local steps of a full task; borrowed */
+    uint64_t model_bytes;    /* one model, down */
+    uint64_t update_bytes;   /* one update, up: what decides durations */
+    const uint32_t *steps;   /* (clients) local steps of a full task; borrowed */
     const uint32_t *samples; /* (clients) training samples of each; borrowed */
-    const uint64_t *shard_bytes; /* (clients) shipped before a client's first task; NULL = data are in place */
+    const uint64_t
+        *shard_bytes; /* (clients) shipped before a client's first task; NULL = data are in place */
     struct fg_select_config select;
     const struct fg_select_ops *policy;
     struct fg_rule_config rule;
@@ -77,7 +78,8 @@ struct fg_event {
     enum fg_event_kind kind;
     fg_time_t now; /* never runs backwards */
     uint64_t id;   /* task, for RESULT and LOST */
-    const uint32_t *available; /* WAKE: (n_available) clients that are up, ascending; borrowed during the call */
+    const uint32_t
+        *available; /* WAKE: (n_available) clients that are up, ascending; borrowed during the call */
     size_t n_available;
     const struct fg_result *result;   /* RESULT: borrowed during the call */
     const struct fg_outcome *outcome; /* RESULT, LOST: what was spent; borrowed */
@@ -117,7 +119,8 @@ struct fg_aggregator;
 /* Create the aggregator before round 0 with parameters x (P), copied. Ask for the first WAKE with
  * fg_aggregator_begin(). The fleet is borrowed. Errors: FG_E_NOMEM, FG_E_CONFIG. */
 enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_aggregator_config *cfg,
-                                    const struct fg_fleet *fleet, const float *x, struct fg_err *err) FG_NODISCARD;
+                                    const struct fg_fleet *fleet, const float *x,
+                                    struct fg_err *err) FG_NODISCARD;
 void fg_aggregator_destroy(struct fg_aggregator *a);
 
 /* The first actions: WAKE_AT of the next round, or FINISH when all rounds are done (after a resume). */
@@ -125,8 +128,8 @@ enum fg_status fg_aggregator_begin(struct fg_aggregator *a, struct fg_actions *o
 
 /* Take one event; `out` is emptied, then filled. Errors: FG_E_STALE for an unknown or repeated task id and
  * FG_E_USAGE for an event that this state cannot have (nothing is changed then); FG_E_NOMEM. */
-enum fg_status fg_aggregator_step(struct fg_aggregator *a, const struct fg_event *ev, struct fg_actions *out)
-    FG_NODISCARD;
+enum fg_status fg_aggregator_step(struct fg_aggregator *a, const struct fg_event *ev,
+                                  struct fg_actions *out) FG_NODISCARD;
 
 /* What a commit recorded: valid after a COMMIT action until the next WAKE. */
 const struct fg_round_record *fg_aggregator_record(const struct fg_aggregator *a);
@@ -134,8 +137,8 @@ const struct fg_participation *fg_aggregator_participation(const struct fg_aggre
 
 const float *fg_aggregator_params(const struct fg_aggregator *a); /* (P) */
 uint64_t fg_aggregator_version(const struct fg_aggregator *a);
-fg_time_t fg_aggregator_now(const struct fg_aggregator *a);  /* of the last event, or the start */
-size_t fg_aggregator_goal(const struct fg_aggregator *a);    /* usable answers that close the open round */
+fg_time_t fg_aggregator_now(const struct fg_aggregator *a); /* of the last event, or the start */
+size_t fg_aggregator_goal(const struct fg_aggregator *a);   /* usable answers that close the open round */
 const struct fg_ledger *fg_aggregator_ledger(const struct fg_aggregator *a);
 
 /* Totals since round 0 for the summary: everything but names, times on the wall and hashes. */
@@ -144,8 +147,8 @@ void fg_aggregator_summary(const struct fg_aggregator *a, struct fg_summary *s);
 /* State at the last commit, as bytes, and back into a freshly created aggregator of the same configuration.
  * save is refused (FG_E_USAGE) while a round is open. load judges its input: FG_E_CORRUPT. */
 enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *out) FG_NODISCARD;
-enum fg_status fg_aggregator_load(struct fg_aggregator *a, const void *bytes, size_t len, struct fg_err *err)
-    FG_NODISCARD;
+enum fg_status fg_aggregator_load(struct fg_aggregator *a, const void *bytes, size_t len,
+                                  struct fg_err *err) FG_NODISCARD;
 
 /* Check the invariants: FG_E_INTERNAL and which does not hold. For tests and after loading. */
 enum fg_status fg_aggregator_check(const struct fg_aggregator *a, struct fg_err *err) FG_NODISCARD;

@@ -25,13 +25,13 @@ struct fg_aggregator {
     /* kept across rounds */
     uint64_t version;
     uint64_t next_id;
-    uint32_t round; /* next to open, or open */
-    fg_time_t now;  /* of the last event */
-    fg_time_t settled; /* of the last commit: where a dropped round goes back to */
-    fg_time_t wake; /* of the next round */
-    uint32_t *tasks;     /* (clients) */
-    float *last_loss;    /* (clients), < 0 = none yet */
-    uint8_t *has_shard;  /* (clients), only with shard_bytes */
+    uint32_t round;     /* next to open, or open */
+    fg_time_t now;      /* of the last event */
+    fg_time_t settled;  /* of the last commit: where a dropped round goes back to */
+    fg_time_t wake;     /* of the next round */
+    uint32_t *tasks;    /* (clients) */
+    float *last_loss;   /* (clients), < 0 = none yet */
+    uint8_t *has_shard; /* (clients), only with shard_bytes */
     struct fg_ledger *ledger;
     struct fg_summary total; /* numbers only */
     /* the open round */

@@ -71,15 +71,16 @@ static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, st
     size_t p = a->cfg.rule.params, n = a->cfg.select.clients;
     uint32_t format = fg_get_u32(r);
     if (format != STATE_VERSION) {
-        return fg_fail(err, FG_E_VERSION, "aggregator state: format %u, this program reads %d", format, STATE_VERSION);
+        return fg_fail(err, FG_E_VERSION, "aggregator state: format %u, this program reads %d", format,
+                       STATE_VERSION);
     }
     uint64_t saved_p = fg_get_u64(r), saved_n = fg_get_u64(r);
     uint32_t vectors = fg_get_u32(r);
     if (saved_p != p || saved_n != n || vectors != a->rule->ops->vectors) {
-        return fg_fail(err, FG_E_CORRUPT,
-                       "aggregator state: %llu parameters, %llu clients, %u server vectors; expected %zu, %zu, %u",
-                       (unsigned long long)saved_p, (unsigned long long)saved_n, vectors, p, n,
-                       a->rule->ops->vectors);
+        return fg_fail(
+            err, FG_E_CORRUPT,
+            "aggregator state: %llu parameters, %llu clients, %u server vectors; expected %zu, %zu, %u",
+            (unsigned long long)saved_p, (unsigned long long)saved_n, vectors, p, n, a->rule->ops->vectors);
     }
     a->version = fg_get_u64(r);
     a->next_id = fg_get_u64(r);

@@ -8,7 +8,13 @@ extern const struct fg_rule_ops fg_rule_fedavg, fg_rule_fedsgd, fg_rule_fedavgm,
     fg_rule_fedadam, fg_rule_fedyogi;
 
 static const struct fg_rule_ops *const registry[] = {
-    &fg_rule_fedavg, &fg_rule_fedsgd, &fg_rule_fedavgm, &fg_rule_fedadam, &fg_rule_fedyogi, &fg_rule_fedadagrad, NULL,
+    &fg_rule_fedavg,
+    &fg_rule_fedsgd,
+    &fg_rule_fedavgm,
+    &fg_rule_fedadam,
+    &fg_rule_fedyogi,
+    &fg_rule_fedadagrad,
+    NULL,
 };
 
 const struct fg_rule_ops *const *fg_rule_list(void)

@@ -30,10 +30,10 @@ struct fg_rule_config {
 struct fg_rule {
     const struct fg_rule_ops *ops;
     struct fg_rule_config cfg;
-    double *sum;    /* (P) sum of w_i delta_i of the open round */
-    double weight;  /* sum of w_i of the open round */
+    double *sum;   /* (P) sum of w_i delta_i of the open round */
+    double weight; /* sum of w_i of the open round */
     uint32_t folded;
-    double *state;  /* (ops->vectors, P) server state, kept from round to round */
+    double *state; /* (ops->vectors, P) server state, kept from round to round */
     uint64_t commits;
 };
 

@@ -64,16 +64,28 @@ static void apply_yogi(struct fg_rule *r, float *x, const double *mean)
 extern const struct fg_rule_ops fg_rule_fedadagrad, fg_rule_fedadam, fg_rule_fedyogi;
 
 const struct fg_rule_ops fg_rule_fedadagrad = {
-    .name = "fedadagrad", .doc = "server Adagrad on the mean update", .source = SOURCE, .vectors = 2,
-    .init = init, .apply = apply_adagrad,
+    .name = "fedadagrad",
+    .doc = "server Adagrad on the mean update",
+    .source = SOURCE,
+    .vectors = 2,
+    .init = init,
+    .apply = apply_adagrad,
 };
 
 const struct fg_rule_ops fg_rule_fedadam = {
-    .name = "fedadam", .doc = "server Adam on the mean update", .source = SOURCE, .vectors = 2,
-    .init = init, .apply = apply_adam,
+    .name = "fedadam",
+    .doc = "server Adam on the mean update",
+    .source = SOURCE,
+    .vectors = 2,
+    .init = init,
+    .apply = apply_adam,
 };
 
 const struct fg_rule_ops fg_rule_fedyogi = {
-    .name = "fedyogi", .doc = "server Yogi on the mean update", .source = SOURCE, .vectors = 2,
-    .init = init, .apply = apply_yogi,
+    .name = "fedyogi",
+    .doc = "server Yogi on the mean update",
+    .source = SOURCE,
+    .vectors = 2,
+    .init = init,
+    .apply = apply_yogi,
 };

@@ -22,13 +22,15 @@ extern const struct fg_rule_ops fg_rule_fedavg, fg_rule_fedsgd, fg_rule_fedavgm;
 const struct fg_rule_ops fg_rule_fedavg = {
     .name = "fedavg",
     .doc = "weighted mean of the updates; aggregate.lr = 1 gives the mean of the local models",
-    .source = "mcmahan17, algorithm 1 (over = active: renormalised over arrivals; over = all: absent clients count 0)",
+    .source = "mcmahan17, algorithm 1 (over = active: renormalised over arrivals; over = all: absent clients "
+              "count 0)",
     .apply = apply_mean,
 };
 
 const struct fg_rule_ops fg_rule_fedsgd = {
     .name = "fedsgd",
-    .doc = "one step of each client on its whole shard (train.epochs, train.batch and train.steps are ignored)",
+    .doc =
+        "one step of each client on its whole shard (train.epochs, train.batch and train.steps are ignored)",
     .source = "mcmahan17, section 2 (E = 1, B = infinity)",
     .full_batch = 1,
     .apply = apply_mean,

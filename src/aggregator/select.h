@@ -27,13 +27,13 @@ struct fg_select_view {
     fg_time_t now;
     const uint32_t *available; /* (n_available) clients that are up, ascending */
     size_t n_available;
-    const uint32_t *tasks;    /* (clients) tasks given to each so far */
-    const float *last_loss;   /* (clients) loss last reported, < 0 = never */
+    const uint32_t *tasks;  /* (clients) tasks given to each so far */
+    const float *last_loss; /* (clients) loss last reported, < 0 = never */
 };
 
 struct fg_select_ops {
     const char *name;
-    const char *doc; /* one line, for `forage options` and error messages */
+    const char *doc;    /* one line, for `forage options` and error messages */
     const char *source; /* paper, or "" */
     /* Refuse settings that cannot work (FG_E_CONFIG, message naming the key); NULL = nothing to check. */
     enum fg_status (*check)(const struct fg_select_config *cfg, struct fg_err *err);

@@ -4,9 +4,10 @@
 static enum fg_status check(const struct fg_select_config *cfg, struct fg_err *err)
 {
     if (cfg->groups == 0 || cfg->groups > cfg->clients) {
-        return fg_fail(err, FG_E_CONFIG,
-                       "select.groups: policy 'cyclic' needs 1 to %u groups (the number of clients), found %u",
-                       cfg->clients, cfg->groups);
+        return fg_fail(
+            err, FG_E_CONFIG,
+            "select.groups: policy 'cyclic' needs 1 to %u groups (the number of clients), found %u",
+            cfg->clients, cfg->groups);
     }
     return FG_OK;
 }
@@ -30,7 +31,8 @@ static size_t pick(const struct fg_select_config *cfg, const struct fg_select_vi
 extern const struct fg_select_ops fg_select_cyclic;
 const struct fg_select_ops fg_select_cyclic = {
     .name = "cyclic",
-    .doc = "select.groups fixed groups of clients visited in turn; select.clients of the group's available ones",
+    .doc =
+        "select.groups fixed groups of clients visited in turn; select.clients of the group's available ones",
     .source = "cho23, section 3 (CyCP): groups by client number",
     .check = check,
     .pick = pick,

@@ -15,7 +15,8 @@ static size_t pick(const struct fg_select_config *cfg, const struct fg_select_vi
 extern const struct fg_select_ops fg_select_uniform;
 const struct fg_select_ops fg_select_uniform = {
     .name = "uniform",
-    .doc = "select.clients of the available clients, drawn uniformly; with select.over > 1 more are asked and the "
+    .doc = "select.clients of the available clients, drawn uniformly; with select.over > 1 more are asked "
+           "and the "
            "first select.clients answers are used",
     .source = "mcmahan17, section 2; over-selection: bonawitz19, section 2.2",
     .pick = pick,

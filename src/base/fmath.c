@@ -78,8 +78,8 @@ static double cos_small(double t)
 
 double fg_cos2pi(double u)
 {
-    double v = u - floor(u);                  /* exact */
-    double q = floor(v * 4.0 + 0.5);          /* quarter turns */
+    double v = u - floor(u);         /* exact */
+    double q = floor(v * 4.0 + 0.5); /* quarter turns */
     double t = (v - q * 0.25) * 6.283185307179586476925;
     switch ((int)q & 3) {
     case 0:

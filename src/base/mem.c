@@ -9,8 +9,7 @@ static void *alloc_hook_arg;
 
 static int refused(size_t n, size_t size)
 {
-    return (size != 0 && n > (SIZE_MAX / 2) / size) ||
-           (alloc_hook != NULL && alloc_hook(alloc_hook_arg));
+    return (size != 0 && n > (SIZE_MAX / 2) / size) || (alloc_hook != NULL && alloc_hook(alloc_hook_arg));
 }
 
 void fg_mem_set_hook(int (*hook)(void *arg), void *arg)

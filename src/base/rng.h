@@ -46,10 +46,10 @@ void fg_rng_counter(uint32_t ctr[4], enum fg_purpose purpose, uint32_t client, u
 
 uint32_t fg_rng_u32(struct fg_rng *r);
 uint64_t fg_rng_u64(struct fg_rng *r);
-uint32_t fg_rng_below(struct fg_rng *r, uint32_t n);      /* uniform in 0..n-1, unbiased; n > 0 */
-double fg_rng_uniform(struct fg_rng *r);                  /* [0, 1), 53 bits */
-double fg_rng_normal(struct fg_rng *r);                   /* mean 0, variance 1 (Box-Muller, one value a call) */
-double fg_rng_gamma(struct fg_rng *r, double shape);      /* scale 1, shape > 0 (Marsaglia and Tsang 2000) */
+uint32_t fg_rng_below(struct fg_rng *r, uint32_t n); /* uniform in 0..n-1, unbiased; n > 0 */
+double fg_rng_uniform(struct fg_rng *r);             /* [0, 1), 53 bits */
+double fg_rng_normal(struct fg_rng *r);              /* mean 0, variance 1 (Box-Muller, one value a call) */
+double fg_rng_gamma(struct fg_rng *r, double shape); /* scale 1, shape > 0 (Marsaglia and Tsang 2000) */
 void fg_rng_shuffle(struct fg_rng *r, uint32_t *a, size_t n); /* Fisher-Yates, in place; n < 2^32 */
 
 #endif

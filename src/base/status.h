@@ -19,29 +19,36 @@
 #endif
 
 /* What an error costs: the caller decides from the scope how far to recover. */
-enum fg_scope { FG_SCOPE_NONE, FG_SCOPE_CALL, FG_SCOPE_UPDATE, FG_SCOPE_WORKER, FG_SCOPE_ROUND, FG_SCOPE_RUN };
+enum fg_scope {
+    FG_SCOPE_NONE,
+    FG_SCOPE_CALL,
+    FG_SCOPE_UPDATE,
+    FG_SCOPE_WORKER,
+    FG_SCOPE_ROUND,
+    FG_SCOPE_RUN
+};
 
 /*      name          value  scope lost  text */
-#define FG_STATUS_MAP(X)                                              \
-    X(OK,               0, NONE,   "success")                         \
-    X(E_NOMEM,         -1, RUN,    "out of memory")                   \
-    X(E_USAGE,         -2, RUN,    "wrong usage")                     \
-    X(E_CONFIG,        -3, RUN,    "invalid configuration")           \
-    X(E_INPUT,         -4, RUN,    "invalid input data")              \
-    X(E_MISSING,       -5, RUN,    "input not found")                 \
-    X(E_IO,            -6, RUN,    "input/output failed")             \
-    X(E_FULL,          -7, RUN,    "no space left")                   \
-    X(E_BUSY,          -8, RUN,    "held by another process")         \
-    X(E_CORRUPT,       -9, CALL,   "corrupt data")                    \
-    X(E_VERSION,      -10, CALL,   "unsupported version")             \
-    X(E_RANGE,        -11, CALL,   "value out of range")              \
-    X(E_STALE,        -12, UPDATE, "stale or duplicate")              \
-    X(E_SHAPE,        -13, UPDATE, "wrong shape")                     \
-    X(E_NONFINITE,    -14, UPDATE, "not a finite number")             \
-    X(E_GONE,         -15, WORKER, "peer is gone")                    \
-    X(E_INTERRUPTED,  -16, RUN,    "interrupted")                     \
-    X(E_UNSUPPORTED,  -17, CALL,   "not supported by this build")     \
-    X(E_INTERNAL,     -18, RUN,    "internal invariant broken")
+#define FG_STATUS_MAP(X)                                       \
+    X(OK, 0, NONE, "success")                                  \
+    X(E_NOMEM, -1, RUN, "out of memory")                       \
+    X(E_USAGE, -2, RUN, "wrong usage")                         \
+    X(E_CONFIG, -3, RUN, "invalid configuration")              \
+    X(E_INPUT, -4, RUN, "invalid input data")                  \
+    X(E_MISSING, -5, RUN, "input not found")                   \
+    X(E_IO, -6, RUN, "input/output failed")                    \
+    X(E_FULL, -7, RUN, "no space left")                        \
+    X(E_BUSY, -8, RUN, "held by another process")              \
+    X(E_CORRUPT, -9, CALL, "corrupt data")                     \
+    X(E_VERSION, -10, CALL, "unsupported version")             \
+    X(E_RANGE, -11, CALL, "value out of range")                \
+    X(E_STALE, -12, UPDATE, "stale or duplicate")              \
+    X(E_SHAPE, -13, UPDATE, "wrong shape")                     \
+    X(E_NONFINITE, -14, UPDATE, "not a finite number")         \
+    X(E_GONE, -15, WORKER, "peer is gone")                     \
+    X(E_INTERRUPTED, -16, RUN, "interrupted")                  \
+    X(E_UNSUPPORTED, -17, CALL, "not supported by this build") \
+    X(E_INTERNAL, -18, RUN, "internal invariant broken")
 
 enum fg_status {
 #define X(name, value, scope, text) FG_##name = value,
@@ -73,12 +80,12 @@ enum fg_status fg_fail_prefix(struct fg_err *err, enum fg_status st, const char 
 void fg_assert_failed(const char *cond, const char *file, int line) __attribute__((noreturn));
 
 /* `FG_TRY(call)` in a function with a `st` variable and a `cleanup:` label. */
-#define FG_TRY(call)                 \
-    do {                             \
-        st = (call);                 \
-        if (st != FG_OK) {           \
-            goto cleanup;            \
-        }                            \
+#define FG_TRY(call)       \
+    do {                   \
+        st = (call);       \
+        if (st != FG_OK) { \
+            goto cleanup;  \
+        }                  \
     } while (0)
 
 #endif

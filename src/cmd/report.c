@@ -78,8 +78,8 @@ void fg_progress_round(struct fg_progress *p, const struct fg_round_record *r)
         snprintf(accuracy, sizeof accuracy, "  accuracy %.2f%%", 100.0 * p->accuracy);
     }
     fprintf(stderr, "%sround %u/%u%s  %u of %u clients at work  virtual %s  wall %s  left %s%s",
-            p->terminal ? "\r\033[K" : "forage: ", r->round + 1, p->rounds, accuracy, r->n_selected, r->n_available,
-            duration(t, fg_seconds(r->t_end - p->start)), duration(w, spent),
+            p->terminal ? "\r\033[K" : "forage: ", r->round + 1, p->rounds, accuracy, r->n_selected,
+            r->n_available, duration(t, fg_seconds(r->t_end - p->start)), duration(w, spent),
             duration(e, eta), p->terminal ? "" : "\n");
     fflush(stderr);
 }
@@ -129,17 +129,18 @@ static void print_cost(const json_t *o)
     double energy = number(o, "energy_wh"), carbon = number(o, "carbon_g"), steps = number(o, "steps_total");
     printf("  cost       %s up, %s down; %.4g Wh; %.4g gCO2\n", bytes_text(up, number(o, "uplink_bytes")),
            bytes_text(down, number(o, "downlink_bytes")), energy, carbon);
-    printf("  wasted     %.0f of %.0f steps (%.1f%%), %.3g Wh, %.3g gCO2; updates used %.0f, lost %.0f, late %.0f\n",
+    printf("  wasted     %.0f of %.0f steps (%.1f%%), %.3g Wh, %.3g gCO2; updates used %.0f, lost %.0f, late "
+           "%.0f\n",
            number(o, "steps_wasted"), steps, steps > 0.0 ? 100.0 * number(o, "steps_wasted") / steps : 0.0,
-           number(o, "wasted_wh"), number(o, "wasted_g"), number(o, "updates_used"), number(o, "updates_lost"),
-           number(o, "updates_late"));
+           number(o, "wasted_wh"), number(o, "wasted_g"), number(o, "updates_used"),
+           number(o, "updates_lost"), number(o, "updates_late"));
 }
 
 void fg_report_print(const json_t *o, const char *path)
 {
     char v[32], w[32];
-    printf("%s: %s after %.0f rounds; %.0f clients, %.0f parameters; %s of virtual time in %s\n", text(o, "name"),
-           text(o, "status"), number(o, "rounds"), number(o, "clients"), number(o, "params"),
+    printf("%s: %s after %.0f rounds; %.0f clients, %.0f parameters; %s of virtual time in %s\n",
+           text(o, "name"), text(o, "status"), number(o, "rounds"), number(o, "clients"), number(o, "params"),
            duration(v, number(o, "virtual_s")), duration(w, number(o, "wall_s")));
     print_quality(o);
     print_cost(o);

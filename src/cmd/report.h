@@ -26,7 +26,7 @@ void fg_progress_end(struct fg_progress *p);
 /* Seconds on a clock that never runs backwards. */
 double fg_wall_s(void);
 
-/* Print the report of a run from its summary.json, in a few lines. */
-void fg_report_print(const json_t *summary, const char *path);
+/* Print the report of a run from its summary, o, in a few lines. */
+void fg_report_print(const json_t *o, const char *path);
 
 #endif

@@ -103,7 +103,8 @@ static enum fg_status committed(void *arg, struct fg_err *err)
     const struct fg_round_record *record = fg_aggregator_record(s->agg);
     enum fg_status st = fg_rundir_round(s->dir, record, rows, n, err);
     s->saved = false;
-    if (st == FG_OK && fg_wall_s() - s->saved_s >= s->cfg->run.sync_s && record->round + 1 < s->cfg->run.rounds) {
+    if (st == FG_OK && fg_wall_s() - s->saved_s >= s->cfg->run.sync_s &&
+        record->round + 1 < s->cfg->run.rounds) {
         st = save(s, "running", err);
     }
     fg_progress_round(&s->progress, record);
@@ -125,7 +126,8 @@ static bool stopping(void *arg)
 
 /* ---- preparing ---- */
 
-static enum fg_status shard_of(void *arg, const struct fg_task *task, struct fg_shard *out, struct fg_err *err)
+static enum fg_status shard_of(void *arg, const struct fg_task *task, struct fg_shard *out,
+                               struct fg_err *err)
 {
     (void)err;
     const struct fg_setup *s = arg;
@@ -137,9 +139,8 @@ static enum fg_status shard_of(void *arg, const struct fg_task *task, struct fg_
 static enum fg_status make_executor(struct study *s, const struct fg_study_shell *shell, struct fg_err *err)
 {
     const struct fg_setup *setup = s->setup;
-    enum fg_status st =
-        fg_trainer_create_cpu(&s->trainer, setup->model, &setup->local, s->cfg->run.seed, setup->threads,
-                              kernel_names[s->cfg->run.kernels], err);
+    enum fg_status st = fg_trainer_create_cpu(&s->trainer, setup->model, &setup->local, s->cfg->run.seed,
+                                              setup->threads, kernel_names[s->cfg->run.kernels], err);
     if (st != FG_OK) {
         return st;
     }
@@ -179,7 +180,8 @@ static enum fg_status warm_start(struct study *s, struct fg_err *err)
     if (from.n == p) {
         memcpy(s->setup->params, from.values, p * sizeof *from.values);
     } else {
-        st = fg_config_reject(s->cfg, "model.from", err, "a run of a model with %zu parameters, it has %zu", p, from.n);
+        st = fg_config_reject(s->cfg, "model.from", err, "a run of a model with %zu parameters, it has %zu",
+                              p, from.n);
     }
     fg_run_params_fini(&from);
     return st;
@@ -191,7 +193,8 @@ static double wall_before(const char *dir)
     struct fg_err ignored;
     json_t *old = NULL;
     double s = 0.0;
-    if (fg_str_addf(&path, "%s/summary.json", dir) == FG_OK && fg_summary_load(&old, path.data, &ignored) == FG_OK) {
+    if (fg_str_addf(&path, "%s/summary.json", dir) == FG_OK &&
+        fg_summary_load(&old, path.data, &ignored) == FG_OK) {
         s = json_number_value(json_object_get(old, "wall_s"));
         json_decref(old);
     }
@@ -274,7 +277,8 @@ static enum fg_status finish(struct study *s, struct fg_err *err)
     return st;
 }
 
-static enum fg_status make_timeline(struct study *s, const struct fg_study_shell *shell, struct fg_timeline **out)
+static enum fg_status make_timeline(struct study *s, const struct fg_study_shell *shell,
+                                    struct fg_timeline **out)
 {
     if (s->real) {
         return fg_timeline_real_create(out, shell->live, s->ex, s->setup->clients, fg_aggregator_now(s->agg));
@@ -282,7 +286,8 @@ static enum fg_status make_timeline(struct study *s, const struct fg_study_shell
     struct fg_timeline_virtual_config cfg = {.update_bytes = s->setup->update_bytes,
                                              .batch = s->setup->local.batch,
                                              .samples = s->setup->samples,
-                                             .hand_back = s->cfg->train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK};
+                                             .hand_back =
+                                                 s->cfg->train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK};
     return fg_timeline_virtual_create(out, s->setup->fleet, s->ex, &cfg, fg_aggregator_now(s->agg));
 }
 
@@ -299,7 +304,8 @@ static enum fg_status run(struct study *s, const struct fg_study_shell *shell, e
     if (st != FG_OK) {
         return fg_fail(err, st, "out of memory");
     }
-    fg_progress_init(&s->progress, s->cfg->run.rounds, (uint32_t)fg_aggregator_version(s->agg), s->common->quiet);
+    fg_progress_init(&s->progress, s->cfg->run.rounds, (uint32_t)fg_aggregator_version(s->agg),
+                     s->common->quiet);
     s->progress.start = fg_fleet_start(s->setup->fleet);
     st = fg_driver_run(s->agg, line, &hooks, reason, err);
     fg_progress_end(&s->progress);
@@ -350,7 +356,7 @@ static fg_time_t started(const struct study *s, const char *folder)
 static enum fg_status whole(struct study *s, const struct fg_study_shell *shell, struct fg_err *err)
 {
     struct fg_str path = {0};
-    enum fg_finish reason;
+    enum fg_finish reason = FG_FINISH_STOPPED;
     enum fg_status st;
     FG_TRY(fg_cmd_run_dir(&path, s->cfg, s->common));
     FG_TRY(fg_setup_create(&s->setup, s->cfg, started(s, path.data), err));
@@ -366,8 +372,10 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
     if (reason == FG_FINISH_STOPPED) {
         FG_TRY(note(s, FG_JOURNAL_STOP, err));
         FG_TRY(save(s, "interrupted", err));
-        st = fg_fail(err, FG_E_INTERRUPTED, "interrupted after round %llu; everything committed is saved in %s, the "
-                     "same command goes on", (unsigned long long)fg_aggregator_version(s->agg), path.data);
+        st = fg_fail(err, FG_E_INTERRUPTED,
+                     "interrupted after round %llu; everything committed is saved in %s, the "
+                     "same command goes on",
+                     (unsigned long long)fg_aggregator_version(s->agg), path.data);
         goto cleanup;
     }
     FG_TRY(finish(s, err));

@@ -17,8 +17,9 @@
  * process' cores and may be taken over (the new executor then destroys it) or destroyed. */
 struct fg_study_shell {
     const char *what; /* "simulate", "launch": for the log */
-    enum fg_status (*executor)(void *arg, const struct fg_setup *s, struct fg_executor *local, atomic_int *stop,
-                               struct fg_executor **out, struct fg_err *err); /* NULL: local as it is */
+    enum fg_status (*executor)(void *arg, const struct fg_setup *s, struct fg_executor *local,
+                               atomic_int *stop, struct fg_executor **out,
+                               struct fg_err *err); /* NULL: local as it is */
     void *arg;
     bool has_workers;     /* other processes compute: run.clock = real is possible */
     struct fg_live *live; /* set by `executor` when the clock is real: the workers as clients */

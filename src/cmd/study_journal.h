@@ -19,7 +19,8 @@ enum fg_status fg_study_note(struct fg_journal *j, uint32_t type, fg_time_t star
 /* EVENT: u8 kind, u64 time in us, u64 task id; then WAKE: u32 n, u32 client[n]; RESULT and LOST: u8 outcome kind,
  * u32 steps, u64 begin, u64 end in us, u64 bytes down, u64 bytes up; RESULT also: u32 client, f64 loss;
  * EVALUATED: u8 have, f64 loss, f64 accuracy. */
-enum fg_status fg_study_note_event(struct fg_journal *j, const struct fg_event *ev, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_study_note_event(struct fg_journal *j, const struct fg_event *ev,
+                                   struct fg_err *err) FG_NODISCARD;
 
 /* The start of the run that lies in `folder`, from its journal's first BEGIN; `otherwise` when there is none. */
 fg_time_t fg_study_started(const char *folder, fg_time_t otherwise);

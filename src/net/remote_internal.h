@@ -35,7 +35,7 @@ enum worker_state { WORKER_UNKNOWN, WORKER_JOINED, WORKER_WELCOME, WORKER_GONE }
 struct worker {
     enum worker_state state;
     uint32_t client; /* pinned: who it is, or REMOTE_NO_CLIENT */
-    bool silent; /* lost its tasks by saying nothing */
+    bool silent;     /* lost its tasks by saying nothing */
     struct fg_link link;
     uint32_t slots;  /* tasks it computes at a time */
     uint32_t has;    /* tasks it has */

@@ -50,7 +50,8 @@ uint32_t remote_worker_of(const struct remote *r, uint32_t client)
     return REMOTE_NOBODY;
 }
 
-static enum fg_status next(struct fg_live *base, fg_time_t timeout_us, struct fg_live_event *ev, struct fg_err *err)
+static enum fg_status next(struct fg_live *base, fg_time_t timeout_us, struct fg_live_event *ev,
+                           struct fg_err *err)
 {
     struct remote *r = ((struct live *)base)->r;
     enum fg_status st = FG_OK;

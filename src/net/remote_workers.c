@@ -281,7 +281,8 @@ static enum fg_status send_chunk(struct remote *r, uint32_t peer, size_t count)
 }
 
 /* Put a task into the chunk for a worker, and see to it that the worker has its version. */
-static enum fg_status add_to_chunk(struct remote *r, uint32_t peer, struct entry *e, size_t count, struct fg_err *err)
+static enum fg_status add_to_chunk(struct remote *r, uint32_t peer, struct entry *e, size_t count,
+                                   struct fg_err *err)
 {
     enum fg_status st = FG_GROW(r->chunk, count, r->cap_chunk);
     if (st != FG_OK) {

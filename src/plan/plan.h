@@ -23,22 +23,22 @@ struct fg_task {
     uint64_t version; /* of the parameters it starts from */
     uint32_t kind;    /* enum fg_task_kind */
     uint32_t client;
-    uint32_t number;  /* how many tasks this client had before: keys its random streams */
+    uint32_t number; /* how many tasks this client had before: keys its random streams */
     uint32_t round;
-    uint32_t steps;   /* local steps to do, at most those that fit; 0 for evaluation */
-    float lr;         /* learning rate of the first step (schedules over rounds are applied already) */
+    uint32_t steps; /* local steps to do, at most those that fit; 0 for evaluation */
+    float lr;       /* learning rate of the first step (schedules over rounds are applied already) */
 };
 
 /* What came back. For FG_TASK_TRAIN `delta` is x_start - x_end: what the server subtracts. */
 struct fg_result {
     uint64_t id;
     uint32_t client;
-    uint32_t steps;    /* local steps really done */
-    uint32_t samples;  /* in the client's shard (train) or evaluated (evaluate) */
-    uint32_t correct;  /* evaluate: samples (or positions) classified right */
-    uint64_t scored;   /* evaluate: samples or positions scored */
-    double loss;       /* mean loss over the samples seen, natural logarithm */
-    const float *delta; /* (P), canonical parameter order; NULL for evaluation */
+    uint32_t steps;      /* local steps really done */
+    uint32_t samples;    /* in the client's shard (train) or evaluated (evaluate) */
+    uint32_t correct;    /* evaluate: samples (or positions) classified right */
+    uint64_t scored;     /* evaluate: samples or positions scored */
+    double loss;         /* mean loss over the samples seen, natural logarithm */
+    const float *delta;  /* (P), canonical parameter order; NULL for evaluation */
     uint64_t wire_bytes; /* encoded size as sent up */
 };
 

@@ -11,7 +11,8 @@
 struct fg_evaluation {
     bool have, have_clients;
     double loss, accuracy; /* on the global test set */
-    double client_mean, client_p10, client_worst; /* accuracy of the global model on each client's test data */
+    double client_mean, client_p10,
+        client_worst; /* accuracy of the global model on each client's test data */
 };
 
 struct fg_round_record {
@@ -19,7 +20,7 @@ struct fg_round_record {
     uint64_t version; /* of the parameters after it */
     fg_time_t t_begin, t_end;
     uint32_t n_available, n_selected;
-    uint32_t n_used;    /* updates folded in, partial ones included */
+    uint32_t n_used; /* updates folded in, partial ones included */
     uint32_t n_partial, n_lost, n_late;
     uint64_t steps_total, steps_wasted; /* total includes wasted */
     uint64_t uplink_bytes, downlink_bytes;
@@ -45,10 +46,10 @@ struct fg_summary {
     const char *version; /* of forage; borrowed */
     uint64_t seed;
     uint32_t clients;
-    uint64_t params; /* P */
-    uint32_t rounds; /* committed */
-    double accuracy, loss; /* of the last evaluation; < 0 before the first */
-    double target_accuracy; /* 0 = none */
+    uint64_t params;          /* P */
+    uint32_t rounds;          /* committed */
+    double accuracy, loss;    /* of the last evaluation; < 0 before the first */
+    double target_accuracy;   /* 0 = none */
     int64_t rounds_to_target; /* -1 = not reached */
     char params_sha256[65];
     double virtual_s, wall_s;

@@ -15,7 +15,8 @@ static enum fg_status cancel(struct driver *d, uint64_t id)
 {
     struct fg_outcome spent;
     d->line->ops->cancel(d->line, id, &spent);
-    struct fg_event ev = {.kind = FG_EVENT_LOST, .now = d->line->ops->now(d->line), .id = id, .outcome = &spent};
+    struct fg_event ev = {
+        .kind = FG_EVENT_LOST, .now = d->line->ops->now(d->line), .id = id, .outcome = &spent};
     return step(d, &ev);
 }
 

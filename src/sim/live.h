@@ -26,7 +26,8 @@ struct fg_live; /* first member of every implementation is `const struct fg_live
 
 struct fg_live_ops {
     /* Wait at most timeout_us for the next event. Errors: FG_E_INTERRUPTED when asked to stop; FG_E_NOMEM. */
-    enum fg_status (*next)(struct fg_live *l, fg_time_t timeout_us, struct fg_live_event *ev, struct fg_err *err);
+    enum fg_status (*next)(struct fg_live *l, fg_time_t timeout_us, struct fg_live_event *ev,
+                           struct fg_err *err);
 };
 
 struct fg_live {

@@ -31,8 +31,9 @@ static enum fg_status unknown_name(const struct fg_config *cfg, const char *key,
         }
     }
     if (st == FG_OK) {
-        st = nearest != NULL ? fg_config_reject(cfg, key, err, "one of %s (did you mean '%s'?)", list.data, nearest)
-                             : fg_config_reject(cfg, key, err, "one of %s", list.data);
+        st = nearest != NULL
+                 ? fg_config_reject(cfg, key, err, "one of %s (did you mean '%s'?)", list.data, nearest)
+                 : fg_config_reject(cfg, key, err, "one of %s", list.data);
     }
     fg_str_fini(&list);
     return st;
@@ -83,12 +84,15 @@ static enum fg_status find_names(struct fg_setup *s, struct fg_err *err)
 enum fg_status fg_setup_load_data(struct fg_dataset **out, const struct fg_config *c, struct fg_err *err)
 {
     if (c->data.path[0] == '\0') {
-        return fg_config_reject(c, "data.path", err, "a data set: a file, a folder or a generator such as synthetic:alpha=1,beta=1");
+        return fg_config_reject(
+            c, "data.path", err,
+            "a data set: a file, a folder or a generator such as synthetic:alpha=1,beta=1");
     }
     struct fg_dataset_spec spec = FG_DATASET_SPEC_DEFAULT;
     spec.path = c->data.path;
     spec.cache = c->data.cache[0] != '\0' ? c->data.cache : NULL;
-    spec.scale = c->data.scale == FG_OPT_SCALE_UNIT ? FG_SCALE_AUTO : FG_SCALE_NONE; /* auto: an HDF5 file's own */
+    spec.scale =
+        c->data.scale == FG_OPT_SCALE_UNIT ? FG_SCALE_AUTO : FG_SCALE_NONE; /* auto: an HDF5 file's own */
     spec.normalise = c->data.normalise ? FG_NORMALISE_CHANNEL : FG_NORMALISE_AUTO;
     spec.test_fraction = c->data.test_fraction;
     spec.seed = c->run.seed;
@@ -108,11 +112,12 @@ static enum fg_status load_traces(struct fg_setup *s, struct fg_err *err)
     if (c->availability.trace[0] != '\0') {
         enum fg_status st = fg_trace_load(&s->trace, c->availability.trace, NULL, err);
         if (st != FG_OK) {
-            return fg_fail_prefix(err, st, "%s: availability.trace", fg_config_where(c, "availability.trace"));
+            return fg_fail_prefix(err, st, "%s: availability.trace",
+                                  fg_config_where(c, "availability.trace"));
         }
     }
     size_t n = c->carbon.traces.n;
-    s->carbon = fg_calloc(n, sizeof *s->carbon);
+    s->carbon = fg_calloc(n, sizeof(struct fg_carbon *));
     s->zones = fg_calloc(n, sizeof *s->zones);
     if (s->carbon == NULL || s->zones == NULL) {
         return fg_fail(err, FG_E_NOMEM, "out of memory for %zu carbon zones", n);
@@ -164,8 +169,8 @@ static enum fg_status make_model(struct fg_setup *s, struct fg_err *err)
 {
     const struct fg_config *c = s->cfg;
     struct fg_model_input in = fg_trainer_input(s->data);
-    enum fg_status st =
-        fg_model_create(&s->model, c->model.layers, &in, c->model.init[0] != '\0' ? c->model.init : NULL, err);
+    enum fg_status st = fg_model_create(&s->model, c->model.layers, &in,
+                                        c->model.init[0] != '\0' ? c->model.init : NULL, err);
     if (st != FG_OK) {
         return fg_fail_prefix(err, st, "%s: model.layers", fg_config_where(c, "model.layers"));
     }
@@ -245,7 +250,8 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
     for (uint32_t i = 0; i < s->clients; i++) {
         total += (double)s->samples[i];
     }
-    uint32_t want = c->select.clients < s->clients ? c->select.clients : s->clients;
+    uint32_t want = c->select.clients < s->clients ? c->select.clients : s->clients; /* both are at least 1 */
+    FG_ASSERT(want > 0);
     *out = (struct fg_aggregator_config){
         .rounds = c->run.rounds,
         .start = fg_fleet_start(s->fleet),
@@ -273,7 +279,8 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
         .rule = {.params = fg_model_params(s->model),
                  .clients = s->clients,
                  .total_samples = total,
-                 .weights = c->aggregate.weights == FG_OPT_WEIGHTS_UNIFORM ? FG_WEIGHT_UNIFORM : FG_WEIGHT_SAMPLES,
+                 .weights =
+                     c->aggregate.weights == FG_OPT_WEIGHTS_UNIFORM ? FG_WEIGHT_UNIFORM : FG_WEIGHT_SAMPLES,
                  .over = c->aggregate.over == FG_OPT_OVER_ALL ? FG_OVER_ALL : FG_OVER_ACTIVE,
                  .lr = c->aggregate.lr,
                  .momentum = c->aggregate.momentum,
@@ -288,8 +295,8 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
 
 static struct fg_partition_spec partition_spec(const struct fg_setup *s)
 {
-    static const enum fg_partition_kind kinds[] = {FG_PARTITION_IID, FG_PARTITION_DIRICHLET, FG_PARTITION_SHARDS,
-                                                   FG_PARTITION_GROUPS};
+    static const enum fg_partition_kind kinds[] = {FG_PARTITION_IID, FG_PARTITION_DIRICHLET,
+                                                   FG_PARTITION_SHARDS, FG_PARTITION_GROUPS};
     static const enum fg_coupling couplings[] = {FG_COUPLING_INDEPENDENT, FG_COUPLING_LABELS_AVAILABILITY,
                                                  FG_COUPLING_RARE_CARBON};
     const struct fg_config *c = s->cfg;

@@ -30,7 +30,7 @@ struct fg_setup {
     size_t n_zones;
     struct fg_fleet *fleet;
     uint32_t clients;
-    uint32_t threads;      /* resolved run.threads */
+    uint32_t threads; /* resolved run.threads */
     struct fg_local_opts local;
     uint32_t batch;        /* samples a step; the largest shard under full batch */
     uint32_t *steps;       /* (clients) local steps of a full task */
@@ -56,8 +56,8 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
 
 /* The data set of the [data] section alone. Errors: as fg_dataset_load(), naming the place of data.path.
  * Owner: the caller, fg_dataset_destroy(). */
-enum fg_status fg_setup_load_data(struct fg_dataset **out, const struct fg_config *cfg, struct fg_err *err)
-    FG_NODISCARD;
+enum fg_status fg_setup_load_data(struct fg_dataset **out, const struct fg_config *cfg,
+                                  struct fg_err *err) FG_NODISCARD;
 
 /* How clients work locally, from the configuration alone (aggregate.rule must be known, else batch is train.batch). */
 struct fg_local_opts fg_setup_local(const struct fg_config *c);

@@ -9,7 +9,7 @@
 
 /* Scores by sample number, filled in as samples are evaluated. */
 struct scores {
-    uint32_t *correct; /* (samples of the data set) positions right, NOT_SCORED before */
+    uint32_t *correct;      /* (samples of the data set) positions right, NOT_SCORED before */
     uint32_t *list, *right; /* room for all samples */
 };
 

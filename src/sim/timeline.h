@@ -46,14 +46,16 @@ struct fg_timeline_virtual_config {
  * those whose results will count, and are collected when their virtual event fires. Fleet and executor are
  * borrowed. Errors: FG_E_NOMEM. Owner: the caller, ops->destroy(). */
 enum fg_status fg_timeline_virtual_create(struct fg_timeline **out, const struct fg_fleet *fleet,
-                                          struct fg_executor *ex, const struct fg_timeline_virtual_config *cfg,
-                                          fg_time_t now) FG_NODISCARD;
+                                          struct fg_executor *ex,
+                                          const struct fg_timeline_virtual_config *cfg,
+                                          fg_time_t start) FG_NODISCARD;
 
 /* What is seen decides: `workers` are the clients, and `ex` hands each its own tasks. Both are borrowed. Times are
  * UTC by the wall clock, never before now_at_least (a resumed run's last event).
  * Errors: FG_E_NOMEM. Owner: the caller, ops->destroy(). */
 struct fg_live;
-enum fg_status fg_timeline_real_create(struct fg_timeline **out, struct fg_live *workers, struct fg_executor *ex,
-                                       uint32_t clients, fg_time_t now_at_least) FG_NODISCARD;
+enum fg_status fg_timeline_real_create(struct fg_timeline **out, struct fg_live *workers,
+                                       struct fg_executor *ex, uint32_t clients,
+                                       fg_time_t now_at_least) FG_NODISCARD;
 
 #endif

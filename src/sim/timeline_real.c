@@ -22,9 +22,9 @@ struct timeline {
     struct fg_executor *ex;
     struct fg_live *workers;
     uint32_t clients;
-    bool anyone;         /* somebody was there: until then no round begins */
-    bool *up;            /* (clients) */
-    uint32_t *available; /* (clients) */
+    bool anyone;           /* somebody was there: until then no round begins */
+    bool *up;              /* (clients) */
+    uint32_t *available;   /* (clients) */
     struct fg_queue queue; /* WAKE and DEADLINE */
     struct flight *flights;
     size_t n_flights, cap_flights, fresh;
@@ -147,8 +147,8 @@ static bool due(struct timeline *t, struct fg_event *ev)
 }
 
 /* Turn what a worker did into an event of the core; false if it is none. */
-static enum fg_status convert(struct timeline *t, const struct fg_live_event *live, struct fg_event *ev, bool *is_one,
-                              struct fg_err *err)
+static enum fg_status convert(struct timeline *t, const struct fg_live_event *live, struct fg_event *ev,
+                              bool *is_one, struct fg_err *err)
 {
     *is_one = false;
     wall(t);
@@ -227,15 +227,15 @@ static const struct fg_timeline_ops real_ops = {
     .destroy = destroy,
 };
 
-enum fg_status fg_timeline_real_create(struct fg_timeline **out, struct fg_live *workers, struct fg_executor *ex,
-                                       uint32_t clients, fg_time_t now_at_least)
+enum fg_status fg_timeline_real_create(struct fg_timeline **out, struct fg_live *workers,
+                                       struct fg_executor *ex, uint32_t clients, fg_time_t now_at_least)
 {
     struct timeline *t = fg_calloc(1, sizeof *t);
     if (t == NULL) {
         return FG_E_NOMEM;
     }
-    *t = (struct timeline){.base = {.ops = &real_ops}, .ex = ex, .workers = workers, .clients = clients,
-                           .latest = now_at_least};
+    *t = (struct timeline){
+        .base = {.ops = &real_ops}, .ex = ex, .workers = workers, .clients = clients, .latest = now_at_least};
     t->up = fg_calloc(clients, sizeof *t->up);
     t->available = fg_calloc(clients, sizeof *t->available);
     if (t->up == NULL || t->available == NULL) {

@@ -21,7 +21,7 @@ struct timeline {
     struct fg_executor *ex;
     struct fg_timeline_virtual_config cfg;
     struct fg_queue queue;
-    struct flight *flights; /* (n_flights), task ids first_id .. */
+    struct flight *flights;               /* (n_flights), task ids first_id .. */
     size_t n_flights, cap_flights, fresh; /* fresh: flights from here on are not settled */
     uint64_t first_id;
     uint32_t *available; /* (clients) */
@@ -85,9 +85,10 @@ static enum fg_status assign(struct fg_timeline *base, const struct fg_action *a
     *f = (struct flight){.task = action->task, .live = true};
     fg_world_outcome(t->fleet, f->task.client, action->at, action->bytes_down, f->task.steps,
                      samples_per_step(t, f->task.client), t->cfg.update_bytes, t->cfg.hand_back, &f->outcome);
-    return fg_queue_push(&t->queue, (struct fg_queue_entry){.at = f->outcome.t_end,
-                                                            .kind = arrives(f) ? FG_EVENT_RESULT : FG_EVENT_LOST,
-                                                            .id = f->task.id});
+    return fg_queue_push(&t->queue,
+                         (struct fg_queue_entry){.at = f->outcome.t_end,
+                                                 .kind = arrives(f) ? FG_EVENT_RESULT : FG_EVENT_LOST,
+                                                 .id = f->task.id});
 }
 
 /* ---- the cohort ---- */
@@ -190,7 +191,8 @@ static void closed(struct fg_timeline *base)
 
 /* ---- events ---- */
 
-static enum fg_status fill_result(struct timeline *t, struct flight *f, struct fg_event *ev, struct fg_err *err)
+static enum fg_status fill_result(struct timeline *t, struct flight *f, struct fg_event *ev,
+                                  struct fg_err *err)
 {
     enum fg_status st = FG_OK;
     t->result = (struct fg_result){.id = f->task.id, .client = f->task.client};
@@ -267,14 +269,18 @@ static const struct fg_timeline_ops virtual_ops = {
 };
 
 enum fg_status fg_timeline_virtual_create(struct fg_timeline **out, const struct fg_fleet *fleet,
-                                          struct fg_executor *ex, const struct fg_timeline_virtual_config *cfg,
-                                          fg_time_t start)
+                                          struct fg_executor *ex,
+                                          const struct fg_timeline_virtual_config *cfg, fg_time_t start)
 {
     struct timeline *t = fg_calloc(1, sizeof *t);
     if (t == NULL) {
         return FG_E_NOMEM;
     }
-    *t = (struct timeline){.base = {.ops = &virtual_ops}, .fleet = fleet, .ex = ex, .cfg = *cfg, .now = start,
+    *t = (struct timeline){.base = {.ops = &virtual_ops},
+                           .fleet = fleet,
+                           .ex = ex,
+                           .cfg = *cfg,
+                           .now = start,
                            .deadline = FG_NEVER};
     t->available = fg_calloc(fg_fleet_clients(fleet), sizeof *t->available);
     if (t->available == NULL) {

@@ -22,7 +22,8 @@ struct fg_executor_ops {
     enum fg_status (*publish)(struct fg_executor *ex, uint64_t version, const float *params /* (P) */,
                               struct fg_err *err);
     /* Hand in n tasks; may start at once or wait for collect. Tasks are copied; their ids grow from call to call. */
-    enum fg_status (*submit)(struct fg_executor *ex, const struct fg_task *tasks, size_t n, struct fg_err *err);
+    enum fg_status (*submit)(struct fg_executor *ex, const struct fg_task *tasks, size_t n,
+                             struct fg_err *err);
     /* Wait for the result of task `id`. *out is valid until release(id). FG_E_INTERRUPTED if asked to stop. */
     enum fg_status (*collect)(struct fg_executor *ex, uint64_t id, struct fg_result *out, struct fg_err *err);
     /* Forget task `id`, collected or not: its result is no longer wanted. */

@@ -13,12 +13,12 @@
 #include <cmocka.h>
 
 /* |got - want| <= tolerance, else the test fails with all three printed. */
-#define fg_assert_close(got, want, tolerance)                                                     \
-    do {                                                                                          \
-        double fg_got = (got), fg_want = (want), fg_tol = (tolerance);                            \
-        if (!(fabs(fg_got - fg_want) <= fg_tol)) {                                                \
-            fail_msg("%s = %.17g, expected %.17g +- %g", #got, fg_got, fg_want, fg_tol);          \
-        }                                                                                         \
+#define fg_assert_close(got, want, tolerance)                                            \
+    do {                                                                                 \
+        double fg_got = (got), fg_want = (want), fg_tol = (tolerance);                   \
+        if (!(fabs(fg_got - fg_want) <= fg_tol)) {                                       \
+            fail_msg("%s = %.17g, expected %.17g +- %g", #got, fg_got, fg_want, fg_tol); \
+        }                                                                                \
     } while (0)
 
 #endif

@@ -90,11 +90,16 @@ static struct open_task take_open(struct world *w, size_t i)
     return t;
 }
 
-static struct fg_outcome outcome_of(const struct world *w, const struct open_task *t, enum fg_outcome_kind kind,
-                                    uint32_t steps)
+static struct fg_outcome outcome_of(const struct world *w, const struct open_task *t,
+                                    enum fg_outcome_kind kind, uint32_t steps)
 {
-    return (struct fg_outcome){.kind = kind, .download_done = true, .steps = steps, .t_begin = t->begin,
-                               .t_end = w->now, .compute_us = w->now - t->begin, .bytes_down = 100,
+    return (struct fg_outcome){.kind = kind,
+                               .download_done = true,
+                               .steps = steps,
+                               .t_begin = t->begin,
+                               .t_end = w->now,
+                               .compute_us = w->now - t->begin,
+                               .bytes_down = 100,
                                .bytes_up = 50};
 }
 
@@ -149,8 +154,11 @@ static void answer(struct world *w, bool lost)
     struct open_task t = take_open(w, fg_rng_below(&w->rng, (uint32_t)w->n_open));
     bool partial = fg_rng_below(&w->rng, 4) == 0 && t.task.steps > 1;
     uint32_t steps = partial ? 1 + fg_rng_below(&w->rng, t.task.steps - 1) : t.task.steps;
-    struct fg_outcome o =
-        outcome_of(w, &t, lost ? FG_OUTCOME_LEFT : partial ? FG_OUTCOME_PARTIAL : FG_OUTCOME_ARRIVED, steps);
+    struct fg_outcome o = outcome_of(w, &t,
+                                     lost      ? FG_OUTCOME_LEFT
+                                     : partial ? FG_OUTCOME_PARTIAL
+                                               : FG_OUTCOME_ARRIVED,
+                                     steps);
     if (lost) {
         send(w, &(struct fg_event){.kind = FG_EVENT_LOST, .now = w->now, .id = t.task.id, .outcome = &o});
         return;
@@ -166,7 +174,11 @@ static void answer(struct world *w, bool lost)
         }
         w->weight += weight;
     }
-    struct fg_result r = {.id = t.task.id, .client = t.task.client, .steps = steps, .loss = 1.0, .delta = delta,
+    struct fg_result r = {.id = t.task.id,
+                          .client = t.task.client,
+                          .steps = steps,
+                          .loss = 1.0,
+                          .delta = delta,
                           .wire_bytes = 50};
     send(w, &(struct fg_event){
                 .kind = FG_EVENT_RESULT, .now = w->now, .id = t.task.id, .result = &r, .outcome = &o});
@@ -310,8 +322,11 @@ static void configure(struct world *w, uint32_t seed)
         .update_bytes = 50,
         .steps = steps_of,
         .samples = samples_of,
-        .select = {.seed = seed, .clients = CLIENTS, .want = 1 + fg_rng_below(r, 6),
-                   .over = fg_rng_below(r, 2) == 0 ? 1.0 : 1.5, .groups = 3},
+        .select = {.seed = seed,
+                   .clients = CLIENTS,
+                   .want = 1 + fg_rng_below(r, 6),
+                   .over = fg_rng_below(r, 2) == 0 ? 1.0 : 1.5,
+                   .groups = 3},
         .policy = fg_select_find(policies[fg_rng_below(r, 3)]),
         .rule = {.params = PARAMS, .clients = CLIENTS, .lr = 1.0},
         .rule_ops = fg_rule_find("fedavg"),
@@ -322,7 +337,8 @@ static void random_event_orders_keep_every_invariant(void **state)
 {
     (void)state;
     const char *only = getenv("FG_TEST_SEED");
-    uint32_t first = only != NULL ? (uint32_t)strtoul(only, NULL, 10) : 0, last = only != NULL ? first + 1 : 3000;
+    uint32_t first = only != NULL ? (uint32_t)strtoul(only, NULL, 10) : 0,
+             last = only != NULL ? first + 1 : 3000;
     for (uint32_t seed = first; seed < last; seed++) {
         struct world *w = fg_calloc(1, sizeof *w);
         struct fg_err err = {{0}};

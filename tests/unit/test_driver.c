@@ -19,7 +19,8 @@ static void queue_gives_events_in_order_of_time_kind_and_id(void **state)
     fg_rng_init(&r, 1, FG_RNG_TEST, 0, 0);
     static const int kinds[] = {FG_EVENT_WAKE, FG_EVENT_RESULT, FG_EVENT_LOST, FG_EVENT_DEADLINE};
     for (int i = 0; i < 5000; i++) {
-        struct fg_queue_entry e = {.at = fg_rng_below(&r, 50), .id = fg_rng_u32(&r), .kind = kinds[fg_rng_below(&r, 4)]};
+        struct fg_queue_entry e = {
+            .at = fg_rng_below(&r, 50), .id = fg_rng_u32(&r), .kind = kinds[fg_rng_below(&r, 4)]};
         assert_int_equal(fg_queue_push(&q, e), FG_OK);
     }
     struct fg_queue_entry last, e;
@@ -48,7 +49,8 @@ struct fake {
     float delta[P];
 };
 
-static enum fg_status fake_publish(struct fg_executor *ex, uint64_t version, const float *params, struct fg_err *err)
+static enum fg_status fake_publish(struct fg_executor *ex, uint64_t version, const float *params,
+                                   struct fg_err *err)
 {
     (void)params;
     (void)err;
@@ -56,7 +58,8 @@ static enum fg_status fake_publish(struct fg_executor *ex, uint64_t version, con
     return FG_OK;
 }
 
-static enum fg_status fake_submit(struct fg_executor *ex, const struct fg_task *tasks, size_t n, struct fg_err *err)
+static enum fg_status fake_submit(struct fg_executor *ex, const struct fg_task *tasks, size_t n,
+                                  struct fg_err *err)
 {
     struct fake *f = (struct fake *)ex;
     (void)err;
@@ -69,7 +72,8 @@ static enum fg_status fake_submit(struct fg_executor *ex, const struct fg_task *
     return FG_OK;
 }
 
-static enum fg_status fake_collect(struct fg_executor *ex, uint64_t id, struct fg_result *out, struct fg_err *err)
+static enum fg_status fake_collect(struct fg_executor *ex, uint64_t id, struct fg_result *out,
+                                   struct fg_err *err)
 {
     struct fake *f = (struct fake *)ex;
     (void)err;
@@ -78,8 +82,13 @@ static enum fg_status fake_collect(struct fg_executor *ex, uint64_t id, struct f
             for (int k = 0; k < P; k++) {
                 f->delta[k] = (float)(f->tasks[i].client + 1);
             }
-            *out = (struct fg_result){.id = id, .client = f->tasks[i].client, .steps = f->tasks[i].steps,
-                                      .samples = 10, .loss = 1.0, .delta = f->delta, .wire_bytes = 16};
+            *out = (struct fg_result){.id = id,
+                                      .client = f->tasks[i].client,
+                                      .steps = f->tasks[i].steps,
+                                      .samples = 10,
+                                      .loss = 1.0,
+                                      .delta = f->delta,
+                                      .wire_bytes = 16};
             f->collected++;
             return FG_OK;
         }
@@ -101,8 +110,11 @@ static void fake_release(struct fg_executor *ex, uint64_t id)
     fail_msg("task %llu was released but is not held", (unsigned long long)id);
 }
 
-static const struct fg_executor_ops fake_ops = {
-    .name = "fake", .publish = fake_publish, .submit = fake_submit, .collect = fake_collect, .release = fake_release};
+static const struct fg_executor_ops fake_ops = {.name = "fake",
+                                                .publish = fake_publish,
+                                                .submit = fake_submit,
+                                                .collect = fake_collect,
+                                                .release = fake_release};
 
 struct seen {
     const struct fg_aggregator *agg;
@@ -171,8 +183,16 @@ static void run_rig(struct rig *g, double over, fg_time_t deadline, uint32_t sto
     }
     assert_int_equal(fg_fleet_create(&g->fleet, &spec, NULL, NULL, 0, &err), FG_OK);
     struct fg_aggregator_config cfg = {
-        .rounds = 5, .slot = FG_HOUR, .slot_pace = true, .deadline = deadline, .eval_every = 2, .lr = lr,
-        .model_bytes = 1000, .update_bytes = 1000, .steps = steps, .samples = samples,
+        .rounds = 5,
+        .slot = FG_HOUR,
+        .slot_pace = true,
+        .deadline = deadline,
+        .eval_every = 2,
+        .lr = lr,
+        .model_bytes = 1000,
+        .update_bytes = 1000,
+        .steps = steps,
+        .samples = samples,
         .select = {.seed = 3, .clients = CLIENTS, .want = 8, .over = over},
         .policy = fg_select_find("uniform"),
         .rule = {.params = P, .clients = CLIENTS, .lr = 1.0},
@@ -221,7 +241,7 @@ static void over_selection_computes_only_the_first_answers(void **state)
     struct rig g;
     run_rig(&g, 1.5, 0, 0);
     assert_int_equal(g.seen.used, 40);
-    assert_int_equal(g.seen.late, 20);     /* 12 asked, 8 used, each of 5 rounds */
+    assert_int_equal(g.seen.late, 20);    /* 12 asked, 8 used, each of 5 rounds */
     assert_int_equal(g.ex.submitted, 40); /* the late ones cost virtual energy, but no real work */
     free_rig(&g);
 }

@@ -8,7 +8,8 @@ static void philox_known_answers_match(void **state)
     (void)state;
     static const struct {
         uint32_t ctr[4], key[2], out[4];
-    } kat[] = { /* Random123 1.14, kat_vectors, philox4x32 10 */
+    } kat[] = {
+        /* Random123 1.14, kat_vectors, philox4x32 10 */
         {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
         {{~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
         {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},

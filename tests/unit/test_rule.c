@@ -8,8 +8,16 @@ enum { P = 3 };
 
 static struct fg_rule *make(const char *name, enum fg_weighting weights, enum fg_averaging over)
 {
-    struct fg_rule_config cfg = {.params = P, .clients = 10, .total_samples = 100.0, .weights = weights, .over = over,
-                                 .lr = 1.0, .momentum = 0.5, .beta1 = 0.9, .beta2 = 0.99, .tau = 1e-3};
+    struct fg_rule_config cfg = {.params = P,
+                                 .clients = 10,
+                                 .total_samples = 100.0,
+                                 .weights = weights,
+                                 .over = over,
+                                 .lr = 1.0,
+                                 .momentum = 0.5,
+                                 .beta1 = 0.9,
+                                 .beta2 = 0.99,
+                                 .tau = 1e-3};
     struct fg_rule *r = NULL;
     assert_non_null(fg_rule_find(name));
     assert_int_equal(fg_rule_create(&r, fg_rule_find(name), &cfg), FG_OK);
