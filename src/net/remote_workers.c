@@ -23,6 +23,14 @@ static enum fg_status send_message(struct remote *r, uint32_t peer, const struct
     return st == FG_E_GONE ? FG_OK : st;
 }
 
+static enum fg_status ping(struct remote *r, uint32_t peer, fg_time_t now)
+{
+    struct fg_msg m = {.type = FG_MSG_PING};
+    m.u.ping.token = (uint64_t)now;
+    r->worker[peer].asked = now;
+    return send_message(r, peer, &m);
+}
+
 /* ---- who is there ---- */
 
 static enum fg_status worker_slot(struct remote *r, uint32_t peer)
@@ -73,16 +81,18 @@ static enum fg_status joined(struct remote *r, uint32_t peer)
     struct worker *w = &r->worker[peer];
     fg_free(w->known);
     *w = (struct worker){.state = WORKER_JOINED, .link = {.run_id = r->opts.run_id}, .slots = 1};
-    w->heard = w->asked = r->opts.now(r->opts.arg);
+    w->heard = r->opts.now(r->opts.arg);
     r->stats.workers++;
     r->stats.alive++;
-    return FG_OK;
+    return ping(r, peer, w->heard); /* the invitation: it answers with HELLO */
 }
 
+/* A worker that fell silent may come back; one that never spoke is not waited for. */
 bool remote_anyone(const struct remote *r)
 {
     for (size_t i = 1; i < r->n_worker; i++) {
-        if (r->worker[i].state == WORKER_JOINED || r->worker[i].state == WORKER_WELCOME) {
+        const struct worker *w = &r->worker[i];
+        if (w->state == WORKER_WELCOME || (w->state == WORKER_JOINED && !w->silent)) {
             return true;
         }
     }
@@ -95,8 +105,7 @@ static enum fg_status on_hello(struct remote *r, uint32_t peer, const struct fg_
 {
     struct worker *w = &r->worker[peer];
     if (w->state != WORKER_JOINED) {
-        r->stats.frames_refused++;
-        return FG_OK;
+        return FG_OK; /* the answer to an invitation that was repeated */
     }
     uint32_t threads = r->opts.worker_width > 0 ? r->opts.worker_width : m->u.hello.threads;
     w->slots = threads == 0 ? 1 : threads > 4096 ? 4096 : threads;
@@ -374,20 +383,22 @@ enum fg_status remote_heartbeat(struct remote *r)
     enum fg_status st = FG_OK;
     for (uint32_t i = 1; i < r->n_worker && r->opts.heartbeat_us > 0 && st == FG_OK; i++) {
         struct worker *w = &r->worker[i];
-        if (w->state != WORKER_WELCOME || w->has == 0) {
-            w->asked = w->heard = now; /* nothing is expected of it: patience begins with its next task */
+        bool invited = w->state == WORKER_JOINED;
+        if (w->state != WORKER_WELCOME && !invited) {
             continue;
         }
-        if (now - w->heard > r->opts.patience_us && !w->silent) {
+        if (!invited && w->has == 0) {
+            w->asked = w->heard = now; /* nothing is expected of it: patience begins with its next task */
+        } else if (invited && !w->silent && now - w->heard > r->opts.patience_us) {
+            fg_log_write(FG_LOG_WARN, "worker %u does not answer", i);
+            w->silent = true;
+        } else if (!w->silent && now - w->heard > r->opts.patience_us) {
             fg_log_write(FG_LOG_WARN, "worker %u has said nothing for %.1f s; %u of its tasks are repeated",
                          i, fg_seconds(now - w->heard), w->has);
             w->silent = true;
             st = take_back(r, i);
         } else if (now - w->asked >= r->opts.heartbeat_us) {
-            struct fg_msg m = {.type = FG_MSG_PING};
-            m.u.ping.token = (uint64_t)now;
-            w->asked = now;
-            st = send_message(r, i, &m);
+            st = ping(r, i, now);
         }
     }
     return st;

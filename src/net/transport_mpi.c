@@ -1,7 +1,9 @@
-/* Frames over MPI: point-to-point only, on MPI_COMM_WORLD, one frame one message.
+/* Frames over MPI: point-to-point only, on MPI_COMM_WORLD.
  *
  * What Open MPI survives decides the shape: no collective is ever called, failures are asked for locally
- * (get_failed) and come as error codes of requests, and waiting sleeps instead of spinning.
+ * (get_failed) and come as error codes of requests, and waiting sleeps instead of spinning. A frame travels as one
+ * message, or as its length and then pieces, all short enough to be sent eagerly: the rendezvous that Open MPI
+ * does for longer messages crashes the receiver (ob1, seen with 5.0.11) when the sender dies in the middle of it.
  */
 #include "config.h"
 
@@ -25,7 +27,11 @@
 #include "src/wire/frame.h"
 
 enum {
-    TAG = 4602,
+    TAG_WHOLE = 4602, /* a frame */
+    TAG_LENGTH,       /* eight bytes: the length of the frame that the next pieces make */
+    TAG_PIECE,
+    PIECE = 60000,        /* below btl_tcp_eager_limit (64 KiB) with room for headers */
+    ACCEPT_MAX = 64,      /* messages taken before what they make is looked at */
     NAP_MIN_US = 50,      /* chosen: a frame on loopback takes about as long */
     NAP_BUSY_US = 100,    /* while a transfer is under way */
     NAP_MAX_US = 5000,    /* chosen: 200 looks a second cost well under 1% of a core */
@@ -33,11 +39,24 @@ enum {
     BUSY_FOR_US = 1000000 /* a transfer that takes longer than this is waited for lazily */
 };
 
+/* A frame that is being sent: the messages that still read it. */
+struct parcel {
+    uint8_t *frame;
+    size_t users;
+};
+
 struct op {
     MPI_Request request;
-    uint8_t *frame;
+    uint8_t *frame;        /* receiving: its own buffer */
+    struct parcel *parcel; /* sending */
     size_t len;
-    int peer;
+    int peer, tag;
+};
+
+/* A frame that is arriving in pieces. */
+struct partial {
+    uint8_t *frame;
+    size_t len, at;
 };
 
 struct ops {
@@ -50,6 +69,7 @@ struct mpi_transport {
     int rank, size;
     struct ops sends, recvs; /* recvs in order of arrival */
     bool *gone;              /* (size) */
+    struct partial *partial; /* (size) */
     uint32_t *news;          /* peers whose joining or end was not told yet */
     enum fg_net_event_kind *news_kind;
     size_t n_news, news_cap, kind_cap;
@@ -92,9 +112,18 @@ static enum fg_status lost(struct mpi_transport *t, int peer)
     return concerns(t, peer) ? tell(t, FG_NET_GONE, peer) : FG_OK;
 }
 
+static void put_down(struct parcel *p)
+{
+    if (p != NULL && --p->users == 0) {
+        fg_free(p->frame);
+        fg_free(p);
+    }
+}
+
 static void forget(struct ops *list, size_t i)
 {
     fg_free(list->op[i].frame);
+    put_down(list->op[i].parcel);
     memmove(list->op + i, list->op + i + 1, (--list->n - i) * sizeof *list->op);
 }
 
@@ -128,10 +157,45 @@ static bool earlier_from(const struct ops *list, size_t i)
     return false;
 }
 
-/* Give the first message that is there, in order for each peer; *ev stays FG_NET_NONE if none is. */
+/* A message has arrived: a frame (true, *ev filled in), or a part of one. The bytes are not trusted. */
+static enum fg_status arrived(struct mpi_transport *t, struct op *op, struct fg_net_event *ev)
+{
+    struct partial *p = &t->partial[op->peer];
+    uint64_t len = 0;
+    *ev = (struct fg_net_event){.kind = FG_NET_FRAME, .peer = (uint32_t)op->peer};
+    if (op->tag == TAG_WHOLE) {
+        ev->frame = op->frame;
+        ev->len = op->len;
+        op->frame = NULL;
+        return FG_OK;
+    }
+    if (op->tag == TAG_LENGTH) {
+        memcpy(&len, op->frame, op->len < sizeof len ? op->len : sizeof len);
+        fg_free(p->frame);
+        *p = (struct partial){.len = len <= FG_FRAME_MAX ? (size_t)len : 0};
+        p->frame = p->len > 0 ? fg_calloc_aligned(p->len, 1) : NULL;
+        ev->kind = FG_NET_NONE;
+        return p->len > 0 && p->frame == NULL ? FG_E_NOMEM : FG_OK;
+    }
+    if (p->frame != NULL && op->len <= p->len - p->at) {
+        memcpy(p->frame + p->at, op->frame, op->len);
+        p->at += op->len;
+    }
+    if (p->frame == NULL || p->at < p->len) {
+        ev->kind = FG_NET_NONE;
+        return FG_OK;
+    }
+    ev->frame = p->frame;
+    ev->len = p->len;
+    *p = (struct partial){0};
+    return FG_OK;
+}
+
+/* Give the first frame that is complete, in order for each peer; *ev stays FG_NET_NONE if none is. */
 static enum fg_status progress_recvs(struct mpi_transport *t, struct fg_net_event *ev)
 {
-    for (size_t i = 0; i < t->recvs.n;) {
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; i < t->recvs.n && st == FG_OK && ev->kind == FG_NET_NONE;) {
         struct op *op = &t->recvs.op[i];
         int done = 0;
         if (earlier_from(&t->recvs, i)) {
@@ -139,35 +203,26 @@ static enum fg_status progress_recvs(struct mpi_transport *t, struct fg_net_even
             continue;
         }
         int rc = MPI_Test(&op->request, &done, MPI_STATUS_IGNORE);
-        if (rc != MPI_SUCCESS) {
-            int peer = op->peer;
-            forget(&t->recvs, i);
-            enum fg_status st = lost(t, peer);
-            if (st != FG_OK) {
-                return st;
-            }
-        } else if (done) {
-            *ev = (struct fg_net_event){FG_NET_FRAME, (uint32_t)op->peer, op->frame, op->len};
-            op->frame = NULL;
-            forget(&t->recvs, i);
-            return FG_OK;
-        } else {
+        if (rc == MPI_SUCCESS && !done) {
             i++;
+            continue;
         }
+        st = rc == MPI_SUCCESS ? arrived(t, op, ev) : lost(t, op->peer);
+        forget(&t->recvs, i);
     }
-    return FG_OK;
+    return st;
 }
 
 /* Start receiving every message that has arrived; *any tells whether there was one. */
 static enum fg_status accept_messages(struct mpi_transport *t, bool *any)
 {
     *any = false;
-    for (;;) {
+    for (int n = 0; n < ACCEPT_MAX; n++) {
         int there = 0, count = 0;
         MPI_Message message;
         MPI_Status status;
         int source = t->rank == 0 ? MPI_ANY_SOURCE : 0;
-        int rc = MPI_Improbe(source, TAG, MPI_COMM_WORLD, &there, &message, &status);
+        int rc = MPI_Improbe(source, MPI_ANY_TAG, MPI_COMM_WORLD, &there, &message, &status);
         if (rc != MPI_SUCCESS || !there) {
             return FG_OK; /* a failed peer makes probing fail: look_for_failures() says which */
         }
@@ -175,22 +230,24 @@ static enum fg_status accept_messages(struct mpi_transport *t, bool *any)
         rc = MPI_Get_count(&status, MPI_BYTE, &count);
         FG_ASSERT(rc == MPI_SUCCESS && count >= 0);
         enum fg_status st = FG_GROW(t->recvs.op, t->recvs.n, t->recvs.cap);
-        struct op op = {.request = MPI_REQUEST_NULL, .peer = status.MPI_SOURCE, .len = (size_t)count};
+        struct op op = {.peer = status.MPI_SOURCE, .tag = status.MPI_TAG, .len = (size_t)count};
+        op.request = MPI_REQUEST_NULL;
         op.frame = st == FG_OK ? fg_calloc_aligned(op.len, 1) : NULL;
         if (op.frame == NULL) {
             return FG_E_NOMEM;
         }
         rc = MPI_Imrecv(op.frame, count, MPI_BYTE, &message, &op.request);
-        if (rc != MPI_SUCCESS) {
-            fg_free(op.frame);
-            st = lost(t, op.peer);
-            if (st != FG_OK) {
-                return st;
-            }
+        if (rc == MPI_SUCCESS) {
+            t->recvs.op[t->recvs.n++] = op;
             continue;
         }
-        t->recvs.op[t->recvs.n++] = op;
+        fg_free(op.frame);
+        st = lost(t, op.peer);
+        if (st != FG_OK) {
+            return st;
+        }
     }
+    return FG_OK;
 }
 
 /* Ask MPI, locally, which processes it knows to have failed. */
@@ -281,29 +338,68 @@ static enum fg_status mpi_poll(struct fg_transport *base, struct fg_net_event *e
     }
 }
 
+/* Start sending one message out of a parcel. */
+static enum fg_status send_one(struct mpi_transport *t, int peer, int tag, struct parcel *p, size_t at,
+                               size_t len)
+{
+    struct op op = {.request = MPI_REQUEST_NULL, .parcel = p, .len = len, .peer = peer, .tag = tag};
+    enum fg_status st = FG_GROW(t->sends.op, t->sends.n, t->sends.cap);
+    if (st != FG_OK) {
+        return st;
+    }
+    if (MPI_Isend(p->frame + at, (int)len, MPI_BYTE, peer, tag, MPI_COMM_WORLD, &op.request) != MPI_SUCCESS) {
+        st = lost(t, peer);
+        return st == FG_OK ? FG_E_GONE : st;
+    }
+    p->users++;
+    t->sends.op[t->sends.n++] = op;
+    return FG_OK;
+}
+
+/* Takes the bytes; NULL when out of memory. The caller is its first user. */
+static struct parcel *parcel_of(uint8_t *frame)
+{
+    struct parcel *p = frame != NULL ? fg_calloc(1, sizeof *p) : NULL;
+    if (p == NULL) {
+        fg_free(frame);
+        return NULL;
+    }
+    *p = (struct parcel){.frame = frame, .users = 1};
+    return p;
+}
+
+static enum fg_status send_length(struct mpi_transport *t, int peer, uint64_t len)
+{
+    struct parcel *p = parcel_of(fg_calloc(sizeof len, 1));
+    if (p == NULL) {
+        return FG_E_NOMEM;
+    }
+    memcpy(p->frame, &len, sizeof len);
+    enum fg_status st = send_one(t, peer, TAG_LENGTH, p, 0, sizeof len);
+    put_down(p);
+    return st;
+}
+
 static enum fg_status mpi_post(struct fg_transport *base, uint32_t peer, uint8_t *frame, size_t len)
 {
     struct mpi_transport *t = (struct mpi_transport *)base;
-    struct op op = {.request = MPI_REQUEST_NULL, .frame = frame, .len = len, .peer = (int)peer};
-    FG_ASSERT(op.peer < t->size);
-    enum fg_status st = t->gone[peer] ? FG_E_GONE : FG_OK;
-    if (st == FG_OK && len > FG_FRAME_MAX) {
-        st = FG_E_RANGE;
-    }
-    if (st == FG_OK) {
-        st = FG_GROW(t->sends.op, t->sends.n, t->sends.cap);
-    }
-    if (st == FG_OK &&
-        MPI_Isend(frame, (int)len, MPI_BYTE, op.peer, TAG, MPI_COMM_WORLD, &op.request) != MPI_SUCCESS) {
-        st = lost(t, op.peer);
-        st = st == FG_OK ? FG_E_GONE : st;
-    }
-    if (st != FG_OK) {
+    FG_ASSERT((int)peer < t->size);
+    if (t->gone[peer] || len > FG_FRAME_MAX) {
         fg_free(frame);
-        return st;
+        return t->gone[peer] ? FG_E_GONE : FG_E_RANGE;
     }
-    t->sends.op[t->sends.n++] = op;
-    return FG_OK;
+    struct parcel *p = parcel_of(frame);
+    if (p == NULL) {
+        return FG_E_NOMEM;
+    }
+    bool whole = len <= PIECE;
+    enum fg_status st = whole ? FG_OK : send_length(t, (int)peer, len);
+    for (size_t at = 0; at < len && st == FG_OK; at += PIECE) {
+        size_t n = len - at < PIECE ? len - at : PIECE;
+        st = send_one(t, (int)peer, whole ? TAG_WHOLE : TAG_PIECE, p, at, n);
+    }
+    put_down(p);
+    return st;
 }
 
 static void mpi_flush(struct fg_transport *base, fg_time_t timeout_us)
@@ -334,6 +430,10 @@ static void mpi_destroy(struct fg_transport *base)
     fg_free(t->news);
     fg_free(t->news_kind);
     fg_free(t->gone);
+    for (int i = 0; i < t->size && t->partial != NULL; i++) {
+        fg_free(t->partial[i].frame);
+    }
+    fg_free(t->partial);
     if (t->wake_fd >= 0) {
         (void)close(t->wake_fd);
     }
@@ -360,7 +460,8 @@ enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err 
     (void)MPI_Comm_size(MPI_COMM_WORLD, &t->size);
     t->gone = fg_calloc((size_t)t->size, sizeof *t->gone);
     t->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    enum fg_status st = t->gone != NULL ? FG_OK : FG_E_NOMEM;
+    t->partial = fg_calloc((size_t)t->size, sizeof *t->partial);
+    enum fg_status st = t->gone != NULL && t->partial != NULL ? FG_OK : FG_E_NOMEM;
     for (int peer = 0; peer < t->size && st == FG_OK; peer++) {
         st = concerns(t, peer) ? tell(t, FG_NET_JOINED, peer) : FG_OK;
     }

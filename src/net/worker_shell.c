@@ -186,12 +186,9 @@ static enum fg_status on_errand_done(struct shell *sh)
 
 static enum fg_status on_event(struct shell *sh, struct fg_net_event *net)
 {
-    struct fg_session_event ev = {.kind = FG_SESSION_START};
+    struct fg_session_event ev = {.kind = FG_SESSION_LOST};
     enum fg_status st = FG_OK;
-    if (net->kind == FG_NET_JOINED) {
-        st = step(sh, &ev);
-    } else if (net->kind == FG_NET_GONE) {
-        ev.kind = FG_SESSION_LOST;
+    if (net->kind == FG_NET_GONE) {
         st = step(sh, &ev);
     } else if (net->kind == FG_NET_FRAME) {
         ev.kind = FG_SESSION_FRAME;

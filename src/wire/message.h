@@ -1,6 +1,7 @@
 /* Messages: what a frame says. One struct for all of them, encoded to and decoded from a frame's payload.
  *
  *   worker                         aggregator
+ *                             <-   PING (the invitation)
  *   HELLO (who I am)          ->
  *                             <-   WELCOME (configuration, worker id, parameters P)
  *                             <-   MODEL (a version of the parameters)

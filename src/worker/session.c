@@ -261,6 +261,17 @@ static enum fg_status on_shard(struct fg_session *s, const struct fg_msg *m, str
     return request_shard(s, out, sh->hash);
 }
 
+static enum fg_status say_hello(struct fg_session *s, struct fg_session_actions *out)
+{
+    struct fg_msg m = {.type = FG_MSG_HELLO};
+    m.u.hello.version = fg_view_str(s->version);
+    m.u.hello.host = fg_view_str(s->host);
+    m.u.hello.isa = fg_view_str(s->isa);
+    m.u.hello.pid = s->pid;
+    m.u.hello.threads = s->threads;
+    return send_message(s, out, &m);
+}
+
 static enum fg_status on_ping(struct fg_session *s, const struct fg_msg *ping, struct fg_session_actions *out)
 {
     struct fg_msg m = {.type = FG_MSG_PONG};
@@ -290,9 +301,9 @@ static enum fg_status on_message(struct fg_session *s, const struct fg_msg *m, u
         return quit(s, out, stop_text(m->u.end.reason));
     }
     if (m->type == FG_MSG_PING) {
-        return on_ping(s, m, out);
+        return s->phase == PHASE_NEW ? say_hello(s, out) : on_ping(s, m, out);
     }
-    if (m->type == FG_MSG_WELCOME && s->phase == PHASE_GREETED) {
+    if (m->type == FG_MSG_WELCOME && s->phase == PHASE_NEW) {
         return on_welcome(s, m, run_id, out);
     }
     if (m->type == FG_MSG_MODEL && configured && m->u.model.params == s->params) {
@@ -313,9 +324,8 @@ static enum fg_status on_frame(struct fg_session *s, const struct fg_session_eve
 {
     struct fg_frame f;
     struct fg_msg m;
-    if (s->phase == PHASE_NEW || s->phase == PHASE_ENDED ||
-        fg_frame_decode(&f, ev->frame, ev->len) != FG_OK || fg_msg_decode(&m, &f) != FG_OK ||
-        fg_link_accept(&s->link, &f) != FG_OK) {
+    if (s->phase == PHASE_ENDED || fg_frame_decode(&f, ev->frame, ev->len) != FG_OK ||
+        fg_msg_decode(&m, &f) != FG_OK || fg_link_accept(&s->link, &f) != FG_OK) {
         s->stats.frames_refused++;
         return FG_OK;
     }
@@ -324,21 +334,6 @@ static enum fg_status on_frame(struct fg_session *s, const struct fg_session_eve
 }
 
 /* ---- the rest ---- */
-
-static enum fg_status on_start(struct fg_session *s, struct fg_session_actions *out)
-{
-    if (s->phase != PHASE_NEW) {
-        return FG_OK;
-    }
-    struct fg_msg m = {.type = FG_MSG_HELLO};
-    m.u.hello.version = fg_view_str(s->version);
-    m.u.hello.host = fg_view_str(s->host);
-    m.u.hello.isa = fg_view_str(s->isa);
-    m.u.hello.pid = s->pid;
-    m.u.hello.threads = s->threads;
-    s->phase = PHASE_GREETED;
-    return send_message(s, out, &m);
-}
 
 static enum fg_status on_ready(struct fg_session *s, const struct fg_session_event *ev,
                                struct fg_session_actions *out)
@@ -373,7 +368,7 @@ static enum fg_status on_leave(struct fg_session *s, struct fg_session_actions *
         return FG_OK;
     }
     struct fg_msg m = {.type = FG_MSG_BYE};
-    enum fg_status st = s->phase == PHASE_NEW ? FG_OK : send_message(s, out, &m);
+    enum fg_status st = send_message(s, out, &m);
     return st == FG_OK ? quit(s, out, "told to leave") : st;
 }
 
@@ -384,9 +379,6 @@ enum fg_status fg_session_step(struct fg_session *s, const struct fg_session_eve
     clear(out);
     s->steps++;
     switch (ev->kind) {
-    case FG_SESSION_START:
-        st = on_start(s, out);
-        break;
     case FG_SESSION_FRAME:
         st = on_frame(s, ev, out);
         break;

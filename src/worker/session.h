@@ -2,8 +2,10 @@
  *
  * No clock, socket, thread or file inside; the shell (net/worker_shell.h) carries frames and runs the cohorts.
  *
- *   START -> SEND HELLO     FRAME WELCOME -> CONFIGURE ... READY     FRAME TASKS -> RUN ... DONE -> SEND RESULT
- *                                                                    (-> SEND SHARD_REQ ... FRAME SHARD -> RUN)
+ *   FRAME PING -> SEND HELLO    FRAME WELCOME -> CONFIGURE ... READY    FRAME TASKS -> RUN ... DONE -> SEND RESULT
+ *                                                                       (-> SEND SHARD_REQ ... FRAME SHARD -> RUN)
+ *
+ * The aggregator speaks first: until it is welcome, a worker answers each PING with HELLO.
  *
  * What holds after every event (fg_session_check): a task is answered at most once for each time it was given,
  * by RESULT or REFUSED; it runs only with the parameters of its version and, under movable placement, with
@@ -44,7 +46,6 @@ struct fg_session_answer {
 };
 
 enum fg_session_event_kind {
-    FG_SESSION_START, /* the link to the aggregator is up */
     FG_SESSION_FRAME, /* bytes came from it */
     FG_SESSION_READY, /* the answer to CONFIGURE */
     FG_SESSION_DONE,  /* the answer to RUN: every task of it */

@@ -4,7 +4,7 @@
 
 #include "src/worker/session.h"
 
-enum session_phase { PHASE_NEW, PHASE_GREETED, PHASE_CONFIGURING, PHASE_WORKING, PHASE_ENDED };
+enum session_phase { PHASE_NEW, PHASE_CONFIGURING, PHASE_WORKING, PHASE_ENDED };
 
 struct version {
     uint64_t number;

@@ -33,7 +33,7 @@ struct twin {
     const struct fg_session_job *jobs; /* running */
     size_t n_jobs;
     bool configuring, configured, quit;
-    unsigned answered, refused;
+    unsigned answered, refused, hellos;
 };
 
 static uint32_t below(struct twin *t, uint32_t n)
@@ -107,6 +107,8 @@ static void on_send(struct twin *t, const struct fg_session_action *a)
     uint64_t id = 0;
     if (m.type == FG_MSG_SHARD_REQ) {
         t->wants[shard_number(m.u.shard.hash)] = true;
+    } else if (m.type == FG_MSG_HELLO) {
+        t->hellos++;
     } else if (m.type == FG_MSG_RESULT) {
         id = m.u.result.result.id;
         t->answered++;
@@ -337,11 +339,14 @@ static struct twin *begin(uint64_t seed)
     fg_rng_init(&t->rng, seed, FG_RNG_TEST, 0, 0);
     assert_int_equal(fg_session_create(&t->s, &self), FG_OK);
     t->tasks = 1; /* ids begin with 1 */
-    step(t, &(struct fg_session_event){.kind = FG_SESSION_START});
-    struct fg_msg m = {.type = FG_MSG_WELCOME};
+    struct fg_msg m = {.type = FG_MSG_PING};
+    struct frame *f = make(t, &m, RUN_ID);
+    deliver(t, f->bytes, f->len);
+    assert_int_equal(t->hellos, 1);
+    m = (struct fg_msg){.type = FG_MSG_WELCOME};
     m.u.welcome.params = P;
     m.u.welcome.config = fg_view_str("[run]\n");
-    struct frame *f = make(t, &m, RUN_ID);
+    f = make(t, &m, RUN_ID);
     deliver(t, f->bytes, f->len);
     assert_true(t->configuring);
     return t;

@@ -146,9 +146,7 @@ static void turn(struct world *w, uint32_t i)
         finish(w, i);
     } else {
         assert_int_equal(t->ops->poll(t, &ev, 0), FG_OK);
-        if (ev.kind == FG_NET_JOINED) {
-            step(w, i, &(struct fg_session_event){.kind = FG_SESSION_START});
-        } else if (ev.kind == FG_NET_FRAME) {
+        if (ev.kind == FG_NET_FRAME) {
             step(w, i,
                  &(struct fg_session_event){.kind = FG_SESSION_FRAME, .frame = ev.frame, .len = ev.len});
             fg_free(ev.frame);

@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Deployments with real processes: launch, its exit codes, workers killed, saved and resumed, no rank left behind.
+# shellcheck source=tests/lib/e2e.sh
+. "${FG_SRCDIR:-.}/tests/lib/e2e.sh"
+if ! "$FORAGE" doctor --json 2>/dev/null | grep -q . || "$FORAGE" --version | grep -q 'MPI: none'; then
+    skip "launch" "built without MPI"
+    exit 77
+fi
+LONG=(--set run.rounds=40 --set run.eval_every=20 --set run.threads=1 --set workers.patience_s=10)
+
+# wait_for SECONDS COMMAND...: until it succeeds
+wait_for() {
+    local end=$(($(date +%s%N) + $1 * 1000000000)); shift
+    until "$@"; do
+        [ "$(date +%s%N)" -lt "$end" ] || return 1
+        read -r -t 0.02 <> <(:)
+    done
+    return 0
+}
+rows() { cat "$1/rounds.csv" 2>/dev/null | wc -l; }
+has_rows() { [ "$(rows "$1")" -ge "$2" ]; } # has_rows DIR N: header included
+alive() { # a zombie that nobody has waited for yet has ended
+    local state
+    state=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) && [ "${state:0:1}" != Z ]
+}
+ranks() { # ranks DIR: pids of the ranks of the run in that folder, in the order of their start
+    pgrep -f "^$(readlink -f "$FORAGE") train .*$1 " | sort -n
+}
+none_alive() { for p in "$@"; do alive "$p" && return 1; done; return 0; }
+
+# launched DIR N: start in the background, wait for rounds; pid in $job
+launched() {
+    timeout 120 "$FORAGE" launch -n "$2" "$EXAMPLE" "${LONG[@]}" --out "$1" >"$1.out" 2>"$1.err" &
+    job=$!
+    wait_for 60 has_rows "$1" 5 || echo "# no rounds in $1"
+}
+finish() { wait "$job"; code=$?; }
+
+timeout 120 "$FORAGE" simulate "$EXAMPLE" "${LONG[@]}" --out "$T/sim" >/dev/null 2>&1
+want=$(sha "$T/sim")
+
+# workers die
+launched "$T/kill" 4
+mapfile -t pids < <(ranks "$T/kill")
+expect "launch -n 4 runs four ranks" 4 "${#pids[@]}"
+rank0=$(cat "$T/kill/lock" 2>/dev/null | grep -o '[0-9]*' | head -1)
+victims=()
+for p in "${pids[@]}"; do [ "$p" != "$rank0" ] && victims+=("$p"); done
+kill -9 "${victims[0]}"
+seen=$(rows "$T/kill")
+wait_for 60 has_rows "$T/kill" $((seen + 3))
+kill -9 "${victims[1]}"
+finish
+expect "two of three workers killed: exit code" 0 "$code"
+expect "two of three workers killed: the simulation's model" "$want" "$(sha "$T/kill")"
+expect "two of three workers killed: nothing of mpirun on the terminal" "" "$(grep -ciE 'mpirun|prte|PRTE|signal 9' "$T/kill.err" | sed 's/^0$//')"
+expect_match "the mpirun line is printed" '^/.*/mpirun --with-ft ulfm .* train ' "$(head -1 "$T/kill.out")"
+
+# the last worker dies
+launched "$T/alone" 2
+rank0=$(grep -o '[0-9]*' "$T/alone/lock" | head -1)
+for p in $(ranks "$T/alone"); do [ "$p" != "$rank0" ] && kill -9 "$p"; done
+finish
+expect "no worker left: exit code" 1 "$code"
+expect_match "no worker left: it says so" 'no worker is left' "$(cat "$T/alone.err")"
+timeout 120 "$FORAGE" launch -n 2 "$EXAMPLE" "${LONG[@]}" --out "$T/alone" >/dev/null 2>&1
+expect "no worker left: the same command goes on to the same model" "0 $want" "$? $(sha "$T/alone")"
+
+# asked to stop, then the same command
+launched "$T/term" 3
+kill -TERM "$(pgrep -f "^$(readlink -f "$FORAGE") launch .*$T/term$" | tail -1)"
+finish
+expect "SIGTERM: exit code" 75 "$code"
+expect "SIGTERM: the summary says so" interrupted "$(json "$T/term/summary.json" status)"
+wait_for 5 none_alive $(ranks "$T/term")
+expect "SIGTERM: no rank is left" "" "$(ranks "$T/term")"
+timeout 120 "$FORAGE" launch -n 3 "$EXAMPLE" "${LONG[@]}" --out "$T/term" >/dev/null 2>&1
+expect "SIGTERM: the same command goes on to the same model" "0 $want" "$? $(sha "$T/term")"
+
+# mpirun dies in the middle of steps
+launched "$T/mpi" 3
+mapfile -t pids < <(ranks "$T/mpi")
+begin=$(date +%s%N)
+kill -9 "$(ps -o ppid= -p "${pids[0]}" | tr -d ' ')"
+if wait_for 1 none_alive "${pids[@]}"; then left=none; else left=some; fi
+expect "mpirun killed: ranks left after a second" none "$left"
+echo "# ended after $((($(date +%s%N) - begin) / 1000000)) ms"
+finish
+expect "mpirun killed: exit code" 1 "$code"
+
+# wrong use
+expect "launch -n 1: exit code" 2 "$("$FORAGE" launch -n 1 "$EXAMPLE" >/dev/null 2>&1; echo $?)"
+"$FORAGE" launch -n 2 "$EXAMPLE" --set data.path="$T/nowhere" --out "$T/none" >/dev/null 2>"$T/none.err"
+expect "input missing: exit code, and no run folder" "2 absent" "$? $([ -e "$T/none" ] && echo there || echo absent)"
+expect_match "input missing: it is named" "data.path: $T/nowhere" "$(cat "$T/none.err")"
+"$FORAGE" train "$EXAMPLE" >/dev/null 2>"$T/hand"
+expect "train by hand: exit code" 2 $?
+expect_match "train by hand: it says what to do" 'forage launch -n' "$(cat "$T/hand")"
+done_testing
