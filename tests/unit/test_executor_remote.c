@@ -45,7 +45,7 @@ struct pretender {
     struct fg_session_actions acts;
     const struct fg_session_job *jobs;
     size_t n_jobs;
-    bool configure, dead;
+    bool configure, dead, welcome;
     unsigned asleep; /* turns in which it does nothing: hangs */
 };
 
@@ -72,7 +72,7 @@ static void act(struct world *w, uint32_t i)
             a->frame = NULL;
             (void)t->ops->post(t, 0, frame, a->len);
         } else if (a->kind == FG_SESSION_CONFIGURE) {
-            p->configure = true;
+            p->configure = p->welcome = true;
         } else if (a->kind == FG_SESSION_RUN) {
             p->jobs = a->jobs;
             p->n_jobs = a->n;
@@ -168,7 +168,7 @@ static void idle(void *ctx)
         w->killed++;
         return;
     }
-    if (fg_rng_below(&w->rng, 1000) < w->hang_in_1000) {
+    if (w->w[i].welcome && fg_rng_below(&w->rng, 1000) < w->hang_in_1000) {
         w->w[i].asleep = 400;
         w->hung++;
     }
