@@ -375,7 +375,9 @@ static void random_conversations_keep_every_promise(void **state)
     unsigned answered = 0, refused = 0;
     for (uint64_t i = 0; i < iters; i++) {
         struct twin *t = begin(seed + i);
-        print_message(i == 0 ? "seed %llu\n" : "", (unsigned long long)seed);
+        if (i == 0) {
+            print_message("seed %llu\n", (unsigned long long)seed);
+        }
         for (int n = 0; n < 150; n++) {
             random_event(t);
         }
