@@ -13,20 +13,6 @@ static const struct fg_cmd_option options[] = {
 
 extern const struct fg_command fg_cmd_simulate;
 
-static int study(const char *file, const struct fg_cmd_common *common, const struct fg_study_shell *shell)
-{
-    struct fg_config cfg;
-    struct fg_err err = {{0}};
-    enum fg_status st = fg_cmd_load_config(&cfg, file, common, &err);
-    if (st != FG_OK) {
-        return fg_cmd_fail(st, &err);
-    }
-    fg_study_catch_signals();
-    int rc = fg_study_run(&cfg, common, shell);
-    fg_config_fini(&cfg);
-    return rc;
-}
-
 static int run(int argc, char **argv)
 {
     struct args a = {0};
@@ -39,10 +25,10 @@ static int run(int argc, char **argv)
     }
     if (!fg_net_under_mpirun()) {
         struct fg_study_shell alone = {.what = "simulate"};
-        return study(words.item[0], &a.common, &alone);
+        return fg_study_file(words.item[0], &a.common, &alone);
     }
     enum fg_status st = fg_ranks_begin(&ranks, "simulate", true, &err);
-    fg_ranks_end(&ranks, st == FG_OK ? study(words.item[0], &a.common, &ranks.shell) : fg_cmd_fail(st, &err));
+    fg_ranks_end(&ranks, st == FG_OK ? fg_study_file(words.item[0], &a.common, &ranks.shell) : fg_cmd_fail(st, &err));
 }
 
 const struct fg_command fg_cmd_simulate = {

@@ -407,3 +407,17 @@ int fg_study_run(const struct fg_config *cfg, const struct fg_cmd_common *common
     fg_str_fini(&s.state);
     return rc;
 }
+
+int fg_study_file(const char *file, const struct fg_cmd_common *common, const struct fg_study_shell *shell)
+{
+    struct fg_config cfg;
+    struct fg_err err = {{0}};
+    enum fg_status st = fg_cmd_load_config(&cfg, file, common, &err);
+    if (st != FG_OK) {
+        return fg_cmd_fail(st, &err);
+    }
+    fg_study_catch_signals();
+    int rc = fg_study_run(&cfg, common, shell);
+    fg_config_fini(&cfg);
+    return rc;
+}

@@ -15,21 +15,6 @@ static const struct fg_cmd_option options[] = {
 
 extern const struct fg_command fg_cmd_train;
 
-/* As the aggregator: from here on the process ends with 0, whatever the run's own code is. */
-static int study(struct fg_ranks *ranks, const char *file, const struct fg_cmd_common *common)
-{
-    struct fg_config cfg;
-    struct fg_err err = {{0}};
-    enum fg_status st = fg_cmd_load_config(&cfg, file, common, &err);
-    if (st != FG_OK) {
-        return fg_cmd_fail(st, &err);
-    }
-    fg_study_catch_signals();
-    int rc = fg_study_run(&cfg, common, &ranks->shell);
-    fg_config_fini(&cfg);
-    return rc;
-}
-
 static int run(int argc, char **argv)
 {
     struct args a = {0};
@@ -49,7 +34,7 @@ static int run(int argc, char **argv)
         return 2;
     }
     enum fg_status st = fg_ranks_begin(&ranks, "train", false, &err);
-    fg_ranks_end(&ranks, st == FG_OK ? study(&ranks, words.item[0], &a.common) : fg_cmd_fail(st, &err));
+    fg_ranks_end(&ranks, st == FG_OK ? fg_study_file(words.item[0], &a.common, &ranks.shell) : fg_cmd_fail(st, &err));
 }
 
 const struct fg_command fg_cmd_train = {
