@@ -15,7 +15,7 @@ static size_t pick(const struct fg_select_config *cfg, const struct fg_select_vi
 extern const struct fg_select_ops fg_select_all;
 const struct fg_select_ops fg_select_all = {
     .name = "all",
-    .doc = "all available clients (select.clients and select.over are ignored)",
+    .doc = "all available clients; with select.over > 1 the first select.clients answers are used",
     .source = "",
     .pick = pick,
 };
