@@ -196,6 +196,7 @@ static struct encoder *take_encoder(struct local *ex)
     pthread_mutex_unlock(&ex->lock);
     if (e == NULL && (e = fg_calloc(1, sizeof *e)) != NULL) {
         e->cap = ex->opts.codec->bound(ex->P);
+        e->ws.level = ex->opts.level;
         e->bytes = fg_calloc(e->cap, 1);
         if (e->bytes == NULL) {
             fg_free(e);

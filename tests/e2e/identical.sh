@@ -52,4 +52,9 @@ expect "the same over 3 ranks of simulate" "$want" "$(sha "$T/ranks3")"
 timeout 120 "$FORAGE" launch -q -n 3 "${SMALL[@]}" --set data.placement=movable --out "$T/movable" "$EXAMPLE" >"$T/movable.out" 2>&1
 simulate movable1 --set data.placement=movable
 expect "shipped shards: launch as simulate" "$(sha "$T/movable1")" "$(sha "$T/movable")"
+Z=(--set run.rounds=2 --set wire.codec=zstd --set wire.level=9)
+timeout 120 "$FORAGE" launch -q -n 3 "${Z[@]}" --out "$T/zstd" "$EXAMPLE" >"$T/zstd.out" 2>&1
+"$FORAGE" simulate -q "${Z[@]}" --out "$T/zstd1" "$EXAMPLE" >"$T/zstd1.out" 2>&1
+expect "compressed: launch and simulate count the same bytes" "$(json "$T/zstd1/summary.json" uplink_bytes)" \
+    "$(json "$T/zstd/summary.json" uplink_bytes)"
 done_testing
