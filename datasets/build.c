@@ -292,7 +292,8 @@ static void sum_floats(const struct fg_dataset *ds, double *sum, double *square)
 
 static void channel_moments(const struct fg_dataset *ds, double *mean, double *std)
 {
-    double count = (double)ds->n_train * (double)(ds->width / ds->channels);
+    size_t per = ds->width / ds->channels;
+    double count = (double)ds->n_train * (double)per;
     int bytes = ds->dtype == FG_U8;
     if (bytes) {
         sum_bytes(ds, mean, std);

@@ -135,7 +135,7 @@ enum fg_status fg_bytes_inflate(uint8_t **out, size_t *out_len, const struct fg_
         st = fg_fail(err, FG_E_INPUT, "%s: longer than %zu bytes", in->name, max);
     } else {
         st = fg_realloc(&g.data, in->len, 1);
-        if (st == FG_OK) {
+        if (st == FG_OK && g.data != NULL) {
             memcpy(g.data, in->data, in->len);
             g.len = in->len;
         }
@@ -201,6 +201,7 @@ enum fg_status fg_bytes_read(struct fg_bytes *out, const char *path, struct fg_e
     size_t len = 0;
     enum fg_status st;
     FG_TRY(read_all(&stored, &len, path, err));
+    FG_ASSERT(stored != NULL);
     b.file_bytes = len;
     b.path = fg_strdup(path);
     if (b.path == NULL || fg_sha256(digest, stored, len) != FG_OK) {

@@ -223,6 +223,7 @@ static enum fg_status fill_gaussian(struct fg_dataset *ds, double separation, ui
 {
     struct fg_dataset_arrays *a = fg_dataset_edit(ds);
     size_t dim = ds->width;
+    FG_ASSERT(ds->classes > 0);
     double *mean = fg_calloc((size_t)ds->classes * dim, sizeof *mean);
     if (mean == NULL) {
         return fg_fail(err, FG_E_NOMEM, "%s: out of memory", ds->name);

@@ -113,7 +113,7 @@ static enum fg_status open_array(const struct reader *r, const char *what, H5T_c
 static enum fg_status read_array(const struct reader *r, const char *what, H5T_class_t class,
                                  const hsize_t *dim, int rank, hid_t memory_type, void *to)
 {
-    hid_t data;
+    hid_t data = -1;
     enum fg_status st = open_array(r, what, class, dim, rank, &data);
     if (st == FG_OK) {
         if (H5Dread(data, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, to) < 0) {
@@ -127,7 +127,7 @@ static enum fg_status read_array(const struct reader *r, const char *what, H5T_c
 static enum fg_status read_names(const struct reader *r, struct fg_dataset *ds)
 {
     hsize_t dim[1] = {ds->groups};
-    hid_t data;
+    hid_t data = -1;
     enum fg_status st = open_array(r, "group_name", H5T_STRING, dim, 1, &data);
     if (st != FG_OK) {
         return st;
@@ -154,13 +154,13 @@ static enum fg_status read_names(const struct reader *r, struct fg_dataset *ds)
 /* kind, dtype, shape, counts. */
 static enum fg_status read_layout(const struct reader *r, struct fg_dataset *layout)
 {
-    uint64_t v[FG_LAYOUT_COUNTS], version;
+    uint64_t v[FG_LAYOUT_COUNTS] = {0}, version = 0;
     char *format = NULL;
     enum fg_status st = read_text(r, "format", &format);
     if (st != FG_OK) {
         return st;
     }
-    int ours = strcmp(format, FG_LAYOUT_FORMAT) == 0;
+    int ours = format != NULL && strcmp(format, FG_LAYOUT_FORMAT) == 0;
     fg_free(format);
     if (!ours) {
         return bad(r, "format", "is not '" FG_LAYOUT_FORMAT "'");
@@ -217,7 +217,7 @@ static enum fg_status check_size(const struct reader *r, const struct fg_dataset
 static enum fg_status check_sums(const struct reader *r, const struct fg_dataset *ds)
 {
     static const char *const what[3] = {"x", "y", "group"};
-    uint64_t have[3], want[3];
+    uint64_t have[3], want[3] = {0};
     enum fg_status st = read_ints(r, "xxh3", want, 3);
     if (st != FG_OK) {
         return st;

@@ -178,6 +178,7 @@ cleanup:
 static void copy_part(struct fg_dataset *ds, size_t at, const struct pair *p)
 {
     struct fg_dataset_arrays *a = fg_dataset_edit(ds);
+    FG_ASSERT(p->images.data != NULL);
     memcpy((uint8_t *)a->x + at * ds->width, p->images.data, p->images.len);
     for (size_t i = 0; i < p->labels.len; i++) {
         a->y[at + i] = p->labels.data[i];
@@ -211,7 +212,7 @@ static enum fg_status both_writers(uint32_t **group, struct fg_names *names, con
 enum fg_status fg_idx_import(struct fg_dataset **out, const struct fg_idx_part *train,
                              const struct fg_idx_part *test, const char *name, struct fg_err *err)
 {
-    struct pair a, b = {.top = 0};
+    struct pair a = {.top = 0}, b = {.top = 0};
     struct fg_names names = {0};
     struct fg_dataset *ds = NULL;
     uint32_t *group = NULL;

@@ -57,6 +57,7 @@ static enum fg_status describe_import(struct fg_str *s, const struct fg_dataset_
 static enum fg_status finish(struct fg_dataset *ds, const struct fg_dataset_spec *spec, struct fg_err *err)
 {
     struct fg_str text = {0};
+    FG_ASSERT(ds != NULL);
     int had_test = ds->n_train < ds->n;
     enum fg_status st = fg_dataset_split(ds, spec->test_fraction, spec->seed);
     if (st == FG_OK) {

@@ -253,6 +253,7 @@ cleanup:
 
 static enum fg_status deal_groups(uint32_t *client, const struct fg_dataset *ds, const struct groups *groups)
 {
+    FG_ASSERT(ds->group != NULL && groups->group != NULL);
     uint32_t *client_of = fg_calloc(ds->groups, sizeof *client_of);
     if (client_of == NULL) {
         return FG_E_NOMEM;
@@ -338,34 +339,34 @@ cleanup:
 }
 
 enum fg_status fg_partition_create(struct fg_partition **out, const struct fg_dataset *ds,
-                                   const struct fg_partition_spec *asked, struct fg_err *err)
+                                   const struct fg_partition_spec *spec, struct fg_err *err)
 {
-    struct fg_partition_spec spec = *asked;
+    struct fg_partition_spec full = *spec; /* defaults filled in */
     struct groups groups = {NULL, 0};
     struct fg_partition *p = NULL;
     enum fg_status st;
-    FG_TRY(check_spec(ds, &spec, err));
-    spec.min_samples = spec.min_samples > 0 ? spec.min_samples : 1;
-    spec.shards_per_client = spec.shards_per_client > 0 ? spec.shards_per_client : 2;
-    if (spec.kind == FG_PARTITION_GROUPS) {
-        FG_TRY(choose_groups(&groups, ds, &spec, err));
-        spec.clients = groups.n;
+    FG_TRY(check_spec(ds, &full, err));
+    full.min_samples = full.min_samples > 0 ? full.min_samples : 1;
+    full.shards_per_client = full.shards_per_client > 0 ? full.shards_per_client : 2;
+    if (full.kind == FG_PARTITION_GROUPS) {
+        FG_TRY(choose_groups(&groups, ds, &full, err));
+        full.clients = groups.n;
     }
     p = fg_calloc(1, sizeof *p);
     if (p != NULL) {
-        p->clients = spec.clients;
-        p->train_first = fg_calloc((size_t)spec.clients + 1, sizeof *p->train_first);
-        p->test_first = fg_calloc((size_t)spec.clients + 1, sizeof *p->test_first);
-        p->group = fg_calloc(spec.clients, sizeof *p->group);
+        p->clients = full.clients;
+        p->train_first = fg_calloc((size_t)full.clients + 1, sizeof *p->train_first);
+        p->test_first = fg_calloc((size_t)full.clients + 1, sizeof *p->test_first);
+        p->group = fg_calloc(full.clients, sizeof *p->group);
     }
     if (p == NULL || p->train_first == NULL || p->test_first == NULL || p->group == NULL) {
-        st = fg_fail(err, FG_E_NOMEM, "%s: out of memory for %u clients", ds->name, spec.clients);
+        st = fg_fail(err, FG_E_NOMEM, "%s: out of memory for %u clients", ds->name, full.clients);
         goto cleanup;
     }
-    for (uint32_t k = 0; k < spec.clients; k++) {
+    for (uint32_t k = 0; k < full.clients; k++) {
         p->group[k] = groups.group != NULL ? groups.group[k] : FG_NO_GROUP;
     }
-    FG_TRY(fill(p, ds, &spec, &groups, err));
+    FG_TRY(fill(p, ds, &full, &groups, err));
     *out = p;
     p = NULL;
 cleanup:

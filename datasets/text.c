@@ -234,9 +234,11 @@ enum fg_status fg_text_import(struct fg_dataset **out, const struct fg_blob *tex
                                 .n_train = n,
                                 .groups = (uint32_t)r.names.n};
     FG_TRY(fg_dataset_create(&ds, &layout, name, err));
+    FG_ASSERT(fg_dataset_edit(ds)->vocab != NULL);
     memcpy(fg_dataset_edit(ds)->vocab, byte, classes);
     cut(ds, &s, roles != NULL);
     if (roles != NULL) {
+        FG_ASSERT(r.names.name != NULL);
         memcpy(ds->group_name, r.names.name, r.names.n * sizeof *r.names.name);
         r.names.n = 0; /* the strings are the data set's now */
     }

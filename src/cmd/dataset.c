@@ -106,9 +106,8 @@ static enum fg_status gather_facts(struct facts *f, const struct fg_dataset *ds)
     if (f->train == NULL || f->test == NULL) {
         return FG_E_NOMEM;
     }
-    size_t *to = f->train;
     for (size_t i = 0; i < ds->n * ds->label_width; i++) {
-        to = i < ds->n_train * ds->label_width ? f->train : f->test;
+        size_t *to = i < ds->n_train * ds->label_width ? f->train : f->test;
         to[ds->y[i]]++;
     }
     enum fg_status st = fg_dataset_hash(digest, ds);
