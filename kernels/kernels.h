@@ -1,7 +1,7 @@
 /* Numeric kernels: one table of functions, several implementations, the same bits from each.
  *
- * `reference` is plain C (fmaf; a second build with -mfma is used when the CPU has it), `avx2` and `avx512` are
- * one source over a thin vector layer. Every output is summed in one fixed order stated here, one fused
+ * `reference` is plain C (fmaf; a second build with -mfma is used when the CPU has it), `avx2` and `avx512`
+ * are one source over a thin vector layer. Every output is summed in one fixed order stated here, one fused
  * multiply-add a term; wide code puts different outputs into different lanes and never splits a sum. So all
  * implementations agree bit for bit on every shape (NaN payloads excepted), tests/unit/test_kernels*.c.
  *
@@ -110,8 +110,8 @@ struct fg_kernels {
 
     /* ---- max pooling ---- */
 
-    /* y (B, oh, ow, cs) = the largest of each window; arg (same shape) = its place row * k + column, the first
-     * in row-major order if several are equal. */
+    /* y (B, oh, ow, cs) = the largest of each window; arg (same shape) = its place row * k + column, the
+     * first in row-major order if several are equal. */
     void (*maxpool_forward)(const struct fg_pool *s, const float *x, float *y, uint8_t *arg);
     /* dx (B, h, w, cs) = 0, then dx[place] + d for output pixels ascending. */
     void (*maxpool_backward)(const struct fg_pool *s, const float *d, const uint8_t *arg, float *dx);
@@ -163,7 +163,8 @@ struct fg_kernels {
     /* ---- samples ---- */
 
     /* y[e] = fma(scale[e % c], x[e], shift[e % c]) of bytes x (n); scale, shift (c), c >= 1. */
-    void (*from_bytes)(const uint8_t *x, const float *scale, const float *shift, size_t c, float *y, size_t n);
+    void (*from_bytes)(const uint8_t *x, const float *scale, const float *shift, size_t c, float *y,
+                       size_t n);
 
     /* ---- vectors of parameters; any n, any alignment; y may be x ---- */
 

@@ -1,5 +1,5 @@
-/* The reference in plain C. Compiled twice: as it is, and with -mfma (then FG_REFERENCE_FMA is defined), because
- * fmaf() without the instruction is a library routine a hundred times slower. */
+/* The reference in plain C. Compiled twice: as it is, and with -mfma (then FG_REFERENCE_FMA is defined),
+ * because fmaf() without the instruction is a library routine a hundred times slower. */
 #include "kernels/isa.h"
 #include "kernels/table.h"
 

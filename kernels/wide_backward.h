@@ -1,5 +1,5 @@
-/* Dense input gradients of small batches: squares of w are transposed in registers and used at once, between
- * sums of the whole batch that stay in registers too. Needs 32 registers. Included by wide.c only.
+/* Dense input gradients of small batches: squares of w are transposed in registers and used at once, the sums
+ * of the whole batch staying in registers too. Needs 32 registers. Included by wide.c only.
  */
 enum { BACKWARD_BATCH = VL == 16 ? 12 : 0 };
 
@@ -10,7 +10,7 @@ struct backward {
     size_t in, np, n, lddx;
 };
 
-/* VL inputs from i on; batch is a constant where this is inlined, `whole` tells that all VL rows of w exist. */
+/* VL inputs from i on; batch is a constant where this is inlined, `whole` tells that w has all VL rows. */
 static inline __attribute__((always_inline)) void backward_block(const struct backward *u, size_t i,
                                                                  int whole, int batch)
 {
@@ -31,13 +31,12 @@ static inline __attribute__((always_inline)) void backward_block(const struct ba
         size_t left = u->n - j;
         FG_UNROLL
         for (size_t k = 0; k < VL; k++) {
-            if (k >= left) {
-                break;
-            }
-            FG_UNROLL
-            for (int b = 0; b < batch; b++) {
-                V d = v_set((b < 4 ? d0 : b < 8 ? d4 : d8)[(size_t)(b % 4) * np + j + k]);
-                sum[b] = v_fma(d, w[k], sum[b]);
+            if (k < left) {
+                FG_UNROLL
+                for (int b = 0; b < batch; b++) {
+                    V d = v_set((b < 4 ? d0 : b < 8 ? d4 : d8)[(size_t)(b % 4) * np + j + k]);
+                    sum[b] = v_fma(d, w[k], sum[b]);
+                }
             }
         }
     }

@@ -29,7 +29,7 @@ static inline __attribute__((always_inline)) void pool_pixel(const struct fg_poo
     for (size_t c = 0; c < s->cs; c += VL) {
         V best = v_load(x + c);
         VI at = vi_set(0);
-        FG_UNROLL
+        FG_UNROLL_SOME
         for (size_t t = 1; t < k * k; t++) {
             V v = v_load(x + (t / k * s->w + t % k) * s->cs + c);
             VM more = v_less(best, v);
@@ -63,7 +63,7 @@ static inline __attribute__((always_inline)) void unpool_pixel(const struct fg_p
     for (size_t c = 0; c < s->cs; c += VL) {
         V v = v_load(d + c);
         VI at = v_load_u8(arg + c);
-        FG_UNROLL
+        FG_UNROLL_SOME
         for (size_t t = 0; t < k * k; t++) {
             float *to = dx + (t / k * s->w + t % k) * s->cs + c;
             V part = v_select(vi_equal(at, vi_set((uint32_t)t)), v, zero);

@@ -1,7 +1,7 @@
 /* Wide dense and convolution layers: loops over register tiles. Included by wide.c only. */
 
-/* Weights that no second-level cache holds (floats), and how many of their rows are then walked in step, so that
- * the memory is read as that many streams from front to back. */
+/* Weights that no second-level cache holds (floats), and how many of their rows are then walked in step, so
+ * that the memory is read as that many streams from front to back. */
 enum { LARGE = 1 << 18, STREAMS = 64 };
 
 static void dense_run(const float *x, size_t ldx, const float *w, enum tile_start from, const float *bias,

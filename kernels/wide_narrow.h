@@ -1,6 +1,6 @@
-/* Convolutions with few outputs (LeNet's first layer; the input gradient of its second), where lanes of output
- * channels would mostly hold padding: forward, lanes are pixels of a row; for the weight gradient, lanes are the
- * inputs of a window's row. The order of each sum stays. Included by wide.c only.
+/* Convolutions with few outputs (LeNet's first layer; the input gradient of its second), where lanes of
+ * output channels would mostly hold padding: forward, lanes are pixels of a row; for the weight gradient,
+ * lanes are the inputs of a window's row. The order of each sum stays. Included by wide.c only.
  */
 enum {
     NARROW = TILE_ROWS < 8 ? TILE_ROWS : 8, /* outputs at most */
@@ -115,7 +115,7 @@ static void narrow_weights(const struct fg_conv *s, const float *x, const float 
     _Alignas(64) float sum[NARROW * WINDOW];
     size_t row = s->kw * s->cin, line = s->w * s->cs;
     for (size_t kh = 0; kh < s->kh; kh++) {
-        /* Lanes past the window read on into the next image row; in the last one, before the window instead. */
+        /* Lanes past the window read the next image row; in the last row, those before the window do. */
         size_t before = kh + 1 < s->kh ? 0 : WINDOW - row;
         struct tile t = {
             .xr = 1, .n1 = s->batch, .n2 = s->oh, .n3 = s->ow, .x3 = s->np, .y = sum, .ldy = WINDOW};

@@ -1,5 +1,6 @@
 /* Dense weight gradients of small batches: sums of few terms, so a tile would spend its time on entering and
- * leaving. Here d of the whole batch stays in registers while the rows of w pass by once. Included by wide.c only.
+ * leaving. Here d of the whole batch stays in registers while the rows of w pass by once. Included by wide.c
+ * only.
  */
 enum {
     UPDATE_BATCH = 12,

@@ -1,5 +1,5 @@
-/* What the kernels compute, on the reference (the others have its bits): against plain double arithmetic written
- * from the definitions, small examples by hand, and gradients against central differences. */
+/* What the kernels compute, on the reference (the others have its bits): against plain double arithmetic
+ * written from the definitions, small examples by hand, and gradients against central differences. */
 #include "tests/lib/test.h"
 
 #include "kernels/kernels.h"
@@ -87,7 +87,7 @@ static void dense_gradients_are_the_transposed_products(void **state)
     assert_true(b2[3] == fmaf(-0.5f, db[3], bias));
 }
 
-/* Convolution: loss L = sum c * y for random c, so dL/dy = c; gradients by central differences of L in double. */
+/* Convolution: loss L = sum c * y for random c, so dL/dy = c; gradients by central differences in double. */
 enum { CB = 2, CH = 6, CW = 5, CI = 2, CO = 3, CKH = 3, CKW = 2, CS = 2, CP = 16, CTOP = 1, CLEFT = 1 };
 enum { XH = CH + 2 * CTOP, XW = CW + 2 * CLEFT, OH = (XH - CKH) / CS + 1, OW = (XW - CKW) / CS + 1 };
 
