@@ -3,6 +3,8 @@
 #include "tests/lib/test.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "config.h"
 
@@ -303,6 +305,33 @@ CASE(lstm, 100)
 CASE(pointwise, 300)
 CASE(vector, 300)
 
+/* Wide loads may not run past a buffer: inputs that end where the next page may not be touched. */
+static void inputs_may_end_at_a_forbidden_page(void **state)
+{
+    (void)state;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), room = 8 * page;
+    char *map = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(map != MAP_FAILED);
+    assert_int_equal(mprotect(map + room, page, PROT_NONE), 0);
+    float *end = (float *)(void *)(map + room);
+    static float w[75 * 16], y[28 * 28 * 16], scale[3], shift[3];
+    for (size_t i = 0; i < 3; i++) {
+        const struct fg_kernels *k = fg_kernels_get((const char *[]){"reference", "avx2", "avx512"}[i]);
+        for (size_t n = 1; k && n < 70; n++) {
+            k->relu_forward(end - n, y, n);
+            k->axpy(1.0f, end - n, end - n, n);
+            k->from_bytes((const uint8_t *)end - n, scale, shift, 3, y, n);
+            assert_true(k->sum_squares(end - n, n) == 0.0);
+        }
+        for (size_t kw = 3; k && kw <= 5; kw++) { /* raw images of three channels */
+            const struct fg_conv s = {1, 28, 28, 3, 3, kw, kw, 1, 29 - kw, 29 - kw, 16, 6};
+            k->conv_forward(&s, end - 28 * 28 * 3, w, NULL, y);
+            k->conv_backward_weights(&s, end - 28 * 28 * 3, y, w);
+        }
+    }
+    munmap(map, room + page);
+}
+
 static void names_choose_tables(void **state)
 {
     (void)state;
@@ -321,7 +350,8 @@ int main(void)
         cmocka_unit_test(pool_has_the_reference_bits),   cmocka_unit_test(image_has_the_reference_bits),
         cmocka_unit_test(loss_has_the_reference_bits),   cmocka_unit_test(embedding_has_the_reference_bits),
         cmocka_unit_test(lstm_has_the_reference_bits),   cmocka_unit_test(pointwise_has_the_reference_bits),
-        cmocka_unit_test(vector_has_the_reference_bits), cmocka_unit_test(names_choose_tables),
+        cmocka_unit_test(vector_has_the_reference_bits), cmocka_unit_test(inputs_may_end_at_a_forbidden_page),
+        cmocka_unit_test(names_choose_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
