@@ -228,7 +228,7 @@ static enum fg_status too_long(const char *what, const char *name, int64_t has_u
                                struct fg_err *err)
 {
     return fg_fail(err, FG_E_INPUT,
-                   "the run is longer than the %s %s: it reaches %.2f days into it, which has %.2f days; run "
+                   "the run is longer than the %s %s: it reaches %.4f days into it, which has %.4f days; run "
                    "fewer rounds, "
                    "or let files repeat with time.wrap = yes",
                    what, name, (double)needs_us / (double)FG_DAY_US, (double)has_us / (double)FG_DAY_US);

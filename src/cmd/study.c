@@ -369,7 +369,14 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
     }
     FG_TRY(make_aggregator(s, err));
     FG_TRY(prepare(s, shell, err));
-    FG_TRY(run(s, shell, &reason, err));
+    st = run(s, shell, &reason, err);
+    if (st == FG_E_INPUT) { /* a trace ended before the run did: what is committed can still be looked at */
+        struct fg_err ignored = {{0}};
+        if (save(s, "interrupted", &ignored) != FG_OK) {
+            fg_log_write(FG_LOG_WARN, "%s", ignored.text);
+        }
+    }
+    FG_TRY(st);
     if (reason == FG_FINISH_STOPPED) {
         FG_TRY(note(s, FG_JOURNAL_STOP, err));
         FG_TRY(save(s, "interrupted", err));

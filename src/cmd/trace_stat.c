@@ -41,6 +41,13 @@ enum fg_status fg_trace_kind(enum fg_trace_kind *kind, const char *path, struct 
     return FG_OK;
 }
 
+static void print_note(bool holds, const char *text)
+{
+    if (holds) {
+        printf("note           %s\n", text);
+    }
+}
+
 static void print_distribution(const char *name, const struct fg_distribution *d, const char *unit)
 {
     printf("%-14s mean %.4g%s; min %.4g, 10%% %.4g, 25%% %.4g, median %.4g, 75%% %.4g, 90%% %.4g, max %.4g "
@@ -132,11 +139,9 @@ static enum fg_status show_trace(const struct fg_trace *t, bool json)
            (double)t->span_s / 86400.0);
     printf("clock          %s%s%s%s%s\n", clocks[t->clock], t->has_zero ? ", zero " : "", zero,
            t->tz != NULL ? ", recorded in " : "", t->tz != NULL ? t->tz : "");
-    if (t->nested || t->ends_lower_bound || t->zone_by_country) {
-        printf("notes         %s%s%s\n", t->nested ? " nested nodes (correlation means nothing);" : "",
-               t->ends_lower_bound ? " interval ends are lower bounds;" : "",
-               t->zone_by_country ? " node names begin with their country;" : "");
-    }
+    print_note(t->nested, "nodes are nested (correlation means nothing)");
+    print_note(t->ends_lower_bound, "interval ends are lower bounds");
+    print_note(t->zone_by_country, "node names begin with their country");
     print_distribution("availability", &s.availability, "");
     print_distribution("sessions", &s.session_h, " h");
     printf("               %zu of them begin or end with the trace and may be longer\n", s.cut_sessions);

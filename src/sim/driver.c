@@ -99,8 +99,9 @@ enum fg_status fg_driver_run(struct fg_aggregator *agg, struct fg_timeline *time
     while (st == FG_OK && !d.finished) {
         struct fg_event ev = {0};
         st = hooks->stopping(hooks->arg) ? FG_E_INTERRUPTED : timeline->ops->next(timeline, &ev, err);
-        if (st == FG_E_INTERRUPTED) {
-            st = stop(&d);
+        if (st == FG_E_INTERRUPTED || st == FG_E_INPUT) {
+            enum fg_status dropped = stop(&d);
+            st = dropped != FG_OK ? dropped : st == FG_E_INTERRUPTED ? FG_OK : st;
             break;
         }
         if (st == FG_OK) {

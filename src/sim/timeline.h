@@ -25,7 +25,7 @@ struct fg_timeline_ops {
     void (*cancel)(struct fg_timeline *t, uint64_t id, struct fg_outcome *spent);
     void (*closed)(struct fg_timeline *t); /* the round is over: nothing of it is due any more */
     /* The next event, waited for if need be; what it points to is valid until `taken`. FG_E_INTERRUPTED when
-     * asked to stop. */
+     * asked to stop; FG_E_INPUT when it lies past the end of a trace. */
     enum fg_status (*next)(struct fg_timeline *t, struct fg_event *ev, struct fg_err *err);
     void (*taken)(struct fg_timeline *t, const struct fg_event *ev);
     void (*destroy)(struct fg_timeline *t);

@@ -218,6 +218,10 @@ static enum fg_status next(struct fg_timeline *base, struct fg_event *ev, struct
         }
         f = e.kind == FG_EVENT_RESULT || e.kind == FG_EVENT_LOST ? find(t, e.id) : NULL;
     } while (f != NULL && !f->live);
+    enum fg_status st = fg_fleet_covers(t->fleet, e.at, err);
+    if (st != FG_OK) {
+        return st; /* nothing is decided, or paid for, where a trace says nothing */
+    }
     t->now = e.at;
     *ev = (struct fg_event){.kind = (enum fg_event_kind)e.kind, .now = e.at, .id = e.id};
     if (f == NULL) {
