@@ -57,6 +57,7 @@ FUZZ_TARGETS += tests/fuzz/fuzz_carbon
 FUZZ_TARGETS += tests/fuzz/fuzz_ledger
 FUZZ_TARGETS += tests/fuzz/fuzz_codec
 FUZZ_TARGETS += tests/fuzz/fuzz_frame
+FUZZ_TARGETS += tests/fuzz/fuzz_event
 FUZZ_TARGETS += tests/fuzz/fuzz_layers
 FUZZ_TARGETS += tests/fuzz/fuzz_train_state
 

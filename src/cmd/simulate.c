@@ -1,17 +1,38 @@
 /* forage simulate: a study in virtual time, in this process or over the ranks of an mpirun. */
+#include <stdio.h>
+
 #include "src/cmd/ranks.h"
 #include "src/net/net.h"
 
 struct args {
     struct fg_cmd_common common;
+    const char *replay;
 };
 
 static const struct fg_cmd_option options[] = {
+    {0, "replay", "RUN", FG_CMD_TEXT, offsetof(struct args, replay),
+     "meet again what this run of run.clock = real met; FILE is its configuration unless given"},
     FG_CMD_RUN_OPTIONS(struct args, common),
     FG_CMD_END,
 };
 
 extern const struct fg_command fg_cmd_simulate;
+
+/* The recorded run's folder gives the configuration and, with "-replay" behind it, the name of the new one. */
+static int replay(struct args *a, const char *file)
+{
+    struct fg_str config = {0}, out = {0};
+    struct fg_study_shell shell = {.what = "simulate", .replay = a->replay};
+    int rc = 1;
+    if (fg_str_addf(&config, "%s/config.ini", a->replay) == FG_OK &&
+        fg_str_addf(&out, "%s-replay", a->replay) == FG_OK) {
+        a->common.out = a->common.out != NULL ? a->common.out : out.data;
+        rc = fg_study_file(file != NULL ? file : config.data, &a->common, &shell);
+    }
+    fg_str_fini(&config);
+    fg_str_fini(&out);
+    return rc;
+}
 
 static int run(int argc, char **argv)
 {
@@ -23,14 +44,23 @@ static int run(int argc, char **argv)
     if (rc >= 0) {
         return rc;
     }
+    if (a.replay != NULL) {
+        return replay(&a, words.n > 0 ? words.item[0] : NULL);
+    }
+    if (words.n == 0) {
+        (void)fprintf(stderr,
+                      "forage: simulate: expected a configuration file; see forage simulate --help\n");
+        return 2;
+    }
     if (!fg_net_under_mpirun()) {
         struct fg_study_shell alone = {.what = "simulate"};
         return fg_study_file(words.item[0], &a.common, &alone);
     }
     enum fg_status st = fg_ranks_begin(&ranks, "simulate", true, &err);
-    fg_ranks_end(&ranks, st == FG_OK ? fg_study_file(words.item[0], &a.common, &ranks.shell) : fg_cmd_fail(st, &err));
+    fg_ranks_end(&ranks,
+                 st == FG_OK ? fg_study_file(words.item[0], &a.common, &ranks.shell) : fg_cmd_fail(st, &err));
 }
 
 const struct fg_command fg_cmd_simulate = {
-    "simulate", "FILE", 1, 1, "run a study in virtual time, in one process or over mpirun's ranks",
+    "simulate", "FILE", 0, 1, "run a study in virtual time, in one process or over mpirun's ranks",
     options,    run};

@@ -33,8 +33,10 @@ struct study {
     struct fg_progress progress;
     struct fg_str state;
     double begun_s, wall_before_s, saved_s;
-    bool saved; /* the last commit is in a checkpoint */
-    bool real;  /* run.clock = real */
+    bool saved;                    /* the last commit is in a checkpoint */
+    bool real;                     /* run.clock = real, not replayed */
+    uint64_t journal_len;          /* of the journal at the last commit */
+    struct fg_study_record record; /* being replayed */
 };
 
 static void on_signal(int number)
@@ -103,6 +105,7 @@ static enum fg_status committed(void *arg, struct fg_err *err)
     const struct fg_round_record *record = fg_aggregator_record(s->agg);
     enum fg_status st = fg_rundir_round(s->dir, record, rows, n, err);
     s->saved = false;
+    s->journal_len = fg_rundir_journal(s->dir)->file.len;
     if (st == FG_OK && fg_wall_s() - s->saved_s >= s->cfg->run.sync_s &&
         record->round + 1 < s->cfg->run.rounds) {
         st = save(s, "running", err);
@@ -212,6 +215,9 @@ static enum fg_status make_aggregator(struct study *s, struct fg_err *err)
     if (st == FG_OK && fg_rundir_state(s->dir) == FG_RUNDIR_RESUME) {
         uint64_t journal_len;
         st = fg_rundir_resume(s->dir, &state, &journal_len, err);
+        if (st == FG_OK && s->real && journal_len > 0) { /* what came after the checkpoint is done again */
+            st = fg_append_truncate(&fg_rundir_journal(s->dir)->file, journal_len, err);
+        }
         if (st == FG_OK && state.len > 0) {
             st = fg_aggregator_load(s->agg, state.data, state.len, err);
         }
@@ -281,6 +287,10 @@ static enum fg_status finish(struct study *s, struct fg_err *err)
 static enum fg_status make_timeline(struct study *s, const struct fg_study_shell *shell,
                                     struct fg_timeline **out)
 {
+    if (shell->replay != NULL) {
+        return fg_timeline_replay_create(out, s->record.events, s->record.n, s->ex,
+                                         fg_aggregator_now(s->agg));
+    }
     if (s->real) {
         return fg_timeline_real_create(out, shell->live, s->ex, s->setup->clients, fg_aggregator_now(s->agg));
     }
@@ -318,6 +328,7 @@ static enum fg_status prepare(struct study *s, const struct fg_study_shell *shel
 {
     enum fg_status st = FG_OK;
     FG_TRY(note(s, FG_JOURNAL_BEGIN, err));
+    s->journal_len = fg_rundir_journal(s->dir)->file.len;
     FG_TRY(make_executor(s, shell, err));
     s->begun_s = s->saved_s = fg_wall_s();
 cleanup:
@@ -346,8 +357,11 @@ static enum fg_status print_result(const struct study *s, struct fg_err *err)
 
 /* When round 0 begins: under a virtual clock what configuration and traces say; under a real one now, or when the
  * run that is resumed began. */
-static fg_time_t started(const struct study *s, const char *folder)
+static fg_time_t started(const struct study *s, const struct fg_study_shell *shell, const char *folder)
 {
+    if (shell->replay != NULL) {
+        return fg_study_started(shell->replay, FG_START_AUTO);
+    }
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     fg_time_t wall = (fg_time_t)now.tv_sec * FG_SECOND + now.tv_nsec / 1000;
@@ -360,7 +374,10 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
     enum fg_finish reason = FG_FINISH_STOPPED;
     enum fg_status st;
     FG_TRY(fg_cmd_run_dir(&path, s->cfg, s->common));
-    FG_TRY(fg_setup_create(&s->setup, s->cfg, started(s, path.data), err));
+    if (shell->replay != NULL) {
+        FG_TRY(fg_study_recorded(&s->record, shell->replay, err));
+    }
+    FG_TRY(fg_setup_create(&s->setup, s->cfg, started(s, shell, path.data), err));
     FG_TRY(warm_start(s, err));
     FG_TRY(fg_rundir_open(&s->dir, path.data, s->cfg, s->common->force, FG_RUNDIR_WAIT_MS, err));
     if (fg_rundir_state(s->dir) == FG_RUNDIR_FINISHED) {
@@ -378,6 +395,9 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
     }
     FG_TRY(st);
     if (reason == FG_FINISH_STOPPED) {
+        if (s->real) { /* the open round never was */
+            FG_TRY(fg_append_truncate(&fg_rundir_journal(s->dir)->file, s->journal_len, err));
+        }
         FG_TRY(note(s, FG_JOURNAL_STOP, err));
         FG_TRY(save(s, "interrupted", err));
         st = fg_fail(err, FG_E_INTERRUPTED,
@@ -396,7 +416,8 @@ cleanup:
 int fg_study_run(const struct fg_config *cfg, const struct fg_cmd_common *common,
                  const struct fg_study_shell *shell)
 {
-    struct study s = {.cfg = cfg, .common = common, .real = cfg->run.clock == FG_OPT_CLOCK_REAL};
+    struct study s = {
+        .cfg = cfg, .common = common, .real = cfg->run.clock == FG_OPT_CLOCK_REAL && shell->replay == NULL};
     struct fg_err err = {{0}};
     enum fg_status st = FG_OK;
     if (s.real && !shell->has_workers) {
@@ -413,6 +434,7 @@ int fg_study_run(const struct fg_config *cfg, const struct fg_cmd_common *common
     fg_rundir_close(s.dir);
     fg_setup_destroy(s.setup);
     fg_str_fini(&s.state);
+    fg_study_record_fini(&s.record);
     return rc;
 }
 

@@ -3,7 +3,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "src/aggregator/event_io.h"
 #include "src/base/bytes.h"
+#include "src/base/mem.h"
 
 enum fg_status fg_study_note(struct fg_journal *j, uint32_t type, fg_time_t start, uint64_t version,
                              const uint8_t partition[32], struct fg_err *err)
@@ -23,49 +25,10 @@ cleanup:
     return st;
 }
 
-static enum fg_status put_outcome(struct fg_str *s, const struct fg_outcome *o)
-{
-    enum fg_status st;
-    FG_TRY(fg_put_u8(s, (uint8_t)o->kind));
-    FG_TRY(fg_put_u32(s, o->steps));
-    FG_TRY(fg_put_u64(s, (uint64_t)o->t_begin));
-    FG_TRY(fg_put_u64(s, (uint64_t)o->t_end));
-    FG_TRY(fg_put_u64(s, o->bytes_down));
-    FG_TRY(fg_put_u64(s, o->bytes_up));
-cleanup:
-    return st;
-}
-
-static enum fg_status put_event(struct fg_str *s, const struct fg_event *ev)
-{
-    enum fg_status st;
-    FG_TRY(fg_put_u8(s, (uint8_t)ev->kind));
-    FG_TRY(fg_put_u64(s, (uint64_t)ev->now));
-    FG_TRY(fg_put_u64(s, ev->id));
-    if (ev->kind == FG_EVENT_WAKE) {
-        FG_TRY(fg_put_u32(s, (uint32_t)ev->n_available));
-        FG_TRY(fg_put_u32s(s, ev->available, ev->n_available));
-    }
-    if (ev->kind == FG_EVENT_RESULT || ev->kind == FG_EVENT_LOST) {
-        FG_TRY(put_outcome(s, ev->outcome));
-    }
-    if (ev->kind == FG_EVENT_RESULT) {
-        FG_TRY(fg_put_u32(s, ev->result->client));
-        FG_TRY(fg_put_f64(s, ev->result->loss));
-    }
-    if (ev->kind == FG_EVENT_EVALUATED) {
-        FG_TRY(fg_put_u8(s, ev->evaluation.have));
-        FG_TRY(fg_put_f64(s, ev->evaluation.loss));
-        FG_TRY(fg_put_f64(s, ev->evaluation.accuracy));
-    }
-cleanup:
-    return st;
-}
-
 enum fg_status fg_study_note_event(struct fg_journal *j, const struct fg_event *ev, struct fg_err *err)
 {
     struct fg_str payload = {0};
-    enum fg_status st = put_event(&payload, ev);
+    enum fg_status st = fg_event_encode(&payload, ev);
     if (st == FG_OK) {
         st = fg_journal_add(j, FG_JOURNAL_EVENT, payload.data, payload.len, err);
     }
@@ -92,4 +55,40 @@ fg_time_t fg_study_started(const char *folder, fg_time_t otherwise)
     fg_str_fini(&path);
     fg_str_fini(&bytes);
     return start;
+}
+
+enum fg_status fg_study_recorded(struct fg_study_record *out, const char *folder, struct fg_err *err)
+{
+    struct fg_str path = {0};
+    struct fg_journal_record record;
+    uint64_t at = 0;
+    size_t cap = 0;
+    enum fg_status st;
+    *out = (struct fg_study_record){0};
+    FG_TRY(fg_str_addf(&path, "%s/journal", folder));
+    FG_TRY(fg_file_read(&out->bytes, path.data, FG_JOURNAL_MAX, err));
+    FG_TRY(fg_journal_begin(&at, out->bytes.data, out->bytes.len, err));
+    while (fg_journal_next(&record, &at, out->bytes.data, out->bytes.len) == 1) {
+        if (record.type == FG_JOURNAL_EVENT) {
+            FG_TRY(FG_GROW(out->events, out->n, cap));
+            out->events[out->n++] = (struct fg_replay_record){.bytes = record.payload, .len = record.len};
+        }
+    }
+    if (out->n == 0) {
+        st = fg_fail(err, FG_E_INPUT, "%s: no events in it; only runs under run.clock = real can be replayed",
+                     path.data);
+    }
+cleanup:
+    fg_str_fini(&path);
+    if (st != FG_OK) {
+        fg_study_record_fini(out);
+    }
+    return st;
+}
+
+void fg_study_record_fini(struct fg_study_record *r)
+{
+    fg_free(r->events);
+    fg_str_fini(&r->bytes);
+    *r = (struct fg_study_record){0};
 }

@@ -8,6 +8,7 @@
 #define FG_CMD_STUDY_JOURNAL_H
 
 #include "src/aggregator/core.h"
+#include "src/sim/timeline.h"
 #include "src/store/journal.h"
 
 enum { FG_JOURNAL_BEGIN = 1, FG_JOURNAL_STOP = 2, FG_JOURNAL_EVENT = 3 };
@@ -16,13 +17,22 @@ enum { FG_JOURNAL_BEGIN = 1, FG_JOURNAL_STOP = 2, FG_JOURNAL_EVENT = 3 };
 enum fg_status fg_study_note(struct fg_journal *j, uint32_t type, fg_time_t start, uint64_t version,
                              const uint8_t partition[32], struct fg_err *err) FG_NODISCARD;
 
-/* EVENT: u8 kind, u64 time in us, u64 task id; then WAKE: u32 n, u32 client[n]; RESULT and LOST: u8 outcome kind,
- * u32 steps, u64 begin, u64 end in us, u64 bytes down, u64 bytes up; RESULT also: u32 client, f64 loss;
- * EVALUATED: u8 have, f64 loss, f64 accuracy. */
+/* EVENT: as src/aggregator/event_io.h encodes it. */
 enum fg_status fg_study_note_event(struct fg_journal *j, const struct fg_event *ev,
                                    struct fg_err *err) FG_NODISCARD;
 
 /* The start of the run that lies in `folder`, from its journal's first BEGIN; `otherwise` when there is none. */
 fg_time_t fg_study_started(const char *folder, fg_time_t otherwise);
+
+/* The events of a recorded run, in order. Errors: FG_E_MISSING, FG_E_CORRUPT, FG_E_INPUT (it has none), FG_E_NOMEM.
+ * Owner: the caller, fg_study_record_fini(). */
+struct fg_study_record {
+    struct fg_replay_record *events; /* (n), pointing into bytes */
+    size_t n;
+    struct fg_str bytes;
+};
+enum fg_status fg_study_recorded(struct fg_study_record *out, const char *folder,
+                                 struct fg_err *err) FG_NODISCARD;
+void fg_study_record_fini(struct fg_study_record *r);
 
 #endif

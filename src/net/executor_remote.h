@@ -21,7 +21,7 @@
 #include "src/base/str.h"
 #include "src/base/time.h"
 #include "src/net/transport.h"
-#include "src/sim/live.h"
+#include "src/plan/live.h"
 #include "src/wire/message.h"
 #include "src/worker/executor.h"
 

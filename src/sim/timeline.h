@@ -1,8 +1,9 @@
 /* A timeline: where the aggregator's events come from, and what its actions lead to.
  *
- * There are two. The virtual one (timeline_virtual.c) is made of traces and models: it foresees when each task
+ * There are three. The virtual one (timeline_virtual.c) is made of traces and models: it foresees when each task
  * ends and jumps from event to event. The real one (timeline_real.c) waits: a client is a worker, who is up is
- * what is seen, and the clock is the wall's. The driver and the core are the same for both.
+ * what is seen, and the clock is the wall's. A replay (timeline_replay.c) meets again what
+ * a real run met. The driver and the core are the same for all.
  *
  * Thread safety: one caller.
  */
@@ -57,5 +58,15 @@ struct fg_live;
 enum fg_status fg_timeline_real_create(struct fg_timeline **out, struct fg_live *workers,
                                        struct fg_executor *ex, uint32_t clients,
                                        fg_time_t now_at_least) FG_NODISCARD;
+
+/* What a real run met is met again: its journal's events in order (event_io.h), with the numerics computed again and
+ * their losses compared. Records and executor are borrowed. It ends as if interrupted where the records end.
+ * Errors: FG_E_NOMEM. Owner: the caller, ops->destroy(). */
+struct fg_replay_record {
+    const void *bytes;
+    size_t len;
+};
+enum fg_status fg_timeline_replay_create(struct fg_timeline **out, const struct fg_replay_record *records,
+                                         size_t n, struct fg_executor *ex, fg_time_t start) FG_NODISCARD;
 
 #endif

@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "src/base/mem.h"
-#include "src/sim/live.h"
+#include "src/plan/live.h"
 #include "src/sim/queue.h"
 #include "src/sim/timeline.h"
 

@@ -33,4 +33,13 @@ wait $pid
 expect "a run that loses a worker ends well" 0 $?
 expect "all rounds are done" 40 "$(json "$T/killed/summary.json" rounds)"
 expect_match "the last rounds have two workers" '^2$' "$(tail -1 "$T/killed/rounds.csv" | cut -d, -f5)"
+# What happened is met again, without MPI: the same model and the same participation.
+for run in three killed; do
+    "$FORAGE" simulate -q --replay "$T/$run" >"$T/o" 2>"$T/err"
+    expect "the replay of '$run' ends well" 0 $?
+    expect "with the same model" "$(sha "$T/$run")" "$(sha "$T/$run-replay")"
+    expect "and the same rounds" "$(sha256sum <"$T/$run/rounds.csv")" "$(sha256sum <"$T/$run-replay/rounds.csv")"
+done
+"$FORAGE" simulate -q --replay "$T/nothere" >/dev/null 2>"$T/err"
+expect "a replay of nothing is refused" 2 $?
 done_testing

@@ -2,8 +2,8 @@
  *
  * Implemented by the remote executor (src/net). Thread safety: one caller.
  */
-#ifndef FG_SIM_LIVE_H
-#define FG_SIM_LIVE_H
+#ifndef FG_PLAN_LIVE_H
+#define FG_PLAN_LIVE_H
 
 #include "src/base/status.h"
 #include "src/base/time.h"
