@@ -23,7 +23,7 @@ void fg_fleet_spec_defaults(struct fg_fleet_spec *spec)
         .power_w = 60.0,
         .power_spread = 0.2,
         .comm_power_w = 5.0,
-        .network_kwh_per_gb = 0.03,
+        .network_kwh_per_gb = 0.01,
         .pue = 1.0,
         .default_g_per_kwh = 475.0,
         .start = FG_START_AUTO,
