@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "config.h"
+#include "src/aggregator/rule.h"
+#include "src/aggregator/select.h"
 #include "src/cmd/table.h"
 #include "src/config/option.h"
+#include "src/wire/codec.h"
 
 struct args {
     struct fg_cmd_common common;
@@ -22,6 +25,44 @@ static const struct fg_cmd_option options[] = {
 static bool wanted(const struct fg_option *o, const char *what)
 {
     return what == NULL || strcmp(o->section, what) == 0 || strcmp(o->key, what) == 0;
+}
+
+/* What a key that names a registry's entry can be: entry i, or false behind the last. */
+static bool registered(const char *key, size_t i, const char **name, const char **doc)
+{
+    if (strcmp(key, "select.policy") == 0 && fg_select_list()[i] != NULL) {
+        *name = fg_select_list()[i]->name;
+        *doc = fg_select_list()[i]->doc;
+    } else if (strcmp(key, "aggregate.rule") == 0 && fg_rule_list()[i] != NULL) {
+        *name = fg_rule_list()[i]->name;
+        *doc = fg_rule_list()[i]->doc;
+    } else if (strcmp(key, "wire.codec") == 0 && fg_codecs[i] != NULL) {
+        *name = fg_codecs[i]->name;
+        *doc = fg_codecs[i]->doc;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* The choices as name|name|..., also of a key whose names stand in a registry. */
+static const char *choices(const struct fg_option *o, char buf[256])
+{
+    const char *name, *doc;
+    size_t at = 0;
+    for (size_t i = 0; registered(o->key, i, &name, &doc); i++) {
+        int n = snprintf(buf + at, 256 - at, "%s%s", i > 0 ? "|" : "", name);
+        at += n > 0 && (size_t)n < 256 - at ? (size_t)n : 0;
+    }
+    return at > 0 ? buf : o->choices;
+}
+
+static void print_registered(const char *key)
+{
+    const char *name, *doc;
+    for (size_t i = 0; registered(key, i, &name, &doc); i++) {
+        printf("        %-10s %s\n", name, doc);
+    }
 }
 
 static void print_text(const char *what)
@@ -50,6 +91,7 @@ static void print_text(const char *what)
             printf("%s; ", range);
         }
         printf("default %s\n      %s\n", o->def[0] != '\0' ? o->def : "empty", o->doc);
+        print_registered(o->key);
     }
 }
 
@@ -60,12 +102,12 @@ static int print_json(const char *what)
     json_t *list = json_array();
     for (size_t i = 0; i < FG_OPTION_COUNT; i++) {
         const struct fg_option *o = &fg_options[i];
-        char range[64];
+        char range[64], names[256];
         fg_option_range_text(o, range);
         if (wanted(o, what)) {
             json_t *row =
                 json_pack("{ss ss ss ss ss ss ss sb}", "key", o->key, "type", types[o->type], "unit", o->unit,
-                          "range", range, "choices", o->choices, "default", o->def, "doc", o->doc,
+                          "range", range, "choices", choices(o, names), "default", o->def, "doc", o->doc,
                           "changes_result", (o->flags & (FG_OPTION_SAME | FG_OPTION_LOCAL)) == 0);
             if (row == NULL || json_array_append_new(list, row) != 0) {
                 json_decref(list);
@@ -138,12 +180,13 @@ static void man_options(void)
     for (const struct fg_option_section *s = fg_option_sections; s->name != NULL; s++) {
         printf(".SS [%s] %s\n", s->name, s->doc);
         for (; o < end && strcmp(o->section, s->name) == 0; o++) {
-            char range[64];
+            char range[64], names[256];
             fg_option_range_text(o, range);
             printf(".TP\n.B %s\n", o->key);
             roff(o->doc);
             printf(". ");
-            roff(fg_option_type_text(o));
+            const char *among = choices(o, names);
+            roff(among == names ? among : fg_option_type_text(o));
             if (range[0] != '\0') {
                 printf(", ");
                 roff(range);
