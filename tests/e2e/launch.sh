@@ -2,7 +2,7 @@
 # Deployments with real processes: launch, its exit codes, workers killed, saved and resumed, no rank left behind.
 # shellcheck source=tests/lib/e2e.sh
 . "${FG_SRCDIR:-.}/tests/lib/e2e.sh"
-if ! "$FORAGE" doctor --json 2>/dev/null | grep -q . || "$FORAGE" --version | grep -q 'MPI: none'; then
+if "$FORAGE" --version | grep -q 'MPI: none'; then
     skip "launch" "built without MPI"
     exit 77
 fi
