@@ -29,6 +29,25 @@ size_t remote_queued(const struct remote *r)
     return r->n_queue - r->head + r->n_again;
 }
 
+bool remote_full(const struct remote *r)
+{
+    return r->held >= (r->opts.max_bytes != 0 ? r->opts.max_bytes : (size_t)1 << 30);
+}
+
+/* Its id stays where it was as well: remote_pop() passes over it there. */
+enum fg_status remote_hurry(struct remote *r)
+{
+    const struct entry *e = remote_entry(r, r->wanted);
+    if (e == NULL || e->state != TASK_QUEUED) {
+        return FG_OK;
+    }
+    enum fg_status st = FG_GROW(r->again, r->n_again, r->cap_again);
+    if (st == FG_OK) {
+        r->again[r->n_again++] = r->wanted;
+    }
+    return st;
+}
+
 /* Ids of tasks that were answered or released meanwhile are passed over. */
 struct entry *remote_pop(struct remote *r)
 {
@@ -98,6 +117,7 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
     e->encoded = m->u.result.delta;
     e->frame = *frame;
     *frame = NULL;
+    r->held += e->encoded.len;
     return remote_note(r, FG_LIVE_RESULT, e->task.client, e->task.id);
 }
 
@@ -194,6 +214,8 @@ static void forget(struct remote *r, struct entry *e)
     if (e->local_id != 0) {
         r->opts.local->ops->release(r->opts.local, e->local_id);
     }
+    r->held -= e->frame != NULL ? e->encoded.len : 0;
+    r->held -= e->delta != NULL ? r->opts.params * sizeof *e->delta : 0;
     fg_free(e->frame);
     fg_free(e->delta);
     fg_free(e->why);
@@ -291,7 +313,9 @@ static enum fg_status open_result(struct remote *r, struct entry *e, bool *ok)
     enum fg_status st = codec->decode(&r->ws, e->delta, r->opts.params, e->encoded.data, e->encoded.len);
     if (st == FG_OK) {
         e->result.delta = e->delta;
+        r->held += r->opts.params * sizeof *e->delta;
     }
+    r->held -= e->encoded.len;
     fg_free(e->frame);
     e->frame = NULL;
     if (st != FG_E_CORRUPT) {
@@ -314,7 +338,8 @@ static enum fg_status advance(struct remote *r, struct entry *e, struct fg_err *
         return st;
     }
     if (r->opts.local != NULL && remote_queued(r) > 0) {
-        return compute_here(r, err);
+        st = remote_full(r) ? remote_hurry(r) : FG_OK;
+        return st == FG_OK ? compute_here(r, err) : st;
     }
     if (r->opts.local == NULL && !remote_anyone(r)) {
         return r->refusal != NULL ? fg_fail(err, FG_E_GONE, "no worker is left; one said: %s", r->refusal)
@@ -327,6 +352,7 @@ static enum fg_status collect(struct fg_executor *base, uint64_t id, struct fg_r
                               struct fg_err *err)
 {
     struct remote *r = (struct remote *)base;
+    r->wanted = id;
     for (;;) {
         struct entry *e = remote_entry(r, id);
         enum fg_status st = FG_OK;

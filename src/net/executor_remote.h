@@ -42,6 +42,9 @@ struct fg_executor_remote_opts {
     bool pinned;
     uint32_t clients;
 
+    size_t
+        max_bytes; /* of results held until they are released, passed only for the one waited for; 0: 1 GiB */
+
     struct fg_executor *local; /* computes here as well; taken over on success; NULL: only workers do */
     unsigned local_width;      /* tasks worth giving it at once */
     unsigned worker_width;     /* tasks a worker computes at a time; 0: what each says of itself */

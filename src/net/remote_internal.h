@@ -60,7 +60,9 @@ struct remote {
     struct fg_msg_task *chunk; /* scratch of one dispatch */
     size_t cap_chunk;
     uint64_t local_ids, local_version;
-    char *refusal; /* why the last worker that could not work could not */
+    size_t held;     /* bytes of results that wait to be released */
+    uint64_t wanted; /* the task that collect waits for */
+    char *refusal;   /* why the last worker that could not work could not */
     struct fg_executor_remote_stats stats;
     struct fg_live_event *note; /* pinned: what the owner has not seen yet, from note_head on */
     size_t note_head, n_note, cap_note;
@@ -71,7 +73,9 @@ struct remote {
 struct entry *remote_entry(struct remote *r, uint64_t id);
 struct version *remote_version(struct remote *r, uint64_t number);
 size_t remote_queued(const struct remote *r);
-struct entry *remote_pop(struct remote *r);                      /* NULL: the queue is empty */
+bool remote_full(const struct remote *r); /* enough results are held: only the wanted task is given out */
+enum fg_status remote_hurry(struct remote *r); /* the wanted task to the front of the queue */
+struct entry *remote_pop(struct remote *r);    /* NULL: the queue is empty */
 enum fg_status remote_repeat(struct remote *r, struct entry *e); /* back to the front of the queue */
 enum fg_status remote_failed_once(struct remote *r, struct entry *e, struct fg_view why);
 enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame);

@@ -345,11 +345,32 @@ static size_t room(const struct worker *w)
     return fit && w->has < 2 * w->slots ? 2 * w->slots - w->has : 0;
 }
 
+/* Only the task that collect waits for, to whoever has most room. */
+static enum fg_status give_wanted(struct remote *r, struct fg_err *err)
+{
+    const struct entry *e = remote_entry(r, r->wanted);
+    uint32_t best = 0;
+    size_t most = 0;
+    for (uint32_t i = 1; i < r->n_worker; i++) {
+        size_t n = room(&r->worker[i]);
+        best = n > most ? i : best;
+        most = n > most ? n : most;
+    }
+    if (e == NULL || e->state != TASK_QUEUED || best == 0) {
+        return FG_OK;
+    }
+    enum fg_status st = remote_hurry(r);
+    return st == FG_OK ? give(r, best, 1, err) : st;
+}
+
 enum fg_status remote_dispatch(struct remote *r, struct fg_err *err)
 {
     bool given = true;
     if (r->opts.pinned) {
         return dispatch_pinned(r, err);
+    }
+    if (remote_full(r)) {
+        return give_wanted(r, err);
     }
     while (given && remote_queued(r) > 0) {
         size_t hands = r->opts.local != NULL;
