@@ -192,26 +192,44 @@ enum fg_status fg_tz_parse(struct fg_tz **out, const char *name, const void *byt
     return FG_OK;
 }
 
+static const char *data_dir(void)
+{
+    const char *dir = getenv("TZDIR");
+    return dir == NULL || dir[0] == '\0' ? "/usr/share/zoneinfo" : dir;
+}
+
+static FILE *open_zone(const char *name, char path[512])
+{
+    int n = snprintf(path, 512, "%s/%s", data_dir(), name);
+    return n < 0 || n >= 512 ? NULL : fopen(path, "rbe");
+}
+
+static bool is_there(const char *name)
+{
+    char path[512];
+    FILE *file = open_zone(name, path);
+    if (file != NULL) {
+        fclose(file);
+    }
+    return file != NULL;
+}
+
+bool fg_tz_unknown(const char *name)
+{
+    int32_t offset;
+    size_t len = strlen(name);
+    return !fixed_offset(name, len, &offset) && is_there("UTC") && !(fg_tz_name_ok(name, len) && is_there(name));
+}
+
 static enum fg_status load(struct fg_tz **out, const char *name, struct fg_err *err)
 {
     enum fg_status st;
-    FILE *file = NULL;
     uint8_t *bytes = NULL;
     char path[512];
-    const char *dir = getenv("TZDIR");
-    if (dir == NULL || dir[0] == '\0') {
-        dir = "/usr/share/zoneinfo";
-    }
-    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
-    if (n < 0 || (size_t)n >= sizeof path || (file = fopen(path, "rbe")) == NULL) {
-        FILE *utc = NULL;
-        char probe[512];
-        n = snprintf(probe, sizeof probe, "%s/UTC", dir);
-        bool there = n > 0 && (size_t)n < sizeof probe && (utc = fopen(probe, "rbe")) != NULL;
-        if (utc != NULL) {
-            fclose(utc);
-        }
-        return there
+    const char *dir = data_dir();
+    FILE *file = open_zone(name, path);
+    if (file == NULL) {
+        return is_there("UTC")
                    ? fg_fail(err, FG_E_MISSING, "time zone '%s' is not in the tz data in %s", name, dir)
                    : fg_fail(err, FG_E_MISSING,
                              "time zone '%s': no tz data in %s (on Debian: apt-get install tzdata; or give a "

@@ -19,6 +19,9 @@ struct fg_tz;
 /* Whether text looks like a zone name or an offset; says nothing about its being there. */
 bool fg_tz_name_ok(const char *text, size_t len);
 
+/* Whether this system has tz data, and they do not know the zone. Cost: opens a file or two. */
+bool fg_tz_unknown(const char *name);
+
 /* Errors: FG_E_INPUT for a name that cannot be one or damaged tz data, FG_E_MISSING for a zone that does not
  *         exist or a system without tz data (with the remedy). Owner: the caller, fg_tz_destroy(). */
 enum fg_status fg_tz_create(struct fg_tz **out, const char *name, struct fg_err *err) FG_NODISCARD;

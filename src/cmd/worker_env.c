@@ -112,7 +112,11 @@ static enum fg_status configure(void *arg, const struct fg_worker_work *work, st
     FG_TRY(read_config(w, work, err));
     lower_priority(w->cfg.worker.nice);
     bool movable = w->cfg.data.placement == FG_OPT_PLACEMENT_MOVABLE;
-    FG_TRY(movable ? make_model(w, work->input, err) : fg_setup_create(&w->setup, &w->cfg, FG_START_AUTO, err));
+    st = movable ? make_model(w, work->input, err) : fg_setup_create(&w->setup, &w->cfg, FG_START_AUTO, err);
+    if (st != FG_OK && !movable && w->cfg.worker.data_path[0] != '\0') {
+        fg_fail_prefix(err, st, "with worker.data_path = %s", w->cfg.worker.data_path);
+    }
+    FG_TRY(st);
     const struct fg_model *model = movable ? w->model : w->setup->model;
     struct fg_local_opts local = fg_setup_local(&w->cfg);
     unsigned threads = w->cfg.run.threads != 0 ? w->cfg.run.threads : cores > 0 ? (unsigned)cores : 1;

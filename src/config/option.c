@@ -99,7 +99,7 @@ const char *fg_option_range_text(const struct fg_option *o, char *buf)
     if (o->type == FG_OPTION_UINT) {
         snprintf(buf, 64, "%.0f..%.0f", o->min, o->max);
     } else if (o->type == FG_OPTION_U64) {
-        snprintf(buf, 64, "0..18446744073709551615");
+        snprintf(buf, 64, "0..9223372036854775807");
     } else if (o->type == FG_OPTION_REAL) {
         snprintf(buf, 64, (o->flags & FG_OPTION_ABOVE) != 0 ? "above %g, at most %g" : "%g..%g", o->min,
                  o->max);

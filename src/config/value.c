@@ -29,8 +29,8 @@ static enum fg_status refuse(const struct fg_option *o, struct fg_err *expected)
     char range[64];
     fg_option_range_text(o, range);
     if (range[0] != '\0') {
-        return fg_fail(expected, FG_E_CONFIG, "%s %s in %s", o->type == FG_OPTION_REAL ? "a" : "an",
-                       fg_option_type_text(o), range);
+        return fg_fail(expected, FG_E_CONFIG, "%s %s%s%s", o->type == FG_OPTION_REAL ? "a" : "an",
+                       fg_option_type_text(o), (o->flags & FG_OPTION_ABOVE) != 0 ? " " : " in ", range);
     }
     return fg_fail(expected, FG_E_CONFIG, "%s", fg_option_type_text(o));
 }
@@ -45,6 +45,9 @@ static enum fg_status assign_number(void *at, const struct fg_option *o, const c
         return refuse(o, expected);
     }
     if (o->type == FG_OPTION_U64) {
+        if (u > INT64_MAX) { /* the largest integer that readers of summary.json take */
+            return refuse(o, expected);
+        }
         *(uint64_t *)at = u;
         return FG_OK;
     }

@@ -1,10 +1,12 @@
 #include "src/sim/setup.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "datasets/load.h"
 #include "datasets/shard.h"
+#include "src/availability/tz.h"
 #include "src/base/fmath.h"
 #include "src/base/mem.h"
 
@@ -54,6 +56,20 @@ static const char *codec_at(size_t i)
     return fg_codecs[i] != NULL ? fg_codecs[i]->name : NULL;
 }
 
+static const char *init_at(size_t i)
+{
+    return fg_model_inits[i];
+}
+
+static bool known_init(const char *name)
+{
+    size_t i = 0;
+    while (fg_model_inits[i] != NULL && strcmp(fg_model_inits[i], name) != 0) {
+        i++;
+    }
+    return fg_model_inits[i] != NULL;
+}
+
 static enum fg_status find_names(struct fg_setup *s, struct fg_err *err)
 {
     const struct fg_config *c = s->cfg;
@@ -68,6 +84,9 @@ static enum fg_status find_names(struct fg_setup *s, struct fg_err *err)
     s->codec = fg_codec_find(c->wire.codec);
     if (s->codec == NULL) {
         return unknown_name(c, "wire.codec", c->wire.codec, codec_at, err);
+    }
+    if (c->model.init[0] != '\0' && !known_init(c->model.init)) {
+        return unknown_name(c, "model.init", c->model.init, init_at, err);
     }
     s->kernels = fg_kernels_get(kernel_names[c->run.kernels]);
     if (s->kernels == NULL) {
@@ -101,16 +120,31 @@ enum fg_status fg_setup_load_data(struct fg_dataset **out, const struct fg_confi
     spec.group_column = c->data.group_column[0] != '\0' ? c->data.group_column : NULL;
     spec.roles = c->data.roles[0] != '\0' ? c->data.roles : NULL;
     enum fg_status st = fg_dataset_load(out, &spec, err);
+    const char *home = st == FG_E_MISSING ? getenv("FORAGE_DATA") : NULL;
+    if (home != NULL && home[0] != '\0' && strncmp(c->data.path, home, strlen(home)) == 0) {
+        fg_fail_prefix(err, st, "not in the data folder FORAGE_DATA=%s (set it to the one that holds the data)", home);
+    }
     return st == FG_OK ? st : fg_fail_prefix(err, st, "%s: data.path", fg_config_where(c, "data.path"));
 }
 
 /* ---- traces and fleet ---- */
+
+/* A zone that is not needed in this run must exist all the same: a slip would show in another run only. */
+static enum fg_status check_zone(const char *tz, const char *file, size_t line, struct fg_err *err)
+{
+    return tz != NULL && tz[0] != '\0' && fg_tz_unknown(tz)
+               ? fg_fail(err, FG_E_INPUT, "%s:%zu: tz: expected a time zone that exists, found '%s'", file, line, tz)
+               : FG_OK;
+}
 
 static enum fg_status load_traces(struct fg_setup *s, struct fg_err *err)
 {
     const struct fg_config *c = s->cfg;
     if (c->availability.trace[0] != '\0') {
         enum fg_status st = fg_trace_load(&s->trace, c->availability.trace, NULL, err);
+        if (st == FG_OK) {
+            st = check_zone(s->trace->tz, s->trace->name, s->trace->tz_line, err);
+        }
         if (st != FG_OK) {
             return fg_fail_prefix(err, st, "%s: availability.trace",
                                   fg_config_where(c, "availability.trace"));
@@ -125,6 +159,9 @@ static enum fg_status load_traces(struct fg_setup *s, struct fg_err *err)
     for (size_t i = 0; i < n; i++) {
         const struct fg_config_pair *pair = &c->carbon.traces.item[i];
         enum fg_status st = fg_carbon_load(&s->carbon[i], pair->path, NULL, err);
+        if (st == FG_OK) {
+            st = check_zone(s->carbon[i]->tz, pair->path, s->carbon[i]->tz_line, err);
+        }
         if (st != FG_OK) {
             return fg_fail_prefix(err, st, "%s: carbon.traces", fg_config_where(c, "carbon.traces"));
         }

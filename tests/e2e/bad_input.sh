@@ -34,6 +34,12 @@ refuse "cyclic without groups" 'select.groups' --set select.policy=cyclic --set 
 refuse "a data set that does not exist" 'nothere' --set "data.path=$T/nothere" "$EXAMPLE"
 refuse "a trace that does not exist" 'nothere.csv' --set "availability.trace=$T/nothere.csv" "$EXAMPLE"
 
+refuse "a number above what may be" 'train.lr: expected a number above 0.*nan' --set train.lr=nan "$EXAMPLE"
+refuse "a seed that no summary could hold" 'run.seed.*18446744073709551615' --seed 18446744073709551615 "$EXAMPLE"
+refuse "unknown initialisation" "model.init: expected one of torch.*did you mean 'he_normal'.*'he_norml'" --set model.init=he_norml "$EXAMPLE"
+refuse "more clients than samples" '100000 clients' --set data.partition=iid --set data.clients=100000 "$EXAMPLE"
+refuse "a warm start from nothing" 'model.from: .*nothere' --set "model.from=$T/nothere" "$EXAMPLE"
+
 trace() { printf '%s\n' "$@" >"$T/t.csv"; }
 bad_trace() { refuse "$1" "$2" --set "availability.trace=$T/t.csv" "$EXAMPLE"; }
 trace 'node,start_s,end_s' 'a,0,100' 'a,50,200'
@@ -53,6 +59,11 @@ bad_trace "empty trace" 't.csv'
 gzip -c "$S/traces/volunteer-desktops-2w.csv" 2>/dev/null | head -c 500 >"$T/t.csv.gz"
 refuse "truncated gz" 't.csv.gz' --set "availability.trace=$T/t.csv.gz" "$EXAMPLE"
 
+trace '# clock: local' '# tz: Mars/Olympus' 'node,start_s,end_s' 'a,0,864000'
+bad_trace "a trace of a zone that does not exist" "t.csv:2: tz: .*'Mars/Olympus'"
+head -c 3000 /dev/urandom >"$T/t.csv"
+bad_trace "a trace of random bytes" 't.csv'
+
 carbon() { printf '%s\n' "$@" >"$T/c.csv"; }
 bad_carbon() { refuse "$1" "$2" --set "carbon.traces=GB=$T/c.csv" "$EXAMPLE"; }
 carbon 'utc_time,gco2_per_kwh' '2023-01-01T00:00:00Z,100' '2023-01-01T02:00:00Z,100'
@@ -62,6 +73,35 @@ bad_carbon "negative carbon" 'c.csv:2'
 carbon '# tz: Mars/Olympus' 'utc_time,gco2_per_kwh' '2023-01-01T00:00:00Z,100' '2023-01-01T01:00:00Z,100'
 refuse "a zone that does not exist" 'Mars/Olympus|c.csv' --set "carbon.traces=GB=$T/c.csv" "$EXAMPLE"
 
+carbon 'utc_time,gco2_per_kwh' '2023-01-01T00:00:00Z,nan'
+bad_carbon "NaN in carbon" "c.csv:2.*'nan'"
+carbon 'utc_time,gco2_per_kwh' '2023-01-01T00:00:00Z,1e300'
+bad_carbon "huge number in carbon" "c.csv:2.*'1e300'"
+carbon 'utc_time,gco2_per_kwh' '2023-01-01T00:00:00Z,low'
+bad_carbon "text in carbon" "c.csv:2.*'low'"
+carbon 'utc_time' '2023-01-01T00:00:00Z'
+bad_carbon "carbon without its column" "c.csv:1.*gco2_per_kwh"
+carbon 'utc_time,gco2_per_kwh'
+bad_carbon "carbon without a row" "c.csv"
+: >"$T/c.csv"
+bad_carbon "empty carbon file" "c.csv.*empty"
+gzip -c "$S/traces/carbon-GB-2w.csv" | head -c 900 >"$T/c.csv.gz"
+refuse "truncated gz of carbon" 'c.csv.gz' --set "carbon.traces=GB=$T/c.csv.gz" "$EXAMPLE"
+for kind in average marginal; do
+    printf '%s\n' "# kind: $kind" 'utc_time,gco2_per_kwh' '2023-01-01T00:00:00Z,100' '2023-01-01T01:00:00Z,100' >"$T/$kind.csv"
+done
+refuse "carbon of different kinds" 'average.*marginal|marginal.*average' \
+    --set "carbon.traces=A=$T/average.csv,B=$T/marginal.csv" "$EXAMPLE"
+refuse "a zone named twice" "'GB' is there twice" --set "carbon.traces=GB=$T/average.csv,GB=$T/average.csv" "$EXAMPLE"
+
+mkdir -p "$T/gz" "$T/cifar"
+cp "$S"/mnist-writers/* "$T/gz/" && chmod -R u+w "$T/gz"
+head -c 20000 "$S/mnist-writers/train-images-idx3-ubyte.gz" >"$T/gz/train-images-idx3-ubyte.gz"
+refuse "truncated gz of images" 'train-images-idx3-ubyte.gz: truncated' --set "data.path=$T/gz" "$EXAMPLE"
+if command -v zstd >/dev/null; then
+    head -c 100000 /dev/urandom | zstd -q | head -c 50000 >"$T/cifar/data_batch_1.bin.zst"
+    refuse "truncated zst" 'data_batch_1.bin.zst: truncated' --set "data.path=$T/cifar" --set data.partition=iid "$EXAMPLE"
+fi
 mkdir -p "$T/idx"
 printf '\000\000\010\004\000\000\000\002' >"$T/idx/train-images-idx3-ubyte"
 printf '\000\000\010\001\000\000\000\002\001\002' >"$T/idx/train-labels-idx1-ubyte"
@@ -74,11 +114,27 @@ printf 'x,y,label\n1,2,0\n1,2,-1\n' >"$T/d.csv"
 refuse "label out of range" 'd.csv:3' --set "data.path=$T/d.csv" --set data.partition=iid "$EXAMPLE"
 printf 'x,y,label\n' >"$T/d.csv"
 refuse "data without a row" 'd.csv' --set "data.path=$T/d.csv" --set data.partition=iid "$EXAMPLE"
+printf 'user,x,y,label\na,1,2,0\n,1,2,1\n' >"$T/d.csv"
+refuse "a sample of no group" 'd.csv:3: the group is empty' --set "data.path=$T/d.csv" "$EXAMPLE"
+refuse "groups without enough data" 'groups of 100000 training samples' --set data.min_samples=100000 "$EXAMPLE"
+printf 'x,y,label\n1,2,0\n1,1e400,1\n' >"$T/d.csv"
+refuse "huge number in data" "d.csv:3.*'1e400'" --set "data.path=$T/d.csv" --set data.partition=iid "$EXAMPLE"
+printf 'x,y,label\n1,2,0\n1,one,1\n' >"$T/d.csv"
+refuse "text in data" "d.csv:3.*'one'" --set "data.path=$T/d.csv" --set data.partition=iid "$EXAMPLE"
+: >"$T/d.csv"
+refuse "empty data" 'd.csv: the file is empty' --set "data.path=$T/d.csv" --set data.partition=iid "$EXAMPLE"
+: >"$T/d.h5"
+refuse "empty HDF5" 'd.h5: expected an HDF5 file' --set "data.path=$T/d.h5" "$EXAMPLE"
+export FORAGE_DATA=$T/none
+refuse "data that are not there, with the remedy" 'data.path: .*FORAGE_DATA=.*/none/mnist: No such file' "$SRC/examples/mnist-writers.ini"
+unset FORAGE_DATA
 if "$FORAGE" dataset import "$S/mnist-writers" "$T/m.h5" >/dev/null 2>"$T/err"; then
     head -c 20000 "$T/m.h5" >"$T/cut.h5"
     refuse "truncated HDF5" 'cut.h5' --set "data.path=$T/cut.h5" "$EXAMPLE"
 else
     not_ok "import of the sample" "$(cat "$T/err")"
 fi
+"$FORAGE" simulate -q "${SMALL[@]}" --out "$T/d.h5/run" "$EXAMPLE" >"$T/o" 2>"$T/err"
+expect_match "an output folder within a file" '^2 .*d.h5/run' "$? $(cat "$T/err")"
 refuse "a run longer than its trace" 'time.wrap' --set run.rounds=20000 "$EXAMPLE"
 done_testing
