@@ -51,17 +51,6 @@ enum fg_status fg_dataset_load(struct fg_dataset **out, const struct fg_dataset_
 enum fg_status fg_dataset_import(struct fg_dataset **out, const struct fg_dataset_spec *spec,
                                  struct fg_err *err) FG_NODISCARD;
 
-/* Where a path in a configuration leads: absolute paths and generator expressions to themselves; relative
- * ones to the first that exists of base_dir/path and root[i]/path. By convention the roots are $FORAGE_DATA
- * (where set) and ../shared/data beside the project's source folder; NULL roots are passed over. Serves
- * traces as well.
- *
- * Errors:  FG_E_MISSING: the message lists where it was looked for and says to set FORAGE_DATA; FG_E_NOMEM.
- * Owner:   *out is the caller's, fg_free().
- */
-enum fg_status fg_dataset_find(char **out, const char *path, const char *base_dir, const char *const *root,
-                               size_t roots, struct fg_err *err) FG_NODISCARD;
-
 /* 1 if the path is a generator expression. */
 int fg_dataset_is_generated(const char *path);
 

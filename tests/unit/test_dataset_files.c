@@ -290,32 +290,6 @@ static void unknown_sources_are_refused(void **state)
     assert_null(ds);
 }
 
-static void find_looks_beside_then_in_the_roots(void **state)
-{
-    (void)state;
-    char *path = NULL;
-    struct fg_err err = {""};
-    put("beside.csv", "x", 1);
-    assert_int_equal(mkdir(in_folder("root"), 0777), 0);
-    put("root/far.csv", "x", 1);
-    const char *root[] = {NULL, "/nowhere", in_folder("root")};
-    assert_int_equal(fg_dataset_find(&path, "beside.csv", folder, root, 3, NULL), FG_OK);
-    assert_string_equal(path, in_folder("beside.csv"));
-    fg_free(path);
-    assert_int_equal(fg_dataset_find(&path, "far.csv", folder, root, 3, NULL), FG_OK);
-    assert_string_equal(path, in_folder("root/far.csv"));
-    fg_free(path);
-    assert_int_equal(fg_dataset_find(&path, "gaussian:n=3", folder, root, 3, NULL), FG_OK);
-    assert_string_equal(path, "gaussian:n=3");
-    fg_free(path);
-    path = NULL;
-    assert_int_equal(fg_dataset_find(&path, "none.csv", folder, root, 3, &err), FG_E_MISSING);
-    assert_non_null(strstr(err.text, "FORAGE_DATA"));
-    assert_non_null(strstr(err.text, "/nowhere/none.csv"));
-    assert_int_equal(fg_dataset_find(&path, "/none.csv", folder, root, 3, &err), FG_E_MISSING);
-    assert_null(path);
-}
-
 static int set_up(void **state)
 {
     (void)state;
@@ -343,7 +317,6 @@ int main(void)
         cmocka_unit_test(unusable_cache_is_no_error),
         cmocka_unit_test(h5_keeps_its_scaling_unless_asked),
         cmocka_unit_test(unknown_sources_are_refused),
-        cmocka_unit_test(find_looks_beside_then_in_the_roots),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
