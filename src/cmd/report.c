@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "src/cmd/chart.h"
 #include "src/cmd/ranks.h"
 
 double fg_wall_s(void)
@@ -31,15 +32,11 @@ static const char *duration(char out[32], double s)
     return out;
 }
 
-static const char *bytes_text(char out[32], double bytes)
+static const char *quantity(char out[32], double value, const char *unit)
 {
-    static const char *const unit[] = {"B", "kB", "MB", "GB", "TB"};
-    int i = 0;
-    while (bytes >= 1000.0 && i < 4) {
-        bytes /= 1000.0;
-        i++;
-    }
-    snprintf(out, 32, i == 0 ? "%.0f %s" : "%.3g %s", bytes, unit[i]);
+    struct fg_str text = {0};
+    snprintf(out, 32, "%s", fg_quantity(&text, value, unit) == FG_OK ? text.data : "?");
+    fg_str_fini(&text);
     return out;
 }
 
@@ -125,15 +122,15 @@ static void print_quality(const json_t *o)
 
 static void print_cost(const json_t *o)
 {
-    char up[32], down[32];
-    double energy = number(o, "energy_wh"), carbon = number(o, "carbon_g"), steps = number(o, "steps_total");
-    printf("  cost       %s up, %s down; %.4g Wh; %.4g gCO2\n", bytes_text(up, number(o, "uplink_bytes")),
-           bytes_text(down, number(o, "downlink_bytes")), energy, carbon);
-    printf("  wasted     %.0f of %.0f steps (%.1f%%), %.3g Wh, %.3g gCO2; updates used %.0f, lost %.0f, late "
-           "%.0f\n",
+    char up[32], down[32], wh[32], g[32];
+    double steps = number(o, "steps_total");
+    printf("  cost       %s up, %s down; %s; %s\n", quantity(up, number(o, "uplink_bytes"), "B"),
+           quantity(down, number(o, "downlink_bytes"), "B"), quantity(wh, number(o, "energy_wh"), "Wh"),
+           quantity(g, number(o, "carbon_g"), "gCO2"));
+    printf("  wasted     %.0f of %.0f steps (%.1f%%), %s, %s; updates used %.0f, lost %.0f, late %.0f\n",
            number(o, "steps_wasted"), steps, steps > 0.0 ? 100.0 * number(o, "steps_wasted") / steps : 0.0,
-           number(o, "wasted_wh"), number(o, "wasted_g"), number(o, "updates_used"),
-           number(o, "updates_lost"), number(o, "updates_late"));
+           quantity(wh, number(o, "wasted_wh"), "Wh"), quantity(g, number(o, "wasted_g"), "gCO2"),
+           number(o, "updates_used"), number(o, "updates_lost"), number(o, "updates_late"));
 }
 
 void fg_report_print(const json_t *o, const char *path)
