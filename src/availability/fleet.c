@@ -75,6 +75,31 @@ static int64_t turn_of(int64_t span_us, bool elapsed)
     return elapsed ? span_us : FG_DAY_US;
 }
 
+/* Whether every carbon file holds that season, so that anchor() will find a place in it. */
+static bool carbon_has(const struct fg_fleet *f, int64_t at_s)
+{
+    for (uint32_t z = 0; z < f->n_zones; z++) {
+        const struct fg_carbon *c = f->zones[z].carbon;
+        int64_t shift, distance;
+        if (c != NULL && !(fg_week_shift(at_s, c->start_s, c->start_s + (int64_t)c->hours * 3600, &shift, &distance) &&
+                           distance <= SEASON_S)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The first day of a trace from `at_s` on for which there is carbon, be it of another year; else at_s. */
+static int64_t first_day_with_carbon(const struct fg_fleet *f, int64_t at_s)
+{
+    for (int64_t s = at_s; s < f->trace->zero_s + f->trace->span_s; s += FG_DAY_S) {
+        if (carbon_has(f, s)) {
+            return s;
+        }
+    }
+    return at_s;
+}
+
 static fg_time_t default_start(const struct fg_fleet *f)
 {
     const struct fg_trace *t = f->trace;
@@ -89,7 +114,8 @@ static fg_time_t default_start(const struct fg_fleet *f)
     }
     if (t != NULL && t->clock == FG_CLOCK_UTC) {
         bool together = lo < hi && lo > t->zero_s && lo < t->zero_s + t->span_s;
-        return (together ? lo : t->zero_s) * FG_SECOND_US;
+        int64_t at = together ? lo : t->zero_s;
+        return (f->spec.wrap ? at : first_day_with_carbon(f, at)) * FG_SECOND_US;
     }
     bool dated = t != NULL && t->has_zero;
     /* A dated local trace: at noon UTC its first day has begun everywhere west of the date line. */

@@ -78,7 +78,8 @@ void fg_fleet_destroy(struct fg_fleet *f);
 const struct fg_fleet_spec *fg_fleet_spec(const struct fg_fleet *f);
 
 /* When the run starts: spec.start if given; else time zero of a utc trace (or, where the carbon files begin
- * later within it, their first common hour); else the first hour that all carbon
+ * later within it, their first common hour; or where they hold no such season, the first day for which they
+ * do); else the first hour that all carbon
  * files cover (for a local trace with a date: the same season and weekday within them); else the trace's
  * date; else 2024-01-01T00:00:00Z, a Monday. */
 fg_time_t fg_fleet_start(const struct fg_fleet *f);

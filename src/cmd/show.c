@@ -138,10 +138,10 @@ cleanup:
 
 static enum fg_status add_ledger_row(struct fg_str *out, const char *name, const struct fg_view_sum *s)
 {
-    enum { COL = 13 };
+    enum { COL = 11 };
     const double value[4] = {(double)s->bytes_up, (double)s->bytes_down, s->energy_j / 3600, s->carbon_g};
     static const char *const unit[4] = {"B", "B", "Wh", "gCO2"};
-    enum fg_status st = fg_str_addf(out, "  %-12s %9llu %12llu", name, (unsigned long long)s->assignments,
+    enum fg_status st = fg_str_addf(out, "  %-12s %7llu %11llu", name, (unsigned long long)s->assignments,
                                     (unsigned long long)s->steps);
     for (size_t i = 0; st == FG_OK && i < 4; i++) {
         struct fg_str text = {0};
@@ -180,7 +180,7 @@ static enum fg_status add_ledger(struct fg_str *out, const struct fg_run_view *v
     uint32_t top[TOP];
     size_t n = top_clients(top, v);
     enum fg_status st = FG_OK;
-    FG_TRY(fg_str_addf(out, "\nledger\n  %-12s %9s %12s%13s%13s%13s%13s\n", "", "count", "steps", "up",
+    FG_TRY(fg_str_addf(out, "\nledger\n  %-12s %7s %11s%11s%11s%11s%11s\n", "", "count", "steps", "up",
                        "down", "energy", "carbon"));
     for (unsigned i = 0; i < FG_VIEW_VERDICTS; i++) {
         FG_TRY(v->verdict[i].assignments > 0 ? add_ledger_row(out, fg_verdict_name(i), &v->verdict[i])

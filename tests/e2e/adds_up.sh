@@ -190,4 +190,15 @@ expect "as many rounds as fit are one run" "$(sha "$T/fits")" "$(sha "$T/long")"
 expect "started again it ends the same" "2 $rounds" "$? $(json "$T/long/summary.json" rounds)"
 "$FORAGE" simulate -q --out "$T/wrapped" "${long[@]}" --set time.wrap=yes "$T/s.ini" >"$T/o" 2>"$T/err"
 expect "with time.wrap it goes on" "0 200" "$? $(json "$T/wrapped/summary.json" rounds)"
+
+# Carbon of another year that holds the trace's season from its second day on: the run begins there.
+for zone in DE GB; do
+    sed -n '1p;2,30s/^2023-03-01/2022-03-03/p' "$T/$zone.csv" >"$T/$zone-2022.csv"
+done
+"$FORAGE" simulate -q --out "$T/season" --set run.rounds=3 --set "carbon.traces=DE=$T/DE-2022.csv,GB=$T/GB-2022.csv" \
+    "$T/s.ini" >"$T/o" 2>"$T/err"
+expect "carbon of another year: begins on the first day that it covers" "0 1677715200" \
+    "$? $(cut -d, -f3 "$T/season/rounds.csv" 2>/dev/null | sed -n 2p)"
+width=$(cd "$T" && "$FORAGE" show season | awk '{ if (length($0) > w) w = length($0) } END { print w }')
+if [ "${width:-999}" -le 80 ]; then ok "show fits 80 columns"; else not_ok "show fits 80 columns" "widest line: $width"; fi
 done_testing

@@ -296,9 +296,9 @@ static void show_prints_chart_participation_and_ledger(void **state)
     has(&written, " 0.5000 |*");
     has(&written, "            0        3 ###"); /* three clients whose work was never used */
     has(&written, "            3        1 ###");
-    has(&written, "  used                 3           30         3 kB          0 B         6 Wh");
-    has(&written, "  late                 3           15          0 B          0 B         3 Wh");
-    has(&written, "  total                6           45         3 kB          0 B         9 Wh");
+    has(&written, "  used               3          30       3 kB        0 B       6 Wh");
+    has(&written, "  late               3          15        0 B        0 B       3 Wh");
+    has(&written, "  total              6          45       3 kB        0 B       9 Wh");
     assert_int_equal(FORAGE("show", dir), 2);
     has(&said, "expected a run folder, found no rounds.csv in it");
 }
