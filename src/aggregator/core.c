@@ -1,5 +1,6 @@
 #include "src/aggregator/core.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "src/aggregator/core_internal.h"
@@ -130,79 +131,9 @@ static bool due(uint32_t every, uint32_t done, uint32_t rounds)
     return done == rounds || (every != 0 && done % every == 0);
 }
 
-static struct fg_participation row_of(const struct fg_aggregator *a, const struct slot *s)
-{
-    struct fg_usage cost;
-    fg_ledger_usage(a->fleet, s->task.client, &s->outcome, &cost);
-    struct fg_participation row = {
-        .round = a->round,
-        .client = s->task.client,
-        .verdict = (uint8_t)s->verdict,
-        .steps = s->outcome.steps,
-        .steps_planned = s->task.steps,
-        .bytes_up = s->outcome.bytes_up,
-        .bytes_down = s->outcome.bytes_down,
-        .loss = s->loss,
-        .t_begin = s->outcome.t_begin,
-        .t_end = s->outcome.t_end,
-    };
-    for (int i = 0; i < FG_COSTS; i++) {
-        row.energy_j += cost.energy_j[i];
-        row.carbon_g += cost.carbon_g[i];
-    }
-    return row;
-}
-
-static void count(struct fg_round_record *r, const struct fg_participation *row)
-{
-    bool used = !fg_verdict_wastes((enum fg_verdict)row->verdict);
-    r->n_used += used;
-    r->n_partial += row->verdict == FG_VERDICT_PARTIAL;
-    r->n_lost += row->verdict == FG_VERDICT_LOST;
-    r->n_late += row->verdict == FG_VERDICT_LATE;
-    r->steps_total += row->steps;
-    r->uplink_bytes += row->bytes_up;
-    r->downlink_bytes += row->bytes_down;
-    r->energy_wh += row->energy_j / 3600.0;
-    r->carbon_g += row->carbon_g;
-    if (!used) {
-        r->steps_wasted += row->steps;
-        r->wasted_wh += row->energy_j / 3600.0;
-        r->wasted_g += row->carbon_g;
-    }
-}
-
-/* Book every task of the round in the ledger, in the order of their ids, and fill in record and rows. */
-static enum fg_status book(struct fg_aggregator *a)
-{
-    double loss = 0.0, weight = 0.0;
-    a->n_rows = 0;
-    for (size_t i = 0; i < a->n_slots; i++) {
-        struct slot *s = &a->slots[i];
-        uint32_t client = s->task.client;
-        enum fg_status st = FG_GROW(a->rows, a->n_rows, a->cap_rows);
-        if (st != FG_OK) {
-            return st;
-        }
-        fg_ledger_book(a->ledger, a->fleet, client, &s->outcome, s->verdict);
-        a->rows[a->n_rows] = row_of(a, s);
-        count(&a->record, &a->rows[a->n_rows++]);
-        if (a->cfg.shard_bytes != NULL && s->outcome.download_done) {
-            a->has_shard[client] = 1; /* it got far enough to begin */
-        }
-        if (!fg_verdict_wastes(s->verdict)) {
-            a->last_loss[client] = (float)s->loss;
-            loss += s->loss * (double)a->cfg.samples[client];
-            weight += (double)a->cfg.samples[client];
-        }
-    }
-    a->record.train_loss = weight > 0.0 ? loss / weight : -1.0;
-    return FG_OK;
-}
-
 static enum fg_status commit(struct fg_aggregator *a, struct fg_actions *out)
 {
-    enum fg_status st = book(a);
+    enum fg_status st = fg_core_book(a);
     if (st != FG_OK) {
         return st;
     }
@@ -326,6 +257,17 @@ static struct slot *find_slot(struct fg_aggregator *a, uint64_t id)
     return s->state == SLOT_DONE ? NULL : s;
 }
 
+/* An update that is not a number would spoil the model for good. */
+static bool is_finite(const float *delta, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(delta[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event *ev, struct fg_actions *out)
 {
     struct slot *s = find_slot(a, ev->id);
@@ -334,12 +276,16 @@ static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event
     }
     const struct fg_result *r = ev->result;
     bool partial = r->steps < s->task.steps;
-    bool usable = r->steps > 0 && (!partial || a->cfg.hand_back);
+    bool wanted = r->steps > 0 && (!partial || a->cfg.hand_back);
+    bool usable = wanted && is_finite(r->delta, a->cfg.rule.params);
     s->state = SLOT_DONE;
     s->outcome = *ev->outcome;
     s->outcome.bytes_up = r->wire_bytes != 0 ? r->wire_bytes : s->outcome.bytes_up;
     s->loss = r->loss;
-    s->verdict = !usable ? FG_VERDICT_LOST : partial ? FG_VERDICT_PARTIAL : FG_VERDICT_USED;
+    s->verdict = !wanted   ? FG_VERDICT_LOST
+                 : !usable ? FG_VERDICT_STALE
+                 : partial ? FG_VERDICT_PARTIAL
+                           : FG_VERDICT_USED;
     a->unresolved--;
     if (usable) {
         fg_rule_fold(a->rule, r->delta, a->cfg.samples[s->task.client]);
@@ -457,42 +403,4 @@ enum fg_status fg_aggregator_step(struct fg_aggregator *a, const struct fg_event
         a->now = before;
     }
     return st;
-}
-
-/* ---- looking in ---- */
-
-const struct fg_round_record *fg_aggregator_record(const struct fg_aggregator *a)
-{
-    return &a->record;
-}
-
-const struct fg_participation *fg_aggregator_participation(const struct fg_aggregator *a, size_t *n)
-{
-    *n = a->n_rows;
-    return a->rows;
-}
-
-const float *fg_aggregator_params(const struct fg_aggregator *a)
-{
-    return a->x;
-}
-
-uint64_t fg_aggregator_version(const struct fg_aggregator *a)
-{
-    return a->version;
-}
-
-fg_time_t fg_aggregator_now(const struct fg_aggregator *a)
-{
-    return a->now;
-}
-
-size_t fg_aggregator_goal(const struct fg_aggregator *a)
-{
-    return a->goal;
-}
-
-const struct fg_ledger *fg_aggregator_ledger(const struct fg_aggregator *a)
-{
-    return a->ledger;
 }

@@ -48,4 +48,8 @@ struct fg_aggregator {
 /* The time at which round `round` begins when nothing holds it up. */
 fg_time_t fg_core_slot_begin(const struct fg_aggregator *a, uint32_t round);
 
+/* Book every task of the round in the ledger, in the order of their ids, and fill in record and rows.
+ * Errors: FG_E_NOMEM. */
+enum fg_status fg_core_book(struct fg_aggregator *a) FG_NODISCARD;
+
 #endif

@@ -195,3 +195,41 @@ enum fg_status fg_aggregator_check(const struct fg_aggregator *a, struct fg_err 
     }
     return fg_ledger_check(a->ledger, err);
 }
+
+/* ---- looking in ---- */
+
+const struct fg_round_record *fg_aggregator_record(const struct fg_aggregator *a)
+{
+    return &a->record;
+}
+
+const struct fg_participation *fg_aggregator_participation(const struct fg_aggregator *a, size_t *n)
+{
+    *n = a->n_rows;
+    return a->rows;
+}
+
+const float *fg_aggregator_params(const struct fg_aggregator *a)
+{
+    return a->x;
+}
+
+uint64_t fg_aggregator_version(const struct fg_aggregator *a)
+{
+    return a->version;
+}
+
+fg_time_t fg_aggregator_now(const struct fg_aggregator *a)
+{
+    return a->now;
+}
+
+size_t fg_aggregator_goal(const struct fg_aggregator *a)
+{
+    return a->goal;
+}
+
+const struct fg_ledger *fg_aggregator_ledger(const struct fg_aggregator *a)
+{
+    return a->ledger;
+}

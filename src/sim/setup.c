@@ -122,7 +122,8 @@ enum fg_status fg_setup_load_data(struct fg_dataset **out, const struct fg_confi
     enum fg_status st = fg_dataset_load(out, &spec, err);
     const char *home = st == FG_E_MISSING ? getenv("FORAGE_DATA") : NULL;
     if (home != NULL && home[0] != '\0' && strncmp(c->data.path, home, strlen(home)) == 0) {
-        fg_fail_prefix(err, st, "not in the data folder FORAGE_DATA=%s (set it to the one that holds the data)", home);
+        fg_fail_prefix(err, st,
+                       "not in the data folder FORAGE_DATA=%s (set it to the one that holds the data)", home);
     }
     return st == FG_OK ? st : fg_fail_prefix(err, st, "%s: data.path", fg_config_where(c, "data.path"));
 }
@@ -133,7 +134,8 @@ enum fg_status fg_setup_load_data(struct fg_dataset **out, const struct fg_confi
 static enum fg_status check_zone(const char *tz, const char *file, size_t line, struct fg_err *err)
 {
     return tz != NULL && tz[0] != '\0' && fg_tz_unknown(tz)
-               ? fg_fail(err, FG_E_INPUT, "%s:%zu: tz: expected a time zone that exists, found '%s'", file, line, tz)
+               ? fg_fail(err, FG_E_INPUT, "%s:%zu: tz: expected a time zone that exists, found '%s'", file,
+                         line, tz)
                : FG_OK;
 }
 

@@ -196,7 +196,14 @@ static enum fg_status fill_result(struct timeline *t, struct flight *f, struct f
 {
     enum fg_status st = FG_OK;
     t->result = (struct fg_result){.id = f->task.id, .client = f->task.client};
-    if (f->submitted) {
+    if (!f->submitted &&
+        f->outcome.steps > 0) { /* an earlier one was refused, so this one counts after all */
+        struct fg_task task = f->task;
+        task.steps = f->outcome.steps;
+        st = t->ex->ops->submit(t->ex, &task, 1, err);
+        f->submitted = st == FG_OK;
+    }
+    if (st == FG_OK && f->submitted) {
         st = t->ex->ops->collect(t->ex, f->task.id, &t->result, err);
     }
     if (st == FG_OK && t->result.steps != f->outcome.steps) {

@@ -21,7 +21,7 @@ struct fg_executor_ops {
     /* Make `params` (P) known as `version`; copied. A version stays usable while submitted tasks need it. */
     enum fg_status (*publish)(struct fg_executor *ex, uint64_t version, const float *params /* (P) */,
                               struct fg_err *err);
-    /* Hand in n tasks; may start at once or wait for collect. Tasks are copied; their ids grow from call to call. */
+    /* Hand in n tasks; may start at once or wait for collect. Tasks are copied; each id once. */
     enum fg_status (*submit)(struct fg_executor *ex, const struct fg_task *tasks, size_t n,
                              struct fg_err *err);
     /* Wait for the result of task `id`. *out is valid until release(id). FG_E_INTERRUPTED if asked to stop. */

@@ -135,6 +135,18 @@ static struct entry *find_entry(struct local *ex, uint64_t id)
     return found ? &ex->entry[low] : NULL;
 }
 
+/* Keep the entries by growing id; there is room for one more. */
+static void insert(struct local *ex, const struct fg_task *task)
+{
+    size_t at = ex->n_entry;
+    while (at > 0 && ex->entry[at - 1].task.id > task->id) {
+        at--;
+    }
+    FG_ASSERT(at == 0 || ex->entry[at - 1].task.id != task->id);
+    memmove(ex->entry + at + 1, ex->entry + at, (ex->n_entry++ - at) * sizeof *ex->entry);
+    ex->entry[at] = (struct entry){.task = *task, .state = WAITING};
+}
+
 static enum fg_status submit(struct fg_executor *base, const struct fg_task *tasks, size_t n,
                              struct fg_err *err)
 {
@@ -146,12 +158,11 @@ static enum fg_status submit(struct fg_executor *base, const struct fg_task *tas
                            "task %llu needs version %llu of the parameters, which is not kept",
                            (unsigned long long)tasks[i].id, (unsigned long long)tasks[i].version);
         }
-        FG_ASSERT(ex->n_entry == 0 || ex->entry[ex->n_entry - 1].task.id < tasks[i].id);
         if (FG_GROW(ex->entry, ex->n_entry, ex->cap_entry) != FG_OK) {
             return fg_fail(err, FG_E_NOMEM, "no memory for task %llu", (unsigned long long)tasks[i].id);
         }
         v->waiting++;
-        ex->entry[ex->n_entry++] = (struct entry){.task = tasks[i], .state = WAITING};
+        insert(ex, &tasks[i]);
     }
     return FG_OK;
 }

@@ -35,7 +35,7 @@ struct fg_executor_local_opts {
 
 /* An executor over a trainer of a model of P parameters; both stay the caller's and must outlive it.
  *
- * submit: FG_E_STALE for a version not published or no longer kept; ids must grow. collect: what the trainer
+ * submit: FG_E_STALE for a version not published or no longer kept. collect: what the trainer
  * and shard_of say; a task interrupted may be collected again.
  * Owner: the caller, ops->destroy().
  */

@@ -167,7 +167,11 @@ static void answer(struct world *w, bool lost)
     for (int i = 0; i < PARAMS; i++) {
         delta[i] = (float)(fg_rng_uniform(&w->rng) - 0.5);
     }
-    if (!partial || w->cfg.hand_back) {
+    bool broken = fg_rng_below(&w->rng, 20) == 0;
+    if (broken) {
+        delta[fg_rng_below(&w->rng, PARAMS)] = fg_rng_below(&w->rng, 2) == 0 ? NAN : -INFINITY;
+    }
+    if (!broken && (!partial || w->cfg.hand_back)) {
         double weight = (double)samples_of[t.task.client];
         for (int i = 0; i < PARAMS; i++) {
             w->sum[i] += weight * (double)delta[i];

@@ -47,6 +47,7 @@ struct fake {
     size_t n, submitted, collected, released;
     uint64_t version;
     float delta[P];
+    size_t spoil; /* every so many answers is not a number; 0: none */
 };
 
 static enum fg_status fake_publish(struct fg_executor *ex, uint64_t version, const float *params,
@@ -65,7 +66,6 @@ static enum fg_status fake_submit(struct fg_executor *ex, const struct fg_task *
     (void)err;
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(tasks[i].version, f->version);
-        assert_true(i == 0 || tasks[i].id > tasks[i - 1].id);
         f->tasks[f->n++] = tasks[i];
     }
     f->submitted += n;
@@ -81,6 +81,9 @@ static enum fg_status fake_collect(struct fg_executor *ex, uint64_t id, struct f
         if (f->tasks[i].id == id) {
             for (int k = 0; k < P; k++) {
                 f->delta[k] = (float)(f->tasks[i].client + 1);
+            }
+            if (f->spoil != 0 && f->collected % f->spoil == 0) {
+                f->delta[P - 1] = NAN;
             }
             *out = (struct fg_result){.id = id,
                                       .client = f->tasks[i].client,
@@ -160,6 +163,7 @@ static double lr(const void *arg, uint32_t round)
 static uint32_t steps[CLIENTS], samples[CLIENTS];
 
 struct rig {
+    size_t spoil;
     struct fg_fleet *fleet;
     struct fg_aggregator *agg;
     struct fake ex;
@@ -199,7 +203,7 @@ static void run_rig(struct rig *g, double over, fg_time_t deadline, uint32_t sto
         .rule_ops = fg_rule_find("fedavg"),
     };
     assert_int_equal(fg_aggregator_create(&g->agg, &cfg, g->fleet, x, &err), FG_OK);
-    g->ex = (struct fake){.base = {.ops = &fake_ops}};
+    g->ex = (struct fake){.base = {.ops = &fake_ops}, .spoil = g->spoil};
     g->seen = (struct seen){.agg = g->agg, .stop_after = stop_after};
     struct fg_timeline_virtual_config tcfg = {.update_bytes = 1000, .batch = 10, .samples = samples};
     struct fg_driver_hooks hooks = {
@@ -225,7 +229,7 @@ static void free_rig(struct rig *g)
 static void every_round_uses_everyone_it_asked(void **state)
 {
     (void)state;
-    struct rig g;
+    struct rig g = {0};
     run_rig(&g, 1.0, 0, 0);
     assert_int_equal(g.reason, FG_FINISH_ROUNDS);
     assert_int_equal(g.seen.rounds, 5);
@@ -238,7 +242,7 @@ static void every_round_uses_everyone_it_asked(void **state)
 static void over_selection_computes_only_the_first_answers(void **state)
 {
     (void)state;
-    struct rig g;
+    struct rig g = {0};
     run_rig(&g, 1.5, 0, 0);
     assert_int_equal(g.seen.used, 40);
     assert_int_equal(g.seen.late, 20);    /* 12 asked, 8 used, each of 5 rounds */
@@ -249,7 +253,7 @@ static void over_selection_computes_only_the_first_answers(void **state)
 static void a_deadline_makes_the_slow_late(void **state)
 {
     (void)state;
-    struct rig g;
+    struct rig g = {0};
     run_rig(&g, 1.0, FG_SECOND / 2, 0); /* the median client needs half a second for 1000 samples */
     assert_true(g.seen.used > 5 && g.seen.late > 5);
     assert_int_equal(g.seen.used + g.seen.late, 40);
@@ -257,10 +261,25 @@ static void a_deadline_makes_the_slow_late(void **state)
     free_rig(&g);
 }
 
+static void an_update_that_is_not_a_number_is_refused_and_another_counts(void **state)
+{
+    (void)state;
+    struct rig g = {.spoil = 9}; /* the first, the tenth, ... */
+    run_rig(&g, 1.5, 0, 0);
+    assert_int_equal(g.seen.used, 40);
+    assert_true(g.seen.late < 20); /* some of the late ones stepped in */
+    assert_true(g.ex.submitted > 40);
+    const float *x = fg_aggregator_params(g.agg);
+    for (int i = 0; i < P; i++) {
+        assert_true(isfinite(x[i]));
+    }
+    free_rig(&g);
+}
+
 static void a_stop_ends_after_whole_rounds(void **state)
 {
     (void)state;
-    struct rig g;
+    struct rig g = {0};
     run_rig(&g, 1.0, 0, 3);
     assert_int_equal(g.reason, FG_FINISH_STOPPED);
     assert_int_equal(g.seen.rounds, 3);
@@ -275,6 +294,7 @@ int main(void)
         cmocka_unit_test(every_round_uses_everyone_it_asked),
         cmocka_unit_test(over_selection_computes_only_the_first_answers),
         cmocka_unit_test(a_deadline_makes_the_slow_late),
+        cmocka_unit_test(an_update_that_is_not_a_number_is_refused_and_another_counts),
         cmocka_unit_test(a_stop_ends_after_whole_rounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,72 @@
+/* The books of a round: what every task cost and came to, into ledger, record and participation rows. */
+#include "src/aggregator/core_internal.h"
+#include "src/base/mem.h"
+
+static struct fg_participation row_of(const struct fg_aggregator *a, const struct slot *s)
+{
+    struct fg_usage cost;
+    fg_ledger_usage(a->fleet, s->task.client, &s->outcome, &cost);
+    struct fg_participation row = {
+        .round = a->round,
+        .client = s->task.client,
+        .verdict = (uint8_t)s->verdict,
+        .steps = s->outcome.steps,
+        .steps_planned = s->task.steps,
+        .bytes_up = s->outcome.bytes_up,
+        .bytes_down = s->outcome.bytes_down,
+        .loss = s->loss,
+        .t_begin = s->outcome.t_begin,
+        .t_end = s->outcome.t_end,
+    };
+    for (int i = 0; i < FG_COSTS; i++) {
+        row.energy_j += cost.energy_j[i];
+        row.carbon_g += cost.carbon_g[i];
+    }
+    return row;
+}
+
+static void count(struct fg_round_record *r, const struct fg_participation *row)
+{
+    bool used = !fg_verdict_wastes((enum fg_verdict)row->verdict);
+    r->n_used += used;
+    r->n_partial += row->verdict == FG_VERDICT_PARTIAL;
+    r->n_lost += row->verdict == FG_VERDICT_LOST || row->verdict == FG_VERDICT_STALE;
+    r->n_late += row->verdict == FG_VERDICT_LATE;
+    r->steps_total += row->steps;
+    r->uplink_bytes += row->bytes_up;
+    r->downlink_bytes += row->bytes_down;
+    r->energy_wh += row->energy_j / 3600.0;
+    r->carbon_g += row->carbon_g;
+    if (!used) {
+        r->steps_wasted += row->steps;
+        r->wasted_wh += row->energy_j / 3600.0;
+        r->wasted_g += row->carbon_g;
+    }
+}
+
+enum fg_status fg_core_book(struct fg_aggregator *a)
+{
+    double loss = 0.0, weight = 0.0;
+    a->n_rows = 0;
+    for (size_t i = 0; i < a->n_slots; i++) {
+        struct slot *s = &a->slots[i];
+        uint32_t client = s->task.client;
+        enum fg_status st = FG_GROW(a->rows, a->n_rows, a->cap_rows);
+        if (st != FG_OK) {
+            return st;
+        }
+        fg_ledger_book(a->ledger, a->fleet, client, &s->outcome, s->verdict);
+        a->rows[a->n_rows] = row_of(a, s);
+        count(&a->record, &a->rows[a->n_rows++]);
+        if (a->cfg.shard_bytes != NULL && s->outcome.download_done) {
+            a->has_shard[client] = 1; /* it got far enough to begin */
+        }
+        if (!fg_verdict_wastes(s->verdict)) {
+            a->last_loss[client] = (float)s->loss;
+            loss += s->loss * (double)a->cfg.samples[client];
+            weight += (double)a->cfg.samples[client];
+        }
+    }
+    a->record.train_loss = weight > 0.0 ? loss / weight : -1.0;
+    return FG_OK;
+}
