@@ -72,6 +72,7 @@ SHELL_TESTS += tests/e2e/rundir.sh
 SHELL_TESTS += tests/e2e/bad_input.sh
 SHELL_TESTS += tests/lint/layers.sh
 SHELL_TESTS += tests/lint/listed.sh
+SHELL_TESTS += tests/lint/libm.sh
 SHELL_TESTS += tests/e2e/net.sh
 SHELL_TESTS += tests/e2e/launch.sh
 SHELL_TESTS += tests/e2e/doctor.sh
