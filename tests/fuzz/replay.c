@@ -234,8 +234,9 @@ int main(int argc, char **argv)
     if (__sanitizer_set_death_callback != NULL) {
         __sanitizer_set_death_callback(save_crash);
     }
-    unsigned iters = argc > 1 ? 0 : env_number("FG_TEST_ITERS", 4000 / (unsigned)file_count + 1);
-    clock_t deadline = clock() + (clock_t)(MAX_SECONDS * CLOCKS_PER_SEC);
+    unsigned times = env_number("FG_LONG", 0) != 0 ? 10 : 1; /* ./check --long */
+    unsigned iters = argc > 1 ? 0 : env_number("FG_TEST_ITERS", times * (4000 / (unsigned)file_count + 1));
+    clock_t deadline = clock() + (clock_t)(MAX_SECONDS * times * CLOCKS_PER_SEC);
     for (size_t k = 0; k < file_count; k++) {
         try_input(files[k].data, files[k].size);
         unsigned done = try_mutations(k, iters, deadline);

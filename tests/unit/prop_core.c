@@ -342,7 +342,7 @@ static void random_event_orders_keep_every_invariant(void **state)
     (void)state;
     const char *only = getenv("FG_TEST_SEED");
     uint32_t first = only != NULL ? (uint32_t)strtoul(only, NULL, 10) : 0,
-             last = only != NULL ? first + 1 : 3000;
+             last = only != NULL ? first + 1 : (uint32_t)fg_test_iters(3000);
     for (uint32_t seed = first; seed < last; seed++) {
         struct world *w = fg_calloc(1, sizeof *w);
         struct fg_err err = {{0}};

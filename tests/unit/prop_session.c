@@ -362,16 +362,10 @@ static void end(struct twin *t)
     fg_free(t);
 }
 
-static uint64_t from_env(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text != NULL ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static void random_conversations_keep_every_promise(void **state)
 {
     (void)state;
-    uint64_t seed = from_env("FG_TEST_SEED", 1), iters = from_env("FG_TEST_ITERS", 3000);
+    uint64_t seed = fg_test_number("FG_TEST_SEED", 1), iters = fg_test_iters(3000);
     unsigned answered = 0, refused = 0;
     for (uint64_t i = 0; i < iters; i++) {
         struct twin *t = begin(seed + i);

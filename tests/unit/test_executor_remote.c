@@ -404,12 +404,6 @@ static void end(struct world *w, struct fg_executor *ex)
     world_destroy(w);
 }
 
-static uint64_t from_env(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text != NULL ? strtoull(text, NULL, 10) : otherwise;
-}
-
 static void any_number_of_workers_gives_the_same_results(void **state)
 {
     (void)state;
@@ -432,7 +426,7 @@ static void any_number_of_workers_gives_the_same_results(void **state)
 static void deaths_hangs_and_refusals_change_nothing(void **state)
 {
     (void)state;
-    uint64_t seed = from_env("FG_TEST_SEED", 1), iters = from_env("FG_TEST_ITERS", 300);
+    uint64_t seed = fg_test_number("FG_TEST_SEED", 1), iters = fg_test_iters(300);
     unsigned killed = 0, hung = 0, refused = 0;
     uint64_t repeated = 0, ignored = 0;
     print_message("seed %llu\n", (unsigned long long)seed);

@@ -239,12 +239,6 @@ static void vector_case(const struct fg_kernels *k, struct arena *a)
 
 typedef void (*kernel_case)(const struct fg_kernels *k, struct arena *a);
 
-static uint64_t environment(const char *name, uint64_t otherwise)
-{
-    const char *v = getenv(name);
-    return v ? strtoull(v, NULL, 10) : otherwise;
-}
-
 static size_t run(kernel_case c, const struct fg_kernels *k, uint64_t seed, float *mem)
 {
     struct arena a = {.mem = mem};
@@ -256,7 +250,7 @@ static size_t run(kernel_case c, const struct fg_kernels *k, uint64_t seed, floa
 /* Compare `k` with the reference on `iters` random shapes of case c. */
 static void compare(const struct fg_kernels *k, kernel_case c, uint64_t iters, float *want, float *got)
 {
-    uint64_t seed = environment("FG_TEST_SEED", 1);
+    uint64_t seed = fg_test_number("FG_TEST_SEED", 1);
     for (uint64_t i = 0; i < iters; i++) {
         size_t used = run(c, fg_kernels_get("reference"), seed + i, want);
         assert_int_equal(run(c, k, seed + i, got), used);
@@ -276,7 +270,7 @@ static void against_reference(kernel_case c, uint64_t iters)
           *got = aligned_alloc(64, ARENA_FLOATS * sizeof *got);
     assert_non_null(want);
     assert_non_null(got);
-    iters = environment("FG_TEST_ITERS", iters);
+    iters = fg_test_iters(iters);
     for (size_t i = 0; i < 2; i++) {
         if (fg_kernels_get(names[i])) {
             compare(fg_kernels_get(names[i]), c, iters, want, got);
