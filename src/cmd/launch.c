@@ -205,19 +205,20 @@ static void keep_log(const char *dir, const char *run_dir, int code)
     struct fg_err err;
     char name[PATH_MAX];
     if (snprintf(name, sizeof name, "%s/log", dir) >= (int)sizeof name ||
-        fg_file_read(&text, name, (size_t)64 << 20, &err) != FG_OK || text.len == 0) {
+        fg_file_read(&text, name, (size_t)64 << 20, &err) != FG_OK) {
         goto cleanup;
     }
-    bool kept = access(run_dir, W_OK) == 0 && fg_str_addf(&path, "%s/mpirun.log", run_dir) == FG_OK &&
+    bool kept = text.len > 0 && access(run_dir, W_OK) == 0 && fg_str_addf(&path, "%s/mpirun.log", run_dir) == FG_OK &&
                 fg_append_open(&log, path.data, &err) == FG_OK;
     if (kept) {
         kept = fg_append_write(&log, text.data, text.len, &err) == FG_OK;
         fg_append_close(&log);
     }
     if (code == -1) {
-        (void)fprintf(stderr, "forage: the aggregator ended without a word; mpirun says:\n%.*s",
-                      (int)(text.len < 4000 ? text.len : 4000), text.data);
-    } else if (!kept && code == 1) {
+        (void)fprintf(stderr, "forage: mpirun and the aggregator ended without a word; the same command goes on%s%.*s\n",
+                      text.len > 0 ? "; mpirun says:\n" : "", (int)(text.len < 4000 ? text.len : 4000),
+                      text.len > 0 ? text.data : "");
+    } else if (!kept && code == 1 && text.len > 0) {
         (void)fprintf(stderr, "%.*s", (int)(text.len < 4000 ? text.len : 4000), text.data);
     }
 cleanup:

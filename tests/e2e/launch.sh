@@ -87,6 +87,7 @@ expect "mpirun killed: ranks left after a second" none "$left"
 echo "# ended after $((($(date +%s%N) - begin) / 1000000)) ms"
 finish
 expect "mpirun killed: exit code" 1 "$code"
+expect_match "mpirun killed: it says so, and what to do" 'ended without a word; the same command goes on' "$(cat "$T/mpi.err")"
 
 # wrong use
 expect "launch -n 1: exit code" 2 "$("$FORAGE" launch -n 1 "$EXAMPLE" >/dev/null 2>&1; echo $?)"
