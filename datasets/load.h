@@ -36,7 +36,7 @@ struct fg_dataset_spec {
 #define FG_DATASET_SPEC_DEFAULT \
     (struct fg_dataset_spec)    \
     {                           \
-        .test_fraction = 0.2    \
+        .test_fraction = 0.1    \
     }
 
 /* Load a data set.

@@ -25,7 +25,7 @@ static const struct fg_cmd_option options[] = {
     {0, "normalise", NULL, FG_CMD_FLAG, offsetof(struct args, normalise),
      "mean 0 and deviation 1 of each channel of the training part"},
     {0, "test-fraction", "F", FG_CMD_REAL, offsetof(struct args, test_fraction),
-     "held out where the source has no test part (default 0.2)"},
+     "held out where the source has no test part (default 0.1)"},
     {0, "seed", "N", FG_CMD_UINT, offsetof(struct args, seed), "of that choice (default 0)"},
     {0, "label", "COLUMN", FG_CMD_TEXT, offsetof(struct args, label),
      "CSV: label column (default label, else the last)"},
