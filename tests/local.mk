@@ -66,6 +66,7 @@ FUZZ_TARGETS += tests/fuzz/fuzz_train_state
 SHELL_TESTS =
 SHELL_TESTS += tests/e2e/results.sh
 SHELL_TESTS += tests/e2e/adds_up.sh
+SHELL_TESTS += tests/e2e/choices.sh
 SHELL_TESTS += tests/e2e/identical.sh
 SHELL_TESTS += tests/e2e/real.sh
 SHELL_TESTS += tests/e2e/rundir.sh

@@ -93,7 +93,7 @@ static enum fg_status set_arg(struct fg_layer *l, unsigned i, struct word value,
     if (a->min > a->max) {
         return fg_layer_fail(err, l, "%s: expected %s, found '%.*s'", a->name, a->words, shown, value.s);
     }
-    return fg_layer_fail(err, l, "%s: expected a %snumber from %g to %g%s%s, found '%.*s'", a->name,
+    return fg_layer_fail(err, l, "%s: expected a %snumber from %.10g to %.10g%s%s, found '%.*s'", a->name,
                          a->whole ? "whole " : "", a->min, a->max, a->words ? " or " : "",
                          a->words ? a->words : "", shown, value.s);
 }

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Every choice that the configuration offers runs, and makes the difference that it should; a launch with many of them
+# at once is the simulation to the byte.
+. "${FG_SRCDIR:-.}/tests/lib/e2e.sh"
+S=$SRC/datasets/samples/traces
+cat >"$T/s.ini" <<INI
+[run]
+rounds = 6
+threads = 1
+[data]
+path = gaussian:classes=5,dim=8,n=1200,groups=24,seed=3
+partition = groups
+test_fraction = 0.2
+[availability]
+trace = $S/volunteer-desktops-2w.csv
+[carbon]
+traces = GB=$S/carbon-GB-2w.csv, KR=$S/carbon-KR-2w.csv
+[select]
+clients = 6
+[model]
+layers = dense 8, relu, dense classes
+[train]
+epochs = 2
+lr = 0.05
+INI
+run() { # NAME ARGS...: its hash, or the message
+    local name=$1
+    shift
+    if "$FORAGE" simulate -q --force --out "$T/$name" "$@" "$T/s.ini" >"$T/o" 2>"$T/err"; then
+        sed -n 's/.*"params_sha256": "\(.*\)".*/\1/p' "$T/$name/summary.json"
+    else         head -1 "$T/err"
+    fi
+}
+base=$(run base)
+expect_match "the small study" '^[0-9a-f]{64}$' "$base"
+cp "$T/base/config.ini" "$T/saved.ini"
+
+declare -A seen=([$base]="the default")
+# new KEY=VALUE...: another model than any before it
+new() {
+    local args=() found
+    for a in "$@"; do args+=(--set "$a"); done
+    found=$(run new "${args[@]}")
+    if [[ ! $found =~ ^[0-9a-f]{64}$ ]]; then
+        not_ok "$*" "$found"
+    elif [ -n "${seen[$found]:-}" ]; then
+        not_ok "$* makes a difference" "the same model as: ${seen[$found]}"
+    else
+        ok "$* makes a difference"
+        seen[$found]=$*
+    fi
+}
+for rule in fedsgd fedavgm; do new aggregate.rule=$rule; done
+for rule in fedadam fedyogi fedadagrad; do new aggregate.rule=$rule aggregate.lr=0.01; done
+new aggregate.weights=uniform aggregate.lr=0.5
+new aggregate.over=all
+for schedule in inverse step cosine; do new train.schedule=$schedule train.decay=0.5; done
+for local in momentum=0.5 weight_decay=0.01 clip=0.5 prox_mu=0.5 steps=3 batch=0 batch=7 epochs=1 lr=0.01; do new "train.$local"; done
+for policy in all cyclic; do new select.policy=$policy; done
+new select.over=2
+for partition in iid dirichlet; do
+    for coupling in independent labels-availability rare-carbon; do
+        new data.partition=$partition data.coupling=$coupling data.clients=30
+    done
+done
+for coupling in independent rare-carbon; do new data.partition=shards data.coupling=$coupling data.clients=30; done
+for coupling in labels-availability rare-carbon; do new data.coupling=$coupling; done
+new data.partition=iid data.imbalance=1
+new data.normalise=yes
+for init in xavier glorot_normal he_uniform he_normal lecun_uniform zeros; do new model.init=$init; done
+new "model.layers=dense 8, tanh, dense classes"
+new "model.layers=dense 8, relu, dropout 0.3, dense classes"
+new model.layers=softmax
+new "model.from=$T/base"
+new run.seed=2
+new time.start=2024-09-05T00:00:00Z
+
+# What must not change the model.
+same() { expect "$1 changes no parameter" "$base" "$(run same --set "$1")"; }
+for setting in run.threads=3 run.eval_every=4 run.eval_clients_every=2 run.target_accuracy=0.2 wire.codec=zstd \
+    data.placement=movable run.sync_s=0 fleet.power_w=7 carbon.pue=1.5; do same "$setting"; done
+expect "the saved configuration is the same run" "$base" \
+    "$(cd / && "$FORAGE" simulate -q --out "$T/again" "$T/saved.ini" >/dev/null 2>&1; sha "$T/again")"
+run stop --set run.target_accuracy=0.01 --set run.stop_at_target=yes >/dev/null
+expect "run.stop_at_target ends the run" "1 1" "$(json "$T/stop/summary.json" rounds) $(json "$T/stop/summary.json" rounds_to_target)"
+run target --set run.target_accuracy=0.01 >/dev/null
+expect "a target alone only is recorded" "6 1" "$(json "$T/target/summary.json" rounds) $(json "$T/target/summary.json" rounds_to_target)"
+expect "evaluation every 4 rounds and at the end" "0 0 0 1 0 1" \
+    "$(run every --set run.eval_every=4 >/dev/null; tail -n +2 "$T/every/rounds.csv" | awk -F, '{ printf "%s%d", (NR > 1 ? " " : ""), ($21 != "") }')"
+
+if "$FORAGE" --version | grep -q '^MPI: none'; then
+    skip "launch" "built without MPI"
+    done_testing
+fi
+many=(--set select.over=2 --set select.deadline_s=900 --set fleet.samples_per_s=0.1 --set train.on_leave=hand_back
+    --set wire.codec=zstd --set data.placement=movable --set data.partition=dirichlet --set data.clients=90 --set data.min_samples=1
+    --set aggregate.rule=fedyogi --set aggregate.lr=0.01 --set train.schedule=cosine --set train.momentum=0.5)
+run many "${many[@]}" >/dev/null
+expect_match "a study of many choices has late updates" '^[1-9]' "$(json "$T/many/summary.json" updates_late)"
+timeout 120 "$FORAGE" launch -q -n 3 --out "$T/launched" "${many[@]}" "$T/s.ini" >"$T/o" 2>"$T/err"
+for f in rounds.csv run.h5 participation.part; do
+    if cmp -s "$T/many/$f" "$T/launched/$f"; then ok "its launch leaves the same $f"; else
+        not_ok "its launch leaves the same $f" "$(sha "$T/many") $(sha "$T/launched") $(tail -1 "$T/err")"; fi
+done
+done_testing
