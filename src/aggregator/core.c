@@ -66,13 +66,15 @@ enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_
     for (size_t i = 0; i < n; i++) {
         a->last_loss[i] = -1.0f;
     }
-    FG_TRY(fg_rule_create(&a->rule, cfg->rule_ops, &cfg->rule));
+    FG_TRY(fg_rule_create(&a->rule, cfg->rule_ops, &cfg->rule, err));
     FG_TRY(fg_ledger_create(&a->ledger, (uint32_t)n));
     *out = a;
     return FG_OK;
 cleanup:
     fg_aggregator_destroy(a);
-    return fg_fail(err, st, "out of memory for %zu clients and %zu parameters", n, cfg->rule.params);
+    return st != FG_E_NOMEM
+               ? st
+               : fg_fail(err, st, "out of memory for %zu clients and %zu parameters", n, cfg->rule.params);
 }
 
 void fg_aggregator_destroy(struct fg_aggregator *a)
@@ -288,7 +290,15 @@ static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event
                            : FG_VERDICT_USED;
     a->unresolved--;
     if (usable) {
-        fg_rule_fold(a->rule, r->delta, a->cfg.samples[s->task.client]);
+        struct fg_rule_update update = {.delta = r->delta,
+                                        .client = s->task.client,
+                                        .samples = a->cfg.samples[s->task.client],
+                                        .steps = r->steps,
+                                        .lr = (double)s->task.lr};
+        enum fg_status st = fg_rule_fold(a->rule, &update);
+        if (st != FG_OK) {
+            return st;
+        }
         a->arrived++;
     }
     return a->arrived >= a->goal || a->unresolved == 0 ? close_round(a, out) : FG_OK;

@@ -6,7 +6,7 @@
 #include "src/base/bytes.h"
 #include "src/base/mem.h"
 
-enum { STATE_VERSION = 1 };
+enum { STATE_VERSION = 2 };
 
 static enum fg_status save_totals(const struct fg_summary *t, struct fg_str *out)
 {
@@ -55,6 +55,8 @@ enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *
     FG_TRY(fg_put_f32s(out, a->x, p));
     FG_TRY(fg_put_u64(out, rule->commits));
     FG_TRY(fg_put_f64s(out, rule->state, p * rule->ops->vectors));
+    FG_TRY(fg_put_f64s(out, rule->scalar, n * rule->ops->scalars));
+    FG_TRY(fg_put_f32s(out, rule->memory, rule->ops->remembers ? n * p : 0));
     FG_TRY(fg_put_u32s(out, a->tasks, n));
     FG_TRY(fg_put_f32s(out, a->last_loss, n));
     FG_TRY(fg_str_add(out, a->has_shard, n));
@@ -92,6 +94,8 @@ static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, st
     fg_get_f32s(r, a->x, p);
     a->rule->commits = fg_get_u64(r);
     fg_get_f64s(r, a->rule->state, p * vectors);
+    fg_get_f64s(r, a->rule->scalar, n * a->rule->ops->scalars);
+    fg_get_f32s(r, a->rule->memory, a->rule->ops->remembers ? n * p : 0);
     fg_get_u32s(r, a->tasks, n);
     fg_get_f32s(r, a->last_loss, n);
     const void *flags = fg_get_bytes(r, n);

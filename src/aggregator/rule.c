@@ -5,7 +5,7 @@
 #include "src/base/mem.h"
 
 extern const struct fg_rule_ops fg_rule_fedavg, fg_rule_fedsgd, fg_rule_fedavgm, fg_rule_fedadagrad,
-    fg_rule_fedadam, fg_rule_fedyogi;
+    fg_rule_fedadam, fg_rule_fedyogi, fg_rule_fednova, fg_rule_fedau, fg_rule_mifa, fg_rule_fedvarp;
 
 static const struct fg_rule_ops *const registry[] = {
     &fg_rule_fedavg,
@@ -14,6 +14,10 @@ static const struct fg_rule_ops *const registry[] = {
     &fg_rule_fedadam,
     &fg_rule_fedyogi,
     &fg_rule_fedadagrad,
+    &fg_rule_fednova,
+    &fg_rule_fedau,
+    &fg_rule_mifa,
+    &fg_rule_fedvarp,
     NULL,
 };
 
@@ -33,19 +37,30 @@ const struct fg_rule_ops *fg_rule_find(const char *name)
 }
 
 enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *ops,
-                              const struct fg_rule_config *cfg)
+                              const struct fg_rule_config *cfg, struct fg_err *err)
 {
+    size_t memory = ops->remembers ? (size_t)cfg->clients : 0;
+    if (memory > 0 && cfg->params > FG_RULE_MEMORY_MAX / sizeof(float) / memory) {
+        return fg_fail(
+            err, FG_E_CONFIG,
+            "aggregate.rule: '%s' keeps the last update of every client, which is %.1f GB for %u clients and "
+            "%zu parameters; expected at most %.1f GB",
+            ops->name, 4e-9 * (double)memory * (double)cfg->params, cfg->clients, cfg->params,
+            1e-9 * (double)FG_RULE_MEMORY_MAX);
+    }
     struct fg_rule *r = fg_calloc(1, sizeof *r);
     if (r == NULL) {
-        return FG_E_NOMEM;
+        return fg_fail(err, FG_E_NOMEM, "out of memory for the aggregation rule");
     }
     r->ops = ops;
     r->cfg = *cfg;
     r->sum = fg_calloc(cfg->params, sizeof *r->sum);
     r->state = fg_calloc(cfg->params * ops->vectors, sizeof *r->state);
-    if (r->sum == NULL || r->state == NULL) {
+    r->scalar = fg_calloc((size_t)cfg->clients * ops->scalars, sizeof *r->scalar);
+    r->memory = fg_calloc(memory * cfg->params, sizeof *r->memory);
+    if (r->sum == NULL || r->state == NULL || r->scalar == NULL || r->memory == NULL) {
         fg_rule_destroy(r);
-        return FG_E_NOMEM;
+        return fg_fail(err, FG_E_NOMEM, "out of memory for the aggregation rule");
     }
     if (ops->init != NULL) {
         ops->init(r);
@@ -57,32 +72,90 @@ enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *op
 void fg_rule_destroy(struct fg_rule *r)
 {
     if (r != NULL) {
+        fg_rule_drop(r);
         fg_free(r->sum);
+        fg_free(r->client);
+        fg_free(r->staged);
         fg_free(r->state);
+        fg_free(r->scalar);
+        fg_free(r->memory);
         fg_free(r);
     }
 }
 
-void fg_rule_fold(struct fg_rule *r, const float *restrict delta, uint32_t samples)
+float *fg_rule_memory(const struct fg_rule *r, uint32_t client)
 {
-    double w = r->cfg.weights == FG_WEIGHT_SAMPLES ? (double)samples : 1.0;
-    double *restrict sum = r->sum;
-    for (size_t i = 0; i < r->cfg.params; i++) {
-        sum[i] += w * (double)delta[i];
-    }
-    r->weight += w;
-    r->folded++;
+    return r->memory + (size_t)client * r->cfg.params;
 }
 
-void fg_rule_commit(struct fg_rule *r, float *x)
+double fg_rule_all(const struct fg_rule *r)
 {
-    double all = r->cfg.weights == FG_WEIGHT_SAMPLES ? r->cfg.total_samples : (double)r->cfg.clients;
-    double divisor = r->cfg.over == FG_OVER_ALL ? all : r->weight;
+    return r->cfg.weights == FG_WEIGHT_SAMPLES ? r->cfg.total_samples : (double)r->cfg.clients;
+}
+
+/* Keep who it was and, where the rule remembers, what it was. */
+static enum fg_status stage(struct fg_rule *r, const struct fg_rule_update *u)
+{
+    enum fg_status st = FG_GROW(r->client, r->folded, r->cap_client);
+    if (st == FG_OK && r->ops->remembers) {
+        st = FG_GROW(r->staged, r->folded, r->cap_staged);
+        float *copy = st == FG_OK ? fg_calloc(r->cfg.params, sizeof *copy) : NULL;
+        if (copy == NULL) {
+            return FG_E_NOMEM;
+        }
+        memcpy(copy, u->delta, r->cfg.params * sizeof *copy);
+        r->staged[r->folded] = copy;
+    }
+    if (st == FG_OK) {
+        r->client[r->folded++] = u->client;
+    }
+    return st;
+}
+
+enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u)
+{
+    double weight = r->cfg.weights == FG_WEIGHT_SAMPLES ? (double)u->samples : 1.0;
+    enum fg_status st = stage(r, u);
+    if (st != FG_OK) {
+        return st;
+    }
+    double w = r->ops->scale != NULL ? r->ops->scale(r, u, weight) : weight;
+    double *restrict sum = r->sum;
+    const float *restrict delta = u->delta;
+    if (r->ops->remembers) {
+        const float *restrict last = fg_rule_memory(r, u->client);
+        for (size_t i = 0; i < r->cfg.params; i++) {
+            sum[i] += w * ((double)delta[i] - (double)last[i]);
+        }
+    } else {
+        for (size_t i = 0; i < r->cfg.params; i++) {
+            sum[i] += w * (double)delta[i];
+        }
+    }
+    r->weight += weight;
+    return FG_OK;
+}
+
+static void apply_mean(struct fg_rule *r, float *x)
+{
+    double divisor = r->cfg.over == FG_OVER_ALL ? fg_rule_all(r) : r->weight;
     if (r->folded > 0 && divisor > 0.0) {
         for (size_t i = 0; i < r->cfg.params; i++) {
             r->sum[i] /= divisor;
         }
         r->ops->apply(r, x, r->sum);
+    }
+}
+
+void fg_rule_commit(struct fg_rule *r, float *x)
+{
+    if (r->ops->commit != NULL) {
+        r->ops->commit(r, x);
+    } else {
+        apply_mean(r, x);
+    }
+    for (uint32_t k = 0; r->ops->remembers && k < r->folded; k++) {
+        memcpy(fg_rule_memory(r, r->client[k]), r->staged[k], r->cfg.params * sizeof(float));
     }
     r->commits++;
     fg_rule_drop(r);
@@ -93,6 +166,9 @@ void fg_rule_drop(struct fg_rule *r)
     if (r->folded > 0) {
         memset(r->sum, 0, r->cfg.params * sizeof *r->sum);
     }
-    r->weight = 0.0;
+    for (uint32_t k = 0; r->ops->remembers && k < r->folded; k++) {
+        fg_free(r->staged[k]);
+    }
+    r->weight = r->extra = 0.0;
     r->folded = 0;
 }

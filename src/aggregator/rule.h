@@ -25,15 +25,34 @@ struct fg_rule_config {
     double lr;                 /* server learning rate */
     double momentum;           /* fedavgm */
     double beta1, beta2, tau;  /* adaptive rules */
+    double local_momentum;     /* of local work, for rules that undo it */
+    double prox_mu;            /* the same for the proximal term */
+};
+
+/* One client's update, as a rule sees it. */
+struct fg_rule_update {
+    const float *delta; /* (P) x_start - x_end */
+    uint32_t client;
+    uint32_t samples;
+    uint32_t steps; /* local steps really done */
+    double lr;      /* local learning rate */
 };
 
 struct fg_rule {
     const struct fg_rule_ops *ops;
     struct fg_rule_config cfg;
-    double *sum;   /* (P) sum of w_i delta_i of the open round */
-    double weight; /* sum of w_i of the open round */
+    /* the open round */
+    double *sum;   /* (P) sum of what fold adds */
+    double weight; /* sum of w_i */
+    double extra;  /* what else a rule adds up */
     uint32_t folded;
-    double *state; /* (ops->vectors, P) server state, kept from round to round */
+    uint32_t *client; /* (folded) whose updates */
+    float **staged;   /* (folded) copies of their deltas, only for rules that remember them */
+    size_t cap_client, cap_staged;
+    /* kept from round to round */
+    double *state;  /* (ops->vectors, P) */
+    double *scalar; /* (ops->scalars, N) */
+    float *memory;  /* (N, P) last update of each client, only for rules that remember them */
     uint64_t commits;
 };
 
@@ -42,28 +61,44 @@ struct fg_rule_ops {
     const char *doc;
     const char *source;
     unsigned vectors; /* server-state vectors of P doubles */
+    unsigned scalars; /* numbers kept for each client */
+    int remembers;    /* keeps each client's last update: 4 N P bytes; fold then adds delta - last */
     /* What local work must be for this rule: 1 = one step on the whole shard (FedSGD), 0 = as configured. */
     int full_batch;
     void (*init)(struct fg_rule *r); /* set the state for the first round; NULL = zeros */
-    /* Move x (P) by the mean update `mean` (P), the direction that is subtracted. Called only when folded > 0. */
+    /* The factor with which an update enters the sum, given its weight w_i; NULL = w_i. */
+    double (*scale)(struct fg_rule *r, const struct fg_rule_update *u, double weight);
+    /* Move x (P) by the mean update `mean` (P), the direction that is subtracted. Called only when folded > 0.
+     * The mean is the sum over the weight, or over all clients' weight (cfg.over). */
     void (*apply)(struct fg_rule *r, float *x, const double *mean);
+    /* Instead of apply: close the round from sum, extra and state; called for empty rounds, too, which must not
+     * move x. The memory still holds the updates before this round. */
+    void (*commit)(struct fg_rule *r, float *x);
 };
 
 const struct fg_rule_ops *fg_rule_find(const char *name);
 const struct fg_rule_ops *const *fg_rule_list(void);
 
-/* Errors: FG_E_NOMEM. Owner: the caller, fg_rule_destroy() (NULL allowed). */
+/* Errors: FG_E_NOMEM; FG_E_CONFIG for a memory of more than FG_RULE_MEMORY_MAX bytes.
+ * Owner: the caller, fg_rule_destroy() (NULL allowed). */
+#define FG_RULE_MEMORY_MAX ((size_t)8 << 30)
 enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *ops,
-                              const struct fg_rule_config *cfg) FG_NODISCARD;
+                              const struct fg_rule_config *cfg, struct fg_err *err) FG_NODISCARD;
 void fg_rule_destroy(struct fg_rule *r);
 
-/* Fold one update of a client with `samples` samples. Cost: one pass over delta. */
-void fg_rule_fold(struct fg_rule *r, const float *delta /* (P) */, uint32_t samples);
+/* Fold one update. Cost: one pass over delta. Errors: FG_E_NOMEM (nothing is changed then). */
+enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u) FG_NODISCARD;
 
 /* Close the round: x (P) moves, the sum is cleared. Without any update x stays bit for bit the same. */
 void fg_rule_commit(struct fg_rule *r, float *x);
 
 /* Forget the open round's updates. */
 void fg_rule_drop(struct fg_rule *r);
+
+/* The last update of a client (P), for rules that remember them. */
+float *fg_rule_memory(const struct fg_rule *r, uint32_t client);
+
+/* The sum of w over all N clients. */
+double fg_rule_all(const struct fg_rule *r);
 
 #endif

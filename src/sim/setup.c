@@ -325,7 +325,9 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
                  .momentum = c->aggregate.momentum,
                  .beta1 = c->aggregate.beta1,
                  .beta2 = c->aggregate.beta2,
-                 .tau = c->aggregate.tau},
+                 .tau = c->aggregate.tau,
+                 .local_momentum = c->train.momentum,
+                 .prox_mu = c->train.prox_mu},
         .rule_ops = s->rule,
     };
 }
