@@ -150,7 +150,7 @@ void fg_aggregator_summary(const struct fg_aggregator *a, struct fg_summary *s)
     s->steps_wasted = t.steps_wasted;
     s->updates_used = t.updates_used + t.updates_partial;
     s->updates_partial = t.updates_partial;
-    s->updates_lost = t.updates_lost;
+    s->updates_lost = t.updates_lost + t.updates_stale; /* as n_lost of a round */
     s->updates_late = t.updates_late;
 }
 

@@ -35,6 +35,7 @@ struct study {
     double begun_s, wall_before_s, saved_s;
     bool saved;                    /* the last commit is in a checkpoint */
     bool real;                     /* run.clock = real, not replayed */
+    bool warned;                   /* of updates that were refused */
     uint64_t journal_len;          /* of the journal at the last commit */
     struct fg_study_record record; /* being replayed */
 };
@@ -97,6 +98,20 @@ static enum fg_status save(struct study *s, const char *status, struct fg_err *e
     return st;
 }
 
+/* Updates that are not numbers say that training diverges: tell it once. */
+static void warn_of_refused(struct study *s, const struct fg_participation *rows, size_t n, uint32_t round)
+{
+    size_t refused = 0;
+    for (size_t i = 0; i < n; i++) {
+        refused += rows[i].verdict == FG_VERDICT_STALE;
+    }
+    if (refused > 0 && !s->warned) {
+        s->warned = true;
+        fg_log_write(FG_LOG_WARN, "round %u: %zu of %zu updates were not finite numbers and were refused: training "
+                     "diverges, a smaller train.lr or train.clip may help", round + 1, refused, n);
+    }
+}
+
 static enum fg_status committed(void *arg, struct fg_err *err)
 {
     struct study *s = arg;
@@ -105,6 +120,7 @@ static enum fg_status committed(void *arg, struct fg_err *err)
     const struct fg_round_record *record = fg_aggregator_record(s->agg);
     enum fg_status st = fg_rundir_round(s->dir, record, rows, n, err);
     s->saved = false;
+    warn_of_refused(s, rows, n, record->round);
     s->journal_len = fg_rundir_journal(s->dir)->file.len;
     if (st == FG_OK && fg_wall_s() - s->saved_s >= s->cfg->run.sync_s &&
         record->round + 1 < s->cfg->run.rounds) {

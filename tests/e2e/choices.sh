@@ -88,6 +88,11 @@ expect "a target alone only is recorded" "6 1" "$(json "$T/target/summary.json" 
 expect "evaluation every 4 rounds and at the end" "0 0 0 1 0 1" \
     "$(run every --set run.eval_every=4 >/dev/null; tail -n +2 "$T/every/rounds.csv" | awk -F, '{ printf "%s%d", (NR > 1 ? " " : ""), ($21 != "") }')"
 
+run diverged --set train.lr=1e6 >/dev/null
+expect_match "updates that are not numbers: refused with a warning" 'not finite numbers and were refused' "$(cat "$T/err" "$T/diverged/log.txt")"
+expect "and counted alike in rounds and summary" "$(tail -n +2 "$T/diverged/rounds.csv" | awk -F, '{ n += $9 } END { print n }')" \
+    "$(json "$T/diverged/summary.json" updates_lost)"
+
 if "$FORAGE" --version | grep -q '^MPI: none'; then
     skip "launch" "built without MPI"
     done_testing
