@@ -81,8 +81,11 @@ static bool carbon_has(const struct fg_fleet *f, int64_t at_s)
     for (uint32_t z = 0; z < f->n_zones; z++) {
         const struct fg_carbon *c = f->zones[z].carbon;
         int64_t shift, distance;
-        if (c != NULL && !(fg_week_shift(at_s, c->start_s, c->start_s + (int64_t)c->hours * 3600, &shift, &distance) &&
-                           distance <= SEASON_S)) {
+        if (c == NULL) {
+            continue;
+        }
+        int64_t end_s = c->start_s + (int64_t)c->hours * 3600;
+        if (!fg_week_shift(at_s, c->start_s, end_s, &shift, &distance) || distance > SEASON_S) {
             return false;
         }
     }

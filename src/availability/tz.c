@@ -218,7 +218,8 @@ bool fg_tz_unknown(const char *name)
 {
     int32_t offset;
     size_t len = strlen(name);
-    return !fixed_offset(name, len, &offset) && is_there("UTC") && !(fg_tz_name_ok(name, len) && is_there(name));
+    return !fixed_offset(name, len, &offset) && is_there("UTC") &&
+           !(fg_tz_name_ok(name, len) && is_there(name));
 }
 
 static enum fg_status load(struct fg_tz **out, const char *name, struct fg_err *err)

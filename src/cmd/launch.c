@@ -215,7 +215,8 @@ static void keep_log(const char *dir, const char *run_dir, int code)
         fg_append_close(&log);
     }
     if (code == -1) {
-        (void)fprintf(stderr, "forage: mpirun and the aggregator ended without a word; the same command goes on%s%.*s\n",
+        (void)fprintf(stderr,
+                      "forage: mpirun and the aggregator ended without a word; the same command goes on%s%.*s\n",
                       text.len > 0 ? "; mpirun says:\n" : "", (int)(text.len < 4000 ? text.len : 4000),
                       text.len > 0 ? text.data : "");
     } else if (!kept && code == 1 && text.len > 0) {
