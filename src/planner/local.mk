@@ -1,0 +1,3 @@
+libforage_a_SOURCES += \
+	%D%/slack.c %D%/slots.c %D%/slots.h %D%/slots_bound.c %D%/slots_impl.h \
+	%D%/steps.c %D%/steps.h %D%/steps_dp.c %D%/steps_impl.h

@@ -1,0 +1,331 @@
+/* The greedy schedule and its certificate. */
+#include "src/planner/slots.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/fmath.h"
+#include "src/base/mem.h"
+#include "src/planner/slots_impl.h"
+
+double fg_slots_utility(double u, double alpha)
+{
+    return u <= 0 ? 0 : alpha == 1 ? u : fg_pow(u, alpha);
+}
+
+static bool good(double x)
+{
+    return isfinite(x) && x >= 0;
+}
+
+static enum fg_status check(const struct fg_slots_problem *p, struct fg_err *err)
+{
+    if (p->clients == 0 || p->slots == 0 || p->tune > p->slots) {
+        return fg_fail(
+            err, FG_E_RANGE,
+            "schedule: expected clients, slots, and a tuning window of at most all slots, found %" PRIu32
+            ", %" PRIu32 " and %" PRIu32,
+            p->clients, p->slots, p->tune);
+    }
+    if (!(p->alpha > 0 && p->alpha <= 1) || !good(p->budget_g) || !good(p->grams_max)) {
+        return fg_fail(
+            err, FG_E_RANGE,
+            "schedule: expected 0 < alpha <= 1 and grams >= 0, found alpha %g, budget %g g, largest %g g",
+            p->alpha, p->budget_g, p->grams_max);
+    }
+    for (uint32_t c = 0; c < p->clients; c++) {
+        for (uint32_t t = 0; t < p->slots; t++) {
+            size_t i = (size_t)c * p->slots + t;
+            double q = p->chance == NULL ? 1 : p->chance[i];
+            if (!good(p->grams[i]) || !(q >= 0 && q <= 1) || (p->expected != NULL && !good(p->expected[i]))) {
+                return fg_fail(err, FG_E_RANGE,
+                               "schedule: client %" PRIu32 ", slot %" PRIu32
+                               ": expected grams >= 0 and a chance of 0 to 1, found %g g and %g",
+                               c, t, p->grams[i], q);
+            }
+        }
+    }
+    return FG_OK;
+}
+
+static double value_of(const struct fg_slots_work *w, size_t i)
+{
+    double q = w->p->chance == NULL ? 1 : w->p->chance[i];
+    return q * fmax(0, w->grams_max - w->p->grams[i]);
+}
+
+static double cost_of(const struct fg_slots_work *w, size_t i)
+{
+    const struct fg_slots_problem *p = w->p;
+    return p->expected != NULL ? p->expected[i]
+           : p->chance != NULL ? p->chance[i] * p->grams[i]
+                               : p->grams[i];
+}
+
+static int by_ratio(const void *a, const void *b)
+{
+    const struct fg_slots_item *x = a, *y = b;
+    if (x->ratio != y->ratio) {
+        return x->ratio > y->ratio ? -1 : 1;
+    }
+    if (x->c != y->c) {
+        return x->c < y->c ? -1 : 1;
+    }
+    return x->slot < y->slot ? -1 : x->slot > y->slot;
+}
+
+/* Sort one row and add up; says whether its best sets are prefixes. */
+static bool sort_row(struct fg_slots_item *row, uint32_t n)
+{
+    double v = 0, c = 0;
+    bool nested = true;
+    qsort(row, n, sizeof *row, by_ratio);
+    for (uint32_t k = 0; k < n; k++) {
+        if (k > 0 && (row[k].c < row[k - 1].c || (row[k - 1].c > 0 && row[k].v > row[k - 1].v))) {
+            nested = false;
+        }
+        row[k].sum_v = v += row[k].v;
+        row[k].sum_c = c += row[k].c;
+    }
+    return nested;
+}
+
+static void fill(struct fg_slots_work *w, double *window_g)
+{
+    const struct fg_slots_problem *p = w->p;
+    uint32_t open = p->slots - p->tune;
+    w->nested = true;
+    for (uint32_t c = 0; c < p->clients; c++) {
+        struct fg_slots_item *row = w->item + (size_t)c * p->slots;
+        size_t first = (size_t)c * p->slots;
+        uint32_t n = 0;
+        for (uint32_t t = 0; t < open; t++) {
+            double v = value_of(w, first + t), g = cost_of(w, first + t);
+            if (v > 0 || g == 0) {
+                row[n++] =
+                    (struct fg_slots_item){.ratio = g > 0 ? v / g : INFINITY, .v = v, .c = g, .slot = t};
+            }
+        }
+        w->n[c] = n;
+        w->items += n;
+        w->nested = sort_row(row, n) && w->nested;
+        for (uint32_t t = open; t < p->slots; t++) {
+            w->base[c] += value_of(w, first + t);
+            *window_g += cost_of(w, first + t);
+        }
+    }
+}
+
+/* The greedy's front: the next item of each client, a max-heap by marginal value per gram, then by client. */
+struct front {
+    double ratio;
+    double u;      /* value of what is taken so far */
+    double f;      /* its utility */
+    double f_next; /* that with the next item */
+    uint32_t client, next;
+};
+
+static bool before(const struct front *a, const struct front *b)
+{
+    return a->ratio > b->ratio || (a->ratio == b->ratio && a->client < b->client);
+}
+
+static void sink(struct front *heap, uint32_t n, uint32_t i)
+{
+    struct front x = heap[i];
+    for (;;) {
+        uint32_t kid = 2 * i + 1;
+        if (kid >= n) {
+            break;
+        }
+        kid += kid + 1 < n && before(&heap[kid + 1], &heap[kid]);
+        if (!before(&heap[kid], &x)) {
+            break;
+        }
+        heap[i] = heap[kid];
+        i = kid;
+    }
+    heap[i] = x;
+}
+
+/* Look at the client's next item: what it would add for each gram. */
+static void look(const struct fg_slots_work *w, struct front *x)
+{
+    const struct fg_slots_item *it = &w->item[(size_t)x->client * w->p->slots + x->next];
+    x->f_next = fg_slots_utility(x->u + it->v, w->p->alpha);
+    x->ratio = it->c > 0 ? (x->f_next - x->f) / it->c : INFINITY;
+}
+
+/* Take what is best for each gram until the budget is gone, then go on with what still fits.
+ * plan->bound: the chord through the first item that does not fit; plan->price_per_g its slope, 0 if all fits. */
+static void greedy(struct fg_slots_plan *plan, const struct fg_slots_work *w, struct front *heap)
+{
+    const struct fg_slots_problem *p = w->p;
+    double left = w->budget_g, value = 0;
+    uint32_t n = 0;
+    for (uint32_t c = 0; c < p->clients; c++) {
+        struct front x = {.u = w->base[c], .f = fg_slots_utility(w->base[c], p->alpha), .client = c};
+        value += x.f;
+        if (w->n[c] > 0) {
+            look(w, &x);
+            heap[n++] = x;
+        }
+    }
+    for (uint32_t i = n; i-- > 0;) {
+        sink(heap, n, i);
+    }
+    while (n > 0) {
+        struct front *x = &heap[0];
+        const struct fg_slots_item *it = &w->item[(size_t)x->client * p->slots + x->next];
+        bool fits = it->c <= left;
+        if (fits) {
+            plan->on[(size_t)x->client * p->slots + it->slot] = 1;
+            value += x->f_next - x->f;
+            left -= it->c;
+            x->u += it->v;
+            x->f = x->f_next;
+        } else if (plan->price_per_g == 0 && x->ratio > 0) {
+            plan->bound = value + x->ratio * left;
+            plan->price_per_g = x->ratio;
+        }
+        if (++x->next == w->n[x->client] || (!fits && w->nested)) {
+            heap[0] = heap[--n];
+        } else {
+            look(w, x);
+        }
+        if (n > 0) {
+            sink(heap, n, 0);
+        }
+    }
+}
+
+/* Count, add up the value in slot order, and the grams. */
+static void book(struct fg_slots_plan *plan, const struct fg_slots_work *w)
+{
+    plan->value = plan->spent_g = 0;
+    for (uint32_t c = 0; c < plan->clients; c++) {
+        double u = 0;
+        plan->count[c] = 0;
+        for (uint32_t t = 0; t < plan->slots; t++) {
+            size_t i = (size_t)c * plan->slots + t;
+            if (plan->on[i]) {
+                plan->count[c]++;
+                u += value_of(w, i);
+                plan->spent_g += cost_of(w, i);
+            }
+        }
+        plan->value += fg_slots_utility(u, w->p->alpha);
+    }
+}
+
+static enum fg_status decide(struct fg_slots_plan *plan, struct fg_slots_work *w, struct front *heap)
+{
+    greedy(plan, w, heap);
+    book(plan, w);
+    plan->exact = plan->price_per_g == 0;
+    if (!plan->exact) {
+        if (!w->nested && w->p->alpha < 1) { /* the chord holds for prefixes and for sums only */
+            plan->bound = fg_slots_lagrange(w, &plan->price_per_g);
+        }
+        enum fg_status st = fg_slots_search(plan, w, plan->price_per_g);
+        if (st != FG_OK) {
+            return st;
+        }
+        book(plan, w);
+    }
+    plan->bound = plan->exact ? plan->value : fmax(plan->bound, plan->value);
+    return FG_OK;
+}
+
+static enum fg_status make_plan(struct fg_slots_plan **out, const struct fg_slots_problem *p)
+{
+    struct fg_slots_plan *plan = fg_calloc(1, sizeof *plan);
+    if (plan == NULL) {
+        return FG_E_NOMEM;
+    }
+    plan->clients = p->clients;
+    plan->slots = p->slots;
+    plan->on = fg_calloc(p->clients, p->slots);
+    plan->count = fg_calloc(p->clients, sizeof *plan->count);
+    if (plan->on == NULL || plan->count == NULL) {
+        fg_slots_plan_destroy(plan);
+        return FG_E_NOMEM;
+    }
+    for (uint32_t c = 0; c < p->clients; c++) {
+        memset(plan->on + (size_t)(c + 1) * p->slots - p->tune, 1, p->tune);
+    }
+    *out = plan;
+    return FG_OK;
+}
+
+enum fg_status fg_slots_solve(struct fg_slots_plan **out, const struct fg_slots_problem *p,
+                              struct fg_err *err)
+{
+    enum fg_status st;
+    struct fg_slots_plan *plan = NULL;
+    struct fg_slots_work w = {.p = p, .grams_max = p->grams_max};
+    struct front *heap = NULL;
+    double window_g = 0;
+    FG_TRY(check(p, err));
+    size_t cells = (size_t)p->clients * p->slots;
+    for (size_t i = 0; p->grams_max == 0 && i < cells; i++) {
+        w.grams_max = fmax(w.grams_max, p->grams[i]);
+    }
+    FG_TRY(make_plan(&plan, p));
+    w.item = fg_calloc(cells, sizeof *w.item);
+    w.n = fg_calloc(p->clients, sizeof *w.n);
+    w.base = fg_calloc(p->clients, sizeof *w.base);
+    heap = fg_calloc(p->clients, sizeof *heap);
+    if (w.item == NULL || w.n == NULL || w.base == NULL || heap == NULL) {
+        st = FG_E_NOMEM;
+        goto cleanup;
+    }
+    fill(&w, &window_g);
+    w.budget_g = p->budget_g - window_g;
+    if (w.budget_g < 0) {
+        st = fg_fail(err, FG_E_RANGE,
+                     "schedule: the tuning window of %" PRIu32 " slots needs %g g, the budget is %g g",
+                     p->tune, window_g, p->budget_g);
+        goto cleanup;
+    }
+    FG_TRY(decide(plan, &w, heap));
+    *out = plan;
+    plan = NULL;
+cleanup:
+    fg_free(heap);
+    fg_free(w.base);
+    fg_free(w.n);
+    fg_free(w.item);
+    fg_slots_plan_destroy(plan);
+    return st;
+}
+
+void fg_slots_plan_destroy(struct fg_slots_plan *plan)
+{
+    if (plan != NULL) {
+        fg_free(plan->count);
+        fg_free(plan->on);
+        fg_free(plan);
+    }
+}
+
+double fg_slots_gap(const struct fg_slots_plan *plan)
+{
+    return plan->value > 0 ? plan->bound / plan->value - 1 : plan->bound > 0 ? INFINITY : 0;
+}
+
+enum fg_status fg_slots_describe(struct fg_str *out, const struct fg_slots_plan *plan)
+{
+    if (plan->exact) {
+        return fg_str_addf(out,
+                           "certificate: value %.6g with %.6g g: no schedule within the budget is better\n",
+                           plan->value, plan->spent_g);
+    }
+    return fg_str_addf(
+        out,
+        "certificate: value %.6g with %.6g g: no schedule within the budget exceeds %.6g, gap %.3g %%, "
+        "one more gram is worth %.3g\n",
+        plan->value, plan->spent_g, plan->bound, 100 * fg_slots_gap(plan), plan->price_per_g);
+}

@@ -1,0 +1,74 @@
+/* Which client trains in which slot under a budget of carbon, and how good any other schedule could be.
+ *
+ * The scheduler of arputharaj25, problem (8): maximise sum_c (sum_t v(c,t) a(c,t))^alpha over a in {0,1}
+ * with sum c(c,t) a(c,t) <= budget and a = 1 in the fine-tuning window. Here v = p (g_max - g): g are the grams that
+ * training in the slot costs, p is the chance that it comes to something (1 = known), c the expected grams.
+ * doc/algorithms/greenfl.md has the formulas and the proofs of the bounds.
+ * Thread safety: pure functions of their arguments.
+ */
+#ifndef FG_PLANNER_SLOTS_H
+#define FG_PLANNER_SLOTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/status.h"
+#include "src/base/str.h"
+
+/* Up to so many open choices branch and bound is tried at all; and nodes that suffice for most of these. */
+#define FG_SLOTS_SMALL 64
+#define FG_SLOTS_NODES 200000
+
+struct fg_slots_problem {
+    uint32_t clients;
+    uint32_t slots;
+    const double *grams;    /* (clients, slots) g CO2e of training in the slot, >= 0 */
+    const double *chance;   /* (clients, slots) 0..1 that its update counts; NULL = 1 everywhere */
+    const double *expected; /* (clients, slots) g CO2e booked on average, >= 0; NULL = chance x grams */
+    double budget_g;        /* >= 0 */
+    double alpha;           /* (0, 1]: 1 = as green as possible, towards 0 = as fair as possible */
+    double grams_max; /* what a worthless slot costs; 0 = the largest of grams. A dearer slot is worth 0 */
+    uint32_t tune;    /* the last slots in which every client trains, paid for first */
+    uint32_t nodes;   /* branch and bound: visit at most this many; 0 = greedy and bound only */
+};
+
+struct fg_slots_plan {
+    uint32_t clients, slots;
+    uint8_t *on;        /* (clients, slots) 1 = train */
+    uint32_t *count;    /* (clients) slots of each */
+    double value;       /* of the objective */
+    double bound;       /* no schedule within the budget has a larger value, up to rounding (1e-12) */
+    double spent_g;     /* expected; at most the budget, up to rounding */
+    double price_per_g; /* of the budget: value that one more gram is worth; 0 = it does not bind */
+    bool exact;         /* proved the best: everything of value fits, or branch and bound came to its end */
+};
+
+/* Make the schedule: greedy by marginal value per gram, then branch and bound when the problem is small.
+ *
+ * Cost:    O(n log n) time and about 50 bytes each for n = clients x slots; branch and bound O(nodes log
+ *          slots), for up to FG_SLOTS_SMALL choices.
+ * Errors:  FG_E_RANGE naming the client and slot, or when the budget does not cover the tuning window;
+ *          FG_E_NOMEM.
+ * Owner:   the caller, fg_slots_plan_destroy().
+ * Source:  Arputharaj, Rodriguez, Rodio and Neglia 2025, problem (8); the certificate is ours.
+ */
+enum fg_status fg_slots_solve(struct fg_slots_plan **out, const struct fg_slots_problem *p,
+                              struct fg_err *err) FG_NODISCARD;
+void fg_slots_plan_destroy(struct fg_slots_plan *plan);
+
+/* How far the plan can be from the best one: bound / value - 1; 0 when nothing can be won. */
+double fg_slots_gap(const struct fg_slots_plan *plan);
+
+/* Append the certificate as one line of text with a newline. */
+enum fg_status fg_slots_describe(struct fg_str *out, const struct fg_slots_plan *plan) FG_NODISCARD;
+
+/* What waiting saves: 1 - (sum of the `need` cheapest of need + slack slots) / (sum of the first `need`).
+ *
+ * Shapes:  grams (need + slack), scratch (need + slack).
+ * Cost:    O(need + slack) on average. 0 when the first slots cost nothing.
+ * Source:  Arputharaj, Rodriguez, Rodio and Neglia 2025, relative savings of one client (figure 2).
+ */
+double fg_slots_slack_saving(const double *grams, size_t need, size_t slack, double *scratch);
+
+#endif

@@ -1,0 +1,47 @@
+/* Shared by the files of the slot scheduler: the open choices of each client in order, and the search.
+ *
+ * A client's items are sorted by value per gram, best first, free ones at the very front. Then the marginal
+ * value per gram of the objective falls along the row, whatever alpha. Items without value are left out.
+ */
+#ifndef FG_PLANNER_SLOTS_IMPL_H
+#define FG_PLANNER_SLOTS_IMPL_H
+
+#include "src/planner/slots.h"
+
+struct fg_slots_item {
+    double ratio; /* v / c; infinite when c = 0 */
+    double v;     /* > 0 unless free */
+    double c;
+    double sum_v; /* of this and all before it in the row */
+    double sum_c;
+    uint32_t slot;
+};
+
+struct fg_slots_work {
+    const struct fg_slots_problem *p;
+    double grams_max;
+    double budget_g;            /* what the tuning window leaves */
+    struct fg_slots_item *item; /* (clients x slots), row c from c x slots */
+    uint32_t *n;                /* (clients) items in each row */
+    double *base;               /* (clients) sum of v inside the window */
+    size_t items;
+    bool
+        nested; /* along every row c grows and v falls: then the best set is a prefix (no other row beats it) */
+};
+
+/* u^alpha, 0 at 0. */
+double fg_slots_utility(double u, double alpha);
+
+/* The relaxation of one row from item `from` on with u so far: no choice of items makes f(U) - price x grams
+ * larger than this. *grams: what the relaxed choice spends (parts of items may be taken). Cost: O(log slots). */
+double fg_slots_row_bound(const struct fg_slots_work *w, uint32_t client, uint32_t from, double u,
+                          double price, double *grams);
+
+/* The least Lagrangian bound, to 1e-6 of itself, and its price; *price in: where to begin, > 0. */
+double fg_slots_lagrange(const struct fg_slots_work *w, double *price);
+
+/* Improve plan by branch and bound with this price; plan->exact says whether the search came to its end. */
+enum fg_status fg_slots_search(struct fg_slots_plan *plan, const struct fg_slots_work *w,
+                               double price) FG_NODISCARD;
+
+#endif
