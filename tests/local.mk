@@ -43,6 +43,7 @@ tests_unit_test_net_SOURCES = tests/unit/test_net.c tests/lib/refnet.c tests/lib
 UNIT_TESTS += tests/unit/prop_session
 UNIT_TESTS += tests/unit/test_executor_remote
 UNIT_TESTS += tests/unit/test_worker_shell
+UNIT_TESTS += tests/unit/test_respawn
 
 # Fuzz targets: tests/fuzz/fuzz_<name>.c with a corpus in tests/fuzz/corpus/<name>/. In `make check` each is
 # linked with replay.c, which feeds it the corpus and mutations of it; with --enable-fuzz it is a libFuzzer program.

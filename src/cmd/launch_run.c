@@ -19,6 +19,8 @@
 enum {
     LOOK_MS = 200,   /* between two looks at mpirun */
     PATIENCE_S = 30, /* chosen: for rank 0 to save and stop before mpirun is told to end it */
+    LINGER_S = 6,    /* chosen: for the ranks to end after rank 0 has said its code, before mpirun is told to end them */
+    ORPHAN_S = 1,    /* the same after rank 0 died */
     GRACE_S = 5      /* for mpirun to end its ranks before it is killed; they go with it */
 };
 
@@ -129,28 +131,46 @@ struct ending {
     sig_atomic_t seen;  /* signals acted upon */
     bool asked;         /* rank 0 was told */
     double since, told; /* since when we want an end; when mpirun was told, 0 = not yet */
+    double over;        /* since when rank 0 is done or dead */
 };
+
+/* Its ranks go with it. */
+static void end_mpirun(struct ending *e, pid_t mpirun, double now)
+{
+    if (e->told <= 0) {
+        e->told = now;
+        (void)kill(mpirun, SIGTERM);
+    } else if (now - e->told > GRACE_S) {
+        (void)kill(mpirun, SIGKILL);
+    }
+}
 
 static void bring_to_end(struct ending *e, pid_t mpirun, const char *dir)
 {
-    long rank0;
+    long rank0 = 0, code;
     double now = seconds();
+    bool known = read_number(&rank0, dir, "pid") && rank0 > 1;
+    bool said = known && read_number(&code, dir, "exit");
+    bool died = known && !said && kill((pid_t)rank0, 0) != 0 && errno == ESRCH;
+    if ((said || died) && e->over <= 0) {
+        e->over = now;
+    }
+    if (e->over > 0 && now - e->over > (said ? LINGER_S : ORPHAN_S)) {
+        end_mpirun(e, mpirun, now); /* a rank hangs */
+    }
     if (signals == 0) {
         return;
     }
     if (e->since <= 0) {
         e->since = now;
     }
-    if (!e->asked && read_number(&rank0, dir, "pid") && rank0 > 1) {
+    if (!e->asked && known) {
         e->asked = kill((pid_t)rank0, SIGTERM) == 0;
     }
     bool again = signals > 1 && signals != e->seen;
     e->seen = signals;
-    if (e->told <= 0 && (again || now - e->since > PATIENCE_S)) {
-        e->told = now;
-        (void)kill(mpirun, SIGTERM);
-    } else if (e->told > 0 && now - e->told > GRACE_S) {
-        (void)kill(mpirun, SIGKILL);
+    if (e->told > 0 || again || now - e->since > PATIENCE_S) {
+        end_mpirun(e, mpirun, now);
     }
 }
 

@@ -235,6 +235,10 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
         .stop = stop,
         .heartbeat_us = fg_from_seconds(s->cfg->workers.heartbeat_s),
         .patience_us = fg_from_seconds(s->cfg->workers.patience_s),
+        .respawn = {.initial = r->replaces ? fg_net_size() - 1 : 0,
+                    .min = s->cfg->workers.min,
+                    .max = s->cfg->workers.max,
+                    .backoff_us = fg_from_seconds(s->cfg->workers.spawn_backoff_s)},
     };
     FG_TRY(fg_executor_remote_create(out, &opts, err));
     r->started = true;
@@ -249,11 +253,24 @@ cleanup:
 
 /* ---- begin and end ---- */
 
-enum fg_status fg_ranks_begin(struct fg_ranks *r, const char *what, bool aggregator_computes,
-                              struct fg_err *err)
+enum fg_status fg_ranks_work(struct fg_err *err)
+{
+    struct fg_transport *t;
+    enum fg_status st = fg_net_start(&t, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    if (fg_net_spawned()) {
+        work(t);
+    }
+    fg_net_stop(t);
+    return fg_fail(err, FG_E_USAGE, "--worker is for processes that an aggregator starts");
+}
+
+enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how, struct fg_err *err)
 {
     bool first = fg_net_env_rank() == 0;
-    *r = (struct fg_ranks){.aggregator_computes = aggregator_computes};
+    *r = (struct fg_ranks){.aggregator_computes = how->aggregator_computes, .replaces = how->spawn != NULL};
     if (first) {
         attach_to_launch();
     }
@@ -264,9 +281,12 @@ enum fg_status fg_ranks_begin(struct fg_ranks *r, const char *what, bool aggrega
     if (fg_net_rank() != 0) {
         work(r->transport);
     }
-    r->shell = (struct fg_study_shell){.what = what, .executor = make_executor, .arg = r};
-    r->shell.has_workers = !aggregator_computes;
-    if (fg_net_size() < 2 && !aggregator_computes) {
+    if (how->spawn != NULL) {
+        fg_transport_mpi_spawns(r->transport, how->spawn);
+    }
+    r->shell = (struct fg_study_shell){.what = how->what, .executor = make_executor, .arg = r};
+    r->shell.has_workers = !how->aggregator_computes;
+    if (fg_net_size() < 2 && !how->aggregator_computes) {
         return fg_fail(err, FG_E_USAGE, "expected at least 2 ranks, one aggregator and one worker, found 1");
     }
     return FG_OK;

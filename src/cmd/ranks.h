@@ -27,13 +27,25 @@ struct fg_ranks {
     struct fg_study_shell shell; /* for fg_study_run() */
     struct fg_transport *transport;
     struct fg_ranks_shards *shards;
-    bool aggregator_computes, started; /* started: the executor exists and will tell the workers to stop */
+    bool aggregator_computes, replaces, started; /* replaces lost workers; the executor exists
+                                                    and will tell the workers to stop */
+};
+
+/* How rank 0 runs. */
+struct fg_ranks_how {
+    const char *what;         /* "simulate", "train" */
+    bool aggregator_computes; /* as well as its workers */
+    const char *const *spawn; /* program and arguments of a worker that is started in the place of a lost one, closed by
+                                 NULL; borrowed; NULL: none is */
 };
 
 /* Join the other ranks. A rank other than 0 works until it is told to stop; then the process ends with 0.
  * Errors: FG_E_UNSUPPORTED, FG_E_INTERNAL, FG_E_USAGE (rank 0 alone and not computing itself). */
-enum fg_status fg_ranks_begin(struct fg_ranks *r, const char *what, bool aggregator_computes,
-                              struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how, struct fg_err *err) FG_NODISCARD;
+
+/* Work for the aggregator that spawned this process; returns only when that was not possible.
+ * Errors: FG_E_UNSUPPORTED, FG_E_INTERNAL, FG_E_USAGE (nobody spawned it). */
+enum fg_status fg_ranks_work(struct fg_err *err) FG_NODISCARD;
 
 /* Tell everyone to stop, leave MPI, end the process with 0; `rc` is what `forage launch` will return. */
 void fg_ranks_end(struct fg_ranks *r, int rc) __attribute__((noreturn));

@@ -56,7 +56,8 @@ static int run(int argc, char **argv)
         struct fg_study_shell alone = {.what = "simulate"};
         return fg_study_file(words.item[0], &a.common, &alone);
     }
-    enum fg_status st = fg_ranks_begin(&ranks, "simulate", true, &err);
+    enum fg_status st =
+        fg_ranks_begin(&ranks, &(struct fg_ranks_how){.what = "simulate", .aggregator_computes = true}, &err);
     fg_ranks_end(&ranks,
                  st == FG_OK ? fg_study_file(words.item[0], &a.common, &ranks.shell) : fg_cmd_fail(st, &err));
 }

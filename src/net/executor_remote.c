@@ -118,6 +118,7 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
     e->frame = *frame;
     *frame = NULL;
     r->held += e->encoded.len;
+    fg_respawn_worked(&r->respawn);
     return remote_note(r, FG_LIVE_RESULT, e->task.client, e->task.id);
 }
 
@@ -258,6 +259,7 @@ enum fg_status remote_pump(struct remote *r, fg_time_t timeout_us, struct fg_err
         timeout_us = 0;
     } while (st == FG_OK && ev.kind != FG_NET_NONE);
     st = st == FG_OK ? remote_heartbeat(r) : st;
+    st = st == FG_OK ? remote_respawn(r) : st;
     st = st == FG_OK ? remote_dispatch(r, err) : st;
     if (st == FG_E_NOMEM) {
         return fg_fail(err, st, "out of memory while talking to the workers");
@@ -436,6 +438,9 @@ enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct 
     r->base.ops = &ops;
     r->opts = *opts;
     r->local_version = UINT64_MAX; /* none published yet */
+    if (!opts->pinned && opts->transport->ops->spawn != NULL) {
+        fg_respawn_init(&r->respawn, &opts->respawn);
+    }
     r->config = fg_strdup(opts->config);
     if (r->config == NULL) {
         fg_free(r);

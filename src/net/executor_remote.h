@@ -10,6 +10,8 @@
  * A worker that says nothing for `patience_us` in real time, although it is asked every `heartbeat_us`, loses its
  * tasks but not its place: its next frame brings it back.
  *
+ * Where the transport can start peers, lost workers are replaced (respawn.h) and a run without workers waits.
+ *
  * Thread safety: one caller, the thread that owns the transport.
  */
 #ifndef FG_NET_EXECUTOR_REMOTE_H
@@ -20,6 +22,7 @@
 
 #include "src/base/str.h"
 #include "src/base/time.h"
+#include "src/net/respawn.h"
 #include "src/net/transport.h"
 #include "src/plan/live.h"
 #include "src/wire/message.h"
@@ -52,10 +55,13 @@ struct fg_executor_remote_opts {
     atomic_int *stop;                    /* non-zero: collect returns FG_E_INTERRUPTED; NULL: never */
     fg_time_t (*now)(void *arg);         /* real time, only to tell who is alive */
     fg_time_t heartbeat_us, patience_us; /* heartbeat 0: never ask, never lose patience */
+
+    struct fg_respawn_opts respawn; /* who is started in the place of lost workers; zero: nobody, always with `pinned` */
 };
 
 struct fg_executor_remote_stats {
     uint32_t workers, alive, lost; /* seen so far; not lost; dead, left or of no use */
+    uint32_t spawned;              /* started by this process */
     uint64_t tasks_repeated;       /* handed out again after a loss, a refusal or silence */
     uint64_t answers_ignored;      /* duplicates, and answers to tasks that nobody wants any more */
     uint64_t frames_refused;

@@ -46,6 +46,11 @@ uint32_t fg_net_size(void)
     return 1;
 }
 
+bool fg_net_spawned(void)
+{
+    return false;
+}
+
 void fg_net_stop(struct fg_transport *t)
 {
     (void)t;
@@ -122,6 +127,13 @@ uint32_t fg_net_size(void)
     int size = 1;
     (void)MPI_Comm_size(MPI_COMM_WORLD, &size);
     return (uint32_t)size;
+}
+
+bool fg_net_spawned(void)
+{
+    MPI_Comm parent = MPI_COMM_NULL;
+    (void)MPI_Comm_get_parent(&parent);
+    return parent != MPI_COMM_NULL;
 }
 
 static void *end_process_later(void *arg)

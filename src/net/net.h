@@ -27,14 +27,21 @@ enum fg_status fg_net_die_with_parent(struct fg_err *err) FG_NODISCARD;
 /* Initialise MPI and make the transport over it. Errors: FG_E_UNSUPPORTED, FG_E_INTERNAL (MPI's own text). */
 enum fg_status fg_net_start(struct fg_transport **out, struct fg_err *err) FG_NODISCARD;
 
+/* Rank and size in MPI_COMM_WORLD; a spawned process is rank 0 of its own world of one, see fg_net_spawned(). */
 uint32_t fg_net_rank(void);
 uint32_t fg_net_size(void);
+bool fg_net_spawned(void);
 
 /* Flush and destroy the transport and leave MPI. Where MPI does not come back within two seconds (peers died
  * in the wrong moment) the process ends here with exit code 0: everything that matters must be on disk. */
 void fg_net_stop(struct fg_transport *t);
 
-/* The transport over MPI point-to-point messages of MPI_COMM_WORLD. MPI must be initialised. */
+/* The transport over MPI point-to-point messages: between the ranks of MPI_COMM_WORLD and, where workers are
+ * spawned, over one intercommunicator each. MPI must be initialised. */
 enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err *err) FG_NODISCARD;
+
+/* What the transport's spawn() starts: program and arguments, closed by NULL; borrowed. The program must join with
+ * fg_net_start() as every rank does, or the spawn does not come back. */
+void fg_transport_mpi_spawns(struct fg_transport *t, const char *const *argv);
 
 #endif

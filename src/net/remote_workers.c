@@ -73,6 +73,7 @@ static enum fg_status dismiss(struct remote *r, uint32_t peer, const char *why)
     w->n_known = w->cap_known = 0;
     r->stats.lost++;
     r->stats.alive--;
+    fg_respawn_lost(&r->respawn, r->opts.now(r->opts.arg));
     return take_back(r, peer);
 }
 
@@ -96,7 +97,50 @@ bool remote_anyone(const struct remote *r)
             return true;
         }
     }
-    return r->stats.workers == 0; /* nobody was told of yet */
+    return r->stats.workers == 0 /* nobody was told of yet */ || fg_respawn_hopes(&r->respawn);
+}
+
+static uint32_t answering(const struct remote *r)
+{
+    uint32_t n = 0;
+    for (size_t i = 1; i < r->n_worker; i++) {
+        const struct worker *w = &r->worker[i];
+        n += (w->state == WORKER_WELCOME || w->state == WORKER_JOINED) && !w->silent;
+    }
+    return n;
+}
+
+/* Say it once when there are too few workers to go on, and once when there are enough again. */
+static bool too_few(struct remote *r)
+{
+    uint32_t n = answering(r);
+    bool waits = r->stats.workers > 0 && fg_respawn_waits(&r->respawn, n);
+    if (waits && !r->waiting && n == 0) {
+        fg_log_write(FG_LOG_WARN, "no worker is left; waiting until another is up");
+    } else if (waits && !r->waiting) {
+        fg_log_write(FG_LOG_WARN, "%u workers answer, workers.min = %u: waiting for more", n, r->respawn.opts.min);
+    } else if (!waits && r->waiting) {
+        fg_log_write(FG_LOG_INFO, "going on with %u worker%s", n, n == 1 ? "" : "s");
+    }
+    r->waiting = waits;
+    return waits;
+}
+
+enum fg_status remote_respawn(struct remote *r)
+{
+    struct fg_err err = {{0}};
+    if (!fg_respawn_due(&r->respawn, answering(r), r->stats.alive, r->opts.now(r->opts.arg)) ||
+        (r->opts.stop != NULL && atomic_load(r->opts.stop) != 0)) {
+        return FG_OK;
+    }
+    enum fg_status st = r->opts.transport->ops->spawn(r->opts.transport, NULL, &err);
+    if (st == FG_OK) {
+        r->stats.spawned++;
+        return FG_OK; /* it joins by its JOINED event */
+    }
+    fg_log_write(FG_LOG_WARN, "a worker could not be started: %s", err.text);
+    fg_respawn_lost(&r->respawn, r->opts.now(r->opts.arg));
+    return st == FG_E_NOMEM ? st : FG_OK;
 }
 
 /* ---- what they say ---- */
@@ -130,6 +174,7 @@ static enum fg_status on_refused(struct remote *r, uint32_t peer, const struct f
         fg_free(r->refusal);
         r->refusal = fg_strndup(why.data != NULL ? (const char *)why.data : "", why.len);
         fg_log_write(FG_LOG_WARN, "worker %u cannot work: %.*s", peer, (int)why.len, (const char *)why.data);
+        fg_respawn_unfit(&r->respawn);
         return dismiss(r, peer, "is of no use");
     }
     struct entry *e = remote_entry(r, m->u.refused.task);
@@ -368,6 +413,9 @@ enum fg_status remote_dispatch(struct remote *r, struct fg_err *err)
     bool given = true;
     if (r->opts.pinned) {
         return dispatch_pinned(r, err);
+    }
+    if (too_few(r)) {
+        return FG_OK;
     }
     if (remote_full(r)) {
         return give_wanted(r, err);

@@ -49,6 +49,11 @@ struct fg_transport_ops {
     void (*wake)(struct fg_transport *t);
 
     void (*destroy)(struct fg_transport *t);
+
+    /* Start another peer, on a host or (NULL) on this machine. It gets the next number, and its JOINED event
+     * follows. May take as long as a process needs to start. NULL: peers cannot be started.
+     * Errors: FG_E_UNSUPPORTED (this endpoint starts none), FG_E_GONE (it did not come up), FG_E_NOMEM. */
+    enum fg_status (*spawn)(struct fg_transport *t, const char *host, struct fg_err *err);
 };
 
 struct fg_transport {

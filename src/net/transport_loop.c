@@ -20,7 +20,7 @@ struct end {
 struct fg_loop {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    uint32_t n;
+    uint32_t n, up;  /* endpoints; those that have joined */
     struct end *end; /* (n) */
     void (*idle)(void *ctx);
     void *idle_ctx;
@@ -119,6 +119,24 @@ static void loop_end_destroy(struct fg_transport *t)
     (void)t;
 }
 
+/* Endpoint i is told to the aggregator, and the other way round. */
+static enum fg_status introduce(struct fg_loop *loop, uint32_t i)
+{
+    enum fg_status st = push(&loop->end[0], (struct fg_net_event){FG_NET_JOINED, i, NULL, 0});
+    return st == FG_OK ? push(&loop->end[i], (struct fg_net_event){FG_NET_JOINED, 0, NULL, 0}) : st;
+}
+
+static enum fg_status loop_spawn(struct fg_transport *t, const char *host, struct fg_err *err)
+{
+    struct fg_loop *loop = ((struct end *)t)->loop;
+    (void)host;
+    pthread_mutex_lock(&loop->lock);
+    enum fg_status st = loop->up < loop->n ? introduce(loop, loop->up) : FG_E_GONE;
+    loop->up += st == FG_OK;
+    pthread_mutex_unlock(&loop->lock);
+    return st == FG_OK ? st : fg_fail(err, st, "no endpoint is left");
+}
+
 static const struct fg_transport_ops ops = {
     .name = "loop",
     .post = loop_post,
@@ -126,6 +144,7 @@ static const struct fg_transport_ops ops = {
     .flush = loop_flush,
     .wake = loop_wake,
     .destroy = loop_end_destroy,
+    .spawn = loop_spawn,
 };
 
 struct fg_loop *fg_loop_create(uint32_t n)
@@ -146,11 +165,9 @@ struct fg_loop *fg_loop_create(uint32_t n)
         loop->end[i].number = i;
     }
     for (uint32_t i = 1; i < n && st == FG_OK; i++) {
-        st = push(&loop->end[0], (struct fg_net_event){FG_NET_JOINED, i, NULL, 0});
-        if (st == FG_OK) {
-            st = push(&loop->end[i], (struct fg_net_event){FG_NET_JOINED, 0, NULL, 0});
-        }
+        st = introduce(loop, i);
     }
+    loop->up = n;
     if (st != FG_OK) {
         fg_loop_destroy(loop);
         return NULL;
@@ -180,6 +197,27 @@ void fg_loop_destroy(struct fg_loop *loop)
     pthread_cond_destroy(&loop->changed);
     pthread_mutex_destroy(&loop->lock);
     fg_free(loop);
+}
+
+void fg_loop_hold_back(struct fg_loop *loop, uint32_t spares)
+{
+    FG_ASSERT(spares < loop->n && loop->up == loop->n);
+    loop->up -= spares;
+    for (uint32_t i = 0; i < loop->n; i++) {
+        drop_queue(&loop->end[i]);
+    }
+    for (uint32_t i = 1; i < loop->up; i++) {
+        enum fg_status st = introduce(loop, i);
+        FG_ASSERT(st == FG_OK);
+    }
+}
+
+uint32_t fg_loop_up(struct fg_loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    uint32_t up = loop->up;
+    pthread_mutex_unlock(&loop->lock);
+    return up;
 }
 
 struct fg_transport *fg_loop_end(struct fg_loop *loop, uint32_t i)

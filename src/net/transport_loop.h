@@ -16,6 +16,12 @@ struct fg_loop;
 struct fg_loop *fg_loop_create(uint32_t n);
 void fg_loop_destroy(struct fg_loop *loop);
 
+/* Keep the last `spares` endpoints back: endpoint 0's spawn() brings in one after the other. Before first use. */
+void fg_loop_hold_back(struct fg_loop *loop, uint32_t spares);
+
+/* How many endpoints have joined so far, endpoint 0 included. */
+uint32_t fg_loop_up(struct fg_loop *loop);
+
 /* Endpoint i; its destroy() does nothing, the loop owns it. */
 struct fg_transport *fg_loop_end(struct fg_loop *loop, uint32_t i);
 

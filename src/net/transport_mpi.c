@@ -1,4 +1,4 @@
-/* Frames over MPI: point-to-point only, on MPI_COMM_WORLD.
+/* Frames over MPI: point-to-point only.
  *
  * What Open MPI survives decides the shape: no collective is ever called, failures are asked for locally
  * (get_failed) and come as error codes of requests, and waiting sleeps instead of spinning. A frame travels as one
@@ -10,9 +10,6 @@
 #ifdef FG_HAVE_MPI
 
 #include <mpi.h>
-
-#include <mpi-ext.h> /* needs mpi.h before it */
-
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -23,8 +20,11 @@
 #include <unistd.h>
 
 #include "src/base/mem.h"
+#include "src/net/mpi_links.h"
 #include "src/net/net.h"
 #include "src/wire/frame.h"
+
+#define ANYONE UINT32_MAX
 
 enum {
     TAG_WHOLE = 4602, /* a frame */
@@ -39,44 +39,6 @@ enum {
     BUSY_FOR_US = 1000000 /* a transfer that takes longer than this is waited for lazily */
 };
 
-/* A frame that is being sent: the messages that still read it. */
-struct parcel {
-    uint8_t *frame;
-    size_t users;
-};
-
-struct op {
-    MPI_Request request;
-    uint8_t *frame;        /* receiving: its own buffer */
-    struct parcel *parcel; /* sending */
-    size_t len;
-    int peer, tag;
-};
-
-/* A frame that is arriving in pieces. */
-struct partial {
-    uint8_t *frame;
-    size_t len, at;
-};
-
-struct ops {
-    struct op *op;
-    size_t n, cap;
-};
-
-struct mpi_transport {
-    struct fg_transport base;
-    int rank, size;
-    struct ops sends, recvs; /* recvs in order of arrival */
-    bool *gone;              /* (size) */
-    struct partial *partial; /* (size) */
-    uint32_t *news;          /* peers whose joining or end was not told yet */
-    enum fg_net_event_kind *news_kind;
-    size_t n_news, news_cap, kind_cap;
-    int failed; /* processes known as failed when last looked */
-    int wake_fd;
-};
-
 static fg_time_t now_us(void)
 {
     struct timespec t;
@@ -84,35 +46,7 @@ static fg_time_t now_us(void)
     return (fg_time_t)t.tv_sec * FG_SECOND + t.tv_nsec / 1000;
 }
 
-static enum fg_status tell(struct mpi_transport *t, enum fg_net_event_kind kind, int peer)
-{
-    enum fg_status st = FG_GROW(t->news, t->n_news, t->news_cap);
-    if (st == FG_OK) {
-        st = FG_GROW(t->news_kind, t->n_news, t->kind_cap);
-    }
-    if (st == FG_OK) {
-        t->news[t->n_news] = (uint32_t)peer;
-        t->news_kind[t->n_news++] = kind;
-    }
-    return st;
-}
-
-/* Only the centre and its points talk to each other: a worker does not care about other workers. */
-static bool concerns(const struct mpi_transport *t, int peer)
-{
-    return t->rank == 0 ? peer != 0 : peer == 0;
-}
-
-static enum fg_status lost(struct mpi_transport *t, int peer)
-{
-    if (t->gone[peer]) {
-        return FG_OK;
-    }
-    t->gone[peer] = true;
-    return concerns(t, peer) ? tell(t, FG_NET_GONE, peer) : FG_OK;
-}
-
-static void put_down(struct parcel *p)
+static void put_down(struct mpi_parcel *p)
 {
     if (p != NULL && --p->users == 0) {
         fg_free(p->frame);
@@ -120,7 +54,7 @@ static void put_down(struct parcel *p)
     }
 }
 
-static void forget(struct ops *list, size_t i)
+static void forget(struct mpi_ops *list, size_t i)
 {
     fg_free(list->op[i].frame);
     put_down(list->op[i].parcel);
@@ -132,11 +66,11 @@ static enum fg_status progress_sends(struct mpi_transport *t)
 {
     enum fg_status st = FG_OK;
     for (size_t i = 0; i < t->sends.n && st == FG_OK;) {
-        struct op *op = &t->sends.op[i];
+        struct mpi_op *op = &t->sends.op[i];
         int done = 0;
         int rc = MPI_Test(&op->request, &done, MPI_STATUS_IGNORE);
         if (rc != MPI_SUCCESS) {
-            st = lost(t, op->peer);
+            st = mpi_links_lost(t, op->peer);
         }
         if (rc != MPI_SUCCESS || done) {
             forget(&t->sends, i);
@@ -147,7 +81,7 @@ static enum fg_status progress_sends(struct mpi_transport *t)
     return st;
 }
 
-static bool earlier_from(const struct ops *list, size_t i)
+static bool earlier_from(const struct mpi_ops *list, size_t i)
 {
     for (size_t k = 0; k < i; k++) {
         if (list->op[k].peer == list->op[i].peer) {
@@ -158,11 +92,11 @@ static bool earlier_from(const struct ops *list, size_t i)
 }
 
 /* A message has arrived: a frame (true, *ev filled in), or a part of one. The bytes are not trusted. */
-static enum fg_status arrived(struct mpi_transport *t, struct op *op, struct fg_net_event *ev)
+static enum fg_status arrived(struct mpi_transport *t, struct mpi_op *op, struct fg_net_event *ev)
 {
-    struct partial *p = &t->partial[op->peer];
+    struct mpi_partial *p = &t->link[op->peer].partial;
     uint64_t len = 0;
-    *ev = (struct fg_net_event){.kind = FG_NET_FRAME, .peer = (uint32_t)op->peer};
+    *ev = (struct fg_net_event){.kind = FG_NET_FRAME, .peer = op->peer};
     if (op->tag == TAG_WHOLE) {
         ev->frame = op->frame;
         ev->len = op->len;
@@ -172,7 +106,7 @@ static enum fg_status arrived(struct mpi_transport *t, struct op *op, struct fg_
     if (op->tag == TAG_LENGTH) {
         memcpy(&len, op->frame, op->len < sizeof len ? op->len : sizeof len);
         fg_free(p->frame);
-        *p = (struct partial){.len = len <= FG_FRAME_MAX ? (size_t)len : 0};
+        *p = (struct mpi_partial){.len = len <= FG_FRAME_MAX ? (size_t)len : 0};
         p->frame = p->len > 0 ? fg_calloc_aligned(p->len, 1) : NULL;
         ev->kind = FG_NET_NONE;
         return p->len > 0 && p->frame == NULL ? FG_E_NOMEM : FG_OK;
@@ -187,7 +121,7 @@ static enum fg_status arrived(struct mpi_transport *t, struct op *op, struct fg_
     }
     ev->frame = p->frame;
     ev->len = p->len;
-    *p = (struct partial){0};
+    *p = (struct mpi_partial){0};
     return FG_OK;
 }
 
@@ -196,7 +130,7 @@ static enum fg_status progress_recvs(struct mpi_transport *t, struct fg_net_even
 {
     enum fg_status st = FG_OK;
     for (size_t i = 0; i < t->recvs.n && st == FG_OK && ev->kind == FG_NET_NONE;) {
-        struct op *op = &t->recvs.op[i];
+        struct mpi_op *op = &t->recvs.op[i];
         int done = 0;
         if (earlier_from(&t->recvs, i)) {
             i++;
@@ -207,73 +141,58 @@ static enum fg_status progress_recvs(struct mpi_transport *t, struct fg_net_even
             i++;
             continue;
         }
-        st = rc == MPI_SUCCESS ? arrived(t, op, ev) : lost(t, op->peer);
+        st = rc == MPI_SUCCESS ? arrived(t, op, ev) : mpi_links_lost(t, op->peer);
         forget(&t->recvs, i);
     }
     return st;
 }
 
-/* Start receiving every message that has arrived; *any tells whether there was one. */
-static enum fg_status accept_messages(struct mpi_transport *t, bool *any)
+/* Start receiving the next message that has arrived from this source, if there is one. `peer` is who that is, or
+ * ANYONE: the source's rank tells. */
+static enum fg_status accept_one(struct mpi_transport *t, MPI_Comm comm, int source, uint32_t peer, bool *any)
 {
-    *any = false;
-    for (int n = 0; n < ACCEPT_MAX; n++) {
-        int there = 0, count = 0;
-        MPI_Message message;
-        MPI_Status status;
-        int source = t->rank == 0 ? MPI_ANY_SOURCE : 0;
-        int rc = MPI_Improbe(source, MPI_ANY_TAG, MPI_COMM_WORLD, &there, &message, &status);
-        if (rc != MPI_SUCCESS || !there) {
-            return FG_OK; /* a failed peer makes probing fail: look_for_failures() says which */
-        }
-        *any = true;
-        rc = MPI_Get_count(&status, MPI_BYTE, &count);
-        FG_ASSERT(rc == MPI_SUCCESS && count >= 0);
-        enum fg_status st = FG_GROW(t->recvs.op, t->recvs.n, t->recvs.cap);
-        struct op op = {.peer = status.MPI_SOURCE, .tag = status.MPI_TAG, .len = (size_t)count};
-        op.request = MPI_REQUEST_NULL;
-        op.frame = st == FG_OK ? fg_calloc_aligned(op.len, 1) : NULL;
-        if (op.frame == NULL) {
-            return FG_E_NOMEM;
-        }
-        rc = MPI_Imrecv(op.frame, count, MPI_BYTE, &message, &op.request);
-        if (rc == MPI_SUCCESS) {
-            t->recvs.op[t->recvs.n++] = op;
-            continue;
-        }
-        fg_free(op.frame);
-        st = lost(t, op.peer);
-        if (st != FG_OK) {
-            return st;
-        }
+    int there = 0, count = 0;
+    MPI_Message message;
+    MPI_Status status;
+    int rc = MPI_Improbe(source, MPI_ANY_TAG, comm, &there, &message, &status);
+    if (rc != MPI_SUCCESS || !there) {
+        return FG_OK; /* a failed peer makes probing fail: mpi_links_look() says which */
     }
-    return FG_OK;
-}
-
-/* Ask MPI, locally, which processes it knows to have failed. */
-static enum fg_status look_for_failures(struct mpi_transport *t)
-{
-    MPI_Group failed, world;
-    int n = 0;
-    if (MPIX_Comm_get_failed(MPI_COMM_WORLD, &failed) != MPI_SUCCESS) {
+    *any = true;
+    rc = MPI_Get_count(&status, MPI_BYTE, &count);
+    FG_ASSERT(rc == MPI_SUCCESS && count >= 0);
+    enum fg_status st = FG_GROW(t->recvs.op, t->recvs.n, t->recvs.cap);
+    struct mpi_op op = {.tag = status.MPI_TAG, .len = (size_t)count, .request = MPI_REQUEST_NULL};
+    op.peer = peer == ANYONE ? (uint32_t)status.MPI_SOURCE : peer;
+    op.frame = st == FG_OK ? fg_calloc_aligned(op.len, 1) : NULL;
+    if (op.frame == NULL) {
+        return FG_E_NOMEM;
+    }
+    rc = MPI_Imrecv(op.frame, count, MPI_BYTE, &message, &op.request);
+    if (rc == MPI_SUCCESS) {
+        t->recvs.op[t->recvs.n++] = op;
         return FG_OK;
     }
+    fg_free(op.frame);
+    return mpi_links_lost(t, op.peer);
+}
+
+/* Start receiving what has arrived; *any tells whether there was something. */
+static enum fg_status accept_messages(struct mpi_transport *t, bool *any)
+{
     enum fg_status st = FG_OK;
-    (void)MPI_Group_size(failed, &n);
-    if (n != t->failed && MPI_Comm_group(MPI_COMM_WORLD, &world) == MPI_SUCCESS) {
-        t->failed = n;
-        for (int i = 0; i < n && st == FG_OK; i++) {
-            int rank = MPI_UNDEFINED;
-            if (MPI_Group_translate_ranks(failed, 1, &i, world, &rank) == MPI_SUCCESS && rank >= 0 &&
-                rank < t->size) {
-                st = lost(t, rank);
-            }
+    bool more = true;
+    *any = false;
+    for (int n = 0; n < ACCEPT_MAX && more && st == FG_OK; n++) {
+        more = false;
+        if (t->initial > 0) {
+            st = accept_one(t, MPI_COMM_WORLD, t->centre ? MPI_ANY_SOURCE : 0, t->centre ? ANYONE : 0, &more);
         }
-        int acked = 0;
-        (void)MPIX_Comm_ack_failed(MPI_COMM_WORLD, n, &acked); /* else probing any source goes on failing */
-        (void)MPI_Group_free(&world);
+        for (size_t i = t->initial; i < t->n_link && st == FG_OK; i++) {
+            st = t->link[i].gone ? FG_OK : accept_one(t, t->link[i].comm, 0, (uint32_t)i, &more);
+        }
+        *any = *any || more;
     }
-    (void)MPI_Group_free(&failed);
     return st;
 }
 
@@ -292,7 +211,7 @@ static enum fg_status look(struct mpi_transport *t, struct fg_net_event *ev)
         return st;
     }
     if (!any) {
-        st = look_for_failures(t);
+        st = mpi_links_look(t);
     }
     if (st == FG_OK && t->n_news > 0) {
         *ev = (struct fg_net_event){.kind = t->news_kind[0], .peer = t->news[0]};
@@ -339,16 +258,17 @@ static enum fg_status mpi_poll(struct fg_transport *base, struct fg_net_event *e
 }
 
 /* Start sending one message out of a parcel. */
-static enum fg_status send_one(struct mpi_transport *t, int peer, int tag, struct parcel *p, size_t at,
+static enum fg_status send_one(struct mpi_transport *t, uint32_t peer, int tag, struct mpi_parcel *p, size_t at,
                                size_t len)
 {
-    struct op op = {.request = MPI_REQUEST_NULL, .parcel = p, .len = len, .peer = peer, .tag = tag};
+    struct mpi_op op = {.request = MPI_REQUEST_NULL, .parcel = p, .len = len, .peer = peer, .tag = tag};
     enum fg_status st = FG_GROW(t->sends.op, t->sends.n, t->sends.cap);
     if (st != FG_OK) {
         return st;
     }
-    if (MPI_Isend(p->frame + at, (int)len, MPI_BYTE, peer, tag, MPI_COMM_WORLD, &op.request) != MPI_SUCCESS) {
-        st = lost(t, peer);
+    const struct mpi_link *to = &t->link[peer];
+    if (MPI_Isend(p->frame + at, (int)len, MPI_BYTE, to->rank, tag, to->comm, &op.request) != MPI_SUCCESS) {
+        st = mpi_links_lost(t, peer);
         return st == FG_OK ? FG_E_GONE : st;
     }
     p->users++;
@@ -357,20 +277,20 @@ static enum fg_status send_one(struct mpi_transport *t, int peer, int tag, struc
 }
 
 /* Takes the bytes; NULL when out of memory. The caller is its first user. */
-static struct parcel *parcel_of(uint8_t *frame)
+static struct mpi_parcel *parcel_of(uint8_t *frame)
 {
-    struct parcel *p = frame != NULL ? fg_calloc(1, sizeof *p) : NULL;
+    struct mpi_parcel *p = frame != NULL ? fg_calloc(1, sizeof *p) : NULL;
     if (p == NULL) {
         fg_free(frame);
         return NULL;
     }
-    *p = (struct parcel){.frame = frame, .users = 1};
+    *p = (struct mpi_parcel){.frame = frame, .users = 1};
     return p;
 }
 
-static enum fg_status send_length(struct mpi_transport *t, int peer, uint64_t len)
+static enum fg_status send_length(struct mpi_transport *t, uint32_t peer, uint64_t len)
 {
-    struct parcel *p = parcel_of(fg_calloc(sizeof len, 1));
+    struct mpi_parcel *p = parcel_of(fg_calloc(sizeof len, 1));
     if (p == NULL) {
         return FG_E_NOMEM;
     }
@@ -383,20 +303,20 @@ static enum fg_status send_length(struct mpi_transport *t, int peer, uint64_t le
 static enum fg_status mpi_post(struct fg_transport *base, uint32_t peer, uint8_t *frame, size_t len)
 {
     struct mpi_transport *t = (struct mpi_transport *)base;
-    FG_ASSERT((int)peer < t->size);
-    if (t->gone[peer] || len > FG_FRAME_MAX) {
+    FG_ASSERT(peer < t->n_link);
+    if (t->link[peer].gone || len > FG_FRAME_MAX) {
         fg_free(frame);
-        return t->gone[peer] ? FG_E_GONE : FG_E_RANGE;
+        return t->link[peer].gone ? FG_E_GONE : FG_E_RANGE;
     }
-    struct parcel *p = parcel_of(frame);
+    struct mpi_parcel *p = parcel_of(frame);
     if (p == NULL) {
         return FG_E_NOMEM;
     }
     bool whole = len <= PIECE;
-    enum fg_status st = whole ? FG_OK : send_length(t, (int)peer, len);
+    enum fg_status st = whole ? FG_OK : send_length(t, peer, len);
     for (size_t at = 0; at < len && st == FG_OK; at += PIECE) {
         size_t n = len - at < PIECE ? len - at : PIECE;
-        st = send_one(t, (int)peer, whole ? TAG_WHOLE : TAG_PIECE, p, at, n);
+        st = send_one(t, peer, whole ? TAG_WHOLE : TAG_PIECE, p, at, n);
     }
     put_down(p);
     return st;
@@ -406,9 +326,9 @@ static void mpi_flush(struct fg_transport *base, fg_time_t timeout_us)
 {
     struct mpi_transport *t = (struct mpi_transport *)base;
     fg_time_t begin = now_us();
-    while (progress_sends(t) == FG_OK && t->sends.n > 0 && now_us() - begin < timeout_us) {
+    while (progress_sends(t) == FG_OK && t->sends.n > 0 && now_us() - begin < timeout_us &&
+           mpi_links_look(t) == FG_OK) {
         (void)nap(t, NAP_BUSY_US);
-        (void)look_for_failures(t);
     }
 }
 
@@ -429,11 +349,10 @@ static void mpi_destroy(struct fg_transport *base)
     fg_free(t->recvs.op);
     fg_free(t->news);
     fg_free(t->news_kind);
-    fg_free(t->gone);
-    for (int i = 0; i < t->size && t->partial != NULL; i++) {
-        fg_free(t->partial[i].frame);
+    for (size_t i = 0; i < t->n_link; i++) {
+        fg_free(t->link[i].partial.frame);
     }
-    fg_free(t->partial);
+    fg_free(t->link);
     if (t->wake_fd >= 0) {
         (void)close(t->wake_fd);
     }
@@ -446,6 +365,7 @@ static const struct fg_transport_ops ops = {
     .poll = mpi_poll,
     .flush = mpi_flush,
     .wake = mpi_wake,
+    .spawn = mpi_links_spawn,
     .destroy = mpi_destroy,
 };
 
@@ -456,15 +376,8 @@ enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err 
         return fg_fail(err, FG_E_NOMEM, "out of memory");
     }
     t->base.ops = &ops;
-    (void)MPI_Comm_rank(MPI_COMM_WORLD, &t->rank);
-    (void)MPI_Comm_size(MPI_COMM_WORLD, &t->size);
-    t->gone = fg_calloc((size_t)t->size, sizeof *t->gone);
     t->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    t->partial = fg_calloc((size_t)t->size, sizeof *t->partial);
-    enum fg_status st = t->gone != NULL && t->partial != NULL ? FG_OK : FG_E_NOMEM;
-    for (int peer = 0; peer < t->size && st == FG_OK; peer++) {
-        st = concerns(t, peer) ? tell(t, FG_NET_JOINED, peer) : FG_OK;
-    }
+    enum fg_status st = mpi_links_begin(t);
     if (st == FG_OK && t->wake_fd < 0) {
         st = FG_E_INTERNAL;
     }
@@ -476,6 +389,11 @@ enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err 
     return FG_OK;
 }
 
+void fg_transport_mpi_spawns(struct fg_transport *base, const char *const *argv)
+{
+    ((struct mpi_transport *)base)->argv = argv;
+}
+
 #else
 
 #include "src/net/net.h"
@@ -484,6 +402,12 @@ enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err 
 {
     (void)out;
     return fg_fail(err, FG_E_UNSUPPORTED, "this forage was built without MPI");
+}
+
+void fg_transport_mpi_spawns(struct fg_transport *t, const char *const *argv)
+{
+    (void)t;
+    (void)argv;
 }
 
 #endif

@@ -56,15 +56,41 @@ expect "two of three workers killed: the simulation's model" "$want" "$(sha "$T/
 expect "two of three workers killed: nothing of mpirun on the terminal" "" "$(grep -ciE 'mpirun|prte|PRTE|signal 9' "$T/kill.err" | sed 's/^0$//')"
 expect_match "the mpirun line is printed" '^/.*/mpirun --with-ft ulfm .* train ' "$(head -1 "$T/kill.out")"
 
+expect_match "killed workers are replaced" 'worker 4: process' "$(cat "$T/kill/log.txt")"
+
 # the last worker dies
 launched "$T/alone" 2
 rank0=$(grep -o '[0-9]*' "$T/alone/lock" | head -1)
 for p in $(ranks "$T/alone"); do [ "$p" != "$rank0" ] && kill -9 "$p"; done
 finish
-expect "no worker left: exit code" 1 "$code"
-expect_match "no worker left: it says so" 'no worker is left' "$(cat "$T/alone.err")"
-timeout 120 "$FORAGE" launch -n 2 "$EXAMPLE" "${LONG[@]}" --out "$T/alone" >/dev/null 2>&1
-expect "no worker left: the same command goes on to the same model" "0 $want" "$? $(sha "$T/alone")"
+expect "no worker left: another one is started; exit code and model" "0 $want" "$code $(sha "$T/alone")"
+expect_match "no worker left: it says that it waits" 'no worker is left; waiting' "$(cat "$T/alone.err")"
+
+# the aggregator dies in the middle of steps
+launched "$T/agg" 3
+mapfile -t pids < <(ranks "$T/agg")
+begin=$(date +%s%N)
+kill -9 "$(grep -o '[0-9]*' "$T/agg/lock" | head -1)"
+if wait_for 1 none_alive "${pids[@]}"; then left=none; else left=some; fi
+expect "aggregator killed: ranks left after a second" none "$left"
+echo "# ended after $((($(date +%s%N) - begin) / 1000000)) ms"
+finish
+expect "aggregator killed: exit code" 1 "$code"
+timeout 120 "$FORAGE" launch -n 3 "$EXAMPLE" "${LONG[@]}" --out "$T/agg" >/dev/null 2>&1
+expect "aggregator killed: the same command goes on to the same model" "0 $want" "$? $(sha "$T/agg")"
+
+# a notice: the worker says goodbye, is replaced; a worker that hangs for longer than its patience
+launched "$T/notice" 3
+victim=$(grep -om1 'worker 2: process [0-9]*' "$T/notice/log.txt" | awk '{print $4}')
+kill -TERM "$victim"
+wait_for 20 grep -q 'worker 3: process' "$T/notice/log.txt"
+expect_match "a noticed worker says goodbye and is replaced" 'worker 2 left' "$(cat "$T/notice/log.txt")"
+if wait_for 5 none_alive "$victim"; then ok "a noticed worker ends"; else not_ok "a noticed worker ends"; fi
+victim=$(grep -om1 'worker 1: process [0-9]*' "$T/notice/log.txt" | awk '{print $4}')
+kill -STOP "$victim"
+finish
+kill -CONT "$victim" 2>/dev/null
+expect "notice, then a worker that hangs to the end: the simulation's model" "0 $want" "$code $(sha "$T/notice")"
 
 # asked to stop, then the same command
 launched "$T/term" 3

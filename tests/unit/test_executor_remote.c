@@ -13,7 +13,7 @@
 #include "src/wire/codec.h"
 #include "src/worker/session.h"
 
-enum { P = 33, MAX_WORKERS = 6, SHARD_LEN = 100, SHARDS = 7 };
+enum { P = 33, MAX_WORKERS = 60, SHARD_LEN = 100, SHARDS = 7 };
 
 /* ---- the pretended trainer: a pure function of task, parameters and shard ---- */
 
@@ -58,6 +58,7 @@ struct world {
     fg_time_t now;
     uint32_t kill_in_1000, hang_in_1000, refuse_in_1000, spare; /* `spare` workers never die */
     bool movable, cannot_configure;
+    struct fg_respawn_opts respawn;
     size_t max_bytes;
     unsigned killed, hung, refused;
 };
@@ -158,7 +159,7 @@ static void turn(struct world *w, uint32_t i)
 static void idle(void *ctx)
 {
     struct world *w = ctx;
-    uint32_t i = 1 + fg_rng_below(&w->rng, w->n);
+    uint32_t i = 1 + fg_rng_below(&w->rng, fg_loop_up(w->loop) - 1);
     w->now += 10000;
     if (w->w[i].dead) {
         return;
@@ -316,7 +317,8 @@ static struct fg_executor *executor(struct world *w, struct fg_executor *local)
                                            .local_width = 2,
                                            .now = now,
                                            .heartbeat_us = FG_SECOND / 10,
-                                           .patience_us = FG_SECOND};
+                                           .patience_us = FG_SECOND,
+                                           .respawn = w->respawn};
     assert_int_equal(fg_executor_remote_create(&ex, &opts, NULL), FG_OK);
     return ex;
 }
@@ -407,7 +409,7 @@ static void end(struct world *w, struct fg_executor *ex)
 static void any_number_of_workers_gives_the_same_results(void **state)
 {
     (void)state;
-    for (uint32_t n = 1; n <= MAX_WORKERS; n++) {
+    for (uint32_t n = 1; n <= 6; n++) {
         for (int movable = 0; movable < 2; movable++) {
             struct world *w = world_create(n, n, movable != 0);
             w->max_bytes =
@@ -431,7 +433,7 @@ static void deaths_hangs_and_refusals_change_nothing(void **state)
     uint64_t repeated = 0, ignored = 0;
     print_message("seed %llu\n", (unsigned long long)seed);
     for (uint64_t i = 0; i < iters; i++) {
-        struct world *w = world_create(seed + i, 2 + (uint32_t)(i % (MAX_WORKERS - 1)), i % 2 == 0);
+        struct world *w = world_create(seed + i, 2 + (uint32_t)(i % 5), i % 2 == 0);
         w->kill_in_1000 = 5;
         w->hang_in_1000 = i % 3 == 0 ? 10 : 0;
         w->refuse_in_1000 = i % 5 == 0 ? 10 : 0;
@@ -493,6 +495,56 @@ static void nobody_left_is_an_error_not_a_hang(void **state)
     end(w, ex);
 }
 
+/* Three workers, and many more that are started one by one: everyone may die at any moment, also all at once. */
+static void lost_workers_are_replaced_until_all_is_done(void **state)
+{
+    (void)state;
+    unsigned killed = 0;
+    uint32_t spawned = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct world *w = world_create(seed, MAX_WORKERS, seed % 2 == 0);
+        fg_loop_hold_back(w->loop, MAX_WORKERS - 3);
+        w->respawn = (struct fg_respawn_opts){
+            .initial = 3, .min = seed % 4 == 0 ? 2 : 1, .backoff_us = FG_SECOND / 20};
+        w->kill_in_1000 = 8;
+        struct fg_executor *ex = executor(w, NULL);
+        run_rounds(w, ex, 5);
+        struct fg_executor_remote_stats stats = fg_executor_remote_stats(ex);
+        assert_true(stats.alive <= 3);
+        assert_int_equal(stats.workers, 3 + stats.spawned);
+        killed += w->killed;
+        spawned += stats.spawned;
+        for (uint32_t i = 4 + stats.spawned; i <= MAX_WORKERS; i++) {
+            w->w[i].dead = true; /* never was */
+        }
+        end(w, ex);
+    }
+    assert_true(killed > 100 && spawned > 100);
+}
+
+static void what_never_works_is_not_started_for_ever(void **state)
+{
+    (void)state;
+    struct world *w = world_create(3, MAX_WORKERS, false);
+    fg_loop_hold_back(w->loop, MAX_WORKERS - 2);
+    w->respawn = (struct fg_respawn_opts){.initial = 2, .min = 1};
+    struct fg_executor *ex = executor(w, NULL);
+    struct fg_task task = {.id = 1, .version = 1, .kind = FG_TASK_TRAIN};
+    struct fg_result res;
+    struct fg_err err;
+    float x[P] = {0};
+    w->kill_in_1000 = 1000;
+    assert_int_equal(ex->ops->publish(ex, 1, x, &err), FG_OK);
+    assert_int_equal(ex->ops->submit(ex, &task, 1, &err), FG_OK);
+    assert_int_equal(ex->ops->collect(ex, 1, &res, &err), FG_E_GONE);
+    uint32_t spawned = fg_executor_remote_stats(ex).spawned;
+    assert_in_range(spawned, FG_RESPAWN_HOPELESS - 2, FG_RESPAWN_HOPELESS);
+    for (uint32_t i = 3 + spawned; i <= MAX_WORKERS; i++) {
+        w->w[i].dead = true;
+    }
+    end(w, ex);
+}
+
 static void a_task_that_fails_everywhere_is_an_error(void **state)
 {
     (void)state;
@@ -521,6 +573,8 @@ int main(void)
         cmocka_unit_test(deaths_hangs_and_refusals_change_nothing),
         cmocka_unit_test(this_process_computes_its_share),
         cmocka_unit_test(nobody_left_is_an_error_not_a_hang),
+        cmocka_unit_test(lost_workers_are_replaced_until_all_is_done),
+        cmocka_unit_test(what_never_works_is_not_started_for_ever),
         cmocka_unit_test(a_task_that_fails_everywhere_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,195 @@
+/* Who is at the other ends of the transport over MPI: ranks of one mpirun, and processes that were spawned later,
+ * each at the end of an intercommunicator, because a communicator never grows. */
+#include "config.h"
+
+#ifdef FG_HAVE_MPI
+
+#include "src/net/mpi_links.h"
+
+#include <mpi-ext.h> /* needs mpi.h before it */
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "src/base/log.h"
+#include "src/base/mem.h"
+#include "src/net/net.h"
+
+enum { SPAWN_WAIT_S = 60 }; /* chosen: a spawn takes 0.1 s, on a very busy machine some seconds */
+
+enum fg_status mpi_links_tell(struct mpi_transport *t, enum fg_net_event_kind kind, uint32_t peer)
+{
+    enum fg_status st = FG_GROW(t->news, t->n_news, t->news_cap);
+    if (st == FG_OK) {
+        st = FG_GROW(t->news_kind, t->n_news, t->kind_cap);
+    }
+    if (st == FG_OK) {
+        t->news[t->n_news] = peer;
+        t->news_kind[t->n_news++] = kind;
+    }
+    return st;
+}
+
+enum fg_status mpi_links_lost(struct mpi_transport *t, uint32_t peer)
+{
+    if (t->link[peer].gone) {
+        return FG_OK;
+    }
+    t->link[peer].gone = true;
+    return mpi_links_tell(t, FG_NET_GONE, peer);
+}
+
+static enum fg_status add(struct mpi_transport *t, MPI_Comm comm, int rank)
+{
+    enum fg_status st = FG_GROW(t->link, t->n_link, t->cap_link);
+    if (st == FG_OK) {
+        t->link[t->n_link++] = (struct mpi_link){.comm = comm, .rank = rank};
+    }
+    return st;
+}
+
+enum fg_status mpi_links_begin(struct mpi_transport *t)
+{
+    int rank = 0, size = 1;
+    MPI_Comm parent = MPI_COMM_NULL;
+    (void)MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    (void)MPI_Comm_size(MPI_COMM_WORLD, &size);
+    (void)MPI_Comm_get_parent(&parent);
+    t->spawned = parent != MPI_COMM_NULL;
+    t->centre = !t->spawned && rank == 0;
+    t->initial = t->spawned ? 0 : t->centre ? (uint32_t)size : 1;
+    enum fg_status st = t->spawned ? add(t, parent, 0) : add(t, MPI_COMM_WORLD, 0);
+    for (uint32_t i = 1; i < t->initial && st == FG_OK; i++) {
+        st = add(t, MPI_COMM_WORLD, (int)i);
+        st = st == FG_OK ? mpi_links_tell(t, FG_NET_JOINED, i) : st;
+    }
+    if (t->spawned) {
+        (void)MPI_Comm_set_errhandler(parent, MPI_ERRORS_RETURN);
+    }
+    return st == FG_OK && !t->centre ? mpi_links_tell(t, FG_NET_JOINED, 0) : st;
+}
+
+/* ---- who failed ---- */
+
+static enum fg_status look_at_world(struct mpi_transport *t)
+{
+    MPI_Group failed, world;
+    int n = 0;
+    if (MPIX_Comm_get_failed(MPI_COMM_WORLD, &failed) != MPI_SUCCESS) {
+        return FG_OK;
+    }
+    enum fg_status st = FG_OK;
+    (void)MPI_Group_size(failed, &n);
+    if (n != t->failed && MPI_Comm_group(MPI_COMM_WORLD, &world) == MPI_SUCCESS) {
+        t->failed = n;
+        for (int i = 0; i < n && st == FG_OK; i++) {
+            int rank = MPI_UNDEFINED;
+            if (MPI_Group_translate_ranks(failed, 1, &i, world, &rank) == MPI_SUCCESS && rank >= 0 &&
+                (uint32_t)rank < t->initial) {
+                st = mpi_links_lost(t, (uint32_t)rank);
+            }
+        }
+        int acked = 0;
+        (void)MPIX_Comm_ack_failed(MPI_COMM_WORLD, n, &acked); /* else probing any source goes on failing */
+        (void)MPI_Group_free(&world);
+    }
+    (void)MPI_Group_free(&failed);
+    return st;
+}
+
+enum fg_status mpi_links_look(struct mpi_transport *t)
+{
+    enum fg_status st = t->initial > 0 ? look_at_world(t) : FG_OK;
+    for (size_t i = t->initial; i < t->n_link && st == FG_OK; i++) {
+        MPI_Group failed;
+        int n = 0;
+        if (t->link[i].gone || MPIX_Comm_get_failed(t->link[i].comm, &failed) != MPI_SUCCESS) {
+            continue;
+        }
+        (void)MPI_Group_size(failed, &n);
+        (void)MPI_Group_free(&failed);
+        st = n > 0 ? mpi_links_lost(t, (uint32_t)i) : FG_OK;
+    }
+    return st;
+}
+
+/* ---- spawning ---- */
+
+const char *mpi_links_text(int rc, char text[MPI_MAX_ERROR_STRING])
+{
+    int len = 0;
+    text[0] = '\0';
+    if (MPI_Error_string(rc, text, &len) != MPI_SUCCESS) {
+        text[0] = '\0';
+    }
+    return text;
+}
+
+/* A spawn of a process that dies before it has come up never returns: then this process ends, and whoever started
+ * the deployment starts it again. */
+static void *end_unless_spawned(void *arg)
+{
+    (void)arg;
+    struct timespec left = {.tv_sec = SPAWN_WAIT_S};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+    }
+    fg_log_write(FG_LOG_ERROR, "a worker was not up %d s after its start; the same command goes on",
+                 SPAWN_WAIT_S);
+    (void)kill(getpid(), SIGKILL);
+    return NULL;
+}
+
+static int spawn(struct mpi_transport *t, const char *host, MPI_Comm *comm)
+{
+    MPI_Info info = MPI_INFO_NULL;
+    int code = MPI_SUCCESS;
+    int rc = MPI_Info_create(&info);
+    if (rc == MPI_SUCCESS && host != NULL) {
+        rc = MPI_Info_set(info, "host", host);
+    }
+    if (rc == MPI_SUCCESS) {
+        rc = MPI_Info_set(info, "map_by", ":OVERSUBSCRIBE");
+    }
+    if (rc == MPI_SUCCESS) {
+        rc = MPI_Info_set(info, "bind_to", "none");
+    }
+    if (rc == MPI_SUCCESS) { /* the call does not change its arguments */
+        rc = MPI_Comm_spawn(t->argv[0], (char **)(uintptr_t)(t->argv + 1), 1, info, 0, MPI_COMM_SELF, comm, &code);
+    }
+    if (info != MPI_INFO_NULL) {
+        (void)MPI_Info_free(&info);
+    }
+    return rc != MPI_SUCCESS ? rc : code;
+}
+
+enum fg_status mpi_links_spawn(struct fg_transport *base, const char *host, struct fg_err *err)
+{
+    struct mpi_transport *t = (struct mpi_transport *)base;
+    char text[MPI_MAX_ERROR_STRING];
+    MPI_Comm comm = MPI_COMM_NULL;
+    pthread_t deadline;
+    if (t->argv == NULL) {
+        return fg_fail(err, FG_E_UNSUPPORTED, "this process does not start workers");
+    }
+    int rc = pthread_create(&deadline, NULL, end_unless_spawned, NULL);
+    if (rc != 0) {
+        return fg_fail(err, FG_E_INTERNAL, "cannot start a thread: %s", strerror(rc));
+    }
+    rc = spawn(t, host, &comm);
+    (void)pthread_cancel(deadline);
+    (void)pthread_join(deadline, NULL);
+    if (rc != MPI_SUCCESS || comm == MPI_COMM_NULL) {
+        return fg_fail(err, FG_E_GONE, "MPI_Comm_spawn failed: %s", mpi_links_text(rc, text));
+    }
+    (void)MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
+    enum fg_status st = add(t, comm, 0);
+    st = st == FG_OK ? mpi_links_tell(t, FG_NET_JOINED, (uint32_t)t->n_link - 1) : st;
+    return st == FG_OK ? FG_OK : fg_fail(err, st, "out of memory for another worker");
+}
+
+#endif
