@@ -79,6 +79,7 @@ SHELL_TESTS += tests/lint/listed.sh
 SHELL_TESTS += tests/lint/libm.sh
 SHELL_TESTS += tests/e2e/net.sh
 SHELL_TESTS += tests/e2e/launch.sh
+SHELL_TESTS += tests/e2e/torture.sh
 SHELL_TESTS += tests/e2e/doctor.sh
 SHELL_TESTS += tests/e2e/dataset.sh
 SHELL_TESTS += tests/e2e/trace.sh

@@ -35,13 +35,15 @@ struct fg_ranks {
 struct fg_ranks_how {
     const char *what;         /* "simulate", "train" */
     bool aggregator_computes; /* as well as its workers */
-    const char *const *spawn; /* program and arguments of a worker that is started in the place of a lost one, closed by
+    const char *const
+        *spawn; /* program and arguments of a worker that is started in the place of a lost one, closed by
                                  NULL; borrowed; NULL: none is */
 };
 
 /* Join the other ranks. A rank other than 0 works until it is told to stop; then the process ends with 0.
  * Errors: FG_E_UNSUPPORTED, FG_E_INTERNAL, FG_E_USAGE (rank 0 alone and not computing itself). */
-enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how,
+                              struct fg_err *err) FG_NODISCARD;
 
 /* Work for the aggregator that spawned this process; returns only when that was not possible.
  * Errors: FG_E_UNSUPPORTED, FG_E_INTERNAL, FG_E_USAGE (nobody spawned it). */

@@ -9,6 +9,7 @@
 #define FG_COMMAND_MAP(X) \
     X(simulate) \
     X(launch) \
+    X(torture) \
     X(train) \
     X(show) \
     X(evaluate) \

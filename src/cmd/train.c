@@ -13,7 +13,8 @@ struct args {
 };
 
 static const struct fg_cmd_option options[] = {
-    {0, "worker", NULL, FG_CMD_FLAG, offsetof(struct args, worker), "work for the aggregator that started this process"},
+    {0, "worker", NULL, FG_CMD_FLAG, offsetof(struct args, worker),
+     "work for the aggregator that started this process"},
     FG_CMD_RUN_OPTIONS(struct args, common),
     FG_CMD_END,
 };
@@ -61,7 +62,8 @@ static int run(int argc, char **argv)
     ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
     const char **line = len > 0 ? worker_line(self, argc, argv) : NULL;
     enum fg_status st = fg_ranks_begin(&ranks, &(struct fg_ranks_how){.what = "train", .spawn = line}, &err);
-    fg_ranks_end(&ranks, st == FG_OK ? fg_study_file(words.item[0], &a.common, &ranks.shell) : fg_cmd_fail(st, &err));
+    fg_ranks_end(&ranks,
+                 st == FG_OK ? fg_study_file(words.item[0], &a.common, &ranks.shell) : fg_cmd_fail(st, &err));
 }
 
 const struct fg_command fg_cmd_train = {

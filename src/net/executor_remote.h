@@ -56,7 +56,8 @@ struct fg_executor_remote_opts {
     fg_time_t (*now)(void *arg);         /* real time, only to tell who is alive */
     fg_time_t heartbeat_us, patience_us; /* heartbeat 0: never ask, never lose patience */
 
-    struct fg_respawn_opts respawn; /* who is started in the place of lost workers; zero: nobody, always with `pinned` */
+    struct fg_respawn_opts
+        respawn; /* who is started in the place of lost workers; zero: nobody, always with `pinned` */
 };
 
 struct fg_executor_remote_stats {

@@ -159,7 +159,8 @@ static int spawn(struct mpi_transport *t, const char *host, MPI_Comm *comm)
         rc = MPI_Info_set(info, "bind_to", "none");
     }
     if (rc == MPI_SUCCESS) { /* the call does not change its arguments */
-        rc = MPI_Comm_spawn(t->argv[0], (char **)(uintptr_t)(t->argv + 1), 1, info, 0, MPI_COMM_SELF, comm, &code);
+        rc = MPI_Comm_spawn(t->argv[0], (char **)(uintptr_t)(t->argv + 1), 1, info, 0, MPI_COMM_SELF, comm,
+                            &code);
     }
     if (info != MPI_INFO_NULL) {
         (void)MPI_Info_free(&info);

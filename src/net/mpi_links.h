@@ -48,15 +48,15 @@ struct mpi_link {
 
 struct mpi_transport {
     struct fg_transport base;
-    bool centre, spawned;        /* this is the aggregator; this process was spawned */
-    uint32_t initial;            /* links within MPI_COMM_WORLD: the first ones */
-    struct mpi_link *link;       /* by peer; the centre's own, 0, is never used. A worker has only that one */
+    bool centre, spawned;  /* this is the aggregator; this process was spawned */
+    uint32_t initial;      /* links within MPI_COMM_WORLD: the first ones */
+    struct mpi_link *link; /* by peer; the centre's own, 0, is never used. A worker has only that one */
     size_t n_link, cap_link;
     struct mpi_ops sends, recvs; /* recvs in order of arrival */
     uint32_t *news;              /* peers whose joining or end was not told yet */
     enum fg_net_event_kind *news_kind;
     size_t n_news, news_cap, kind_cap;
-    int failed;             /* processes of MPI_COMM_WORLD known as failed when last looked */
+    int failed;              /* processes of MPI_COMM_WORLD known as failed when last looked */
     const char *const *argv; /* what a spawned process runs, borrowed; NULL: nothing is spawned */
     int wake_fd;
 };
@@ -65,7 +65,8 @@ struct mpi_transport {
 enum fg_status mpi_links_begin(struct mpi_transport *t) FG_NODISCARD;
 
 /* Have an event told. Errors: FG_E_NOMEM. */
-enum fg_status mpi_links_tell(struct mpi_transport *t, enum fg_net_event_kind kind, uint32_t peer) FG_NODISCARD;
+enum fg_status mpi_links_tell(struct mpi_transport *t, enum fg_net_event_kind kind,
+                              uint32_t peer) FG_NODISCARD;
 
 /* The peer is known to be dead; told once. Errors: FG_E_NOMEM. */
 enum fg_status mpi_links_lost(struct mpi_transport *t, uint32_t peer) FG_NODISCARD;

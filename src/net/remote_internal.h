@@ -63,8 +63,8 @@ struct remote {
     size_t held;     /* bytes of results that wait to be released */
     uint64_t wanted; /* the task that collect waits for */
     struct fg_respawn respawn;
-    bool waiting;    /* too few workers: said once */
-    char *refusal;   /* why the last worker that could not work could not */
+    bool waiting;  /* too few workers: said once */
+    char *refusal; /* why the last worker that could not work could not */
     struct fg_executor_remote_stats stats;
     struct fg_live_event *note; /* pinned: what the owner has not seen yet, from note_head on */
     size_t note_head, n_note, cap_note;
@@ -94,7 +94,7 @@ uint32_t remote_worker_of(const struct remote *r, uint32_t client); /* REMOTE_NO
 enum fg_status remote_event(struct remote *r, struct fg_net_event *ev); /* takes the frame */
 enum fg_status remote_dispatch(struct remote *r, struct fg_err *err);
 enum fg_status remote_heartbeat(struct remote *r);
-bool remote_anyone(const struct remote *r);   /* whether a worker is there or can still come */
+bool remote_anyone(const struct remote *r);      /* whether a worker is there or can still come */
 enum fg_status remote_respawn(struct remote *r); /* start one worker if one is due */
 void remote_say_stop(struct remote *r);
 

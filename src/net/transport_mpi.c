@@ -9,8 +9,8 @@
 
 #ifdef FG_HAVE_MPI
 
-#include <mpi.h>
 #include <errno.h>
+#include <mpi.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -258,8 +258,8 @@ static enum fg_status mpi_poll(struct fg_transport *base, struct fg_net_event *e
 }
 
 /* Start sending one message out of a parcel. */
-static enum fg_status send_one(struct mpi_transport *t, uint32_t peer, int tag, struct mpi_parcel *p, size_t at,
-                               size_t len)
+static enum fg_status send_one(struct mpi_transport *t, uint32_t peer, int tag, struct mpi_parcel *p,
+                               size_t at, size_t len)
 {
     struct mpi_op op = {.request = MPI_REQUEST_NULL, .parcel = p, .len = len, .peer = peer, .tag = tag};
     enum fg_status st = FG_GROW(t->sends.op, t->sends.n, t->sends.cap);
