@@ -20,7 +20,7 @@ enum {
     LOOK_MS = 200,   /* between two looks at mpirun */
     PATIENCE_S = 30, /* chosen: for rank 0 to save and stop before mpirun is told to end it */
     LINGER_S =
-        6, /* chosen: for the ranks to end after rank 0 has said its code, before mpirun is told to end them */
+        6, /* chosen: for the ranks to end after rank 0 said its code; then mpirun ends them */
     ORPHAN_S = 1, /* the same after rank 0 died */
     GRACE_S = 5   /* for mpirun to end its ranks before it is killed; they go with it */
 };

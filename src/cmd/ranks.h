@@ -6,8 +6,8 @@
  *         fg_ranks_end(&ranks, rc);                                   (nor does rank 0 from here)
  *     }
  *
- * No rank ends with another code than 0, because a launcher takes that for a reason to kill the rest: the run's
- * own code goes into the exit file of `forage launch`, and the run folder says how the run ended.
+ * No rank ends with another code than 0, because a launcher takes that for a reason to kill the rest: the
+ * run's own code goes into the exit file of `forage launch`, and the run folder says how the run ended.
  *
  * Thread safety: the main thread.
  */
@@ -17,8 +17,8 @@
 #include "src/cmd/study.h"
 #include "src/net/executor_remote.h"
 
-/* The folder through which `forage launch` and rank 0 talk: FIFOs `out` and `err` for its output, files `pid` and
- * `exit`. */
+/* The folder through which `forage launch` and rank 0 talk: FIFOs `out` and `err` for its output, files
+ * `pid` and `exit`. */
 #define FG_RANKS_LAUNCH_DIR "FORAGE_LAUNCH_DIR"
 /* Not empty: the stderr of `forage launch`, to which rank 0's goes through a FIFO, is a terminal. */
 #define FG_RANKS_LAUNCH_TERMINAL "FORAGE_LAUNCH_TERMINAL"

@@ -34,8 +34,8 @@ struct fg_torture_report {
     double back_s; /* of it: between a kill of the aggregator and the next start's first round */
 };
 
-/* Run until the run folder says finished. Errors: FG_E_IO, FG_E_INTERNAL, FG_E_GONE (it ended by itself or hung too
- * often; the output's end is on stderr), FG_E_INTERRUPTED. */
+/* Run until the run folder says finished. Errors: FG_E_IO, FG_E_INTERNAL, FG_E_GONE (it ended by itself or
+ * hung too often; the output's end is on stderr), FG_E_INTERRUPTED. */
 enum fg_status fg_torture_run(struct fg_torture_report *out, const struct fg_torture_opts *opts,
                               struct fg_err *err) FG_NODISCARD;
 

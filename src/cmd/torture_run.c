@@ -1,5 +1,6 @@
-/* A deployment, and signals for its processes. Workers are found by what the aggregator writes into the run's log
- * when they have come up; a process is signalled only while its command line is that of a rank of this run. */
+/* A deployment, and signals for its processes. Workers are found by what the aggregator writes into the
+ * run's log when they have come up; a process is signalled only while its command line is that of a rank of
+ * this run. */
 #include "src/cmd/torture.h"
 
 #include <errno.h>

@@ -3,12 +3,12 @@
  *   submit -> queue -> chunks to idle workers (MODEL once for each version, then TASKS) -> RESULT -> collect
  *
  * A result is a pure function of its task, so whatever happens to a worker changes nothing but time: when it
- * dies, hangs or refuses, its tasks go back to the front of the queue and another worker repeats them; when an
- * answer comes twice, the first counts. With a local executor this process computes its share, too.
+ * dies, hangs or refuses, its tasks go back to the front of the queue and another worker repeats them; when
+ * an answer comes twice, the first counts. With a local executor this process computes its share, too.
  * Shards are served by hash to whoever asks (movable placement).
  *
- * A worker that says nothing for `patience_us` in real time, although it is asked every `heartbeat_us`, loses its
- * tasks but not its place: its next frame brings it back.
+ * A worker that says nothing for `patience_us` in real time, although it is asked every `heartbeat_us`,
+ * loses its tasks but not its place: its next frame brings it back.
  *
  * Where the transport can start peers, lost workers are replaced (respawn.h) and a run without workers waits.
  *
@@ -75,8 +75,8 @@ struct fg_executor_remote_stats {
 enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct fg_executor_remote_opts *opts,
                                          struct fg_err *err) FG_NODISCARD;
 
-/* The workers of a pinned executor as clients: the lowest number that is free goes to each worker that joins, its
- * tasks go to nobody else, and what it cannot finish is lost. Owner: the executor. */
+/* The workers of a pinned executor as clients: the lowest number that is free goes to each worker that
+ * joins, its tasks go to nobody else, and what it cannot finish is lost. Owner: the executor. */
 struct fg_live *fg_executor_remote_live(struct fg_executor *ex);
 
 struct fg_executor_remote_stats fg_executor_remote_stats(const struct fg_executor *ex);

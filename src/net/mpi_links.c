@@ -1,5 +1,5 @@
-/* Who is at the other ends of the transport over MPI: ranks of one mpirun, and processes that were spawned later,
- * each at the end of an intercommunicator, because a communicator never grows. */
+/* Who is at the other ends of the transport over MPI: ranks of one mpirun, and processes that were spawned
+ * later, each at the end of an intercommunicator, because a communicator never grows. */
 #include "config.h"
 
 #ifdef FG_HAVE_MPI
@@ -130,8 +130,8 @@ const char *mpi_links_text(int rc, char text[MPI_MAX_ERROR_STRING])
     return text;
 }
 
-/* A spawn of a process that dies before it has come up never returns: then this process ends, and whoever started
- * the deployment starts it again. */
+/* A spawn of a process that dies before it has come up never returns: then this process ends, and whoever
+ * started the deployment starts it again. */
 static void *end_unless_spawned(void *arg)
 {
     (void)arg;

@@ -1,5 +1,5 @@
-/* The insides of the transport over MPI: transport_mpi.c carries frames, mpi_links.c knows who is at the other ends.
- * Include only where FG_HAVE_MPI is defined. Thread safety: the main thread. */
+/* The insides of the transport over MPI: transport_mpi.c carries frames, mpi_links.c knows who is at the
+ * other ends. Include only where FG_HAVE_MPI is defined. Thread safety: the main thread. */
 #ifndef FG_NET_MPI_LINKS_H
 #define FG_NET_MPI_LINKS_H
 

@@ -1,4 +1,5 @@
-/* The remote executor's state, shared by executor_remote.c (tasks and versions) and remote_workers.c (links). */
+/* The remote executor's state, shared by executor_remote.c (tasks and versions) and remote_workers.c
+ * (links). */
 #ifndef FG_NET_REMOTE_INTERNAL_H
 #define FG_NET_REMOTE_INTERNAL_H
 

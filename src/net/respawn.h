@@ -1,9 +1,9 @@
 /* When another worker is to be started in the place of one that is gone (pure: the time is handed in).
  *
  * As many workers are wanted as there were at the start, between `min` and `max`. After a loss it waits
- * `backoff_us`, twice as long for each further loss without any result in between, at most BACKOFF_MOST times as
- * long; after HOPELESS such losses in a row nothing is started any more, because whatever is started does not
- * work. A worker that says it cannot work (its data are missing, say) is not replaced.
+ * `backoff_us`, twice as long for each further loss without any result in between, at most BACKOFF_MOST
+ * times as long; after HOPELESS such losses in a row nothing is started any more, because whatever is
+ * started does not work. A worker that says it cannot work (its data are missing, say) is not replaced.
  *
  * Thread safety: one caller.
  */
@@ -41,8 +41,8 @@ void fg_respawn_unfit(struct fg_respawn *r);
 /* A result came. */
 void fg_respawn_worked(struct fg_respawn *r);
 
-/* Whether to start one now. `answering` workers are there and not silent; `there` counts the silent ones, too: they
- * may wake up, so at most twice as many as wanted are ever there. */
+/* Whether to start one now. `answering` workers are there and not silent; `there` counts the silent ones,
+ * too: they may wake up, so at most twice as many as wanted are ever there. */
 bool fg_respawn_due(const struct fg_respawn *r, uint32_t answering, uint32_t there, fg_time_t now);
 
 /* Whether one will be started sooner or later when too few are there. */

@@ -1,9 +1,10 @@
 /* Frames over MPI: point-to-point only.
  *
  * What Open MPI survives decides the shape: no collective is ever called, failures are asked for locally
- * (get_failed) and come as error codes of requests, and waiting sleeps instead of spinning. A frame travels as one
- * message, or as its length and then pieces, all short enough to be sent eagerly: the rendezvous that Open MPI
- * does for longer messages crashes the receiver (ob1, seen with 5.0.11) when the sender dies in the middle of it.
+ * (get_failed) and come as error codes of requests, and waiting sleeps instead of spinning. A frame travels
+ * as one message, or as its length and then pieces, all short enough to be sent eagerly: the rendezvous
+ * that Open MPI does for longer messages crashes the receiver (ob1, seen with 5.0.11) when the sender dies
+ * in the middle of it.
  */
 #include "config.h"
 
@@ -147,8 +148,8 @@ static enum fg_status progress_recvs(struct mpi_transport *t, struct fg_net_even
     return st;
 }
 
-/* Start receiving the next message that has arrived from this source, if there is one. `peer` is who that is, or
- * ANYONE: the source's rank tells. */
+/* Start receiving the next message that has arrived from this source, if there is one. `peer` is who that
+ * is, or ANYONE: the source's rank tells. */
 static enum fg_status accept_one(struct mpi_transport *t, MPI_Comm comm, int source, uint32_t peer, bool *any)
 {
     int there = 0, count = 0;
@@ -196,7 +197,8 @@ static enum fg_status accept_messages(struct mpi_transport *t, bool *any)
     return st;
 }
 
-/* One look at everything; *ev is FG_NET_NONE if nothing happened. Frames come before the end of their sender. */
+/* One look at everything; *ev is FG_NET_NONE if nothing happened. Frames come before the end of their
+ * sender. */
 static enum fg_status look(struct mpi_transport *t, struct fg_net_event *ev)
 {
     bool any = false;
