@@ -40,8 +40,9 @@ enum fg_status fg_cuda_device_info(struct fg_cuda_device *out, int device, struc
  * Errors:  FG_E_UNSUPPORTED without the device; FG_E_NOMEM if it has not enough memory; FG_E_IO if the driver
  *          fails. y is unchanged then.
  */
-enum fg_status fg_cuda_dense_forward(float *y, const float *x, const float *w, const float *bias, size_t batch,
-                                     size_t in, size_t out, int device, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_cuda_dense_forward(float *y, const float *x, const float *w, const float *bias,
+                                     size_t batch, size_t in, size_t out, int device,
+                                     struct fg_err *err) FG_NODISCARD;
 
 #ifdef __cplusplus
 }

@@ -23,8 +23,8 @@ static __global__ void dense_forward(float *y,          /* (batch, out) */
     }
 }
 
-enum fg_status fg_cuda_dense_forward(float *y, const float *x, const float *w, const float *bias, size_t batch,
-                                     size_t in, size_t out, int device, struct fg_err *err)
+enum fg_status fg_cuda_dense_forward(float *y, const float *x, const float *w, const float *bias,
+                                     size_t batch, size_t in, size_t out, int device, struct fg_err *err)
 {
     enum fg_status st = FG_OK;
     float *dev = NULL;

@@ -79,8 +79,8 @@ static int print_json(const struct fg_doctor *d, int good)
     json_t *points = json_array();
     for (size_t i = 0; i < d->n; i++) {
         const struct fg_doctor_point *p = &d->points[i];
-        json_t *point = json_pack("{s:s, s:s, s:s, s:s?}", "level", level_names[p->level], "what", p->what, "detail",
-                                  p->detail, "remedy", p->level == FG_DOCTOR_OK ? NULL : p->remedy);
+        json_t *point = json_pack("{s:s, s:s, s:s, s:s?}", "level", level_names[p->level], "what", p->what,
+                                  "detail", p->detail, "remedy", p->level == FG_DOCTOR_OK ? NULL : p->remedy);
         if (json_array_append_new(points, point) != 0) {
             json_decref(points);
             return fg_cmd_fail(FG_E_NOMEM, NULL);
@@ -113,7 +113,8 @@ struct args {
 
 static const struct fg_cmd_option options[] = {
     {0, "host", "A,B", FG_CMD_TEXT, offsetof(struct args, hosts), "hosts that have to be reachable by ssh"},
-    {0, "hostfile", "FILE", FG_CMD_TEXT, offsetof(struct args, hostfile), "the same, from mpirun's host file"},
+    {0, "hostfile", "FILE", FG_CMD_TEXT, offsetof(struct args, hostfile),
+     "the same, from mpirun's host file"},
     FG_CMD_COMMON_OPTIONS(struct args, common),
     FG_CMD_END,
 };

@@ -15,7 +15,7 @@ enum fg_doctor_level { FG_DOCTOR_OK, FG_DOCTOR_WARN, FG_DOCTOR_FAIL };
 
 struct fg_doctor_point {
     enum fg_doctor_level level;
-    const char *what;   /* one word */
+    const char *what; /* one word */
     char detail[400];
     const char *remedy; /* NULL where there is nothing to mend */
 };

@@ -26,7 +26,8 @@ void fg_doctor_check_cpu(struct fg_doctor *d)
     int fma = __builtin_cpu_supports("fma") != 0;
     enum fg_doctor_level level = avx2 && fma ? FG_DOCTOR_OK : FG_DOCTOR_WARN;
     fg_doctor_add(d, level, "cpu", "results are the same without these, training is many times slower",
-                  "avx2 %s, fma %s, avx512f %s", avx2 ? "yes" : "no", fma ? "yes" : "no", avx512 ? "yes" : "no");
+                  "avx2 %s, fma %s, avx512f %s", avx2 ? "yes" : "no", fma ? "yes" : "no",
+                  avx512 ? "yes" : "no");
 #else
     fg_doctor_add(d, FG_DOCTOR_WARN, "cpu", "results are the same, training is several times slower",
                   "not x86-64: reference kernels only");
@@ -80,8 +81,9 @@ void fg_doctor_check_libraries(struct fg_doctor *d)
                   "install HDF5 (serial) with its zlib filter: apt-get install libhdf5-dev, then build again",
                   "%u.%u.%u (built with %s)%s", major, minor, patch, FG_HDF5_VERSION,
                   hdf5 ? "" : ", but a compressed dataset does not come back");
-    fg_doctor_add(d, zstd ? FG_DOCTOR_OK : FG_DOCTOR_FAIL, "zstd", "apt-get install libzstd-dev, then build again",
-                  "%s (built with %s)%s", ZSTD_versionString(), FG_ZSTD_VERSION,
+    fg_doctor_add(d, zstd ? FG_DOCTOR_OK : FG_DOCTOR_FAIL, "zstd",
+                  "apt-get install libzstd-dev, then build again", "%s (built with %s)%s",
+                  ZSTD_versionString(), FG_ZSTD_VERSION,
                   zstd ? "" : ", but what it packs does not come back");
 }
 
@@ -105,20 +107,21 @@ void fg_doctor_check_cuda(struct fg_doctor *d)
 #ifdef FG_HAVE_CUDA
     int n = fg_cuda_device_count();
     if (n == 0) {
-        fg_doctor_add(d, FG_DOCTOR_OK, "cuda", NULL, "built with CUDA %s, no device here: training runs on the CPU",
-                      FG_CUDA_VERSION);
+        fg_doctor_add(d, FG_DOCTOR_OK, "cuda", NULL,
+                      "built with CUDA %s, no device here: training runs on the CPU", FG_CUDA_VERSION);
     }
     for (int i = 0; i < n; i++) {
         struct fg_cuda_device dev;
         struct fg_err err = {{0}};
         if (fg_cuda_device_info(&dev, i, &err) == FG_OK) {
             const double gib = 1024.0 * 1024.0 * 1024.0;
-            fg_doctor_add(d, FG_DOCTOR_OK, "cuda", NULL, "device %d: %s, sm_%d%d, %d multiprocessors, %.1f of %.1f GiB free",
-                          i, dev.name, dev.major, dev.minor, dev.multiprocessors, (double)dev.free_bytes / gib,
+            fg_doctor_add(d, FG_DOCTOR_OK, "cuda", NULL,
+                          "device %d: %s, sm_%d%d, %d multiprocessors, %.1f of %.1f GiB free", i, dev.name,
+                          dev.major, dev.minor, dev.multiprocessors, (double)dev.free_bytes / gib,
                           (double)dev.memory_bytes / gib);
         } else {
-            fg_doctor_add(d, FG_DOCTOR_FAIL, "cuda", "see whether nvidia-smi works; the driver may be too old", "%s",
-                          err.text);
+            fg_doctor_add(d, FG_DOCTOR_FAIL, "cuda",
+                          "see whether nvidia-smi works; the driver may be too old", "%s", err.text);
         }
     }
 #else

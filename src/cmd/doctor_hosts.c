@@ -20,7 +20,8 @@ static enum fg_status add_host(struct hosts *h, const char *name, size_t len, st
         return FG_OK;
     }
     if (h->n == MAX_HOSTS || len >= NAME_BYTES) {
-        return fg_fail(err, FG_E_USAGE, "doctor: expected at most %d hosts of less than %d bytes", MAX_HOSTS, NAME_BYTES);
+        return fg_fail(err, FG_E_USAGE, "doctor: expected at most %d hosts of less than %d bytes", MAX_HOSTS,
+                       NAME_BYTES);
     }
     memcpy(h->name[h->n], name, len);
     h->name[h->n++][len] = '\0';
@@ -37,7 +38,8 @@ static enum fg_status read_hostfile(struct hosts *h, const char *path, struct fg
     }
     for (size_t number = 1; st == FG_OK && fgets(line, sizeof line, f) != NULL; number++) {
         if (strchr(line, '\n') == NULL && !feof(f)) {
-            st = fg_fail(err, FG_E_INPUT, "%s:%zu: expected a host name and options, found a line over %zu bytes", path,
+            st = fg_fail(err, FG_E_INPUT,
+                         "%s:%zu: expected a host name and options, found a line over %zu bytes", path,
                          number, sizeof line - 2);
             break;
         }
@@ -53,7 +55,8 @@ static void try_all(struct fg_doctor *d, const struct hosts *h)
     pid_t pid[MAX_HOSTS];
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (size_t i = 0; i < h->n; i++) {
-        const char *argv[] = {"ssh", "-n", "-o", "BatchMode=yes", "-o", "ConnectTimeout=3", "--", h->name[i], "true", NULL};
+        const char *argv[] = {"ssh",      "-n",   "-o", "BatchMode=yes", "-o", "ConnectTimeout=3", "--",
+                              h->name[i], "true", NULL};
         pid[i] = fg_doctor_spawn(argv, null);
     }
     for (size_t i = 0; i < h->n; i++) {
@@ -61,11 +64,12 @@ static void try_all(struct fg_doctor *d, const struct hosts *h)
         if (rc == 0) {
             fg_doctor_add(d, FG_DOCTOR_OK, "host", NULL, "%s: reachable", h->name[i]);
         } else if (rc == 127) {
-            fg_doctor_add(d, FG_DOCTOR_FAIL, "host", "apt-get install openssh-client", "%s: not tried, no ssh here",
-                          h->name[i]);
+            fg_doctor_add(d, FG_DOCTOR_FAIL, "host", "apt-get install openssh-client",
+                          "%s: not tried, no ssh here", h->name[i]);
         } else {
             fg_doctor_add(d, FG_DOCTOR_FAIL, "host",
-                          "`ssh HOST true` must work without a password: check the name, the network, and ssh-copy-id HOST",
+                          "`ssh HOST true` must work without a password: check the name, the network, and "
+                          "ssh-copy-id HOST",
                           "%s: not reachable by ssh (code %d)", h->name[i], rc);
         }
     }
@@ -74,7 +78,8 @@ static void try_all(struct fg_doctor *d, const struct hosts *h)
     }
 }
 
-enum fg_status fg_doctor_check_hosts(struct fg_doctor *d, const char *list, const char *hostfile, struct fg_err *err)
+enum fg_status fg_doctor_check_hosts(struct fg_doctor *d, const char *list, const char *hostfile,
+                                     struct fg_err *err)
 {
     static struct hosts h; /* too large for the stack */
     enum fg_status st = FG_OK;

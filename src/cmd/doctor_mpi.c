@@ -9,8 +9,8 @@
 #include "src/cmd/doctor.h"
 
 #ifdef FG_HAVE_MPI
-#include <mpi.h>
 #include <mpi-ext.h>
+#include <mpi.h>
 #include <signal.h>
 #include <time.h>
 
@@ -110,9 +110,24 @@ static int start_probe(const char *dir_result, int log_fd)
     static char self[4096];
     ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
     self[len > 0 ? len : 0] = '\0';
-    const char *argv[32] = {FG_MPI_BIN "/mpirun", "--with-ft", "ulfm", "--mca", "async_mpi_finalize", "1",
-                            "--mca", "btl", "self,tcp", "--mca", "btl_tcp_if_include", "lo",
-                            "--map-by", ":OVERSUBSCRIBE", "--bind-to", "none", "-n", "3"};
+    const char *argv[32] = {FG_MPI_BIN "/mpirun",
+                            "--with-ft",
+                            "ulfm",
+                            "--mca",
+                            "async_mpi_finalize",
+                            "1",
+                            "--mca",
+                            "btl",
+                            "self,tcp",
+                            "--mca",
+                            "btl_tcp_if_include",
+                            "lo",
+                            "--map-by",
+                            ":OVERSUBSCRIBE",
+                            "--bind-to",
+                            "none",
+                            "-n",
+                            "3"};
     size_t n = 18;
     if (geteuid() == 0) {
         argv[n++] = "--allow-run-as-root";
@@ -147,19 +162,23 @@ static void judge(struct fg_doctor *d, const char *result, int rc, int log_fd)
     }
     if (sscanf(line, "ok %lf", &ms) == 1) {
         fg_doctor_add(d, FG_DOCTOR_OK, "mpi", NULL, "Open MPI %s, %s/mpirun", FG_MPI_VERSION, FG_MPI_BIN);
-        fg_doctor_add(d, FG_DOCTOR_OK, "mpi-ft", NULL, "one of three ranks killed; the others saw it after %.1f ms", ms);
+        fg_doctor_add(d, FG_DOCTOR_OK, "mpi-ft", NULL,
+                      "one of three ranks killed; the others saw it after %.1f ms", ms);
     } else if (line[0] != '\0') {
         fg_doctor_add(d, FG_DOCTOR_OK, "mpi", NULL, "Open MPI %s, %s/mpirun", FG_MPI_VERSION, FG_MPI_BIN);
-        fg_doctor_add(d, FG_DOCTOR_FAIL, "mpi-ft",
-                      "this Open MPI does not survive a death: build with --with-mpi=DIR of one that does (5.0.11)",
-                      "%s", line);
+        fg_doctor_add(
+            d, FG_DOCTOR_FAIL, "mpi-ft",
+            "this Open MPI does not survive a death: build with --with-mpi=DIR of one that does (5.0.11)",
+            "%s", line);
     } else {
         first_words(said, sizeof said, log_fd);
-        fg_doctor_add(d, FG_DOCTOR_FAIL, "mpi",
-                      rc == 127 ? "mpirun is gone: run ./quickstart --no-run, or configure --with-mpi=DIR, and build again"
-                                : "run `mpirun -n 2 hostname` with the mpirun named here; no firewall may block the loopback",
-                      "three ranks did not start (%s/mpirun %s%d): %s", FG_MPI_BIN,
-                      rc == -2 ? "hung, code " : "ended with code ", rc, said);
+        fg_doctor_add(
+            d, FG_DOCTOR_FAIL, "mpi",
+            rc == 127
+                ? "mpirun is gone: run ./quickstart --no-run, or configure --with-mpi=DIR, and build again"
+                : "run `mpirun -n 2 hostname` with the mpirun named here; no firewall may block the loopback",
+            "three ranks did not start (%s/mpirun %s%d): %s", FG_MPI_BIN,
+            rc == -2 ? "hung, code " : "ended with code ", rc, said);
     }
 }
 
@@ -171,7 +190,8 @@ void fg_doctor_check_mpi(struct fg_doctor *d)
         return;
     }
     if (mkdtemp(dir) == NULL) {
-        fg_doctor_add(d, FG_DOCTOR_FAIL, "mpi", "make room in /tmp and make it writable", "no temporary folder %s", dir);
+        fg_doctor_add(d, FG_DOCTOR_FAIL, "mpi", "make room in /tmp and make it writable",
+                      "no temporary folder %s", dir);
         return;
     }
     snprintf(log, sizeof log, "%s/log", dir);
@@ -198,7 +218,8 @@ int fg_doctor_probe_rank(const char *path)
 void fg_doctor_check_mpi(struct fg_doctor *d)
 {
     fg_doctor_add(d, FG_DOCTOR_WARN, "mpi",
-                  "for real workers build with an Open MPI whose ompi_info says 'FT MPI support: yes' (./quickstart does)",
+                  "for real workers build with an Open MPI whose ompi_info says 'FT MPI support: yes' "
+                  "(./quickstart does)",
                   "built without MPI: simulation only");
 }
 

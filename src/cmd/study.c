@@ -107,10 +107,11 @@ static void warn_of_refused(struct study *s, const struct fg_participation *rows
     }
     if (refused > 0 && !s->warned) {
         s->warned = true;
-        fg_log_write(FG_LOG_WARN,
-                     "round %u: %zu of %zu updates were not finite numbers and were refused: training diverges, "
-                     "a smaller train.lr or train.clip may help",
-                     round + 1, refused, n);
+        fg_log_write(
+            FG_LOG_WARN,
+            "round %u: %zu of %zu updates were not finite numbers and were refused: training diverges, "
+            "a smaller train.lr or train.clip may help",
+            round + 1, refused, n);
     }
 }
 

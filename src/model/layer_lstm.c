@@ -30,8 +30,12 @@ static enum fg_status shape(struct fg_layer *l, struct fg_err *err)
                            .dims = {in, 4, n},
                            .fan_in = in,
                            .fan_out = n};
-    struct fg_tensor hh = {
-        .part = "weight_hh", .role = FG_ROLE_LSTM_WEIGHT, .ndim = 3, .dims = {n, 4, n}, .fan_in = n, .fan_out = n};
+    struct fg_tensor hh = {.part = "weight_hh",
+                           .role = FG_ROLE_LSTM_WEIGHT,
+                           .ndim = 3,
+                           .dims = {n, 4, n},
+                           .fan_in = n,
+                           .fan_out = n};
     struct fg_tensor bias = {
         .part = "bias", .role = FG_ROLE_LSTM_BIAS, .ndim = 2, .dims = {4, n}, .fan_in = n, .fan_out = n};
     fg_layer_add_tensor(l, &ih, in, 4, n);

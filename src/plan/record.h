@@ -20,7 +20,7 @@ struct fg_round_record {
     uint64_t version; /* of the parameters after it */
     fg_time_t t_begin, t_end;
     uint32_t n_available, n_selected;
-    uint32_t n_used; /* updates folded in, partial ones included */
+    uint32_t n_used;                    /* updates folded in, partial ones included */
     uint32_t n_partial, n_lost, n_late; /* lost: the client left, or the update was refused */
     uint64_t steps_total, steps_wasted; /* total includes wasted */
     uint64_t uplink_bytes, downlink_bytes;

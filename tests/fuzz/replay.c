@@ -132,8 +132,10 @@ static size_t paste(uint8_t *buf, size_t size, const void *bytes, size_t n, int 
 
 static size_t mutate_once(uint8_t *buf, size_t size, struct fg_rng *r)
 {
-    static const char *const words[] = {"nan", "-inf", "1e999", "-1", "0", "18446744073709551616", "2147483648",
-                                        "\n", ",", "=", "[", "]", "\"", "#", "\r\n", "-0.0", "0x1p3", "\xff\xfe"};
+    static const char *const words[] = {
+        "nan",        "-inf", "1e999", "-1",   "0",     "18446744073709551616",
+        "2147483648", "\n",   ",",     "=",    "[",     "]",
+        "\"",         "#",    "\r\n",  "-0.0", "0x1p3", "\xff\xfe"};
     static const uint8_t edges[] = {0, 1, 0x7f, 0x80, 0xff, 0xfe, 0x40, 0x10};
     uint8_t chunk[64];
     switch (fg_rng_below(r, 8)) {
@@ -173,7 +175,8 @@ static size_t mutate_once(uint8_t *buf, size_t size, struct fg_rng *r)
         return paste(buf, size, files[k].data + at, n, (int)fg_rng_below(r, 2), r);
     }
     default: { /* a little-endian number of 1, 2, 4 or 8 bytes */
-        uint64_t v = fg_rng_below(r, 2) ? fg_rng_u64(r) >> fg_rng_below(r, 64) : ~(uint64_t)0 - fg_rng_below(r, 4);
+        uint64_t v =
+            fg_rng_below(r, 2) ? fg_rng_u64(r) >> fg_rng_below(r, 64) : ~(uint64_t)0 - fg_rng_below(r, 4);
         memcpy(chunk, &v, sizeof v);
         return paste(buf, size, chunk, (size_t)1 << fg_rng_below(r, 4), 0, r);
     }

@@ -433,8 +433,8 @@ static void run_longer_than_a_file_is_refused(void **state)
     assert_non_null(strstr(err.text, "carbon trace short.csv"));
     assert_int_equal(fg_fleet_covers(g, start + 14 * FG_DAY, &err), FG_OK);
     assert_int_equal(fg_fleet_covers(g, start + 15 * FG_DAY, &err), FG_E_INPUT);
-    assert_non_null(
-        strstr(err.text, "availability trace t.csv: it reaches 15.0000 days into it, which has 14.0000 days"));
+    assert_non_null(strstr(
+        err.text, "availability trace t.csv: it reaches 15.0000 days into it, which has 14.0000 days"));
     fg_fleet_destroy(f);
     fg_fleet_destroy(g);
     s.wrap = true;

@@ -233,7 +233,8 @@ static void lstm_forget_gates_start_open(void **state)
     m = make("embedding 8; lstm 6; dense", &text80, "torch");
     double largest = 0;
     fg_model_init(m, 1, w);
-    for (size_t i = 80 * 8; i < bias.offset + 24; i++) { /* all of the LSTM within 1 / sqrt(6), as in PyTorch */
+    for (size_t i = 80 * 8; i < bias.offset + 24;
+         i++) { /* all of the LSTM within 1 / sqrt(6), as in PyTorch */
         largest = fmax(largest, fabs((double)w[i]));
     }
     assert_true(largest < 0.40825 && largest > 0.4);
