@@ -9,10 +9,11 @@
 #include "src/cmd/doctor.h"
 
 #ifdef FG_HAVE_MPI
-#include <mpi-ext.h>
 #include <mpi.h>
 #include <signal.h>
 #include <time.h>
+
+#include <mpi-ext.h> /* needs mpi.h before it */
 
 enum { TAG_READY = 1, TAG_GO, TAG_NEVER, TAG_SEEN };
 static const double patience_s = 10.0; /* far more than the milliseconds that detection takes */
