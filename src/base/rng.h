@@ -25,6 +25,7 @@ enum fg_purpose {
     FG_RNG_SPLIT = 8,     /* train/test split; client = group */
     FG_RNG_GENERATE = 9,  /* synthetic data; client = group */
     FG_RNG_FAULT = 10,    /* injected failures */
+    FG_RNG_BOOTSTRAP = 11, /* resampling for intervals; client = what, task = replicate */
     FG_RNG_TEST = 200     /* tests */
 };
 

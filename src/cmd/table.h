@@ -16,6 +16,7 @@
     X(export) \
     X(dataset) \
     X(trace) \
+    X(forecast) \
     X(options) \
     X(doctor)
 /* clang-format on */

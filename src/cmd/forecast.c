@@ -1,0 +1,172 @@
+/* forage forecast: how well every predictor would have done on a trace. */
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "src/availability/forecast_rolling.h"
+#include "src/cmd/table.h"
+
+struct args {
+    struct fg_cmd_common common;
+    bool oracle;
+};
+
+static const struct fg_cmd_option options[] = {
+    {0, "oracle", NULL, FG_CMD_FLAG, offsetof(struct args, oracle),
+     "score the oracle as well: an upper bound"},
+    FG_CMD_COMMON_OPTIONS(struct args, common),
+    FG_CMD_END,
+};
+
+static const char *const events[] = {"slot", "instant", "share"};
+
+static enum fg_status note_short(struct fg_str *s, const struct fg_rolling *r,
+                                 const struct fg_rolling_target *t)
+{
+    return fg_str_addf(s, "%s at %u h: left out: the trace is too short (%lld hours, %lld of them warm-up)",
+                       events[t->target.event], t->target.horizon_h, (long long)r->hours,
+                       (long long)r->warmup_h);
+}
+
+/* null where a number is not determined. */
+static json_t *number(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *json_row(const struct fg_rolling_target *t, const struct fg_rolling_row *r)
+{
+    const struct fg_score *s = &r->score;
+    return json_pack(
+        "{s:s, s:s, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
+        "predictor", fg_predictors[r->predictor]->name, "event", events[t->target.event], "horizon_h",
+        (int)t->target.horizon_h, "points", (json_int_t)s->points, "brier", number(s->brier), "brier_low",
+        number(r->low), "brier_high", number(r->high), "auc", number(s->auc), "auc_pooled",
+        number(s->auc_pooled), "skill", number(r->skill), "log_loss", number(s->log_loss), "miscalibration",
+        number(s->miscalibration), "discrimination", number(s->discrimination), "uncertainty",
+        number(s->uncertainty), "mean_forecast", number(s->mean_p), "base_rate", number(s->base_rate),
+        "brier_uncensored", number(r->brier_all), "points_uncensored", (json_int_t)r->points_all);
+}
+
+static enum fg_status print_json(const char *path, const struct fg_rolling *r)
+{
+    json_t *scores = json_array(), *notes = json_array(), *ensemble = json_array();
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; st == FG_OK && i < r->n_targets; i++) {
+        const struct fg_rolling_target *t = &r->targets[i];
+        struct fg_str note = {0};
+        for (size_t k = 0; t->scored && k < t->n_rows; k++) {
+            json_array_append_new(scores, json_row(t, &t->rows[k]));
+        }
+        if (t->scored) {
+            json_array_append_new(
+                ensemble, json_pack("{s:s, s:i, s:s, s:o, s:o, s:o}", "event", events[t->target.event],
+                                    "horizon_h", (int)t->target.horizon_h, "best",
+                                    fg_predictors[t->best]->name, "ratio", number(t->ratio), "ratio_low",
+                                    number(t->ratio_low), "ratio_high", number(t->ratio_high)));
+        } else if ((st = note_short(&note, r, t)) == FG_OK) {
+            json_array_append_new(notes, json_string(note.data));
+        }
+        fg_str_fini(&note);
+    }
+    json_t *all = json_pack("{s:s, s:I, s:I, s:i, s:i, s:i, s:o, s:o, s:o}", "file", path, "hours",
+                            (json_int_t)r->hours, "warmup_h", (json_int_t)r->warmup_h, "stride",
+                            (int)r->scored_stride, "block_h", (int)r->block_h, "groups", (int)r->groups,
+                            "scores", scores, "ensemble", ensemble, "notes", notes);
+    if (st == FG_OK) {
+        st = json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(8)) == 0 ? FG_OK : FG_E_NOMEM;
+        putchar('\n');
+    }
+    json_decref(all);
+    return st;
+}
+
+static void cell(double v, int digits)
+{
+    if (isfinite(v)) {
+        printf("%9.*f", digits, v);
+    } else {
+        printf("%9s", "n/a");
+    }
+}
+
+static void print_target(const struct fg_rolling_target *t)
+{
+    printf("\n%s at %u h: %zu forecasts, up %.3f\n", events[t->target.event], t->target.horizon_h,
+           t->rows[0].score.points, t->rows[0].score.base_rate);
+    printf("  %-12s %8s %8s %8s %8s %8s %8s %8s\n", "predictor", "Brier", "low", "high", "skill", "AUC",
+           "log loss", "uncens.");
+    for (size_t k = 0; k < t->n_rows; k++) {
+        const struct fg_rolling_row *r = &t->rows[k];
+        printf("  %-12s", fg_predictors[r->predictor]->name);
+        cell(r->score.brier, 4);
+        cell(r->low, 4);
+        cell(r->high, 4);
+        cell(r->skill, 3);
+        cell(r->score.auc, 3);
+        cell(r->score.log_loss, 4);
+        cell(r->brier_all, 4);
+        putchar('\n');
+    }
+    if (isfinite(t->ratio)) {
+        printf("  ensemble to best single (%s): %.4f", fg_predictors[t->best]->name, t->ratio);
+        if (isfinite(t->ratio_low)) {
+            printf(", 95%% %.4f to %.4f", t->ratio_low, t->ratio_high);
+        }
+        putchar('\n');
+    }
+}
+
+static enum fg_status print_text(const char *path, const struct fg_rolling *r)
+{
+    printf("%s: %lld hours, %lld of them warm-up", path, (long long)r->hours, (long long)r->warmup_h);
+    if (r->scored_stride > 1) {
+        printf("; every %u-th node of an hour is scored", r->scored_stride);
+    }
+    printf("; intervals by blocks of %u h", r->block_h);
+    printf(r->groups > 1 ? " and %u groups of nested nodes\n" : "\n", r->groups);
+    for (size_t i = 0; i < r->n_targets; i++) {
+        struct fg_str note = {0};
+        if (r->targets[i].scored) {
+            print_target(&r->targets[i]);
+            continue;
+        }
+        enum fg_status st = note_short(&note, r, &r->targets[i]);
+        if (st == FG_OK) {
+            printf("\n%s\n", note.data);
+        }
+        fg_str_fini(&note);
+        if (st != FG_OK) {
+            return st;
+        }
+    }
+    return FG_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    struct args a = {{0}, false};
+    struct fg_cmd_words words;
+    struct fg_err err = {""};
+    struct fg_trace *t = NULL;
+    struct fg_rolling r = {0};
+    struct fg_rolling_spec spec;
+    int rc = fg_cmd_parse(&fg_cmd_forecast, &a, argc, argv, &words);
+    if (rc >= 0) {
+        return rc;
+    }
+    fg_rolling_defaults(&spec);
+    spec.oracle = a.oracle;
+    enum fg_status st = fg_trace_load(&t, words.item[0], NULL, &err);
+    st = st == FG_OK ? fg_rolling_run(&r, t, &spec) : st;
+    if (st == FG_OK) {
+        st = a.common.json ? print_json(words.item[0], &r) : print_text(words.item[0], &r);
+    }
+    fg_rolling_fini(&r);
+    fg_trace_destroy(t);
+    return st == FG_OK ? 0 : fg_cmd_fail(st, &err);
+}
+
+const struct fg_command fg_cmd_forecast = {
+    "forecast", "TRACE", 1, 1, "score forecasts of availability on a trace", options, run};
