@@ -115,8 +115,7 @@ double fg_trace_outcome(const struct fg_trace *t, uint32_t node, enum fg_event e
  * largest order statistic that lies below the q-quantile with the given confidence; -1 if n is too small
  * (q = 0.05 at 0.95 needs 59).
  * Shapes: sorted (n), ascending.
- * Source: Brevik, Nurmi and Wolski, "Automatic methods for predicting machine availability in desktop grid
- *         and peer-to-peer systems", CCGrid 2004. */
+ * Source: Brevik, Nurmi and Wolski, CCGrid 2004. */
 double fg_quantile_bound(const double *sorted, size_t n, double q, double confidence);
 
 #endif

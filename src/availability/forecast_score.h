@@ -31,8 +31,7 @@ struct fg_score {
 
 /* Scores of all points.
  * Cost:   O(n log n). Errors: FG_E_NOMEM. n = 0 gives NAN everywhere.
- * Source: Dimitriadis, Gneiting and Jordan, "Stable reliability diagrams for probabilistic classifiers",
- *         PNAS 2021 (the CORP decomposition). */
+ * Source: Dimitriadis, Gneiting and Jordan, PNAS 2021 (the CORP decomposition). */
 enum fg_status fg_score_points(const struct fg_point *points, size_t n, struct fg_score *out) FG_NODISCARD;
 
 /* Isotonic regression: v becomes its non-decreasing fit of least squares, by pooling adjacent violators.

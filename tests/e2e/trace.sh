@@ -47,4 +47,22 @@ done
 "$FORAGE" trace polish x.csv >"$T/out" 2>&1
 expect "an unknown verb" 2 $?
 expect_match "an unknown verb is named" "expected lint or stat, found 'polish'" "$(cat "$T/out")"
+
+"$FORAGE" forecast volunteer-desktops-2w.csv >"$T/out"
+expect "forecast" 0 $?
+if diff "$D/volunteer-desktops-2w.csv.forecast.exp" "$T/out" >"$T/diff"; then
+    ok "forecast of the sample"
+else
+    not_ok "forecast of the sample" "$(cat "$T/diff")"
+fi
+"$FORAGE" forecast --json volunteer-desktops-2w.csv >"$T/forecast.json"
+expect "forecast --json, rows" 54 "$(grep -c '"predictor"' "$T/forecast.json")"
+expect "forecast --json, hours" 336 "$(json "$T/forecast.json" hours)"
+expect "forecast --json, the ensemble" 6 "$(grep -c '"predictor": "ensemble"' "$T/forecast.json")"
+"$FORAGE" forecast --json --oracle spot-bamboo-p3.csv >"$T/forecast.json"
+expect "forecast of a short trace" 0 $?
+expect "forecast of a short trace, targets left out" 4 "$(grep -c 'left out' "$T/forecast.json")"
+"$FORAGE" forecast carbon-GB-2w.csv >"$T/out" 2>"$T/err"
+expect "forecast of a file of another kind" 2 $?
+expect "forecast of a file of another kind prints nothing" "" "$(cat "$T/out")"
 done_testing
