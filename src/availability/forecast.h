@@ -33,7 +33,8 @@ struct fg_target {
     uint32_t horizon_h; /* 1 .. FG_HORIZON_MAX */
 };
 
-/* What is seen of a node at a full hour. Before a node was first up it is not `known`, and nothing is learnt. */
+/* What is seen of a node at a full hour. Before a node was first up it is not `known`, and nothing is
+ * learnt. */
 struct fg_seen {
     bool known;
     bool up;       /* now */
@@ -79,12 +80,12 @@ size_t fg_predictor_find(const char *name);
 
 struct fg_forecaster;
 
-/* A forecaster for `nodes` nodes whose first step is at `first_hour_s`: seconds since 1970 where the date is
- * known (only the hour of the week is taken from it), else 0. With stride > 1 each hour only the nodes
+/* A forecaster for `nodes` nodes whose first step is at `first_hour_s`: seconds since 1970 where the date
+ * is known (only the hour of the week is taken from it), else 0. With stride > 1 each hour only the nodes
  * i = hour (mod stride) are forecast (all are learnt from): for scoring long traces; else 1.
  * Errors: FG_E_RANGE for a horizon out of range, FG_E_NOMEM.
- * Owner:  the caller, fg_forecaster_destroy(). `truth` may be NULL (the oracle then says 0.5) and must outlive
- *         the forecaster. */
+ * Owner:  the caller, fg_forecaster_destroy(). `truth` may be NULL (the oracle then says 0.5) and must
+ *          outlive the forecaster. */
 enum fg_status fg_forecaster_create(struct fg_forecaster **out, uint32_t nodes,
                                     const struct fg_target *targets, size_t n_targets, int64_t first_hour_s,
                                     uint32_t stride, const struct fg_trace *truth) FG_NODISCARD;

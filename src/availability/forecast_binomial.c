@@ -1,5 +1,5 @@
-/* Binomial lower bound: of the past occasions when this node was in its present state, how many turned out up;
- * Wilson's lower 95% limit of that share. A guarantee, so it says too little on average. */
+/* Binomial lower bound: of the past occasions when this node was in its present state, how many turned out
+ * up; Wilson's lower 95% limit of that share. A guarantee, so it says too little on average. */
 #include <math.h>
 
 #include "src/availability/forecast_impl.h"

@@ -1,6 +1,6 @@
-/* Ensemble: the mixture of the predictors before it that would have had the least squared error so far. Weights
- * are shared by all nodes, apart by the state now and the hour of the target, and shrunk towards those of all
- * hours; an error counts once the outcome has been seen. */
+/* Ensemble: the mixture of the predictors before it that would have had the least squared error so far.
+ * Weights are shared by all nodes, apart by the state now and the hour of the target, and shrunk towards
+ * those of all hours; an error counts once the outcome has been seen. */
 #include <string.h>
 
 #include "src/availability/forecast_impl.h"
@@ -9,8 +9,8 @@
 #define E_MAX 12
 #define DISCOUNT 0.9995 /* an hour; half of it is gone after 58 days */
 #define SHRINK 100.0    /* all hours count as much as these many days of one hour */
-/* The prior weights count as much as these many hours of all nodes, times the horizon: the errors of forecasts
- * for h hours are correlated for some h hours. */
+/* The prior weights count as much as these many hours of all nodes, times the horizon: the errors of
+ * forecasts for h hours are correlated for some h hours. */
 #define PRIOR 4.0
 #define SWEEPS 6
 

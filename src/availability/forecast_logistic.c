@@ -1,5 +1,5 @@
-/* Logistic regression on the predictors before it, age and recent past: one set of coefficients for all nodes,
- * learnt on line by Newton steps with a discounted Hessian. */
+/* Logistic regression on the predictors before it, age and recent past: one set of coefficients for all
+ * nodes, learnt on line by Newton steps with a discounted Hessian. */
 #include <math.h>
 #include <string.h>
 

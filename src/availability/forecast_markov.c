@@ -1,4 +1,5 @@
-/* Two-state Markov chain per node over full hours, with Beta priors centred on the pooled past of all nodes. */
+/* Two-state Markov chain per node over full hours, with Beta priors centred on the pooled past of all
+ * nodes. */
 #include <string.h>
 
 #include "src/availability/forecast_impl.h"

@@ -1,4 +1,5 @@
-/* Daily and weekly profiles: the node's past share at this hour of the day or week, shrunk towards its mean. */
+/* Daily and weekly profiles: the node's past share at this hour of the day or week, shrunk towards its
+ * mean. */
 #include "src/availability/forecast_impl.h"
 #include "src/base/mem.h"
 

@@ -1,6 +1,6 @@
-/* Scores of every predictor on a trace, by rolling origin: at each hour after a warm-up all predictors forecast,
- * learn when the outcome has been seen, and are scored on the same points. Method: doc/algorithms/forecasts.md.
- * Thread safety: pure. */
+/* Scores of every predictor on a trace, by rolling origin: at each hour after a warm-up all predictors
+ * forecast, learn when the outcome has been seen, and are scored on the same points. Method:
+ * doc/algorithms/forecasts.md. Thread safety: pure. */
 #ifndef FG_AVAILABILITY_FORECAST_ROLLING_H
 #define FG_AVAILABILITY_FORECAST_ROLLING_H
 

@@ -38,8 +38,9 @@ enum fg_status fg_score_points(const struct fg_point *points, size_t n, struct f
  * Shapes: v, weight (n), weights > 0. Errors: FG_E_NOMEM. */
 enum fg_status fg_isotonic(double *v, const double *weight, size_t n) FG_NODISCARD;
 
-/* Sums of squared errors by block of time and group of nodes, from which whole blocks (and, where there are
- * several groups, whole groups) are drawn with replacement. All columns see the same draws: pairs are kept. */
+/* Sums of squared errors by block of time and group of nodes, from which whole blocks (and, where there
+ * are several groups, whole groups) are drawn with replacement. All columns see the same draws: pairs are
+ * kept. */
 struct fg_blocks {
     size_t blocks, groups, columns;
     double *sum; /* (blocks, groups, columns) */

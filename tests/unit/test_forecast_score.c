@@ -34,8 +34,8 @@ static double naive_auc(const struct fg_point *p, int node)
     return pairs > 0 ? wins / pairs : -1;
 }
 
-/* Least squares under monotony, by the min-max formula: max over a <= x of min over b >= x of the mean of y of
- * the points with p in [a, b]. */
+/* Least squares under monotony, by the min-max formula: max over a <= x of min over b >= x of the mean of
+ * y of the points with p in [a, b]. */
 static double naive_fit(const struct fg_point *p, float x)
 {
     double best = -1;
