@@ -149,7 +149,9 @@ cleanup:
     return st;
 }
 
-static enum fg_status add_forage(struct fg_launch_argv *a, const struct args *args, const char *file)
+/* `again`: the run exists and goes on. */
+static enum fg_status add_forage(struct fg_launch_argv *a, const struct args *args, const char *file,
+                                 bool again)
 {
     const struct fg_cmd_common *c = &args->common;
     char self[PATH_MAX];
@@ -166,7 +168,7 @@ static enum fg_status add_forage(struct fg_launch_argv *a, const struct args *ar
     if (c->seed != NULL) {
         FG_TRY(add_two(a, "--seed", c->seed));
     }
-    if (c->force) {
+    if (c->force && !again) {
         FG_TRY(fg_launch_add(a, "--force"));
     }
     if (c->json) {
@@ -208,17 +210,19 @@ static void keep_log(const char *dir, const char *run_dir, int code)
         fg_file_read(&text, name, (size_t)64 << 20, &err) != FG_OK) {
         goto cleanup;
     }
-    bool kept = text.len > 0 && access(run_dir, W_OK) == 0 && fg_str_addf(&path, "%s/mpirun.log", run_dir) == FG_OK &&
+    bool kept = text.len > 0 && access(run_dir, W_OK) == 0 &&
+                fg_str_addf(&path, "%s/mpirun.log", run_dir) == FG_OK &&
                 fg_append_open(&log, path.data, &err) == FG_OK;
     if (kept) {
         kept = fg_append_write(&log, text.data, text.len, &err) == FG_OK;
         fg_append_close(&log);
     }
     if (code == -1) {
-        (void)fprintf(stderr,
-                      "forage: mpirun and the aggregator ended without a word; the same command goes on%s%.*s\n",
-                      text.len > 0 ? "; mpirun says:\n" : "", (int)(text.len < 4000 ? text.len : 4000),
-                      text.len > 0 ? text.data : "");
+        (void)fprintf(
+            stderr,
+            "forage: mpirun and the aggregator ended without a word; the same command goes on%s%.*s\n",
+            text.len > 0 ? "; mpirun says:\n" : "", (int)(text.len < 4000 ? text.len : 4000),
+            text.len > 0 ? text.data : "");
     } else if (!kept && code == 1 && text.len > 0) {
         (void)fprintf(stderr, "%.*s", (int)(text.len < 4000 ? text.len : 4000), text.data);
     }
@@ -253,16 +257,18 @@ static enum fg_status check(const struct args *args, const char *file, struct fg
     return st;
 }
 
-static enum fg_status launch(const struct args *args, const char *file, const char *dir, int *code,
-                             struct fg_err *err)
+static enum fg_status launch(const struct args *args, const char *file, const char *dir, bool again,
+                             int *code, struct fg_err *err)
 {
     struct fg_launch_argv argv = {0};
     struct fg_str line = {0};
     enum fg_status st;
     FG_TRY(add_mpirun(&argv, args, dir, err));
-    FG_TRY(add_forage(&argv, args, file));
+    FG_TRY(add_forage(&argv, args, file, again));
     FG_TRY(fg_launch_quote(&line, &argv));
-    (void)fprintf(args->common.json ? stderr : stdout, "%s\n", line.data);
+    if (!again) {
+        (void)fprintf(args->common.json ? stderr : stdout, "%s\n", line.data);
+    }
     (void)setenv(FG_RANKS_LAUNCH_DIR, dir, 1);
     (void)setenv(FG_RANKS_LAUNCH_TERMINAL, isatty(STDERR_FILENO) ? "1" : "", 1);
     FG_TRY(fg_launch_run(code, &argv, dir, err));
@@ -291,7 +297,10 @@ static int run(int argc, char **argv)
     if (st == FG_OK && mkdtemp(dir) == NULL) {
         st = fg_fail(&err, FG_E_IO, "%s: could not make a folder: %s", dir, strerror(errno));
     } else if (st == FG_OK) {
-        st = launch(&args, words.item[0], dir, &code, &err);
+        st = launch(&args, words.item[0], dir, false, &code, &err);
+        while (st == FG_OK && code == FG_RANKS_AGAIN) {
+            st = launch(&args, words.item[0], dir, true, &code, &err);
+        }
         keep_log(dir, run_dir.data, st == FG_OK ? code : 0);
         remove_dir(dir);
     }

@@ -19,10 +19,9 @@
 enum {
     LOOK_MS = 200,   /* between two looks at mpirun */
     PATIENCE_S = 30, /* chosen: for rank 0 to save and stop before mpirun is told to end it */
-    LINGER_S =
-        6, /* chosen: for the ranks to end after rank 0 said its code; then mpirun ends them */
-    ORPHAN_S = 1, /* the same after rank 0 died */
-    GRACE_S = 5   /* for mpirun to end its ranks before it is killed; they go with it */
+    LINGER_S = 6,    /* chosen: for the ranks to end after rank 0 said its code; then mpirun ends them */
+    ORPHAN_S = 1,    /* the same after rank 0 died */
+    GRACE_S = 5      /* for mpirun to end its ranks before it is killed; they go with it */
 };
 
 static volatile sig_atomic_t signals; /* asked to end, so many times */
@@ -46,6 +45,15 @@ static bool path_in(char path[4096], const char *dir, const char *name)
     return snprintf(path, 4096, "%s/%s", dir, name) < 4096;
 }
 
+/* What a start before has left. */
+static void forget(const char *dir, const char *name)
+{
+    char path[4096];
+    if (path_in(path, dir, name)) {
+        (void)unlink(path);
+    }
+}
+
 static bool read_number(long *out, const char *dir, const char *name)
 {
     char path[4096];
@@ -61,8 +69,9 @@ static bool read_number(long *out, const char *dir, const char *name)
 static enum fg_status open_fifo(int *fd, const char *dir, const char *name, struct fg_err *err)
 {
     char path[4096];
-    if (!path_in(path, dir, name) || mkfifo(path, 0600) != 0 ||
-        (*fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0) {
+    bool made =
+        path_in(path, dir, name) && (mkfifo(path, 0600) == 0 || errno == EEXIST); /* in a start before */
+    if (!made || (*fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0) {
         return fg_fail(err, FG_E_IO, "%s/%s: could not make a FIFO: %s", dir, name, strerror(errno));
     }
     return FG_OK;
@@ -202,11 +211,14 @@ enum fg_status fg_launch_run(int *code, const struct fg_launch_argv *a, const ch
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         (void)sigaction(numbers[i], &sa, NULL);
     }
+    forget(dir, "pid");
+    forget(dir, "exit");
     FG_TRY(open_fifo(&out, dir, "out", err));
     FG_TRY(open_fifo(&errfd, dir, "err", err));
     FG_TRY(start(&mpirun, a->item, dir, err));
     watch(mpirun, dir, out, errfd);
     *code = read_number(&said, dir, "exit") ? (int)said : -1;
+    *code = *code == FG_RANKS_AGAIN && signals > 0 ? 75 : *code;
 cleanup:
     if (out >= 0) {
         (void)close(out);

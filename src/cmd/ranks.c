@@ -253,6 +253,17 @@ cleanup:
 
 /* ---- begin and end ---- */
 
+/* A worker died while it was being started, and the main thread will never come back from starting it. */
+static void stuck(void)
+{
+    fg_log_write(FG_LOG_WARN,
+                 "a worker did not come up in %d s; everyone is started again, going on after the last "
+                 "checkpoint",
+                 FG_NET_SPAWN_S);
+    write_number("exit", FG_RANKS_AGAIN);
+    _exit(0);
+}
+
 enum fg_status fg_ranks_work(struct fg_err *err)
 {
     struct fg_transport *t;
@@ -282,7 +293,7 @@ enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how
         work(r->transport);
     }
     if (how->spawn != NULL) {
-        fg_transport_mpi_spawns(r->transport, how->spawn);
+        fg_transport_mpi_spawns(r->transport, how->spawn, stuck);
     }
     r->shell = (struct fg_study_shell){.what = how->what, .executor = make_executor, .arg = r};
     r->shell.has_workers = !how->aggregator_computes;

@@ -10,17 +10,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "src/base/log.h"
 #include "src/base/mem.h"
 #include "src/net/net.h"
-
-enum { SPAWN_WAIT_S = 60 }; /* chosen: a spawn takes 0.1 s, on a very busy machine some seconds */
 
 enum fg_status mpi_links_tell(struct mpi_transport *t, enum fg_net_event_kind kind, uint32_t peer)
 {
@@ -130,17 +124,13 @@ const char *mpi_links_text(int rc, char text[MPI_MAX_ERROR_STRING])
     return text;
 }
 
-/* A spawn of a process that dies before it has come up never returns: then this process ends, and whoever
- * started the deployment starts it again. */
-static void *end_unless_spawned(void *arg)
+static void *call_when_stuck(void *arg)
 {
-    (void)arg;
-    struct timespec left = {.tv_sec = SPAWN_WAIT_S};
+    void (*stuck)(void) = ((struct mpi_transport *)arg)->stuck;
+    struct timespec left = {.tv_sec = FG_NET_SPAWN_S};
     while (nanosleep(&left, &left) != 0 && errno == EINTR) {
     }
-    fg_log_write(FG_LOG_ERROR, "a worker was not up %d s after its start; the same command goes on",
-                 SPAWN_WAIT_S);
-    (void)kill(getpid(), SIGKILL);
+    stuck();
     return NULL;
 }
 
@@ -177,7 +167,7 @@ enum fg_status mpi_links_spawn(struct fg_transport *base, const char *host, stru
     if (t->argv == NULL) {
         return fg_fail(err, FG_E_UNSUPPORTED, "this process does not start workers");
     }
-    int rc = pthread_create(&deadline, NULL, end_unless_spawned, NULL);
+    int rc = pthread_create(&deadline, NULL, call_when_stuck, t);
     if (rc != 0) {
         return fg_fail(err, FG_E_INTERNAL, "cannot start a thread: %s", strerror(rc));
     }

@@ -41,7 +41,9 @@ void fg_net_stop(struct fg_transport *t);
 enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err *err) FG_NODISCARD;
 
 /* What the transport's spawn() starts: program and arguments, closed by NULL; borrowed. The program must join with
- * fg_net_start() as every rank does, or the spawn does not come back. */
-void fg_transport_mpi_spawns(struct fg_transport *t, const char *const *argv);
+ * fg_net_start() as every rank does. MPI never comes back from the spawn of a process that dies before: then
+ * `stuck` is called after FG_NET_SPAWN_S seconds, from another thread, and has to end this process. */
+enum { FG_NET_SPAWN_S = 15 }; /* chosen: a spawn takes 0.1 s, on a very busy machine some seconds */
+void fg_transport_mpi_spawns(struct fg_transport *t, const char *const *argv, void (*stuck)(void));
 
 #endif

@@ -391,9 +391,11 @@ enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err 
     return FG_OK;
 }
 
-void fg_transport_mpi_spawns(struct fg_transport *base, const char *const *argv)
+void fg_transport_mpi_spawns(struct fg_transport *base, const char *const *argv, void (*stuck)(void))
 {
-    ((struct mpi_transport *)base)->argv = argv;
+    struct mpi_transport *t = (struct mpi_transport *)base;
+    t->argv = argv;
+    t->stuck = stuck;
 }
 
 #else
@@ -406,10 +408,11 @@ enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err 
     return fg_fail(err, FG_E_UNSUPPORTED, "this forage was built without MPI");
 }
 
-void fg_transport_mpi_spawns(struct fg_transport *t, const char *const *argv)
+void fg_transport_mpi_spawns(struct fg_transport *t, const char *const *argv, void (*stuck)(void))
 {
     (void)t;
     (void)argv;
+    (void)stuck;
 }
 
 #endif

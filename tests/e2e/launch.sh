@@ -93,6 +93,16 @@ finish
 kill -CONT "$victim" 2>/dev/null
 expect "notice, then a worker that hangs to the end: the simulation's model" "0 $want" "$code $(sha "$T/notice")"
 
+# a worker dies before it is up: MPI hangs, everyone is started again
+launched "$T/early" 3
+victim=$(grep -om1 'worker 1: process [0-9]*' "$T/early/log.txt" | awk '{print $4}')
+kill -9 "$victim"
+starting() { victim=$(pgrep -nf "^$(readlink -f "$FORAGE") train --worker .*$T/early ") && kill -9 "$victim"; }
+wait_for 20 starting
+finish
+expect "a worker dies before it is up: exit code, model" "0 $want" "$code $(sha "$T/early")"
+echo "# $(grep -c 'started again' "$T/early/log.txt") times started again"
+
 # asked to stop, then the same command
 launched "$T/term" 3
 kill -TERM "$(pgrep -f "^$(readlink -f "$FORAGE") launch .*$T/term$" | tail -1)"
