@@ -145,12 +145,12 @@ struct ending {
 };
 
 /* Its ranks go with it. */
-static void end_mpirun(struct ending *e, pid_t mpirun, double now)
+static void end_mpirun(struct ending *e, pid_t mpirun, double now, double grace_s)
 {
     if (e->told <= 0) {
         e->told = now;
         (void)kill(mpirun, SIGTERM);
-    } else if (now - e->told > GRACE_S) {
+    } else if (now - e->told > grace_s) {
         (void)kill(mpirun, SIGKILL);
     }
 }
@@ -165,8 +165,10 @@ static void bring_to_end(struct ending *e, pid_t mpirun, const char *dir)
     if ((said || died) && e->over <= 0) {
         e->over = now;
     }
-    if (e->over > 0 && now - e->over > (said ? LINGER_S : ORPHAN_S)) {
-        end_mpirun(e, mpirun, now); /* a rank hangs */
+    if (said && code == FG_RANKS_AGAIN) {
+        end_mpirun(e, mpirun, now, 1); /* it is stuck as well */
+    } else if (e->over > 0 && now - e->over > (said ? LINGER_S : ORPHAN_S)) {
+        end_mpirun(e, mpirun, now, GRACE_S); /* a rank hangs */
     }
     if (signals == 0) {
         return;
@@ -180,7 +182,7 @@ static void bring_to_end(struct ending *e, pid_t mpirun, const char *dir)
     bool again = signals > 1 && signals != e->seen;
     e->seen = signals;
     if (e->told > 0 || again || now - e->since > PATIENCE_S) {
-        end_mpirun(e, mpirun, now);
+        end_mpirun(e, mpirun, now, GRACE_S);
     }
 }
 

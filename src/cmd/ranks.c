@@ -253,7 +253,7 @@ cleanup:
 
 /* ---- begin and end ---- */
 
-/* A worker died while it was being started, and the main thread will never come back from starting it. */
+/* A worker died while one was being started, and the main thread will never come back from starting it. */
 static void stuck(void)
 {
     fg_log_write(FG_LOG_WARN,

@@ -128,13 +128,13 @@ static bool same(const struct outcome *o)
 static void print_json(const struct outcome *o)
 {
     const struct fg_torture_report *r = &o->r;
-    json_t *j =
-        json_pack("{s:I,s:{s:I,s:I,s:I,s:I},s:I,s:I,s:I,s:f,s:f,s:s}", "planned", (json_int_t)o->args->kills,
-                  "events", "kill", (json_int_t)r->events[FG_TORTURE_KILL], "stop",
-                  (json_int_t)r->events[FG_TORTURE_STOP], "notice", (json_int_t)r->events[FG_TORTURE_NOTICE],
-                  "aggregator", (json_int_t)r->events[FG_TORTURE_AGGREGATOR], "workers_started",
-                  (json_int_t)r->workers, "hangs", (json_int_t)r->hangs, "unexpected_ends",
-                  (json_int_t)r->ends, "wall_s", r->wall_s, "restart_s", r->back_s, "params_sha256", o->sha);
+    json_t *j = json_pack(
+        "{s:I,s:{s:I,s:I,s:I,s:I},s:I,s:I,s:I,s:I,s:f,s:f,s:s}", "planned", (json_int_t)o->args->kills,
+        "events", "kill", (json_int_t)r->events[FG_TORTURE_KILL], "stop",
+        (json_int_t)r->events[FG_TORTURE_STOP], "notice", (json_int_t)r->events[FG_TORTURE_NOTICE],
+        "aggregator", (json_int_t)r->events[FG_TORTURE_AGGREGATOR], "workers_started", (json_int_t)r->workers,
+        "started_again", (json_int_t)r->again, "hangs", (json_int_t)r->hangs, "unexpected_ends",
+        (json_int_t)r->ends, "wall_s", r->wall_s, "restart_s", r->back_s, "params_sha256", o->sha);
     if (j != NULL && o->undisturbed[0] != '\0') {
         (void)json_object_set_new(j, "simulated_s", json_real(o->simulated_s));
         (void)json_object_set_new(j, "simulated_sha256", json_string(o->undisturbed));
@@ -156,7 +156,8 @@ static void print_text(const struct outcome *o)
                  (unsigned long long)r->events[FG_TORTURE_AGGREGATOR]);
     (void)printf("hangs      %llu; %llu ends that nobody asked for\n", (unsigned long long)r->hangs,
                  (unsigned long long)r->ends);
-    (void)printf("workers    %llu came up\n", (unsigned long long)r->workers);
+    (void)printf("workers    %llu came up; %llu times one did not, and everyone was started again\n",
+                 (unsigned long long)r->workers, (unsigned long long)r->again);
     (void)printf(
         "time       %.1f s, of which %.1f s from a kill of the aggregator to workers being up again\n",
         r->wall_s, r->back_s);

@@ -29,6 +29,7 @@ struct fg_torture_report {
     uint64_t events[FG_TORTURE_KINDS];
     uint64_t workers; /* that came up */
     uint64_t hangs;   /* nothing moved for long: ended by force */
+    uint64_t again;   /* a worker did not come up: launch itself started everyone again */
     uint64_t ends;    /* the deployment ended and nobody had asked for it */
     double wall_s;
     double back_s; /* of it: between a kill of the aggregator and the next start's first round */

@@ -163,6 +163,7 @@ static enum fg_status read_log(struct torture *t)
             break; /* half a line: read again */
         }
         t->log_at = ftell(f);
+        t->r->again += strstr(line, "everyone is started again") != NULL;
         if (found == NULL || sscanf(found, "worker %u: process %ld on", &number, &pid) != 2) {
             continue;
         }

@@ -27,7 +27,8 @@ enum fg_status fg_net_die_with_parent(struct fg_err *err) FG_NODISCARD;
 /* Initialise MPI and make the transport over it. Errors: FG_E_UNSUPPORTED, FG_E_INTERNAL (MPI's own text). */
 enum fg_status fg_net_start(struct fg_transport **out, struct fg_err *err) FG_NODISCARD;
 
-/* Rank and size in MPI_COMM_WORLD; a spawned process is rank 0 of its own world of one, see fg_net_spawned(). */
+/* Rank and size in MPI_COMM_WORLD; a spawned process is rank 0 of its own world of one, see
+ * fg_net_spawned(). */
 uint32_t fg_net_rank(void);
 uint32_t fg_net_size(void);
 bool fg_net_spawned(void);
@@ -40,10 +41,11 @@ void fg_net_stop(struct fg_transport *t);
  * spawned, over one intercommunicator each. MPI must be initialised. */
 enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err *err) FG_NODISCARD;
 
-/* What the transport's spawn() starts: program and arguments, closed by NULL; borrowed. The program must join with
- * fg_net_start() as every rank does. MPI never comes back from the spawn of a process that dies before: then
+/* What the transport's spawn() starts: program and arguments, closed by NULL; borrowed. The program must
+ * join with fg_net_start() as every rank does. MPI never comes back from the spawn of a process that dies
+ * before (nor always when another one dies meanwhile): then
  * `stuck` is called after FG_NET_SPAWN_S seconds, from another thread, and has to end this process. */
-enum { FG_NET_SPAWN_S = 15 }; /* chosen: a spawn takes 0.1 s, on a very busy machine some seconds */
+enum { FG_NET_SPAWN_S = 8 }; /* chosen: a spawn takes 0.1 s, on a very busy machine some seconds */
 void fg_transport_mpi_spawns(struct fg_transport *t, const char *const *argv, void (*stuck)(void));
 
 #endif
