@@ -118,7 +118,7 @@ static bool too_few(struct remote *r)
     if (waits && !r->waiting && n == 0) {
         fg_log_write(FG_LOG_WARN, "no worker is left; waiting until another is up");
     } else if (waits && !r->waiting) {
-        fg_log_write(FG_LOG_WARN, "%u workers answer, workers.min = %u: waiting for more", n,
+        fg_log_write(FG_LOG_WARN, "fewer workers than workers.min answer (%u < %u); waiting for more", n,
                      r->respawn.opts.min);
     } else if (!waits && r->waiting) {
         fg_log_write(FG_LOG_INFO, "going on with %u worker%s", n, n == 1 ? "" : "s");
