@@ -15,18 +15,18 @@
 
 /* What a stream is for. Append only: the numbers are part of every result. */
 enum fg_purpose {
-    FG_RNG_INIT = 1,      /* model initialisation; client = layer index */
-    FG_RNG_PARTITION = 2, /* data to clients */
-    FG_RNG_SHUFFLE = 3,   /* order of samples in local work; client, task */
-    FG_RNG_DROPOUT = 4,   /* dropout masks; client, task */
-    FG_RNG_SELECT = 5,    /* selection of clients; task = round */
-    FG_RNG_FLEET = 6,     /* clients to trace nodes, zones, speeds; client */
-    FG_RNG_CODEC = 7,     /* stochastic rounding; client, task */
-    FG_RNG_SPLIT = 8,     /* train/test split; client = group */
-    FG_RNG_GENERATE = 9,  /* synthetic data; client = group */
-    FG_RNG_FAULT = 10,    /* injected failures */
+    FG_RNG_INIT = 1,       /* model initialisation; client = layer index */
+    FG_RNG_PARTITION = 2,  /* data to clients */
+    FG_RNG_SHUFFLE = 3,    /* order of samples in local work; client, task */
+    FG_RNG_DROPOUT = 4,    /* dropout masks; client, task */
+    FG_RNG_SELECT = 5,     /* selection of clients; task = round */
+    FG_RNG_FLEET = 6,      /* clients to trace nodes, zones, speeds; client */
+    FG_RNG_CODEC = 7,      /* stochastic rounding; client, task */
+    FG_RNG_SPLIT = 8,      /* train/test split; client = group */
+    FG_RNG_GENERATE = 9,   /* synthetic data; client = group */
+    FG_RNG_FAULT = 10,     /* injected failures */
     FG_RNG_BOOTSTRAP = 11, /* resampling for intervals; client = what, task = replicate */
-    FG_RNG_TEST = 200     /* tests */
+    FG_RNG_TEST = 200      /* tests */
 };
 
 struct fg_rng {

@@ -52,7 +52,7 @@ static enum fg_status read_hostfile(struct hosts *h, const char *path, struct fg
 
 static void try_all(struct fg_doctor *d, const struct hosts *h)
 {
-    pid_t pid[MAX_HOSTS];
+    pid_t pid[MAX_HOSTS] = {0};
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (size_t i = 0; i < h->n; i++) {
         const char *argv[] = {"ssh",      "-n",   "-o", "BatchMode=yes", "-o", "ConnectTimeout=3", "--",

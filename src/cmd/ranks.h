@@ -20,7 +20,9 @@
 /* The folder through which `forage launch` and rank 0 talk: FIFOs `out` and `err` for its output, files
  * `pid` and `exit`. */
 #define FG_RANKS_LAUNCH_DIR "FORAGE_LAUNCH_DIR"
-enum { FG_RANKS_AGAIN = 1000 }; /* in `exit`, and never an exit code: start the same ranks again, they will go on */
+enum {
+    FG_RANKS_AGAIN = 1000
+}; /* in `exit`, and never an exit code: start the same ranks again, they will go on */
 /* Not empty: the stderr of `forage launch`, to which rank 0's goes through a FIFO, is a terminal. */
 #define FG_RANKS_LAUNCH_TERMINAL "FORAGE_LAUNCH_TERMINAL"
 

@@ -345,7 +345,7 @@ static enum fg_status add_to_chunk(struct remote *r, uint32_t peer, struct entry
     }
     struct fg_msg_task *t = &r->chunk[count];
     *t = (struct fg_msg_task){.task = e->task, .has_shard = r->opts.shard_of != NULL};
-    if (t->has_shard) {
+    if (r->opts.shard_of != NULL) {
         st = r->opts.shard_of(r->opts.arg, &e->task, t->shard, err);
     }
     e->state = TASK_SENT;

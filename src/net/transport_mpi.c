@@ -391,11 +391,11 @@ enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err 
     return FG_OK;
 }
 
-void fg_transport_mpi_spawns(struct fg_transport *base, const char *const *argv, void (*stuck)(void))
+void fg_transport_mpi_spawns(struct fg_transport *t, const char *const *argv, void (*stuck)(void))
 {
-    struct mpi_transport *t = (struct mpi_transport *)base;
-    t->argv = argv;
-    t->stuck = stuck;
+    struct mpi_transport *mpi = (struct mpi_transport *)t;
+    mpi->argv = argv;
+    mpi->stuck = stuck;
 }
 
 #else

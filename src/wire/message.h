@@ -129,7 +129,7 @@ enum fg_status fg_msg_encode(uint8_t **bytes, size_t *len, const struct fg_msg *
                              uint64_t seq) FG_NODISCARD;
 
 /* Decode a frame's payload; views point into it. Errors: FG_E_CORRUPT, FG_E_VERSION (unknown type). */
-enum fg_status fg_msg_decode(struct fg_msg *m, const struct fg_frame *f) FG_NODISCARD;
+enum fg_status fg_msg_decode(struct fg_msg *out, const struct fg_frame *f) FG_NODISCARD;
 
 /* Task i < m->u.tasks.n of a TASKS message, encoded or decoded. */
 void fg_msg_task_at(struct fg_msg_task *out, const struct fg_msg *m, size_t i);
