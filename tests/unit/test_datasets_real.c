@@ -194,7 +194,7 @@ static void extrasensory_has_its_people(void **state)
     assert_int_equal(groups_in(ds, 0, ds->n, 1, &min, &max), 27);
     assert_true(min == 684 && max == 6426);
     assert_int_equal(groups_in(ds, ds->n_train, ds->n, 1, &min, &max), 27);
-    fg_assert_close((double)(ds->n - ds->n_train) / (double)ds->n, 0.2, 0.001);
+    fg_assert_close((double)(ds->n - ds->n_train) / (double)ds->n, 0.1, 0.001);
     fg_dataset_destroy(ds);
 }
 
