@@ -2,6 +2,8 @@
  * later, each at the end of an intercommunicator, because a communicator never grows. */
 #include "config.h"
 
+#include "src/net/transport.h" /* a build without MPI has this much in here */
+
 #ifdef FG_HAVE_MPI
 
 #include "src/net/mpi_links.h"
