@@ -1,5 +1,5 @@
-/* The remote executor's state, shared by executor_remote.c (tasks and versions) and remote_workers.c
- * (links). */
+/* The remote executor's state, shared by executor_remote.c (its verbs), remote_tasks.c (the queue and the answers),
+ * remote_workers.c (links), remote_dispatch.c (who gets what) and remote_live.c (workers as clients). */
 #ifndef FG_NET_REMOTE_INTERNAL_H
 #define FG_NET_REMOTE_INTERNAL_H
 
@@ -72,9 +72,10 @@ struct remote {
     void *live[2]; /* room for remote_live.c's view */
 };
 
-/* executor_remote.c */
+/* remote_tasks.c */
 struct entry *remote_entry(struct remote *r, uint64_t id);
-struct version *remote_version(struct remote *r, uint64_t number);
+enum fg_status remote_enqueue(struct remote *r, const struct fg_task *task);
+void remote_forget(struct remote *r, struct entry *e);
 size_t remote_queued(const struct remote *r);
 bool remote_full(const struct remote *r); /* enough results are held: only the wanted task is given out */
 enum fg_status remote_hurry(struct remote *r); /* the wanted task to the front of the queue */
@@ -82,6 +83,11 @@ struct entry *remote_pop(struct remote *r);    /* NULL: the queue is empty */
 enum fg_status remote_repeat(struct remote *r, struct entry *e); /* back to the front of the queue */
 enum fg_status remote_failed_once(struct remote *r, struct entry *e, struct fg_view why);
 enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame);
+/* Decode the delta of a task that is done. *ok false: the bytes were no delta, the task is repeated. */
+enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok);
+
+/* executor_remote.c */
+struct version *remote_version(struct remote *r, uint64_t number);
 
 /* Take all events that are there, waiting at most timeout_us for the first; then give out what can be. */
 enum fg_status remote_pump(struct remote *r, fg_time_t timeout_us, struct fg_err *err);
@@ -93,10 +99,14 @@ uint32_t remote_worker_of(const struct remote *r, uint32_t client); /* REMOTE_NO
 
 /* remote_workers.c */
 enum fg_status remote_event(struct remote *r, struct fg_net_event *ev); /* takes the frame */
-enum fg_status remote_dispatch(struct remote *r, struct fg_err *err);
+enum fg_status remote_send(struct remote *r, uint32_t peer, const struct fg_msg *m);
+bool remote_too_few(struct remote *r); /* to go on; said once */
 enum fg_status remote_heartbeat(struct remote *r);
 bool remote_anyone(const struct remote *r);      /* whether a worker is there or can still come */
 enum fg_status remote_respawn(struct remote *r); /* start one worker if one is due */
 void remote_say_stop(struct remote *r);
+
+/* remote_dispatch.c */
+enum fg_status remote_dispatch(struct remote *r, struct fg_err *err);
 
 #endif

@@ -6,7 +6,7 @@
 #include "src/net/remote_internal.h"
 
 /* Post a message. A peer that is gone is no error here: its GONE event follows. */
-static enum fg_status send_message(struct remote *r, uint32_t peer, const struct fg_msg *m)
+enum fg_status remote_send(struct remote *r, uint32_t peer, const struct fg_msg *m)
 {
     struct worker *w = &r->worker[peer];
     uint8_t *frame = NULL;
@@ -28,7 +28,7 @@ static enum fg_status ping(struct remote *r, uint32_t peer, fg_time_t now)
     struct fg_msg m = {.type = FG_MSG_PING};
     m.u.ping.token = (uint64_t)now;
     r->worker[peer].asked = now;
-    return send_message(r, peer, &m);
+    return remote_send(r, peer, &m);
 }
 
 /* ---- who is there ---- */
@@ -111,7 +111,7 @@ static uint32_t answering(const struct remote *r)
 }
 
 /* Say it once when there are too few workers to go on, and once when there are enough again. */
-static bool too_few(struct remote *r)
+bool remote_too_few(struct remote *r)
 {
     uint32_t n = answering(r);
     bool waits = r->stats.workers > 0 && fg_respawn_waits(&r->respawn, n);
@@ -164,7 +164,7 @@ static enum fg_status on_hello(struct remote *r, uint32_t peer, const struct fg_
     welcome.u.welcome.config = fg_view_str(r->config);
     memcpy(welcome.u.welcome.input, r->opts.input, sizeof welcome.u.welcome.input);
     enum fg_status st = remote_enlist(r, peer);
-    return st == FG_OK ? send_message(r, peer, &welcome) : st;
+    return st == FG_OK ? remote_send(r, peer, &welcome) : st;
 }
 
 static enum fg_status on_refused(struct remote *r, uint32_t peer, const struct fg_msg *m)
@@ -203,7 +203,7 @@ static enum fg_status on_shard_req(struct remote *r, uint32_t peer, const struct
         r->stats.frames_refused++;
         return FG_OK;
     }
-    return send_message(r, peer, &shard);
+    return remote_send(r, peer, &shard);
 }
 
 static enum fg_status on_message(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame)
@@ -220,7 +220,7 @@ static enum fg_status on_message(struct remote *r, uint32_t peer, const struct f
         return on_shard_req(r, peer, m);
     case FG_MSG_PING:
         pong.u.ping.token = m->u.ping.token;
-        return send_message(r, peer, &pong);
+        return remote_send(r, peer, &pong);
     case FG_MSG_PONG:
         return FG_OK;
     case FG_MSG_BYE:
@@ -282,169 +282,6 @@ enum fg_status remote_event(struct remote *r, struct fg_net_event *ev)
     return st;
 }
 
-/* ---- giving out tasks ---- */
-
-/* Versions below this are not asked for again. */
-static uint64_t floor_version(const struct remote *r)
-{
-    uint64_t least = UINT64_MAX;
-    for (size_t i = 0; i < r->n_version; i++) {
-        least = r->version[i].number < least ? r->version[i].number : least;
-    }
-    return least;
-}
-
-static enum fg_status send_version(struct remote *r, uint32_t peer, uint64_t number)
-{
-    struct worker *w = &r->worker[peer];
-    uint64_t least = floor_version(r);
-    bool known = false;
-    size_t kept = 0;
-    for (size_t i = 0; i < w->n_known; i++) {
-        known = known || w->known[i] == number;
-        if (w->known[i] >= least) {
-            w->known[kept++] = w->known[i];
-        }
-    }
-    w->n_known = kept;
-    if (known) {
-        return FG_OK;
-    }
-    const struct version *v = remote_version(r, number);
-    struct fg_msg m = {.type = FG_MSG_MODEL};
-    FG_ASSERT(v != NULL);
-    m.u.model.version = number;
-    m.u.model.params = r->opts.params;
-    m.u.model.values = v->params;
-    enum fg_status st = FG_GROW(w->known, w->n_known, w->cap_known);
-    if (st == FG_OK) {
-        w->known[w->n_known++] = number;
-        st = send_message(r, peer, &m);
-    }
-    return st;
-}
-
-/* Send the tasks of the chunk to a worker. */
-static enum fg_status send_chunk(struct remote *r, uint32_t peer, size_t count)
-{
-    struct fg_msg m = {.type = FG_MSG_TASKS};
-    m.u.tasks.floor = floor_version(r);
-    m.u.tasks.n = (uint32_t)count;
-    m.u.tasks.list = r->chunk;
-    r->worker[peer].has += (uint32_t)count;
-    return send_message(r, peer, &m);
-}
-
-/* Put a task into the chunk for a worker, and see to it that the worker has its version. */
-static enum fg_status add_to_chunk(struct remote *r, uint32_t peer, struct entry *e, size_t count,
-                                   struct fg_err *err)
-{
-    enum fg_status st = FG_GROW(r->chunk, count, r->cap_chunk);
-    if (st != FG_OK) {
-        return st;
-    }
-    struct fg_msg_task *t = &r->chunk[count];
-    *t = (struct fg_msg_task){.task = e->task, .has_shard = r->opts.shard_of != NULL};
-    if (r->opts.shard_of != NULL) {
-        st = r->opts.shard_of(r->opts.arg, &e->task, t->shard, err);
-    }
-    e->state = TASK_SENT;
-    e->worker = peer;
-    return st == FG_OK ? send_version(r, peer, e->task.version) : st;
-}
-
-/* Give a worker the next n tasks of the queue. */
-static enum fg_status give(struct remote *r, uint32_t peer, size_t n, struct fg_err *err)
-{
-    size_t count = 0;
-    enum fg_status st = FG_OK;
-    while (count < n && st == FG_OK) {
-        struct entry *e = remote_pop(r);
-        if (e == NULL) {
-            break;
-        }
-        st = add_to_chunk(r, peer, e, count, err);
-        count += st == FG_OK;
-    }
-    return st == FG_OK && count > 0 ? send_chunk(r, peer, count) : st;
-}
-
-/* Every task to the worker that is its client; it is lost if that one is not there. */
-static enum fg_status dispatch_pinned(struct remote *r, struct fg_err *err)
-{
-    enum fg_status st = FG_OK;
-    struct entry *e;
-    while (st == FG_OK && (e = remote_pop(r)) != NULL) {
-        uint32_t peer = remote_worker_of(r, e->task.client);
-        st = peer == REMOTE_NOBODY ? remote_repeat(r, e) : add_to_chunk(r, peer, e, 0, err);
-        if (st == FG_OK && peer != REMOTE_NOBODY) {
-            st = send_chunk(r, peer, 1);
-        }
-    }
-    return st;
-}
-
-/* Room for more: as many again wait at the worker as it computes, so that it never waits for us. */
-static size_t room(const struct worker *w)
-{
-    bool fit = w->state == WORKER_WELCOME && !w->silent;
-    return fit && w->has < 2 * w->slots ? 2 * w->slots - w->has : 0;
-}
-
-/* Only the task that collect waits for, to whoever has most room. */
-static enum fg_status give_wanted(struct remote *r, struct fg_err *err)
-{
-    const struct entry *e = remote_entry(r, r->wanted);
-    uint32_t best = 0;
-    size_t most = 0;
-    for (uint32_t i = 1; i < r->n_worker; i++) {
-        size_t n = room(&r->worker[i]);
-        best = n > most ? i : best;
-        most = n > most ? n : most;
-    }
-    if (e == NULL || e->state != TASK_QUEUED || best == 0) {
-        return FG_OK;
-    }
-    enum fg_status st = remote_hurry(r);
-    return st == FG_OK ? give(r, best, 1, err) : st;
-}
-
-enum fg_status remote_dispatch(struct remote *r, struct fg_err *err)
-{
-    bool given = true;
-    if (r->opts.pinned) {
-        return dispatch_pinned(r, err);
-    }
-    if (too_few(r)) {
-        return FG_OK;
-    }
-    if (remote_full(r)) {
-        return give_wanted(r, err);
-    }
-    while (given && remote_queued(r) > 0) {
-        size_t hands = r->opts.local != NULL;
-        for (size_t i = 1; i < r->n_worker; i++) {
-            hands += r->worker[i].state == WORKER_WELCOME && !r->worker[i].silent;
-        }
-        given = false;
-        for (uint32_t i = 1; i < r->n_worker; i++) {
-            struct worker *w = &r->worker[i];
-            size_t share =
-                remote_queued(r) / (2 * hands + 1) + 1; /* smaller towards the end: no one waits long */
-            size_t n = room(w) < w->slots ? room(w) : w->slots;
-            n = n < share ? n : share;
-            if (n > 0 && remote_queued(r) > 0) {
-                enum fg_status st = give(r, i, n, err);
-                if (st != FG_OK) {
-                    return st;
-                }
-                given = true;
-            }
-        }
-    }
-    return FG_OK;
-}
-
 /* ---- signs of life ---- */
 
 enum fg_status remote_heartbeat(struct remote *r)
@@ -481,7 +318,7 @@ void remote_say_stop(struct remote *r)
     m.u.end.reason = stopped ? FG_STOP_INTERRUPTED : FG_STOP_DONE;
     for (uint32_t i = 1; i < r->n_worker; i++) {
         if (r->worker[i].state == WORKER_JOINED || r->worker[i].state == WORKER_WELCOME) {
-            enum fg_status st = send_message(r, i, &m);
+            enum fg_status st = remote_send(r, i, &m);
             if (st != FG_OK) {
                 fg_log_write(FG_LOG_WARN, "worker %u was not told to stop: %s", i, fg_status_text(st));
             }

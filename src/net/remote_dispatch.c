@@ -1,0 +1,166 @@
+/* Giving out tasks: who gets which of the queue, and the parameters that they need first. */
+#include <string.h>
+
+#include "src/base/mem.h"
+#include "src/net/remote_internal.h"
+
+/* Versions below this are not asked for again. */
+static uint64_t floor_version(const struct remote *r)
+{
+    uint64_t least = UINT64_MAX;
+    for (size_t i = 0; i < r->n_version; i++) {
+        least = r->version[i].number < least ? r->version[i].number : least;
+    }
+    return least;
+}
+
+static enum fg_status send_version(struct remote *r, uint32_t peer, uint64_t number)
+{
+    struct worker *w = &r->worker[peer];
+    uint64_t least = floor_version(r);
+    bool known = false;
+    size_t kept = 0;
+    for (size_t i = 0; i < w->n_known; i++) {
+        known = known || w->known[i] == number;
+        if (w->known[i] >= least) {
+            w->known[kept++] = w->known[i];
+        }
+    }
+    w->n_known = kept;
+    if (known) {
+        return FG_OK;
+    }
+    const struct version *v = remote_version(r, number);
+    struct fg_msg m = {.type = FG_MSG_MODEL};
+    FG_ASSERT(v != NULL);
+    m.u.model.version = number;
+    m.u.model.params = r->opts.params;
+    m.u.model.values = v->params;
+    enum fg_status st = FG_GROW(w->known, w->n_known, w->cap_known);
+    if (st == FG_OK) {
+        w->known[w->n_known++] = number;
+        st = remote_send(r, peer, &m);
+    }
+    return st;
+}
+
+/* Send the tasks of the chunk to a worker. */
+static enum fg_status send_chunk(struct remote *r, uint32_t peer, size_t count)
+{
+    struct fg_msg m = {.type = FG_MSG_TASKS};
+    m.u.tasks.floor = floor_version(r);
+    m.u.tasks.n = (uint32_t)count;
+    m.u.tasks.list = r->chunk;
+    r->worker[peer].has += (uint32_t)count;
+    return remote_send(r, peer, &m);
+}
+
+/* Put a task into the chunk for a worker, and see to it that the worker has its version. */
+static enum fg_status add_to_chunk(struct remote *r, uint32_t peer, struct entry *e, size_t count,
+                                   struct fg_err *err)
+{
+    enum fg_status st = FG_GROW(r->chunk, count, r->cap_chunk);
+    if (st != FG_OK) {
+        return st;
+    }
+    struct fg_msg_task *t = &r->chunk[count];
+    *t = (struct fg_msg_task){.task = e->task, .has_shard = r->opts.shard_of != NULL};
+    if (r->opts.shard_of != NULL) {
+        st = r->opts.shard_of(r->opts.arg, &e->task, t->shard, err);
+    }
+    e->state = TASK_SENT;
+    e->worker = peer;
+    return st == FG_OK ? send_version(r, peer, e->task.version) : st;
+}
+
+/* Give a worker the next n tasks of the queue. */
+static enum fg_status give(struct remote *r, uint32_t peer, size_t n, struct fg_err *err)
+{
+    size_t count = 0;
+    enum fg_status st = FG_OK;
+    while (count < n && st == FG_OK) {
+        struct entry *e = remote_pop(r);
+        if (e == NULL) {
+            break;
+        }
+        st = add_to_chunk(r, peer, e, count, err);
+        count += st == FG_OK;
+    }
+    return st == FG_OK && count > 0 ? send_chunk(r, peer, count) : st;
+}
+
+/* Every task to the worker that is its client; it is lost if that one is not there. */
+static enum fg_status dispatch_pinned(struct remote *r, struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    struct entry *e;
+    while (st == FG_OK && (e = remote_pop(r)) != NULL) {
+        uint32_t peer = remote_worker_of(r, e->task.client);
+        st = peer == REMOTE_NOBODY ? remote_repeat(r, e) : add_to_chunk(r, peer, e, 0, err);
+        if (st == FG_OK && peer != REMOTE_NOBODY) {
+            st = send_chunk(r, peer, 1);
+        }
+    }
+    return st;
+}
+
+/* Room for more: as many again wait at the worker as it computes, so that it never waits for us. */
+static size_t room(const struct worker *w)
+{
+    bool fit = w->state == WORKER_WELCOME && !w->silent;
+    return fit && w->has < 2 * w->slots ? 2 * w->slots - w->has : 0;
+}
+
+/* Only the task that collect waits for, to whoever has most room. */
+static enum fg_status give_wanted(struct remote *r, struct fg_err *err)
+{
+    const struct entry *e = remote_entry(r, r->wanted);
+    uint32_t best = 0;
+    size_t most = 0;
+    for (uint32_t i = 1; i < r->n_worker; i++) {
+        size_t n = room(&r->worker[i]);
+        best = n > most ? i : best;
+        most = n > most ? n : most;
+    }
+    if (e == NULL || e->state != TASK_QUEUED || best == 0) {
+        return FG_OK;
+    }
+    enum fg_status st = remote_hurry(r);
+    return st == FG_OK ? give(r, best, 1, err) : st;
+}
+
+enum fg_status remote_dispatch(struct remote *r, struct fg_err *err)
+{
+    bool given = true;
+    if (r->opts.pinned) {
+        return dispatch_pinned(r, err);
+    }
+    if (remote_too_few(r)) {
+        return FG_OK;
+    }
+    if (remote_full(r)) {
+        return give_wanted(r, err);
+    }
+    while (given && remote_queued(r) > 0) {
+        size_t hands = r->opts.local != NULL;
+        for (size_t i = 1; i < r->n_worker; i++) {
+            hands += r->worker[i].state == WORKER_WELCOME && !r->worker[i].silent;
+        }
+        given = false;
+        for (uint32_t i = 1; i < r->n_worker; i++) {
+            struct worker *w = &r->worker[i];
+            size_t share =
+                remote_queued(r) / (2 * hands + 1) + 1; /* smaller towards the end: no one waits long */
+            size_t n = room(w) < w->slots ? room(w) : w->slots;
+            n = n < share ? n : share;
+            if (n > 0 && remote_queued(r) > 0) {
+                enum fg_status st = give(r, i, n, err);
+                if (st != FG_OK) {
+                    return st;
+                }
+                given = true;
+            }
+        }
+    }
+    return FG_OK;
+}

@@ -1,0 +1,184 @@
+/* The tasks of the remote executor: the queue, what becomes of each, and its answer. */
+#include <string.h>
+
+#include "src/base/mem.h"
+#include "src/net/remote_internal.h"
+
+struct entry *remote_entry(struct remote *r, uint64_t id)
+{
+    size_t low = 0, high = r->n_entry;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (r->entry[middle].task.id < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool found = low < r->n_entry && r->entry[low].task.id == id && r->entry[low].state != TASK_RELEASED;
+    return found ? &r->entry[low] : NULL;
+}
+
+size_t remote_queued(const struct remote *r)
+{
+    return r->n_queue - r->head + r->n_again;
+}
+
+bool remote_full(const struct remote *r)
+{
+    return r->held >= (r->opts.max_bytes != 0 ? r->opts.max_bytes : (size_t)1 << 30);
+}
+
+/* Its id stays where it was as well: remote_pop() passes over it there. */
+enum fg_status remote_hurry(struct remote *r)
+{
+    const struct entry *e = remote_entry(r, r->wanted);
+    if (e == NULL || e->state != TASK_QUEUED) {
+        return FG_OK;
+    }
+    enum fg_status st = FG_GROW(r->again, r->n_again, r->cap_again);
+    if (st == FG_OK) {
+        r->again[r->n_again++] = r->wanted;
+    }
+    return st;
+}
+
+/* Ids of tasks that were answered or released meanwhile are passed over. */
+struct entry *remote_pop(struct remote *r)
+{
+    while (remote_queued(r) > 0) {
+        uint64_t id = r->n_again > 0 ? r->again[--r->n_again] : r->queue[r->head++];
+        struct entry *e = remote_entry(r, id);
+        if (e != NULL && e->state == TASK_QUEUED) {
+            return e;
+        }
+    }
+    r->head = r->n_queue = 0;
+    return NULL;
+}
+
+enum fg_status remote_repeat(struct remote *r, struct entry *e)
+{
+    if (r->opts.pinned) {
+        e->state = TASK_FAILED;
+        e->worker = REMOTE_NOBODY;
+        return remote_note(r, FG_LIVE_LOST, e->task.client, e->task.id);
+    }
+    enum fg_status st = FG_GROW(r->again, r->n_again, r->cap_again);
+    if (st == FG_OK) {
+        r->again[r->n_again++] = e->task.id;
+        e->state = TASK_QUEUED;
+        e->worker = REMOTE_NOBODY;
+        r->stats.tasks_repeated++;
+    }
+    return st;
+}
+
+enum fg_status remote_failed_once(struct remote *r, struct entry *e, struct fg_view why)
+{
+    if (++e->failures < REMOTE_ATTEMPTS) {
+        return remote_repeat(r, e);
+    }
+    e->state = TASK_FAILED;
+    e->why = fg_strndup(why.data != NULL ? (const char *)why.data : "", why.len);
+    return e->why != NULL ? remote_note(r, FG_LIVE_LOST, e->task.client, e->task.id) : FG_E_NOMEM;
+}
+
+/* A RESULT: the first one for a task counts, whoever sends it. Takes the frame if it is kept. */
+enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame)
+{
+    const struct fg_result *got = &m->u.result.result;
+    struct entry *e = remote_entry(r, got->id);
+    if (e != NULL && e->state == TASK_SENT && e->worker == peer) {
+        r->worker[peer].has -= r->worker[peer].has > 0;
+    }
+    if (e == NULL || (e->state != TASK_SENT && e->state != TASK_QUEUED)) {
+        r->stats.answers_ignored++;
+        return FG_OK;
+    }
+    bool train = e->task.kind == FG_TASK_TRAIN;
+    bool delta = m->u.result.params == r->opts.params && fg_codec_by_id(m->u.result.codec) != NULL;
+    if (got->client != e->task.client || (train ? !delta : m->u.result.params != 0)) {
+        r->stats.frames_refused++;
+        return e->state == TASK_SENT && e->worker == peer
+                   ? remote_failed_once(r, e, fg_view_str("an answer of the wrong shape"))
+                   : FG_OK;
+    }
+    e->state = TASK_DONE;
+    e->result = *got;
+    e->result.delta = NULL;
+    e->result.wire_bytes = m->u.result.delta.len;
+    e->codec = m->u.result.codec;
+    e->encoded = m->u.result.delta;
+    e->frame = *frame;
+    *frame = NULL;
+    r->held += e->encoded.len;
+    fg_respawn_worked(&r->respawn);
+    return remote_note(r, FG_LIVE_RESULT, e->task.client, e->task.id);
+}
+
+/* Keep entries by growing id; a cohort may come in any order, usually that of its collection. */
+enum fg_status remote_enqueue(struct remote *r, const struct fg_task *task)
+{
+    if (r->head > r->n_queue / 2) {
+        r->n_queue -= r->head;
+        memmove(r->queue, r->queue + r->head, r->n_queue * sizeof *r->queue);
+        r->head = 0;
+    }
+    enum fg_status st = FG_GROW(r->entry, r->n_entry, r->cap_entry);
+    st = st == FG_OK ? FG_GROW(r->queue, r->n_queue, r->cap_queue) : st;
+    if (st != FG_OK) {
+        return st;
+    }
+    size_t at = r->n_entry;
+    while (at > 0 && r->entry[at - 1].task.id > task->id) {
+        at--;
+    }
+    FG_ASSERT(at == 0 || r->entry[at - 1].task.id != task->id);
+    memmove(r->entry + at + 1, r->entry + at, (r->n_entry++ - at) * sizeof *r->entry);
+    r->entry[at] = (struct entry){.task = *task, .state = TASK_QUEUED};
+    r->queue[r->n_queue++] = task->id;
+    return FG_OK;
+}
+
+void remote_forget(struct remote *r, struct entry *e)
+{
+    if (e->local_id != 0) {
+        r->opts.local->ops->release(r->opts.local, e->local_id);
+    }
+    r->held -= e->frame != NULL ? e->encoded.len : 0;
+    r->held -= e->delta != NULL ? r->opts.params * sizeof *e->delta : 0;
+    fg_free(e->frame);
+    fg_free(e->delta);
+    fg_free(e->why);
+    *e = (struct entry){.task = e->task, .state = TASK_RELEASED};
+}
+
+enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok)
+{
+    *ok = true;
+    if (e->local_id != 0 || e->task.kind != FG_TASK_TRAIN || e->delta != NULL) {
+        return FG_OK;
+    }
+    e->delta = fg_calloc_aligned(r->opts.params, sizeof *e->delta);
+    if (e->delta == NULL) {
+        return FG_E_NOMEM;
+    }
+    const struct fg_codec *codec = fg_codec_by_id(e->codec);
+    enum fg_status st = codec->decode(&r->ws, e->delta, r->opts.params, e->encoded.data, e->encoded.len);
+    if (st == FG_OK) {
+        e->result.delta = e->delta;
+        r->held += r->opts.params * sizeof *e->delta;
+    }
+    r->held -= e->encoded.len;
+    fg_free(e->frame);
+    e->frame = NULL;
+    if (st != FG_E_CORRUPT) {
+        return st;
+    }
+    *ok = false;
+    fg_free(e->delta);
+    e->delta = NULL;
+    r->stats.frames_refused++;
+    return remote_failed_once(r, e, fg_view_str("an answer that cannot be decoded"));
+}
