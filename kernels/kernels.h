@@ -81,6 +81,10 @@ struct fg_kernels {
     /* Fused: w[i,j] = fma(a, dw[i,j], w[i,j]) with dw as above (the bits of the two steps apart). */
     void (*dense_sgd)(const float *x, size_t ldx, const float *d, float a, float *w, size_t batch, size_t in,
                       size_t np);
+    /* Both at once, so that w passes by once: dx as dense_backward_input of the w that is there, then w as
+     * dense_sgd (the bits of the two calls). x and dx may not overlap. */
+    void (*dense_backward_sgd)(const float *x, size_t ldx, const float *d, float a, float *w, float *dx,
+                               size_t lddx, size_t batch, size_t in, size_t np, size_t n);
     /* db[j] = 0, then db[j] + d[r,j] for r ascending; d (rows, np). For a conv rows = B * oh * ow. */
     void (*column_sum)(const float *d, size_t rows, size_t np, float *db);
     /* Fused: bias[j] = fma(a, db[j], bias[j]). */

@@ -78,6 +78,13 @@ static void dense_sgd(const float *x, size_t ldx, const float *d, float a, float
     dense_weights(x, ldx, d, 1, a, w, batch, in, np);
 }
 
+static void dense_backward_sgd(const float *x, size_t ldx, const float *d, float a, float *w, float *dx,
+                               size_t lddx, size_t batch, size_t in, size_t np, size_t n)
+{
+    dense_backward_input(d, w, dx, lddx, batch, in, np, n);
+    dense_sgd(x, ldx, d, a, w, batch, in, np);
+}
+
 static float sum_of_column(const float *d, size_t rows, size_t np, size_t j)
 {
     float s = 0.0f;

@@ -1,16 +1,17 @@
 /* The members of the table in order, for the sources that define one; `name` and the functions are theirs. */
-#define FG_KERNEL_TABLE(label)                                                                              \
-    {                                                                                                       \
-        .name = (label), .dense_forward = dense_forward, .dense_accumulate = dense_accumulate,              \
-        .dense_backward_input = dense_backward_input, .dense_backward_weights = dense_backward_weights,     \
-        .dense_sgd = dense_sgd, .column_sum = column_sum, .column_sum_sgd = column_sum_sgd,                 \
-        .conv_forward = conv_forward, .conv_backward_weights = conv_backward_weights, .conv_sgd = conv_sgd, \
-        .conv_flip = conv_flip, .image_pad = image_pad, .maxpool_forward = maxpool_forward,                 \
-        .maxpool_backward = maxpool_backward, .relu_forward = relu_forward, .relu_backward = relu_backward, \
-        .tanh_forward = tanh_forward, .tanh_backward = tanh_backward, .sigmoid_forward = sigmoid_forward,   \
-        .sigmoid_backward = sigmoid_backward, .exp = exp_forward, .log = log_forward, .dropout = dropout,   \
-        .softmax_xent = softmax_xent, .gather = gather, .scatter_add = scatter_add,                         \
-        .lstm_forward = lstm_forward, .lstm_backward = lstm_backward, .from_bytes = from_bytes,             \
-        .axpy = axpy, .scale = scale, .subtract = subtract, .prox = prox, .sgd_momentum = sgd_momentum,     \
-        .sgd_decay = sgd_decay, .sum_squares = sum_squares, .accumulate = accumulate,                       \
+#define FG_KERNEL_TABLE(label)                                                                            \
+    {                                                                                                     \
+        .name = (label), .dense_forward = dense_forward, .dense_accumulate = dense_accumulate,            \
+        .dense_backward_input = dense_backward_input, .dense_backward_weights = dense_backward_weights,   \
+        .dense_sgd = dense_sgd, .dense_backward_sgd = dense_backward_sgd, .column_sum = column_sum,       \
+        .column_sum_sgd = column_sum_sgd, .conv_forward = conv_forward,                                   \
+        .conv_backward_weights = conv_backward_weights, .conv_sgd = conv_sgd, .conv_flip = conv_flip,     \
+        .image_pad = image_pad, .maxpool_forward = maxpool_forward, .maxpool_backward = maxpool_backward, \
+        .relu_forward = relu_forward, .relu_backward = relu_backward, .tanh_forward = tanh_forward,       \
+        .tanh_backward = tanh_backward, .sigmoid_forward = sigmoid_forward,                               \
+        .sigmoid_backward = sigmoid_backward, .exp = exp_forward, .log = log_forward, .dropout = dropout, \
+        .softmax_xent = softmax_xent, .gather = gather, .scatter_add = scatter_add,                       \
+        .lstm_forward = lstm_forward, .lstm_backward = lstm_backward, .from_bytes = from_bytes,           \
+        .axpy = axpy, .scale = scale, .subtract = subtract, .prox = prox, .sgd_momentum = sgd_momentum,   \
+        .sgd_decay = sgd_decay, .sum_squares = sum_squares, .accumulate = accumulate,                     \
     }

@@ -117,6 +117,19 @@ static void dense_sgd(const float *x, size_t ldx, const float *d, float a, float
     dense_weights(x, ldx, d, 1, a, w, batch, in, np);
 }
 
+/* A few rows of w at a time, so that the second pass finds them in the first-level cache. */
+static void dense_backward_sgd(const float *x, size_t ldx, const float *d, float a, float *w, float *dx,
+                               size_t lddx, size_t batch, size_t in, size_t np, size_t n)
+{
+    enum { BLOCK = 16 };
+    size_t step = batch <= BACKWARD_BATCH ? BLOCK : in;
+    for (size_t i = 0; i < in; i += step) {
+        size_t rows = in - i < step ? in - i : step;
+        dense_backward_input(d, w + i * np, dx + i, lddx, batch, rows, np, n);
+        dense_sgd(x + i, ldx, d, a, w + i * np, batch, rows, np);
+    }
+}
+
 /* Sums of `vecs` <= 8 vectors of neighbouring columns: as many independent chains of additions. */
 static inline __attribute__((always_inline)) void columns_run(const float *d, size_t rows, size_t np, int sgd,
                                                               float a, float *y, int vecs)

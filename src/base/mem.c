@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static int (*alloc_hook)(void *arg);
 static void *alloc_hook_arg;
@@ -47,13 +48,20 @@ void *fg_calloc_aligned(size_t n, size_t size)
     if (refused(n, size)) {
         return NULL;
     }
-    size_t bytes = (n * size + 63) / 64 * 64;
+    enum { LINE = 64, LARGE_PAGE = 1 << 21 };
+    size_t align = n * size > 2 * (size_t)LARGE_PAGE ? LARGE_PAGE : LINE;
+    size_t bytes = (n * size + align - 1) / align * align;
     if (bytes == 0) {
-        bytes = 64;
+        bytes = LINE;
     }
-    void *p = aligned_alloc(64, bytes);
+    void *p = aligned_alloc(align, bytes);
     if (p != NULL) {
-        memset(p, 0, bytes);
+#ifdef MADV_HUGEPAGE
+        if (align == LARGE_PAGE) {
+            madvise(p, bytes, MADV_HUGEPAGE); /* weights walked by rows miss the TLB otherwise */
+        }
+#endif
+        memset(p, 0, n * size);
     }
     return p;
 }

@@ -46,16 +46,22 @@ static void forward(const struct fg_layer *l, struct fg_pass *p)
 static void backward(const struct fg_layer *l, struct fg_pass *p)
 {
     size_t w = l->tensor[0].packed, b = l->tensor[1].packed, np = l->out.ld;
-    if (p->dx != NULL) {
-        p->k->dense_backward_input(p->dy, p->params + w, p->dx, l->in.row, p->rows, l->in.c, np, l->out.c);
-    }
     if (p->grad != NULL) {
+        if (p->dx != NULL) {
+            p->k->dense_backward_input(p->dy, p->params + w, p->dx, l->in.row, p->rows, l->in.c, np,
+                                       l->out.c);
+        }
         p->k->dense_backward_weights(p->x, l->in.row, p->dy, p->grad + w, p->rows, l->in.c, np);
         p->k->column_sum(p->dy, p->rows, np, p->grad + b);
+        return;
+    }
+    if (p->dx != NULL) {
+        p->k->dense_backward_sgd(p->x, l->in.row, p->dy, p->mlr, p->update + w, p->dx, l->in.row, p->rows,
+                                 l->in.c, np, l->out.c);
     } else {
         p->k->dense_sgd(p->x, l->in.row, p->dy, p->mlr, p->update + w, p->rows, l->in.c, np);
-        p->k->column_sum_sgd(p->dy, p->rows, np, p->mlr, p->update + b);
     }
+    p->k->column_sum_sgd(p->dy, p->rows, np, p->mlr, p->update + b);
 }
 
 const struct fg_layer_ops fg_layer_dense = {

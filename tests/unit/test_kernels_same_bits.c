@@ -53,6 +53,7 @@ static void dense_shape(const struct fg_kernels *k, struct arena *a, size_t batc
     k->dense_backward_weights(x, ldx, d, dw, batch, in, np);
     k->column_sum(d, batch, np, db);
     k->dense_sgd(x, ldx, d, -0.37f, w, batch, in, np);
+    k->dense_backward_sgd(x, ldx, d, -0.37f, w, dx, ldx, batch, in, np, n);
     k->column_sum_sgd(d, batch, np, -0.37f, bias);
 }
 
