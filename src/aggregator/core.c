@@ -119,18 +119,22 @@ static enum fg_status sleep_or_finish(struct fg_aggregator *a, struct fg_actions
     return act(out, &(struct fg_action){.kind = FG_ACTION_WAKE_AT, .at = a->wake});
 }
 
-enum fg_status fg_aggregator_begin(struct fg_aggregator *a, struct fg_actions *out)
-{
-    out->n = 0;
-    FG_ASSERT(a->phase == ASLEEP);
-    return sleep_or_finish(a, out);
-}
-
 /* ---- closing a round ---- */
 
 static bool due(uint32_t every, uint32_t done, uint32_t rounds)
 {
     return done == rounds || (every != 0 && done % every == 0);
+}
+
+static enum fg_status say_commit(const struct fg_aggregator *a, struct fg_actions *out)
+{
+    uint32_t done = a->round + 1;
+    return act(out, &(struct fg_action){
+                        .kind = FG_ACTION_COMMIT,
+                        .at = a->now,
+                        .evaluate = due(a->cfg.eval_every, done, a->cfg.rounds),
+                        .evaluate_clients = due(a->cfg.eval_clients_every, done, a->cfg.rounds),
+                    });
 }
 
 static enum fg_status commit(struct fg_aggregator *a, struct fg_actions *out)
@@ -143,15 +147,8 @@ static enum fg_status commit(struct fg_aggregator *a, struct fg_actions *out)
     a->version++;
     a->record.version = a->version;
     a->record.t_end = a->now;
-    uint32_t done = a->round + 1;
-    struct fg_action action = {
-        .kind = FG_ACTION_COMMIT,
-        .at = a->now,
-        .evaluate = due(a->cfg.eval_every, done, a->cfg.rounds),
-        .evaluate_clients = due(a->cfg.eval_clients_every, done, a->cfg.rounds),
-    };
     a->phase = COMMITTED;
-    return act(out, &action);
+    return say_commit(a, out);
 }
 
 static enum fg_status close_round(struct fg_aggregator *a, struct fg_actions *out)
@@ -170,6 +167,13 @@ static enum fg_status close_round(struct fg_aggregator *a, struct fg_actions *ou
         }
     }
     return a->cancelling == 0 ? commit(a, out) : FG_OK;
+}
+
+enum fg_status fg_aggregator_begin(struct fg_aggregator *a, struct fg_actions *out)
+{
+    out->n = 0;
+    FG_ASSERT(a->phase == ASLEEP || a->phase == COMMITTED);
+    return a->phase == COMMITTED ? say_commit(a, out) : sleep_or_finish(a, out);
 }
 
 /* ---- opening a round ---- */

@@ -123,7 +123,8 @@ enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_
                                     struct fg_err *err) FG_NODISCARD;
 void fg_aggregator_destroy(struct fg_aggregator *a);
 
-/* The first actions: WAKE_AT of the next round, or FINISH when all rounds are done (after a resume). */
+/* The first actions: WAKE_AT of the next round; after a resume also FINISH when all rounds are done, or COMMIT of the
+ * round whose evaluation was stopped. */
 enum fg_status fg_aggregator_begin(struct fg_aggregator *a, struct fg_actions *out) FG_NODISCARD;
 
 /* Take one event; `out` is emptied, then filled. Errors: FG_E_STALE for an unknown or repeated task id and
@@ -138,14 +139,15 @@ const struct fg_participation *fg_aggregator_participation(const struct fg_aggre
 const float *fg_aggregator_params(const struct fg_aggregator *a); /* (P) */
 uint64_t fg_aggregator_version(const struct fg_aggregator *a);
 fg_time_t fg_aggregator_now(const struct fg_aggregator *a); /* of the last event, or the start */
+bool fg_aggregator_pending(const struct fg_aggregator *a);  /* the last commit's evaluation is not in yet */
 size_t fg_aggregator_goal(const struct fg_aggregator *a);   /* usable answers that close the open round */
 const struct fg_ledger *fg_aggregator_ledger(const struct fg_aggregator *a);
 
 /* Totals since round 0 for the summary: everything but names, times on the wall and hashes. */
 void fg_aggregator_summary(const struct fg_aggregator *a, struct fg_summary *s);
 
-/* State at the last commit, as bytes, and back into a freshly created aggregator of the same configuration.
- * save is refused (FG_E_USAGE) while a round is open. load judges its input: FG_E_CORRUPT. */
+/* State at the last commit, evaluated or not, as bytes, and back into a freshly created aggregator of the same
+ * configuration. save is refused (FG_E_USAGE) while a round is open. load judges its input: FG_E_CORRUPT. */
 enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *out) FG_NODISCARD;
 enum fg_status fg_aggregator_load(struct fg_aggregator *a, const void *bytes, size_t len,
                                   struct fg_err *err) FG_NODISCARD;

@@ -3,6 +3,7 @@
 #define FG_AGGREGATOR_CORE_INTERNAL_H
 
 #include "src/aggregator/core.h"
+#include "src/base/bytes.h"
 
 enum phase { ASLEEP, OPEN, CLOSING, COMMITTED, FINISHED };
 enum slot_state { SLOT_OPEN, SLOT_DONE, SLOT_CANCELLING };
@@ -51,5 +52,10 @@ fg_time_t fg_core_slot_begin(const struct fg_aggregator *a, uint32_t round);
 /* Book every task of the round in the ledger, in the order of their ids, and fill in record and rows.
  * Errors: FG_E_NOMEM. */
 enum fg_status fg_core_book(struct fg_aggregator *a) FG_NODISCARD;
+
+/* A commit that waits for its evaluation, at the end of the state's bytes; after a load the phase is COMMITTED where
+ * there was one. Errors: FG_E_NOMEM; what is wrong makes the reader bad. */
+enum fg_status fg_core_save_pending(const struct fg_aggregator *a, struct fg_str *out) FG_NODISCARD;
+enum fg_status fg_core_load_pending(struct fg_aggregator *a, struct fg_reader *in) FG_NODISCARD;
 
 #endif

@@ -6,7 +6,7 @@
 #include "src/base/bytes.h"
 #include "src/base/mem.h"
 
-enum { STATE_VERSION = 2 };
+enum { STATE_VERSION = 3 };
 
 static enum fg_status save_totals(const struct fg_summary *t, struct fg_str *out)
 {
@@ -35,7 +35,7 @@ static void load_totals(struct fg_summary *t, struct fg_reader *r)
 
 enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *out)
 {
-    if (a->phase == OPEN || a->phase == CLOSING || a->phase == COMMITTED) {
+    if (a->phase == OPEN || a->phase == CLOSING) {
         return FG_E_USAGE;
     }
     enum fg_status st;
@@ -63,6 +63,7 @@ enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *
     FG_TRY(fg_ledger_save(a->ledger, &ledger));
     FG_TRY(fg_put_u64(out, ledger.len));
     FG_TRY(fg_str_add(out, ledger.data, ledger.len));
+    FG_TRY(fg_core_save_pending(a, out));
 cleanup:
     fg_str_fini(&ledger);
     return st;
@@ -104,11 +105,15 @@ static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, st
     }
     uint64_t len = fg_get_u64(r);
     const void *ledger = fg_get_bytes(r, len);
+    enum fg_status st = fg_core_load_pending(a, r);
+    if (st != FG_OK) {
+        return fg_fail(err, st, "aggregator state: %s", fg_status_text(st));
+    }
     if (ledger == NULL || !fg_reader_done(r)) {
         return fg_fail(err, FG_E_CORRUPT, "aggregator state: cut short or too long");
     }
     struct fg_ledger *loaded;
-    enum fg_status st = fg_ledger_load(&loaded, ledger, len, err);
+    st = fg_ledger_load(&loaded, ledger, len, err);
     if (st == FG_OK && fg_ledger_clients(loaded) != n) {
         st = fg_fail(err, FG_E_CORRUPT, "aggregator state: a ledger of %u clients, expected %zu",
                      fg_ledger_clients(loaded), n);
@@ -226,6 +231,11 @@ uint64_t fg_aggregator_version(const struct fg_aggregator *a)
 fg_time_t fg_aggregator_now(const struct fg_aggregator *a)
 {
     return a->now;
+}
+
+bool fg_aggregator_pending(const struct fg_aggregator *a)
+{
+    return a->phase == COMMITTED;
 }
 
 size_t fg_aggregator_goal(const struct fg_aggregator *a)

@@ -17,11 +17,11 @@
 #include "src/cmd/ranks.h"
 
 enum {
-    LOOK_MS = 200,   /* between two looks at mpirun */
-    PATIENCE_S = 30, /* chosen: for rank 0 to save and stop before mpirun is told to end it */
-    LINGER_S = 6,    /* chosen: for the ranks to end after rank 0 said its code; then mpirun ends them */
-    ORPHAN_S = 1,    /* the same after rank 0 died */
-    GRACE_S = 5      /* for mpirun to end its ranks before it is killed; they go with it */
+    LOOK_MS = 200, /* between two looks at mpirun */
+    REMIND_S = 10, /* chosen: after so long it is said that rank 0 still saves and stops */
+    LINGER_S = 6,  /* chosen: for the ranks to end after rank 0 said its code; then mpirun ends them */
+    ORPHAN_S = 1,  /* the same after rank 0 died */
+    GRACE_S = 5    /* for mpirun to end its ranks before it is killed; they go with it */
 };
 
 static volatile sig_atomic_t signals; /* asked to end, so many times */
@@ -140,6 +140,7 @@ cleanup:
 struct ending {
     sig_atomic_t seen;  /* signals acted upon */
     bool asked;         /* rank 0 was told */
+    bool reminded;      /* that it takes long */
     double since, told; /* since when we want an end; when mpirun was told, 0 = not yet */
     double over;        /* since when rank 0 is done or dead */
 };
@@ -181,8 +182,11 @@ static void bring_to_end(struct ending *e, pid_t mpirun, const char *dir)
     }
     bool again = signals > 1 && signals != e->seen;
     e->seen = signals;
-    if (e->told > 0 || again || now - e->since > PATIENCE_S) {
+    if (e->told > 0 || again) {
         end_mpirun(e, mpirun, now, GRACE_S);
+    } else if (!e->reminded && now - e->since > REMIND_S) {
+        e->reminded = true;
+        fg_log_write(FG_LOG_WARN, "the aggregator still saves and stops; a second signal ends it at once");
     }
 }
 

@@ -137,7 +137,8 @@ static enum fg_status evaluate(void *arg, const float *params, const struct fg_a
                                struct fg_evaluation *out, struct fg_err *err)
 {
     struct study *s = arg;
-    return fg_setup_evaluate(s->setup, s->trainer, params, what->evaluate, what->evaluate_clients, out, err);
+    return fg_setup_evaluate(s->setup, s->trainer, params, what->evaluate, what->evaluate_clients,
+                             &fg_study_stop, out, err);
 }
 
 static bool stopping(void *arg)
@@ -311,7 +312,8 @@ static enum fg_status make_timeline(struct study *s, const struct fg_study_shell
                                          fg_aggregator_now(s->agg));
     }
     if (s->real) {
-        return fg_timeline_real_create(out, shell->live, s->ex, s->setup->clients, fg_aggregator_now(s->agg));
+        struct fg_timeline_real_config real = {.clients = s->setup->clients, .expected = 1};
+        return fg_timeline_real_create(out, shell->live, s->ex, &real, fg_aggregator_now(s->agg));
     }
     struct fg_timeline_virtual_config cfg = {.update_bytes = s->setup->update_bytes,
                                              .batch = s->setup->local.batch,
@@ -414,7 +416,7 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
     }
     FG_TRY(st);
     if (reason == FG_FINISH_STOPPED) {
-        if (s->real) { /* the open round never was */
+        if (s->real && !fg_aggregator_pending(s->agg)) { /* the open round never was */
             FG_TRY(fg_append_truncate(&fg_rundir_journal(s->dir)->file, s->journal_len, err));
         }
         FG_TRY(note(s, FG_JOURNAL_STOP, err));

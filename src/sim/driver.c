@@ -109,6 +109,10 @@ enum fg_status fg_driver_run(struct fg_aggregator *agg, struct fg_timeline *time
             timeline->ops->taken(timeline, &ev);
         }
     }
+    if (st == FG_E_INTERRUPTED) { /* in the middle of an evaluation: it is made when the run goes on */
+        d.reason = FG_FINISH_STOPPED;
+        st = FG_OK;
+    }
     if (st == FG_E_NOMEM) {
         fg_fail(err, st, "out of memory while running");
     }

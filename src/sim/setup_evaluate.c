@@ -11,6 +11,7 @@
 struct scores {
     uint32_t *correct;      /* (samples of the data set) positions right, NOT_SCORED before */
     uint32_t *list, *right; /* room for all samples */
+    atomic_int *stop;
 };
 
 static enum fg_status score_list(const struct fg_setup *s, struct fg_trainer *trainer, const float *params,
@@ -18,7 +19,7 @@ static enum fg_status score_list(const struct fg_setup *s, struct fg_trainer *tr
                                  struct fg_err *err)
 {
     struct fg_sample_scores each = {.correct = sc->right};
-    enum fg_status st = fg_trainer_evaluate(trainer, params, s->data, index, n, &each, out, NULL, err);
+    enum fg_status st = fg_trainer_evaluate(trainer, params, s->data, index, n, &each, out, sc->stop, err);
     for (size_t i = 0; st == FG_OK && i < n; i++) {
         sc->correct[index[i]] = sc->right[i];
     }
@@ -88,13 +89,15 @@ static enum fg_status score_clients(const struct fg_setup *s, struct fg_trainer 
 }
 
 enum fg_status fg_setup_evaluate(const struct fg_setup *s, struct fg_trainer *trainer, const float *params,
-                                 bool global, bool clients, struct fg_evaluation *out, struct fg_err *err)
+                                 bool global, bool clients, atomic_int *stop, struct fg_evaluation *out,
+                                 struct fg_err *err)
 {
     size_t n = s->data->n;
     struct fg_evaluation result = {0};
     struct scores sc = {.correct = fg_calloc(n, sizeof *sc.correct),
                         .list = fg_calloc(n, sizeof *sc.list),
-                        .right = fg_calloc(n, sizeof *sc.right)};
+                        .right = fg_calloc(n, sizeof *sc.right),
+                        .stop = stop};
     enum fg_status st = FG_OK;
     if (sc.correct == NULL || sc.list == NULL || sc.right == NULL) {
         st = fg_fail(err, FG_E_NOMEM, "out of memory to evaluate %zu samples", n);

@@ -51,12 +51,23 @@ enum fg_status fg_timeline_virtual_create(struct fg_timeline **out, const struct
                                           const struct fg_timeline_virtual_config *cfg,
                                           fg_time_t start) FG_NODISCARD;
 
-/* What is seen decides: `workers` are the clients, and `ex` hands each its own tasks. Both are borrowed. Times are
- * UTC by the wall clock, never before now_at_least (a resumed run's last event).
- * Errors: FG_E_NOMEM. Owner: the caller, ops->destroy(). */
+/* What is seen decides: `workers` are the clients, and `ex` hands each its own tasks; both are borrowed. Times are
+ * UTC by the wall clock or, where the run plays a trace, `speed` times as fast as real time; never before
+ * now_at_least (a resumed run's last event). Errors: FG_E_NOMEM. Owner: the caller, ops->destroy(). */
 struct fg_live;
+struct fg_timeline_real_config {
+    uint32_t clients;
+    double speed;          /* seconds of the run in a real second; 0: the wall clock */
+    uint32_t expected;     /* clients that the first round waits for, ... */
+    fg_time_t patience_us; /* ... so long in real time; then at least one, or with a speed none */
+    void *arg;
+    /* A client has come up, or is gone: for the journal. NULL: nobody wants to know. */
+    enum fg_status (*seen)(void *arg, fg_time_t now, uint32_t client, bool up, struct fg_err *err);
+    /* Time has begun to pass: the run's, and that of CLOCK_MONOTONIC in microseconds. May be NULL. */
+    void (*begun)(void *arg, fg_time_t now, fg_time_t steady_us);
+};
 enum fg_status fg_timeline_real_create(struct fg_timeline **out, struct fg_live *workers,
-                                       struct fg_executor *ex, uint32_t clients,
+                                       struct fg_executor *ex, const struct fg_timeline_real_config *cfg,
                                        fg_time_t now_at_least) FG_NODISCARD;
 
 /* What a real run met is met again: its journal's events in order (event_io.h), with the numerics computed again and

@@ -1,144 +1,141 @@
-/* Real time: the clock is the wall's, a client is a worker, and what is seen decides. */
-#include <string.h>
+/* Real time: a client is a worker, and what is seen decides. */
 #include <time.h>
 
 #include "src/base/mem.h"
 #include "src/plan/live.h"
-#include "src/sim/queue.h"
-#include "src/sim/timeline.h"
+#include "src/sim/timeline_base.h"
 
 enum { LONGEST_WAIT_US = 200000 };
 
-/* A task that a worker has. */
-struct flight {
-    struct fg_task task;
-    fg_time_t begun;
-    uint64_t bytes_down;
-    bool live;
-};
-
 struct timeline {
-    struct fg_timeline base;
-    struct fg_executor *ex;
+    struct fg_line line;
+    struct fg_timeline_real_config cfg;
     struct fg_live *workers;
-    uint32_t clients;
-    bool anyone;           /* somebody was there: until then no round begins */
-    bool *up;              /* (clients) */
-    uint32_t *available;   /* (clients) */
-    struct fg_queue queue; /* WAKE and DEADLINE */
-    struct flight *flights;
-    size_t n_flights, cap_flights, fresh;
-    uint64_t first_id, published;
-    bool have_published;
-    fg_time_t latest; /* time never runs backwards, whatever the wall clock does */
+    bool begun;          /* until then no round begins */
+    uint32_t ups;        /* clients that have come up so far */
+    fg_time_t created;   /* steady clock */
+    fg_time_t zero;      /* steady clock, driven: when the run's time began to pass */
+    fg_time_t origin;    /* driven: the run's time then */
+    bool *up;            /* (clients) */
+    double *pace;        /* (clients) seconds a step as last seen, 0: never */
+    uint32_t *available; /* (clients) */
     struct fg_result result;
     struct fg_outcome outcome;
 };
 
-static fg_time_t wall(struct timeline *t)
+static fg_time_t read_clock(clockid_t id)
 {
     struct timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    fg_time_t now = (fg_time_t)ts.tv_sec * FG_SECOND + ts.tv_nsec / 1000;
-    t->latest = now > t->latest ? now : t->latest;
-    return t->latest;
+    (void)clock_gettime(id, &ts);
+    return (fg_time_t)ts.tv_sec * FG_SECOND + ts.tv_nsec / 1000;
 }
 
-static fg_time_t now(const struct fg_timeline *base)
+/* Time never runs backwards, whatever the wall clock does. */
+static fg_time_t wall(struct timeline *t)
 {
-    return ((const struct timeline *)base)->latest;
-}
-
-static enum fg_status wake_at(struct fg_timeline *base, fg_time_t at)
-{
-    struct timeline *t = (struct timeline *)base;
-    return fg_queue_push(&t->queue, (struct fg_queue_entry){.at = at, .kind = FG_EVENT_WAKE});
-}
-
-static enum fg_status deadline_at(struct fg_timeline *base, fg_time_t at)
-{
-    struct timeline *t = (struct timeline *)base;
-    return fg_queue_push(&t->queue, (struct fg_queue_entry){.at = at, .kind = FG_EVENT_DEADLINE});
-}
-
-static enum fg_status assign(struct fg_timeline *base, const struct fg_action *action)
-{
-    struct timeline *t = (struct timeline *)base;
-    if (t->n_flights == 0) {
-        t->first_id = action->task.id;
+    fg_time_t now = read_clock(CLOCK_REALTIME);
+    if (t->cfg.speed > 0.0) {
+        double passed = t->begun ? (double)(read_clock(CLOCK_MONOTONIC) - t->zero) * t->cfg.speed : 0.0;
+        now = t->origin + (fg_time_t)passed;
     }
-    enum fg_status st = FG_GROW(t->flights, t->n_flights, t->cap_flights);
-    if (st == FG_OK) {
-        t->flights[t->n_flights++] = (struct flight){
-            .task = action->task, .begun = action->at, .bytes_down = action->bytes_down, .live = true};
+    t->line.now = now > t->line.now ? now : t->line.now;
+    return t->line.now;
+}
+
+/* Real time until then; at least a little is waited for what lies in the future. */
+static fg_time_t real_us(const struct timeline *t, fg_time_t at)
+{
+    fg_time_t left = at - t->line.now;
+    if (left <= 0 || t->cfg.speed <= 0.0) {
+        return left;
     }
-    return st;
+    double us = (double)left / t->cfg.speed;
+    return us < (double)LONGEST_WAIT_US ? (fg_time_t)us + 1 : LONGEST_WAIT_US;
 }
 
 static enum fg_status settle(struct fg_timeline *base, const struct fg_aggregator *agg, struct fg_err *err)
 {
-    struct timeline *t = (struct timeline *)base;
-    uint64_t version = fg_aggregator_version(agg);
-    enum fg_status st = FG_OK;
-    if (t->fresh < t->n_flights && (!t->have_published || t->published != version)) {
-        st = t->ex->ops->publish(t->ex, version, fg_aggregator_params(agg), err);
-        t->have_published = st == FG_OK;
-        t->published = version;
-    }
-    while (st == FG_OK && t->fresh < t->n_flights) {
-        st = t->ex->ops->submit(t->ex, &t->flights[t->fresh++].task, 1, err);
+    struct fg_line *l = (struct fg_line *)base;
+    enum fg_status st = l->fresh < l->n_flights ? fg_line_publish(l, agg, err) : FG_OK;
+    while (st == FG_OK && l->fresh < l->n_flights) {
+        struct fg_flight *f = &l->flights[l->fresh++];
+        st = fg_line_submit(l, f, f->task.steps, err);
     }
     return st;
 }
 
 /* ---- the end of a task ---- */
 
-static struct flight *find(struct timeline *t, uint64_t id)
+/* How many steps a worker that was given up has done is not told; it is guessed from how fast that client was before,
+ * or else all of them were. */
+static uint32_t guess_steps(const struct timeline *t, const struct fg_flight *f, fg_time_t took)
 {
-    bool known = t->n_flights > 0 && id >= t->first_id && id - t->first_id < t->n_flights;
-    return known && t->flights[id - t->first_id].live ? &t->flights[id - t->first_id] : NULL;
+    double pace = t->pace[f->task.client], sum = 0.0;
+    uint32_t n = 0;
+    for (uint32_t c = 0; pace <= 0.0 && c < t->cfg.clients; c++) {
+        sum += t->pace[c];
+        n += t->pace[c] > 0.0;
+    }
+    pace = pace <= 0.0 && n > 0 ? sum / n : pace;
+    double steps = pace > 0.0 ? fg_seconds(took) / pace : 0.0;
+    return steps < (double)f->task.steps ? (uint32_t)steps : f->task.steps;
 }
 
 /* What a worker spent by now. Its phases are not seen from here: all of it counts as computing. */
-static struct fg_outcome spent(const struct timeline *t, const struct flight *f, enum fg_outcome_kind kind)
+static struct fg_outcome spent(const struct timeline *t, const struct fg_flight *f, enum fg_outcome_kind kind)
 {
-    return (struct fg_outcome){.kind = kind,
-                               .download_done = true,
-                               .t_begin = f->begun,
-                               .t_end = t->latest,
-                               .compute_us = t->latest - f->begun,
-                               .bytes_down = f->bytes_down};
+    struct fg_outcome o = f->outcome;
+    o.kind = kind;
+    o.t_end = t->line.now;
+    o.compute_us = o.t_end - o.t_begin;
+    o.steps = guess_steps(t, f, o.compute_us);
+    return o;
+}
+
+static struct fg_flight *find_live(struct timeline *t, uint64_t id)
+{
+    struct fg_flight *f = fg_line_find(&t->line, id);
+    return f != NULL && f->live ? f : NULL;
 }
 
 static void cancel(struct fg_timeline *base, uint64_t id, struct fg_outcome *out)
 {
     struct timeline *t = (struct timeline *)base;
-    struct flight *f = find(t, id);
+    struct fg_flight *f = find_live(t, id);
     FG_ASSERT(f != NULL);
     *out = spent(t, f, FG_OUTCOME_CUT);
     f->live = false;
 }
 
-static void closed(struct fg_timeline *base)
-{
-    struct timeline *t = (struct timeline *)base;
-    for (size_t i = 0; i < t->fresh; i++) {
-        t->ex->ops->release(t->ex, t->flights[i].task.id);
-    }
-    t->n_flights = t->fresh = 0;
-    fg_queue_clear(&t->queue);
-}
-
 /* ---- events ---- */
+
+/* The run begins once those are there who are expected at its start, or patience with them is over. */
+static void look_whether_to_begin(struct timeline *t)
+{
+    fg_time_t now = read_clock(CLOCK_MONOTONIC);
+    bool waited = now - t->created >= t->cfg.patience_us && (t->ups > 0 || t->cfg.speed > 0.0);
+    if (t->begun || (t->ups < t->cfg.expected && !waited)) {
+        return;
+    }
+    t->begun = true;
+    t->zero = now;
+    t->origin = t->line.now;
+    if (t->cfg.begun != NULL) {
+        t->cfg.begun(t->cfg.arg, t->origin, t->zero);
+    }
+}
 
 static bool due(struct timeline *t, struct fg_event *ev)
 {
+    struct fg_queue *q = &t->line.queue;
     struct fg_queue_entry e;
-    if (!t->anyone || t->queue.n == 0 || t->queue.heap[0].at > wall(t) || !fg_queue_pop(&t->queue, &e)) {
+    look_whether_to_begin(t);
+    if (!t->begun || q->n == 0 || q->heap[0].at > wall(t) || !fg_queue_pop(q, &e)) {
         return false;
     }
-    *ev = (struct fg_event){.kind = (enum fg_event_kind)e.kind, .now = t->latest, .available = t->available};
-    for (uint32_t c = 0; e.kind == FG_EVENT_WAKE && c < t->clients; c++) {
+    *ev =
+        (struct fg_event){.kind = (enum fg_event_kind)e.kind, .now = t->line.now, .available = t->available};
+    for (uint32_t c = 0; e.kind == FG_EVENT_WAKE && c < t->cfg.clients; c++) {
         if (t->up[c]) {
             t->available[ev->n_available++] = c;
         }
@@ -146,47 +143,66 @@ static bool due(struct timeline *t, struct fg_event *ev)
     return true;
 }
 
-/* Turn what a worker did into an event of the core; false if it is none. */
+static enum fg_status seen(struct timeline *t, uint32_t client, bool up, struct fg_err *err)
+{
+    if (client >= t->cfg.clients || t->up[client] == up) {
+        return FG_OK;
+    }
+    t->up[client] = up;
+    t->ups += up;
+    return t->cfg.seen != NULL ? t->cfg.seen(t->cfg.arg, t->line.now, client, up, err) : FG_OK;
+}
+
+static enum fg_status take_result(struct timeline *t, struct fg_flight *f, struct fg_event *ev,
+                                  struct fg_err *err)
+{
+    enum fg_status st = t->line.ex->ops->collect(t->line.ex, f->task.id, &t->result, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    ev->kind = FG_EVENT_RESULT;
+    ev->result = &t->result;
+    t->outcome = spent(t, f, t->result.steps < f->task.steps ? FG_OUTCOME_PARTIAL : FG_OUTCOME_ARRIVED);
+    t->outcome.steps = t->result.steps;
+    t->outcome.bytes_up = t->result.wire_bytes;
+    if (t->result.steps > 0) {
+        t->pace[f->task.client] = fg_seconds(t->outcome.compute_us) / t->result.steps;
+    }
+    return FG_OK;
+}
+
+/* Turn what a worker did into an event of the core; *is_one false if it is none. */
 static enum fg_status convert(struct timeline *t, const struct fg_live_event *live, struct fg_event *ev,
                               bool *is_one, struct fg_err *err)
 {
     *is_one = false;
     wall(t);
     if (live->kind == FG_LIVE_UP || live->kind == FG_LIVE_DOWN) {
-        if (live->client < t->clients) {
-            t->up[live->client] = live->kind == FG_LIVE_UP;
-            t->anyone = true;
-        }
-        return FG_OK;
+        return seen(t, live->client, live->kind == FG_LIVE_UP, err);
     }
-    struct flight *f = live->kind == FG_LIVE_NONE ? NULL : find(t, live->id);
+    struct fg_flight *f = live->kind == FG_LIVE_NONE ? NULL : find_live(t, live->id);
     if (f == NULL) {
         return FG_OK;
     }
     f->live = false;
     *is_one = true;
-    *ev = (struct fg_event){.now = t->latest, .id = live->id, .outcome = &t->outcome};
-    if (live->kind == FG_LIVE_LOST) {
-        ev->kind = FG_EVENT_LOST;
-        t->outcome = spent(t, f, FG_OUTCOME_LEFT);
-        return FG_OK;
+    *ev = (struct fg_event){.now = t->line.now, .id = live->id, .outcome = &t->outcome};
+    if (live->kind == FG_LIVE_RESULT) {
+        return take_result(t, f, ev, err);
     }
-    enum fg_status st = t->ex->ops->collect(t->ex, live->id, &t->result, err);
-    ev->kind = FG_EVENT_RESULT;
-    ev->result = &t->result;
-    t->outcome = spent(t, f, t->result.steps < f->task.steps ? FG_OUTCOME_PARTIAL : FG_OUTCOME_ARRIVED);
-    t->outcome.steps = t->result.steps;
-    t->outcome.bytes_up = t->result.wire_bytes;
-    return st;
+    ev->kind = FG_EVENT_LOST;
+    t->outcome = spent(t, f, FG_OUTCOME_LEFT);
+    return FG_OK;
 }
 
 static enum fg_status next(struct fg_timeline *base, struct fg_event *ev, struct fg_err *err)
 {
     struct timeline *t = (struct timeline *)base;
+    const struct fg_queue *q = &t->line.queue;
     enum fg_status st = FG_OK;
     bool is_one = false;
     while (st == FG_OK && !is_one && !due(t, ev)) {
-        fg_time_t wait = t->queue.n > 0 ? t->queue.heap[0].at - t->latest : LONGEST_WAIT_US;
+        fg_time_t wait = t->begun && q->n > 0 ? real_us(t, q->heap[0].at) : LONGEST_WAIT_US;
         struct fg_live_event live = {0};
         st = t->workers->ops->next(t->workers, wait < LONGEST_WAIT_US ? wait : LONGEST_WAIT_US, &live, err);
         if (st == FG_OK) {
@@ -196,52 +212,48 @@ static enum fg_status next(struct fg_timeline *base, struct fg_event *ev, struct
     return st;
 }
 
-static void taken(struct fg_timeline *base, const struct fg_event *ev)
-{
-    (void)base;
-    (void)ev;
-}
-
 static void destroy(struct fg_timeline *base)
 {
     struct timeline *t = (struct timeline *)base;
-    closed(base);
-    fg_queue_fini(&t->queue);
-    fg_free(t->flights);
+    fg_line_fini(&t->line);
     fg_free(t->up);
+    fg_free(t->pace);
     fg_free(t->available);
     fg_free(t);
 }
 
 static const struct fg_timeline_ops real_ops = {
     .name = "real",
-    .now = now,
-    .wake_at = wake_at,
-    .deadline_at = deadline_at,
-    .assign = assign,
+    .now = fg_line_now,
+    .wake_at = fg_line_wake_at,
+    .deadline_at = fg_line_deadline_at,
+    .assign = fg_line_assign,
     .settle = settle,
     .cancel = cancel,
-    .closed = closed,
+    .closed = fg_line_closed,
     .next = next,
-    .taken = taken,
+    .taken = fg_line_taken,
     .destroy = destroy,
 };
 
 enum fg_status fg_timeline_real_create(struct fg_timeline **out, struct fg_live *workers,
-                                       struct fg_executor *ex, uint32_t clients, fg_time_t now_at_least)
+                                       struct fg_executor *ex, const struct fg_timeline_real_config *cfg,
+                                       fg_time_t now_at_least)
 {
     struct timeline *t = fg_calloc(1, sizeof *t);
     if (t == NULL) {
         return FG_E_NOMEM;
     }
     *t = (struct timeline){
-        .base = {.ops = &real_ops}, .ex = ex, .workers = workers, .clients = clients, .latest = now_at_least};
-    t->up = fg_calloc(clients, sizeof *t->up);
-    t->available = fg_calloc(clients, sizeof *t->available);
-    if (t->up == NULL || t->available == NULL) {
-        destroy(&t->base);
+        .workers = workers, .cfg = *cfg, .created = read_clock(CLOCK_MONOTONIC), .origin = now_at_least};
+    fg_line_init(&t->line, &real_ops, ex, now_at_least);
+    t->up = fg_calloc(cfg->clients, sizeof *t->up);
+    t->pace = fg_calloc(cfg->clients, sizeof *t->pace);
+    t->available = fg_calloc(cfg->clients, sizeof *t->available);
+    if (t->up == NULL || t->pace == NULL || t->available == NULL) {
+        destroy(&t->line.base);
         return FG_E_NOMEM;
     }
-    *out = &t->base;
+    *out = &t->line.base;
     return FG_OK;
 }

@@ -121,15 +121,18 @@ static const struct fg_executor_ops fake_ops = {.name = "fake",
 
 struct seen {
     const struct fg_aggregator *agg;
-    uint32_t rounds, used, late, evaluated, stop_after;
+    uint32_t rounds, used, late, evaluated, stop_after, stop_evaluation;
 };
 
 static enum fg_status on_evaluate(void *arg, const float *params, const struct fg_action *what,
                                   struct fg_evaluation *out, struct fg_err *err)
 {
     (void)params;
-    (void)err;
     struct seen *s = arg;
+    if (s->stop_evaluation != 0 && s->evaluated + 1 == s->stop_evaluation) {
+        s->stop_evaluation = 0;
+        return fg_fail(err, FG_E_INTERRUPTED, "asked to stop");
+    }
     s->evaluated += what->evaluate;
     *out = (struct fg_evaluation){.have = true, .accuracy = 0.5};
     return FG_OK;
@@ -164,6 +167,7 @@ static uint32_t steps[CLIENTS], samples[CLIENTS];
 
 struct rig {
     size_t spoil;
+    uint32_t stop_evaluation; /* the how-manieth one */
     struct fg_fleet *fleet;
     struct fg_aggregator *agg;
     struct fake ex;
@@ -171,21 +175,10 @@ struct rig {
     enum fg_finish reason;
 };
 
-static void run_rig(struct rig *g, double over, fg_time_t deadline, uint32_t stop_after)
+static void make_aggregator(struct rig *g, double over, fg_time_t deadline)
 {
     struct fg_err err = {{0}};
-    struct fg_fleet_spec spec;
     float x[P] = {0};
-    fg_fleet_spec_defaults(&spec);
-    spec.clients = CLIENTS;
-    spec.seed = 3;
-    spec.speed_spread = 1.0;
-    spec.start = 0;
-    for (int i = 0; i < CLIENTS; i++) {
-        steps[i] = 100;
-        samples[i] = 10;
-    }
-    assert_int_equal(fg_fleet_create(&g->fleet, &spec, NULL, NULL, 0, &err), FG_OK);
     struct fg_aggregator_config cfg = {
         .rounds = 5,
         .slot = FG_HOUR,
@@ -203,13 +196,18 @@ static void run_rig(struct rig *g, double over, fg_time_t deadline, uint32_t sto
         .rule_ops = fg_rule_find("fedavg"),
     };
     assert_int_equal(fg_aggregator_create(&g->agg, &cfg, g->fleet, x, &err), FG_OK);
-    g->ex = (struct fake){.base = {.ops = &fake_ops}, .spoil = g->spoil};
-    g->seen = (struct seen){.agg = g->agg, .stop_after = stop_after};
+    g->seen.agg = g->agg;
+}
+
+static void drive(struct rig *g)
+{
+    struct fg_err err = {{0}};
     struct fg_timeline_virtual_config tcfg = {.update_bytes = 1000, .batch = 10, .samples = samples};
     struct fg_driver_hooks hooks = {
         .arg = &g->seen, .evaluate = on_evaluate, .committed = on_commit, .stopping = on_stopping};
     struct fg_timeline *line = NULL;
-    assert_int_equal(fg_timeline_virtual_create(&line, g->fleet, &g->ex.base, &tcfg, 0), FG_OK);
+    assert_int_equal(
+        fg_timeline_virtual_create(&line, g->fleet, &g->ex.base, &tcfg, fg_aggregator_now(g->agg)), FG_OK);
     enum fg_status st = fg_driver_run(g->agg, line, &hooks, &g->reason, &err);
     line->ops->destroy(line);
     if (st != FG_OK) {
@@ -218,6 +216,27 @@ static void run_rig(struct rig *g, double over, fg_time_t deadline, uint32_t sto
     assert_int_equal(fg_aggregator_check(g->agg, &err), FG_OK);
     assert_int_equal(g->ex.n, 0); /* nothing is left held */
     assert_int_equal(g->ex.released, g->ex.submitted);
+}
+
+static void run_rig(struct rig *g, double over, fg_time_t deadline, uint32_t stop_after)
+{
+    struct fg_err err = {{0}};
+    struct fg_fleet_spec spec;
+    fg_fleet_spec_defaults(&spec);
+    spec.clients = CLIENTS;
+    spec.seed = 3;
+    spec.speed_spread = 1.0;
+    spec.start = 0;
+    for (int i = 0; i < CLIENTS; i++) {
+        steps[i] = 100;
+        samples[i] = 10;
+    }
+    assert_int_equal(fg_fleet_create(&g->fleet, &spec, NULL, NULL, 0, &err), FG_OK);
+    make_aggregator(g, over, deadline);
+    g->ex = (struct fake){.base = {.ops = &fake_ops}, .spoil = g->spoil};
+    g->seen.stop_after = stop_after;
+    g->seen.stop_evaluation = g->stop_evaluation;
+    drive(g);
 }
 
 static void free_rig(struct rig *g)
@@ -287,6 +306,43 @@ static void a_stop_ends_after_whole_rounds(void **state)
     free_rig(&g);
 }
 
+static void a_stopped_evaluation_is_made_when_the_run_goes_on(void **state)
+{
+    (void)state;
+    struct fg_err err = {{0}};
+    struct fg_str undisturbed = {0}, half = {0}, whole = {0};
+    struct rig a = {0}, b = {.stop_evaluation = 2}; /* after round 4 */
+    run_rig(&a, 1.5, FG_SECOND, 0);
+    run_rig(&b, 1.5, FG_SECOND, 0);
+    assert_int_equal(b.reason, FG_FINISH_STOPPED);
+    assert_int_equal(fg_aggregator_version(b.agg), 4);
+    assert_int_equal(b.seen.rounds, 3); /* the fourth is not recorded yet */
+    assert_true(fg_aggregator_pending(b.agg));
+    assert_int_equal(fg_aggregator_save(b.agg, &half), FG_OK);
+    fg_aggregator_destroy(b.agg);
+    make_aggregator(&b, 1.5, FG_SECOND);
+    for (size_t cut = 1; cut < half.len; cut += 97) { /* the new part is judged like the rest */
+        assert_int_equal(fg_aggregator_load(b.agg, half.data, half.len - cut, &err), FG_E_CORRUPT);
+        fg_aggregator_destroy(b.agg);
+        make_aggregator(&b, 1.5, FG_SECOND);
+    }
+    assert_int_equal(fg_aggregator_load(b.agg, half.data, half.len, &err), FG_OK);
+    drive(&b);
+    assert_int_equal(b.seen.rounds, 5);
+    assert_int_equal(b.seen.used, a.seen.used);
+    assert_int_equal(b.seen.late, a.seen.late);
+    assert_int_equal(b.seen.evaluated, a.seen.evaluated);
+    assert_int_equal(fg_aggregator_save(a.agg, &undisturbed), FG_OK);
+    assert_int_equal(fg_aggregator_save(b.agg, &whole), FG_OK);
+    assert_int_equal(whole.len, undisturbed.len);
+    assert_memory_equal(whole.data, undisturbed.data, whole.len);
+    fg_str_fini(&undisturbed);
+    fg_str_fini(&half);
+    fg_str_fini(&whole);
+    free_rig(&a);
+    free_rig(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +352,7 @@ int main(void)
         cmocka_unit_test(a_deadline_makes_the_slow_late),
         cmocka_unit_test(an_update_that_is_not_a_number_is_refused_and_another_counts),
         cmocka_unit_test(a_stop_ends_after_whole_rounds),
+        cmocka_unit_test(a_stopped_evaluation_is_made_when_the_run_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

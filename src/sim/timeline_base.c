@@ -1,0 +1,102 @@
+#include "src/sim/timeline_base.h"
+
+#include "src/base/mem.h"
+
+void fg_line_init(struct fg_line *l, const struct fg_timeline_ops *ops, struct fg_executor *ex, fg_time_t now)
+{
+    *l = (struct fg_line){.base = {.ops = ops}, .ex = ex, .now = now, .deadline = FG_NEVER};
+}
+
+void fg_line_fini(struct fg_line *l)
+{
+    fg_line_closed(&l->base);
+    fg_queue_fini(&l->queue);
+    fg_free(l->flights);
+}
+
+struct fg_flight *fg_line_find(struct fg_line *l, uint64_t id)
+{
+    bool known = l->n_flights > 0 && id >= l->first_id && id - l->first_id < l->n_flights;
+    return known ? &l->flights[id - l->first_id] : NULL;
+}
+
+enum fg_status fg_line_publish(struct fg_line *l, const struct fg_aggregator *agg, struct fg_err *err)
+{
+    uint64_t version = fg_aggregator_version(agg);
+    if (l->have_published && l->published == version) {
+        return FG_OK;
+    }
+    enum fg_status st = l->ex->ops->publish(l->ex, version, fg_aggregator_params(agg), err);
+    l->have_published = st == FG_OK;
+    l->published = version;
+    return st;
+}
+
+enum fg_status fg_line_submit(struct fg_line *l, struct fg_flight *f, uint32_t steps, struct fg_err *err)
+{
+    struct fg_task task = f->task;
+    task.steps = steps;
+    enum fg_status st = l->ex->ops->submit(l->ex, &task, 1, err);
+    f->submitted = st == FG_OK;
+    return st;
+}
+
+/* ---- the table's functions ---- */
+
+fg_time_t fg_line_now(const struct fg_timeline *base)
+{
+    return ((const struct fg_line *)base)->now;
+}
+
+enum fg_status fg_line_wake_at(struct fg_timeline *base, fg_time_t at)
+{
+    struct fg_line *l = (struct fg_line *)base;
+    return fg_queue_push(&l->queue, (struct fg_queue_entry){.at = at, .kind = FG_EVENT_WAKE});
+}
+
+enum fg_status fg_line_deadline_at(struct fg_timeline *base, fg_time_t at)
+{
+    struct fg_line *l = (struct fg_line *)base;
+    l->deadline = at;
+    return fg_queue_push(&l->queue, (struct fg_queue_entry){.at = at, .kind = FG_EVENT_DEADLINE});
+}
+
+enum fg_status fg_line_assign(struct fg_timeline *base, const struct fg_action *action)
+{
+    struct fg_line *l = (struct fg_line *)base;
+    if (l->n_flights == 0) {
+        l->first_id = action->task.id;
+    }
+    enum fg_status st = FG_GROW(l->flights, l->n_flights, l->cap_flights);
+    if (st == FG_OK) {
+        l->flights[l->n_flights++] = (struct fg_flight){
+            .task = action->task,
+            .outcome = {.download_done = true, .t_begin = action->at, .bytes_down = action->bytes_down},
+            .live = true};
+    }
+    return st;
+}
+
+void fg_line_closed(struct fg_timeline *base)
+{
+    struct fg_line *l = (struct fg_line *)base;
+    for (size_t i = 0; i < l->n_flights; i++) {
+        if (l->flights[i].submitted) {
+            l->ex->ops->release(l->ex, l->flights[i].task.id);
+        }
+    }
+    l->n_flights = l->fresh = 0;
+    l->deadline = FG_NEVER;
+    fg_queue_clear(&l->queue);
+}
+
+/* The round may be closed by now: then its results were released with it. */
+void fg_line_taken(struct fg_timeline *base, const struct fg_event *ev)
+{
+    struct fg_line *l = (struct fg_line *)base;
+    struct fg_flight *f = ev->kind == FG_EVENT_RESULT ? fg_line_find(l, ev->id) : NULL;
+    if (f != NULL && f->submitted) {
+        f->submitted = false;
+        l->ex->ops->release(l->ex, ev->id);
+    }
+}

@@ -1,0 +1,57 @@
+/* What the timelines have in common: the tasks under way, what the executor was told, and the queue of wakes and
+ * deadlines. A timeline's struct begins with a struct fg_line, and its table of functions takes from here what it does
+ * not do in its own way.
+ *
+ * Thread safety: one caller.
+ */
+#ifndef FG_SIM_TIMELINE_BASE_H
+#define FG_SIM_TIMELINE_BASE_H
+
+#include "src/sim/queue.h"
+#include "src/sim/timeline.h"
+
+/* A task under way. */
+struct fg_flight {
+    struct fg_task task;
+    struct fg_outcome outcome; /* as far as it is known */
+    bool live;                 /* its event is still due */
+    bool submitted;            /* the executor has it, until it is released */
+};
+
+struct fg_line {
+    struct fg_timeline base;
+    struct fg_executor *ex; /* borrowed */
+    fg_time_t now, deadline;
+    struct fg_queue queue;
+    struct fg_flight *flights;            /* (n_flights), task ids first_id .. */
+    size_t n_flights, cap_flights, fresh; /* flights from `fresh` on are not settled */
+    uint64_t first_id, published;
+    bool have_published;
+};
+
+/* The caller's memory, zeroed. */
+void fg_line_init(struct fg_line *l, const struct fg_timeline_ops *ops, struct fg_executor *ex,
+                  fg_time_t now);
+void fg_line_fini(struct fg_line *l);
+
+/* The task of that id, or NULL when the open round has none such. */
+struct fg_flight *fg_line_find(struct fg_line *l, uint64_t id);
+
+/* Make sure that the executor knows the aggregator's parameters. */
+enum fg_status fg_line_publish(struct fg_line *l, const struct fg_aggregator *agg,
+                               struct fg_err *err) FG_NODISCARD;
+
+/* Give the executor one flight's task, with `steps` steps. */
+enum fg_status fg_line_submit(struct fg_line *l, struct fg_flight *f, uint32_t steps,
+                              struct fg_err *err) FG_NODISCARD;
+
+/* For the table of functions: wakes and deadlines into the queue; a flight that begins now; the end of the round, and
+ * of a result that was taken. */
+fg_time_t fg_line_now(const struct fg_timeline *base);
+enum fg_status fg_line_wake_at(struct fg_timeline *base, fg_time_t at);
+enum fg_status fg_line_deadline_at(struct fg_timeline *base, fg_time_t at);
+enum fg_status fg_line_assign(struct fg_timeline *base, const struct fg_action *action);
+void fg_line_closed(struct fg_timeline *base);
+void fg_line_taken(struct fg_timeline *base, const struct fg_event *ev);
+
+#endif
