@@ -9,6 +9,7 @@ UNIT_TESTS += tests/unit/test_trace
 UNIT_TESTS += tests/unit/test_tz
 UNIT_TESTS += tests/unit/test_forecast
 UNIT_TESTS += tests/unit/test_forecast_score
+UNIT_TESTS += tests/unit/test_forecast_carbon
 UNIT_TESTS += tests/unit/test_fleet
 UNIT_TESTS += tests/unit/test_world
 UNIT_TESTS += tests/unit/test_traces_real

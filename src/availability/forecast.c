@@ -98,7 +98,8 @@ enum fg_status fg_forecaster_create(struct fg_forecaster **out, uint32_t nodes,
 {
     enum fg_status st = FG_OK;
     for (size_t i = 0; i < n_targets; i++) {
-        if (targets[i].horizon_h < 1 || targets[i].horizon_h > FG_HORIZON_MAX) {
+        if (targets[i].horizon_h < (targets[i].event == FG_EVENT_INSTANT) ||
+            targets[i].horizon_h > FG_HORIZON_MAX) {
             return FG_E_RANGE;
         }
     }

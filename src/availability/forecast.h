@@ -30,7 +30,7 @@ enum fg_event {
 
 struct fg_target {
     enum fg_event event;
-    uint32_t horizon_h; /* 1 .. FG_HORIZON_MAX */
+    uint32_t horizon_h; /* 0 .. FG_HORIZON_MAX; at least 1 for FG_EVENT_INSTANT */
 };
 
 /* What is seen of a node at a full hour. Before a node was first up it is not `known`, and nothing is

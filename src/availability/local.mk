@@ -1,6 +1,10 @@
 libforage_a_SOURCES += \
 	%D%/calendar.c %D%/calendar.h %D%/carbon.c %D%/carbon.h %D%/fleet.c %D%/fleet.h %D%/fleet_draw.c \
 	%D%/forecast.c %D%/forecast.h %D%/forecast_binomial.c %D%/forecast_climatology.c %D%/forecast_ensemble.c \
+	%D%/forecast_carbon.c %D%/forecast_carbon.h \
+	%D%/forecast_carbon_ensemble.c %D%/forecast_carbon_impl.h %D%/forecast_carbon_last.c \
+	%D%/forecast_carbon_oracle.c %D%/forecast_carbon_profile.c %D%/forecast_carbon_regression.c %D%/forecast_carbon_rolling.c %D%/forecast_carbon_rolling.h \
+	%D%/forecast_conformal.c %D%/forecast_conformal.h %D%/forecast_mix.c %D%/forecast_mix.h \
 	%D%/forecast_impl.h %D%/forecast_logistic.c %D%/forecast_markov.c %D%/forecast_oracle.c \
 	%D%/forecast_persistence.c %D%/forecast_profile.c %D%/forecast_score.c %D%/forecast_score.h \
 	%D%/forecast_survival.c %D%/forecast_rolling.c %D%/forecast_rolling.h %D%/forecast_trace.c \

@@ -1,11 +1,13 @@
-/* forage forecast: how well every predictor would have done on a trace. */
+/* forage forecast: how well every predictor would have done on a trace, of availability or of carbon. */
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "src/availability/forecast_rolling.h"
+#include "src/cmd/forecast_carbon.h"
 #include "src/cmd/table.h"
+#include "src/cmd/trace_stat.h"
 
 struct args {
     struct fg_cmd_common common;
@@ -144,29 +146,40 @@ static enum fg_status print_text(const char *path, const struct fg_rolling *r)
     return FG_OK;
 }
 
+static enum fg_status forecast_availability(const char *path, bool oracle, bool json, struct fg_err *err)
+{
+    struct fg_trace *t = NULL;
+    struct fg_rolling r = {0};
+    struct fg_rolling_spec spec;
+    fg_rolling_defaults(&spec);
+    spec.oracle = oracle;
+    enum fg_status st = fg_trace_load(&t, path, NULL, err);
+    st = st == FG_OK ? fg_rolling_run(&r, t, &spec) : st;
+    if (st == FG_OK) {
+        st = json ? print_json(path, &r) : print_text(path, &r);
+    }
+    fg_rolling_fini(&r);
+    fg_trace_destroy(t);
+    return st;
+}
+
 static int run(int argc, char **argv)
 {
     struct args a = {{0}, false};
     struct fg_cmd_words words;
     struct fg_err err = {""};
-    struct fg_trace *t = NULL;
-    struct fg_rolling r = {0};
-    struct fg_rolling_spec spec;
+    enum fg_trace_kind kind = FG_KIND_AVAILABILITY;
     int rc = fg_cmd_parse(&fg_cmd_forecast, &a, argc, argv, &words);
     if (rc >= 0) {
         return rc;
     }
-    fg_rolling_defaults(&spec);
-    spec.oracle = a.oracle;
-    enum fg_status st = fg_trace_load(&t, words.item[0], NULL, &err);
-    st = st == FG_OK ? fg_rolling_run(&r, t, &spec) : st;
+    enum fg_status st = fg_trace_kind(&kind, words.item[0], &err);
     if (st == FG_OK) {
-        st = a.common.json ? print_json(words.item[0], &r) : print_text(words.item[0], &r);
+        st = (kind == FG_KIND_CARBON ? fg_forecast_carbon : forecast_availability)(words.item[0], a.oracle,
+                                                                                   a.common.json, &err);
     }
-    fg_rolling_fini(&r);
-    fg_trace_destroy(t);
     return st == FG_OK ? 0 : fg_cmd_fail(st, &err);
 }
 
 const struct fg_command fg_cmd_forecast = {
-    "forecast", "TRACE", 1, 1, "score forecasts of availability on a trace", options, run};
+    "forecast", "TRACE", 1, 1, "score forecasts on a trace of availability or carbon", options, run};

@@ -62,7 +62,16 @@ expect "forecast --json, the ensemble" 6 "$(grep -c '"predictor": "ensemble"' "$
 "$FORAGE" forecast --json --oracle spot-bamboo-p3.csv >"$T/forecast.json"
 expect "forecast of a short trace" 0 $?
 expect "forecast of a short trace, targets left out" 4 "$(grep -c 'left out' "$T/forecast.json")"
-"$FORAGE" forecast carbon-GB-2w.csv >"$T/out" 2>"$T/err"
-expect "forecast of a file of another kind" 2 $?
-expect "forecast of a file of another kind prints nothing" "" "$(cat "$T/out")"
+"$FORAGE" forecast --json carbon-GB-2w.csv >"$T/forecast.json"
+expect "forecast of carbon" 0 $?
+expect "forecast of carbon --json, rows" 21 "$(grep -c '"predictor"' "$T/forecast.json")"
+"$FORAGE" forecast carbon-GB-2w.csv >"$T/out"
+if diff "$D/carbon-GB-2w.csv.forecast.exp" "$T/out" >"$T/diff"; then
+    ok "forecast of the carbon sample"
+else
+    not_ok "forecast of the carbon sample" "$(cat "$T/diff")"
+fi
+"$FORAGE" forecast nothere.csv >"$T/out" 2>"$T/err"
+expect "forecast of a missing file" 2 $?
+expect "forecast of a missing file prints nothing" "" "$(cat "$T/out")"
 done_testing

@@ -1,0 +1,118 @@
+/* forage forecast of a carbon file: how well every predictor of intensity would have done. */
+#include "src/cmd/forecast_carbon.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "src/availability/forecast_carbon_rolling.h"
+
+static json_t *number(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *json_row(const struct fg_carbon_rolling_target *t, const struct fg_carbon_rolling_row *r)
+{
+    return json_pack("{s:s, s:s, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "predictor",
+                     fg_carbon_predictors[r->predictor]->name, "event", "carbon", "horizon_h",
+                     (int)t->horizon_h, "points", (json_int_t)t->points, "mae", number(r->mae), "mae_low",
+                     number(r->low), "mae_high", number(r->high), "rmse", number(r->rmse), "bias",
+                     number(r->bias), "pinball", number(r->pinball), "coverage", number(r->coverage), "width",
+                     number(r->width), "skill", number(r->skill));
+}
+
+static enum fg_status print_json(const struct fg_carbon *c, const struct fg_carbon_rolling *r)
+{
+    json_t *scores = json_array(), *ensemble = json_array(), *notes = json_array();
+    for (size_t i = 0; i < r->n_targets; i++) {
+        const struct fg_carbon_rolling_target *t = &r->targets[i];
+        if (!t->scored) {
+            json_array_append_new(
+                notes, json_sprintf("carbon at %u h: left out: the file is too short", t->horizon_h));
+            continue;
+        }
+        for (size_t k = 0; k < t->n_rows; k++) {
+            json_array_append_new(scores, json_row(t, &t->rows[k]));
+        }
+        json_array_append_new(ensemble,
+                              json_pack("{s:s, s:i, s:s, s:o, s:o, s:o}", "event", "carbon", "horizon_h",
+                                        (int)t->horizon_h, "best", fg_carbon_predictors[t->best]->name,
+                                        "ratio", number(t->ratio), "ratio_low", number(t->ratio_low),
+                                        "ratio_high", number(t->ratio_high)));
+    }
+    json_t *all =
+        json_pack("{s:s, s:s, s:I, s:I, s:i, s:f, s:o, s:o, s:o}", "file", c->name, "zone", c->zone, "hours",
+                  (json_int_t)r->hours, "warmup_h", (json_int_t)r->warmup_h, "block_h", (int)r->block_h,
+                  "mean", fg_carbon_mean(c), "scores", scores, "ensemble", ensemble, "notes", notes);
+    int rc = all != NULL ? json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(8)) : -1;
+    json_decref(all);
+    putchar('\n');
+    return rc == 0 ? FG_OK : FG_E_NOMEM;
+}
+
+static void cell(double v, int digits)
+{
+    if (isfinite(v)) {
+        printf("%9.*f", digits, v);
+    } else {
+        printf("%9s", "n/a");
+    }
+}
+
+static void print_target(const struct fg_carbon_rolling_target *t)
+{
+    if (!t->scored) {
+        printf("\ncarbon at %u h: left out: the file is too short\n", t->horizon_h);
+        return;
+    }
+    printf("\ncarbon at %u h: %zu forecasts, g/kWh\n", t->horizon_h, t->points);
+    printf("  %-12s %8s %8s %8s %8s %8s %8s %8s %8s\n", "predictor", "MAE", "low", "high", "RMSE", "skill",
+           "pinball", "in 90%", "width");
+    for (size_t k = 0; k < t->n_rows; k++) {
+        const struct fg_carbon_rolling_row *r = &t->rows[k];
+        printf("  %-12s", fg_carbon_predictors[r->predictor]->name);
+        cell(r->mae, 2);
+        cell(r->low, 2);
+        cell(r->high, 2);
+        cell(r->rmse, 2);
+        cell(r->skill, 3);
+        cell(r->pinball, 2);
+        cell(r->coverage, 3);
+        cell(r->width, 1);
+        putchar('\n');
+    }
+    if (isfinite(t->ratio)) {
+        printf("  squared error of the ensemble to best single (%s): %.4f",
+               fg_carbon_predictors[t->best]->name, t->ratio);
+        if (isfinite(t->ratio_low)) {
+            printf(", 95%% %.4f to %.4f", t->ratio_low, t->ratio_high);
+        }
+        putchar('\n');
+    }
+}
+
+enum fg_status fg_forecast_carbon(const char *path, bool oracle, bool json, struct fg_err *err)
+{
+    struct fg_carbon *c = NULL;
+    struct fg_carbon_rolling r = {0};
+    struct fg_carbon_rolling_spec spec;
+    fg_carbon_rolling_defaults(&spec);
+    spec.oracle = oracle;
+    enum fg_status st = fg_carbon_load(&c, path, NULL, err);
+    st = st == FG_OK ? fg_carbon_rolling_run(&r, c, &spec) : st;
+    if (st == FG_OK && json) {
+        st = print_json(c, &r);
+    } else if (st == FG_OK) {
+        printf("%s: carbon of %s, %lld hours, %lld of them warm-up; mean %.1f g/kWh; intervals by blocks of "
+               "%u h\n",
+               path, c->zone[0] != '\0' ? c->zone : "(no zone said)", (long long)r.hours,
+               (long long)r.warmup_h, fg_carbon_mean(c), r.block_h);
+        for (size_t i = 0; i < r.n_targets; i++) {
+            print_target(&r.targets[i]);
+        }
+    }
+    fg_carbon_rolling_fini(&r);
+    fg_carbon_destroy(c);
+    return st;
+}

@@ -1,0 +1,12 @@
+/* `forage forecast` of a carbon file. */
+#ifndef FG_CMD_FORECAST_CARBON_H
+#define FG_CMD_FORECAST_CARBON_H
+
+#include <stdbool.h>
+
+#include "src/base/status.h"
+
+/* Score every predictor on the file and print it on stdout. */
+enum fg_status fg_forecast_carbon(const char *path, bool oracle, bool json, struct fg_err *err) FG_NODISCARD;
+
+#endif
