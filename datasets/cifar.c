@@ -106,7 +106,7 @@ static int shadowed(const struct fg_source *s, const char *name)
 static enum fg_status import(struct fg_dataset **out, struct fg_import *in, struct fg_err *err)
 {
     const struct fg_source *s = in->source;
-    struct fg_bytes *file = fg_calloc(s->files, sizeof *file);
+    struct fg_rawfile *file = fg_calloc(s->files, sizeof *file);
     struct fg_blob *blob = fg_calloc(s->files, sizeof *blob);
     size_t n = 0, trains = 0;
     enum fg_status st = FG_OK;
@@ -131,7 +131,7 @@ static enum fg_status import(struct fg_dataset **out, struct fg_import *in, stru
     FG_TRY(fg_cifar_import(out, blob, trains, blob + trains, n - trains, s->path, err));
 cleanup:
     for (size_t i = 0; file != NULL && i < n; i++) {
-        fg_bytes_fini(&file[i]);
+        fg_rawfile_fini(&file[i]);
     }
     fg_free(file);
     fg_free(blob);

@@ -210,12 +210,12 @@ static int knows(const struct fg_source *s)
 
 static enum fg_status import(struct fg_dataset **out, struct fg_import *in, struct fg_err *err)
 {
-    struct fg_bytes file = {0};
+    struct fg_rawfile file = {0};
     enum fg_status st = fg_import_read(&file, in, the_csv(in->source), err);
     if (st == FG_OK) {
         st = fg_csv_import(out, &file.blob, in->spec, in->source->path, err);
     }
-    fg_bytes_fini(&file);
+    fg_rawfile_fini(&file);
     return st;
 }
 

@@ -7,8 +7,8 @@
 #ifndef FG_DATASETS_H5_H
 #define FG_DATASETS_H5_H
 
-#include "datasets/bytes.h"
 #include "datasets/dataset.h"
+#include "datasets/rawfile.h"
 
 /* Write a file: under a temporary name beside it, synced, then renamed, so a reader sees the old file or the
  * new.

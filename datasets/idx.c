@@ -270,7 +270,7 @@ static int knows(const struct fg_source *s)
 /* The files of one part: "<prefix>-images-idx3-ubyte", "<prefix>-labels-idx1-ubyte",
  * "<prefix>-writers.csv". */
 struct part_files {
-    struct fg_bytes images, labels, writers;
+    struct fg_rawfile images, labels, writers;
     struct fg_idx_part part;
 };
 
@@ -295,9 +295,9 @@ static enum fg_status read_part(struct part_files *p, struct fg_import *in, cons
 
 static void drop_part(struct part_files *p)
 {
-    fg_bytes_fini(&p->images);
-    fg_bytes_fini(&p->labels);
-    fg_bytes_fini(&p->writers);
+    fg_rawfile_fini(&p->images);
+    fg_rawfile_fini(&p->labels);
+    fg_rawfile_fini(&p->writers);
 }
 
 static enum fg_status import(struct fg_dataset **out, struct fg_import *in, struct fg_err *err)

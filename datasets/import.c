@@ -36,27 +36,27 @@ int fg_name_ends(const char *name, const char *ending)
     return 0;
 }
 
-enum fg_status fg_import_read(struct fg_bytes *out, struct fg_import *in, const char *file,
+enum fg_status fg_import_read(struct fg_rawfile *out, struct fg_import *in, const char *file,
                               struct fg_err *err)
 {
     const char *stored = fg_source_has(in->source, file);
     struct fg_str path = {0};
-    struct fg_bytes b = {0};
+    struct fg_rawfile b = {0};
     enum fg_status st;
     if (fg_str_addf(&path, "%s/%s", in->source->folder, stored != NULL ? stored : file) != FG_OK) {
         st = fg_fail(err, FG_E_NOMEM, "%s: out of memory", file);
         goto cleanup;
     }
-    FG_TRY(fg_bytes_read(&b, path.data, err));
+    FG_TRY(fg_rawfile_read(&b, path.data, err));
     if (fg_str_addf(&in->origin, "%s %llu %s\n", b.sha256, (unsigned long long)b.file_bytes,
                     stored != NULL ? stored : file) != FG_OK) {
         st = fg_fail(err, FG_E_NOMEM, "%s: out of memory", file);
         goto cleanup;
     }
     *out = b;
-    b = (struct fg_bytes){0};
+    b = (struct fg_rawfile){0};
 cleanup:
-    fg_bytes_fini(&b);
+    fg_rawfile_fini(&b);
     fg_str_fini(&path);
     return st;
 }

@@ -8,8 +8,8 @@
 #ifndef FG_DATASETS_IMPORT_H
 #define FG_DATASETS_IMPORT_H
 
-#include "datasets/bytes.h"
 #include "datasets/load.h"
+#include "datasets/rawfile.h"
 #include "src/base/str.h"
 
 /* What the user named: a folder with its files, or one file (first in the list) with the files beside it. */
@@ -50,8 +50,8 @@ const char *fg_source_has(const struct fg_source *source, const char *name);
 /* 1 if a file name ends in `ending` or `ending` followed by .gz or .zst. */
 int fg_name_ends(const char *name, const char *ending);
 
-/* Read one file of the source. Owner: the caller, fg_bytes_fini(). Errors: as fg_bytes_read(). */
-enum fg_status fg_import_read(struct fg_bytes *out, struct fg_import *in, const char *file,
+/* Read one file of the source. Owner: the caller, fg_rawfile_fini(). Errors: as fg_rawfile_read(). */
+enum fg_status fg_import_read(struct fg_rawfile *out, struct fg_import *in, const char *file,
                               struct fg_err *err) FG_NODISCARD;
 
 /* ---- parsers over bytes; Owner of every *out: the caller, fg_dataset_destroy() ---- */

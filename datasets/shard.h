@@ -10,8 +10,8 @@
 #ifndef FG_DATASETS_SHARD_H
 #define FG_DATASETS_SHARD_H
 
-#include "datasets/bytes.h"
 #include "datasets/dataset.h"
+#include "datasets/rawfile.h"
 #include "src/base/str.h"
 
 /* The name of the shard that holds samples index[0..n), in that order. Cost: one pass. Errors: FG_E_NOMEM. */

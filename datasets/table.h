@@ -8,7 +8,7 @@
 #ifndef FG_DATASETS_TABLE_H
 #define FG_DATASETS_TABLE_H
 
-#include "datasets/bytes.h"
+#include "datasets/rawfile.h"
 
 struct fg_field {
     const char *text; /* (len), not NUL-terminated */

@@ -275,13 +275,13 @@ static int knows(const struct fg_source *s)
 }
 
 /* Read the role table: the one asked for, else NAME-roles.tsv beside NAME.txt. */
-static enum fg_status read_roles(struct fg_bytes *out, int *there, struct fg_import *in, const char *text,
+static enum fg_status read_roles(struct fg_rawfile *out, int *there, struct fg_import *in, const char *text,
                                  struct fg_err *err)
 {
     char name[280];
     enum fg_status st;
     if (in->spec->roles != NULL) {
-        st = fg_bytes_read(out, in->spec->roles, err);
+        st = fg_rawfile_read(out, in->spec->roles, err);
         if (st == FG_OK && fg_str_addf(&in->origin, "%s %llu %s\n", out->sha256,
                                        (unsigned long long)out->file_bytes, in->spec->roles) != FG_OK) {
             st = fg_fail(err, FG_E_NOMEM, "%s: out of memory", in->spec->roles);
@@ -297,7 +297,7 @@ static enum fg_status read_roles(struct fg_bytes *out, int *there, struct fg_imp
 
 static enum fg_status import(struct fg_dataset **out, struct fg_import *in, struct fg_err *err)
 {
-    struct fg_bytes text = {0}, roles = {0};
+    struct fg_rawfile text = {0}, roles = {0};
     const char *name = the_text(in->source);
     int there;
     enum fg_status st;
@@ -306,8 +306,8 @@ static enum fg_status import(struct fg_dataset **out, struct fg_import *in, stru
     FG_TRY(fg_text_import(out, &text.blob, there ? &roles.blob : NULL, in->spec->sequence, in->source->path,
                           err));
 cleanup:
-    fg_bytes_fini(&text);
-    fg_bytes_fini(&roles);
+    fg_rawfile_fini(&text);
+    fg_rawfile_fini(&roles);
     return st;
 }
 

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fg_dataset *ds = NULL;
     struct fg_err err;
     uint8_t *out = NULL;
-    if (size == 0 || fg_bytes_inflate(&out, &batch.len, &in, (size_t)1 << 22, &err) != FG_OK) {
+    if (size == 0 || fg_rawfile_inflate(&out, &batch.len, &in, (size_t)1 << 22, &err) != FG_OK) {
         return 0;
     }
     batch.data = out;

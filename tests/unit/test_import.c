@@ -318,21 +318,21 @@ static void compressed_bytes_come_back_and_cut_ones_are_named(void **state)
         size_t n = zstd ? zstandard(packed, 2 * N, data, N) : gzip(packed, 2 * N, data, N / 2);
         n += zstd ? 0 : gzip(packed + n, 2 * N - n, data + N / 2, N / 2); /* two members */
         struct fg_blob b = blob("p", packed, n);
-        assert_int_equal(fg_bytes_inflate(&out, &len, &b, N, NULL), FG_OK);
+        assert_int_equal(fg_rawfile_inflate(&out, &len, &b, N, NULL), FG_OK);
         assert_int_equal(len, N);
         assert_memory_equal(out, data, N);
         fg_free(out);
         out = NULL;
-        check_refused(fg_bytes_inflate(&out, &len, &b, N - 1, &err), &err,
+        check_refused(fg_rawfile_inflate(&out, &len, &b, N - 1, &err), &err,
                       "expands to more than 199999 bytes");
         for (size_t cut = 5; cut < n; cut += n / 37) {
             b.len = cut;
-            check_refused(fg_bytes_inflate(&out, &len, &b, N, &err), &err,
+            check_refused(fg_rawfile_inflate(&out, &len, &b, N, &err), &err,
                           zstd ? "truncated zstd file" : "truncated gzip file");
         }
         b.len = n;
         memset(packed + n / 2, 0xff, 64);
-        check_refused(fg_bytes_inflate(&out, &len, &b, N, &err), &err, "damaged");
+        check_refused(fg_rawfile_inflate(&out, &len, &b, N, &err), &err, "damaged");
         assert_null(out);
     }
     free(data);

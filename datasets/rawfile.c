@@ -1,4 +1,4 @@
-#include "datasets/bytes.h"
+#include "datasets/rawfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -121,8 +121,8 @@ cleanup:
     return st;
 }
 
-enum fg_status fg_bytes_inflate(uint8_t **out, size_t *out_len, const struct fg_blob *in, size_t max,
-                                struct fg_err *err)
+enum fg_status fg_rawfile_inflate(uint8_t **out, size_t *out_len, const struct fg_blob *in, size_t max,
+                                  struct fg_err *err)
 {
     static const uint8_t gzip[2] = {0x1f, 0x8b}, zstd[4] = {0x28, 0xb5, 0x2f, 0xfd};
     struct growing g = {.max = max, .name = in->name};
@@ -194,9 +194,9 @@ cleanup:
     return st;
 }
 
-enum fg_status fg_bytes_read(struct fg_bytes *out, const char *path, struct fg_err *err)
+enum fg_status fg_rawfile_read(struct fg_rawfile *out, const char *path, struct fg_err *err)
 {
-    struct fg_bytes b = {0};
+    struct fg_rawfile b = {0};
     uint8_t *stored = NULL, digest[32];
     size_t len = 0;
     enum fg_status st;
@@ -210,18 +210,18 @@ enum fg_status fg_bytes_read(struct fg_bytes *out, const char *path, struct fg_e
     }
     fg_hex32(b.sha256, digest);
     struct fg_blob in = {path, stored, len};
-    FG_TRY(fg_bytes_inflate(&b.data, &b.blob.len, &in, FG_BYTES_MAX, err));
+    FG_TRY(fg_rawfile_inflate(&b.data, &b.blob.len, &in, FG_RAWFILE_MAX, err));
     b.blob.name = b.path;
     b.blob.data = b.data;
     *out = b;
-    b = (struct fg_bytes){0};
+    b = (struct fg_rawfile){0};
 cleanup:
     fg_free(stored);
-    fg_bytes_fini(&b);
+    fg_rawfile_fini(&b);
     return st;
 }
 
-void fg_bytes_fini(struct fg_bytes *b)
+void fg_rawfile_fini(struct fg_rawfile *b)
 {
     fg_free(b->data);
     fg_free(b->path);
