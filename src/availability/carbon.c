@@ -3,12 +3,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "src/availability/calendar.h"
 #include "src/availability/textfile.h"
 #include "src/availability/tz.h"
+#include "src/base/calendar.h"
 #include "src/base/mem.h"
+#include "src/base/time.h"
 
-#define HOUR_US INT64_C(3600000000)
 #define INTENSITY_MAX 10000.0 /* the dirtiest plants emit about 1,500 g/kWh: above this it is another unit */
 #define HOURS_MAX 2000000     /* 228 years */
 
@@ -276,7 +276,7 @@ void fg_carbon_destroy(struct fg_carbon *c)
 
 double fg_carbon_integral(const struct fg_carbon *c, int64_t t0_us, int64_t t1_us)
 {
-    int64_t end = (int64_t)c->hours * HOUR_US;
+    int64_t end = (int64_t)c->hours * FG_HOUR;
     if (t1_us <= t0_us) {
         return 0.0;
     }
@@ -294,14 +294,14 @@ double fg_carbon_integral(const struct fg_carbon *c, int64_t t0_us, int64_t t1_u
     if (t0_us >= t1_us) {
         return sum;
     }
-    int64_t first = t0_us / HOUR_US, last = t1_us / HOUR_US;
+    int64_t first = t0_us / FG_HOUR, last = t1_us / FG_HOUR;
     if (first == last) {
         return sum + c->g_per_kwh[first] * ((double)(t1_us - t0_us) / 1e6);
     }
-    sum += c->g_per_kwh[first] * ((double)((first + 1) * HOUR_US - t0_us) / 1e6);
+    sum += c->g_per_kwh[first] * ((double)((first + 1) * FG_HOUR - t0_us) / 1e6);
     sum += (double)(c->before_ug[last] - c->before_ug[first + 1]) / 1e6 * 3600.0;
-    if (t1_us > last * HOUR_US) {
-        sum += c->g_per_kwh[last] * ((double)(t1_us - last * HOUR_US) / 1e6);
+    if (t1_us > last * FG_HOUR) {
+        sum += c->g_per_kwh[last] * ((double)(t1_us - last * FG_HOUR) / 1e6);
     }
     return sum;
 }

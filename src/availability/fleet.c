@@ -4,13 +4,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "src/availability/calendar.h"
 #include "src/availability/fleet_impl.h"
+#include "src/base/calendar.h"
 #include "src/base/mem.h"
 
 #define SEASON_S \
     (4 * FG_DAY_S) /* the nearest same weekday is at most 3.5 days away, and leap days half a day */
-#define CARBON_SPAN_US(c) ((int64_t)(c)->hours * 3600 * FG_SECOND_US)
+#define CARBON_SPAN_US(c) ((int64_t)(c)->hours * 3600 * FG_SECOND)
 
 void fg_fleet_spec_defaults(struct fg_fleet_spec *spec)
 {
@@ -66,13 +66,13 @@ static enum fg_status check_spec(const struct fg_fleet_spec *s, struct fg_err *e
 /* What repeats: whole weeks, else whole days, else (nothing has an hour of day to keep) all of it. */
 static int64_t turn_of(int64_t span_us, bool elapsed)
 {
-    if (span_us >= 7 * FG_DAY_US) {
-        return span_us / (7 * FG_DAY_US) * (7 * FG_DAY_US);
+    if (span_us >= 7 * FG_DAY) {
+        return span_us / (7 * FG_DAY) * (7 * FG_DAY);
     }
-    if (span_us >= FG_DAY_US) {
-        return span_us / FG_DAY_US * FG_DAY_US;
+    if (span_us >= FG_DAY) {
+        return span_us / FG_DAY * FG_DAY;
     }
-    return elapsed ? span_us : FG_DAY_US;
+    return elapsed ? span_us : FG_DAY;
 }
 
 /* Whether every carbon file holds that season, so that anchor() will find a place in it. */
@@ -118,18 +118,18 @@ static fg_time_t default_start(const struct fg_fleet *f)
     if (t != NULL && t->clock == FG_CLOCK_UTC) {
         bool together = lo < hi && lo > t->zero_s && lo < t->zero_s + t->span_s;
         int64_t at = together ? lo : t->zero_s;
-        return (f->spec.wrap ? at : first_day_with_carbon(f, at)) * FG_SECOND_US;
+        return (f->spec.wrap ? at : first_day_with_carbon(f, at)) * FG_SECOND;
     }
     bool dated = t != NULL && t->has_zero;
     /* A dated local trace: at noon UTC its first day has begun everywhere west of the date line. */
     int64_t date = dated ? t->zero_s + (t->clock == FG_CLOCK_LOCAL ? FG_DAY_S / 2 : 0) : 0;
     if (lo == INT64_MIN) {
-        return dated ? date * FG_SECOND_US : INT64_C(1704067200) * FG_SECOND_US;
+        return dated ? date * FG_SECOND : INT64_C(1704067200) * FG_SECOND;
     }
     if (dated && t->clock == FG_CLOCK_LOCAL && lo < hi && fg_week_shift(date, lo, hi, &shift, NULL)) {
-        return (date + shift) * FG_SECOND_US;
+        return (date + shift) * FG_SECOND;
     }
-    return lo * FG_SECOND_US;
+    return lo * FG_SECOND;
 }
 
 /* The run time of a file's zero: where the file itself puts it, or whole weeks away (fg_week_shift). */
@@ -137,14 +137,14 @@ static enum fg_status anchor(const struct fg_fleet *f, const char *name, int64_t
                              int64_t *out_us, struct fg_err *err)
 {
     char at[32], from[32], to[32];
-    int64_t now = fg_floor_div(f->start, FG_SECOND_US), shift, distance = 0;
+    int64_t now = fg_floor_div(f->start, FG_SECOND), shift, distance = 0;
     bool found = fg_week_shift(now, zero_s, zero_s + span_s, &shift, &distance);
     if (found && (distance <= SEASON_S || f->spec.wrap)) {
-        *out_us = (zero_s - shift) * FG_SECOND_US;
+        *out_us = (zero_s - shift) * FG_SECOND;
         return FG_OK;
     }
     if (f->spec.wrap) {
-        *out_us = (zero_s + fg_floor_div(now - zero_s, FG_DAY_S) * FG_DAY_S) * FG_SECOND_US;
+        *out_us = (zero_s + fg_floor_div(now - zero_s, FG_DAY_S) * FG_DAY_S) * FG_SECOND;
         return FG_OK;
     }
     fg_iso_format(at, now);
@@ -178,9 +178,8 @@ static enum fg_status anchor_local_zone(const struct fg_fleet *f, struct fg_flee
     if (st != FG_OK) {
         return fg_fail_prefix(err, st, "%s:%zu", file, line);
     }
-    int64_t now = fg_floor_div(f->start, FG_SECOND_US), local = now + fg_tz_offset(zone->tz, now, NULL);
-    zone->local_zero_us =
-        t->has_zero ? dated_zero_us : fg_floor_div(local, FG_DAY_S) * FG_DAY_S * FG_SECOND_US;
+    int64_t now = fg_floor_div(f->start, FG_SECOND), local = now + fg_tz_offset(zone->tz, now, NULL);
+    zone->local_zero_us = t->has_zero ? dated_zero_us : fg_floor_div(local, FG_DAY_S) * FG_DAY_S * FG_SECOND;
     return FG_OK;
 }
 
@@ -189,8 +188,8 @@ static enum fg_status anchor_trace(struct fg_fleet *f, struct fg_err *err)
     const struct fg_trace *t = f->trace;
     int64_t dated_zero_us = 0;
     enum fg_status st = FG_OK;
-    f->span_us = t->span_s * FG_SECOND_US;
-    f->days_us = f->span_us / FG_DAY_US * FG_DAY_US;
+    f->span_us = t->span_s * FG_SECOND;
+    f->days_us = f->span_us / FG_DAY * FG_DAY;
     f->turn_us = turn_of(f->span_us, t->clock == FG_CLOCK_ELAPSED);
     f->zero_us = f->start;
     if (t->clock == FG_CLOCK_UTC) {

@@ -37,7 +37,7 @@ static enum fg_status draw_nodes(struct fg_fleet *f)
 {
     uint32_t n = f->trace != NULL ? f->trace->nodes : f->spec.clients, clients = f->spec.clients;
     if (clients >= n) {
-        uint32_t days = (uint32_t)(f->days_us / FG_DAY_US);
+        uint32_t days = (uint32_t)(f->days_us / FG_DAY);
         for (uint32_t c = 0; c < clients; c++) {
             f->node[c] = c % n;
             if (c >= n && days > 1) {

@@ -5,9 +5,6 @@
 #include "src/availability/fleet.h"
 #include "src/availability/tz.h"
 
-#define FG_SECOND_US INT64_C(1000000)
-#define FG_DAY_US (INT64_C(86400) * FG_SECOND_US)
-
 struct fg_fleet_zone {
     char *name;
     const struct fg_carbon *carbon; /* NULL: constant */

@@ -4,8 +4,8 @@
  * jumps, a turn begins anew or a shifted row comes round. Every question walks over segments. */
 #include <math.h>
 
-#include "src/availability/calendar.h"
 #include "src/availability/fleet_impl.h"
+#include "src/base/calendar.h"
 
 struct segment {
     int64_t pos;   /* trace time at t; -1 outside of the trace */
@@ -28,9 +28,9 @@ static struct segment locate_zone(const struct fg_fleet *f, uint32_t zone, fg_ti
     struct segment s = {t - f->zero_us, FG_NEVER};
     if (f->trace->clock == FG_CLOCK_LOCAL) {
         const struct fg_fleet_zone *z = &f->zones[zone];
-        int64_t until, offset = fg_tz_offset(z->tz, fg_floor_div(t, FG_SECOND_US), &until);
-        s.pos = t + offset * FG_SECOND_US - z->local_zero_us;
-        s.end = until < FG_NEVER / FG_SECOND_US ? until * FG_SECOND_US : FG_NEVER;
+        int64_t until, offset = fg_tz_offset(z->tz, fg_floor_div(t, FG_SECOND), &until);
+        s.pos = t + offset * FG_SECOND - z->local_zero_us;
+        s.end = until < FG_NEVER / FG_SECOND ? until * FG_SECOND : FG_NEVER;
     }
     if (f->spec.wrap) {
         s.pos = mod(s.pos, f->turn_us);
@@ -49,7 +49,7 @@ static struct segment locate_zone(const struct fg_fleet *f, uint32_t zone, fg_ti
 static struct segment shifted(const struct fg_fleet *f, struct segment s, uint32_t days, fg_time_t t)
 {
     if (days != 0 && s.pos >= 0) {
-        s.pos = mod(s.pos + (int64_t)days * FG_DAY_US, f->days_us);
+        s.pos = mod(s.pos + (int64_t)days * FG_DAY, f->days_us);
         s.end = sooner(s.end, t + f->days_us - s.pos);
     }
     return s;
@@ -69,9 +69,9 @@ static bool up_at(const struct fg_fleet *f, uint32_t node, int64_t pos, int64_t 
         *change = INT64_MAX;
         return false;
     }
-    int64_t start = (int64_t)tr->start_s[i] * FG_SECOND_US;
+    int64_t start = (int64_t)tr->start_s[i] * FG_SECOND;
     bool up = start <= pos;
-    *change = up ? (int64_t)tr->end_s[i] * FG_SECOND_US : start;
+    *change = up ? (int64_t)tr->end_s[i] * FG_SECOND : start;
     return up;
 }
 
@@ -163,7 +163,7 @@ size_t fg_fleet_available(const struct fg_fleet *f, fg_time_t t, uint32_t *out)
         rotated[z] = plain[z] >= 0 && f->days_us > 0 ? mod(plain[z], f->days_us) : -1;
     }
     for (uint32_t c = 0; c < f->spec.clients; c++) {
-        int64_t pos, change, shift = (int64_t)f->shift_days[c] * FG_DAY_US;
+        int64_t pos, change, shift = (int64_t)f->shift_days[c] * FG_DAY;
         if (!cached) {
             pos = locate(f, c, t).pos;
         } else if (shift == 0 || rotated[f->zone[c]] < 0) {
@@ -231,7 +231,7 @@ static enum fg_status too_long(const char *what, const char *name, int64_t has_u
                    "the run is longer than the %s %s: it reaches %.4f days into it, which has %.4f days; run "
                    "fewer rounds, "
                    "or let files repeat with time.wrap = yes",
-                   what, name, (double)needs_us / (double)FG_DAY_US, (double)has_us / (double)FG_DAY_US);
+                   what, name, (double)needs_us / (double)FG_DAY, (double)has_us / (double)FG_DAY);
 }
 
 enum fg_status fg_fleet_covers(const struct fg_fleet *f, fg_time_t end, struct fg_err *err)
@@ -247,8 +247,8 @@ enum fg_status fg_fleet_covers(const struct fg_fleet *f, fg_time_t end, struct f
         if (f->trace != NULL) {
             int64_t pos = end - f->zero_us;
             if (f->trace->clock == FG_CLOCK_LOCAL) {
-                int64_t offset = fg_tz_offset(zone->tz, fg_floor_div(end, FG_SECOND_US), NULL);
-                pos = end + offset * FG_SECOND_US - zone->local_zero_us;
+                int64_t offset = fg_tz_offset(zone->tz, fg_floor_div(end, FG_SECOND), NULL);
+                pos = end + offset * FG_SECOND - zone->local_zero_us;
             }
             if (pos > f->span_us) {
                 return too_long("availability trace", f->trace->name, f->span_us, pos, err);

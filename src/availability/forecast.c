@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "src/availability/calendar.h"
 #include "src/availability/forecast_impl.h"
+#include "src/base/calendar.h"
 #include "src/base/fmath.h"
 #include "src/base/mem.h"
 

@@ -1,5 +1,5 @@
 libforage_a_SOURCES += \
-	%D%/calendar.c %D%/calendar.h %D%/carbon.c %D%/carbon.h %D%/fleet.c %D%/fleet.h %D%/fleet_draw.c \
+	%D%/carbon.c %D%/carbon.h %D%/fleet.c %D%/fleet.h %D%/fleet_draw.c \
 	%D%/forecast.c %D%/forecast.h %D%/forecast_binomial.c %D%/forecast_climatology.c %D%/forecast_ensemble.c \
 	%D%/forecast_carbon.c %D%/forecast_carbon.h \
 	%D%/forecast_carbon_ensemble.c %D%/forecast_carbon_impl.h %D%/forecast_carbon_last.c \

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/availability/calendar.h"
+#include "src/base/calendar.h"
 #include "src/base/mem.h"
 
 static int ascending(const void *a, const void *b)

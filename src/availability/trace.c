@@ -1,12 +1,9 @@
 #include "src/availability/trace.h"
 
-#include <string.h>
-
-#include "src/availability/calendar.h"
 #include "src/availability/textfile.h"
+#include "src/base/calendar.h"
 #include "src/base/mem.h"
-
-#define US INT64_C(1000000)
+#include "src/base/time.h"
 
 void fg_trace_destroy(struct fg_trace *t)
 {
@@ -74,7 +71,7 @@ const char *fg_trace_node_name(const struct fg_trace *t, uint32_t node)
 
 uint32_t fg_trace_find_us(const struct fg_trace *t, uint32_t node, int64_t t_us)
 {
-    int64_t s = fg_floor_div(t_us, US); /* bounds are whole seconds: end * US > t_us is end > s */
+    int64_t s = fg_floor_div(t_us, FG_SECOND); /* bounds are whole seconds: end > t is end_s > s */
     uint32_t lo = t->first[node], n = t->first[node + 1] - lo;
     while (n > 0) {
         uint32_t half = n / 2;
@@ -91,10 +88,10 @@ uint32_t fg_trace_find_us(const struct fg_trace *t, uint32_t node, int64_t t_us)
 /* Seconds to microseconds, saturating: queries may ask about any int64. */
 static int64_t to_us(int64_t s)
 {
-    if (s > INT64_MAX / US) {
+    if (s > INT64_MAX / FG_SECOND) {
         return INT64_MAX;
     }
-    return s < INT64_MIN / US ? INT64_MIN : s * US;
+    return s < INT64_MIN / FG_SECOND ? INT64_MIN : s * FG_SECOND;
 }
 
 bool fg_trace_is_up(const struct fg_trace *t, uint32_t node, int64_t t_s)
@@ -117,9 +114,9 @@ static int64_t up_before(const struct fg_trace *t, uint32_t node, int64_t t_us)
 {
     uint32_t i = fg_trace_find_us(t, node, t_us);
     if (i == t->first[node + 1]) {
-        return (int64_t)t->up_s[node] * US;
+        return (int64_t)t->up_s[node] * FG_SECOND;
     }
-    int64_t start = (int64_t)t->start_s[i] * US, before = (int64_t)t->before_s[i] * US;
+    int64_t start = (int64_t)t->start_s[i] * FG_SECOND, before = (int64_t)t->before_s[i] * FG_SECOND;
     return t_us > start ? before + t_us - start : before;
 }
 
@@ -130,7 +127,7 @@ int64_t fg_trace_up_us(const struct fg_trace *t, uint32_t node, int64_t t0_us, i
 
 int64_t fg_trace_up_seconds(const struct fg_trace *t, uint32_t node, int64_t t0_s, int64_t t1_s)
 {
-    return fg_trace_up_us(t, node, to_us(t0_s), to_us(t1_s)) / US;
+    return fg_trace_up_us(t, node, to_us(t0_s), to_us(t1_s)) / FG_SECOND;
 }
 
 double fg_trace_availability(const struct fg_trace *t, uint32_t node)

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/availability/calendar.h"
 #include "src/availability/trace.h"
 #include "src/availability/tz.h"
+#include "src/base/calendar.h"
 #include "src/base/hash.h"
 #include "src/base/mem.h"
 

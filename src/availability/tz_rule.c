@@ -1,6 +1,6 @@
 #include "src/availability/tz_rule.h"
 
-#include "src/availability/calendar.h"
+#include "src/base/calendar.h"
 
 struct cursor {
     const char *at, *end;

@@ -1,4 +1,4 @@
-#include "src/availability/calendar.h"
+#include "src/base/calendar.h"
 
 #include <stdio.h>
 

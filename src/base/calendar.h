@@ -3,8 +3,8 @@
  * Seconds count from 1970-01-01T00:00:00Z without leap seconds; the calendar is the proleptic Gregorian one.
  * Thread safety: pure functions.
  */
-#ifndef FG_AVAILABILITY_CALENDAR_H
-#define FG_AVAILABILITY_CALENDAR_H
+#ifndef FG_BASE_CALENDAR_H
+#define FG_BASE_CALENDAR_H
 
 #include <stdbool.h>
 #include <stddef.h>

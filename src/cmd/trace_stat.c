@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "src/availability/calendar.h"
 #include "src/availability/stat.h"
 #include "src/availability/textfile.h"
+#include "src/base/calendar.h"
 
 static const char *const clocks[] = {"", "utc", "local", "elapsed"};
 static const char *const weekdays[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};

@@ -1,9 +1,9 @@
 /* Text to typed field and back, one function for each direction. */
 #include <ctype.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "src/base/calendar.h"
 #include "src/base/mem.h"
 #include "src/config/option.h"
 
@@ -93,72 +93,27 @@ static enum fg_status assign_choice(int *at, const struct fg_option *o, const ch
     }
 }
 
-/* Days from 1970-01-01 to a date of the proleptic Gregorian calendar. */
-static int64_t days_from_date(int64_t y, int64_t m, int64_t d)
+static enum fg_status assign_time(fg_time_t *at, const char *text, size_t len, struct fg_err *expected)
 {
-    y -= m <= 2;
-    int64_t era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
-    int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
-static bool digits(int64_t *out, const char *text, size_t n)
-{
-    *out = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (text[i] < '0' || text[i] > '9') {
-            return false;
-        }
-        *out = *out * 10 + (text[i] - '0');
+    int64_t utc_s;
+    if (len == 0) {
+        *at = FG_NEVER;
+        return FG_OK;
     }
-    return true;
-}
-
-/* YYYY-MM-DD, then nothing, Thh:mmZ or Thh:mm:ssZ. */
-static bool parse_time(fg_time_t *out, const char *text, size_t len)
-{
-    static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    int64_t y, mo, d, h = 0, mi = 0, s = 0;
-    if ((len != 10 && len != 17 && len != 20) || text[4] != '-' || text[7] != '-' || !digits(&y, text, 4) ||
-        !digits(&mo, text + 5, 2) || !digits(&d, text + 8, 2) || mo < 1 || mo > 12) {
-        return false;
+    if (fg_iso_parse(&utc_s, text, len) != FG_OK) {
+        return fg_fail(expected, FG_E_CONFIG, "a UTC time such as 2024-03-01T00:00:00Z");
     }
-    if (len > 10 && (text[10] != 'T' || text[13] != ':' || text[len - 1] != 'Z' ||
-                     !digits(&h, text + 11, 2) || !digits(&mi, text + 14, 2))) {
-        return false;
-    }
-    if (len == 20 && (text[16] != ':' || !digits(&s, text + 17, 2))) {
-        return false;
-    }
-    bool leap = y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
-    if (d < 1 || d > month_days[mo - 1] + (mo == 2 && leap) || h > 23 || mi > 59 || s > 59) {
-        return false;
-    }
-    *out = (((days_from_date(y, mo, d) * 24 + h) * 60 + mi) * 60 + s) * FG_SECOND;
-    return true;
+    *at = utc_s * FG_SECOND;
+    return FG_OK;
 }
 
 static enum fg_status format_time(struct fg_str *out, fg_time_t t)
 {
-    if (t == FG_NEVER) {
-        return fg_str_add(out, "", 0);
+    char text[32] = "";
+    if (t != FG_NEVER) {
+        fg_iso_format(text, t / FG_SECOND);
     }
-    int64_t s = t / FG_SECOND, day = s / 86400, y = 1970, m = 1;
-    s -= day * 86400;
-    if (s < 0) {
-        s += 86400;
-        day--;
-    }
-    y += day < 0 ? day / 365 - 1 : day / 366; /* never after the year sought */
-    while (days_from_date(y + 1, 1, 1) <= day) {
-        y++;
-    }
-    while (m < 12 && days_from_date(y, m + 1, 1) <= day) {
-        m++;
-    }
-    return fg_str_addf(out, "%04d-%02d-%02dT%02d:%02d:%02dZ", (int)y, (int)m,
-                       (int)(day - days_from_date(y, m, 1) + 1), (int)(s / 3600), (int)(s / 60 % 60),
-                       (int)(s % 60));
+    return fg_str_addf(out, "%s", text);
 }
 
 /* What INI text can hold: no control characters, no " ;" (a comment to libinih), no backslash at the end. */
@@ -394,13 +349,7 @@ enum fg_status fg_option_assign(struct fg_config *c, const struct fg_option *o, 
     case FG_OPTION_MAP:
         return assign_map(at, text, len, from, expected);
     case FG_OPTION_TIME:
-        if (len == 0) {
-            *(fg_time_t *)at = FG_NEVER;
-            return FG_OK;
-        }
-        return parse_time(at, text, len)
-                   ? FG_OK
-                   : fg_fail(expected, FG_E_CONFIG, "a UTC time such as 2024-03-01T00:00:00Z");
+        return assign_time(at, text, len, expected);
     }
     return FG_E_INTERNAL;
 }

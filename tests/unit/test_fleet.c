@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "src/availability/calendar.h"
 #include "src/availability/fleet.h"
+#include "src/base/calendar.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 

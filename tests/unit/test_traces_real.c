@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "src/availability/calendar.h"
 #include "src/availability/fleet.h"
 #include "src/availability/stat.h"
+#include "src/base/calendar.h"
 #include "src/base/mem.h"
 
 /* "" when absent. */

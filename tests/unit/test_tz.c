@@ -5,9 +5,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "src/availability/calendar.h"
 #include "src/availability/tz.h"
 #include "src/availability/tz_rule.h"
+#include "src/base/calendar.h"
 #include "src/base/mem.h"
 
 static int64_t at(const char *iso)
