@@ -151,24 +151,33 @@ static enum fg_status parse_args(struct fg_layer *l, struct word rest, struct fg
     return FG_OK;
 }
 
-static enum fg_status fail_unknown(struct fg_err *err, const struct fg_layer *l, struct word name)
+static void nearer(const char **best, unsigned *least, const char *given, const char *name)
+{
+    unsigned distance = fg_str_distance(given, name);
+    if (distance < *least) {
+        *least = distance;
+        *best = name;
+    }
+}
+
+/* A word that stands alone may have been meant as a shorthand. */
+static enum fg_status fail_unknown(struct fg_err *err, const struct fg_layer *l, struct word name, bool alone)
 {
     char given[64];
     snprintf(given, sizeof given, "%.*s", (int)(name.n < 63 ? name.n : 63), name.s);
     const char *best = "";
     unsigned least = UINT_MAX;
-    for (unsigned i = 0; fg_layer_kinds[i] != NULL; i++) {
-        unsigned distance = fg_str_distance(given, fg_layer_kinds[i]->name);
-        if (distance < least) {
-            least = distance;
-            best = fg_layer_kinds[i]->name;
-        }
+    for (unsigned i = 0; alone && fg_model_shorthands[i] != NULL; i++) {
+        nearer(&best, &least, given, fg_model_shorthands[i]);
     }
-    return fg_layer_fail(err, l, "no such layer; the nearest is '%s'", best);
+    for (unsigned i = 0; fg_layer_kinds[i] != NULL; i++) {
+        nearer(&best, &least, given, fg_layer_kinds[i]->name);
+    }
+    return fg_layer_fail(err, l, "no such layer%s; the nearest is '%s'", alone ? " or shorthand" : "", best);
 }
 
 /* One layer from its text (not blank). */
-static enum fg_status parse_layer(struct fg_layer *l, struct word text, struct fg_err *err)
+static enum fg_status parse_layer(struct fg_layer *l, struct word text, bool alone, struct fg_err *err)
 {
     while (text.n > 0 && is_blank(text.s[text.n - 1])) {
         text.n--;
@@ -186,7 +195,7 @@ static enum fg_status parse_layer(struct fg_layer *l, struct word text, struct f
             return parse_args(l, rest, err);
         }
     }
-    return fail_unknown(err, l, name);
+    return fail_unknown(err, l, name, alone);
 }
 
 /* The next non-blank item of *p up to a separator; false at the end. */
@@ -238,7 +247,7 @@ enum fg_status fg_layers_parse(struct fg_layer **out, unsigned *n, const char *t
             fg_free(l);
             return bad;
         }
-        enum fg_status st = parse_layer(at, item, err);
+        enum fg_status st = parse_layer(at, item, items == 1, err);
         if (st != FG_OK) {
             fg_free(l);
             return st;
