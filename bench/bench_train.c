@@ -93,7 +93,7 @@ static void measure(size_t which)
     uint64_t macs, first;
     fill(&d, x, y);
     if (fg_model_create(&m, cases[which].model, &in, NULL, &err) != FG_OK ||
-        fg_trainer_create_cpu(&t, m, &opts, 1, 1, KERNELS, &err) != FG_OK) {
+        fg_trainer_create_cpu(&t, m, &opts, 1, 1, fg_kernels_get(KERNELS), &err) != FG_OK) {
         fprintf(stderr, "%s\n", err.text);
         exit(2);
     }

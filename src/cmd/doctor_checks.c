@@ -1,7 +1,6 @@
 /* The doctor's points about this machine alone. */
 #include <H5public.h>
 #include <hdf5.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,15 +9,14 @@
 
 #include "config.h"
 #include "kernels/cuda.h"
+#include "src/base/cpu.h"
 #include "src/cmd/doctor.h"
 
 void fg_doctor_check_cpu(struct fg_doctor *d)
 {
-    cpu_set_t set;
-    int usable = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE), cores = sysconf(_SC_NPROCESSORS_ONLN);
     double gib = (double)pages * (double)page / (1024.0 * 1024.0 * 1024.0);
-    fg_doctor_add(d, FG_DOCTOR_OK, "cores", NULL, "%d usable of %ld", usable, cores);
+    fg_doctor_add(d, FG_DOCTOR_OK, "cores", NULL, "%u usable of %ld", fg_cpu_cores(), cores);
     fg_doctor_add(d, gib < 0.9 ? FG_DOCTOR_WARN : FG_DOCTOR_OK, "memory", "the examples need about 1 GiB",
                   "%.1f GiB", gib);
 #ifdef FG_X86

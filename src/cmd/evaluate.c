@@ -2,7 +2,6 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "src/base/mem.h"
 #include "src/cmd/table.h"
@@ -26,8 +25,6 @@ static const struct fg_cmd_option options[] = {
     FG_CMD_END,
 };
 
-static const char *const kernel_names[] = {"auto", "avx512", "avx2", "reference"};
-
 /* What was evaluated and how it went. */
 struct finding {
     const char *data; /* borrowed name of the data */
@@ -39,11 +36,12 @@ struct finding {
 static enum fg_status make_trainer(struct fg_trainer **out, const struct fg_model *model,
                                    const struct fg_config *cfg, struct fg_err *err)
 {
-    const struct fg_local_opts opts = {.batch = 1, .schedule = FG_LR_CONSTANT, .decay = 1.0};
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned threads = cfg->run.threads != 0 ? cfg->run.threads : cores > 0 ? (unsigned)cores : 1;
-    return fg_trainer_create_cpu(out, model, &opts, cfg->run.seed, threads, kernel_names[cfg->run.kernels],
-                                 err);
+    const struct fg_local_opts opts = {.batch = 1};
+    const struct fg_kernels *kernels;
+    enum fg_status st = fg_setup_kernels(&kernels, cfg, err);
+    return st == FG_OK
+               ? fg_trainer_create_cpu(out, model, &opts, cfg->run.seed, fg_setup_threads(cfg), kernels, err)
+               : st;
 }
 
 static enum fg_status check_size(const struct fg_model *model, const struct fg_run_params *params,

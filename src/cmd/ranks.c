@@ -11,6 +11,7 @@
 #include "config.h"
 #include "datasets/shard.h"
 #include "kernels/kernels.h"
+#include "src/base/cpu.h"
 #include "src/base/hash.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
@@ -80,13 +81,12 @@ static void work(struct fg_transport *t)
     (void)signal(SIGUSR1, SIG_IGN); /* likewise: launchers send it to every rank */
     char host[256] = "";
     (void)gethostname(host, sizeof host - 1);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     const struct fg_kernels *kernels = fg_kernels_get("auto");
     struct fg_session_self self = {.version = PACKAGE_VERSION,
                                    .host = host,
                                    .isa = kernels != NULL ? kernels->name : "none",
                                    .pid = (uint32_t)getpid(),
-                                   .threads = cores > 0 ? (uint32_t)cores : 1};
+                                   .threads = fg_cpu_cores()};
     struct fg_worker_env_state *state = NULL;
     struct fg_worker_env env;
     struct fg_err err = {{0}};

@@ -17,8 +17,6 @@
 #include "src/store/summary.h"
 #include "src/worker/executor_local.h"
 
-static const char *const kernel_names[] = {"auto", "avx512", "avx2", "reference"};
-
 atomic_int fg_study_stop;
 
 /* Everything of one study, torn down in reverse order. */
@@ -163,7 +161,7 @@ static enum fg_status make_executor(struct study *s, const struct fg_study_shell
 {
     const struct fg_setup *setup = s->setup;
     enum fg_status st = fg_trainer_create_cpu(&s->trainer, setup->model, &setup->local, s->cfg->run.seed,
-                                              setup->threads, kernel_names[s->cfg->run.kernels], err);
+                                              setup->threads, setup->kernels, err);
     if (st != FG_OK) {
         return st;
     }

@@ -30,11 +30,11 @@ struct fg_study_shell {
 extern atomic_int fg_study_stop;
 void fg_study_catch_signals(void);
 
-/* The same for a configuration file, with signals caught. */
-int fg_study_file(const char *file, const struct fg_cmd_common *common, const struct fg_study_shell *shell);
-
 /* Run it; returns the exit code: 0 done, 1 failed, 2 input, 75 interrupted with everything saved. */
 int fg_study_run(const struct fg_config *cfg, const struct fg_cmd_common *common,
                  const struct fg_study_shell *shell);
+
+/* The same for a configuration file, with signals caught. */
+int fg_study_file(const char *file, const struct fg_cmd_common *common, const struct fg_study_shell *shell);
 
 #endif

@@ -9,8 +9,6 @@
 #include "src/base/mem.h"
 #include "src/sim/setup.h"
 
-static const char *const kernel_names[] = {"auto", "avx512", "avx2", "reference"};
-
 /* One task's place in a cohort: its update, and what it is encoded with. */
 struct seat {
     struct fg_worker_env_state *owner;
@@ -107,9 +105,10 @@ static enum fg_status configure(void *arg, const struct fg_worker_work *work, st
                                 struct fg_err *err)
 {
     struct fg_worker_env_state *w = arg;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    const struct fg_kernels *kernels;
     enum fg_status st;
     FG_TRY(read_config(w, work, err));
+    FG_TRY(fg_setup_kernels(&kernels, &w->cfg, err));
     lower_priority(w->cfg.worker.nice);
     bool movable = w->cfg.data.placement == FG_OPT_PLACEMENT_MOVABLE;
     st = movable ? make_model(w, work->input, err) : fg_setup_create(&w->setup, &w->cfg, FG_START_AUTO, err);
@@ -119,15 +118,14 @@ static enum fg_status configure(void *arg, const struct fg_worker_work *work, st
     FG_TRY(st);
     const struct fg_model *model = movable ? w->model : w->setup->model;
     struct fg_local_opts local = fg_setup_local(&w->cfg);
-    unsigned threads = w->cfg.run.threads != 0 ? w->cfg.run.threads : cores > 0 ? (unsigned)cores : 1;
+    unsigned threads = fg_setup_threads(&w->cfg);
     w->P = fg_model_params(model);
     w->codec = fg_codec_find(w->cfg.wire.codec);
     if (w->codec == NULL) {
         st = fg_fail(err, FG_E_CONFIG, "wire.codec: this worker has no codec '%s'", w->cfg.wire.codec);
         goto cleanup;
     }
-    FG_TRY(fg_trainer_create_cpu(&w->trainer, model, &local, w->cfg.run.seed, threads,
-                                 kernel_names[w->cfg.run.kernels], err));
+    FG_TRY(fg_trainer_create_cpu(&w->trainer, model, &local, w->cfg.run.seed, threads, kernels, err));
     if (make_seats(w, threads) != FG_OK) {
         st = fg_fail(err, FG_E_NOMEM, "out of memory for %u updates", threads);
         goto cleanup;

@@ -2,17 +2,15 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "datasets/load.h"
 #include "datasets/shard.h"
 #include "src/availability/tz.h"
+#include "src/base/cpu.h"
 #include "src/base/fmath.h"
 #include "src/base/mem.h"
 
 enum { DEFAULT_CLIENTS = 100 }; /* without groups, trace or data.clients */
-
-static const char *const kernel_names[] = {"auto", "avx512", "avx2", "reference"};
 
 /* ---- names of registries ---- */
 
@@ -88,14 +86,22 @@ static enum fg_status find_names(struct fg_setup *s, struct fg_err *err)
     if (c->model.init[0] != '\0' && !known_init(c->model.init)) {
         return unknown_name(c, "model.init", c->model.init, init_at, err);
     }
-    s->kernels = fg_kernels_get(kernel_names[c->run.kernels]);
-    if (s->kernels == NULL) {
-        return fg_fail(err, FG_E_UNSUPPORTED, "%s: run.kernels: %s is not supported by this CPU",
-                       fg_config_where(c, "run.kernels"), kernel_names[c->run.kernels]);
-    }
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    s->threads = c->run.threads != 0 ? c->run.threads : cores > 0 ? (uint32_t)cores : 1;
     return FG_OK;
+}
+
+enum fg_status fg_setup_kernels(const struct fg_kernels **out, const struct fg_config *c, struct fg_err *err)
+{
+    static const char *const names[] = {"auto", "avx512", "avx2", "reference"}; /* FG_OPT_KERNELS_... */
+    const char *name = names[c->run.kernels];
+    *out = fg_kernels_get(name);
+    return *out != NULL ? FG_OK
+                        : fg_fail(err, FG_E_UNSUPPORTED, "%s: run.kernels: %s is not supported by this CPU",
+                                  fg_config_where(c, "run.kernels"), name);
+}
+
+unsigned fg_setup_threads(const struct fg_config *c)
+{
+    return c->run.threads != 0 ? c->run.threads : fg_cpu_cores();
 }
 
 /* ---- data ---- */
@@ -375,6 +381,13 @@ static enum fg_status make_partition(struct fg_setup *s, struct fg_partition_spe
     return st;
 }
 
+/* A failure, put down to the key that most likely asks for too much. */
+static enum fg_status blame_partition(const struct fg_config *c, enum fg_status st, struct fg_err *err)
+{
+    const char *key = c->data.clients != 0 ? "data.clients" : "data.partition";
+    return st == FG_OK ? st : fg_fail_prefix(err, st, "%s: %s", fg_config_where(c, key), key);
+}
+
 void fg_setup_shard(const struct fg_setup *s, uint32_t client, const uint32_t **index, uint32_t *n)
 {
     const struct fg_partition *p = s->part;
@@ -426,12 +439,14 @@ enum fg_status fg_setup_create(struct fg_setup **out, const struct fg_config *cf
     s->cfg = cfg;
     enum fg_status st;
     FG_TRY(find_names(s, err));
+    FG_TRY(fg_setup_kernels(&s->kernels, cfg, err));
+    s->threads = fg_setup_threads(cfg);
     FG_TRY(fg_setup_load_data(&s->data, cfg, err));
     FG_TRY(load_traces(s, err));
     struct fg_partition_spec spec = partition_spec(s);
-    FG_TRY(fg_partition_clients(&s->clients, s->data, &spec, err));
+    FG_TRY(blame_partition(cfg, fg_partition_clients(&s->clients, s->data, &spec, err), err));
     FG_TRY(make_fleet(s, start, err));
-    FG_TRY(make_partition(s, &spec, err));
+    FG_TRY(blame_partition(cfg, make_partition(s, &spec, err), err));
     FG_TRY(make_test_set(s, err));
     FG_TRY(make_model(s, err));
     FG_TRY(size_tasks(s, err));

@@ -59,6 +59,13 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
 enum fg_status fg_setup_load_data(struct fg_dataset **out, const struct fg_config *cfg,
                                   struct fg_err *err) FG_NODISCARD;
 
+/* The kernels of run.kernels. Errors: FG_E_UNSUPPORTED where this machine or build lacks them. */
+enum fg_status fg_setup_kernels(const struct fg_kernels **out, const struct fg_config *c,
+                                struct fg_err *err) FG_NODISCARD;
+
+/* run.threads, resolved. */
+unsigned fg_setup_threads(const struct fg_config *c);
+
 /* How clients work locally, from the configuration alone (aggregate.rule must be known, else batch is train.batch). */
 struct fg_local_opts fg_setup_local(const struct fg_config *c);
 

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-const char *const fg_lr_schedules[] = {"constant", "linear", "cosine", "decay", NULL};
-
 uint32_t fg_local_steps(uint32_t n, uint32_t batch, uint32_t epochs, uint32_t steps)
 {
     if (n == 0) {

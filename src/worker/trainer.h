@@ -13,29 +13,17 @@
 #include <stdatomic.h>
 
 #include "datasets/dataset.h"
+#include "kernels/kernels.h"
 #include "src/base/str.h"
 #include "src/model/model.h"
 #include "src/plan/plan.h"
 
-/* How the learning rate of a task moves over its steps s = 0..steps-1. */
-enum fg_lr_schedule {
-    FG_LR_CONSTANT, /* lr */
-    FG_LR_LINEAR,   /* lr (1 - s / steps) */
-    FG_LR_COSINE,   /* lr (1 + cos(pi s / steps)) / 2 */
-    FG_LR_DECAY     /* lr decay^s */
-};
-
-/* Names of the schedules in the order of the enumeration, ended by NULL. */
-extern const char *const fg_lr_schedules[];
-
 /* Settings of local work, the same for all clients. One step with mean gradient g of a batch:
  *   g += prox_mu (w - w_start);  g scaled to norm `clip` if longer;  g += weight_decay w;
  *   v = momentum v + g;  w -= lr v.
- * Zero turns each of them off. Source: Li et al., MLSys 2020 (FedProx), for the proximal term. */
+ * lr is the task's: schedules move it from round to round (fg_setup_lr). Zero turns each of them off. Source: Li et al., MLSys 2020 (FedProx), for the proximal term. */
 struct fg_local_opts {
     uint32_t batch; /* samples a step; 0: the whole shard (FedSGD) */
-    enum fg_lr_schedule schedule;
-    double decay; /* FG_LR_DECAY: factor a step, > 0 */
     float momentum, weight_decay, clip, prox_mu;
 };
 
@@ -59,7 +47,7 @@ enum fg_status fg_train_state_encode(const struct fg_train_state *s, struct fg_s
 /* Read a state of a model of P parameters. Errors: FG_E_CORRUPT, FG_E_VERSION, FG_E_SHAPE, FG_E_NOMEM.
  * Owner: the caller, fg_train_state_fini(). */
 enum fg_status fg_train_state_decode(struct fg_train_state *out, const uint8_t *bytes, size_t len, size_t P,
-                                     struct fg_err *err);
+                                     struct fg_err *err) FG_NODISCARD;
 void fg_train_state_fini(struct fg_train_state *s);
 
 /* One task with its data; the lower half comes back. */
@@ -116,32 +104,34 @@ struct fg_trainer {
     const struct fg_trainer_ops *ops;
 };
 
+enum { FG_TRAINER_THREADS_MAX = 4096 };
+
 /* A trainer on the CPU.
  *
- * kernels: a name for fg_kernels_get(); threads >= 1. The model must outlive the trainer; opts are copied.
- * Errors:  FG_E_CONFIG for settings out of range, FG_E_UNSUPPORTED for kernels this machine lacks, FG_E_NOMEM.
+ * threads: 1 to FG_TRAINER_THREADS_MAX. The model must outlive the trainer; opts are copied.
+ * Errors:  FG_E_CONFIG for settings out of range, FG_E_NOMEM.
  * Owner:   the caller, fg_trainer_destroy().
  */
 enum fg_status fg_trainer_create_cpu(struct fg_trainer **out, const struct fg_model *model,
                                      const struct fg_local_opts *opts, uint64_t seed, unsigned threads,
-                                     const char *kernels, struct fg_err *err);
+                                     const struct fg_kernels *kernels, struct fg_err *err) FG_NODISCARD;
 void fg_trainer_destroy(struct fg_trainer *t);
 
 /* Do all jobs. *stop (may be NULL) set to non-zero from a signal handler or another thread ends the run between
  * two steps. Returns FG_OK, FG_E_INTERRUPTED, or the first failing job's status; each job has its own. */
 enum fg_status fg_trainer_run(struct fg_trainer *t, struct fg_job *jobs, size_t n, atomic_int *stop,
-                              struct fg_err *err);
+                              struct fg_err *err) FG_NODISCARD;
 
 /* Score params (P) on n samples: index[0..n-1] of data, or the first n when index is NULL. each may be NULL.
  * Losses are summed in blocks of 256 samples in order, so the sum does not depend on threads. */
 enum fg_status fg_trainer_evaluate(struct fg_trainer *t, const float *params /* (P) */,
                                    const struct fg_dataset *data, const uint32_t *index /* (n) */, size_t n,
                                    const struct fg_sample_scores *each, struct fg_score *out,
-                                   atomic_int *stop, struct fg_err *err);
+                                   atomic_int *stop, struct fg_err *err) FG_NODISCARD;
 
 /* The model input that a data set's samples are; FG_E_INPUT if the model was made for another. */
 struct fg_model_input fg_trainer_input(const struct fg_dataset *data);
 enum fg_status fg_trainer_check_data(const struct fg_model *m, const struct fg_dataset *data,
-                                     struct fg_err *err);
+                                     struct fg_err *err) FG_NODISCARD;
 
 #endif

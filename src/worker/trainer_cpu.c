@@ -6,7 +6,7 @@
 #include "src/base/mem.h"
 #include "src/worker/trainer_local.h"
 
-enum { MAX_THREADS = 1024, BLOCK = 256 /* samples whose losses are summed first */ };
+enum { BLOCK = 256 }; /* samples whose losses are summed first */
 
 struct cpu_trainer {
     struct fg_trainer base;
@@ -78,12 +78,14 @@ static enum fg_status spread(struct cpu_trainer *t, size_t n, void (*item)(void 
 
 /* ---- cohorts ---- */
 
+struct order {
+    uint64_t cost;
+    size_t job;
+};
+
 struct cohort {
     struct fg_job *jobs;
-    struct order {
-        uint64_t cost;
-        size_t job;
-    } * order; /* the longest first, so that no thread ends alone with it */
+    struct order *order; /* the longest first, so that no thread ends alone with it */
     atomic_int *stop;
 };
 
@@ -240,27 +242,20 @@ static enum fg_status check_opts(const struct fg_local_opts *o, unsigned threads
                        "weight decay %g, clipping %g and proximal term %g: none may be negative",
                        (double)o->weight_decay, (double)o->clip, (double)o->prox_mu);
     }
-    if (o->schedule == FG_LR_DECAY && !(o->decay > 0)) {
-        return fg_fail(err, FG_E_CONFIG, "learning rate decay: expected a positive factor, found %g",
-                       o->decay);
-    }
-    if (threads < 1 || threads > MAX_THREADS) {
-        return fg_fail(err, FG_E_CONFIG, "threads: expected 1 to %d, found %u", MAX_THREADS, threads);
+    if (threads < 1 || threads > FG_TRAINER_THREADS_MAX) {
+        return fg_fail(err, FG_E_CONFIG, "threads: expected 1 to %d, found %u", FG_TRAINER_THREADS_MAX,
+                       threads);
     }
     return FG_OK;
 }
 
 enum fg_status fg_trainer_create_cpu(struct fg_trainer **out, const struct fg_model *model,
                                      const struct fg_local_opts *opts, uint64_t seed, unsigned threads,
-                                     const char *kernels, struct fg_err *err)
+                                     const struct fg_kernels *kernels, struct fg_err *err)
 {
-    const struct fg_kernels *k = fg_kernels_get(kernels);
     enum fg_status st = check_opts(opts, threads, err);
     if (st != FG_OK) {
         return st;
-    }
-    if (k == NULL) {
-        return fg_fail(err, FG_E_UNSUPPORTED, "this machine or build has no '%s' kernels", kernels);
     }
     struct cpu_trainer *t = fg_calloc(1, sizeof *t);
     if (t == NULL || (t->local = fg_calloc(threads, sizeof(struct fg_local *))) == NULL) {
@@ -272,7 +267,7 @@ enum fg_status fg_trainer_create_cpu(struct fg_trainer **out, const struct fg_mo
     t->threads = threads;
     t->batch = opts->batch;
     for (unsigned i = 0; i < threads; i++) {
-        st = fg_local_create(&t->local[i], model, k, opts, seed, err);
+        st = fg_local_create(&t->local[i], model, kernels, opts, seed, err);
         if (st != FG_OK) {
             destroy(&t->base);
             return st;

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "src/base/fmath.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 
@@ -139,22 +138,6 @@ double fg_local_score(struct fg_local *l, const struct fg_dataset *data, const u
     return sum;
 }
 
-static double learning_rate(const struct fg_local_opts *o, const struct fg_task *task, uint32_t step)
-{
-    double lr = (double)task->lr, steps = (double)task->steps;
-    switch (o->schedule) {
-    case FG_LR_CONSTANT:
-        break;
-    case FG_LR_LINEAR:
-        return lr * (1.0 - step / steps);
-    case FG_LR_COSINE:
-        return lr * 0.5 * (1.0 + fg_cos2pi(step / (2.0 * steps)));
-    case FG_LR_DECAY:
-        return lr * fg_pow(o->decay, step);
-    }
-    return lr;
-}
-
 static void update(struct fg_local *l, float lr)
 {
     const struct fg_local_opts *o = &l->opts;
@@ -206,7 +189,7 @@ static void step(struct fg_local *l, const struct fg_job *job)
     size_t first = (size_t)place * batch, n = job->n - first < batch ? job->n - first : batch;
     const uint32_t *index = l->order + first;
     struct fg_net_key key = {l->seed, job->task.client, job->task.number, f->steps, 0};
-    float lr = (float)learning_rate(&l->opts, &job->task, f->steps);
+    float lr = job->task.lr;
     if (l->grad == NULL) {
         gather(l, job->data, index, n);
         f->loss += fg_net_step(l->net, n, -lr, &key);
