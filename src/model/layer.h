@@ -1,10 +1,10 @@
-/* Inside of the model: what a layer kind is. A new kind is one file with a `const struct fg_layer_ops` and one
- * line in layers.c.
+/* Inside of the model: what a layer kind is. A new kind is one file with a `const struct fg_layer_ops`,
+ * declared in layers.h and listed in layers.c.
  *
  * Activations of a batch are (rows, h * w, ld): rows = batch * t, where t is the number of positions of a
  * sequence (1 otherwise), laid out position by position (row = position * batch + sample); c of the ld values
- * of a pixel are used, the rest are zero. What layers write has ld a multiple of 16; an image straight from the
- * data has ld = c and row = h * w * c.
+ * of a pixel are used, the rest are zero. What layers write has ld a multiple of 16; an image straight from
+ * the data has ld = c and row = h * w * c.
  *
  * Parameters live twice: canonical (unpadded, see model.h) and packed for the kernels: each tensor is rows x
  * blocks x cols, and packing pads cols with zeros to a multiple of 16.
@@ -131,6 +131,9 @@ extern const struct fg_layer_ops *const fg_layer_kinds[];
 enum fg_status fg_layer_fail(struct fg_err *err, const struct fg_layer *l, const char *fmt, ...)
     FG_PRINTF(3, 4);
 
+/* The shape function of elementwise layers: any shape but characters stays as it is. */
+enum fg_status fg_layer_same_shape(struct fg_layer *l, struct fg_err *err);
+
 /* "a 24x24x32 image", "a vector of 200", ... */
 const char *fg_shape_text(const struct fg_shape *s, char *buf, size_t len);
 
@@ -139,8 +142,6 @@ struct fg_shape fg_shape_vector(uint32_t features);
 struct fg_shape fg_shape_sequence(uint32_t t, uint32_t features);
 struct fg_shape fg_shape_image(uint32_t h, uint32_t w, uint32_t c);
 size_t fg_shape_floats(const struct fg_shape *s, size_t batch);
-
-size_t fg_round16(size_t n);
 
 /* Add a tensor of rows x blocks x cols; the caller has set part, role, ndim, dims, fan_in and fan_out. */
 void fg_layer_add_tensor(struct fg_layer *l, const struct fg_tensor *t, size_t rows, size_t blocks,

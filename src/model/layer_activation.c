@@ -1,15 +1,6 @@
 /* relu and tanh: elementwise, on any shape; their backward passes need only what they gave. */
 #include "src/model/layers.h"
 
-static enum fg_status shape(struct fg_layer *l, struct fg_err *err)
-{
-    if (l->in.kind == FG_SHAPE_TOKENS) {
-        return fg_layer_fail(err, l, "cannot work on characters: put an embedding before it");
-    }
-    l->out = l->in;
-    return FG_OK;
-}
-
 static size_t floats(const struct fg_layer *l, const struct fg_pass *p)
 {
     return p->rows * l->in.row;
@@ -39,7 +30,7 @@ const struct fg_layer_ops fg_layer_relu = {
     .name = "relu",
     .may_be_in_place = true,
     .keeps_output = true,
-    .shape = shape,
+    .shape = fg_layer_same_shape,
     .forward = relu_forward,
     .backward = relu_backward,
 };
@@ -48,7 +39,7 @@ const struct fg_layer_ops fg_layer_tanh = {
     .name = "tanh",
     .may_be_in_place = true,
     .keeps_output = true,
-    .shape = shape,
+    .shape = fg_layer_same_shape,
     .forward = tanh_forward,
     .backward = tanh_backward,
 };

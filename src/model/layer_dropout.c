@@ -1,7 +1,7 @@
 /* dropout P: while training, zeroes a value with probability P and scales the rest by 1 / (1 - P).
  *
- * Masks come from the stream (seed, FG_RNG_DROPOUT, client, number); the block number is (step, layer, element
- * / 4), so any mask can be made without the ones before it.
+ * Masks come from the stream (seed, FG_RNG_DROPOUT, client, number); the block number is (step, layer,
+ * element / 4), so any mask can be made without the ones before it.
  */
 #include "src/model/layers.h"
 
@@ -11,15 +11,6 @@ static const struct fg_layer_arg args[] = {
     {.name = "p", .def = 0.5, .min = 0, .max = 0.99},
     {.name = NULL},
 };
-
-static enum fg_status shape(struct fg_layer *l, struct fg_err *err)
-{
-    if (l->in.kind == FG_SHAPE_TOKENS) {
-        return fg_layer_fail(err, l, "cannot work on characters: put an embedding before it");
-    }
-    l->out = l->in;
-    return FG_OK;
-}
 
 static void mask(const struct fg_layer *l, const struct fg_pass *p, const float *x, float *y)
 {
@@ -51,7 +42,7 @@ const struct fg_layer_ops fg_layer_dropout = {
     .name = "dropout",
     .args = args,
     .may_be_in_place = true,
-    .shape = shape,
+    .shape = fg_layer_same_shape,
     .forward = forward,
     .backward = backward,
 };

@@ -1,5 +1,5 @@
-/* flatten: an image (h, w, c) as one vector, channels fastest. Without padding between channels it only renames
- * the memory; otherwise it copies. Vectors pass, so that one list fits data of both kinds. */
+/* flatten: an image (h, w, c) as one vector, channels fastest. Without padding between channels it only
+ * renames the memory; otherwise it copies. Vectors pass, so that one list fits data of both kinds. */
 #include <string.h>
 
 #include "src/model/layers.h"

@@ -1,4 +1,4 @@
-/* The registry of layer kinds: a new kind is one file and two lines here. */
+/* The registry of layer kinds. */
 #include "src/model/layers.h"
 
 const struct fg_layer_ops *const fg_layer_kinds[] = {

@@ -4,8 +4,9 @@
  *     flatten; dense 200; relu; dense 200; relu; dense 10
  * with layers separated by ';', ',' or newlines, arguments by position or as key=value (doc/models.md), or it
  * is one of the shorthands softmax, 2nn, lenet5, mcmahan_cnn, pfl_cnn, char_lstm. A softmax cross-entropy
- * closes every model. The canonical parameter vector (P) is what travels, is hashed and is exported: layers in
- * order, weights then bias, unpadded float32; dense weights are (in, out), convolutions (kh, kw, cin, cout).
+ * closes every model. The canonical parameter vector (P) is what travels, is hashed and is exported: layers
+ * in order, weights then bias, unpadded float32; dense weights are (in, out), convolutions (kh, kw, cin,
+ * cout).
  *
  * Thread safety: immutable once created; any number of readers.
  */
@@ -55,8 +56,8 @@ void fg_model_destroy(struct fg_model *m);
 /* Number of parameters P of the canonical vector. */
 size_t fg_model_params(const struct fg_model *m);
 
-/* Multiply-adds of one forward pass of one sample, and those of its first trainable layer (whose input needs no
- * gradient): one training step of a sample costs 6 * macs - 2 * first FLOP. */
+/* Multiply-adds of one forward pass of one sample, and those of its first trainable layer (whose input
+ * needs no gradient): one training step of a sample costs 6 * macs - 2 * first FLOP. */
 void fg_model_macs(const struct fg_model *m, uint64_t *macs, uint64_t *first);
 
 const struct fg_model_input *fg_model_input(const struct fg_model *m);

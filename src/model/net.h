@@ -1,4 +1,5 @@
-/* A network at work: a model with packed parameters and the workspace for batches of up to `capacity` samples.
+/* A network at work: a model with packed parameters and the workspace for batches of up to `capacity`
+ * samples.
  *
  * Everything is allocated by fg_net_create(); no step allocates. The caller gathers samples into
  * fg_net_input() and labels into fg_net_labels(), then calls one of the passes. A gradient is the mean over

@@ -5,26 +5,21 @@
 #include "src/model/layer.h"
 #include "src/model/net.h"
 
-size_t fg_round16(size_t n)
-{
-    return (n + 15) / 16 * 16;
-}
-
 struct fg_shape fg_shape_vector(uint32_t features)
 {
-    size_t ld = fg_round16(features);
+    size_t ld = fg_kernel_pad(features);
     return (struct fg_shape){FG_SHAPE_VECTOR, 1, 1, 1, features, ld, ld};
 }
 
 struct fg_shape fg_shape_sequence(uint32_t t, uint32_t features)
 {
-    size_t ld = fg_round16(features);
+    size_t ld = fg_kernel_pad(features);
     return (struct fg_shape){FG_SHAPE_SEQUENCE, t, 1, 1, features, ld, ld};
 }
 
 struct fg_shape fg_shape_image(uint32_t h, uint32_t w, uint32_t c)
 {
-    size_t ld = fg_round16(c);
+    size_t ld = fg_kernel_pad(c);
     return (struct fg_shape){FG_SHAPE_IMAGE, 1, h, w, c, ld, (size_t)h * w * ld};
 }
 
@@ -52,6 +47,15 @@ const char *fg_shape_text(const struct fg_shape *s, char *buf, size_t len)
     return buf;
 }
 
+enum fg_status fg_layer_same_shape(struct fg_layer *l, struct fg_err *err)
+{
+    if (l->in.kind == FG_SHAPE_TOKENS) {
+        return fg_layer_fail(err, l, "cannot work on characters: put an embedding before it");
+    }
+    l->out = l->in;
+    return FG_OK;
+}
+
 void fg_layer_add_tensor(struct fg_layer *l, const struct fg_tensor *t, size_t rows, size_t blocks,
                          size_t cols)
 {
@@ -61,7 +65,7 @@ void fg_layer_add_tensor(struct fg_layer *l, const struct fg_tensor *t, size_t r
     a->rows = rows;
     a->blocks = blocks;
     a->cols = cols;
-    a->ld = fg_round16(cols);
+    a->ld = fg_kernel_pad(cols);
 }
 
 void fg_model_pack(const struct fg_model *m, float *packed, const float *params)
