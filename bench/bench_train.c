@@ -2,8 +2,8 @@
  *
  *     make bench/bench_train && bench/bench_train [auto|avx512|avx2|reference] [batch] [model...]
  *
- * Samples/s of CPU time, the best of several tasks; FLOP are those of the unpadded model: 6 a multiply-add, 4 in
- * the first layer, which needs no input gradient.
+ * Samples/s of CPU time, the best of several tasks; FLOP are those of the unpadded model: 6 a multiply-add, 4
+ * in the first layer, which needs no input gradient.
  */
 #include <stdio.h>
 #include <stdlib.h>

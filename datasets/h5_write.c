@@ -176,8 +176,8 @@ static enum fg_status write_bytes(int fd, const char *path, const uint8_t *bytes
     return FG_OK;
 }
 
-/* HDF5 makes the file in memory and the writing is ours: HDF5 cannot close a file that it cannot write, and may
- * crash when the program ends. */
+/* HDF5 makes the file in memory and the writing is ours: HDF5 cannot close a file that it cannot write,
+ * and may crash when the program ends. */
 static enum fg_status write_file(int fd, const char *path, const struct fg_dataset *ds, struct fg_err *err)
 {
     enum fg_status st = FG_E_NOMEM;

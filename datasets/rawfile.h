@@ -31,7 +31,8 @@ struct fg_rawfile {
 
 /* Read a regular file and decompress it when it is gzip or zstd.
  *
- * Errors:  FG_E_MISSING; FG_E_IO; FG_E_INPUT (empty, truncated or damaged stream, larger than FG_RAWFILE_MAX),
+ * Errors:  FG_E_MISSING; FG_E_IO; FG_E_INPUT (empty, truncated or damaged stream, larger than
+ * FG_RAWFILE_MAX),
  *          the message names the file; FG_E_NOMEM.
  * Owner:   the caller, fg_rawfile_fini(), also after failure of nothing (out is untouched on failure).
  */

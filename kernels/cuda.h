@@ -33,8 +33,8 @@ int fg_cuda_device_count(void);
  */
 enum fg_status fg_cuda_device_info(struct fg_cuda_device *out, int device, struct fg_err *err) FG_NODISCARD;
 
-/* y[b][j] = bias[j] + sum over i of x[b][i] w[i][j], each sum in ascending i with one fused multiply-add a term:
- * the bits of the CPU kernels.
+/* y[b][j] = bias[j] + sum over i of x[b][i] w[i][j], each sum in ascending i with one fused multiply-add a
+ * term: the bits of the CPU kernels.
  *
  * Shapes:  y (batch, out); x (batch, in); w (in, out); bias (out). Host pointers: they are copied both ways.
  * Errors:  FG_E_UNSUPPORTED without the device; FG_E_NOMEM if it has not enough memory; FG_E_IO if the driver

@@ -1,7 +1,8 @@
 /* Elementary float functions, one element at a time: what the wide code repeats lane by lane, bit for bit.
  *
  * Only + - * /, fma and integer operations in the order written (-ffp-contract=off). Thread safety: pure.
- * Source: Moshier 1989, Cephes (expf, logf, tanhf): range reductions and polynomials; differs: evaluated with fma.
+ * Source: Moshier 1989, Cephes (expf, logf, tanhf): range reductions and polynomials; differs: evaluated with
+ * fma.
  */
 #ifndef FG_KERNELS_SCALAR_H
 #define FG_KERNELS_SCALAR_H

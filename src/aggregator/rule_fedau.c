@@ -1,8 +1,8 @@
 /* FedAU: each update is weighted by the client's mean interval between participations, cut at K rounds.
  *
- * For every client and round: S_i += 1; if it took part, or S_i = K: omega_i = (M_i omega_i + S_i) / (M_i + 1),
- * M_i += 1, S_i = 0. x = x - lr sum over the active of alpha_i omega_i Delta_i with omega_i from before this round,
- * initially 1, and alpha_i = w_i / sum of all w.
+ * For every client and round: S_i += 1; if it took part, or S_i = K: omega_i = (M_i omega_i + S_i) / (M_i +
+ * 1), M_i += 1, S_i = 0. x = x - lr sum over the active of alpha_i omega_i Delta_i with omega_i from before
+ * this round, initially 1, and alpha_i = w_i / sum of all w.
  */
 #include "src/aggregator/rule.h"
 

@@ -1,5 +1,4 @@
 /* The reader of availability traces: comment keys, header, rows, and the table built from them. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "src/availability/trace.h"

@@ -1,7 +1,7 @@
 /* Little-endian bytes: append to a string, read back with bounds.
  *
- * A reader never runs past its end: the first short or wrong read sets `bad`, and every later read gives 0, so
- * a decoder reads straight through and asks once at the end.
+ * A reader never runs past its end: the first short or wrong read sets `bad`, and every later read gives 0,
+ * so a decoder reads straight through and asks once at the end.
  */
 #ifndef FG_BASE_BYTES_H
 #define FG_BASE_BYTES_H

@@ -1,6 +1,5 @@
 /* Command lines: parsing and help, both from the same option table. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "src/base/log.h"

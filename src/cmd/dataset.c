@@ -1,7 +1,6 @@
 /* forage dataset: import raw data into an HDF5 file; say what a data set holds. */
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "datasets/h5.h"

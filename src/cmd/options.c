@@ -1,5 +1,4 @@
 /* forage options: every configuration key, for people, as JSON, and as the manual page. */
-#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* What a study writes into its journal; bytes in doc/run-directory.md.
  *
- * A virtual run's journal holds only what cannot be derived again: when it was begun and stopped, by whom, on which
- * partition. Under run.clock = real every event that the core took is in it, with its time: state = fold of the
- * configuration and the journal. Thread safety: one caller.
+ * A virtual run's journal holds only what cannot be derived again: when it was begun and stopped, by whom, on
+ * which partition. Under run.clock = real every event that the core took is in it, with its time: state =
+ * fold of the configuration and the journal. Thread safety: one caller.
  */
 #ifndef FG_CMD_STUDY_JOURNAL_H
 #define FG_CMD_STUDY_JOURNAL_H
@@ -24,7 +24,8 @@ enum fg_status fg_study_note_event(struct fg_journal *j, const struct fg_event *
 /* The start of the run that lies in `folder`, from its journal's first BEGIN; `otherwise` when there is none. */
 fg_time_t fg_study_started(const char *folder, fg_time_t otherwise);
 
-/* The events of a recorded run, in order. Errors: FG_E_MISSING, FG_E_CORRUPT, FG_E_INPUT (it has none), FG_E_NOMEM.
+/* The events of a recorded run, in order. Errors: FG_E_MISSING, FG_E_CORRUPT, FG_E_INPUT (it has none),
+ * FG_E_NOMEM.
  * Owner: the caller, fg_study_record_fini(). */
 struct fg_study_record {
     struct fg_replay_record *events; /* (n), pointing into bytes */

@@ -11,7 +11,8 @@ enum { FG_STUDY_LEDGER_COLUMNS = 18 };
 /* The columns' memory. */
 struct fg_study_ledger;
 
-/* Fill in columns[FG_STUDY_LEDGER_COLUMNS], which point into *out; `ledger` has a row a client. Errors: FG_E_NOMEM.
+/* Fill in columns[FG_STUDY_LEDGER_COLUMNS], which point into *out; `ledger` has a row a client. Errors:
+ * FG_E_NOMEM.
  * Owner: the caller, fg_study_ledger_destroy() (NULL allowed). */
 enum fg_status fg_study_ledger_create(struct fg_study_ledger **out, const struct fg_setup *s,
                                       const struct fg_ledger *ledger,

@@ -1,8 +1,8 @@
 /* What a worker process knows of models and data: the environment of net/worker_shell.h.
  *
- * Under fixed placement it reads the data of this machine (worker.data_path, else data.path) and deals them out as
- * the aggregator did, by the same configuration and seed. Under movable placement it reads no data at all:
- * shards come from the aggregator. Thread safety: one worker a process.
+ * Under fixed placement it reads the data of this machine (worker.data_path, else data.path) and deals them
+ * out as the aggregator did, by the same configuration and seed. Under movable placement it reads no data at
+ * all: shards come from the aggregator. Thread safety: one worker a process.
  */
 #ifndef FG_CMD_WORKER_ENV_H
 #define FG_CMD_WORKER_ENV_H

@@ -4,9 +4,7 @@
  * as if the key were there twice. The reader hands it one checked line at a time, so the handler knows on
  * which line it is and whether that line is indented.
  */
-#include <ctype.h>
 #include <ini.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "src/base/mem.h"

@@ -1,4 +1,5 @@
-/* The queue of future events: a binary heap ordered by (time, kind, id), so that ties are never left to chance.
+/* The queue of future events: a binary heap ordered by (time, kind, id), so that ties are never left to
+ * chance.
  *
  * At one instant results and losses come before the deadline, and the deadline before the next round.
  * Cost: O(log n) a push and a pop.

@@ -45,7 +45,8 @@ struct fg_setup {
     float *params; /* (P) initial */
 };
 
-/* Build it all. `start` is when round 0 begins unless time.start says so; FG_START_AUTO: as the traces have it. Errors: FG_E_CONFIG, FG_E_MISSING, FG_E_INPUT (exit code 2), FG_E_NOMEM, FG_E_IO.
+/* Build it all. `start` is when round 0 begins unless time.start says so; FG_START_AUTO: as the traces have
+ * it. Errors: FG_E_CONFIG, FG_E_MISSING, FG_E_INPUT (exit code 2), FG_E_NOMEM, FG_E_IO.
  * Owner: the caller, fg_setup_destroy() (NULL allowed). */
 enum fg_status fg_setup_create(struct fg_setup **out, const struct fg_config *cfg, fg_time_t start,
                                struct fg_err *err) FG_NODISCARD;
@@ -66,7 +67,8 @@ enum fg_status fg_setup_kernels(const struct fg_kernels **out, const struct fg_c
 /* run.threads, resolved. */
 unsigned fg_setup_threads(const struct fg_config *c);
 
-/* How clients work locally, from the configuration alone (aggregate.rule must be known, else batch is train.batch). */
+/* How clients work locally, from the configuration alone (aggregate.rule must be known, else batch is
+ * train.batch). */
 struct fg_local_opts fg_setup_local(const struct fg_config *c);
 
 /* A client's training shard: sample numbers within s->data. */

@@ -1,7 +1,6 @@
 #include "src/store/columns.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "src/base/bytes.h"

@@ -1,7 +1,6 @@
 #include "src/store/export.h"
 
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>

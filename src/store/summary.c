@@ -1,7 +1,6 @@
 #include "src/store/summary.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "src/store/file.h"
 

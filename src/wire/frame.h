@@ -3,10 +3,10 @@
  *   0      4       6     8      12      16        24        32           40          48
  *   magic  version type  flags  (zero)  run id    sequence  payload len  checksum    payload ...
  *
- * All integers are little-endian. The checksum is XXH3-64 over the first 40 bytes followed by the payload.
- * A frame of another format version, longer than FG_FRAME_MAX or with a wrong checksum is refused as a whole;
- * flags are zero in this version; run id and sequence are judged by the receiver (fg_link_accept). The bytes are specified in
- * doc/wire-format.md. Pure functions: no I/O. Layer 2.
+ * All integers are little-endian. The checksum is XXH3-64 over the first 40 bytes followed by the payload. A
+ * frame of another format version, longer than FG_FRAME_MAX or with a wrong checksum is refused as a whole;
+ * flags are zero in this version; run id and sequence are judged by the receiver (fg_link_accept). The bytes
+ * are specified in doc/wire-format.md. Pure functions: no I/O. Layer 2.
  *
  * Thread safety: pure functions on the caller's memory.
  */

@@ -1,4 +1,5 @@
-/* Little-endian bytes written into a buffer of known size: what a frame is filled with. (Reading: base/bytes.h.)
+/* Little-endian bytes written into a buffer of known size: what a frame is filled with. (Reading:
+ * base/bytes.h.)
  *
  * Thread safety: pure functions on the caller's cursor.
  */

@@ -1,8 +1,8 @@
 /* The local executor: carries out tasks on the cores of this process.
  *
- * Nothing runs at submit. The first collect of a task runs it together with other waiting tasks as one cohort,
- * so that all cores have work; results wait until they are released. Tasks are taken in the order of submission
- * after the one asked for: submit in the order in which results will be collected.
+ * Nothing runs at submit. The first collect of a task runs it together with other waiting tasks as one
+ * cohort, so that all cores have work; results wait until they are released. Tasks are taken in the order of
+ * submission after the one asked for: submit in the order in which results will be collected.
  *
  * Thread safety: one caller.
  */

@@ -1,6 +1,5 @@
 #include "src/worker/session.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "src/base/mem.h"

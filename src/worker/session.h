@@ -1,24 +1,24 @@
 /* The worker as a pure state machine: event in, actions out.
  *
- * No clock, socket, thread or file inside; the shell (net/worker_shell.h) carries frames and runs the cohorts.
+ * No clock, socket, thread or file inside; the shell (net/worker_shell.h) carries frames and runs the
+ * cohorts.
  *
  *   FRAME PING -> SEND HELLO    FRAME WELCOME -> CONFIGURE ... READY    FRAME TASKS -> RUN ... DONE -> SEND RESULT
  *                                                                       (-> SEND SHARD_REQ ... FRAME SHARD -> RUN)
  *
  * The aggregator speaks first: until it is welcome, a worker answers each PING with HELLO.
  *
- * What holds after every event (fg_session_check): a task is answered at most once for each time it was given,
- * by RESULT or REFUSED; it runs only with the parameters of its version and, under movable placement, with
- * bytes that hash to its shard's name; versions below the aggregator's floor stay only while a task needs them;
- * shards that no task needs fit in the cache's limit. Frames that are damaged, of another run, duplicate or late
- * change nothing but a counter.
+ * What holds after every event (fg_session_check): a task is answered at most once for each time it was
+ * given, by RESULT or REFUSED; it runs only with the parameters of its version and, under movable placement,
+ * with bytes that hash to its shard's name; versions below the aggregator's floor stay only while a task
+ * needs them; shards that no task needs fit in the cache's limit. Frames that are damaged, of another run,
+ * duplicate or late change nothing but a counter.
  *
  * Thread safety: one caller.
  */
 #ifndef FG_WORKER_SESSION_H
 #define FG_WORKER_SESSION_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -110,8 +110,8 @@ struct fg_session_stats {
 enum fg_status fg_session_create(struct fg_session **out, const struct fg_session_self *self) FG_NODISCARD;
 void fg_session_destroy(struct fg_session *s);
 
-/* Take one event; `out` is emptied, then filled. Errors: FG_E_NOMEM, FG_E_USAGE for READY or DONE that was not
- * asked for (nothing is changed then). */
+/* Take one event; `out` is emptied, then filled. Errors: FG_E_NOMEM, FG_E_USAGE for READY or DONE that was
+ * not asked for (nothing is changed then). */
 enum fg_status fg_session_step(struct fg_session *s, const struct fg_session_event *ev,
                                struct fg_session_actions *out) FG_NODISCARD;
 

@@ -1,8 +1,8 @@
 /* The trainer: local work of a cohort of clients, and evaluation of parameters on data.
  *
- * It takes an array of jobs (client, parameters, shard, steps, stream keys) and fills in an array of results; how
- * they share the machine is a back end's business (the CPU one spreads clients over cores). A result is a pure
- * function of its job, the settings and the seed: the bits do not depend on threads, other jobs or the
+ * It takes an array of jobs (client, parameters, shard, steps, stream keys) and fills in an array of results;
+ * how they share the machine is a back end's business (the CPU one spreads clients over cores). A result is a
+ * pure function of its job, the settings and the seed: the bits do not depend on threads, other jobs or the
  * instruction set.
  *
  * Thread safety: one caller a trainer.
@@ -21,14 +21,15 @@
 /* Settings of local work, the same for all clients. One step with mean gradient g of a batch:
  *   g += prox_mu (w - w_start);  g scaled to norm `clip` if longer;  g += weight_decay w;
  *   v = momentum v + g;  w -= lr v.
- * lr is the task's: schedules move it from round to round (fg_setup_lr). Zero turns each of them off. Source: Li et al., MLSys 2020 (FedProx), for the proximal term. */
+ * lr is the task's: schedules move it from round to round (fg_setup_lr). Zero turns each of them off.
+ * Source: Li et al., MLSys 2020 (FedProx), for the proximal term. */
 struct fg_local_opts {
     uint32_t batch; /* samples a step; 0: the whole shard (FedSGD) */
     float momentum, weight_decay, clip, prox_mu;
 };
 
-/* Local steps of a client: `steps` if given, else `epochs` passes over n samples, the last batch of a pass may
- * be smaller. No samples, no steps. */
+/* Local steps of a client: `steps` if given, else `epochs` passes over n samples, the last batch of a pass
+ * may be smaller. No samples, no steps. */
 uint32_t fg_local_steps(uint32_t n, uint32_t batch, uint32_t epochs, uint32_t steps);
 
 /* A task stopped between two steps: everything it needs to go on, anywhere, to the same end. */
@@ -117,8 +118,9 @@ enum fg_status fg_trainer_create_cpu(struct fg_trainer **out, const struct fg_mo
                                      const struct fg_kernels *kernels, struct fg_err *err) FG_NODISCARD;
 void fg_trainer_destroy(struct fg_trainer *t);
 
-/* Do all jobs. *stop (may be NULL) set to non-zero from a signal handler or another thread ends the run between
- * two steps. Returns FG_OK, FG_E_INTERRUPTED, or the first failing job's status; each job has its own. */
+/* Do all jobs. *stop (may be NULL) set to non-zero from a signal handler or another thread ends the run
+ * between two steps. Returns FG_OK, FG_E_INTERRUPTED, or the first failing job's status; each job has its
+ * own. */
 enum fg_status fg_trainer_run(struct fg_trainer *t, struct fg_job *jobs, size_t n, atomic_int *stop,
                               struct fg_err *err) FG_NODISCARD;
 

@@ -96,8 +96,8 @@ void fg_local_load(struct fg_local *l, const float *params)
     fg_model_pack(l->m, fg_net_params(l->net), params);
 }
 
-/* A batch into the network's buffers. Bytes go through a kernel: fg_dataset_gather() gives the same floats, but
- * would take a third of the time of small models. */
+/* A batch into the network's buffers. Bytes go through a kernel: fg_dataset_gather() gives the same
+ * floats, but would take a third of the time of small models. */
 static void gather(struct fg_local *l, const struct fg_dataset *data, const uint32_t *index, size_t n)
 {
     size_t ldx, labels = data->label_width;

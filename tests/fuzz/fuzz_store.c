@@ -2,7 +2,6 @@
  * participation. */
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "src/base/mem.h"
 #include "src/store/checkpoint.h"

@@ -1,6 +1,7 @@
 /* The driver of the fuzz targets in `make check`: feeds LLVMFuzzerTestOneInput every file of its corpus and a
- * fixed number of mutations of each. The mutations depend on nothing but the corpus and FG_TEST_SEED (default 1),
- * so a failure repeats; the input that crashed is left in <target>.crash. FG_TEST_ITERS: mutations per file.
+ * fixed number of mutations of each. The mutations depend on nothing but the corpus and FG_TEST_SEED (default
+ * 1), so a failure repeats; the input that crashed is left in <target>.crash. FG_TEST_ITERS: mutations per
+ * file.
  *
  * Usage: fuzz_<name> [FILE...]; without files the corpus is $FG_SRCDIR/tests/fuzz/corpus/<name>/.
  */

@@ -1,9 +1,7 @@
-/* The worker core over thousands of random conversations: frames duplicated, late, damaged, of other runs, tasks
- * before their data, shards damaged. A naive twin knows what must be answered; the core's own invariants are
- * checked after every event. FG_TEST_SEED and FG_TEST_ITERS choose others. */
+/* The worker core over thousands of random conversations: frames duplicated, late, damaged, of other runs,
+ * tasks before their data, shards damaged. A naive twin knows what must be answered; the core's own
+ * invariants are checked after every event. FG_TEST_SEED and FG_TEST_ITERS choose others. */
 #include "tests/lib/test.h"
-
-#include <stdlib.h>
 
 #include "src/base/hash.h"
 #include "src/base/mem.h"

@@ -1,8 +1,6 @@
 /* Data sets in memory: gathering, splitting, scaling, names, generators, shards. */
 #include "tests/lib/test.h"
 
-#include <stdlib.h>
-
 #include "datasets/build.h"
 #include "datasets/generate.h"
 #include "datasets/load.h"

@@ -2,8 +2,6 @@
  * count are computed. */
 #include "tests/lib/test.h"
 
-#include <stdlib.h>
-
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 #include "src/sim/driver.h"

@@ -1,8 +1,6 @@
 /* Partitions: every rule of partition.h, checked on a made-up data set against counts worked out here. */
 #include "tests/lib/test.h"
 
-#include <stdlib.h>
-
 #include "datasets/build.h"
 #include "datasets/partition.h"
 #include "src/base/mem.h"

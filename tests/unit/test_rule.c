@@ -248,9 +248,10 @@ static void mifa_and_fedvarp_remember_the_absent(void **state)
     }
 }
 
-/* Intermittent clients, up with probability p_i in each round, one step of eta = 0.01: the mean of x over the last
- * three quarters against the closed forms (FedAWE, figure 2): FedAvg over active goes to 100 (p2 - p1 p2 / 2) /
- * (p1 + p2 - p1 p2), over all to 100 p2 / (p1 + p2), MIFA to 50, FedAU to 100 v2 / (v1 + v2), v = 1 - (1 - p)^50. */
+/* Intermittent clients, up with probability p_i in each round, one step of eta = 0.01: the mean of x over
+ * the last three quarters against the closed forms (FedAWE, figure 2): FedAvg over active goes to 100 (p2
+ * - p1 p2 / 2) / (p1 + p2 - p1 p2), over all to 100 p2 / (p1 + p2), MIFA to 50, FedAU to 100 v2 / (v1 +
+ * v2), v = 1 - (1 - p)^50. */
 static double intermittent_mean(const char *rule, enum fg_averaging over, double p0, double p1, int rounds)
 {
     struct fg_rule *r = make_quadratic(rule, over);

@@ -1,5 +1,5 @@
-/* The trainer: it learns, its arithmetic is that of a double-precision twin, and the bits are the same whatever does
- * the work. */
+/* The trainer: it learns, its arithmetic is that of a double-precision twin, and the bits are the same
+ * whatever does the work. */
 #include "tests/lib/test.h"
 
 #include <stdlib.h>

@@ -1,8 +1,6 @@
 /* Outcomes of assignments and the ledger: worked examples, a microsecond twin, sums that add up, bytes. */
 #include "tests/lib/test.h"
 
-#include <stdlib.h>
-
 #include "src/availability/ledger.h"
 #include "src/availability/world.h"
 #include "src/base/mem.h"
