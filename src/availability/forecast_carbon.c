@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "src/availability/calendar.h"
 #include "src/availability/forecast_carbon_impl.h"
 #include "src/availability/forecast_conformal.h"
+#include "src/base/calendar.h"
 #include "src/base/mem.h"
 
 /* Errors of three weeks make an interval; its level moves by half a percent of a miss. */
