@@ -47,6 +47,11 @@ UNIT_TESTS += tests/unit/prop_session
 UNIT_TESTS += tests/unit/test_executor_remote
 UNIT_TESTS += tests/unit/test_worker_shell
 UNIT_TESTS += tests/unit/test_respawn
+UNIT_TESTS += tests/unit/prop_net
+chaos_sources = tests/lib/chaos.c tests/lib/chaos.h tests/lib/chaos_work.c
+tests_unit_prop_net_SOURCES = tests/unit/prop_net.c $(chaos_sources)
+UNIT_TESTS += tests/unit/test_chaos
+tests_unit_test_chaos_SOURCES = tests/unit/test_chaos.c $(chaos_sources)
 
 # Fuzz targets: tests/fuzz/fuzz_<name>.c with a corpus in tests/fuzz/corpus/<name>/. In `make check` each is
 # linked with replay.c, which feeds it the corpus and mutations of it; with --enable-fuzz it is a libFuzzer program.

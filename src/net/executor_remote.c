@@ -78,10 +78,7 @@ static void release(struct fg_executor *base, uint64_t id)
     if (e == NULL) {
         return;
     }
-    if (e->state == TASK_SENT) {
-        struct worker *w = &r->worker[e->worker];
-        w->has -= w->has > 0; /* it goes on, but its answer will be nobody's */
-    }
+    remote_put_down(r, e); /* its worker goes on, but the answer will be nobody's */
     remote_version(r, e->task.version)->waiting--;
     drop_versions(r);
     remote_forget(r, e);

@@ -81,4 +81,7 @@ struct fg_live *fg_executor_remote_live(struct fg_executor *ex);
 
 struct fg_executor_remote_stats fg_executor_remote_stats(const struct fg_executor *ex);
 
+/* Check the invariants, which hold between two events: NULL when they do, else which does not. */
+const char *fg_executor_remote_check(const struct fg_executor *ex);
+
 #endif

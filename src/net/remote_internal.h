@@ -78,8 +78,9 @@ enum fg_status remote_enqueue(struct remote *r, const struct fg_task *task);
 void remote_forget(struct remote *r, struct entry *e);
 size_t remote_queued(const struct remote *r);
 bool remote_full(const struct remote *r); /* enough results are held: only the wanted task is given out */
-enum fg_status remote_hurry(struct remote *r); /* the wanted task to the front of the queue */
-struct entry *remote_pop(struct remote *r);    /* NULL: the queue is empty */
+enum fg_status remote_hurry(struct remote *r);                 /* the wanted task to the front of the queue */
+struct entry *remote_pop(struct remote *r);                    /* NULL: the queue is empty */
+void remote_put_down(struct remote *r, const struct entry *e); /* it is not with its worker any more */
 enum fg_status remote_repeat(struct remote *r, struct entry *e); /* back to the front of the queue */
 enum fg_status remote_failed_once(struct remote *r, struct entry *e, struct fg_view why);
 enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame);

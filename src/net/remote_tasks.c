@@ -57,8 +57,16 @@ struct entry *remote_pop(struct remote *r)
     return NULL;
 }
 
+void remote_put_down(struct remote *r, const struct entry *e)
+{
+    if (e->state == TASK_SENT) {
+        r->worker[e->worker].has--;
+    }
+}
+
 enum fg_status remote_repeat(struct remote *r, struct entry *e)
 {
+    remote_put_down(r, e);
     if (r->opts.pinned) {
         e->state = TASK_FAILED;
         e->worker = REMOTE_NOBODY;
@@ -79,6 +87,7 @@ enum fg_status remote_failed_once(struct remote *r, struct entry *e, struct fg_v
     if (++e->failures < REMOTE_ATTEMPTS) {
         return remote_repeat(r, e);
     }
+    remote_put_down(r, e);
     e->state = TASK_FAILED;
     e->why = fg_strndup(why.data != NULL ? (const char *)why.data : "", why.len);
     return e->why != NULL ? remote_note(r, FG_LIVE_LOST, e->task.client, e->task.id) : FG_E_NOMEM;
@@ -89,9 +98,6 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
 {
     const struct fg_result *got = &m->u.result.result;
     struct entry *e = remote_entry(r, got->id);
-    if (e != NULL && e->state == TASK_SENT && e->worker == peer) {
-        r->worker[peer].has -= r->worker[peer].has > 0;
-    }
     if (e == NULL || (e->state != TASK_SENT && e->state != TASK_QUEUED)) {
         r->stats.answers_ignored++;
         return FG_OK;
@@ -104,6 +110,7 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
                    ? remote_failed_once(r, e, fg_view_str("an answer of the wrong shape"))
                    : FG_OK;
     }
+    remote_put_down(r, e);
     e->state = TASK_DONE;
     e->result = *got;
     e->result.delta = NULL;

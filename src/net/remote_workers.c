@@ -55,7 +55,6 @@ static enum fg_status take_back(struct remote *r, uint32_t peer)
             st = remote_repeat(r, e);
         }
     }
-    r->worker[peer].has = 0;
     bool client = r->opts.pinned && r->worker[peer].client != REMOTE_NO_CLIENT;
     return st == FG_OK && client ? remote_note(r, FG_LIVE_DOWN, r->worker[peer].client, 0) : st;
 }
@@ -183,7 +182,6 @@ static enum fg_status on_refused(struct remote *r, uint32_t peer, const struct f
         r->stats.answers_ignored++;
         return FG_OK;
     }
-    w->has -= w->has > 0;
     for (size_t i = 0; m->u.refused.reason == FG_REFUSED_VERSION && i < w->n_known; i++) {
         if (w->known[i] == e->task.version) {
             w->known[i] = w->known[--w->n_known];

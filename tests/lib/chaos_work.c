@@ -1,0 +1,138 @@
+/* What the pretended workers compute, the shards they compute it on, and an executor that nothing disturbs. */
+#include "tests/lib/test.h"
+
+#include "tests/lib/chaos.h"
+
+#include "src/base/hash.h"
+#include "src/base/mem.h"
+
+void chaos_compute(struct fg_result *out, float *delta, const struct fg_task *t, const float *params)
+{
+    float x[CHAOS_P];
+    memcpy(x, params, sizeof x);
+    for (uint32_t k = 0; k < t->steps; k++) {
+        for (uint32_t i = 0; i < CHAOS_P; i++) {
+            uint32_t pull = (t->client * 31 + t->number * 17 + k * 7 + i * 3) % 64;
+            x[i] = x[i] * 0.96875f + (float)pull * 0.013f * t->lr;
+        }
+    }
+    for (uint32_t i = 0; i < CHAOS_P; i++) {
+        delta[i] = params[i] - x[i];
+    }
+    *out = (struct fg_result){.id = t->id, .client = t->client, .steps = t->steps, .samples = 10 + t->number};
+    out->loss = (double)params[0] + (double)t->client / 7.0;
+    out->scored = t->kind == FG_TASK_EVALUATE ? 100 : 0;
+}
+
+/* ---- shards ---- */
+
+static uint8_t shard[CHAOS_SHARDS][CHAOS_SHARD_LEN];
+static uint8_t name[CHAOS_SHARDS][32];
+
+static void make_shards(void)
+{
+    for (int k = 0; k < CHAOS_SHARDS && shard[0][0] == 0; k++) {
+        memset(shard[CHAOS_SHARDS - 1 - k], CHAOS_SHARDS - k, CHAOS_SHARD_LEN);
+        assert_int_equal(fg_sha256(name[CHAOS_SHARDS - 1 - k], shard[CHAOS_SHARDS - 1 - k], CHAOS_SHARD_LEN),
+                         FG_OK);
+    }
+}
+
+enum fg_status chaos_shard_of(void *arg, const struct fg_task *task, uint8_t hash[32], struct fg_err *err)
+{
+    (void)arg;
+    (void)err;
+    make_shards();
+    memcpy(hash, name[task->client % CHAOS_SHARDS], 32);
+    return FG_OK;
+}
+
+bool chaos_shard_bytes(void *arg, const uint8_t hash[32], struct fg_view *out)
+{
+    (void)arg;
+    make_shards();
+    for (int k = 0; k < CHAOS_SHARDS; k++) {
+        if (memcmp(name[k], hash, 32) == 0) {
+            *out = (struct fg_view){.data = shard[k], .len = CHAOS_SHARD_LEN};
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- undisturbed ---- */
+
+enum { MOST = 64 };
+
+struct undisturbed {
+    struct fg_executor base;
+    float params[CHAOS_P], delta[CHAOS_P];
+    struct fg_task task[MOST];
+    size_t n;
+};
+
+static enum fg_status publish(struct fg_executor *ex, uint64_t version, const float *params,
+                              struct fg_err *err)
+{
+    (void)version;
+    (void)err;
+    memcpy(((struct undisturbed *)ex)->params, params, CHAOS_P * sizeof *params);
+    return FG_OK;
+}
+
+static enum fg_status submit(struct fg_executor *ex, const struct fg_task *tasks, size_t n,
+                             struct fg_err *err)
+{
+    struct undisturbed *u = (struct undisturbed *)ex;
+    (void)err;
+    assert_true(u->n + n <= MOST);
+    memcpy(u->task + u->n, tasks, n * sizeof *tasks);
+    u->n += n;
+    return FG_OK;
+}
+
+static enum fg_status collect(struct fg_executor *ex, uint64_t id, struct fg_result *out, struct fg_err *err)
+{
+    struct undisturbed *u = (struct undisturbed *)ex;
+    (void)err;
+    for (size_t i = 0; i < u->n; i++) {
+        if (u->task[i].id == id) {
+            chaos_compute(out, u->delta, &u->task[i], u->params);
+            out->delta = u->delta;
+            return FG_OK;
+        }
+    }
+    fail_msg("task %llu was not submitted", (unsigned long long)id);
+    return FG_E_INTERNAL;
+}
+
+static void release(struct fg_executor *ex, uint64_t id)
+{
+    struct undisturbed *u = (struct undisturbed *)ex;
+    for (size_t i = 0; i < u->n; i++) {
+        if (u->task[i].id == id) {
+            u->task[i] = u->task[--u->n];
+            return;
+        }
+    }
+}
+
+static void destroy(struct fg_executor *ex)
+{
+    fg_free(ex);
+}
+
+static const struct fg_executor_ops ops = {.name = "undisturbed",
+                                           .publish = publish,
+                                           .submit = submit,
+                                           .collect = collect,
+                                           .release = release,
+                                           .destroy = destroy};
+
+struct fg_executor *chaos_undisturbed(void)
+{
+    struct undisturbed *u = fg_calloc(1, sizeof *u);
+    assert_non_null(u);
+    u->base.ops = &ops;
+    return &u->base;
+}

@@ -1,0 +1,302 @@
+/* A whole deployment under the virtual clock, thousands of times: the aggregator core, its driver and timeline, and the
+ * remote executor on one side, worker cores on the other, and between them a network that fails from a seed; the
+ * aggregator dies as well and goes on from its last commit. After each event the invariants of all cores are checked;
+ * at the end the parameters are those of a run that nothing disturbed, bit for bit.
+ * FG_TEST_SEED and FG_TEST_ITERS choose others. */
+#include "tests/lib/test.h"
+
+#include "src/base/mem.h"
+#include "src/net/executor_remote.h"
+#include "src/sim/driver.h"
+#include "tests/lib/chaos.h"
+
+enum { CLIENTS = 10, ROUNDS = 10, MOST_WORKERS = 400 };
+
+static uint32_t steps[CLIENTS], samples[CLIENTS];
+
+struct deployment {
+    struct fg_rng rng;
+    struct chaos_opts opts;
+    uint32_t die_in_1000; /* the aggregator, at each event that it takes */
+    struct fg_fleet *fleet;
+    struct fg_aggregator_config cfg;
+    struct fg_timeline_virtual_config line;
+
+    struct fg_aggregator *agg;
+    struct fg_str saved;
+    struct chaos *chaos;
+    struct fg_executor *ex;
+    uint32_t committed;
+    bool died;
+    /* what came of it, over all lives of the aggregator */
+    unsigned deaths, count[CHAOS_FAULTS], broken_frames;
+    uint64_t repeated, ignored, refused;
+    fg_time_t took;
+};
+
+static double lr(const void *arg, uint32_t round)
+{
+    (void)arg;
+    return 0.5 / (1 + round);
+}
+
+static void configure(struct deployment *d, uint64_t seed)
+{
+    static const char *const policies[] = {"all", "uniform", "cyclic"};
+    fg_rng_init(&d->rng, seed, FG_RNG_TEST, 2, 0);
+    uint32_t n_rules = 0;
+    while (fg_rule_list()[n_rules] != NULL) {
+        n_rules++;
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+        steps[i] = 1 + fg_rng_below(&d->rng, 100);
+        samples[i] = 1 + fg_rng_below(&d->rng, 90);
+    }
+    d->line = (struct fg_timeline_virtual_config){.update_bytes = 1000, .batch = 10, .samples = samples};
+    d->cfg = (struct fg_aggregator_config){
+        .rounds = ROUNDS,
+        .slot = FG_HOUR,
+        .slot_pace = fg_rng_below(&d->rng, 2) == 0,
+        .deadline = fg_rng_below(&d->rng, 3) == 0 ? FG_SECOND / 2 : 0,
+        .lr = lr,
+        .model_bytes = 1000,
+        .update_bytes = 1000,
+        .steps = steps,
+        .samples = samples,
+        .select = {.seed = seed,
+                   .clients = CLIENTS,
+                   .want = 2 + fg_rng_below(&d->rng, 7),
+                   .over = fg_rng_below(&d->rng, 2) == 0 ? 1.0 : 1.5,
+                   .groups = 3},
+        .policy = fg_select_find(policies[fg_rng_below(&d->rng, 3)]),
+        .rule = {.params = CHAOS_P, .clients = CLIENTS, .total_samples = 400.0, .lr = 1.0, .tau = 1e-3},
+        .rule_ops = fg_rule_list()[fg_rng_below(&d->rng, n_rules)],
+    };
+    struct fg_fleet_spec spec;
+    struct fg_err err;
+    fg_fleet_spec_defaults(&spec);
+    spec.clients = CLIENTS;
+    spec.seed = seed;
+    spec.speed_spread = 1.0;
+    spec.start = 0;
+    assert_int_equal(fg_fleet_create(&d->fleet, &spec, NULL, NULL, 0, &err), FG_OK);
+}
+
+/* What fails, and how often, is drawn as well: runs with one kind of failure only are among them. */
+static void plan_failures(struct deployment *d, uint64_t seed)
+{
+    d->opts = (struct chaos_opts){.seed = seed,
+                                  .workers = 1 + fg_rng_below(&d->rng, 4),
+                                  .most = MOST_WORKERS,
+                                  .patience_us = FG_SECOND,
+                                  .step_us = 1 + fg_rng_below(&d->rng, 5000),
+                                  .movable = fg_rng_below(&d->rng, 2) == 0};
+    for (int k = 0; k < CHAOS_FAULTS; k++) {
+        bool any = fg_rng_below(&d->rng, 2) == 0;
+        d->opts.every_us[k] = any ? FG_SECOND / 2 + (fg_time_t)fg_rng_below(&d->rng, 5000000) : 0;
+    }
+    d->die_in_1000 = fg_rng_below(&d->rng, 2) == 0 ? fg_rng_below(&d->rng, 40) : 0;
+}
+
+/* ---- hooks ---- */
+
+static enum fg_status on_evaluate(void *arg, const float *params, const struct fg_action *what,
+                                  struct fg_evaluation *out, struct fg_err *err)
+{
+    (void)what;
+    (void)err;
+    struct deployment *d = arg;
+    if (d->chaos != NULL) {
+        chaos_pass(d->chaos, fg_rng_below(&d->rng, 1000000)); /* nobody listens to the workers meanwhile */
+    }
+    *out = (struct fg_evaluation){.have = true, .accuracy = 0.5, .loss = (double)params[0]};
+    return FG_OK;
+}
+
+static enum fg_status on_commit(void *arg, struct fg_err *err)
+{
+    (void)err;
+    struct deployment *d = arg;
+    d->committed++;
+    assert_int_equal(fg_aggregator_version(d->agg), d->committed);
+    assert_int_equal(fg_aggregator_record(d->agg)->round + 1, d->committed);
+    d->saved.len = 0;
+    assert_int_equal(fg_aggregator_save(d->agg, &d->saved), FG_OK);
+    return FG_OK;
+}
+
+static enum fg_status on_event(void *arg, const struct fg_event *ev, struct fg_err *err)
+{
+    struct deployment *d = arg;
+    struct fg_err why = {{0}};
+    (void)ev;
+    if (fg_aggregator_check(d->agg, &why) != FG_OK) {
+        fail_msg("%s", why.text);
+    }
+    d->died = d->chaos != NULL && fg_rng_below(&d->rng, 1000) < d->die_in_1000;
+    return d->died ? fg_fail(err, FG_E_IO, "kill -9") : FG_OK;
+}
+
+static bool on_stopping(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+/* ---- a life of the aggregator ---- */
+
+static const char *check_executor(const void *ex)
+{
+    return fg_executor_remote_check(ex);
+}
+
+static void start_executor(struct deployment *d)
+{
+    d->opts.seed++; /* another life, other failures */
+    d->chaos = chaos_create(&d->opts);
+    struct fg_executor_remote_opts opts = {
+        .transport = &d->chaos->base,
+        .params = CHAOS_P,
+        .config = "[run]\n",
+        .run_id = 1000 + d->opts.seed,
+        .shard_of = d->opts.movable ? chaos_shard_of : NULL,
+        .shard_bytes = d->opts.movable ? chaos_shard_bytes : NULL,
+        .max_bytes = d->opts.seed % 3 == 0 ? 100 : 0,
+        .now = chaos_now,
+        .arg = d->chaos,
+        .heartbeat_us = d->opts.patience_us / 5,
+        .patience_us = d->opts.patience_us,
+        .respawn = {.initial = d->opts.workers, .min = 1, .backoff_us = FG_SECOND / 20},
+    };
+    assert_int_equal(fg_executor_remote_create(&d->ex, &opts, NULL), FG_OK);
+    d->chaos->check = check_executor;
+    d->chaos->check_arg = d->ex;
+}
+
+static void end_executor(struct deployment *d)
+{
+    struct fg_executor_remote_stats s = fg_executor_remote_stats(d->ex);
+    for (int k = 0; k < CHAOS_FAULTS; k++) {
+        d->count[k] += d->chaos->count[k];
+    }
+    d->broken_frames += d->chaos->doubled + d->chaos->swapped + d->chaos->damaged;
+    d->repeated += s.tasks_repeated;
+    d->ignored += s.answers_ignored;
+    d->refused += s.frames_refused;
+    d->took += d->chaos->now;
+    d->ex->ops->destroy(d->ex);
+    chaos_destroy(d->chaos);
+}
+
+/* From the last commit to the end, or to the aggregator's death. */
+static void live(struct deployment *d, bool disturbed)
+{
+    struct fg_err err = {{0}};
+    float x[CHAOS_P] = {0.5f, -0.25f};
+    struct fg_driver_hooks hooks = {
+        .arg = d, .evaluate = on_evaluate, .committed = on_commit, .took = on_event, .stopping = on_stopping};
+    struct fg_timeline *line = NULL;
+    enum fg_finish reason;
+    if (disturbed) {
+        start_executor(d);
+    } else {
+        d->ex = chaos_undisturbed();
+    }
+    assert_int_equal(fg_aggregator_create(&d->agg, &d->cfg, d->fleet, x, &err), FG_OK);
+    if (d->saved.len > 0) {
+        assert_int_equal(fg_aggregator_load(d->agg, d->saved.data, d->saved.len, &err), FG_OK);
+    }
+    d->committed = (uint32_t)fg_aggregator_version(d->agg);
+    assert_int_equal(fg_timeline_virtual_create(&line, d->fleet, d->ex, &d->line, fg_aggregator_now(d->agg)),
+                     FG_OK);
+    d->died = false;
+    enum fg_status st = fg_driver_run(d->agg, line, &hooks, &reason, &err);
+    if (st != FG_OK && !d->died) {
+        fail_msg("%s", err.text);
+    }
+    line->ops->destroy(line);
+    if (disturbed) {
+        end_executor(d);
+    } else {
+        d->ex->ops->destroy(d->ex);
+    }
+}
+
+/* All of a run; its parameters into `x`. */
+static void run(struct deployment *d, bool disturbed, float x[CHAOS_P])
+{
+    d->saved.len = 0;
+    d->chaos = NULL;
+    for (;;) {
+        live(d, disturbed);
+        if (!d->died) {
+            break;
+        }
+        d->deaths++;
+        fg_aggregator_destroy(d->agg);
+    }
+    assert_int_equal(fg_aggregator_version(d->agg), ROUNDS);
+    memcpy(x, fg_aggregator_params(d->agg), CHAOS_P * sizeof *x);
+    fg_aggregator_destroy(d->agg);
+}
+
+static uint64_t last_seed;
+
+static void begin(struct deployment *d, uint64_t seed)
+{
+    last_seed = seed;
+    *d = (struct deployment){0};
+    configure(d, seed);
+    plan_failures(d, seed);
+}
+
+static void end(struct deployment *d)
+{
+    float disturbed[CHAOS_P], undisturbed[CHAOS_P];
+    run(d, true, disturbed);
+    run(d, false, undisturbed);
+    assert_memory_equal(disturbed, undisturbed, sizeof disturbed);
+    fg_fleet_destroy(d->fleet);
+    fg_str_fini(&d->saved);
+}
+
+static void whatever_fails_the_model_is_the_same(void **state)
+{
+    (void)state;
+    uint64_t seed = fg_test_number("FG_TEST_SEED", 1), iters = fg_test_iters(3000);
+    unsigned count[CHAOS_FAULTS] = {0}, deaths = 0;
+    uint64_t repeated = 0, ignored = 0;
+    for (uint64_t i = 0; i < iters; i++) {
+        struct deployment d;
+        begin(&d, seed + i);
+        end(&d);
+        for (int k = 0; k < CHAOS_FAULTS; k++) {
+            count[k] += d.count[k];
+        }
+        deaths += d.deaths;
+        repeated += d.repeated;
+        ignored += d.ignored;
+    }
+    print_message("crashes %u, stops %u, notices %u, partitions %u, flaps %u, deaths of the aggregator %u\n",
+                  count[CHAOS_CRASH], count[CHAOS_STOP], count[CHAOS_NOTICE], count[CHAOS_PARTITION],
+                  count[CHAOS_FLAP], deaths);
+    for (int k = 0; k < CHAOS_FAULTS; k++) {
+        assert_true(count[k] > iters / 2);
+    }
+    assert_true(iters < 100 || (deaths > iters / 10 && repeated > iters && ignored > 0));
+}
+
+static int say_seed(void **state)
+{
+    (void)state;
+    print_message("last seed %llu\n", (unsigned long long)last_seed);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(whatever_fails_the_model_is_the_same, say_seed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
