@@ -7,6 +7,7 @@
 #include "datasets/shard.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/net/notice.h"
 #include "src/sim/setup.h"
 
 /* One task's place in a cohort: its update, and what it is encoded with. */
@@ -16,8 +17,10 @@ struct seat {
     uint8_t *bytes; /* (bound(P)) */
     size_t len;
     struct fg_codec_ws ws;
-    struct fg_dataset *shard; /* movable placement: the task's own data */
-    uint32_t *index;          /* (n) all of them */
+    struct fg_dataset *shard;          /* movable placement: the task's own data */
+    uint32_t *index;                   /* (n) all of them */
+    struct fg_train_state from, state; /* to go on from; where it was stopped */
+    struct fg_str state_bytes;
     struct fg_err err;
 };
 
@@ -29,6 +32,7 @@ struct fg_worker_env_state {
     const struct fg_codec *codec;
     struct fg_trainer *trainer;
     size_t P;
+    struct fg_notice *notice; /* NULL: nothing to look for */
     struct seat *seat;
     struct fg_job *job;
     size_t n_seats;
@@ -101,6 +105,16 @@ static void lower_priority(unsigned by)
     }
 }
 
+static enum fg_status look_for_notice(struct fg_worker_env_state *w, struct fg_err *err)
+{
+    const struct fg_notice_opts opts = {.file = w->cfg.workers.notice_file,
+                                        .command = w->cfg.workers.notice_command,
+                                        .every_us = fg_from_seconds(w->cfg.workers.notice_every_s),
+                                        .seen = fg_worker_shell_leave};
+    bool any = opts.file[0] != '\0' || opts.command[0] != '\0';
+    return any ? fg_notice_start(&w->notice, &opts, err) : FG_OK;
+}
+
 static enum fg_status configure(void *arg, const struct fg_worker_work *work, struct fg_worker_ready *out,
                                 struct fg_err *err)
 {
@@ -130,8 +144,11 @@ static enum fg_status configure(void *arg, const struct fg_worker_work *work, st
         st = fg_fail(err, FG_E_NOMEM, "out of memory for %u updates", threads);
         goto cleanup;
     }
-    *out = (struct fg_worker_ready){
-        .params = w->P, .cohort = threads, .cache_bytes = (size_t)w->cfg.worker.cache_mb << 20};
+    FG_TRY(look_for_notice(w, err));
+    *out = (struct fg_worker_ready){.params = w->P,
+                                    .cohort = threads,
+                                    .cache_bytes = (size_t)w->cfg.worker.cache_mb << 20,
+                                    .grace_us = fg_from_seconds(w->cfg.workers.grace_s)};
 cleanup:
     return st;
 }
@@ -146,12 +163,29 @@ static enum fg_status encode(struct fg_job *job, void *arg)
     return w->codec->encode(&s->ws, s->bytes, w->codec->bound(w->P), &s->len, job->delta, w->P);
 }
 
-static void drop_shard(struct seat *s)
+static void clear_seat(struct seat *s)
 {
     fg_dataset_destroy(s->shard);
     fg_free(s->index);
     s->shard = NULL;
     s->index = NULL;
+    fg_train_state_fini(&s->from);
+    fg_train_state_fini(&s->state);
+    s->state.steps = 0;
+}
+
+/* Where another worker stopped; a state that does not fit is done without: the task begins at its start. */
+static void go_on_from(struct seat *s, const struct fg_session_job *j, struct fg_job *job)
+{
+    struct fg_err err;
+    if (j->resume.len == 0) {
+        return;
+    }
+    if (fg_train_state_decode(&s->from, j->resume.data, j->resume.len, s->owner->P, &err) != FG_OK) {
+        fg_log_write(FG_LOG_WARN, "task %llu begins again: %s", (unsigned long long)j->task.id, err.text);
+        return;
+    }
+    job->resume = &s->from;
 }
 
 /* The task's data: shipped, or this machine's share of the client. */
@@ -191,9 +225,22 @@ static enum fg_status find_data(struct seat *s, const struct fg_session_job *j, 
     return FG_OK;
 }
 
-static void report(const struct seat *s, const struct fg_job *job, struct fg_session_answer *a)
+/* A task that was stopped: what it takes to go on elsewhere. */
+static void report_stopped(struct seat *s, struct fg_session_answer *a)
+{
+    s->state_bytes.len = 0;
+    if (s->state.steps > 0 && fg_train_state_encode(&s->state, &s->state_bytes) == FG_OK) {
+        a->state = (const uint8_t *)s->state_bytes.data;
+        a->state_len = s->state_bytes.len;
+    }
+}
+
+static void report(struct seat *s, const struct fg_job *job, struct fg_session_answer *a)
 {
     bool train = job->task.kind == FG_TASK_TRAIN;
+    if (job->status == FG_E_INTERRUPTED) {
+        report_stopped(s, a);
+    }
     a->st = job->status;
     a->text = s->err.text[0] != '\0' ? s->err.text : NULL;
     a->result = (struct fg_result){.id = job->task.id,
@@ -221,12 +268,16 @@ static void run(void *arg, const struct fg_session_job *jobs, size_t n, struct f
         struct fg_job *job = &w->job[ready];
         s->len = 0;
         s->err.text[0] = '\0';
-        *job = (struct fg_job){
-            .task = jobs[i].task, .params = jobs[i].params, .delta = s->delta, .finish_arg = s};
+        *job = (struct fg_job){.task = jobs[i].task,
+                               .params = jobs[i].params,
+                               .delta = s->delta,
+                               .state = &s->state,
+                               .finish_arg = s};
         job->finish = jobs[i].task.kind == FG_TASK_TRAIN ? encode : NULL;
         job->status = FG_E_INTERRUPTED;
         answers[i].id = jobs[i].task.id;
         answers[i].st = find_data(s, &jobs[i], job);
+        go_on_from(s, &jobs[i], job);
         answers[i].text = s->err.text;
         ready += answers[i].st == FG_OK;
     }
@@ -238,7 +289,7 @@ static void run(void *arg, const struct fg_session_job *jobs, size_t n, struct f
         if (answers[i].st == FG_OK) {
             report(&w->seat[i], &w->job[k++], &answers[i]);
         }
-        drop_shard(&w->seat[i]);
+        clear_seat(&w->seat[i]);
     }
 }
 
@@ -260,9 +311,11 @@ void fg_worker_env_destroy(struct fg_worker_env_state *w)
     if (w == NULL) {
         return;
     }
+    fg_notice_stop(w->notice);
     fg_trainer_destroy(w->trainer);
     for (size_t i = 0; i < w->n_seats; i++) {
-        drop_shard(&w->seat[i]);
+        clear_seat(&w->seat[i]);
+        fg_str_fini(&w->seat[i].state_bytes);
         fg_codec_ws_fini(&w->seat[i].ws);
         fg_free(w->seat[i].delta);
         fg_free(w->seat[i].bytes);

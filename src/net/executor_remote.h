@@ -3,8 +3,8 @@
  *   submit -> queue -> chunks to idle workers (MODEL once for each version, then TASKS) -> RESULT -> collect
  *
  * A result is a pure function of its task, so whatever happens to a worker changes nothing but time: when it
- * dies, hangs or refuses, its tasks go back to the front of the queue and another worker repeats them; when
- * an answer comes twice, the first counts. With a local executor this process computes its share, too.
+ * dies, hangs or refuses, its tasks go back to the front of the queue and another worker repeats them, or goes on
+ * from the state that a worker that was given notice handed back; when an answer comes twice, the first counts. With a local executor this process computes its share, too.
  * Shards are served by hash to whoever asks (movable placement).
  *
  * A worker that says nothing for `patience_us` in real time, although it is asked every `heartbeat_us`,
@@ -64,6 +64,7 @@ struct fg_executor_remote_stats {
     uint32_t workers, alive, lost; /* seen so far; not lost; dead, left or of no use */
     uint32_t spawned;              /* started by this process */
     uint64_t tasks_repeated;       /* handed out again after a loss, a refusal or silence */
+    uint64_t tasks_continued;      /* of these, from where a worker that left had come */
     uint64_t answers_ignored;      /* duplicates, and answers to tasks that nobody wants any more */
     uint64_t frames_refused;
     uint64_t bytes_sent, bytes_received; /* whole frames: what really travelled */

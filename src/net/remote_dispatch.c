@@ -70,7 +70,15 @@ static enum fg_status add_to_chunk(struct remote *r, uint32_t peer, struct entry
     }
     e->state = TASK_SENT;
     e->worker = peer;
-    return st == FG_OK ? send_version(r, peer, e->task.version) : st;
+    st = st == FG_OK ? send_version(r, peer, e->task.version) : st;
+    if (st == FG_OK && e->resume.len > 0) {
+        struct fg_msg m = {.type = FG_MSG_STATE};
+        m.u.state.task = e->task.id;
+        m.u.state.bytes = e->resume;
+        r->stats.tasks_continued++;
+        st = remote_send(r, peer, &m);
+    }
+    return st;
 }
 
 /* Give a worker the next n tasks of the queue. */

@@ -18,7 +18,9 @@ struct entry {
     unsigned failures; /* refused or answered with nonsense */
     uint64_t local_id; /* under which the local executor has it */
     struct fg_result result;
-    uint8_t *frame; /* the RESULT frame as it came: the delta stays encoded until it is wanted */
+    uint8_t *frame;       /* the RESULT frame as it came: the delta stays encoded until it is wanted */
+    uint8_t *state_frame; /* the STATE frame of a worker that left: the task goes on from there */
+    struct fg_view resume;
     uint32_t codec;
     struct fg_view encoded;
     float *delta; /* (P) decoded */
@@ -84,6 +86,8 @@ void remote_put_down(struct remote *r, const struct entry *e); /* it is not with
 enum fg_status remote_repeat(struct remote *r, struct entry *e); /* back to the front of the queue */
 enum fg_status remote_failed_once(struct remote *r, struct entry *e, struct fg_view why);
 enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame);
+enum fg_status remote_keep_state(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame);
+
 /* Decode the delta of a task that is done. *ok false: the bytes were no delta, the task is repeated. */
 enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok);
 

@@ -1,8 +1,10 @@
 /* The tasks of the remote executor: the queue, what becomes of each, and its answer. */
+#include <math.h>
 #include <string.h>
 
 #include "src/base/mem.h"
 #include "src/net/remote_internal.h"
+#include "src/worker/trainer.h"
 
 struct entry *remote_entry(struct remote *r, uint64_t id)
 {
@@ -82,8 +84,16 @@ enum fg_status remote_repeat(struct remote *r, struct entry *e)
     return st;
 }
 
+static void drop_state(struct entry *e)
+{
+    fg_free(e->state_frame);
+    e->state_frame = NULL;
+    e->resume = (struct fg_view){0};
+}
+
 enum fg_status remote_failed_once(struct remote *r, struct entry *e, struct fg_view why)
 {
+    drop_state(e); /* should that have been the reason */
     if (++e->failures < REMOTE_ATTEMPTS) {
         return remote_repeat(r, e);
     }
@@ -91,6 +101,50 @@ enum fg_status remote_failed_once(struct remote *r, struct entry *e, struct fg_v
     e->state = TASK_FAILED;
     e->why = fg_strndup(why.data != NULL ? (const char *)why.data : "", why.len);
     return e->why != NULL ? remote_note(r, FG_LIVE_LOST, e->task.client, e->task.id) : FG_E_NOMEM;
+}
+
+static bool all_finite(const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(x[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether a task can go on from there; the bytes of a sound one continue it exactly. */
+static bool is_state_of(const struct fg_task *task, struct fg_view bytes, size_t P)
+{
+    struct fg_train_state s;
+    struct fg_err err;
+    if (fg_train_state_decode(&s, bytes.data, bytes.len, P, &err) != FG_OK) {
+        return false;
+    }
+    bool fits = s.client == task->client && s.number == task->number && s.steps > 0 &&
+                s.steps < task->steps && all_finite(s.params, P) &&
+                (s.velocity == NULL || all_finite(s.velocity, P));
+    fg_train_state_fini(&s);
+    return fits;
+}
+
+/* A STATE: kept until the task is given to another worker and done. Takes the frame if it is kept. */
+enum fg_status remote_keep_state(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame)
+{
+    struct entry *e = remote_entry(r, m->u.state.task);
+    if (e == NULL || e->state != TASK_SENT || e->worker != peer || r->opts.pinned) {
+        r->stats.answers_ignored++;
+        return FG_OK;
+    }
+    if (!is_state_of(&e->task, m->u.state.bytes, r->opts.params)) {
+        r->stats.frames_refused++;
+        return FG_OK;
+    }
+    drop_state(e);
+    e->resume = m->u.state.bytes;
+    e->state_frame = *frame;
+    *frame = NULL;
+    return FG_OK;
 }
 
 /* A RESULT: the first one for a task counts, whoever sends it. Takes the frame if it is kept. */
@@ -111,6 +165,7 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
                    : FG_OK;
     }
     remote_put_down(r, e);
+    drop_state(e);
     e->state = TASK_DONE;
     e->result = *got;
     e->result.delta = NULL;
@@ -156,6 +211,7 @@ void remote_forget(struct remote *r, struct entry *e)
     r->held -= e->frame != NULL ? e->encoded.len : 0;
     r->held -= e->delta != NULL ? r->opts.params * sizeof *e->delta : 0;
     fg_free(e->frame);
+    fg_free(e->state_frame);
     fg_free(e->delta);
     fg_free(e->why);
     *e = (struct entry){.task = e->task, .state = TASK_RELEASED};

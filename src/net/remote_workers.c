@@ -59,13 +59,24 @@ static enum fg_status take_back(struct remote *r, uint32_t peer)
     return st == FG_OK && client ? remote_note(r, FG_LIVE_DOWN, r->worker[peer].client, 0) : st;
 }
 
+static size_t handed_back(const struct remote *r, uint32_t peer)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_entry; i++) {
+        const struct entry *e = &r->entry[i];
+        n += e->state == TASK_SENT && e->worker == peer && e->resume.len > 0;
+    }
+    return n;
+}
+
 static enum fg_status dismiss(struct remote *r, uint32_t peer, const char *why)
 {
     struct worker *w = &r->worker[peer];
     if (w->state == WORKER_GONE || w->state == WORKER_UNKNOWN) {
         return FG_OK;
     }
-    fg_log_write(FG_LOG_INFO, "worker %u %s; %u of its tasks are repeated", peer, why, w->has);
+    fg_log_write(FG_LOG_INFO, "worker %u %s; %u of its tasks are repeated%s", peer, why, w->has,
+                 handed_back(r, peer) > 0 ? ", some from the state it handed back" : "");
     w->state = WORKER_GONE;
     fg_free(w->known);
     w->known = NULL;
@@ -212,6 +223,8 @@ static enum fg_status on_message(struct remote *r, uint32_t peer, const struct f
         return on_hello(r, peer, m);
     case FG_MSG_RESULT:
         return remote_answer(r, peer, m, frame);
+    case FG_MSG_STATE:
+        return remote_keep_state(r, peer, m, frame);
     case FG_MSG_REFUSED:
         return on_refused(r, peer, m);
     case FG_MSG_SHARD_REQ:

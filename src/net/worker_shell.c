@@ -19,6 +19,7 @@ struct shell {
     struct fg_session *session;
     struct fg_session_actions acts;
     bool quit;
+    fg_time_t grace_us, leave_by; /* leave_by 0: no notice yet */
 
     pthread_t thread;
     pthread_mutex_t lock;
@@ -144,6 +145,9 @@ static enum fg_status act(struct shell *sh, struct fg_session_action *a)
         return configure(sh, a);
     case FG_SESSION_RUN:
         return run(sh, a);
+    case FG_SESSION_HALT:
+        atomic_store(&sh->stop, 1);
+        return FG_OK;
     case FG_SESSION_QUIT:
         fg_log_write(FG_LOG_DEBUG, "worker ends: %s", a->why);
         sh->quit = true;
@@ -173,6 +177,7 @@ static enum fg_status on_errand_done(struct shell *sh)
         ev.params = sh->ready.params;
         ev.cohort = sh->ready.cohort;
         ev.cache_bytes = sh->ready.cache_bytes;
+        sh->grace_us = sh->ready.grace_us;
         return step(sh, &ev);
     case ERRAND_RUN:
         ev.kind = FG_SESSION_DONE;
@@ -200,15 +205,41 @@ static enum fg_status on_event(struct shell *sh, struct fg_net_event *net)
     return st;
 }
 
+static fg_time_t now(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (fg_time_t)t.tv_sec * FG_SECOND + t.tv_nsec / 1000;
+}
+
+/* After a notice: leave, and once the grace is over, at once. *wait: until that needs another look. */
+static enum fg_status heed_notice(struct shell *sh, fg_time_t *wait)
+{
+    if (atomic_load(&leaving) == 0) {
+        return FG_OK;
+    }
+    fg_time_t at = now();
+    enum fg_status st = FG_OK;
+    if (sh->leave_by == 0 || at >= sh->leave_by) {
+        sh->leave_by = sh->leave_by == 0 ? at + sh->grace_us : sh->leave_by;
+        st = step(sh, &(struct fg_session_event){.kind = FG_SESSION_LEAVE});
+    }
+    fg_time_t left = sh->leave_by > at ? sh->leave_by - at : 0;
+    *wait = left < *wait ? left : *wait;
+    return st;
+}
+
 static enum fg_status loop(struct shell *sh)
 {
     enum fg_status st = FG_OK;
     while (st == FG_OK && !sh->quit) {
         struct fg_net_event net;
-        if (atomic_load(&leaving) != 0) {
-            return step(sh, &(struct fg_session_event){.kind = FG_SESSION_LEAVE});
+        fg_time_t wait = WAIT_US;
+        st = heed_notice(sh, &wait);
+        if (st != FG_OK || sh->quit) {
+            break;
         }
-        st = sh->t->ops->poll(sh->t, &net, WAIT_US);
+        st = sh->t->ops->poll(sh->t, &net, wait);
         st = st == FG_OK ? on_event(sh, &net) : st;
         st = st == FG_OK && !sh->quit ? on_errand_done(sh) : st;
     }
@@ -268,7 +299,8 @@ enum fg_status fg_worker_shell_run(struct fg_transport *t, const struct fg_worke
         atomic_store(&running, t);
         st = loop(sh);
         atomic_store(&running, NULL);
-        t->ops->flush(t, FLUSH_US);
+        fg_time_t left = sh->leave_by > 0 ? sh->leave_by - now() : 0;
+        t->ops->flush(t, left > FLUSH_US ? left : FLUSH_US);
         *busy = !end_thread(sh);
         if (st != FG_OK) {
             fg_fail(err, st, "worker: %s", fg_status_text(st));

@@ -25,6 +25,8 @@ struct fg_worker_ready {
     uint64_t params;    /* P of the model */
     uint32_t cohort;    /* tasks worth running together */
     size_t cache_bytes; /* for shards */
+    fg_time_t
+        grace_us; /* from a notice to the end of this worker: for what is unfinished to be handed back */
 };
 
 /* Who knows models and data. Both functions are called by the computing thread, one at a time. */
@@ -33,7 +35,7 @@ struct fg_worker_env {
     enum fg_status (*configure)(void *arg, const struct fg_worker_work *work, struct fg_worker_ready *out,
                                 struct fg_err *err);
     /* Run n tasks, fill in n answers; their memory is valid until the next call. A non-zero *stop means that
-     * nobody wants the answers any more: return soon. */
+     * nobody wants the rest any more: return soon, with FG_E_INTERRUPTED and the state of what is unfinished. */
     void (*run)(void *arg, const struct fg_session_job *jobs, size_t n, struct fg_session_answer *answers,
                 atomic_int *stop);
 };
@@ -46,7 +48,8 @@ enum fg_status fg_worker_shell_run(struct fg_transport *t, const struct fg_worke
                                    const struct fg_session_self *self, bool *busy,
                                    struct fg_err *err) FG_NODISCARD;
 
-/* Ask the running shell to say goodbye and return (a notice: SIGTERM). */
+/* Ask the running shell to hand back what it has, say goodbye and return, within the grace (a notice: SIGTERM, or
+ * notice.h). */
 void fg_worker_shell_leave(void);
 
 #endif

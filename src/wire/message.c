@@ -93,6 +93,10 @@ static enum fg_status payload_size(size_t *size, const struct fg_msg *m)
     case FG_MSG_REFUSED:
         fixed = 12 + text_size(m->u.refused.text);
         break;
+    case FG_MSG_STATE:
+        fixed = 16;
+        array = m->u.state.bytes.len;
+        break;
     case FG_MSG_STOP:
     case FG_MSG_BYE:
         fixed = 4;
@@ -207,6 +211,11 @@ static void put_payload(struct fg_packer *w, const struct fg_msg *m)
         fg_pack_le(w, m->u.refused.task, 8);
         fg_pack_le(w, (uint32_t)m->u.refused.reason, 4);
         put_text(w, m->u.refused.text);
+        break;
+    case FG_MSG_STATE:
+        fg_pack_le(w, m->u.state.task, 8);
+        fg_pack_le(w, m->u.state.bytes.len, 8);
+        fg_pack_bytes(w, m->u.state.bytes.data, m->u.state.bytes.len);
         break;
     case FG_MSG_STOP:
     case FG_MSG_BYE:
@@ -324,6 +333,10 @@ enum fg_status fg_msg_decode(struct fg_msg *out, const struct fg_frame *f)
         break;
     case FG_MSG_RESULT:
         get_result(&m, &r);
+        break;
+    case FG_MSG_STATE:
+        m.u.state.task = fg_get_u64(&r);
+        m.u.state.bytes = get_blob(&r);
         break;
     case FG_MSG_REFUSED:
     case FG_MSG_STOP:

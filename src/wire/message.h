@@ -10,7 +10,8 @@
  *                             <-   SHARD (bytes)
  *   RESULT or REFUSED         ->
  *   PONG                      <->  PING
- *   BYE                       ->   (the worker leaves)
+ *   STATE, BYE                ->   (the worker leaves; where an unfinished task stands)
+ *                             <-   STATE (a task of the next TASKS goes on from there)
  *                             <-   STOP (the run is over)
  *
  * A decoded message is a view: its strings and arrays point into the frame's bytes. Decoding takes any bytes.
@@ -41,7 +42,8 @@ enum fg_msg_type {
     FG_MSG_STOP = 9,
     FG_MSG_PING = 10,
     FG_MSG_PONG = 11,
-    FG_MSG_BYE = 12
+    FG_MSG_BYE = 12,
+    FG_MSG_STATE = 13
 };
 
 /* Why a worker does not carry out a task (or, with task id 0, cannot work at all). */
@@ -111,6 +113,10 @@ struct fg_msg {
             enum fg_refusal reason;
             struct fg_view text;
         } refused;
+        struct {
+            uint64_t task;
+            struct fg_view bytes; /* fg_train_state_encode() */
+        } state;
         struct {
             uint32_t reason; /* STOP: enum fg_stop_reason; BYE: 0 */
         } end;

@@ -7,7 +7,7 @@ const char *fg_msg_name(unsigned type)
 {
     static const char *const names[] = {
         "?",      "HELLO",   "WELCOME", "MODEL", "TASKS", "SHARD_REQ", "SHARD",
-        "RESULT", "REFUSED", "STOP",    "PING",  "PONG",  "BYE",
+        "RESULT", "REFUSED", "STOP",    "PING",  "PONG",  "BYE",       "STATE",
     };
     return type < sizeof names / sizeof *names ? names[type] : "?";
 }

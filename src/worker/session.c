@@ -92,6 +92,7 @@ static enum fg_status run_next(struct fg_session *s, struct fg_session_actions *
             sh->used = s->steps;
             run.shard = (struct fg_view){.data = sh->bytes, .len = sh->len};
         }
+        run.resume = (struct fg_view){.data = j->resume.bytes, .len = j->resume.len};
         j->running = true;
         s->cohort_jobs[s->n_cohort++] = run;
     }
@@ -115,12 +116,27 @@ static struct job *find_job(struct fg_session *s, uint64_t id)
 static void remove_job(struct fg_session *s, struct job *j)
 {
     size_t i = (size_t)(j - s->jobs);
+    fg_free(j->resume.bytes);
     memmove(j, j + 1, (--s->n_jobs - i) * sizeof *j);
+}
+
+/* Where a task stands that was stopped because this worker leaves. Nothing is said of one that has not begun: the
+ * aggregator takes it back with our BYE. */
+static enum fg_status hand_back(struct fg_session *s, struct fg_session_actions *out,
+                                const struct fg_session_answer *a)
+{
+    struct fg_msg m = {.type = FG_MSG_STATE};
+    m.u.state.task = a->id;
+    m.u.state.bytes = (struct fg_view){.data = a->state, .len = a->state_len};
+    return a->state_len > 0 ? send_message(s, out, &m) : FG_OK;
 }
 
 static enum fg_status answer(struct fg_session *s, struct fg_session_actions *out,
                              const struct fg_session_answer *a)
 {
+    if (a->st == FG_E_INTERRUPTED && s->phase == PHASE_LEAVING) {
+        return hand_back(s, out, a);
+    }
     if (a->st != FG_OK) {
         return refuse(s, out, a->id, FG_REFUSED_TASK, a->text != NULL ? a->text : fg_status_text(a->st));
     }
@@ -132,6 +148,13 @@ static enum fg_status answer(struct fg_session *s, struct fg_session_actions *ou
     m.u.result.delta = (struct fg_view){.data = a->bytes, .len = a->len};
     s->stats.results++;
     return send_message(s, out, &m);
+}
+
+static enum fg_status say_bye(struct fg_session *s, struct fg_session_actions *out)
+{
+    struct fg_msg m = {.type = FG_MSG_BYE};
+    enum fg_status st = send_message(s, out, &m);
+    return st == FG_OK ? quit(s, out, "told to leave") : st;
 }
 
 static enum fg_status on_done(struct fg_session *s, const struct fg_session_event *ev,
@@ -155,7 +178,7 @@ static enum fg_status on_done(struct fg_session *s, const struct fg_session_even
         remove_job(s, find_job(s, ev->answers[i].id));
         st = st == FG_OK ? answer(s, out, &ev->answers[i]) : st;
     }
-    return st;
+    return st == FG_OK && s->phase == PHASE_LEAVING ? say_bye(s, out) : st;
 }
 
 /* ---- frames ---- */
@@ -206,7 +229,9 @@ static enum fg_status take_task(struct fg_session *s, const struct fg_msg_task *
         st = st == FG_OK ? request_shard(s, out, t->shard) : st;
     }
     if (st == FG_OK) {
-        s->jobs[s->n_jobs++] = (struct job){.given = *t};
+        struct job *j = &s->jobs[s->n_jobs++];
+        *j = (struct job){.given = *t};
+        session_state_take(s, t->task.id, &j->resume);
     }
     return st;
 }
@@ -220,6 +245,7 @@ static enum fg_status on_tasks(struct fg_session *s, const struct fg_msg *m, str
         fg_msg_task_at(&t, m, i);
         st = take_task(s, &t, out);
     }
+    session_states_drop(s);
     return st;
 }
 
@@ -302,11 +328,17 @@ static enum fg_status on_message(struct fg_session *s, const struct fg_msg *m, u
     if (m->type == FG_MSG_PING) {
         return s->phase == PHASE_NEW ? say_hello(s, out) : on_ping(s, m, out);
     }
+    if (s->phase == PHASE_LEAVING) {
+        return FG_OK; /* goes to others */
+    }
     if (m->type == FG_MSG_WELCOME && s->phase == PHASE_NEW) {
         return on_welcome(s, m, run_id, out);
     }
     if (m->type == FG_MSG_MODEL && configured && m->u.model.params == s->params) {
         return session_version_keep(s, m);
+    }
+    if (m->type == FG_MSG_STATE && configured) {
+        return session_state_keep(s, m);
     }
     if (m->type == FG_MSG_TASKS && configured) {
         return on_tasks(s, m, out);
@@ -366,9 +398,11 @@ static enum fg_status on_leave(struct fg_session *s, struct fg_session_actions *
     if (s->phase == PHASE_ENDED) {
         return FG_OK;
     }
-    struct fg_msg m = {.type = FG_MSG_BYE};
-    enum fg_status st = send_message(s, out, &m);
-    return st == FG_OK ? quit(s, out, "told to leave") : st;
+    if (s->phase == PHASE_WORKING && s->n_cohort > 0) {
+        s->phase = PHASE_LEAVING;
+        return act(out, (struct fg_session_action){.kind = FG_SESSION_HALT});
+    }
+    return say_bye(s, out);
 }
 
 enum fg_status fg_session_step(struct fg_session *s, const struct fg_session_event *ev,

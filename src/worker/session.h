@@ -6,6 +6,8 @@
  *   FRAME PING -> SEND HELLO    FRAME WELCOME -> CONFIGURE ... READY    FRAME TASKS -> RUN ... DONE -> SEND RESULT
  *                                                                       (-> SEND SHARD_REQ ... FRAME SHARD -> RUN)
  *
+ * LEAVE while a cohort runs: HALT ... DONE -> SEND STATE of what is unfinished, SEND BYE, QUIT.
+ *
  * The aggregator speaks first: until it is welcome, a worker answers each PING with HELLO.
  *
  * What holds after every event (fg_session_check): a task is answered at most once for each time it was
@@ -43,13 +45,16 @@ struct fg_session_answer {
     uint32_t codec;          /* the encoded delta, empty for evaluation */
     const uint8_t *bytes;
     size_t len;
+    const uint8_t
+        *state; /* FG_E_INTERRUPTED by HALT: where it stands, to go on elsewhere; empty: nowhere yet */
+    size_t state_len;
 };
 
 enum fg_session_event_kind {
     FG_SESSION_FRAME, /* bytes came from it */
     FG_SESSION_READY, /* the answer to CONFIGURE */
     FG_SESSION_DONE,  /* the answer to RUN: every task of it */
-    FG_SESSION_LEAVE, /* this worker was told to go */
+    FG_SESSION_LEAVE, /* this worker was told to go; the second time: at once */
     FG_SESSION_LOST   /* the aggregator is gone */
 };
 
@@ -69,14 +74,16 @@ struct fg_session_event {
 /* One task to run, with all it needs; valid until DONE. */
 struct fg_session_job {
     struct fg_task task;
-    const float *params;  /* (P) */
-    struct fg_view shard; /* data NULL: the client's own data, in place */
+    const float *params;   /* (P) */
+    struct fg_view shard;  /* data NULL: the client's own data, in place */
+    struct fg_view resume; /* training state to go on from; empty: from the start */
 };
 
 enum fg_session_action_kind {
     FG_SESSION_SEND,      /* post .frame */
     FG_SESSION_CONFIGURE, /* parse .config, load data, make the model; answer with READY */
     FG_SESSION_RUN,       /* run .jobs as one cohort; answer with DONE */
+    FG_SESSION_HALT,      /* stop the cohort between two steps: DONE is wanted soon, with the states */
     FG_SESSION_QUIT       /* nothing more will come: post what was to be sent, end the process with 0 */
 };
 

@@ -4,7 +4,7 @@
 
 #include "src/worker/session.h"
 
-enum session_phase { PHASE_NEW, PHASE_CONFIGURING, PHASE_WORKING, PHASE_ENDED };
+enum session_phase { PHASE_NEW, PHASE_CONFIGURING, PHASE_WORKING, PHASE_LEAVING, PHASE_ENDED };
 
 struct version {
     uint64_t number;
@@ -20,9 +20,17 @@ struct shard {
     unsigned attempts; /* times asked for */
 };
 
+/* Bytes of a training state that came for a task. */
+struct state {
+    uint64_t task;
+    uint8_t *bytes;
+    size_t len;
+};
+
 struct job {
     struct fg_msg_task given;
     bool running;
+    struct state resume; /* bytes NULL: from the start */
 };
 
 struct fg_session {
@@ -45,6 +53,8 @@ struct fg_session {
     size_t n_versions, cap_versions;
     struct shard *shards;
     size_t n_shards, cap_shards;
+    struct state *states; /* that came for the next TASKS */
+    size_t n_states, cap_states;
     struct fg_session_stats stats;
 };
 
@@ -59,6 +69,11 @@ enum fg_status session_shard_expect(struct fg_session *s, const uint8_t *hash);
 enum fg_status session_shard_put(struct fg_session *s, struct shard *sh, struct fg_view bytes);
 void session_shard_forget(struct fg_session *s, struct shard *sh);
 void session_shards_trim(struct fg_session *s);
+
+/* States. keep: a copy of a STATE message's; take: the one of this task, moved into *out; drop: those nobody took. */
+enum fg_status session_state_keep(struct fg_session *s, const struct fg_msg *m);
+void session_state_take(struct fg_session *s, uint64_t task, struct state *out);
+void session_states_drop(struct fg_session *s);
 
 /* Whether a job's parameters and data are here. */
 bool session_job_can_run(const struct fg_session *s, const struct job *j);

@@ -144,6 +144,39 @@ void session_shards_trim(struct fg_session *s)
     }
 }
 
+enum fg_status session_state_keep(struct fg_session *s, const struct fg_msg *m)
+{
+    struct fg_view from = m->u.state.bytes;
+    enum fg_status st = FG_GROW(s->states, s->n_states, s->cap_states);
+    uint8_t *copy = st == FG_OK ? fg_calloc(from.len > 0 ? from.len : 1, 1) : NULL;
+    if (copy == NULL) {
+        return FG_E_NOMEM;
+    }
+    if (from.len > 0) {
+        memcpy(copy, from.data, from.len);
+    }
+    s->states[s->n_states++] = (struct state){.task = m->u.state.task, .bytes = copy, .len = from.len};
+    return FG_OK;
+}
+
+void session_state_take(struct fg_session *s, uint64_t task, struct state *out)
+{
+    for (size_t i = 0; i < s->n_states; i++) {
+        if (s->states[i].task == task) {
+            *out = s->states[i];
+            s->states[i] = s->states[--s->n_states];
+            return;
+        }
+    }
+}
+
+void session_states_drop(struct fg_session *s)
+{
+    while (s->n_states > 0) {
+        fg_free(s->states[--s->n_states].bytes);
+    }
+}
+
 bool session_job_can_run(const struct fg_session *s, const struct job *j)
 {
     const struct shard *sh = j->given.has_shard ? session_shard(s, j->given.shard) : NULL;
@@ -159,8 +192,13 @@ void session_stores_fini(struct fg_session *s)
     for (size_t i = 0; i < s->n_shards; i++) {
         fg_free(s->shards[i].bytes);
     }
+    for (size_t i = 0; i < s->n_jobs; i++) {
+        fg_free(s->jobs[i].resume.bytes);
+    }
+    session_states_drop(s);
     fg_free(s->versions);
     fg_free(s->shards);
+    fg_free(s->states);
 }
 
 const char *fg_session_check(const struct fg_session *s)

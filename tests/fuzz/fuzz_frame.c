@@ -40,6 +40,8 @@ static unsigned long visit(const struct fg_msg *m)
         sum = touch(m->u.shard.bytes.data, m->u.shard.bytes.len);
     } else if (m->type == FG_MSG_RESULT) {
         sum = touch(m->u.result.delta.data, m->u.result.delta.len);
+    } else if (m->type == FG_MSG_STATE) {
+        sum = touch(m->u.state.bytes.data, m->u.state.bytes.len);
     } else if (m->type == FG_MSG_REFUSED) {
         sum = touch(m->u.refused.text.data, m->u.refused.text.len);
     }

@@ -30,8 +30,8 @@ struct twin {
     uint64_t tasks;
     const struct fg_session_job *jobs; /* running */
     size_t n_jobs;
-    bool configuring, configured, quit;
-    unsigned answered, refused, hellos;
+    bool configuring, configured, halted, quit;
+    unsigned answered, refused, hellos, handed, byes;
 };
 
 static uint32_t below(struct twin *t, uint32_t n)
@@ -107,6 +107,13 @@ static void on_send(struct twin *t, const struct fg_session_action *a)
         t->wants[shard_number(m.u.shard.hash)] = true;
     } else if (m.type == FG_MSG_HELLO) {
         t->hellos++;
+    } else if (m.type == FG_MSG_BYE) {
+        t->byes++;
+    } else if (m.type == FG_MSG_STATE) {
+        id = m.u.state.task;
+        assert_int_equal(m.u.state.bytes.len, 5);
+        assert_memory_equal(m.u.state.bytes.data, "state", 5);
+        t->handed++;
     } else if (m.type == FG_MSG_RESULT) {
         id = m.u.result.result.id;
         t->answered++;
@@ -137,6 +144,9 @@ static void step(struct twin *t, const struct fg_session_event *ev)
             on_run(t, a);
         } else if (a->kind == FG_SESSION_CONFIGURE) {
             t->configuring = true;
+        } else if (a->kind == FG_SESSION_HALT) {
+            assert_true(t->n_jobs > 0 && !t->halted);
+            t->halted = true;
         } else {
             t->quit = true;
         }
@@ -231,6 +241,24 @@ static void send_shard(struct twin *t, bool honest)
     struct frame *f = make(t, &m, RUN_ID);
     t->wants[k] = false; /* a damaged one makes the worker ask again, a lost one is answered at the end */
     deliver(t, f->bytes, f->len);
+}
+
+/* A notice while a cohort runs: the finished of it are answered, the others handed back or, not begun, left out. */
+static void finish_halted(struct twin *t)
+{
+    struct fg_session_answer answers[3];
+    size_t n = t->n_jobs;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t fate = below(t, 3);
+        answers[i] = (struct fg_session_answer){.id = t->jobs[i].task.id};
+        answers[i].st = fate == 0 ? FG_OK : FG_E_INTERRUPTED;
+        answers[i].state = fate == 1 ? (const uint8_t *)"state" : NULL;
+        answers[i].state_len = fate == 1 ? 5 : 0;
+    }
+    t->n_jobs = 0;
+    step(t, &(struct fg_session_event){.kind = FG_SESSION_DONE, .answers = answers, .n = n});
+    assert_true(t->quit);
+    assert_int_equal(t->byes, 1);
 }
 
 static void finish_cohort(struct twin *t)
@@ -392,6 +420,7 @@ static void ending_is_final(void **state)
 {
     (void)state;
     static const enum fg_session_event_kind kinds[] = {FG_SESSION_LEAVE, FG_SESSION_LOST};
+    unsigned halted = 0, handed = 0;
     for (uint64_t i = 0; i < 300; i++) {
         struct twin *t = begin(i);
         for (uint32_t n = below(t, 60); n > 0; n--) {
@@ -404,6 +433,19 @@ static void ending_is_final(void **state)
         } else {
             step(t, &(struct fg_session_event){.kind = kinds[below(t, 2)]});
         }
+        halted += t->halted;
+        for (uint32_t n = t->halted ? below(t, 10) : 0; n > 0; n--) { /* nothing is begun any more */
+            size_t running = t->n_jobs;
+            mischief(t);
+            assert_int_equal(t->n_jobs, running);
+        }
+        if (t->halted && !t->quit && below(t, 3) == 0) { /* the grace is over */
+            step(t, &(struct fg_session_event){.kind = FG_SESSION_LEAVE});
+            assert_int_equal(t->byes, 1);
+        } else if (t->halted && !t->quit) {
+            finish_halted(t);
+        }
+        handed += t->handed;
         assert_true(t->quit);
         for (int n = 0; n < 30; n++) { /* step() fails on any action after QUIT */
             if (t->configured) {
@@ -414,6 +456,35 @@ static void ending_is_final(void **state)
         }
         end(t);
     }
+    assert_true(halted > 20 && handed > 10);
+}
+
+/* A state goes with the task that it was sent for, once; one that no task takes is forgotten. */
+static void a_state_comes_with_its_task(void **state)
+{
+    (void)state;
+    struct twin *t = begin(8);
+    configure(t);
+    send_model(t, false);
+    for (uint64_t id = 1; id <= 2; id++) {
+        struct fg_msg m = {.type = FG_MSG_STATE};
+        m.u.state.task = id == 1 ? 1 : 9;
+        m.u.state.bytes = fg_view_str("stood here");
+        struct frame *f = make(t, &m, RUN_ID);
+        deliver(t, f->bytes, f->len);
+        m = (struct fg_msg){.type = FG_MSG_TASKS};
+        t->task[id] = (struct fg_msg_task){.task = {.id = id, .version = t->newest, .kind = FG_TASK_TRAIN}};
+        t->tasks = id + 1;
+        m.u.tasks.n = 1;
+        m.u.tasks.list = &t->task[id];
+        f = make(t, &m, RUN_ID);
+        deliver(t, f->bytes, f->len);
+        assert_int_equal(t->n_jobs, 1);
+        assert_int_equal(t->jobs[0].resume.len, id == 1 ? 10 : 0);
+        assert_true(id != 1 || memcmp(t->jobs[0].resume.data, "stood here", 10) == 0);
+        finish_cohort(t);
+    }
+    end(t);
 }
 
 static void unusable_configuration_is_refused_and_ends(void **state)
@@ -466,6 +537,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_conversations_keep_every_promise),
         cmocka_unit_test(ending_is_final),
+        cmocka_unit_test(a_state_comes_with_its_task),
         cmocka_unit_test(unusable_configuration_is_refused_and_ends),
         cmocka_unit_test(a_shard_that_stays_damaged_is_given_up),
     };

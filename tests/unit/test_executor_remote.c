@@ -12,6 +12,7 @@
 #include "src/net/transport_loop.h"
 #include "src/wire/codec.h"
 #include "src/worker/session.h"
+#include "src/worker/trainer.h"
 
 enum { P = 33, MAX_WORKERS = 60, SHARD_LEN = 100, SHARDS = 7 };
 
@@ -38,6 +39,16 @@ static void compute(struct fg_result *res, float delta[P], const struct fg_task 
     }
 }
 
+/* Where a task stands after `steps` steps: pretended parameters that only this task has then. */
+static void state_after(struct fg_train_state *s, float params[P], const struct fg_task *t, uint32_t steps)
+{
+    for (uint32_t i = 0; i < P; i++) {
+        params[i] = (float)(t->id * 100 + steps) + (float)i * 0.5f;
+    }
+    *s = (struct fg_train_state){
+        .client = t->client, .number = t->number, .steps = steps, .seen = steps, .n = P, .params = params};
+}
+
 /* ---- pretended workers: one core each, advanced at random ---- */
 
 struct pretender {
@@ -45,7 +56,7 @@ struct pretender {
     struct fg_session_actions acts;
     const struct fg_session_job *jobs;
     size_t n_jobs;
-    bool configure, dead, welcome;
+    bool configure, dead, welcome, halted;
     unsigned asleep; /* turns in which it does nothing: hangs */
 };
 
@@ -56,11 +67,12 @@ struct world {
     struct pretender w[MAX_WORKERS + 1];
     struct fg_codec_ws ws;
     fg_time_t now;
-    uint32_t kill_in_1000, hang_in_1000, refuse_in_1000, spare; /* `spare` workers never die */
+    uint32_t kill_in_1000, hang_in_1000, refuse_in_1000, notice_in_1000,
+        spare; /* `spare` workers never die */
     bool movable, cannot_configure;
     struct fg_respawn_opts respawn;
     size_t max_bytes;
-    unsigned killed, hung, refused;
+    unsigned killed, hung, refused, handed, resumed;
 };
 
 static void act(struct world *w, uint32_t i)
@@ -78,6 +90,8 @@ static void act(struct world *w, uint32_t i)
         } else if (a->kind == FG_SESSION_RUN) {
             p->jobs = a->jobs;
             p->n_jobs = a->n;
+        } else if (a->kind == FG_SESSION_HALT) {
+            p->halted = true;
         } else {
             fg_loop_kill(w->loop, i);
             p->dead = true;
@@ -95,11 +109,49 @@ static void step(struct world *w, uint32_t i, const struct fg_session_event *ev)
     act(w, i);
 }
 
+/* The state that came with a job is one that was handed back for it. */
+static void check_resume(struct world *w, const struct fg_session_job *j)
+{
+    struct fg_train_state got, want;
+    struct fg_err err;
+    float params[P];
+    if (j->resume.len == 0) {
+        return;
+    }
+    assert_int_equal(fg_train_state_decode(&got, j->resume.data, j->resume.len, P, &err), FG_OK);
+    state_after(&want, params, &j->task, got.steps);
+    assert_int_equal(got.client, want.client);
+    assert_int_equal(got.number, want.number);
+    assert_in_range(got.steps, 1, j->task.steps - 1);
+    assert_memory_equal(got.params, want.params, sizeof params);
+    fg_train_state_fini(&got);
+    w->resumed++;
+}
+
+/* Stopped by a notice: some have not begun, some hand back where they stand. */
+static void hand_back(struct world *w, const struct fg_session_job *j, struct fg_session_answer *a,
+                      struct fg_str *bytes)
+{
+    struct fg_train_state s;
+    float params[P];
+    uint32_t steps = fg_rng_below(&w->rng, j->task.steps);
+    a->st = FG_E_INTERRUPTED;
+    if (j->task.kind == FG_TASK_TRAIN && steps > 0) {
+        state_after(&s, params, &j->task, steps);
+        bytes->len = 0;
+        assert_int_equal(fg_train_state_encode(&s, bytes), FG_OK);
+        a->state = (const uint8_t *)bytes->data;
+        a->state_len = bytes->len;
+        w->handed++;
+    }
+}
+
 static void finish(struct world *w, uint32_t i)
 {
     struct pretender *p = &w->w[i];
     struct fg_session_answer answers[8];
     static uint8_t bytes[8][1024];
+    struct fg_str states[8] = {{0}};
     size_t n = p->n_jobs;
     for (size_t k = 0; k < n; k++) {
         const struct fg_session_job *j = &p->jobs[k];
@@ -108,6 +160,11 @@ static void finish(struct world *w, uint32_t i)
         shard_fill(in_place, shard_of_client(j->task.client));
         assert_int_equal(j->shard.data != NULL, w->movable);
         answers[k] = (struct fg_session_answer){.id = j->task.id};
+        check_resume(w, j);
+        if (p->halted) {
+            hand_back(w, j, &answers[k], &states[k]);
+            continue;
+        }
         compute(&answers[k].result, delta, &j->task, j->params, w->movable ? j->shard.data : in_place);
         if (fg_rng_below(&w->rng, 1000) < w->refuse_in_1000) {
             answers[k].st = FG_E_NOMEM;
@@ -123,6 +180,9 @@ static void finish(struct world *w, uint32_t i)
     }
     p->n_jobs = 0;
     step(w, i, &(struct fg_session_event){.kind = FG_SESSION_DONE, .answers = answers, .n = n});
+    for (size_t k = 0; k < n; k++) {
+        fg_str_fini(&states[k]);
+    }
 }
 
 /* One worker does one thing. */
@@ -168,6 +228,11 @@ static void idle(void *ctx)
         fg_loop_kill(w->loop, i);
         w->w[i].dead = true;
         w->killed++;
+        return;
+    }
+    if (w->notice_in_1000 > 0 && i > w->spare && w->w[i].welcome && !w->w[i].halted &&
+        fg_rng_below(&w->rng, 1000) < w->notice_in_1000) {
+        step(w, i, &(struct fg_session_event){.kind = FG_SESSION_LEAVE});
         return;
     }
     if (w->w[i].welcome && fg_rng_below(&w->rng, 1000) < w->hang_in_1000) {
@@ -451,6 +516,31 @@ static void deaths_hangs_and_refusals_change_nothing(void **state)
     assert_true(killed > iters && hung > 0 && refused > 0 && repeated > iters && ignored > 0);
 }
 
+/* Workers are given notice: what they had begun goes on elsewhere from there, with the same results. */
+static void noticed_workers_hand_back_where_they_stand(void **state)
+{
+    (void)state;
+    unsigned handed = 0, resumed = 0;
+    uint64_t continued = 0;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct world *w = world_create(seed, 5, seed % 2 == 0);
+        w->notice_in_1000 = 15;
+        w->kill_in_1000 = seed % 3 == 0 ? 5 : 0;
+        w->spare = 1;
+        struct fg_executor *ex = executor(w, NULL);
+        run_rounds(w, ex, 5);
+        struct fg_executor_remote_stats stats = fg_executor_remote_stats(ex);
+        assert_int_equal(stats.frames_refused, 0);
+        assert_true(stats.tasks_continued >= w->resumed);
+        handed += w->handed;
+        resumed += w->resumed;
+        continued += stats.tasks_continued;
+        end(w, ex);
+    }
+    print_message("%u handed back, %u resumed\n", handed, resumed);
+    assert_true(handed > 30 && resumed > 20 && continued >= resumed);
+}
+
 static void this_process_computes_its_share(void **state)
 {
     (void)state;
@@ -571,6 +661,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_workers_gives_the_same_results),
         cmocka_unit_test(deaths_hangs_and_refusals_change_nothing),
+        cmocka_unit_test(noticed_workers_hand_back_where_they_stand),
         cmocka_unit_test(this_process_computes_its_share),
         cmocka_unit_test(nobody_left_is_an_error_not_a_hang),
         cmocka_unit_test(lost_workers_are_replaced_until_all_is_done),

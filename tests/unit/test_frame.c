@@ -71,6 +71,10 @@ static struct fg_msg sample(enum fg_msg_type type)
         m.u.refused.reason = FG_REFUSED_SHARD;
         m.u.refused.text = text("why");
         break;
+    case FG_MSG_STATE:
+        m.u.state.task = 9;
+        m.u.state.bytes = text("a training state");
+        break;
     case FG_MSG_STOP:
     case FG_MSG_BYE:
         m.u.end.reason = FG_STOP_INTERRUPTED;
@@ -161,6 +165,10 @@ static void assert_same(const struct fg_msg *got, const struct fg_msg *want)
         assert_int_equal(got->u.refused.reason, want->u.refused.reason);
         assert_view(got->u.refused.text, want->u.refused.text);
         break;
+    case FG_MSG_STATE:
+        assert_int_equal(got->u.state.task, want->u.state.task);
+        assert_view(got->u.state.bytes, want->u.state.bytes);
+        break;
     case FG_MSG_STOP:
     case FG_MSG_BYE:
         assert_int_equal(got->u.end.reason, want->u.end.reason);
@@ -185,7 +193,7 @@ static uint8_t *encoded(enum fg_msg_type type, size_t *len)
 static void every_message_survives_the_round_trip(void **state)
 {
     (void)state;
-    for (int t = FG_MSG_HELLO; t <= FG_MSG_BYE; t++) {
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_STATE; t++) {
         size_t len = 0;
         uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
         struct fg_frame f;
@@ -228,7 +236,7 @@ static void ping_has_the_documented_bytes(void **state)
 static void any_flipped_bit_is_refused(void **state)
 {
     (void)state;
-    for (int t = FG_MSG_HELLO; t <= FG_MSG_BYE; t++) {
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_STATE; t++) {
         size_t len = 0;
         uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
         for (size_t bit = 0; bit < 8 * len; bit++) {
@@ -277,7 +285,7 @@ static void other_versions_and_lengths_are_named(void **state)
 static void payloads_that_lie_are_refused(void **state)
 {
     (void)state;
-    for (int t = FG_MSG_HELLO; t <= FG_MSG_BYE; t++) {
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_STATE; t++) {
         size_t len = 0;
         uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
         struct fg_frame f;
