@@ -20,6 +20,7 @@ UNIT_TESTS += tests/unit/prop_core
 UNIT_TESTS += tests/unit/test_rule
 UNIT_TESTS += tests/unit/test_select
 UNIT_TESTS += tests/unit/test_slots
+UNIT_TESTS += tests/unit/test_worth
 UNIT_TESTS += tests/unit/test_steps
 UNIT_TESTS += tests/unit/test_driver
 UNIT_TESTS += tests/unit/test_partition

@@ -26,6 +26,7 @@ enum fg_purpose {
     FG_RNG_GENERATE = 9,   /* synthetic data; client = group */
     FG_RNG_FAULT = 10,     /* injected failures */
     FG_RNG_BOOTSTRAP = 11, /* resampling for intervals; client = what, task = replicate */
+    FG_RNG_SYNTH = 12,     /* synthetic traces; client = node or zone, task = what */
     FG_RNG_TEST = 200      /* tests */
 };
 

@@ -6,17 +6,21 @@
 
 #include "src/availability/forecast_rolling.h"
 #include "src/cmd/forecast_carbon.h"
+#include "src/cmd/forecast_worth.h"
 #include "src/cmd/table.h"
 #include "src/cmd/trace_stat.h"
 
 struct args {
     struct fg_cmd_common common;
     bool oracle;
+    struct fg_cmd_list carbon;
 };
 
 static const struct fg_cmd_option options[] = {
     {0, "oracle", NULL, FG_CMD_FLAG, offsetof(struct args, oracle),
      "score the oracle as well: an upper bound"},
+    {0, "carbon", "FILE", FG_CMD_LIST, offsetof(struct args, carbon),
+     "carbon of a zone where the nodes may be: say what forecasts are worth"},
     FG_CMD_COMMON_OPTIONS(struct args, common),
     FG_CMD_END,
 };
@@ -51,7 +55,8 @@ static json_t *json_row(const struct fg_rolling_target *t, const struct fg_rolli
         "brier_uncensored", number(r->brier_all), "points_uncensored", (json_int_t)r->points_all);
 }
 
-static enum fg_status print_json(const char *path, const struct fg_rolling *r)
+/* worth may be NULL. */
+static enum fg_status print_json(const char *path, const struct fg_rolling *r, const struct fg_worth *worth)
 {
     json_t *scores = json_array(), *notes = json_array(), *ensemble = json_array();
     enum fg_status st = FG_OK;
@@ -76,6 +81,9 @@ static enum fg_status print_json(const char *path, const struct fg_rolling *r)
                             (json_int_t)r->hours, "warmup_h", (json_int_t)r->warmup_h, "stride",
                             (int)r->scored_stride, "block_h", (int)r->block_h, "groups", (int)r->groups,
                             "scores", scores, "ensemble", ensemble, "notes", notes);
+    if (worth != NULL) {
+        json_object_set_new(all, "worth", fg_forecast_worth_json(worth));
+    }
     if (st == FG_OK) {
         st = json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(8)) == 0 ? FG_OK : FG_E_NOMEM;
         putchar('\n');
@@ -146,18 +154,27 @@ static enum fg_status print_text(const char *path, const struct fg_rolling *r)
     return FG_OK;
 }
 
-static enum fg_status forecast_availability(const char *path, bool oracle, bool json, struct fg_err *err)
+static enum fg_status forecast_availability(const char *path, const struct args *a, struct fg_err *err)
 {
     struct fg_trace *t = NULL;
     struct fg_rolling r = {0};
+    struct fg_worth w = {0};
     struct fg_rolling_spec spec;
+    bool worth = a->carbon.n > 0;
     fg_rolling_defaults(&spec);
-    spec.oracle = oracle;
+    spec.oracle = a->oracle;
     enum fg_status st = fg_trace_load(&t, path, NULL, err);
     st = st == FG_OK ? fg_rolling_run(&r, t, &spec) : st;
-    if (st == FG_OK) {
-        st = json ? print_json(path, &r) : print_text(path, &r);
+    st = st == FG_OK && worth ? fg_forecast_worth(&w, t, &a->carbon, err) : st;
+    if (st == FG_OK && a->common.json) {
+        st = print_json(path, &r, worth ? &w : NULL);
+    } else if (st == FG_OK) {
+        st = print_text(path, &r);
+        if (st == FG_OK && worth) {
+            fg_forecast_worth_print(&w);
+        }
     }
+    fg_worth_fini(&w);
     fg_rolling_fini(&r);
     fg_trace_destroy(t);
     return st;
@@ -165,7 +182,7 @@ static enum fg_status forecast_availability(const char *path, bool oracle, bool 
 
 static int run(int argc, char **argv)
 {
-    struct args a = {{0}, false};
+    struct args a = {{0}, false, {{NULL}, 0}};
     struct fg_cmd_words words;
     struct fg_err err = {""};
     enum fg_trace_kind kind = FG_KIND_AVAILABILITY;
@@ -173,10 +190,11 @@ static int run(int argc, char **argv)
     if (rc >= 0) {
         return rc;
     }
-    enum fg_status st = fg_trace_kind(&kind, words.item[0], &err);
+    const char *path = words.item[0];
+    enum fg_status st = fg_trace_kind(&kind, path, &err);
     if (st == FG_OK) {
-        st = (kind == FG_KIND_CARBON ? fg_forecast_carbon : forecast_availability)(words.item[0], a.oracle,
-                                                                                   a.common.json, &err);
+        st = kind == FG_KIND_CARBON ? fg_forecast_carbon(path, a.oracle, a.common.json, &err)
+                                    : forecast_availability(path, &a, &err);
     }
     return st == FG_OK ? 0 : fg_cmd_fail(st, &err);
 }

@@ -10,7 +10,7 @@ doc/forage.1: forage$(EXEEXT)
 libforage_a_SOURCES += \
 	%D%/doctor.c %D%/doctor.h %D%/doctor_checks.c %D%/doctor_hosts.c %D%/doctor_mpi.c
 libforage_a_SOURCES += %D%/dataset.c
-libforage_a_SOURCES += %D%/forecast.c %D%/forecast_carbon.c %D%/forecast_carbon.h
+libforage_a_SOURCES += %D%/forecast.c %D%/forecast_carbon.c %D%/forecast_carbon.h %D%/forecast_worth.c %D%/forecast_worth.h
 libforage_a_SOURCES += %D%/trace.c %D%/trace_stat.c %D%/trace_stat.h
 libforage_a_SOURCES += \
 	%D%/report.c %D%/report.h %D%/simulate.c %D%/study.c %D%/study.h \

@@ -71,6 +71,12 @@ if diff "$D/carbon-GB-2w.csv.forecast.exp" "$T/out" >"$T/diff"; then
 else
     not_ok "forecast of the carbon sample" "$(cat "$T/diff")"
 fi
+"$FORAGE" forecast --json --carbon carbon-GB-2w.csv volunteer-desktops-2w.csv >"$T/forecast.json"
+expect "forecast --carbon" 0 $?
+expect "forecast --carbon, schedules" 9 "$(grep -o '"schedules": [0-9]*' "$T/forecast.json" | tr -dc 0-9)"
+expect_match "forecast --carbon, the irreducible part" '"availability": "true model"' "$(cat "$T/forecast.json")"
+"$FORAGE" forecast --carbon nothere.csv volunteer-desktops-2w.csv >"$T/out" 2>"$T/err"
+expect "forecast --carbon of a missing file" 2 $?
 "$FORAGE" forecast nothere.csv >"$T/out" 2>"$T/err"
 expect "forecast of a missing file" 2 $?
 expect "forecast of a missing file prints nothing" "" "$(cat "$T/out")"
