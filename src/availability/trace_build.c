@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/availability/calendar.h"
+#include "src/base/calendar.h"
 #include "src/base/hash.h"
 #include "src/base/mem.h"
 
