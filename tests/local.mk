@@ -54,6 +54,7 @@ chaos_sources = tests/lib/chaos.c tests/lib/chaos.h tests/lib/chaos_work.c
 tests_unit_prop_net_SOURCES = tests/unit/prop_net.c $(chaos_sources)
 UNIT_TESTS += tests/unit/test_chaos
 tests_unit_test_chaos_SOURCES = tests/unit/test_chaos.c $(chaos_sources)
+UNIT_TESTS += tests/unit/test_study_journal
 
 # Fuzz targets: tests/fuzz/fuzz_<name>.c with a corpus in tests/fuzz/corpus/<name>/. In `make check` each is
 # linked with replay.c, which feeds it the corpus and mutations of it; with --enable-fuzz it is a libFuzzer program.

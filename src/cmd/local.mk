@@ -14,6 +14,6 @@ libforage_a_SOURCES += %D%/forecast.c %D%/forecast_carbon.c %D%/forecast_carbon.
 libforage_a_SOURCES += %D%/trace.c %D%/trace_stat.c %D%/trace_stat.h
 libforage_a_SOURCES += \
 	%D%/report.c %D%/report.h %D%/simulate.c %D%/study.c %D%/study.h \
-	%D%/study_journal.c %D%/study_journal.h %D%/study_ledger.c %D%/study_ledger.h
+	%D%/study_journal.c %D%/study_journal.h %D%/study_results.c %D%/study_results.h
 libforage_a_SOURCES += \
 	%D%/launch.c %D%/launch.h %D%/launch_run.c %D%/ranks.c %D%/ranks.h %D%/torture.c %D%/torture.h %D%/torture_run.c %D%/train.c %D%/worker_env.c %D%/worker_env.h

@@ -12,7 +12,7 @@
 #include "src/base/mem.h"
 #include "src/cmd/report.h"
 #include "src/cmd/study_journal.h"
-#include "src/cmd/study_ledger.h"
+#include "src/cmd/study_results.h"
 #include "src/sim/driver.h"
 #include "src/store/summary.h"
 #include "src/worker/executor_local.h"
@@ -35,7 +35,8 @@ struct study {
     bool real;                     /* run.clock = real, not replayed */
     bool warned;                   /* of updates that were refused */
     uint64_t journal_len;          /* of the journal at the last commit */
-    struct fg_study_record record; /* being replayed */
+    bool recovering;               /* rounds after the last checkpoint are derived from the journal */
+    struct fg_study_record record; /* being replayed, or recovered from */
 };
 
 static void on_signal(int number)
@@ -123,6 +124,9 @@ static enum fg_status committed(void *arg, struct fg_err *err)
     s->saved = false;
     warn_of_refused(s, rows, n, record->round);
     s->journal_len = fg_rundir_journal(s->dir)->file.len;
+    if (s->recovering) { /* the journal is ahead of the state */
+        return st;
+    }
     if (st == FG_OK && fg_wall_s() - s->saved_s >= s->cfg->run.sync_s &&
         record->round + 1 < s->cfg->run.rounds) {
         st = save(s, "running", err);
@@ -155,36 +159,6 @@ static enum fg_status shard_of(void *arg, const struct fg_task *task, struct fg_
     out->data = s->data;
     fg_setup_shard(s, task->client, &out->index, &out->n);
     return FG_OK;
-}
-
-static enum fg_status make_executor(struct study *s, const struct fg_study_shell *shell, struct fg_err *err)
-{
-    const struct fg_setup *setup = s->setup;
-    enum fg_status st = fg_trainer_create_cpu(&s->trainer, setup->model, &setup->local, s->cfg->run.seed,
-                                              setup->threads, setup->kernels, err);
-    if (st != FG_OK) {
-        return st;
-    }
-    struct fg_executor_local_opts opts = {.shard_of = shard_of,
-                                          .arg = s->setup,
-                                          .codec = setup->codec,
-                                          .level = (int)s->cfg->wire.level,
-                                          .width = setup->threads,
-                                          .stop = &fg_study_stop};
-    struct fg_executor *local;
-    st = fg_executor_local_create(&local, s->trainer, fg_model_params(setup->model), &opts, err);
-    if (st != FG_OK) {
-        return st;
-    }
-    if (shell->executor == NULL) {
-        s->ex = local;
-        return FG_OK;
-    }
-    st = shell->executor(shell->arg, setup, local, &fg_study_stop, &s->ex, err);
-    if (st != FG_OK) {
-        local->ops->destroy(local);
-    }
-    return st;
 }
 
 /* model.from: start from another run's parameters. */
@@ -224,28 +198,96 @@ static double wall_before(const char *dir)
     return s;
 }
 
-static enum fg_status make_aggregator(struct study *s, struct fg_err *err)
+static enum fg_status make_aggregator(struct study *s, const struct fg_str *state, struct fg_err *err)
 {
     struct fg_aggregator_config acfg;
-    struct fg_str state = {0};
     fg_setup_aggregator(s->setup, &acfg);
+    fg_aggregator_destroy(s->agg);
+    s->agg = NULL;
     enum fg_status st = fg_aggregator_create(&s->agg, &acfg, s->setup->fleet, s->setup->params, err);
-    if (st == FG_OK && fg_rundir_state(s->dir) == FG_RUNDIR_RESUME) {
-        uint64_t journal_len;
-        st = fg_rundir_resume(s->dir, &state, &journal_len, err);
-        if (st == FG_OK && s->real && journal_len > 0) { /* what came after the checkpoint is done again */
-            st = fg_append_truncate(&fg_rundir_journal(s->dir)->file, journal_len, err);
-        }
-        if (st == FG_OK && state.len > 0) {
-            st = fg_aggregator_load(s->agg, state.data, state.len, err);
-        }
-        if (st == FG_OK) {
-            s->wall_before_s = wall_before(fg_rundir_path(s->dir));
-            fg_log_write(FG_LOG_INFO, "going on after round %llu",
-                         (unsigned long long)fg_aggregator_version(s->agg));
-        }
+    return st == FG_OK && state->len > 0 ? fg_aggregator_load(s->agg, state->data, state->len, err) : st;
+}
+
+/* From the last checkpoint; a journal of a real run knows more. */
+static enum fg_status resume(struct study *s, struct fg_err *err)
+{
+    uint64_t journal_len, whole;
+    struct fg_append *journal = &fg_rundir_journal(s->dir)->file;
+    enum fg_status st;
+    s->state.len = 0;
+    FG_TRY(fg_rundir_resume(s->dir, &s->state, &journal_len, err));
+    if (s->real) {
+        FG_TRY(fg_study_tail(&s->record, journal_len, fg_rundir_path(s->dir), &whole, err));
+        FG_TRY(fg_append_truncate(journal, whole, err));
     }
-    fg_str_fini(&state);
+    FG_TRY(make_aggregator(s, &s->state, err));
+    s->wall_before_s = wall_before(fg_rundir_path(s->dir));
+cleanup:
+    return st;
+}
+
+/* Derive the rounds again that were committed after the checkpoint: what came from outside is in the journal. The open
+ * round never was. */
+static enum fg_status recover(struct study *s, struct fg_executor *local, struct fg_err *err)
+{
+    struct fg_driver_hooks hooks = {
+        .arg = s, .evaluate = evaluate, .committed = committed, .stopping = stopping};
+    uint64_t before = fg_aggregator_version(s->agg);
+    struct fg_timeline *line;
+    enum fg_finish ignored;
+    enum fg_status st =
+        fg_timeline_replay_create(&line, s->record.events, s->record.n, local, fg_aggregator_now(s->agg));
+    if (st != FG_OK) {
+        return fg_fail(err, st, "out of memory");
+    }
+    s->recovering = true;
+    st = fg_driver_run(s->agg, line, &hooks, &ignored, err);
+    s->recovering = false;
+    line->ops->destroy(line);
+    if (st == FG_OK && stopping(s)) {
+        st = fg_fail(err, FG_E_INTERRUPTED,
+                     "interrupted while the journal was read; the same command goes on");
+    }
+    FG_TRY(st);
+    fg_log_write(FG_LOG_INFO, "%llu rounds after the last checkpoint were derived from the journal",
+                 (unsigned long long)(fg_aggregator_version(s->agg) - before));
+    FG_TRY(save(s, "running", err));
+    st = make_aggregator(s, &s->state, err);
+cleanup:
+    return st;
+}
+
+static enum fg_status make_executor(struct study *s, const struct fg_study_shell *shell, struct fg_err *err)
+{
+    const struct fg_setup *setup = s->setup;
+    enum fg_status st = fg_trainer_create_cpu(&s->trainer, setup->model, &setup->local, s->cfg->run.seed,
+                                              setup->threads, setup->kernels, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    struct fg_executor_local_opts opts = {.shard_of = shard_of,
+                                          .arg = s->setup,
+                                          .codec = setup->codec,
+                                          .level = (int)s->cfg->wire.level,
+                                          .width = setup->threads,
+                                          .stop = &fg_study_stop};
+    struct fg_executor *local;
+    st = fg_executor_local_create(&local, s->trainer, fg_model_params(setup->model), &opts, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    if (s->real && s->record.n > 0) {
+        FG_TRY(recover(s, local, err));
+    }
+    if (shell->executor == NULL) {
+        s->ex = local;
+        return FG_OK;
+    }
+    st = shell->executor(shell->arg, setup, local, &fg_study_stop, &s->ex, err);
+cleanup:
+    if (st != FG_OK) {
+        local->ops->destroy(local);
+    }
     return st;
 }
 
@@ -264,42 +306,20 @@ static enum fg_status took(void *arg, const struct fg_event *ev, struct fg_err *
     return fg_study_note_event(fg_rundir_journal(s->dir), ev, err);
 }
 
+static enum fg_status seen(void *arg, fg_time_t now, uint32_t client, bool up, struct fg_err *err)
+{
+    struct study *s = arg;
+    return fg_study_note_seen(fg_rundir_journal(s->dir), now, client, up, err);
+}
+
 /* ---- ending ---- */
 
 static enum fg_status finish(struct study *s, struct fg_err *err)
 {
     struct fg_summary summary;
-    struct fg_run_content content = {.summary = &summary,
-                                     .layers = fg_model_layers(s->setup->model),
-                                     .params = fg_aggregator_params(s->agg),
-                                     .partition = s->setup->part};
-    size_t n = 0;
-    struct fg_layer_info info, *tensors = NULL;
-    size_t cap = 0;
     enum fg_status st = summarise(s, "finished", &summary);
-    for (unsigned i = 0; st == FG_OK && fg_model_layer_info(s->setup->model, i, &info); i++) {
-        st = FG_GROW(tensors, n, cap);
-        if (st == FG_OK) {
-            tensors[n++] = info;
-        }
-    }
-    content.tensor = tensors;
-    content.n_tensors = n;
-    struct fg_ledger_col columns[FG_STUDY_LEDGER_COLUMNS];
-    struct fg_study_ledger *ledger = NULL;
-    if (st == FG_OK) {
-        st = fg_study_ledger_create(&ledger, s->setup, fg_aggregator_ledger(s->agg), columns);
-    }
-    content.ledger = columns;
-    content.n_ledger = FG_STUDY_LEDGER_COLUMNS;
-    if (st == FG_OK) {
-        st = fg_rundir_finish(s->dir, &content, err);
-    } else {
-        fg_fail(err, st, "the results could not be gathered: %s", fg_status_text(st));
-    }
-    fg_study_ledger_destroy(ledger);
-    fg_free(tensors);
-    return st;
+    return st == FG_OK ? fg_study_results(s->dir, s->setup, s->agg, &summary, err)
+                       : fg_fail(err, st, "the results could not be gathered: %s", fg_status_text(st));
 }
 
 static enum fg_status make_timeline(struct study *s, const struct fg_study_shell *shell,
@@ -310,7 +330,8 @@ static enum fg_status make_timeline(struct study *s, const struct fg_study_shell
                                          fg_aggregator_now(s->agg));
     }
     if (s->real) {
-        struct fg_timeline_real_config real = {.clients = s->setup->clients, .expected = 1};
+        struct fg_timeline_real_config real = {
+            .clients = s->setup->clients, .expected = 1, .arg = s, .seen = seen};
         return fg_timeline_real_create(out, shell->live, s->ex, &real, fg_aggregator_now(s->agg));
     }
     struct fg_timeline_virtual_config cfg = {.update_bytes = s->setup->update_bytes,
@@ -346,10 +367,14 @@ static enum fg_status run(struct study *s, const struct fg_study_shell *shell, e
 static enum fg_status prepare(struct study *s, const struct fg_study_shell *shell, struct fg_err *err)
 {
     enum fg_status st = FG_OK;
+    s->begun_s = s->saved_s = fg_wall_s();
+    FG_TRY(make_executor(s, shell, err));
+    if (fg_rundir_state(s->dir) == FG_RUNDIR_RESUME) {
+        fg_log_write(FG_LOG_INFO, "going on after round %llu",
+                     (unsigned long long)fg_aggregator_version(s->agg));
+    }
     FG_TRY(note(s, FG_JOURNAL_BEGIN, err));
     s->journal_len = fg_rundir_journal(s->dir)->file.len;
-    FG_TRY(make_executor(s, shell, err));
-    s->begun_s = s->saved_s = fg_wall_s();
 cleanup:
     return st;
 }
@@ -403,7 +428,7 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
         st = print_result(s, err);
         goto cleanup;
     }
-    FG_TRY(make_aggregator(s, err));
+    FG_TRY(fg_rundir_state(s->dir) == FG_RUNDIR_RESUME ? resume(s, err) : make_aggregator(s, &s->state, err));
     FG_TRY(prepare(s, shell, err));
     st = run(s, shell, &reason, err);
     if (st == FG_E_INPUT) { /* a trace ended before the run did: what is committed can still be looked at */

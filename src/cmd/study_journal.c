@@ -36,6 +36,20 @@ enum fg_status fg_study_note_event(struct fg_journal *j, const struct fg_event *
     return st;
 }
 
+enum fg_status fg_study_note_seen(struct fg_journal *j, fg_time_t now, uint32_t client, bool up,
+                                  struct fg_err *err)
+{
+    struct fg_str payload = {0};
+    enum fg_status st;
+    FG_TRY(fg_put_u64(&payload, (uint64_t)now));
+    FG_TRY(fg_put_u32(&payload, client));
+    FG_TRY(fg_put_u8(&payload, up));
+    FG_TRY(fg_journal_add(j, FG_JOURNAL_SEEN, payload.data, payload.len, err));
+cleanup:
+    fg_str_fini(&payload);
+    return st;
+}
+
 fg_time_t fg_study_started(const char *folder, fg_time_t otherwise)
 {
     struct fg_str path = {0}, bytes = {0};
@@ -57,7 +71,10 @@ fg_time_t fg_study_started(const char *folder, fg_time_t otherwise)
     return start;
 }
 
-enum fg_status fg_study_recorded(struct fg_study_record *out, const char *folder, struct fg_err *err)
+/* The events behind `from`, which is 0 for all; *whole: the journal's length after the last whole round among them, and
+ * *n_whole how many events it has by then. */
+static enum fg_status read_events(struct fg_study_record *out, uint64_t from, const char *folder,
+                                  uint64_t *whole, size_t *n_whole, struct fg_err *err)
 {
     struct fg_str path = {0};
     struct fg_journal_record record;
@@ -68,20 +85,48 @@ enum fg_status fg_study_recorded(struct fg_study_record *out, const char *folder
     FG_TRY(fg_str_addf(&path, "%s/journal", folder));
     FG_TRY(fg_file_read(&out->bytes, path.data, FG_JOURNAL_MAX, err));
     FG_TRY(fg_journal_begin(&at, out->bytes.data, out->bytes.len, err));
+    at = from > at ? from : at;
+    *whole = at;
+    *n_whole = 0;
     while (fg_journal_next(&record, &at, out->bytes.data, out->bytes.len) == 1) {
-        if (record.type == FG_JOURNAL_EVENT) {
-            FG_TRY(FG_GROW(out->events, out->n, cap));
-            out->events[out->n++] = (struct fg_replay_record){.bytes = record.payload, .len = record.len};
+        if (record.type != FG_JOURNAL_EVENT) {
+            continue;
         }
-    }
-    if (out->n == 0) {
-        st = fg_fail(err, FG_E_INPUT, "%s: no events in it; only runs under run.clock = real can be replayed",
-                     path.data);
+        FG_TRY(FG_GROW(out->events, out->n, cap));
+        out->events[out->n++] = (struct fg_replay_record){.bytes = record.payload, .len = record.len};
+        if (record.len > 0 && *(const uint8_t *)record.payload == FG_EVENT_EVALUATED) {
+            *whole = at;
+            *n_whole = out->n;
+        }
     }
 cleanup:
     fg_str_fini(&path);
     if (st != FG_OK) {
         fg_study_record_fini(out);
+    }
+    return st;
+}
+
+enum fg_status fg_study_recorded(struct fg_study_record *out, const char *folder, struct fg_err *err)
+{
+    uint64_t whole;
+    size_t n_whole;
+    enum fg_status st = read_events(out, 0, folder, &whole, &n_whole, err);
+    if (st == FG_OK && out->n == 0) {
+        fg_study_record_fini(out);
+        st = fg_fail(err, FG_E_INPUT,
+                     "%s/journal: no events in it; only runs under run.clock = real can be replayed", folder);
+    }
+    return st;
+}
+
+enum fg_status fg_study_tail(struct fg_study_record *out, uint64_t from, const char *folder, uint64_t *whole,
+                             struct fg_err *err)
+{
+    size_t n;
+    enum fg_status st = read_events(out, from, folder, whole, &n, err);
+    if (st == FG_OK) {
+        out->n = n; /* of the round that was open the workers are gone */
     }
     return st;
 }

@@ -253,7 +253,7 @@ enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct 
     r->base.ops = &ops;
     r->opts = *opts;
     r->local_version = UINT64_MAX; /* none published yet */
-    if (!opts->pinned && opts->transport->ops->spawn != NULL) {
+    if (opts->transport->ops->spawn != NULL) {
         fg_respawn_init(&r->respawn, &opts->respawn);
     }
     r->config = fg_strdup(opts->config);

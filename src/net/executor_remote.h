@@ -44,6 +44,10 @@ struct fg_executor_remote_opts {
     /* run.clock = real: worker and client are one, see fg_executor_remote_live(); no `local` then. */
     bool pinned;
     uint32_t clients;
+    /* Whose machine has come up and is to have a worker (true), one a call; then nobody else is started. NULL: lost
+     * workers are replaced. */
+    bool (*arrival)(void *arg, uint32_t *client);
+    void *arrival_arg;
 
     size_t
         max_bytes; /* of results held until they are released, passed only for the one waited for; 0: 1 GiB */
@@ -56,8 +60,7 @@ struct fg_executor_remote_opts {
     fg_time_t (*now)(void *arg);         /* real time, only to tell who is alive */
     fg_time_t heartbeat_us, patience_us; /* heartbeat 0: never ask, never lose patience */
 
-    struct fg_respawn_opts
-        respawn; /* who is started in the place of lost workers; zero: nobody, always with `pinned` */
+    struct fg_respawn_opts respawn; /* who is started in the place of lost workers; zero: nobody */
 };
 
 struct fg_executor_remote_stats {
@@ -76,8 +79,8 @@ struct fg_executor_remote_stats {
 enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct fg_executor_remote_opts *opts,
                                          struct fg_err *err) FG_NODISCARD;
 
-/* The workers of a pinned executor as clients: the lowest number that is free goes to each worker that
- * joins, its tasks go to nobody else, and what it cannot finish is lost. Owner: the executor. */
+/* The workers of a pinned executor as clients: a client's tasks go to nobody else, and what it cannot finish is lost.
+ * A process that is started in the place of a lost one is the same client again. Owner: the executor. */
 struct fg_live *fg_executor_remote_live(struct fg_executor *ex);
 
 struct fg_executor_remote_stats fg_executor_remote_stats(const struct fg_executor *ex);

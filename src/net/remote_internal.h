@@ -38,6 +38,7 @@ enum worker_state { WORKER_UNKNOWN, WORKER_JOINED, WORKER_WELCOME, WORKER_GONE }
 struct worker {
     enum worker_state state;
     uint32_t client; /* pinned: who it is, or REMOTE_NO_CLIENT */
+    uint32_t meant;  /* pinned: whom it was started for, or REMOTE_NO_CLIENT */
     bool silent;     /* lost its tasks by saying nothing */
     struct fg_link link;
     uint32_t slots;  /* tasks it computes at a time */
@@ -100,9 +101,13 @@ enum fg_status remote_pump(struct remote *r, fg_time_t timeout_us, struct fg_err
 /* remote_live.c; without `pinned` they do nothing */
 enum fg_status remote_note(struct remote *r, enum fg_live_kind kind, uint32_t client, uint64_t id);
 enum fg_status remote_enlist(struct remote *r, uint32_t peer);
+bool remote_return(struct remote *r, uint32_t *client); /* whom to start a worker for, if anyone */
+enum fg_status remote_meant(struct remote *r,
+                            uint32_t client); /* the worker that joins next was started for it */
 uint32_t remote_worker_of(const struct remote *r, uint32_t client); /* REMOTE_NOBODY if it is not there */
 
 /* remote_workers.c */
+enum fg_status remote_slot(struct remote *r, uint32_t peer);            /* room for it in `worker` */
 enum fg_status remote_event(struct remote *r, struct fg_net_event *ev); /* takes the frame */
 enum fg_status remote_send(struct remote *r, uint32_t peer, const struct fg_msg *m);
 bool remote_too_few(struct remote *r); /* to go on; said once */

@@ -2,6 +2,7 @@
  * and a task that it cannot finish is lost instead of repeated elsewhere. */
 #include <string.h>
 
+#include "src/base/log.h"
 #include "src/base/mem.h"
 #include "src/net/remote_internal.h"
 
@@ -25,19 +26,64 @@ enum fg_status remote_note(struct remote *r, enum fg_live_kind kind, uint32_t cl
     return st;
 }
 
-/* A worker that joins becomes the lowest client that is nobody yet. */
+/* Whether another worker than `peer` is that client, or was started to be it. */
+static bool taken(const struct remote *r, uint32_t client, uint32_t peer)
+{
+    for (uint32_t i = 1; i < r->n_worker; i++) {
+        const struct worker *w = &r->worker[i];
+        uint32_t who = w->state == WORKER_WELCOME ? w->client : w->meant;
+        if (i != peer && w->state != WORKER_GONE && who == client) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A worker that joins is whom it was started for; the workers of the start are the clients of their numbers; any other
+ * is the lowest that is nobody yet. */
 enum fg_status remote_enlist(struct remote *r, uint32_t peer)
 {
     struct worker *w = &r->worker[peer];
+    uint32_t first = w->meant != REMOTE_NO_CLIENT ? w->meant : peer - 1;
     w->client = REMOTE_NO_CLIENT;
-    for (uint32_t c = 0; r->opts.pinned && c < r->opts.clients && w->client == REMOTE_NO_CLIENT; c++) {
-        bool taken = false;
-        for (uint32_t i = 1; i < r->n_worker; i++) {
-            taken = taken || (i != peer && r->worker[i].state == WORKER_WELCOME && r->worker[i].client == c);
-        }
-        w->client = taken ? REMOTE_NO_CLIENT : c;
+    if (!r->opts.pinned) {
+        return FG_OK;
     }
-    return w->client == REMOTE_NO_CLIENT ? FG_OK : remote_note(r, FG_LIVE_UP, w->client, 0);
+    if (first < r->opts.clients && !taken(r, first, peer)) {
+        w->client = first;
+    }
+    for (uint32_t c = 0; c < r->opts.clients && w->client == REMOTE_NO_CLIENT; c++) {
+        w->client = taken(r, c, peer) ? REMOTE_NO_CLIENT : c;
+    }
+    if (w->client == REMOTE_NO_CLIENT) {
+        return FG_OK;
+    }
+    fg_log_write(FG_LOG_DEBUG, "worker %u is client %u", peer, w->client);
+    return remote_note(r, FG_LIVE_UP, w->client, 0);
+}
+
+bool remote_return(struct remote *r, uint32_t *client)
+{
+    if (r->opts.arrival != NULL) {
+        return r->opts.arrival(r->opts.arrival_arg, client) && *client < r->opts.clients &&
+               !taken(r, *client, REMOTE_NOBODY);
+    }
+    uint32_t c = 0;
+    while (c < r->opts.clients && taken(r, c, REMOTE_NOBODY)) {
+        c++;
+    }
+    *client = c;
+    return c < r->opts.clients;
+}
+
+enum fg_status remote_meant(struct remote *r, uint32_t client)
+{
+    uint32_t next = r->n_worker > 0 ? (uint32_t)r->n_worker : 1; /* transports number those they start so */
+    enum fg_status st = remote_slot(r, next);
+    if (st == FG_OK) {
+        r->worker[next].meant = client;
+    }
+    return st;
 }
 
 uint32_t remote_worker_of(const struct remote *r, uint32_t client)

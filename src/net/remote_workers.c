@@ -33,14 +33,14 @@ static enum fg_status ping(struct remote *r, uint32_t peer, fg_time_t now)
 
 /* ---- who is there ---- */
 
-static enum fg_status worker_slot(struct remote *r, uint32_t peer)
+enum fg_status remote_slot(struct remote *r, uint32_t peer)
 {
     while (r->n_worker <= peer) {
         enum fg_status st = FG_GROW(r->worker, r->n_worker, r->cap_worker);
         if (st != FG_OK) {
             return st;
         }
-        r->worker[r->n_worker++] = (struct worker){.state = WORKER_UNKNOWN};
+        r->worker[r->n_worker++] = (struct worker){.state = WORKER_UNKNOWN, .meant = REMOTE_NO_CLIENT};
     }
     return FG_OK;
 }
@@ -48,15 +48,15 @@ static enum fg_status worker_slot(struct remote *r, uint32_t peer)
 /* Its tasks go to others. */
 static enum fg_status take_back(struct remote *r, uint32_t peer)
 {
-    enum fg_status st = FG_OK;
+    bool client = r->opts.pinned && r->worker[peer].client != REMOTE_NO_CLIENT;
+    enum fg_status st = client ? remote_note(r, FG_LIVE_DOWN, r->worker[peer].client, 0) : FG_OK;
     for (size_t i = r->n_entry; i-- > 0 && st == FG_OK;) { /* backwards: the last put in front is the first */
         struct entry *e = &r->entry[i];
         if (e->state == TASK_SENT && e->worker == peer) {
             st = remote_repeat(r, e);
         }
     }
-    bool client = r->opts.pinned && r->worker[peer].client != REMOTE_NO_CLIENT;
-    return st == FG_OK && client ? remote_note(r, FG_LIVE_DOWN, r->worker[peer].client, 0) : st;
+    return st;
 }
 
 static size_t handed_back(const struct remote *r, uint32_t peer)
@@ -91,7 +91,11 @@ static enum fg_status joined(struct remote *r, uint32_t peer)
 {
     struct worker *w = &r->worker[peer];
     fg_free(w->known);
-    *w = (struct worker){.state = WORKER_JOINED, .link = {.run_id = r->opts.run_id}, .slots = 1};
+    *w = (struct worker){.state = WORKER_JOINED,
+                         .client = REMOTE_NO_CLIENT,
+                         .meant = w->meant,
+                         .link = {.run_id = r->opts.run_id},
+                         .slots = 1};
     w->heard = r->opts.now(r->opts.arg);
     r->stats.workers++;
     r->stats.alive++;
@@ -137,21 +141,38 @@ bool remote_too_few(struct remote *r)
     return waits;
 }
 
-enum fg_status remote_respawn(struct remote *r)
+static bool stopping(const struct remote *r)
+{
+    return r->opts.stop != NULL && atomic_load(r->opts.stop) != 0;
+}
+
+/* It joins by its JOINED event. */
+static enum fg_status start(struct remote *r, uint32_t client)
 {
     struct fg_err err = {{0}};
-    if (!fg_respawn_due(&r->respawn, answering(r), r->stats.alive, r->opts.now(r->opts.arg)) ||
-        (r->opts.stop != NULL && atomic_load(r->opts.stop) != 0)) {
-        return FG_OK;
-    }
     enum fg_status st = r->opts.transport->ops->spawn(r->opts.transport, NULL, &err);
     if (st == FG_OK) {
         r->stats.spawned++;
-        return FG_OK; /* it joins by its JOINED event */
+        return client != REMOTE_NO_CLIENT ? remote_meant(r, client) : FG_OK;
     }
     fg_log_write(FG_LOG_WARN, "a worker could not be started: %s", err.text);
     fg_respawn_lost(&r->respawn, r->opts.now(r->opts.arg));
     return st == FG_E_NOMEM ? st : FG_OK;
+}
+
+enum fg_status remote_respawn(struct remote *r)
+{
+    fg_time_t now = r->opts.now(r->opts.arg);
+    uint32_t client = REMOTE_NO_CLIENT;
+    if (stopping(r)) {
+        return FG_OK;
+    }
+    if (r->opts.pinned) { /* a silent worker is its client still */
+        bool due =
+            r->opts.arrival != NULL || fg_respawn_due(&r->respawn, r->stats.alive, r->stats.alive, now);
+        return due && remote_return(r, &client) ? start(r, client) : FG_OK;
+    }
+    return fg_respawn_due(&r->respawn, answering(r), r->stats.alive, now) ? start(r, client) : FG_OK;
 }
 
 /* ---- what they say ---- */
@@ -279,7 +300,7 @@ enum fg_status remote_event(struct remote *r, struct fg_net_event *ev)
 {
     enum fg_status st = FG_OK;
     if (ev->kind != FG_NET_NONE) {
-        st = worker_slot(r, ev->peer);
+        st = remote_slot(r, ev->peer);
     }
     if (st == FG_OK && ev->kind == FG_NET_JOINED) {
         st = joined(r, ev->peer);

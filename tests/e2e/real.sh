@@ -20,21 +20,38 @@ if [ "$(wc -c <"$T/three/journal")" -gt 500 ]; then ok "the journal holds the ev
     not_ok "the journal holds the events" "$(wc -c <"$T/three/journal") bytes"; fi
 
 # A worker is killed once it has joined: the rounds go on with the other two.
-timeout 120 "$FORAGE" launch -q -n 4 "${REAL[@]}" --set run.rounds=40 --out "$T/killed" "$EXAMPLE" >"$T/o" 2>&1 &
+timeout 120 "$FORAGE" launch -qvv -n 4 "${REAL[@]}" --set run.rounds=40 --out "$T/killed" "$EXAMPLE" >"$T/o" 2>&1 &
 pid=$!
 victim=
 for _ in $(seq 600); do
     victim=$(grep -om1 'worker 2: process [0-9]*' "$T/killed/log.txt" 2>/dev/null | awk '{print $4}')
-    [ -n "$victim" ] && [ "$(wc -l <"$T/killed/rounds.csv")" -gt 3 ] && break
+    [ -n "$victim" ] && [ -r "$T/killed/rounds.csv" ] && [ "$(wc -l <"$T/killed/rounds.csv")" -gt 3 ] && break
     read -rt 0.05 <> <(:)
 done
 kill -KILL "$victim"
 wait $pid
 expect "a run that loses a worker ends well" 0 $?
 expect "all rounds are done" 40 "$(json "$T/killed/summary.json" rounds)"
-expect_match "the last rounds have two workers" '^2$' "$(tail -1 "$T/killed/rounds.csv" | cut -d, -f5)"
+expect_match "another process comes back as the same client" 'worker 4 is client 1' "$(cat "$T/killed/log.txt")"
+# Its aggregator is killed: the rounds since the last checkpoint, here all, are derived from the journal.
+run_crash() { timeout 120 "$FORAGE" launch -q -n 4 "${REAL[@]}" --set run.rounds=12 --set run.sync_s=1000 --out "$T/crash" "$EXAMPLE"; }
+run_crash >"$T/o" 2>&1 &
+pid=$!
+for _ in $(seq 600); do
+    [ -r "$T/crash/rounds.csv" ] && [ "$(wc -l <"$T/crash/rounds.csv")" -gt 6 ] && break
+    read -rt 0.05 <> <(:)
+done
+kill -KILL "$(grep -o '[0-9]*' "$T/crash/lock" | head -1)"
+wait $pid
+expect "the aggregator is killed" 1 $?
+cp "$T/crash/rounds.csv" "$T/before.csv"
+run_crash >"$T/o" 2>&1
+expect "the same command goes on" "0 12" "$? $(json "$T/crash/summary.json" rounds)"
+n=$(wc -l <"$T/before.csv")
+expect "and keeps every round that was committed" "$(sha256sum <"$T/before.csv")" "$(head -n "$n" "$T/crash/rounds.csv" | sha256sum)"
+expect_match "deriving them from the journal" "($((n - 1))|$n) rounds after the last checkpoint" "$(cat "$T/crash/log.txt")"
 # What happened is met again, without MPI: the same model and the same participation.
-for run in three killed; do
+for run in three killed crash; do
     "$FORAGE" simulate -q --replay "$T/$run" >"$T/o" 2>"$T/err"
     expect "the replay of '$run' ends well" 0 $?
     expect "with the same model" "$(sha "$T/$run")" "$(sha "$T/$run-replay")"

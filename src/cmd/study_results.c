@@ -1,16 +1,17 @@
-#include "src/cmd/study_ledger.h"
+#include "src/cmd/study_results.h"
 
 #include <string.h>
 
 #include "src/base/mem.h"
 
 enum {
+    LEDGER_COLUMNS = 18,
     U32_COLUMNS = 3,
     F64_COLUMNS = 6,
-    SPENT_COLUMNS = FG_STUDY_LEDGER_COLUMNS - U32_COLUMNS - F64_COLUMNS
+    SPENT_COLUMNS = LEDGER_COLUMNS - U32_COLUMNS - F64_COLUMNS
 };
 
-struct fg_study_ledger {
+struct ledger_columns {
     uint32_t *u32;   /* (U32_COLUMNS, clients) */
     double *f64;     /* (F64_COLUMNS, clients) */
     uint64_t *spent; /* (SPENT_COLUMNS, clients) doubles where the column says so */
@@ -90,11 +91,21 @@ static void fill_spent(uint64_t *spent, const struct fg_ledger *ledger, size_t c
     }
 }
 
-enum fg_status fg_study_ledger_create(struct fg_study_ledger **out, const struct fg_setup *s,
-                                      const struct fg_ledger *ledger, struct fg_ledger_col *columns)
+static void ledger_destroy(struct ledger_columns *l)
+{
+    if (l != NULL) {
+        fg_free(l->u32);
+        fg_free(l->f64);
+        fg_free(l->spent);
+        fg_free(l);
+    }
+}
+
+static enum fg_status ledger_create(struct ledger_columns **out, const struct fg_setup *s,
+                                    const struct fg_ledger *ledger, struct fg_ledger_col *columns)
 {
     size_t n = s->clients;
-    struct fg_study_ledger *l = fg_calloc(1, sizeof *l);
+    struct ledger_columns *l = fg_calloc(1, sizeof *l);
     if (l == NULL) {
         return FG_E_NOMEM;
     }
@@ -102,7 +113,7 @@ enum fg_status fg_study_ledger_create(struct fg_study_ledger **out, const struct
     l->f64 = fg_calloc(n * F64_COLUMNS, sizeof *l->f64);
     l->spent = fg_calloc(n * SPENT_COLUMNS, sizeof *l->spent);
     if (l->u32 == NULL || l->f64 == NULL || l->spent == NULL) {
-        fg_study_ledger_destroy(l);
+        ledger_destroy(l);
         return FG_E_NOMEM;
     }
     for (size_t k = 0; k < U32_COLUMNS; k++) {
@@ -130,12 +141,33 @@ enum fg_status fg_study_ledger_create(struct fg_study_ledger **out, const struct
     return FG_OK;
 }
 
-void fg_study_ledger_destroy(struct fg_study_ledger *l)
+enum fg_status fg_study_results(struct fg_rundir *dir, const struct fg_setup *setup,
+                                const struct fg_aggregator *agg, struct fg_summary *summary,
+                                struct fg_err *err)
 {
-    if (l != NULL) {
-        fg_free(l->u32);
-        fg_free(l->f64);
-        fg_free(l->spent);
-        fg_free(l);
+    struct fg_ledger_col columns[LEDGER_COLUMNS];
+    struct fg_run_content content = {.summary = summary,
+                                     .layers = fg_model_layers(setup->model),
+                                     .params = fg_aggregator_params(agg),
+                                     .partition = setup->part,
+                                     .ledger = columns,
+                                     .n_ledger = LEDGER_COLUMNS};
+    struct ledger_columns *ledger = NULL;
+    struct fg_layer_info info, *tensors = NULL;
+    size_t n = 0, cap = 0;
+    enum fg_status st = FG_OK;
+    for (unsigned i = 0; st == FG_OK && fg_model_layer_info(setup->model, i, &info); i++) {
+        st = FG_GROW(tensors, n, cap);
+        if (st == FG_OK) {
+            tensors[n++] = info;
+        }
     }
+    content.tensor = tensors;
+    content.n_tensors = n;
+    st = st == FG_OK ? ledger_create(&ledger, setup, fg_aggregator_ledger(agg), columns) : st;
+    st = st == FG_OK ? fg_rundir_finish(dir, &content, err)
+                     : fg_fail(err, st, "the results could not be gathered: %s", fg_status_text(st));
+    ledger_destroy(ledger);
+    fg_free(tensors);
+    return st;
 }
