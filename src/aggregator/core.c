@@ -33,12 +33,6 @@ enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_
                                     const struct fg_fleet *fleet, const float *x, struct fg_err *err)
 {
     enum fg_status st = FG_OK;
-    if (cfg->policy->check != NULL) {
-        st = cfg->policy->check(&cfg->select, err);
-        if (st != FG_OK) {
-            return st;
-        }
-    }
     size_t n = cfg->select.clients;
     struct fg_aggregator *a = fg_calloc(1, sizeof *a);
     if (a == NULL) {
@@ -55,10 +49,7 @@ enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_
     a->tasks = fg_calloc(n, sizeof *a->tasks);
     a->last_loss = fg_calloc(n, sizeof *a->last_loss);
     a->has_shard = fg_calloc(n, 1);
-    a->chosen = fg_calloc(n, sizeof *a->chosen);
-    a->scratch = fg_calloc(n, sizeof *a->scratch);
-    if (a->x == NULL || a->tasks == NULL || a->last_loss == NULL || a->has_shard == NULL ||
-        a->chosen == NULL || a->scratch == NULL) {
+    if (a->x == NULL || a->tasks == NULL || a->last_loss == NULL || a->has_shard == NULL) {
         st = FG_E_NOMEM;
         goto cleanup;
     }
@@ -68,6 +59,7 @@ enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_
     }
     FG_TRY(fg_rule_create(&a->rule, cfg->rule_ops, &cfg->rule, err));
     FG_TRY(fg_ledger_create(&a->ledger, (uint32_t)n));
+    FG_TRY(fg_core_pick_create(a, err));
     *out = a;
     return FG_OK;
 cleanup:
@@ -86,8 +78,7 @@ void fg_aggregator_destroy(struct fg_aggregator *a)
         fg_free(a->tasks);
         fg_free(a->last_loss);
         fg_free(a->has_shard);
-        fg_free(a->chosen);
-        fg_free(a->scratch);
+        fg_core_pick_destroy(a);
         fg_free(a->slots);
         fg_free(a->rows);
         fg_free(a);
@@ -115,34 +106,48 @@ static enum fg_status sleep_or_finish(struct fg_aggregator *a, struct fg_actions
     if (a->round >= a->cfg.rounds) {
         return finish(a, FG_FINISH_ROUNDS, out);
     }
+    if (a->last) {
+        return finish(a, FG_FINISH_BUDGET, out);
+    }
     a->phase = ASLEEP;
     return act(out, &(struct fg_action){.kind = FG_ACTION_WAKE_AT, .at = a->wake});
 }
 
 /* ---- closing a round ---- */
 
-static bool due(uint32_t every, uint32_t done, uint32_t rounds)
+static bool due(const struct fg_aggregator *a, uint32_t every)
 {
-    return done == rounds || (every != 0 && done % every == 0);
+    uint32_t done = a->round + 1;
+    return done == a->cfg.rounds || a->last || (every != 0 && done % every == 0);
+}
+
+static bool spent(const struct fg_aggregator *a)
+{
+    struct fg_ledger_summary s;
+    fg_ledger_summary(a->ledger, &s);
+    return a->cfg.select.budget_g > 0.0 && s.carbon_g >= a->cfg.select.budget_g;
 }
 
 static enum fg_status say_commit(const struct fg_aggregator *a, struct fg_actions *out)
 {
-    uint32_t done = a->round + 1;
     return act(out, &(struct fg_action){
                         .kind = FG_ACTION_COMMIT,
                         .at = a->now,
-                        .evaluate = due(a->cfg.eval_every, done, a->cfg.rounds),
-                        .evaluate_clients = due(a->cfg.eval_clients_every, done, a->cfg.rounds),
+                        .evaluate = due(a, a->cfg.eval_every),
+                        .evaluate_clients = due(a, a->cfg.eval_clients_every),
                     });
 }
 
 static enum fg_status commit(struct fg_aggregator *a, struct fg_actions *out)
 {
     enum fg_status st = fg_core_book(a);
+    if (st == FG_OK) {
+        st = fg_core_learn(a);
+    }
     if (st != FG_OK) {
         return st;
     }
+    a->last = a->last || spent(a);
     fg_rule_commit(a->rule, a->x);
     a->version++;
     a->record.version = a->version;
@@ -178,8 +183,9 @@ enum fg_status fg_aggregator_begin(struct fg_aggregator *a, struct fg_actions *o
 
 /* ---- opening a round ---- */
 
-static enum fg_status assign(struct fg_aggregator *a, uint32_t client, struct fg_actions *out)
+static enum fg_status assign(struct fg_aggregator *a, size_t k, struct fg_actions *out)
 {
+    uint32_t client = a->picks.client[k];
     enum fg_status st = FG_GROW(a->slots, a->n_slots, a->cap_slots);
     if (st != FG_OK) {
         return st;
@@ -193,9 +199,10 @@ static enum fg_status assign(struct fg_aggregator *a, uint32_t client, struct fg
         .client = client,
         .number = a->tasks[client],
         .round = a->round,
-        .steps = a->cfg.steps[client],
+        .steps = a->picks.steps[k] != 0 ? a->picks.steps[k] : a->cfg.steps[client],
         .lr = (float)a->cfg.lr(a->cfg.lr_arg, a->round),
     };
+    s->factor = a->picks.weight[k];
     struct fg_action action = {.kind = FG_ACTION_ASSIGN,
                                .at = a->now,
                                .id = s->task.id,
@@ -216,13 +223,11 @@ static enum fg_status assign(struct fg_aggregator *a, uint32_t client, struct fg
 
 static enum fg_status open_round(struct fg_aggregator *a, const struct fg_event *ev, struct fg_actions *out)
 {
-    struct fg_select_view view = {.round = a->round,
-                                  .now = ev->now,
-                                  .available = ev->available,
-                                  .n_available = ev->n_available,
-                                  .tasks = a->tasks,
-                                  .last_loss = a->last_loss};
-    size_t n = a->cfg.policy->pick(&a->cfg.select, &view, a->chosen, a->scratch);
+    enum fg_status st = fg_core_pick(a, ev);
+    if (st != FG_OK) {
+        return st;
+    }
+    size_t n = a->picks.n;
     a->phase = OPEN;
     a->n_slots = a->n_rows = a->unresolved = a->arrived = a->cancelling = 0;
     a->first_id = a->next_id;
@@ -232,7 +237,7 @@ static enum fg_status open_round(struct fg_aggregator *a, const struct fg_event 
                                          .n_selected = (uint32_t)n,
                                          .train_loss = -1.0};
     for (size_t i = 0; i < n; i++) {
-        enum fg_status st = assign(a, a->chosen[i], out);
+        st = assign(a, i, out);
         if (st != FG_OK) {
             return st;
         }
@@ -298,7 +303,8 @@ static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event
                                         .client = s->task.client,
                                         .samples = a->cfg.samples[s->task.client],
                                         .steps = r->steps,
-                                        .lr = (double)s->task.lr};
+                                        .lr = (double)s->task.lr,
+                                        .factor = s->factor};
         enum fg_status st = fg_rule_fold(a->rule, &update);
         if (st != FG_OK) {
             return st;
@@ -367,6 +373,7 @@ static enum fg_status stop(struct fg_aggregator *a, struct fg_actions *out)
         }
         a->next_id = a->first_id;
         a->n_slots = 0;
+        a->last = false;
         fg_rule_drop(a->rule);
         a->now = a->settled;
     }

@@ -32,6 +32,7 @@
 
 #include "src/aggregator/rule.h"
 #include "src/aggregator/select.h"
+#include "src/aggregator/select_weight.h"
 #include "src/availability/fleet.h"
 #include "src/availability/ledger.h"
 #include "src/availability/world.h"
@@ -59,8 +60,13 @@ struct fg_aggregator_config {
     const uint32_t *samples; /* (clients) training samples of each; borrowed */
     const uint64_t
         *shard_bytes; /* (clients) shipped before a client's first task; NULL = data are in place */
-    struct fg_select_config select;
+    struct fg_select_config select; /* steps, samples, fleet and bytes are filled in from here */
     const struct fg_select_ops *policy;
+    const char *forecast, *forecast_carbon; /* predictors; NULL = ensemble */
+    uint32_t history_h;                     /* hours before the run that forecasts learn from */
+    bool from_wakes;                        /* availability is what is seen (a real clock) */
+    enum fg_inverse inverse;
+    double curvature; /* c2 L of the cap's rule */
     struct fg_rule_config rule;
     const struct fg_rule_ops *rule_ops;
 };
@@ -95,7 +101,8 @@ enum fg_action_kind {
     FG_ACTION_FINISH       /* the run is over: .reason */
 };
 
-enum fg_finish { FG_FINISH_ROUNDS, FG_FINISH_TARGET, FG_FINISH_STOPPED };
+/* BUDGET: the budget is spent, or the policy's plan has come to its end. */
+enum fg_finish { FG_FINISH_ROUNDS, FG_FINISH_TARGET, FG_FINISH_BUDGET, FG_FINISH_STOPPED };
 
 struct fg_action {
     enum fg_action_kind kind;

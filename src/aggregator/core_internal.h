@@ -15,6 +15,7 @@ struct slot {
     enum fg_verdict verdict;
     struct fg_outcome outcome;
     double loss;
+    double factor; /* on the update's weight */
 };
 
 struct fg_aggregator {
@@ -35,6 +36,9 @@ struct fg_aggregator {
     uint8_t *has_shard; /* (clients), only with shard_bytes */
     struct fg_ledger *ledger;
     struct fg_summary total; /* numbers only */
+    struct fg_select *policy;
+    struct fg_outlook *outlook; /* NULL unless the policy wants forecasts */
+    struct fg_watch watch;
     /* the open round */
     struct slot *slots; /* (n_slots), ids first_id .. */
     size_t n_slots, cap_slots;
@@ -43,7 +47,12 @@ struct fg_aggregator {
     struct fg_round_record record;
     struct fg_participation *rows; /* (n_slots) of the last commit */
     size_t n_rows, cap_rows;
-    uint32_t *chosen, *scratch; /* (clients) */
+    struct fg_picks picks;  /* room for all clients */
+    uint32_t *up, *counted; /* (clients) of the open round: who was up, whose update counted */
+    double *factor;         /* (clients) of those that counted */
+    size_t n_up, n_counted; /* n_counted at commit */
+    double *target, *chance, *memory, *order; /* (clients) only with a cap */
+    bool last;                                /* nothing is left to do after this round */
 };
 
 /* The time at which round `round` begins when nothing holds it up. */
@@ -57,5 +66,18 @@ enum fg_status fg_core_book(struct fg_aggregator *a) FG_NODISCARD;
  * there was one. Errors: FG_E_NOMEM; what is wrong makes the reader bad. */
 enum fg_status fg_core_save_pending(const struct fg_aggregator *a, struct fg_str *out) FG_NODISCARD;
 enum fg_status fg_core_load_pending(struct fg_aggregator *a, struct fg_reader *in) FG_NODISCARD;
+
+/* Ask the policy whom to pick, and weigh the picks: core_pick.c. Errors: FG_E_NOMEM. */
+enum fg_status fg_core_pick(struct fg_aggregator *a, const struct fg_event *ev) FG_NODISCARD;
+
+/* Policy, outlook and what they need. */
+enum fg_status fg_core_pick_create(struct fg_aggregator *a, struct fg_err *err) FG_NODISCARD;
+void fg_core_pick_destroy(struct fg_aggregator *a);
+
+/* How far what the clients counted so far is from what they should count: total variation; < 0 before the first. */
+double fg_core_apart(const struct fg_aggregator *a);
+
+/* A round was booked: policy and watch learn from it. Errors: FG_E_NOMEM. */
+enum fg_status fg_core_learn(struct fg_aggregator *a) FG_NODISCARD;
 
 #endif

@@ -88,6 +88,7 @@ enum fg_status fg_core_save_pending(const struct fg_aggregator *a, struct fg_str
     enum fg_status st;
     FG_TRY(fg_put_u8(out, pending));
     if (pending) {
+        FG_TRY(fg_put_u8(out, a->last));
         FG_TRY(put_record(out, &a->record));
         FG_TRY(fg_put_u32(out, (uint32_t)a->n_rows));
     }
@@ -104,6 +105,7 @@ enum fg_status fg_core_load_pending(struct fg_aggregator *a, struct fg_reader *i
         return FG_OK;
     }
     a->record = (struct fg_round_record){.round = a->round, .version = a->version};
+    a->last = fg_get_u8(in) != 0;
     get_record(&a->record, in);
     uint32_t n = fg_get_u32(in);
     for (a->n_rows = 0; a->n_rows < n && !in->bad; a->n_rows++) {

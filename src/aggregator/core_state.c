@@ -6,7 +6,7 @@
 #include "src/base/bytes.h"
 #include "src/base/mem.h"
 
-enum { STATE_VERSION = 3 };
+enum { STATE_VERSION = 4 };
 
 static enum fg_status save_totals(const struct fg_summary *t, struct fg_str *out)
 {
@@ -60,6 +60,11 @@ enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *
     FG_TRY(fg_put_u32s(out, a->tasks, n));
     FG_TRY(fg_put_f32s(out, a->last_loss, n));
     FG_TRY(fg_str_add(out, a->has_shard, n));
+    FG_TRY(fg_watch_save(&a->watch, out));
+    FG_TRY(fg_select_save(a->policy, out));
+    if (a->outlook != NULL) {
+        FG_TRY(fg_outlook_save(a->outlook, out));
+    }
     FG_TRY(fg_ledger_save(a->ledger, &ledger));
     FG_TRY(fg_put_u64(out, ledger.len));
     FG_TRY(fg_str_add(out, ledger.data, ledger.len));
@@ -67,6 +72,13 @@ enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *
 cleanup:
     fg_str_fini(&ledger);
     return st;
+}
+
+static enum fg_status load_policy(struct fg_aggregator *a, struct fg_reader *r)
+{
+    fg_watch_load(&a->watch, r);
+    enum fg_status st = fg_select_load(a->policy, r);
+    return st == FG_OK && a->outlook != NULL ? fg_outlook_load(a->outlook, r) : st;
 }
 
 static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, struct fg_err *err)
@@ -103,9 +115,13 @@ static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, st
     if (flags != NULL) {
         memcpy(a->has_shard, flags, n);
     }
+    enum fg_status st = load_policy(a, r);
+    if (st != FG_OK) {
+        return fg_fail(err, st, "aggregator state: %s", fg_status_text(st));
+    }
     uint64_t len = fg_get_u64(r);
     const void *ledger = fg_get_bytes(r, len);
-    enum fg_status st = fg_core_load_pending(a, r);
+    st = fg_core_load_pending(a, r);
     if (st != FG_OK) {
         return fg_fail(err, st, "aggregator state: %s", fg_status_text(st));
     }
@@ -157,6 +173,11 @@ void fg_aggregator_summary(const struct fg_aggregator *a, struct fg_summary *s)
     s->updates_partial = t.updates_partial;
     s->updates_lost = t.updates_lost + t.updates_stale; /* as n_lost of a round */
     s->updates_late = t.updates_late;
+    s->participation_tv = fg_core_apart(a);
+    s->promise = (struct fg_promise){0};
+    if (a->policy->ops->promise != NULL) {
+        a->policy->ops->promise(a->policy, &s->promise);
+    }
 }
 
 static const char *broken_invariant(const struct fg_aggregator *a)
@@ -189,6 +210,9 @@ static const char *broken_invariant(const struct fg_aggregator *a)
     }
     if (booked + in_round != tasks) {
         return "the tasks booked are not the tasks of the committed rounds";
+    }
+    if (a->watch.rounds != a->round + closed) {
+        return "the rounds watched are not those committed";
     }
     if (a->round > a->cfg.rounds) {
         return "more rounds than configured";

@@ -114,7 +114,7 @@ static enum fg_status stage(struct fg_rule *r, const struct fg_rule_update *u)
 
 enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u)
 {
-    double weight = r->cfg.weights == FG_WEIGHT_SAMPLES ? (double)u->samples : 1.0;
+    double weight = u->factor * (r->cfg.weights == FG_WEIGHT_SAMPLES ? (double)u->samples : 1.0);
     enum fg_status st = stage(r, u);
     if (st != FG_OK) {
         return st;

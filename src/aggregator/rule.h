@@ -36,6 +36,7 @@ struct fg_rule_update {
     uint32_t samples;
     uint32_t steps; /* local steps really done */
     double lr;      /* local learning rate */
+    double factor;  /* on its weight: 1, or what the selection says */
 };
 
 struct fg_rule {

@@ -4,15 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/base/mem.h"
 #include "src/base/rng.h"
 
-extern const struct fg_select_ops fg_select_all, fg_select_uniform, fg_select_cyclic;
+extern const struct fg_select_ops fg_select_all, fg_select_uniform, fg_select_cyclic, fg_select_greenfl;
 
 static const struct fg_select_ops *const registry[] = {
-    &fg_select_uniform,
-    &fg_select_all,
-    &fg_select_cyclic,
-    NULL,
+    &fg_select_uniform, &fg_select_all, &fg_select_cyclic, &fg_select_greenfl, NULL,
 };
 
 const struct fg_select_ops *const *fg_select_list(void)
@@ -29,6 +27,64 @@ const struct fg_select_ops *fg_select_find(const char *name)
     }
     return NULL;
 }
+
+/* ---- a policy at work ---- */
+
+enum fg_status fg_select_create(struct fg_select **out, const struct fg_select_ops *ops,
+                                const struct fg_select_config *cfg, struct fg_err *err)
+{
+    enum fg_status st = ops->check != NULL ? ops->check(cfg, err) : FG_OK;
+    if (st != FG_OK) {
+        return st;
+    }
+    struct fg_select *s = fg_calloc(1, sizeof *s);
+    if (s == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "out of memory for the selection policy");
+    }
+    s->ops = ops;
+    s->cfg = *cfg;
+    s->scalar = fg_calloc((size_t)cfg->clients * ops->scalars, sizeof *s->scalar);
+    s->scratch = fg_calloc(2 * (size_t)cfg->clients, sizeof *s->scratch);
+    st = s->scalar == NULL || s->scratch == NULL ? FG_E_NOMEM : ops->open != NULL ? ops->open(s) : FG_OK;
+    if (st != FG_OK) {
+        fg_select_destroy(s);
+        return fg_fail(err, st, "out of memory for the selection policy");
+    }
+    *out = s;
+    return FG_OK;
+}
+
+void fg_select_destroy(struct fg_select *s)
+{
+    if (s != NULL) {
+        if (s->ops->close != NULL) {
+            s->ops->close(s);
+        }
+        fg_free(s->scalar);
+        fg_free(s->scratch);
+        fg_free(s);
+    }
+}
+
+enum fg_status fg_select_save(const struct fg_select *s, struct fg_str *out)
+{
+    enum fg_status st = fg_put_f64s(out, s->scalar, (size_t)s->cfg.clients * s->ops->scalars);
+    return st == FG_OK && s->ops->save != NULL ? s->ops->save(s, out) : st;
+}
+
+enum fg_status fg_select_load(struct fg_select *s, struct fg_reader *in)
+{
+    fg_get_f64s(in, s->scalar, (size_t)s->cfg.clients * s->ops->scalars);
+    return s->ops->load != NULL ? s->ops->load(s, in) : FG_OK;
+}
+
+double *fg_select_row(const struct fg_select *s, unsigned which)
+{
+    FG_ASSERT(which < s->ops->scalars);
+    return s->scalar + (size_t)which * s->cfg.clients;
+}
+
+/* ---- what policies share ---- */
 
 size_t fg_select_count(const struct fg_select_config *cfg, size_t n_available)
 {
@@ -57,4 +113,35 @@ void fg_select_sample(uint32_t *out, size_t m, uint32_t *pool, size_t n, uint64_
         out[i] = pool[i];
     }
     qsort(out, m, sizeof *out, by_number);
+}
+
+struct scored {
+    double score;
+    uint32_t client;
+};
+
+static int by_score(const void *a, const void *b)
+{
+    const struct scored *x = a, *y = b;
+    return x->score != y->score ? (x->score < y->score) - (x->score > y->score)
+                                : (x->client > y->client) - (x->client < y->client);
+}
+
+enum fg_status fg_select_top(uint32_t *out, size_t m, const uint32_t *pool, const double *score, size_t n)
+{
+    FG_ASSERT(m <= n);
+    struct scored *all = fg_calloc(n, sizeof *all);
+    if (all == NULL) {
+        return FG_E_NOMEM;
+    }
+    for (size_t i = 0; i < n; i++) {
+        all[i] = (struct scored){score[i], pool[i]};
+    }
+    qsort(all, n, sizeof *all, by_score);
+    for (size_t i = 0; i < m; i++) {
+        out[i] = all[i].client;
+    }
+    fg_free(all);
+    qsort(out, m, sizeof *out, by_number);
+    return FG_OK;
 }

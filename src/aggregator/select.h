@@ -1,17 +1,27 @@
-/* Selection: which of the available clients get a task this round.
+/* Selection: which of the available clients get a task this round, for how many steps, and what it counts.
  *
- * A policy is a const struct of functions in a file of its own and one line in the registry (select.c).
- * Policies see only what an aggregator knows now: who is up, how often each was asked, what it last reported.
- * Thread safety: pure functions of their arguments.
+ * A policy is a const struct of functions in a file of its own and one line in the registry (select.c). Most
+ * need only `pick`. A policy sees what an aggregator knows now, and forecasts; never the future. What it keeps
+ * from round to round is saved with the run's checkpoints: numbers for each client (`scalars`) without a line
+ * of code, anything else by open, close, save and load.
+ * Thread safety: one caller. Decisions are the same bits on any machine (no libm but sqrt and rounding).
  */
 #ifndef FG_AGGREGATOR_SELECT_H
 #define FG_AGGREGATOR_SELECT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "src/aggregator/select_watch.h"
+#include "src/availability/fleet.h"
+#include "src/availability/forecast_outlook.h"
+#include "src/base/bytes.h"
 #include "src/base/status.h"
+#include "src/base/str.h"
 #include "src/base/time.h"
+#include "src/plan/outcome.h"
+#include "src/plan/record.h"
 
 struct fg_select_config {
     uint64_t seed;
@@ -19,6 +29,20 @@ struct fg_select_config {
     uint32_t want;    /* updates wanted a round: select.clients */
     double over;      /* over-selection factor >= 1: ceil(want * over) clients are asked */
     uint32_t groups;  /* cyclic: number of groups, 0 for policies without */
+    uint32_t rounds;  /* in all */
+    fg_time_t slot;
+    double budget_g; /* carbon.budget_g, 0 = none */
+    double alpha;    /* select.alpha, slack and tune: greenfl */
+    uint32_t slack;
+    bool slack_auto;
+    uint32_t tune;
+    double lr, curvature;  /* of the first round; c2 L of the planning model (aggregate.curvature) */
+    uint32_t replan;       /* rounds between two plans, 0 = plan once */
+    uint32_t batch;        /* samples a step, 0 = the whole shard */
+    const uint32_t *steps; /* (clients) local steps of a full task; borrowed, as all below */
+    const uint32_t *samples;
+    const struct fg_fleet *fleet;
+    uint64_t model_bytes, update_bytes;
 };
 
 /* What a policy may look at. Arrays over clients are indexed by client number. */
@@ -27,30 +51,93 @@ struct fg_select_view {
     fg_time_t now;
     const uint32_t *available; /* (n_available) clients that are up, ascending */
     size_t n_available;
-    const uint32_t *tasks;  /* (clients) tasks given to each so far */
-    const float *last_loss; /* (clients) loss last reported, < 0 = never */
+    const uint32_t *tasks;            /* (clients) tasks given to each so far */
+    const float *last_loss;           /* (clients) loss last reported, < 0 = never */
+    const struct fg_watch *watch;     /* who was up and who took part so far */
+    const struct fg_outlook *outlook; /* forecasts; NULL unless the policy has a horizon */
+    double spent_g;                   /* carbon so far */
+};
+
+/* The choice. There is room for n_available clients; everything but `client` and `n` may be left as it is. */
+struct fg_picks {
+    uint32_t *client; /* (n) */
+    uint32_t *steps;  /* (n) local steps; 0 = those of the configuration */
+    double *weight;   /* (n) factor on the update's weight; 1 */
+    size_t n;
+    bool done; /* nobody is picked now and nobody will be */
+};
+
+/* A policy at work. */
+struct fg_select {
+    const struct fg_select_ops *ops;
+    struct fg_select_config cfg;
+    double *scalar;    /* (ops->scalars, clients) kept and saved */
+    uint32_t *scratch; /* (2 clients) */
+    void *own;         /* what `open` made */
 };
 
 struct fg_select_ops {
     const char *name;
     const char *doc;    /* one line, for `forage options` and error messages */
     const char *source; /* paper, or "" */
+    unsigned scalars;   /* numbers kept for each client, 0 at first */
     /* Refuse settings that cannot work (FG_E_CONFIG, message naming the key); NULL = nothing to check. */
     enum fg_status (*check)(const struct fg_select_config *cfg, struct fg_err *err);
-    /* Write the chosen clients to out, return how many. out has room for n_available; scratch likewise.
-     * Cost: at most O(n_available log n_available). */
-    size_t (*pick)(const struct fg_select_config *cfg, const struct fg_select_view *view, uint32_t *out,
-                   uint32_t *scratch);
+    /* For how many slots ahead it wants forecasts; NULL = none. */
+    uint32_t (*horizon)(const struct fg_select_config *cfg);
+    /* Choose. The round may never come to a commit and is then opened again: what the policy keeps may change
+     * here only in ways that a second call for the same round repeats. Errors: FG_E_NOMEM.
+     * Cost: at most O(n_available log n_available), plans excepted. */
+    enum fg_status (*pick)(struct fg_select *s, const struct fg_select_view *view, struct fg_picks *out);
+    /* The chance that the client takes part in a round, known after pick; NULL = as often as it did so far. */
+    double (*chance)(const struct fg_select *s, uint32_t client);
+    /* The round is committed: what became of each task (n), in the order of ids. NULL = it does not learn. */
+    enum fg_status (*learn)(struct fg_select *s, const struct fg_participation *rows, size_t n);
+    /* State beyond scalars: all NULL when there is none. load judges its input by the reader. */
+    enum fg_status (*open)(struct fg_select *s);
+    void (*close)(struct fg_select *s);
+    enum fg_status (*save)(const struct fg_select *s, struct fg_str *out);
+    enum fg_status (*load)(struct fg_select *s, struct fg_reader *in);
+    /* What it promised when it planned first (the certificate); stored with the run. NULL = nothing. */
+    void (*promise)(const struct fg_select *s, struct fg_promise *out);
 };
 
 /* The policy of that name, or NULL; names in a NULL-terminated list for messages. */
 const struct fg_select_ops *fg_select_find(const char *name);
 const struct fg_select_ops *const *fg_select_list(void);
 
+/* Errors: FG_E_NOMEM; those of ops->check. Owner: the caller, fg_select_destroy() (NULL allowed). */
+enum fg_status fg_select_create(struct fg_select **out, const struct fg_select_ops *ops,
+                                const struct fg_select_config *cfg, struct fg_err *err) FG_NODISCARD;
+void fg_select_destroy(struct fg_select *s);
+
+/* Its state as bytes and back. After load the reader says whether the bytes were right. */
+enum fg_status fg_select_save(const struct fg_select *s, struct fg_str *out) FG_NODISCARD;
+enum fg_status fg_select_load(struct fg_select *s, struct fg_reader *in) FG_NODISCARD;
+
+/* Row `which` of the scalars: (clients). */
+double *fg_select_row(const struct fg_select *s, unsigned which);
+
 /* How many clients to ask for `want` updates with the over-selection factor; shared by policies. */
 size_t fg_select_count(const struct fg_select_config *cfg, size_t n_available);
 
 /* Choose m of n without replacement by partial Fisher-Yates, ascending result; pool (n) is permuted. */
 void fg_select_sample(uint32_t *out, size_t m, uint32_t *pool, size_t n, uint64_t seed, uint32_t round);
+
+/* Keep the m of the n clients in `pool` with the largest score (n, by place in pool), ascending by number. Ties
+ * go to the lower number. Cost: O(n log n). */
+enum fg_status fg_select_top(uint32_t *out, size_t m, const uint32_t *pool, const double *score,
+                             size_t n) FG_NODISCARD;
+
+/* What an undisturbed task of so many steps takes and uses, as modelled (doc/cost-model.md). */
+struct fg_task_cost {
+    double seconds;
+    double wh; /* devices and network, PUE included */
+};
+struct fg_task_cost fg_select_cost(const struct fg_select_config *cfg, uint32_t client, uint32_t steps);
+
+/* Grams that a full task of the client is expected to emit when it begins h slots from now. */
+double fg_select_grams(const struct fg_select_config *cfg, const struct fg_outlook *o, uint32_t client,
+                       uint32_t h);
 
 #endif

@@ -3,13 +3,12 @@
 
 #include "src/aggregator/select.h"
 
-static size_t pick(const struct fg_select_config *cfg, const struct fg_select_view *view, uint32_t *out,
-                   uint32_t *scratch)
+static enum fg_status pick(struct fg_select *s, const struct fg_select_view *view, struct fg_picks *out)
 {
-    (void)cfg;
-    (void)scratch;
-    memcpy(out, view->available, view->n_available * sizeof *out);
-    return view->n_available;
+    (void)s;
+    memcpy(out->client, view->available, view->n_available * sizeof *out->client);
+    out->n = view->n_available;
+    return FG_OK;
 }
 
 extern const struct fg_select_ops fg_select_all;

@@ -12,20 +12,19 @@ static enum fg_status check(const struct fg_select_config *cfg, struct fg_err *e
     return FG_OK;
 }
 
-static size_t pick(const struct fg_select_config *cfg, const struct fg_select_view *view, uint32_t *out,
-                   uint32_t *scratch)
+static enum fg_status pick(struct fg_select *s, const struct fg_select_view *view, struct fg_picks *out)
 {
-    uint32_t turn = view->round % cfg->groups;
+    uint32_t turn = view->round % s->cfg.groups;
     size_t n = 0;
     for (size_t i = 0; i < view->n_available; i++) {
         uint64_t c = view->available[i];
-        if ((uint32_t)(c * cfg->groups / cfg->clients) == turn) {
-            scratch[n++] = (uint32_t)c;
+        if ((uint32_t)(c * s->cfg.groups / s->cfg.clients) == turn) {
+            s->scratch[n++] = (uint32_t)c;
         }
     }
-    size_t m = fg_select_count(cfg, n);
-    fg_select_sample(out, m, scratch, n, cfg->seed, view->round);
-    return m;
+    out->n = fg_select_count(&s->cfg, n);
+    fg_select_sample(out->client, out->n, s->scratch, n, s->cfg.seed, view->round);
+    return FG_OK;
 }
 
 extern const struct fg_select_ops fg_select_cyclic;

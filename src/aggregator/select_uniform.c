@@ -3,13 +3,12 @@
 
 #include "src/aggregator/select.h"
 
-static size_t pick(const struct fg_select_config *cfg, const struct fg_select_view *view, uint32_t *out,
-                   uint32_t *scratch)
+static enum fg_status pick(struct fg_select *s, const struct fg_select_view *view, struct fg_picks *out)
 {
-    size_t m = fg_select_count(cfg, view->n_available);
-    memcpy(scratch, view->available, view->n_available * sizeof *scratch);
-    fg_select_sample(out, m, scratch, view->n_available, cfg->seed, view->round);
-    return m;
+    out->n = fg_select_count(&s->cfg, view->n_available);
+    memcpy(s->scratch, view->available, view->n_available * sizeof *s->scratch);
+    fg_select_sample(out->client, out->n, s->scratch, view->n_available, s->cfg.seed, view->round);
+    return FG_OK;
 }
 
 extern const struct fg_select_ops fg_select_uniform;

@@ -128,6 +128,13 @@ fg_time_t fg_fleet_up_us(const struct fg_fleet *f, uint32_t client, fg_time_t t0
  * Cost: O(clients log intervals), some 0.1 s for a million. */
 size_t fg_fleet_available(const struct fg_fleet *f, fg_time_t t, uint32_t *out);
 
+/* No trace: nobody ever leaves. */
+bool fg_fleet_always_up(const struct fg_fleet *f);
+
+/* Whether the files tell of the moment themselves, for clients of this zone: it does not lie before they begin, where
+ * the end of a file that repeats would stand for it. */
+bool fg_fleet_recorded(const struct fg_fleet *f, uint32_t zone, fg_time_t t);
+
 /* Carbon intensity of a zone: at a moment, in g/kWh, and its integral over [t0, t1), in (g/kWh) s: times
  * watts / 3.6e6 it is grams. */
 double fg_fleet_intensity(const struct fg_fleet *f, uint32_t zone, fg_time_t t);

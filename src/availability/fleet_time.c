@@ -179,6 +179,22 @@ size_t fg_fleet_available(const struct fg_fleet *f, fg_time_t t, uint32_t *out)
     return n;
 }
 
+bool fg_fleet_always_up(const struct fg_fleet *f)
+{
+    return f->trace == NULL;
+}
+
+bool fg_fleet_recorded(const struct fg_fleet *f, uint32_t zone, fg_time_t t)
+{
+    FG_ASSERT(zone < f->n_zones);
+    const struct fg_fleet_zone *z = &f->zones[zone];
+    int64_t pos = t - f->zero_us;
+    if (f->trace != NULL && f->trace->clock == FG_CLOCK_LOCAL) {
+        pos = t + fg_tz_offset(z->tz, fg_floor_div(t, FG_SECOND), NULL) * FG_SECOND - z->local_zero_us;
+    }
+    return (f->trace == NULL || pos >= 0) && (z->carbon == NULL || t >= z->carbon_zero_us);
+}
+
 /* Carbon. */
 
 double fg_fleet_intensity(const struct fg_fleet *f, uint32_t zone, fg_time_t t)

@@ -5,7 +5,8 @@ libforage_a_SOURCES += \
 	%D%/forecast_carbon_ensemble.c %D%/forecast_carbon_impl.h %D%/forecast_carbon_last.c \
 	%D%/forecast_carbon_oracle.c %D%/forecast_carbon_profile.c %D%/forecast_carbon_regression.c %D%/forecast_carbon_rolling.c %D%/forecast_carbon_rolling.h \
 	%D%/forecast_conformal.c %D%/forecast_conformal.h %D%/forecast_mix.c %D%/forecast_mix.h \
-	%D%/forecast_impl.h %D%/forecast_logistic.c %D%/forecast_markov.c %D%/forecast_oracle.c \
+	%D%/forecast_impl.h %D%/forecast_logistic.c %D%/forecast_markov.c %D%/forecast_oracle.c %D%/forecast_outlook.c \
+	%D%/forecast_outlook.h \
 	%D%/forecast_persistence.c %D%/forecast_profile.c %D%/forecast_score.c %D%/forecast_score.h \
 	%D%/forecast_survival.c %D%/forecast_rolling.c %D%/forecast_rolling.h %D%/forecast_trace.c \
 	%D%/fleet_impl.h %D%/fleet_time.c %D%/ledger.c %D%/ledger.h %D%/ledger_io.c %D%/lines.c %D%/lines.h \

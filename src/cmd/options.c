@@ -6,6 +6,7 @@
 #include "config.h"
 #include "src/aggregator/rule.h"
 #include "src/aggregator/select.h"
+#include "src/availability/forecast_outlook.h"
 #include "src/cmd/table.h"
 #include "src/config/option.h"
 #include "src/wire/codec.h"
@@ -35,6 +36,12 @@ static bool registered(const char *key, size_t i, const char **name, const char 
     } else if (strcmp(key, "aggregate.rule") == 0 && fg_rule_list()[i] != NULL) {
         *name = fg_rule_list()[i]->name;
         *doc = fg_rule_list()[i]->doc;
+    } else if (strcmp(key, "forecast.availability") == 0 && fg_outlook_availability_name(i) != NULL) {
+        *name = fg_outlook_availability_name(i);
+        *doc = fg_outlook_availability_doc(i);
+    } else if (strcmp(key, "forecast.carbon") == 0 && fg_outlook_carbon_name(i) != NULL) {
+        *name = fg_outlook_carbon_name(i);
+        *doc = fg_outlook_carbon_doc(i);
     } else if (strcmp(key, "wire.codec") == 0 && fg_codecs[i] != NULL) {
         *name = fg_codecs[i]->name;
         *doc = fg_codecs[i]->doc;

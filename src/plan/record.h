@@ -40,6 +40,16 @@ struct fg_participation {
     fg_time_t t_begin, t_end;
 };
 
+/* What a policy that plans ahead promised when it planned first. */
+struct fg_promise {
+    bool have;
+    uint32_t slots;     /* that the plan uses */
+    double value;       /* of its objective, by the forecasts */
+    double bound;       /* no plan within the budget has a larger value */
+    double carbon_g;    /* that it expected to emit */
+    double price_per_g; /* what one more gram of budget was worth; 0 = it did not bind */
+};
+
 struct fg_summary {
     const char *name;    /* of the run; borrowed */
     const char *status;  /* running, interrupted, finished; borrowed */
@@ -59,6 +69,9 @@ struct fg_summary {
     uint64_t updates_used; /* partial ones included */
     uint64_t updates_partial, updates_lost, updates_late;
     double client_accuracy_mean, client_accuracy_p10, client_accuracy_worst; /* < 0 = not evaluated */
+    double
+        participation_tv; /* distance of what the clients counted from what they should count; < 0 = none */
+    struct fg_promise promise;
 };
 
 #endif

@@ -101,6 +101,7 @@ static void fill(struct fg_slots_work *w, double *window_g)
         struct fg_slots_item *row = w->item + (size_t)c * p->slots;
         size_t first = (size_t)c * p->slots;
         uint32_t n = 0;
+        w->base[c] = p->base != NULL ? p->base[c] : 0;
         for (uint32_t t = 0; t < open; t++) {
             double v = value_of(w, first + t), g = cost_of(w, first + t);
             if (v > 0 || g == 0) {
@@ -206,7 +207,7 @@ static void book(struct fg_slots_plan *plan, const struct fg_slots_work *w)
 {
     plan->value = plan->spent_g = 0;
     for (uint32_t c = 0; c < plan->clients; c++) {
-        double u = 0;
+        double u = w->p->base != NULL ? w->p->base[c] : 0;
         plan->count[c] = 0;
         for (uint32_t t = 0; t < plan->slots; t++) {
             size_t i = (size_t)c * plan->slots + t;

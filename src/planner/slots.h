@@ -26,6 +26,7 @@ struct fg_slots_problem {
     const double *grams;    /* (clients, slots) g CO2e of training in the slot, >= 0 */
     const double *chance;   /* (clients, slots) 0..1 that its update counts; NULL = 1 everywhere */
     const double *expected; /* (clients, slots) g CO2e booked on average, >= 0; NULL = chance x grams */
+    const double *base;     /* (clients) sum of v gained before, >= 0; NULL = none */
     double budget_g;        /* >= 0 */
     double alpha;           /* (0, 1]: 1 = as green as possible, towards 0 = as fair as possible */
     double grams_max; /* what a worthless slot costs; 0 = the largest of grams. A dearer slot is worth 0 */

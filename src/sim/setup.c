@@ -5,6 +5,7 @@
 
 #include "datasets/load.h"
 #include "datasets/shard.h"
+#include "src/availability/forecast_outlook.h"
 #include "src/availability/tz.h"
 #include "src/base/cpu.h"
 #include "src/base/fmath.h"
@@ -59,13 +60,29 @@ static const char *init_at(size_t i)
     return fg_model_inits[i];
 }
 
-static bool known_init(const char *name)
+static bool listed(const char *(*name_at)(size_t i), const char *name)
 {
     size_t i = 0;
-    while (fg_model_inits[i] != NULL && strcmp(fg_model_inits[i], name) != 0) {
+    while (name_at(i) != NULL && strcmp(name_at(i), name) != 0) {
         i++;
     }
-    return fg_model_inits[i] != NULL;
+    return name_at(i) != NULL;
+}
+
+/* Predictors; an oracle has nothing to read under a real clock. */
+static enum fg_status check_forecasts(const struct fg_config *c, struct fg_err *err)
+{
+    if (!listed(fg_outlook_availability_name, c->forecast.availability)) {
+        return unknown_name(c, "forecast.availability", c->forecast.availability,
+                            fg_outlook_availability_name, err);
+    }
+    if (!listed(fg_outlook_carbon_name, c->forecast.carbon)) {
+        return unknown_name(c, "forecast.carbon", c->forecast.carbon, fg_outlook_carbon_name, err);
+    }
+    return c->run.clock == FG_OPT_CLOCK_REAL && strcmp(c->forecast.availability, "oracle") == 0
+               ? fg_config_reject(c, "forecast.availability", err,
+                                  "another predictor: under run.clock = real nobody knows what comes")
+               : FG_OK;
 }
 
 static enum fg_status find_names(struct fg_setup *s, struct fg_err *err)
@@ -83,7 +100,11 @@ static enum fg_status find_names(struct fg_setup *s, struct fg_err *err)
     if (s->codec == NULL) {
         return unknown_name(c, "wire.codec", c->wire.codec, codec_at, err);
     }
-    if (c->model.init[0] != '\0' && !known_init(c->model.init)) {
+    enum fg_status st = check_forecasts(c, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    if (c->model.init[0] != '\0' && !listed(init_at, c->model.init)) {
         return unknown_name(c, "model.init", c->model.init, init_at, err);
     }
     return FG_OK;
@@ -288,6 +309,9 @@ double fg_setup_lr(const void *setup, uint32_t round)
     }
 }
 
+static const enum fg_inverse inverses[] = {FG_INVERSE_NONE, FG_INVERSE_PLAIN, FG_INVERSE_CAPPED,
+                                           FG_INVERSE_SIX};
+
 void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *out)
 {
     const struct fg_config *c = s->cfg;
@@ -319,8 +343,22 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
                    .clients = s->clients,
                    .want = want,
                    .over = c->select.over,
+                   .alpha = c->select.alpha,
+                   .slack = c->select.slack,
+                   .slack_auto = c->select.slack_auto,
+                   .tune = c->select.tune,
+                   .replan = c->select.replan,
+                   .budget_g = c->carbon.budget_g,
+                   .rounds = c->run.rounds,
+                   .batch = s->local.batch,
                    .groups = c->select.groups != 0 ? c->select.groups : (s->clients + want - 1) / want},
         .policy = s->policy,
+        .forecast = c->forecast.availability,
+        .forecast_carbon = c->forecast.carbon,
+        .history_h = c->forecast.history_h,
+        .from_wakes = c->run.clock == FG_OPT_CLOCK_REAL,
+        .inverse = inverses[c->aggregate.inverse],
+        .curvature = c->aggregate.curvature,
         .rule = {.params = fg_model_params(s->model),
                  .clients = s->clients,
                  .total_samples = total,

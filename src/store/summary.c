@@ -80,6 +80,11 @@ static enum fg_status add_reals(struct fg_str *out, const struct fg_summary *s)
         {"carbon_g", s->carbon_g, true},
         {"wasted_wh", s->wasted_wh, true},
         {"wasted_g", s->wasted_g, true},
+        {"participation_tv", s->participation_tv, s->participation_tv >= 0},
+        {"plan_value", s->promise.value, s->promise.have},
+        {"plan_bound", s->promise.bound, s->promise.have},
+        {"plan_carbon_g", s->promise.carbon_g, s->promise.have},
+        {"plan_price_per_g", s->promise.price_per_g, s->promise.have},
     };
     enum fg_status st = FG_OK;
     for (size_t i = 0; st == FG_OK && i < sizeof row / sizeof row[0]; i++) {

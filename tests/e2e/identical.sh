@@ -52,6 +52,12 @@ expect "the same over 3 ranks of simulate" "$want" "$(sha "$T/ranks3")"
 timeout 120 "$FORAGE" launch -q -n 3 "${SMALL[@]}" --set data.placement=movable --out "$T/movable" "$EXAMPLE" >"$T/movable.out" 2>&1
 simulate movable1 --set data.placement=movable
 expect "shipped shards: launch as simulate" "$(sha "$T/movable1")" "$(sha "$T/movable")"
+G=(--set run.rounds=12 --set run.eval_every=12 --set select.policy=greenfl --set carbon.budget_g=60 --set aggregate.over=all
+    --set aggregate.inverse=capped --set select.slack=4 --set select.slack_auto=yes)
+timeout 120 "$FORAGE" launch -q -n 3 "${G[@]}" --out "$T/plan" "$EXAMPLE" >"$T/plan.out" 2>&1
+"$FORAGE" simulate -q "${G[@]}" --out "$T/plan1" "$EXAMPLE" >"$T/plan1.out" 2>&1
+expect "planned from forecasts: launch as simulate" "$(sha "$T/plan1")" "$(sha "$T/plan")"
+expect "planned from forecasts: the same books" "$(sha256sum <"$T/plan1/rounds.csv")" "$(sha256sum <"$T/plan/rounds.csv")"
 Z=(--set run.rounds=2 --set wire.codec=zstd --set wire.level=9)
 timeout 120 "$FORAGE" launch -q -n 3 "${Z[@]}" --out "$T/zstd" "$EXAMPLE" >"$T/zstd.out" 2>&1
 "$FORAGE" simulate -q "${Z[@]}" --out "$T/zstd1" "$EXAMPLE" >"$T/zstd1.out" 2>&1

@@ -30,7 +30,7 @@ static struct fg_rule *make(const char *name, enum fg_weighting weights, enum fg
 
 static void fold(struct fg_rule *r, const float *delta, uint32_t samples)
 {
-    struct fg_rule_update u = {.delta = delta, .samples = samples, .steps = 1, .lr = 0.1};
+    struct fg_rule_update u = {.delta = delta, .samples = samples, .steps = 1, .lr = 0.1, .factor = 1.0};
     assert_int_equal(fg_rule_fold(r, &u), FG_OK);
 }
 
@@ -150,7 +150,8 @@ static void fold_quadratic(struct fg_rule *r, uint32_t client, double x, uint32_
         w -= eta * (w - U[client]);
     }
     float delta = (float)(x - w);
-    struct fg_rule_update u = {.delta = &delta, .client = client, .samples = 1, .steps = tau, .lr = eta};
+    struct fg_rule_update u = {
+        .delta = &delta, .client = client, .samples = 1, .steps = tau, .lr = eta, .factor = 1.0};
     assert_int_equal(fg_rule_fold(r, &u), FG_OK);
 }
 
@@ -208,7 +209,7 @@ static void fednova_normalises_momentum_and_proximal_steps(void **state)
         struct fg_rule *r = NULL;
         assert_int_equal(fg_rule_create(&r, fg_rule_find("fednova"), &cfg, NULL), FG_OK);
         float delta = 3.0f;
-        struct fg_rule_update u = {.delta = &delta, .samples = 1, .steps = tau, .lr = eta};
+        struct fg_rule_update u = {.delta = &delta, .samples = 1, .steps = tau, .lr = eta, .factor = 1.0};
         assert_int_equal(fg_rule_fold(r, &u), FG_OK);
         fg_assert_close(r->extra, want, 1e-9);
         fg_assert_close(r->sum[0] * want, 3.0, 1e-6);
@@ -230,13 +231,13 @@ static void mifa_and_fedvarp_remember_the_absent(void **state)
     for (size_t k = 0; k < 2; k++) {
         struct fg_rule *r = make_quadratic(cases[k].rule, FG_OVER_ACTIVE);
         float x = 0.0f, d[3] = {2.0f, 4.0f, 1.0f};
-        struct fg_rule_update u = {.delta = &d[0], .client = 0, .samples = 1, .steps = 1};
+        struct fg_rule_update u = {.delta = &d[0], .client = 0, .samples = 1, .steps = 1, .factor = 1.0};
         assert_int_equal(fg_rule_fold(r, &u), FG_OK);
         u = (struct fg_rule_update){.delta = &d[1], .client = 1, .samples = 1, .steps = 1};
         assert_int_equal(fg_rule_fold(r, &u), FG_OK);
         fg_rule_commit(r, &x);
         assert_true(x == cases[k].after[0]);
-        u = (struct fg_rule_update){.delta = &d[2], .client = 0, .samples = 1, .steps = 1};
+        u = (struct fg_rule_update){.delta = &d[2], .client = 0, .samples = 1, .steps = 1, .factor = 1.0};
         assert_int_equal(fg_rule_fold(r, &u), FG_OK);
         fg_rule_drop(r); /* a dropped round is not remembered */
         assert_int_equal(fg_rule_fold(r, &u), FG_OK);

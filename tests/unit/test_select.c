@@ -5,15 +5,22 @@
 
 enum { CLIENTS = 30 };
 
-static uint32_t available[CLIENTS], out[CLIENTS], scratch[CLIENTS];
+static uint32_t available[CLIENTS], out[CLIENTS], steps[CLIENTS];
+static double weight[CLIENTS];
 
 static size_t pick(const char *name, struct fg_select_config cfg, uint32_t round, size_t n)
 {
+    struct fg_err err;
+    struct fg_select *s = NULL;
+    assert_int_equal(fg_select_create(&s, fg_select_find(name), &cfg, &err), FG_OK);
     for (size_t i = 0; i < n; i++) {
         available[i] = (uint32_t)(i * CLIENTS / n);
     }
     struct fg_select_view view = {.round = round, .available = available, .n_available = n};
-    size_t m = fg_select_find(name)->pick(&cfg, &view, out, scratch);
+    struct fg_picks picks = {.client = out, .steps = steps, .weight = weight};
+    assert_int_equal(s->ops->pick(s, &view, &picks), FG_OK);
+    fg_select_destroy(s);
+    size_t m = picks.n;
     assert_true(m <= n);
     for (size_t i = 0; i < m; i++) { /* ascending, hence distinct, and available */
         assert_true(i == 0 || out[i] > out[i - 1]);

@@ -1,0 +1,28 @@
+/* What a task is expected to cost: the model of the ledger, with forecasts in the place of what comes. */
+#include <math.h>
+
+#include "src/aggregator/select.h"
+#include "src/availability/world.h"
+#include "src/worker/trainer.h"
+
+struct fg_task_cost fg_select_cost(const struct fg_select_config *cfg, uint32_t client, uint32_t steps)
+{
+    const struct fg_fleet *f = cfg->fleet;
+    const struct fg_fleet_spec *spec = fg_fleet_spec(f);
+    uint32_t n = cfg->samples[client], epoch = fg_local_steps(n, cfg->batch, 1, 0);
+    double a_step = epoch > 0 ? (double)n / (double)epoch : 0.0;
+    double down_s = (double)cfg->model_bytes / fg_fleet_downlink_bps(f, client);
+    double up_s = (double)cfg->update_bytes / fg_fleet_uplink_bps(f, client);
+    double compute_s = (double)steps * a_step / fg_fleet_samples_per_s(f, client);
+    double device_j =
+        (fg_fleet_power_w(f, client) * compute_s + spec->comm_power_w * (down_s + up_s)) * spec->pue;
+    double network_wh = spec->network_kwh_per_gb * 1e-6 * (double)(cfg->model_bytes + cfg->update_bytes);
+    return (struct fg_task_cost){.seconds = down_s + compute_s + up_s, .wh = device_j / 3600.0 + network_wh};
+}
+
+double fg_select_grams(const struct fg_select_config *cfg, const struct fg_outlook *o, uint32_t client,
+                       uint32_t h)
+{
+    double wh = fg_select_cost(cfg, client, cfg->steps[client]).wh;
+    return wh * 1e-3 * fg_outlook_carbon(o, fg_fleet_zone(cfg->fleet, client), h);
+}

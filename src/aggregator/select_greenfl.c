@@ -1,0 +1,308 @@
+/* GreenFL: who trains in which slot under a budget of carbon, planned ahead; doc/algorithms/greenfl.md.
+ *
+ * At round 0, and again every select.replan rounds, the slots that are left are planned from forecasts, with what
+ * is left of the budget and with the value that each client has gained so far. In the last slots everyone who is up trains.
+ * A client's chance is the share of all slots in which it trains: those used and those planned.
+ */
+#include <string.h>
+
+#include "src/aggregator/select_plan.h"
+#include "src/base/mem.h"
+
+/* A plan from slot `from` on. What the first one settles goes on from plan to plan. */
+struct agenda {
+    uint32_t from, tune;
+    uint8_t *on;      /* (clients, rounds) */
+    double *expected; /* (clients) slots from `from` on in which it will train, on average */
+    struct {
+        uint32_t slots; /* that are used at all */
+        double grams_max;
+        double value, bound, spent_g, price; /* the certificate */
+    } first;
+};
+
+struct own {
+    struct agenda now, next; /* next: of the open round, if made */
+    bool made;
+    uint32_t round; /* of the last pick */
+    double *gained; /* (clients) value so far */
+    uint32_t *used; /* (clients) slots so far */
+};
+
+/* ---- life ---- */
+
+static void free_agenda(struct agenda *a)
+{
+    fg_free(a->on);
+    fg_free(a->expected);
+}
+
+static void close_policy(struct fg_select *s)
+{
+    struct own *o = s->own;
+    if (o != NULL) {
+        free_agenda(&o->now);
+        free_agenda(&o->next);
+        fg_free(o->gained);
+        fg_free(o->used);
+        fg_free(o);
+        s->own = NULL;
+    }
+}
+
+static enum fg_status make_agenda(struct agenda *a, const struct fg_select_config *cfg)
+{
+    a->first.slots = cfg->rounds;
+    a->on = fg_calloc(cfg->clients, cfg->rounds);
+    a->expected = fg_calloc(cfg->clients, sizeof *a->expected);
+    return a->on != NULL && a->expected != NULL ? FG_OK : FG_E_NOMEM;
+}
+
+static enum fg_status open_policy(struct fg_select *s)
+{
+    struct own *o = s->own = fg_calloc(1, sizeof *o);
+    if (o == NULL) {
+        return FG_E_NOMEM;
+    }
+    enum fg_status st;
+    FG_TRY(make_agenda(&o->now, &s->cfg));
+    FG_TRY(make_agenda(&o->next, &s->cfg));
+    o->gained = fg_calloc(s->cfg.clients, sizeof *o->gained);
+    o->used = fg_calloc(s->cfg.clients, sizeof *o->used);
+    st = o->gained != NULL && o->used != NULL ? FG_OK : FG_E_NOMEM;
+cleanup:
+    return st;
+}
+
+static enum fg_status check(const struct fg_select_config *cfg, struct fg_err *err)
+{
+    if (cfg->slack >= cfg->rounds) {
+        return fg_fail(err, FG_E_CONFIG, "select.slack: expected less than run.rounds (%u), found %u",
+                       cfg->rounds, cfg->slack);
+    }
+    return (uint64_t)cfg->clients * cfg->rounds <= 200000000
+               ? FG_OK
+               : fg_fail(
+                     err, FG_E_CONFIG,
+                     "select.policy: 'greenfl' plans every client and slot, expected at most 2e8, found %g",
+                     (double)cfg->clients * (double)cfg->rounds);
+}
+
+static uint32_t horizon(const struct fg_select_config *cfg)
+{
+    return cfg->rounds;
+}
+
+/* ---- planning ---- */
+
+static void adopt(struct fg_select *s, const struct fg_slots_plan *plan, const struct fg_ahead *a,
+                  uint32_t round)
+{
+    struct agenda *next = &((struct own *)s->own)->next;
+    next->from = round;
+    for (uint32_t c = 0; c < s->cfg.clients; c++) {
+        uint8_t *row = next->on + (size_t)c * s->cfg.rounds;
+        memset(row, 0, s->cfg.rounds);
+        next->expected[c] = 0.0;
+        for (uint32_t h = 0; h < plan->slots; h++) {
+            row[round + h] = plan->on[(size_t)c * plan->slots + h];
+            next->expected[c] += row[round + h] ? a->chance[(size_t)c * a->slots + h] : 0.0;
+        }
+    }
+    if (round == 0) {
+        next->first.value = plan->value;
+        next->first.bound = plan->bound;
+        next->first.spent_g = plan->spent_g;
+        next->first.price = plan->price_per_g;
+    }
+}
+
+static enum fg_status make_plan(struct fg_select *s, const struct fg_select_view *view)
+{
+    struct own *o = s->own;
+    struct agenda *next = &o->next;
+    struct fg_ahead a = {0};
+    struct fg_slots_plan *plan = NULL;
+    enum fg_status st;
+    next->first = o->now.first;
+    FG_TRY(fg_ahead_look(&a, &s->cfg, view, next->first.slots - view->round));
+    double left = fg_ahead_left(&a, &s->cfg, view);
+    if (view->round == 0) {
+        next->first.grams_max = fg_ahead_dearest(&a);
+        if (s->cfg.slack_auto) {
+            FG_TRY(fg_ahead_length(&next->first.slots, &a, &s->cfg, left, next->first.grams_max));
+        }
+    }
+    uint32_t slots = next->first.slots - view->round;
+    bool first = view->round == 0;
+    next->tune = fg_ahead_window(&a, slots, first ? s->cfg.tune : o->now.tune, first ? left / 2.0 : left);
+    if (!first && next->tune < o->now.tune) { /* dearer than expected: save what is left for the window */
+        next->tune = o->now.tune;
+        left = 0.0;
+    }
+    FG_TRY(fg_ahead_solve(&plan, &a, &s->cfg, slots, left > 0.0 ? next->tune : 0, o->gained, left,
+                          next->first.grams_max));
+    adopt(s, plan, &a, view->round);
+    o->made = true;
+cleanup:
+    fg_slots_plan_destroy(plan);
+    fg_ahead_fini(&a);
+    return st;
+}
+
+/* ---- rounds ---- */
+
+static const struct agenda *agenda_of(const struct own *o)
+{
+    return o->made ? &o->next : &o->now;
+}
+
+static bool in_window(const struct own *o)
+{
+    const struct agenda *a = agenda_of(o);
+    return o->round + a->tune >= a->first.slots;
+}
+
+static enum fg_status pick(struct fg_select *s, const struct fg_select_view *view, struct fg_picks *out)
+{
+    struct own *o = s->own;
+    bool plan = view->round == 0 || (s->cfg.replan != 0 && view->round % s->cfg.replan == 0);
+    o->made = false;
+    o->round = view->round;
+    if (view->round >= o->now.first.slots) {
+        out->done = true;
+        return FG_OK;
+    }
+    enum fg_status st = plan ? make_plan(s, view) : FG_OK;
+    if (st != FG_OK) {
+        return st;
+    }
+    bool window = in_window(o);
+    for (size_t i = 0; i < view->n_available; i++) {
+        uint32_t c = view->available[i];
+        if (window || agenda_of(o)->on[(size_t)c * s->cfg.rounds + view->round]) {
+            out->client[out->n++] = c;
+        }
+    }
+    /* in the window the update is the plain mean, whether that is taken over the active or over all */
+    for (size_t k = 0; k < out->n && window; k++) {
+        out->weight[k] = (double)s->cfg.clients / (double)out->n;
+    }
+    return FG_OK;
+}
+
+/* Slots used, and of those still planned as many as will come to something. */
+static double chance(const struct fg_select *s, uint32_t client)
+{
+    const struct own *o = s->own;
+    const struct agenda *a = agenda_of(o);
+    const uint8_t *row = a->on + (size_t)client * s->cfg.rounds;
+    double planned = 0.0, left = 0.0;
+    if (in_window(o)) {
+        return 1.0;
+    }
+    for (uint32_t t = a->from; t < a->first.slots; t++) {
+        planned += row[t];
+        left += t >= o->round ? row[t] : 0;
+    }
+    double ahead = planned > 0.0 ? left * (a->expected[client] / planned) : 0.0;
+    return ((double)o->used[client] + ahead) / (double)a->first.slots;
+}
+
+static enum fg_status learn(struct fg_select *s, const struct fg_participation *rows, size_t n)
+{
+    struct own *o = s->own;
+    if (o->made) {
+        struct agenda old = o->now;
+        o->now = o->next;
+        o->next = old;
+        o->made = false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i].verdict == FG_VERDICT_USED || rows[i].verdict == FG_VERDICT_PARTIAL) {
+            double v = o->now.first.grams_max - rows[i].carbon_g;
+            o->used[rows[i].client]++;
+            o->gained[rows[i].client] += v > 0.0 ? v : 0.0;
+        }
+    }
+    return FG_OK;
+}
+
+/* ---- state ---- */
+
+static enum fg_status save(const struct fg_select *s, struct fg_str *out)
+{
+    const struct own *o = s->own;
+    const struct agenda *a = &o->now;
+    size_t n = s->cfg.clients;
+    enum fg_status st;
+    FG_TRY(fg_put_u32(out, a->from));
+    FG_TRY(fg_put_u32(out, a->tune));
+    FG_TRY(fg_put_u32(out, a->first.slots));
+    FG_TRY(fg_put_f64(out, a->first.grams_max));
+    FG_TRY(fg_put_f64(out, a->first.value));
+    FG_TRY(fg_put_f64(out, a->first.bound));
+    FG_TRY(fg_put_f64(out, a->first.spent_g));
+    FG_TRY(fg_put_f64(out, a->first.price));
+    FG_TRY(fg_str_add(out, a->on, n * s->cfg.rounds));
+    FG_TRY(fg_put_f64s(out, a->expected, n));
+    FG_TRY(fg_put_f64s(out, o->gained, n));
+    FG_TRY(fg_put_u32s(out, o->used, n));
+cleanup:
+    return st;
+}
+
+static enum fg_status load(struct fg_select *s, struct fg_reader *in)
+{
+    struct own *o = s->own;
+    struct agenda *a = &o->now;
+    size_t n = s->cfg.clients;
+    a->from = fg_get_u32(in);
+    a->tune = fg_get_u32(in);
+    a->first.slots = fg_get_u32(in);
+    a->first.grams_max = fg_get_f64(in);
+    a->first.value = fg_get_f64(in);
+    a->first.bound = fg_get_f64(in);
+    a->first.spent_g = fg_get_f64(in);
+    a->first.price = fg_get_f64(in);
+    const void *on = fg_get_bytes(in, n * s->cfg.rounds);
+    if (on != NULL) {
+        memcpy(a->on, on, n * s->cfg.rounds);
+    }
+    fg_get_f64s(in, a->expected, n);
+    fg_get_f64s(in, o->gained, n);
+    fg_get_u32s(in, o->used, n);
+    in->bad =
+        in->bad || a->from > s->cfg.rounds || a->first.slots > s->cfg.rounds || a->tune > a->first.slots;
+    return FG_OK;
+}
+
+static void promise(const struct fg_select *s, struct fg_promise *out)
+{
+    const struct agenda *a = &((const struct own *)s->own)->now;
+    *out = (struct fg_promise){.have = a->first.grams_max > 0.0,
+                               .slots = a->first.slots,
+                               .value = a->first.value,
+                               .bound = a->first.bound,
+                               .carbon_g = a->first.spent_g,
+                               .price_per_g = a->first.price};
+}
+
+extern const struct fg_select_ops fg_select_greenfl;
+const struct fg_select_ops fg_select_greenfl = {
+    .name = "greenfl",
+    .doc = "slots planned ahead under carbon.budget_g, fairly by select.alpha, with a certificate of how "
+           "good the "
+           "plan is; wants aggregate.over = all and aggregate.inverse",
+    .source = "arputharaj25, problem (8) and algorithm 1; the certificate is ours",
+    .check = check,
+    .horizon = horizon,
+    .pick = pick,
+    .chance = chance,
+    .learn = learn,
+    .open = open_policy,
+    .close = close_policy,
+    .save = save,
+    .load = load,
+    .promise = promise,
+};

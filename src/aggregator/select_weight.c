@@ -1,0 +1,75 @@
+#include "src/aggregator/select_weight.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double least(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+double fg_weight_error(const struct fg_weighting_problem *p, double cap)
+{
+    double all = 0.0, z = 0.0, apart = 0.0, variance = 0.0;
+    for (uint32_t i = 0; i < p->n; i++) {
+        all += p->target[i];
+        z += p->target[i] * least(1.0, cap * p->chance[i]);
+    }
+    for (uint32_t i = 0; i < p->n; i++) {
+        double alpha = p->target[i] / all, pi = p->chance[i], l = p->memory != NULL ? p->memory[i] : 0.0;
+        double w = p->target[i] * least(1.0 / pi, cap) / z;
+        apart += fabs(alpha - w * pi);
+        variance += w * w * pi * (1.0 - pi) * (1.0 + l) / (1.0 - l);
+    }
+    return apart * apart + p->noise * variance; /* 4 dTV^2 with dTV half of apart */
+}
+
+static int falling(const void *a, const void *b)
+{
+    double x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x < y) - (x > y);
+}
+
+double fg_weight_cap(const struct fg_weighting_problem *p, double *scratch)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->n; i++) {
+        scratch[i] = 1.0 / p->chance[i];
+    }
+    qsort(scratch, p->n, sizeof *scratch, falling);
+    for (uint32_t i = 0; i < p->n; i++) {
+        if (n == 0 || scratch[i] != scratch[n - 1]) {
+            scratch[n++] = scratch[i];
+        }
+    }
+    uint32_t tries = n < FG_CAPS ? n : FG_CAPS;
+    double best = INFINITY, cap = INFINITY;
+    for (uint32_t k = 0; k < tries; k++) {
+        double c = scratch[tries > 1 ? (uint32_t)((uint64_t)k * (n - 1) / (tries - 1)) : 0];
+        double e = fg_weight_error(p, c);
+        if (e < best) {
+            best = e;
+            cap = c;
+        }
+    }
+    return cap;
+}
+
+double fg_total_variation(const double *a, const double *b, uint32_t n)
+{
+    double sum_a = 0.0, sum_b = 0.0, apart = 0.0;
+    for (uint32_t i = 0; i < n; i++) {
+        sum_a += a[i];
+        sum_b += b[i];
+    }
+    if (!(sum_a > 0.0 && sum_b > 0.0)) {
+        return 1.0;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        apart += fabs(a[i] / sum_a - b[i] / sum_b);
+    }
+    return 0.5 * apart;
+}

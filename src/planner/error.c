@@ -1,0 +1,56 @@
+#include "src/planner/error.h"
+
+#include <math.h>
+#include <stddef.h>
+
+void fg_error_defaults(struct fg_error_terms *t)
+{
+    *t = (struct fg_error_terms){.mean_steps = 1.0,
+                                 .rounds = 1.0,
+                                 .lr = 0.1,
+                                 .curvature = 1.0,
+                                 .noise = 1.0,
+                                 .spread = 1.0,
+                                 .distance = 1.0};
+}
+
+static double steps_of(const struct fg_error_terms *t, uint32_t i)
+{
+    return t->steps != NULL ? t->steps[i] : t->mean_steps;
+}
+
+/* The weight of client i in a round in which it takes part: alpha_i times the factor. */
+static double weight_of(const struct fg_error_terms *t, uint32_t i, double alpha)
+{
+    double s = t->chance[i];
+    return alpha * (t->weight != NULL ? t->weight[i] : s > 0.0 ? 1.0 / s : 0.0);
+}
+
+struct fg_error fg_error_predict(const struct fg_error_terms *t)
+{
+    double all = 0.0, counted = 0.0, effective = 0.0, variance = 0.0, apart = 0.0;
+    for (uint32_t i = 0; i < t->clients; i++) {
+        double alpha = t->target != NULL ? t->target[i] : 1.0;
+        all += alpha;
+        counted += weight_of(t, i, alpha) * t->chance[i];
+    }
+    for (uint32_t i = 0; i < t->clients && counted > 0.0; i++) {
+        double alpha = (t->target != NULL ? t->target[i] : 1.0) / all, s = t->chance[i];
+        double w = weight_of(t, i, alpha), l = t->memory != NULL ? t->memory[i] : 0.0, tau = steps_of(t, i);
+        double noise = tau > 0.0 ? t->noise / tau : t->noise;
+        effective += w * s * tau;
+        variance += w * w * s * ((1.0 + t->codec) * noise + t->codec * t->slope) +
+                    w * w * s * (1.0 - s) * (1.0 + l) / (1.0 - l) * t->spread;
+        apart += fabs(alpha - w * s * all / counted);
+    }
+    struct fg_error e = {0};
+    double total = effective * t->rounds;
+    e.progress = total > 0.0 ? t->distance / (t->lr * total) : INFINITY;
+    e.variance = t->curvature * t->lr * effective * variance;
+    e.drift = effective > 1.0 ? t->lr * t->lr * t->curvature * t->curvature * (effective - 1.0) *
+                                    (t->noise + effective * t->spread)
+                              : 0.0;
+    e.bias = apart * apart * t->spread;
+    e.all = e.progress + e.variance + e.drift + e.bias;
+    return e;
+}

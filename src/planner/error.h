@@ -1,0 +1,42 @@
+/* What a plan is expected to do to the error: a planning model, not a theorem.
+ *
+ *   E = c1 D0 / (eta sum_t T_t) + c2 L eta (sum_t T_t^2 V_t) / (sum_t T_t)
+ *       + c3 eta^2 L^2 (Tm - 1) (sigma^2 + Tm zeta^2) + 4 dTV(alpha, pbar)^2 zeta^2
+ *   V = sum_i w_i^2 s_i [(1 + om) sigma^2 / tau_i + om G^2] + w_i^2 s_i (1 - s_i) (1 + l_i) / (1 - l_i) zeta^2
+ *
+ * s_i is the chance that client i's update counts in a round, w_i its weight there, pbar_i = w_i s_i / sum, T the local
+ * steps of a round that is as good as everyone's. Formulas and constants: doc/algorithms/planning.md.
+ * Thread safety: pure.
+ */
+#ifndef FG_PLANNER_ERROR_H
+#define FG_PLANNER_ERROR_H
+
+#include <stdint.h>
+
+struct fg_error_terms {
+    uint32_t clients;
+    const double *target; /* (clients) what each should count, any scale; NULL = all the same */
+    const double *chance; /* (clients) s, 0..1 */
+    const double *weight; /* (clients) factor on the target's weight when it takes part; NULL = 1 / s */
+    const double *memory; /* (clients) l, correlation from round to round; NULL = 0 */
+    const double *steps;  /* (clients) tau; NULL = all do mean_steps */
+    double mean_steps;
+    double rounds;
+    double lr;           /* eta */
+    double curvature;    /* c2 L; c1 and c3 are 1 */
+    double noise;        /* sigma^2: of a step's gradient */
+    double spread;       /* zeta^2: between the clients' gradients */
+    double distance;     /* D0 = F(x0) - F* */
+    double codec, slope; /* om and G^2 */
+};
+
+/* The terms with nothing known of the problem: sigma^2 = zeta^2 = 1, D0 = 1, no codec. */
+void fg_error_defaults(struct fg_error_terms *t);
+
+/* The four terms and their sum. */
+struct fg_error {
+    double progress, variance, drift, bias, all;
+};
+struct fg_error fg_error_predict(const struct fg_error_terms *t);
+
+#endif

@@ -1,0 +1,235 @@
+/* What a run expects: nothing of the future is read, what is asked twice is the same, wakes are remembered. */
+#include "tests/lib/test.h"
+
+#include <stdlib.h>
+
+#include "src/availability/forecast_outlook.h"
+#include "src/base/mem.h"
+
+enum { NODES = 4, HOURS = 400, NOW = 250 };
+#define ZERO INT64_C(1725148800) /* a Sunday */
+
+/* Node i is up for 2 + 3 i hours of each day, from some hour on; from hour `change` on everything is other. */
+static struct fg_trace *make_trace(int change)
+{
+    struct fg_str text = {0};
+    struct fg_trace *t = NULL;
+    assert_int_equal(
+        fg_str_addf(&text, "# clock: utc\n# zero_utc: 2024-09-01T00:00:00Z\nnode,start_s,end_s\n"), FG_OK);
+    for (int i = 0; i < NODES; i++) {
+        for (int d = 0; d < HOURS / 24; d++) {
+            int from = 24 * d + 3 * i, to = from + 2 + 3 * i;
+            if (from >= change) {
+                from = 24 * d + 20;
+                to = from + 1 + i;
+            }
+            assert_int_equal(fg_str_addf(&text, "n%d,%d,%d\n", i, from * 3600, to * 3600), FG_OK);
+        }
+    }
+    assert_int_equal(fg_trace_parse(&t, "t", text.data, text.len, NULL, NULL), FG_OK);
+    fg_str_fini(&text);
+    return t;
+}
+
+static double grams_at(int hour)
+{
+    return 100.0 + 10.0 * (hour % 24) + (hour / 24 % 7 == 0 ? 50.0 : 0.0);
+}
+
+static struct fg_carbon *make_carbon(int change)
+{
+    struct fg_str text = {0};
+    struct fg_carbon *c = NULL;
+    assert_int_equal(fg_str_addf(&text, "utc_time,gco2_per_kwh\n"), FG_OK);
+    for (int h = 0; h < HOURS; h++) {
+        char day[32];
+        snprintf(day, sizeof day, "2024-09-%02dT%02d:00:00Z", 1 + h / 24, h % 24);
+        assert_int_equal(fg_str_addf(&text, "%s,%g\n", day, h > change ? 7.0 : grams_at(h)), FG_OK);
+    }
+    struct fg_err err = {{0}};
+    if (fg_carbon_parse(&c, "c", text.data, text.len, NULL, &err) != FG_OK) {
+        fail_msg("%s", err.text);
+    }
+    fg_str_fini(&text);
+    return c;
+}
+
+struct place {
+    struct fg_trace *trace;
+    struct fg_carbon *carbon;
+    struct fg_fleet *fleet;
+};
+
+static struct place make_place(int change)
+{
+    struct place p = {.trace = make_trace(change), .carbon = make_carbon(change)};
+    struct fg_zone_carbon zone = {"Z", p.carbon};
+    struct fg_fleet_spec spec;
+    struct fg_err err = {{0}};
+    fg_fleet_spec_defaults(&spec);
+    spec.clients = NODES;
+    spec.start = (ZERO + 200 * 3600) * FG_SECOND;
+    if (fg_fleet_create(&p.fleet, &spec, p.trace, &zone, 1, &err) != FG_OK) {
+        fail_msg("%s", err.text);
+    }
+    return p;
+}
+
+static void leave(struct place *p)
+{
+    fg_fleet_destroy(p->fleet);
+    fg_carbon_destroy(p->carbon);
+    fg_trace_destroy(p->trace);
+}
+
+static struct fg_outlook *look(const struct place *p, const char *up, const char *carbon, bool from_wakes)
+{
+    struct fg_outlook_config cfg = {.fleet = p->fleet,
+                                    .slot = FG_HOUR,
+                                    .horizon = 60,
+                                    .availability = up,
+                                    .carbon = carbon,
+                                    .history_h = 150,
+                                    .from_wakes = from_wakes};
+    struct fg_outlook *o = NULL;
+    struct fg_err err = {{0}};
+    if (fg_outlook_create(&o, &cfg, &err) != FG_OK) {
+        fail_msg("%s", err.text);
+    }
+    return o;
+}
+
+static void see(struct fg_outlook *o, const struct place *p, int hour)
+{
+    uint32_t up[NODES];
+    fg_time_t now = (ZERO + hour * INT64_C(3600)) * FG_SECOND;
+    size_t n = fg_fleet_available(p->fleet, now, up);
+    assert_int_equal(fg_outlook_see(o, now, up, n), FG_OK);
+}
+
+static void nothing_of_the_future_is_read(void **state)
+{
+    (void)state;
+    struct place a = make_place(10000), b = make_place(NOW);
+    for (size_t k = 0; fg_outlook_availability_name(k) != NULL; k++) {
+        size_t m =
+            0; /* each availability predictor with some carbon predictor, and all of these at least once */
+        while (fg_outlook_carbon_name(m) != NULL) {
+            m++;
+        }
+        const char *up = fg_outlook_availability_name(k), *carbon = fg_outlook_carbon_name(k % m);
+        struct fg_outlook *x = look(&a, up, carbon, false), *y = look(&b, up, carbon, false);
+        bool same = true, same_carbon = true;
+        for (int hour = 200; hour <= NOW; hour += 5) {
+            see(x, &a, hour);
+            see(y, &b, hour);
+        }
+        for (uint32_t h = 0; h < 60; h++) {
+            for (uint32_t i = 0; i < NODES; i++) {
+                same = same && fg_outlook_up(x, i, h) == fg_outlook_up(y, i, h);
+            }
+            same_carbon = same_carbon && fg_outlook_carbon(x, 0, h) == fg_outlook_carbon(y, 0, h);
+        }
+        assert_true(same == (strcmp(up, "oracle") != 0));
+        assert_true(same_carbon == (strcmp(carbon, "oracle") != 0));
+        fg_outlook_destroy(x);
+        fg_outlook_destroy(y);
+    }
+    leave(&a);
+    leave(&b);
+}
+
+static void the_oracle_knows_and_the_ensemble_comes_near(void **state)
+{
+    (void)state;
+    struct place p = make_place(10000);
+    struct fg_outlook *o = look(&p, "oracle", "oracle", false), *e = look(&p, "ensemble", "ensemble", false);
+    double squares = 0.0;
+    see(o, &p, NOW);
+    see(e, &p, NOW);
+    for (uint32_t h = 0; h < 60; h++) {
+        for (uint32_t i = 0; i < NODES; i++) {
+            uint32_t hour = (NOW + h) % 24, first = 3 * i;
+            double truth = hour >= first && hour < first + 2 + 3 * i ? 1.0 : 0.0;
+            assert_true(fg_outlook_up(o, i, h) == truth);
+            double miss = fg_outlook_up(e, i, h) - truth;
+            squares += h > 0 ? miss * miss / (59 * NODES) : 0.0;
+        }
+        fg_assert_close(fg_outlook_carbon(o, 0, h), grams_at((int)(NOW + h)), 1e-9);
+        fg_assert_close(fg_outlook_carbon(e, 0, h), grams_at((int)(NOW + h)), 60.0);
+    }
+    assert_true(squares < 0.06); /* the four nodes together are up 27 of 96 hours: climatology has 0.2 */
+    fg_outlook_destroy(o);
+    fg_outlook_destroy(e);
+    leave(&p);
+}
+
+static void what_is_asked_twice_is_the_same(void **state)
+{
+    (void)state;
+    struct place p = make_place(10000);
+    for (int from_wakes = 0; from_wakes < 2; from_wakes++) {
+        struct fg_outlook *o = look(&p, "ensemble", "ensemble", from_wakes != 0);
+        double before[NODES];
+        for (int hour = 200; hour <= NOW; hour++) {
+            see(o, &p, hour);
+        }
+        for (uint32_t i = 0; i < NODES; i++) {
+            before[i] = fg_outlook_up(o, i, 7);
+        }
+        see(o, &p, NOW);
+        for (uint32_t i = 0; i < NODES; i++) {
+            assert_true(before[i] == fg_outlook_up(o, i, 7));
+        }
+        fg_outlook_destroy(o);
+    }
+    leave(&p);
+}
+
+/* Saved after a commit, with one more look that came to nothing; the loaded one goes on as if it never was. */
+static void what_was_settled_comes_back(void **state)
+{
+    (void)state;
+    struct place p = make_place(10000);
+    for (int from_wakes = 0; from_wakes < 2; from_wakes++) {
+        struct fg_outlook *a = look(&p, "ensemble", "ensemble", from_wakes != 0),
+                          *b = look(&p, "ensemble", "ensemble", from_wakes != 0);
+        struct fg_str bytes = {0};
+        for (int hour = 200; hour <= 230; hour++) {
+            see(a, &p, hour);
+        }
+        fg_outlook_settle(a);
+        see(a, &p, 233);
+        assert_int_equal(fg_outlook_save(a, &bytes), FG_OK);
+        struct fg_reader in = fg_reader_of(bytes.data, bytes.len);
+        assert_int_equal(fg_outlook_load(b, &in), FG_OK);
+        assert_true(fg_reader_done(&in));
+        fg_outlook_destroy(a);
+        a = look(&p, "ensemble", "ensemble", from_wakes != 0);
+        for (int hour = 200; hour <= 230; hour++) {
+            see(a, &p, hour);
+        }
+        see(a, &p, 240);
+        see(b, &p, 240);
+        for (uint32_t h = 0; h < 60; h++) {
+            for (uint32_t i = 0; i < NODES; i++) {
+                assert_true(fg_outlook_up(a, i, h) == fg_outlook_up(b, i, h));
+            }
+        }
+        fg_str_fini(&bytes);
+        fg_outlook_destroy(a);
+        fg_outlook_destroy(b);
+    }
+    leave(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_of_the_future_is_read),
+        cmocka_unit_test(the_oracle_knows_and_the_ensemble_comes_near),
+        cmocka_unit_test(what_is_asked_twice_is_the_same),
+        cmocka_unit_test(what_was_settled_comes_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
