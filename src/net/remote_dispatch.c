@@ -52,6 +52,7 @@ static enum fg_status send_chunk(struct remote *r, uint32_t peer, size_t count)
     m.u.tasks.n = (uint32_t)count;
     m.u.tasks.list = r->chunk;
     r->worker[peer].has += (uint32_t)count;
+    r->worker[peer].given = r->worker[peer].link.sent + 1;
     return remote_send(r, peer, &m);
 }
 

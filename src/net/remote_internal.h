@@ -1,5 +1,6 @@
 /* The remote executor's state, shared by executor_remote.c (its verbs), remote_tasks.c (the queue and the answers),
- * remote_workers.c (links), remote_dispatch.c (who gets what) and remote_live.c (workers as clients). */
+ * remote_workers.c (links), remote_dispatch.c (who gets what), remote_resend.c (frames that did not arrive),
+ * remote_live.c (workers as clients) and remote_check.c (what holds). */
 #ifndef FG_NET_REMOTE_INTERNAL_H
 #define FG_NET_REMOTE_INTERNAL_H
 
@@ -41,9 +42,11 @@ struct worker {
     uint32_t meant;  /* pinned: whom it was started for, or REMOTE_NO_CLIENT */
     bool silent;     /* lost its tasks by saying nothing */
     struct fg_link link;
-    uint32_t slots;  /* tasks it computes at a time */
-    uint32_t has;    /* tasks it has */
-    uint64_t *known; /* versions it was sent and may still keep */
+    uint32_t invited, hellos; /* PINGs before it was welcome; HELLOs that answered them */
+    uint64_t given;           /* sequence number of its last TASKS */
+    uint32_t slots;           /* tasks it computes at a time */
+    uint32_t has;             /* tasks it has */
+    uint64_t *known;          /* versions it was sent and may still keep */
     size_t n_known, cap_known;
     fg_time_t heard, asked; /* real time of its last frame, of our last PING */
 };
@@ -84,7 +87,9 @@ bool remote_full(const struct remote *r); /* enough results are held: only the w
 enum fg_status remote_hurry(struct remote *r);                 /* the wanted task to the front of the queue */
 struct entry *remote_pop(struct remote *r);                    /* NULL: the queue is empty */
 void remote_put_down(struct remote *r, const struct entry *e); /* it is not with its worker any more */
-enum fg_status remote_repeat(struct remote *r, struct entry *e); /* back to the front of the queue */
+enum fg_status remote_requeue(struct remote *r, struct entry *e); /* to the front of the queue */
+enum fg_status remote_requeue(struct remote *r, struct entry *e); /* back to the front of the queue */
+enum fg_status remote_repeat(struct remote *r, struct entry *e);  /* the same; pinned: it is lost */
 enum fg_status remote_failed_once(struct remote *r, struct entry *e, struct fg_view why);
 enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame);
 enum fg_status remote_keep_state(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame);
@@ -110,11 +115,21 @@ uint32_t remote_worker_of(const struct remote *r, uint32_t client); /* REMOTE_NO
 enum fg_status remote_slot(struct remote *r, uint32_t peer);            /* room for it in `worker` */
 enum fg_status remote_event(struct remote *r, struct fg_net_event *ev); /* takes the frame */
 enum fg_status remote_send(struct remote *r, uint32_t peer, const struct fg_msg *m);
+enum fg_status remote_welcome(struct remote *r, uint32_t peer);
+enum fg_status remote_welcome(struct remote *r, uint32_t peer);
 bool remote_too_few(struct remote *r); /* to go on; said once */
 enum fg_status remote_heartbeat(struct remote *r);
 bool remote_anyone(const struct remote *r);      /* whether a worker is there or can still come */
 enum fg_status remote_respawn(struct remote *r); /* start one worker if one is due */
 void remote_say_stop(struct remote *r);
+
+/* remote_resend.c: what a damaged frame has cost */
+enum fg_status remote_on_pong(struct remote *r, uint32_t peer, const struct fg_msg *m);
+enum fg_status remote_not_welcome(struct remote *r, uint32_t peer);
+
+/* remote_resend.c */
+enum fg_status remote_on_pong(struct remote *r, uint32_t peer, const struct fg_msg *m);
+enum fg_status remote_not_welcome(struct remote *r, uint32_t peer);
 
 /* remote_dispatch.c */
 enum fg_status remote_dispatch(struct remote *r, struct fg_err *err);

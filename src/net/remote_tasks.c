@@ -66,14 +66,9 @@ void remote_put_down(struct remote *r, const struct entry *e)
     }
 }
 
-enum fg_status remote_repeat(struct remote *r, struct entry *e)
+enum fg_status remote_requeue(struct remote *r, struct entry *e)
 {
     remote_put_down(r, e);
-    if (r->opts.pinned) {
-        e->state = TASK_FAILED;
-        e->worker = REMOTE_NOBODY;
-        return remote_note(r, FG_LIVE_LOST, e->task.client, e->task.id);
-    }
     enum fg_status st = FG_GROW(r->again, r->n_again, r->cap_again);
     if (st == FG_OK) {
         r->again[r->n_again++] = e->task.id;
@@ -82,6 +77,17 @@ enum fg_status remote_repeat(struct remote *r, struct entry *e)
         r->stats.tasks_repeated++;
     }
     return st;
+}
+
+enum fg_status remote_repeat(struct remote *r, struct entry *e)
+{
+    if (r->opts.pinned) {
+        remote_put_down(r, e);
+        e->state = TASK_FAILED;
+        e->worker = REMOTE_NOBODY;
+        return remote_note(r, FG_LIVE_LOST, e->task.client, e->task.id);
+    }
+    return remote_requeue(r, e);
 }
 
 static void drop_state(struct entry *e)

@@ -26,8 +26,9 @@ enum fg_status remote_send(struct remote *r, uint32_t peer, const struct fg_msg 
 static enum fg_status ping(struct remote *r, uint32_t peer, fg_time_t now)
 {
     struct fg_msg m = {.type = FG_MSG_PING};
-    m.u.ping.token = (uint64_t)now;
+    m.u.ping.token = r->worker[peer].link.sent + 1; /* its own sequence number */
     r->worker[peer].asked = now;
+    r->worker[peer].invited += r->worker[peer].state == WORKER_JOINED;
     return remote_send(r, peer, &m);
 }
 
@@ -180,8 +181,9 @@ enum fg_status remote_respawn(struct remote *r)
 static enum fg_status on_hello(struct remote *r, uint32_t peer, const struct fg_msg *m)
 {
     struct worker *w = &r->worker[peer];
+    w->hellos++;
     if (w->state != WORKER_JOINED) {
-        return FG_OK; /* the answer to an invitation that was repeated */
+        return remote_not_welcome(r, peer); /* or the answer to an invitation that was repeated */
     }
     uint32_t threads = r->opts.worker_width > 0 ? r->opts.worker_width : m->u.hello.threads;
     w->slots = threads == 0 ? 1 : threads > 4096 ? 4096 : threads;
@@ -189,13 +191,18 @@ static enum fg_status on_hello(struct remote *r, uint32_t peer, const struct fg_
     fg_log_write(FG_LOG_INFO, "worker %u: process %u on %.*s, %u threads, kernels %.*s", peer, m->u.hello.pid,
                  (int)m->u.hello.host.len, (const char *)m->u.hello.host.data, threads,
                  (int)m->u.hello.isa.len, (const char *)m->u.hello.isa.data);
+    enum fg_status st = remote_enlist(r, peer);
+    return st == FG_OK ? remote_welcome(r, peer) : st;
+}
+
+enum fg_status remote_welcome(struct remote *r, uint32_t peer)
+{
     struct fg_msg welcome = {.type = FG_MSG_WELCOME};
     welcome.u.welcome.worker = peer;
     welcome.u.welcome.params = r->opts.params;
     welcome.u.welcome.config = fg_view_str(r->config);
     memcpy(welcome.u.welcome.input, r->opts.input, sizeof welcome.u.welcome.input);
-    enum fg_status st = remote_enlist(r, peer);
-    return st == FG_OK ? remote_send(r, peer, &welcome) : st;
+    return remote_send(r, peer, &welcome);
 }
 
 static enum fg_status on_refused(struct remote *r, uint32_t peer, const struct fg_msg *m)
@@ -221,7 +228,8 @@ static enum fg_status on_refused(struct remote *r, uint32_t peer, const struct f
     }
     fg_log_write(FG_LOG_DEBUG, "worker %u refused task %llu: %.*s", peer, (unsigned long long)e->task.id,
                  (int)why.len, (const char *)why.data);
-    return remote_failed_once(r, e, why);
+    /* A version that is not there was lost on its way: no fault of the task's. */
+    return m->u.refused.reason == FG_REFUSED_VERSION ? remote_requeue(r, e) : remote_failed_once(r, e, why);
 }
 
 static enum fg_status on_shard_req(struct remote *r, uint32_t peer, const struct fg_msg *m)
@@ -254,7 +262,7 @@ static enum fg_status on_message(struct remote *r, uint32_t peer, const struct f
         pong.u.ping.token = m->u.ping.token;
         return remote_send(r, peer, &pong);
     case FG_MSG_PONG:
-        return FG_OK;
+        return remote_on_pong(r, peer, m);
     case FG_MSG_BYE:
         return dismiss(r, peer, "left");
     default:

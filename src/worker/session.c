@@ -283,6 +283,7 @@ static enum fg_status on_shard(struct fg_session *s, const struct fg_msg *m, str
         return give_up_shard(s, sh, out);
     }
     sh->attempts++;
+    sh->pings = 0;
     return request_shard(s, out, sh->hash);
 }
 
@@ -297,13 +298,28 @@ static enum fg_status say_hello(struct fg_session *s, struct fg_session_actions 
     return send_message(s, out, &m);
 }
 
+/* Shards asked for two signs of life ago: had request or answer not been lost, they would be here. */
+static enum fg_status request_again(struct fg_session *s, struct fg_session_actions *out)
+{
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; i < s->n_shards && st == FG_OK; i++) {
+        struct shard *sh = &s->shards[i];
+        if (sh->bytes == NULL && ++sh->pings > 2) {
+            sh->pings = 0;
+            st = request_shard(s, out, sh->hash);
+        }
+    }
+    return st;
+}
+
 static enum fg_status on_ping(struct fg_session *s, const struct fg_msg *ping, struct fg_session_actions *out)
 {
     struct fg_msg m = {.type = FG_MSG_PONG};
     m.u.ping.token = ping->u.ping.token;
     m.u.ping.queued = (uint32_t)(s->n_jobs - s->n_cohort);
     m.u.ping.running = (uint32_t)s->n_cohort;
-    return send_message(s, out, &m);
+    enum fg_status st = send_message(s, out, &m);
+    return st == FG_OK ? request_again(s, out) : st;
 }
 
 static const char *stop_text(uint32_t reason)

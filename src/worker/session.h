@@ -8,7 +8,8 @@
  *
  * LEAVE while a cohort runs: HALT ... DONE -> SEND STATE of what is unfinished, SEND BYE, QUIT.
  *
- * The aggregator speaks first: until it is welcome, a worker answers each PING with HELLO.
+ * The aggregator speaks first: until it is welcome, a worker answers each PING with HELLO. A shard that is not there two
+ * PINGs after it was asked for is asked for again: request or answer was damaged on its way.
  *
  * What holds after every event (fg_session_check): a task is answered at most once for each time it was
  * given, by RESULT or REFUSED; it runs only with the parameters of its version and, under movable placement,

@@ -17,7 +17,8 @@ struct shard {
     uint8_t *bytes;
     size_t len;
     uint64_t used;     /* when last needed, counted in steps of the session */
-    unsigned attempts; /* times asked for */
+    unsigned attempts; /* times asked for, because it came damaged */
+    unsigned pings;    /* since it was asked for */
 };
 
 /* Bytes of a training state that came for a task. */

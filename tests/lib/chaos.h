@@ -48,6 +48,7 @@ struct chaos_worker {
     size_t n_jobs;
     fg_time_t ready_at, done_at; /* 0: not configuring, not computing */
     fg_time_t began;             /* to compute */
+    bool halted;                 /* was told to stop between two steps */
     fg_time_t stopped_until, cut_until, flaps_until;
     fg_time_t last[2]; /* when the last frame arrives: at it, at the aggregator */
     bool dead, known_dead;
@@ -76,7 +77,7 @@ struct chaos {
     struct fg_codec_ws ws;
     const char *(*check)(const void *arg); /* after each event; NULL, or what is wrong */
     const void *check_arg;
-    unsigned count[CHAOS_FAULTS], doubled, swapped, damaged;
+    unsigned count[CHAOS_FAULTS], doubled, swapped, damaged, handed_back, continued;
 };
 
 struct chaos *chaos_create(const struct chaos_opts *o);
@@ -88,6 +89,9 @@ void chaos_strike(struct chaos *c, enum chaos_fault kind, uint32_t worker);
 
 /* Let time pass as while the aggregator does something else. */
 void chaos_pass(struct chaos *c, fg_time_t us);
+
+/* Steps `from` to `to` of a task's training. Shapes: x (CHAOS_P). */
+void chaos_steps(float *x, const struct fg_task *t, uint32_t from, uint32_t to);
 
 /* What a task comes to: `delta` (CHAOS_P) for training. */
 void chaos_compute(struct fg_result *out, float *delta, const struct fg_task *t, const float *params);

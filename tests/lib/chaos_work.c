@@ -6,16 +6,21 @@
 #include "src/base/hash.h"
 #include "src/base/mem.h"
 
-void chaos_compute(struct fg_result *out, float *delta, const struct fg_task *t, const float *params)
+void chaos_steps(float *x, const struct fg_task *t, uint32_t from, uint32_t to)
 {
-    float x[CHAOS_P];
-    memcpy(x, params, sizeof x);
-    for (uint32_t k = 0; k < t->steps; k++) {
+    for (uint32_t k = from; k < to; k++) {
         for (uint32_t i = 0; i < CHAOS_P; i++) {
             uint32_t pull = (t->client * 31 + t->number * 17 + k * 7 + i * 3) % 64;
             x[i] = x[i] * 0.96875f + (float)pull * 0.013f * t->lr;
         }
     }
+}
+
+void chaos_compute(struct fg_result *out, float *delta, const struct fg_task *t, const float *params)
+{
+    float x[CHAOS_P];
+    memcpy(x, params, sizeof x);
+    chaos_steps(x, t, 0, t->steps);
     for (uint32_t i = 0; i < CHAOS_P; i++) {
         delta[i] = params[i] - x[i];
     }

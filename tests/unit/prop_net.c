@@ -29,7 +29,7 @@ struct deployment {
     uint32_t committed;
     bool died;
     /* what came of it, over all lives of the aggregator */
-    unsigned deaths, count[CHAOS_FAULTS], broken_frames;
+    unsigned deaths, count[CHAOS_FAULTS], broken_frames, handed_back, continued;
     uint64_t repeated, ignored, refused;
     fg_time_t took;
 };
@@ -180,6 +180,8 @@ static void end_executor(struct deployment *d)
         d->count[k] += d->chaos->count[k];
     }
     d->broken_frames += d->chaos->doubled + d->chaos->swapped + d->chaos->damaged;
+    d->handed_back += d->chaos->handed_back;
+    d->continued += d->chaos->continued;
     d->repeated += s.tasks_repeated;
     d->ignored += s.answers_ignored;
     d->refused += s.frames_refused;
@@ -260,30 +262,57 @@ static void end(struct deployment *d)
     fg_str_fini(&d->saved);
 }
 
-static void whatever_fails_the_model_is_the_same(void **state)
+/* `broken`: links also double, swap and damage frames, so that many are refused. */
+static void play(bool broken, uint64_t usual)
 {
-    (void)state;
-    uint64_t seed = fg_test_number("FG_TEST_SEED", 1), iters = fg_test_iters(3000);
+    uint64_t seed = fg_test_number("FG_TEST_SEED", 1), iters = fg_test_iters(usual);
     unsigned count[CHAOS_FAULTS] = {0}, deaths = 0;
-    uint64_t repeated = 0, ignored = 0;
+    unsigned handed_back = 0, continued = 0, broken_frames = 0;
+    uint64_t repeated = 0, ignored = 0, refused = 0;
     for (uint64_t i = 0; i < iters; i++) {
         struct deployment d;
         begin(&d, seed + i);
+        if (broken) {
+            d.opts.doubled = fg_rng_below(&d.rng, 300);
+            d.opts.swapped = fg_rng_below(&d.rng, 300);
+            d.opts.damaged = fg_rng_below(&d.rng, 300);
+        }
         end(&d);
         for (int k = 0; k < CHAOS_FAULTS; k++) {
             count[k] += d.count[k];
         }
         deaths += d.deaths;
+        handed_back += d.handed_back;
+        continued += d.continued;
+        broken_frames += d.broken_frames;
         repeated += d.repeated;
         ignored += d.ignored;
+        refused += d.refused;
     }
     print_message("crashes %u, stops %u, notices %u, partitions %u, flaps %u, deaths of the aggregator %u\n",
                   count[CHAOS_CRASH], count[CHAOS_STOP], count[CHAOS_NOTICE], count[CHAOS_PARTITION],
                   count[CHAOS_FLAP], deaths);
+    print_message(
+        "states handed back %u, gone on from %u; broken frames %u, refused by the aggregator %llu\n",
+        handed_back, continued, broken_frames, (unsigned long long)refused);
     for (int k = 0; k < CHAOS_FAULTS; k++) {
         assert_true(count[k] > iters / 2);
     }
     assert_true(iters < 100 || (deaths > iters / 10 && repeated > iters && ignored > 0));
+    assert_true(iters < 100 || (handed_back > 0 && continued > 0));
+    assert_true(broken ? iters < 100 || refused > iters : refused == 0);
+}
+
+static void whatever_fails_the_model_is_the_same(void **state)
+{
+    (void)state;
+    play(false, 3000);
+}
+
+static void frames_that_do_not_arrive_whole_and_in_order_cost_time_only(void **state)
+{
+    (void)state;
+    play(true, 1000);
 }
 
 static int say_seed(void **state)
@@ -297,6 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(whatever_fails_the_model_is_the_same, say_seed),
+        cmocka_unit_test_teardown(frames_that_do_not_arrive_whole_and_in_order_cost_time_only, say_seed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
