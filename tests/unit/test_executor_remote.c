@@ -458,7 +458,7 @@ static void run_rounds(struct world *w, struct fg_executor *ex, unsigned rounds)
 static void end(struct world *w, struct fg_executor *ex)
 {
     ex->ops->destroy(ex);
-    for (int i = 0; i < 2000; i++) { /* everyone alive hears STOP and quits */
+    for (int i = 0; i < 200 * (int)w->n; i++) { /* everyone alive hears STOP and quits */
         uint32_t k = 1 + (uint32_t)i % w->n;
         if (!w->w[k].dead) {
             w->w[k].asleep = 0;
