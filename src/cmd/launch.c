@@ -11,6 +11,7 @@
 #include "config.h"
 #include "src/base/mem.h"
 #include "src/cmd/cmd.h"
+#include "src/cmd/drive.h"
 #include "src/cmd/ranks.h"
 #include "src/store/file.h"
 
@@ -22,6 +23,7 @@ struct args {
     struct fg_cmd_common common;
     uint64_t n;
     const char *host, *hostfile, *interface;
+    bool drive;
 };
 
 static const struct fg_cmd_option options[] = {
@@ -32,6 +34,8 @@ static const struct fg_cmd_option options[] = {
      "the same from a file of mpirun's form"},
     {0, "interface", "NET", FG_CMD_TEXT, offsetof(struct args, interface),
      "network between hosts: an interface or 192.168.1.0/24"},
+    {0, "drive", NULL, FG_CMD_FLAG, offsetof(struct args, drive),
+     "play the availability trace: real workers come and go by it, in the time of drive.hour_s"},
     FG_CMD_RUN_OPTIONS(struct args, common),
     FG_CMD_END,
 };
@@ -78,6 +82,14 @@ enum fg_status fg_launch_quote(struct fg_str *out, const struct fg_launch_argv *
         st = st == FG_OK ? fg_str_addf(out, "'") : st;
     }
     return st;
+}
+
+enum fg_status fg_launch_self(struct fg_launch_argv *a)
+{
+    char self[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[len > 0 ? len : 0] = '\0';
+    return fg_launch_add(a, len > 0 ? self : "forage");
 }
 
 static enum fg_status add_all(struct fg_launch_argv *a, const char *const *args)
@@ -154,11 +166,9 @@ static enum fg_status add_forage(struct fg_launch_argv *a, const struct args *ar
                                  bool again)
 {
     const struct fg_cmd_common *c = &args->common;
-    char self[PATH_MAX];
     enum fg_status st;
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    self[len > 0 ? len : 0] = '\0';
-    FG_TRY(add_all(a, (const char *const[]){len > 0 ? self : "forage", "train", NULL}));
+    FG_TRY(fg_launch_self(a));
+    FG_TRY(fg_launch_add(a, "train"));
     for (size_t i = 0; i < c->set.n; i++) {
         FG_TRY(add_two(a, "--set", c->set.item[i]));
     }
@@ -171,7 +181,7 @@ static enum fg_status add_forage(struct fg_launch_argv *a, const struct args *ar
     if (c->force && !again) {
         FG_TRY(fg_launch_add(a, "--force"));
     }
-    if (c->json) {
+    if (c->json && !args->drive) {
         FG_TRY(fg_launch_add(a, "--json"));
     }
     for (int i = 0; i < c->quiet; i++) {
@@ -189,7 +199,8 @@ cleanup:
 
 static void remove_dir(const char *dir)
 {
-    static const char *const names[] = {"out", "err", "pid", "exit", "log", "hostfile"};
+    static const char *const names[] = {"out", "err",      "pid",    "exit",  "log",
+                                        "hostfile", "arrivals", "stands", "clock", "joined"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[PATH_MAX];
         if (snprintf(path, sizeof path, "%s/%s", dir, names[i]) < (int)sizeof path) {
@@ -233,36 +244,74 @@ cleanup:
 
 /* ---- the command ---- */
 
-static enum fg_status check(const struct args *args, const char *file, struct fg_str *run_dir,
+/* What --drive sets, in front of what the user sets. */
+static const char *const driven[] = {"run.clock=real", "drive.on=yes"};
+
+static enum fg_status set_for_drive(struct args *args, struct fg_err *err)
+{
+    struct fg_cmd_list *set = &args->common.set;
+    size_t n = sizeof driven / sizeof *driven;
+    if (args->n != 0) {
+        return fg_fail(err, FG_E_USAGE, "-n: with --drive each client of the trace is a worker; see data.clients");
+    }
+    if (args->host != NULL || args->hostfile != NULL) {
+        return fg_fail(err, FG_E_USAGE, "--drive plays on this machine only: expected no --host, no --hostfile");
+    }
+    if (set->n + n > sizeof set->item / sizeof *set->item) {
+        return fg_fail(err, FG_E_USAGE, "too many --set");
+    }
+    memmove(set->item + n, set->item, set->n * sizeof *set->item);
+    memcpy(set->item, driven, sizeof driven);
+    set->n += n;
+    args->n = 1; /* the aggregator; it starts the workers */
+    return FG_OK;
+}
+
+static enum fg_status check(struct args *args, const char *file, struct fg_str *run_dir, struct fg_drive **drive,
                             struct fg_err *err)
 {
     struct fg_config cfg;
 #ifndef FG_HAVE_MPI
     return fg_fail(err, FG_E_UNSUPPORTED, "this forage was built without MPI; configure with --with-mpi=DIR");
 #endif
-    if (args->n < 2 || args->n > 100000) {
+    enum fg_status st = args->drive ? set_for_drive(args, err) : FG_OK;
+    if (st == FG_OK && !args->drive && (args->n < 2 || args->n > 100000)) {
         return fg_fail(err, FG_E_USAGE,
                        "-n: expected 2 to 100000 processes (one aggregator and at least one worker), "
                        "found %llu",
                        (unsigned long long)args->n);
     }
-    if (args->host != NULL && args->hostfile != NULL) {
+    if (st == FG_OK && args->host != NULL && args->hostfile != NULL) {
         return fg_fail(err, FG_E_USAGE, "expected --host or --hostfile, found both");
     }
-    enum fg_status st = fg_cmd_load_config(&cfg, file, &args->common, err);
+    st = st == FG_OK ? fg_cmd_load_config(&cfg, file, &args->common, err) : st;
     if (st == FG_OK) {
         st = fg_cmd_run_dir(run_dir, &cfg, &args->common);
+        if (st == FG_OK && args->drive) {
+            st = fg_drive_create(drive, &cfg, err);
+        }
         fg_config_fini(&cfg);
     }
     return st;
 }
 
-static enum fg_status launch(const struct args *args, const char *file, const char *dir, bool again,
-                             int *code, struct fg_err *err)
+static int tick(void *drive)
+{
+    return fg_drive_tick(drive);
+}
+
+static enum fg_status launch(const struct args *args, const char *file, const char *dir, struct fg_drive *drive,
+                             bool again, int *code, struct fg_err *err)
 {
     struct fg_launch_argv argv = {0};
+    struct fg_launch_aside aside = {.results_to_stderr = drive != NULL && args->common.json};
     struct fg_str line = {0};
     enum fg_status st;
+    if (drive != NULL) {
+        aside.tick = tick;
+        aside.arg = drive;
+        FG_TRY(fg_drive_begin(drive, dir, err));
+    }
     FG_TRY(add_mpirun(&argv, args, dir, err));
     FG_TRY(add_forage(&argv, args, file, again));
     FG_TRY(fg_launch_quote(&line, &argv));
@@ -271,10 +320,30 @@ static enum fg_status launch(const struct args *args, const char *file, const ch
     }
     (void)setenv(FG_RANKS_LAUNCH_DIR, dir, 1);
     (void)setenv(FG_RANKS_LAUNCH_TERMINAL, isatty(STDERR_FILENO) ? "1" : "", 1);
-    FG_TRY(fg_launch_run(code, &argv, dir, err));
+    FG_TRY(fg_launch_run(code, &argv, dir, &aside, err));
 cleanup:
     fg_launch_argv_fini(&argv);
     fg_str_fini(&line);
+    return st;
+}
+
+/* Start all ranks, again where they ask for it; *code as fg_launch_run() has it. */
+static enum fg_status launch_all(const struct args *args, const char *file, const char *run_dir,
+                                 struct fg_drive *drive, int *code, struct fg_err *err)
+{
+    const char *tmp = getenv("TMPDIR");
+    char dir[PATH_MAX];
+    (void)snprintf(dir, sizeof dir, "%.3000s/forage-launch-XXXXXX",
+                   tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp");
+    if (mkdtemp(dir) == NULL) {
+        return fg_fail(err, FG_E_IO, "%s: could not make a folder: %s", dir, strerror(errno));
+    }
+    enum fg_status st = launch(args, file, dir, drive, false, code, err);
+    while (st == FG_OK && *code == FG_RANKS_AGAIN) {
+        st = launch(args, file, dir, drive, true, code, err);
+    }
+    keep_log(dir, run_dir, st == FG_OK ? *code : 0);
+    remove_dir(dir);
     return st;
 }
 
@@ -283,27 +352,21 @@ static int run(int argc, char **argv)
     struct args args = {0};
     struct fg_cmd_words words;
     struct fg_str run_dir = {0};
+    struct fg_drive *drive = NULL;
     struct fg_err err = {{0}};
     int code = -1;
     int rc = fg_cmd_parse(&fg_cmd_launch, &args, argc, argv, &words);
     if (rc >= 0) {
         return rc;
     }
-    const char *tmp = getenv("TMPDIR");
-    char dir[PATH_MAX];
-    (void)snprintf(dir, sizeof dir, "%.3000s/forage-launch-XXXXXX",
-                   tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp");
-    enum fg_status st = check(&args, words.item[0], &run_dir, &err);
-    if (st == FG_OK && mkdtemp(dir) == NULL) {
-        st = fg_fail(&err, FG_E_IO, "%s: could not make a folder: %s", dir, strerror(errno));
-    } else if (st == FG_OK) {
-        st = launch(&args, words.item[0], dir, false, &code, &err);
-        while (st == FG_OK && code == FG_RANKS_AGAIN) {
-            st = launch(&args, words.item[0], dir, true, &code, &err);
-        }
-        keep_log(dir, run_dir.data, st == FG_OK ? code : 0);
-        remove_dir(dir);
+    enum fg_status st = check(&args, words.item[0], &run_dir, &drive, &err);
+    if (st == FG_OK) {
+        st = launch_all(&args, words.item[0], run_dir.data, drive, &code, &err);
     }
+    if (st == FG_OK && code == 0 && drive != NULL) {
+        st = fg_drive_predict(drive, run_dir.data, args.common.json, &err);
+    }
+    fg_drive_destroy(drive);
     fg_str_fini(&run_dir);
     if (st != FG_OK) {
         return fg_cmd_fail(st, &err);

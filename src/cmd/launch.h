@@ -16,8 +16,21 @@ struct fg_launch_argv {
 enum fg_status fg_launch_add(struct fg_launch_argv *a, const char *arg) FG_NODISCARD;
 void fg_launch_argv_fini(struct fg_launch_argv *a);
 
+/* This program. */
+enum fg_status fg_launch_self(struct fg_launch_argv *a) FG_NODISCARD;
+
+/* Run a command to its end with its output in /dev/null; *code is its exit code. Errors: FG_E_INTERNAL. */
+enum fg_status fg_launch_command(int *code, const struct fg_launch_argv *a, struct fg_err *err) FG_NODISCARD;
+
 /* The arguments as a line that a shell takes. Owner: the caller, fg_str_fini(). */
 enum fg_status fg_launch_quote(struct fg_str *out, const struct fg_launch_argv *a) FG_NODISCARD;
+
+/* What launch does beside looking after mpirun. */
+struct fg_launch_aside {
+    int (*tick)(void *arg); /* called often; returns in how many milliseconds again, at most; NULL: nothing */
+    void *arg;
+    bool results_to_stderr; /* what rank 0 prints as its results */
+};
 
 /* Run mpirun until it ends. `dir` is the private folder through which rank 0 talks (see ranks.h); mpirun's own
  * output goes to the file `log` in it, rank 0's to our stdout and stderr. The first signal to end asks rank 0 to
@@ -26,6 +39,6 @@ enum fg_status fg_launch_quote(struct fg_str *out, const struct fg_launch_argv *
  * *code: what rank 0 said it ended with, FG_RANKS_AGAIN included, or -1 when it ended without a word.
  * Errors: FG_E_IO, FG_E_INTERNAL. */
 enum fg_status fg_launch_run(int *code, const struct fg_launch_argv *a, const char *dir,
-                             struct fg_err *err) FG_NODISCARD;
+                             const struct fg_launch_aside *aside, struct fg_err *err) FG_NODISCARD;
 
 #endif

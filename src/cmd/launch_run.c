@@ -190,22 +190,25 @@ static void bring_to_end(struct ending *e, pid_t mpirun, const char *dir)
     }
 }
 
-static void watch(pid_t mpirun, const char *dir, int out, int errfd)
+static void watch(pid_t mpirun, const char *dir, int out, int errfd, const struct fg_launch_aside *aside)
 {
+    int results = aside->results_to_stderr ? STDERR_FILENO : STDOUT_FILENO;
     struct ending ending = {0};
     int status;
     while (waitpid(mpirun, &status, WNOHANG) == 0) {
         struct pollfd p[2] = {{.fd = out, .events = POLLIN}, {.fd = errfd, .events = POLLIN}};
-        (void)poll(p, 2, LOOK_MS);
-        relay(out, STDOUT_FILENO);
+        int wait = aside->tick != NULL ? aside->tick(aside->arg) : LOOK_MS;
+        (void)poll(p, 2, wait < LOOK_MS ? wait : LOOK_MS);
+        relay(out, results);
         relay(errfd, STDERR_FILENO);
         bring_to_end(&ending, mpirun, dir);
     }
-    relay(out, STDOUT_FILENO);
+    relay(out, results);
     relay(errfd, STDERR_FILENO);
 }
 
-enum fg_status fg_launch_run(int *code, const struct fg_launch_argv *a, const char *dir, struct fg_err *err)
+enum fg_status fg_launch_run(int *code, const struct fg_launch_argv *a, const char *dir,
+                             const struct fg_launch_aside *aside, struct fg_err *err)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
     struct sigaction sa = {.sa_handler = on_signal};
@@ -222,7 +225,7 @@ enum fg_status fg_launch_run(int *code, const struct fg_launch_argv *a, const ch
     FG_TRY(open_fifo(&out, dir, "out", err));
     FG_TRY(open_fifo(&errfd, dir, "err", err));
     FG_TRY(start(&mpirun, a->item, dir, err));
-    watch(mpirun, dir, out, errfd);
+    watch(mpirun, dir, out, errfd, aside);
     *code = read_number(&said, dir, "exit") ? (int)said : -1;
     *code = *code == FG_RANKS_AGAIN && signals > 0 ? 75 : *code;
 cleanup:
@@ -233,4 +236,28 @@ cleanup:
         (void)close(errfd);
     }
     return st;
+}
+
+enum fg_status fg_launch_command(int *code, const struct fg_launch_argv *a, struct fg_err *err)
+{
+    int status = 0;
+    (void)fflush(NULL);
+    pid_t pid = fork();
+    if (pid < 0) {
+        return fg_fail(err, FG_E_INTERNAL, "could not start a process: %s", strerror(errno));
+    }
+    if (pid == 0) {
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+        (void)signal(SIGPIPE, SIG_DFL);
+        for (int fd = 0; fd < 3; fd++) {
+            (void)dup2(null, fd);
+        }
+        (void)execv(a->item[0], a->item);
+        _exit(127);
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return FG_OK;
 }

@@ -16,4 +16,6 @@ libforage_a_SOURCES += \
 	%D%/report.c %D%/report.h %D%/simulate.c %D%/study.c %D%/study.h \
 	%D%/study_journal.c %D%/study_journal.h %D%/study_results.c %D%/study_results.h
 libforage_a_SOURCES += \
+	%D%/drive.h %D%/drive_compare.c %D%/drive_play.c %D%/drive_rank.c
+libforage_a_SOURCES += \
 	%D%/launch.c %D%/launch.h %D%/launch_run.c %D%/ranks.c %D%/ranks.h %D%/torture.c %D%/torture.h %D%/torture_run.c %D%/train.c %D%/worker_env.c %D%/worker_env.h

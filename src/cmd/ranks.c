@@ -20,7 +20,7 @@
 
 /* ---- rank 0 and `forage launch` ---- */
 
-static bool launch_path(char path[4096], const char *name)
+bool fg_ranks_launch_path(char path[4096], const char *name)
 {
     const char *dir = getenv(FG_RANKS_LAUNCH_DIR);
     return dir != NULL && dir[0] != '\0' && snprintf(path, 4096, "%s/%s", dir, name) < 4096;
@@ -29,7 +29,7 @@ static bool launch_path(char path[4096], const char *name)
 static void write_number(const char *name, long number)
 {
     char path[4096];
-    FILE *f = launch_path(path, name) ? fopen(path, "w") : NULL;
+    FILE *f = fg_ranks_launch_path(path, name) ? fopen(path, "w") : NULL;
     if (f != NULL) {
         (void)fprintf(f, "%ld\n", number);
         (void)fclose(f);
@@ -45,7 +45,7 @@ static void attach_to_launch(void)
     } ends[] = {{"out", STDOUT_FILENO}, {"err", STDERR_FILENO}};
     char path[4096];
     for (size_t i = 0; i < 2; i++) {
-        int fd = launch_path(path, ends[i].name) ? open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+        int fd = fg_ranks_launch_path(path, ends[i].name) ? open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC) : -1;
         if (fd >= 0) {
             (void)fcntl(fd, F_SETFL, 0); /* non-blocking was only for a FIFO that nobody reads any more */
             (void)dup2(fd, ends[i].fd);
@@ -217,6 +217,7 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
         st = fg_fail(err, FG_E_NOMEM, "out of memory for the names of %u shards", s->clients);
         goto cleanup;
     }
+    bool driven = real && r->shell.play != NULL;
     struct fg_executor_remote_opts opts = {
         .transport = r->transport,
         .params = fg_model_params(s->model),
@@ -229,6 +230,9 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
         .arg = r->shards,
         .pinned = real,
         .clients = s->clients,
+        .arrival = driven ? fg_drive_rank_arrival : NULL,
+        .here = driven ? fg_drive_rank_here : NULL,
+        .arrival_arg = &r->play,
         .local = r->aggregator_computes ? local : NULL,
         .local_width = s->threads,
         .worker_width = s->cfg->run.threads,
@@ -250,6 +254,25 @@ cleanup:
     fg_str_fini(&config);
     return st;
 }
+
+/* ---- whoever plays a trace ---- */
+
+static void stands(void *arg, fg_time_t at)
+{
+    fg_drive_rank_stands(&((struct fg_ranks *)arg)->play, at);
+}
+
+static bool ready(void *arg, uint32_t ups)
+{
+    return fg_drive_rank_ready(&((struct fg_ranks *)arg)->play, ups);
+}
+
+static void begun(void *arg, fg_time_t at, fg_time_t steady_us)
+{
+    fg_drive_rank_begun(&((struct fg_ranks *)arg)->play, at, steady_us);
+}
+
+static const struct fg_study_play player = {stands, ready, begun};
 
 /* ---- begin and end ---- */
 
@@ -297,7 +320,8 @@ enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how
     }
     r->shell = (struct fg_study_shell){.what = how->what, .executor = make_executor, .arg = r};
     r->shell.has_workers = !how->aggregator_computes;
-    if (fg_net_size() < 2 && !how->aggregator_computes) {
+    r->shell.play = fg_drive_rank_open(&r->play) ? &player : NULL;
+    if (fg_net_size() < 2 && !how->aggregator_computes && r->shell.play == NULL) {
         return fg_fail(err, FG_E_USAGE, "expected at least 2 ranks, one aggregator and one worker, found 1");
     }
     return FG_OK;

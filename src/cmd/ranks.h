@@ -14,6 +14,7 @@
 #ifndef FG_CMD_RANKS_H
 #define FG_CMD_RANKS_H
 
+#include "src/cmd/drive.h"
 #include "src/cmd/study.h"
 #include "src/net/executor_remote.h"
 
@@ -26,10 +27,14 @@ enum {
 /* Not empty: the stderr of `forage launch`, to which rank 0's goes through a FIFO, is a terminal. */
 #define FG_RANKS_LAUNCH_TERMINAL "FORAGE_LAUNCH_TERMINAL"
 
+/* A file of that folder; false without one. */
+bool fg_ranks_launch_path(char path[4096], const char *name);
+
 struct fg_ranks {
     struct fg_study_shell shell; /* for fg_study_run() */
     struct fg_transport *transport;
     struct fg_ranks_shards *shards;
+    struct fg_drive_rank play; /* whoever plays a trace on the workers, if somebody does */
     bool aggregator_computes, replaces, started; /* replaces lost workers; the executor exists
                                                     and will tell the workers to stop */
 };

@@ -23,6 +23,7 @@ atomic_int fg_study_stop;
 struct study {
     const struct fg_config *cfg;
     const struct fg_cmd_common *common;
+    const struct fg_study_shell *shell;
     struct fg_setup *setup;
     struct fg_rundir *dir;
     struct fg_trainer *trainer;
@@ -322,6 +323,38 @@ static enum fg_status finish(struct study *s, struct fg_err *err)
                        : fg_fail(err, st, "the results could not be gathered: %s", fg_status_text(st));
 }
 
+static enum fg_status covers(void *arg, fg_time_t now, struct fg_err *err)
+{
+    const struct study *s = arg;
+    return fg_fleet_covers(s->setup->fleet, now, err);
+}
+
+static bool ready(void *arg, uint32_t ups)
+{
+    const struct fg_study_shell *shell = ((struct study *)arg)->shell;
+    return shell->play->ready(shell->arg, ups);
+}
+
+static void begun(void *arg, fg_time_t now, fg_time_t steady_us)
+{
+    const struct fg_study_shell *shell = ((struct study *)arg)->shell;
+    shell->play->begun(shell->arg, now, steady_us);
+}
+
+static enum fg_status make_real(struct study *s, const struct fg_study_shell *shell, struct fg_timeline **out)
+{
+    fg_time_t at = fg_aggregator_now(s->agg);
+    struct fg_timeline_real_config cfg = {.clients = s->setup->clients, .arg = s, .seen = seen};
+    if (s->cfg->drive.on) {
+        cfg.speed = 3600.0 / s->cfg->drive.hour_s;
+        cfg.covers = covers;
+        cfg.ready = ready;
+        cfg.begun = begun;
+        shell->play->stands(shell->arg, at);
+    }
+    return fg_timeline_real_create(out, shell->live, s->ex, &cfg, at);
+}
+
 static enum fg_status make_timeline(struct study *s, const struct fg_study_shell *shell,
                                     struct fg_timeline **out)
 {
@@ -330,9 +363,7 @@ static enum fg_status make_timeline(struct study *s, const struct fg_study_shell
                                          fg_aggregator_now(s->agg));
     }
     if (s->real) {
-        struct fg_timeline_real_config real = {
-            .clients = s->setup->clients, .expected = 1, .arg = s, .seen = seen};
-        return fg_timeline_real_create(out, shell->live, s->ex, &real, fg_aggregator_now(s->agg));
+        return make_real(s, shell, out);
     }
     struct fg_timeline_virtual_config cfg = {.update_bytes = s->setup->update_bytes,
                                              .batch = s->setup->local.batch,
@@ -409,6 +440,7 @@ static fg_time_t started(const struct study *s, const struct fg_study_shell *she
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     fg_time_t wall = (fg_time_t)now.tv_sec * FG_SECOND + now.tv_nsec / 1000;
+    wall = s->cfg->drive.on ? FG_START_AUTO : wall;
     return !s->real ? FG_START_AUTO : s->common->force ? wall : fg_study_started(folder, wall);
 }
 
@@ -461,11 +493,13 @@ int fg_study_run(const struct fg_config *cfg, const struct fg_cmd_common *common
                  const struct fg_study_shell *shell)
 {
     struct study s = {
-        .cfg = cfg, .common = common, .real = cfg->run.clock == FG_OPT_CLOCK_REAL && shell->replay == NULL};
+        .cfg = cfg, .common = common, .shell = shell, .real = cfg->run.clock == FG_OPT_CLOCK_REAL && shell->replay == NULL};
     struct fg_err err = {{0}};
     enum fg_status st = FG_OK;
     if (s.real && !shell->has_workers) {
         st = fg_config_reject(cfg, "run.clock", &err, "virtual, or workers: real time needs `forage launch`");
+    } else if (s.real && cfg->drive.on && shell->play == NULL) {
+        st = fg_config_reject(cfg, "drive.on", &err, "no, or `forage launch --drive`, which plays the trace");
     } else {
         st = whole(&s, shell, &err);
     }

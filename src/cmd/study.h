@@ -13,6 +13,13 @@
 #include "src/store/rundir.h"
 #include "src/worker/executor.h"
 
+/* What a run whose workers are started and ended by a trace says to, and asks of, whoever plays it. */
+struct fg_study_play {
+    void (*stands)(void *arg, fg_time_t now); /* the run is at this time, which does not pass yet */
+    bool (*ready)(void *arg, uint32_t ups);   /* enough clients have come up for it to pass */
+    void (*begun)(void *arg, fg_time_t now, fg_time_t steady_us); /* it passes, since that CLOCK_MONOTONIC */
+};
+
 /* Makes the executor once the setup stands and the run is known to be unfinished. `local` computes on this
  * process' cores and may be taken over (the new executor then destroys it) or destroyed. */
 struct fg_study_shell {
@@ -24,6 +31,7 @@ struct fg_study_shell {
     const char *replay;   /* run folder of a real run whose events are met again; NULL: none */
     bool has_workers;     /* other processes compute: run.clock = real is possible */
     struct fg_live *live; /* set by `executor` when the clock is real: the workers as clients */
+    const struct fg_study_play *play; /* who plays a trace on the workers (drive.on); NULL: nobody */
 };
 
 /* Set by SIGINT, SIGTERM and SIGUSR1 once fg_study_catch_signals() was called. */

@@ -71,11 +71,10 @@ cleanup:
 static enum fg_status command(struct fg_launch_argv *a, const struct args *args, const char *what,
                               const char *out, bool force, const char *file)
 {
-    char self[PATH_MAX] = "", n[32];
+    char n[32];
     enum fg_status st;
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
     (void)snprintf(n, sizeof n, "%llu", (unsigned long long)args->n);
-    FG_TRY(fg_launch_add(a, len > 0 ? self : "forage"));
+    FG_TRY(fg_launch_self(a));
     FG_TRY(fg_launch_add(a, what));
     if (strcmp(what, "launch") == 0) {
         FG_TRY(fg_launch_add(a, "-n"));
@@ -185,7 +184,7 @@ static enum fg_status simulate(struct outcome *o, const char *file, struct fg_er
     FG_TRY(fg_str_addf(&dir, "%s-undisturbed", o->dir));
     FG_TRY(command(&line, o->args, "simulate", dir.data, true, file));
     double begin = fg_torture_seconds();
-    FG_TRY(fg_torture_command(&code, &line, err));
+    FG_TRY(fg_launch_command(&code, &line, err));
     o->simulated_s = fg_torture_seconds() - begin;
     if (code != 0) {
         st = fg_fail(err, code == 2 ? FG_E_USAGE : FG_E_GONE, "the undisturbed simulation ended with code %d",

@@ -40,9 +40,6 @@ struct fg_torture_report {
 enum fg_status fg_torture_run(struct fg_torture_report *out, const struct fg_torture_opts *opts,
                               struct fg_err *err) FG_NODISCARD;
 
-/* Run a command to its end with its output in /dev/null; *code is its exit code. Errors: FG_E_INTERNAL. */
-enum fg_status fg_torture_command(int *code, const struct fg_launch_argv *a, struct fg_err *err) FG_NODISCARD;
-
 /* Seconds on a clock that only goes forward. */
 double fg_torture_seconds(void);
 

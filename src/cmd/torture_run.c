@@ -99,17 +99,6 @@ static int code_of(int status)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-enum fg_status fg_torture_command(int *code, const struct fg_launch_argv *a, struct fg_err *err)
-{
-    pid_t pid;
-    int status = 0;
-    enum fg_status st = start(&pid, a, "/dev/null", err);
-    while (st == FG_OK && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    *code = code_of(status);
-    return st;
-}
-
 static FILE *open_in(const char *dir, const char *name)
 {
     char path[4096];

@@ -33,6 +33,7 @@ struct fg_worker_env_state {
     struct fg_trainer *trainer;
     size_t P;
     struct fg_notice *notice; /* NULL: nothing to look for */
+    struct fg_fleet *pace; /* of the clients seen so far, under drive.pace */
     struct seat *seat;
     struct fg_job *job;
     size_t n_seats;
@@ -235,6 +236,30 @@ static void report_stopped(struct seat *s, struct fg_session_answer *a)
     }
 }
 
+/* How long a step takes when time is compressed: transfers included, as a client of the fleet. */
+static enum fg_status pace(struct fg_worker_env_state *w, struct fg_job *job, struct fg_err *err)
+{
+    uint32_t client = job->task.client, steps = job->task.steps;
+    if (!w->cfg.drive.on || !w->cfg.drive.pace || job->task.kind != FG_TASK_TRAIN || steps == 0) {
+        return FG_OK;
+    }
+    if (w->pace == NULL || client >= fg_fleet_clients(w->pace)) {
+        struct fg_fleet_spec spec = fg_setup_fleet_spec(&w->cfg, 2 * client + 1, 0);
+        fg_fleet_destroy(w->pace);
+        w->pace = NULL;
+        enum fg_status st = fg_fleet_create(&w->pace, &spec, NULL, NULL, 0, err);
+        if (st != FG_OK) {
+            return st;
+        }
+    }
+    struct fg_local_opts local = fg_setup_local(&w->cfg);
+    uint32_t per_epoch = fg_local_steps(job->n, local.batch, 1, 0);
+    uint64_t bytes = w->P * sizeof(float);
+    fg_time_t whole = fg_world_duration(w->pace, client, bytes, steps, (double)job->n / per_epoch, bytes);
+    job->step_us = fg_from_seconds(fg_seconds(whole) / steps * w->cfg.drive.hour_s / 3600.0);
+    return FG_OK;
+}
+
 static void report(struct seat *s, const struct fg_job *job, struct fg_session_answer *a)
 {
     bool train = job->task.kind == FG_TASK_TRAIN;
@@ -278,6 +303,9 @@ static void run(void *arg, const struct fg_session_job *jobs, size_t n, struct f
         answers[i].id = jobs[i].task.id;
         answers[i].st = find_data(s, &jobs[i], job);
         go_on_from(s, &jobs[i], job);
+        if (answers[i].st == FG_OK) {
+            answers[i].st = pace(w, job, &s->err);
+        }
         answers[i].text = s->err.text;
         ready += answers[i].st == FG_OK;
     }
@@ -313,6 +341,7 @@ void fg_worker_env_destroy(struct fg_worker_env_state *w)
     }
     fg_notice_stop(w->notice);
     fg_trainer_destroy(w->trainer);
+    fg_fleet_destroy(w->pace);
     for (size_t i = 0; i < w->n_seats; i++) {
         clear_seat(&w->seat[i]);
         fg_str_fini(&w->seat[i].state_bytes);

@@ -105,7 +105,7 @@ enum fg_status remote_pump(struct remote *r, fg_time_t timeout_us, struct fg_err
 
 /* remote_live.c; without `pinned` they do nothing */
 enum fg_status remote_note(struct remote *r, enum fg_live_kind kind, uint32_t client, uint64_t id);
-enum fg_status remote_enlist(struct remote *r, uint32_t peer);
+enum fg_status remote_enlist(struct remote *r, uint32_t peer, uint32_t pid);
 bool remote_return(struct remote *r, uint32_t *client); /* whom to start a worker for, if anyone */
 enum fg_status remote_meant(struct remote *r,
                             uint32_t client); /* the worker that joins next was started for it */

@@ -41,7 +41,7 @@ static bool taken(const struct remote *r, uint32_t client, uint32_t peer)
 
 /* A worker that joins is whom it was started for; the workers of the start are the clients of their numbers; any other
  * is the lowest that is nobody yet. */
-enum fg_status remote_enlist(struct remote *r, uint32_t peer)
+enum fg_status remote_enlist(struct remote *r, uint32_t peer, uint32_t pid)
 {
     struct worker *w = &r->worker[peer];
     uint32_t first = w->meant != REMOTE_NO_CLIENT ? w->meant : peer - 1;
@@ -59,6 +59,9 @@ enum fg_status remote_enlist(struct remote *r, uint32_t peer)
         return FG_OK;
     }
     fg_log_write(FG_LOG_DEBUG, "worker %u is client %u", peer, w->client);
+    if (r->opts.here != NULL) {
+        r->opts.here(r->opts.arrival_arg, w->client, pid);
+    }
     return remote_note(r, FG_LIVE_UP, w->client, 0);
 }
 

@@ -191,7 +191,7 @@ static enum fg_status on_hello(struct remote *r, uint32_t peer, const struct fg_
     fg_log_write(FG_LOG_INFO, "worker %u: process %u on %.*s, %u threads, kernels %.*s", peer, m->u.hello.pid,
                  (int)m->u.hello.host.len, (const char *)m->u.hello.host.data, threads,
                  (int)m->u.hello.isa.len, (const char *)m->u.hello.isa.data);
-    enum fg_status st = remote_enlist(r, peer);
+    enum fg_status st = remote_enlist(r, peer, m->u.hello.pid);
     return st == FG_OK ? remote_welcome(r, peer) : st;
 }
 

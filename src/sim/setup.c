@@ -201,12 +201,11 @@ static enum fg_status load_traces(struct fg_setup *s, struct fg_err *err)
                                  : fg_carbon_check_alike((const struct fg_carbon *const *)s->carbon, n, err);
 }
 
-static enum fg_status make_fleet(struct fg_setup *s, fg_time_t start, struct fg_err *err)
+struct fg_fleet_spec fg_setup_fleet_spec(const struct fg_config *c, uint32_t clients, fg_time_t start)
 {
-    const struct fg_config *c = s->cfg;
     struct fg_fleet_spec spec;
     fg_fleet_spec_defaults(&spec);
-    spec.clients = s->clients;
+    spec.clients = clients;
     spec.seed = c->run.seed;
     spec.samples_per_s = c->fleet.samples_per_s;
     spec.speed_spread = c->fleet.speed_spread;
@@ -221,8 +220,16 @@ static enum fg_status make_fleet(struct fg_setup *s, fg_time_t start, struct fg_
     spec.default_g_per_kwh = c->carbon.default_g_per_kwh;
     spec.start = c->time.start == FG_NEVER ? start : c->time.start;
     spec.wrap = c->time.wrap;
+    return spec;
+}
+
+static enum fg_status make_fleet(struct fg_setup *s, fg_time_t start, struct fg_err *err)
+{
+    const struct fg_config *c = s->cfg;
+    struct fg_fleet_spec spec = fg_setup_fleet_spec(c, s->clients, start);
+    bool by_trace = c->run.clock == FG_OPT_CLOCK_VIRTUAL || c->drive.on;
     enum fg_status st = fg_fleet_create(&s->fleet, &spec, s->trace, s->zones, s->n_zones, err);
-    if (st == FG_OK && c->run.pace == FG_OPT_PACE_SLOT && c->run.clock == FG_OPT_CLOCK_VIRTUAL) {
+    if (st == FG_OK && c->run.pace == FG_OPT_PACE_SLOT && by_trace) {
         fg_time_t end = fg_fleet_start(s->fleet) + (fg_time_t)c->run.rounds * fg_from_seconds(c->run.slot_s);
         st = fg_fleet_covers(s->fleet, end, err);
     }

@@ -71,6 +71,9 @@ unsigned fg_setup_threads(const struct fg_config *c);
  * train.batch). */
 struct fg_local_opts fg_setup_local(const struct fg_config *c);
 
+/* What the fleet is drawn from, from the configuration alone. */
+struct fg_fleet_spec fg_setup_fleet_spec(const struct fg_config *c, uint32_t clients, fg_time_t start);
+
 /* A client's training shard: sample numbers within s->data. */
 void fg_setup_shard(const struct fg_setup *s, uint32_t client, const uint32_t **index, uint32_t *n);
 

@@ -58,9 +58,11 @@ struct fg_live;
 struct fg_timeline_real_config {
     uint32_t clients;
     double speed;          /* seconds of the run in a real second; 0: the wall clock */
-    uint32_t expected;     /* clients that the first round waits for, ... */
-    fg_time_t patience_us; /* ... so long in real time; then at least one, or with a speed none */
     void *arg;
+    /* Whether enough clients are up for time to begin to pass; `ups` have come up so far. NULL: one is enough. */
+    bool (*ready)(void *arg, uint32_t ups);
+    /* FG_E_INPUT where the run has gone on for longer than its traces. NULL: there are none. */
+    enum fg_status (*covers)(void *arg, fg_time_t now, struct fg_err *err);
     /* A client has come up, or is gone: for the journal. NULL: nobody wants to know. */
     enum fg_status (*seen)(void *arg, fg_time_t now, uint32_t client, bool up, struct fg_err *err);
     /* Time has begun to pass: the run's, and that of CLOCK_MONOTONIC in microseconds. May be NULL. */

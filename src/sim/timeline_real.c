@@ -13,9 +13,8 @@ struct timeline {
     struct fg_live *workers;
     bool begun;          /* until then no round begins */
     uint32_t ups;        /* clients that have come up so far */
-    fg_time_t created;   /* steady clock */
-    fg_time_t zero;      /* steady clock, driven: when the run's time began to pass */
-    fg_time_t origin;    /* driven: the run's time then */
+    fg_time_t zero;      /* of CLOCK_MONOTONIC, with a speed: when the run's time began to pass */
+    fg_time_t origin;    /* with a speed: the run's time then */
     bool *up;            /* (clients) */
     double *pace;        /* (clients) seconds a step as last seen, 0: never */
     uint32_t *available; /* (clients) */
@@ -109,16 +108,13 @@ static void cancel(struct fg_timeline *base, uint64_t id, struct fg_outcome *out
 
 /* ---- events ---- */
 
-/* The run begins once those are there who are expected at its start, or patience with them is over. */
 static void look_whether_to_begin(struct timeline *t)
 {
-    fg_time_t now = read_clock(CLOCK_MONOTONIC);
-    bool waited = now - t->created >= t->cfg.patience_us && (t->ups > 0 || t->cfg.speed > 0.0);
-    if (t->begun || (t->ups < t->cfg.expected && !waited)) {
+    if (t->begun || !(t->cfg.ready != NULL ? t->cfg.ready(t->cfg.arg, t->ups) : t->ups > 0)) {
         return;
     }
     t->begun = true;
-    t->zero = now;
+    t->zero = read_clock(CLOCK_MONOTONIC);
     t->origin = t->line.now;
     if (t->cfg.begun != NULL) {
         t->cfg.begun(t->cfg.arg, t->origin, t->zero);
@@ -202,6 +198,10 @@ static enum fg_status next(struct fg_timeline *base, struct fg_event *ev, struct
     enum fg_status st = FG_OK;
     bool is_one = false;
     while (st == FG_OK && !is_one && !due(t, ev)) {
+        st = t->cfg.covers != NULL ? t->cfg.covers(t->cfg.arg, t->line.now, err) : FG_OK;
+        if (st != FG_OK) {
+            break; /* nothing is decided, or paid for, where a trace says nothing */
+        }
         fg_time_t wait = t->begun && q->n > 0 ? real_us(t, q->heap[0].at) : LONGEST_WAIT_US;
         struct fg_live_event live = {0};
         st = t->workers->ops->next(t->workers, wait < LONGEST_WAIT_US ? wait : LONGEST_WAIT_US, &live, err);
@@ -245,7 +245,7 @@ enum fg_status fg_timeline_real_create(struct fg_timeline **out, struct fg_live 
         return FG_E_NOMEM;
     }
     *t = (struct timeline){
-        .workers = workers, .cfg = *cfg, .created = read_clock(CLOCK_MONOTONIC), .origin = now_at_least};
+        .workers = workers, .cfg = *cfg, .origin = now_at_least};
     fg_line_init(&t->line, &real_ops, ex, now_at_least);
     t->up = fg_calloc(cfg->clients, sizeof *t->up);
     t->pace = fg_calloc(cfg->clients, sizeof *t->pace);
