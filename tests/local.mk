@@ -85,6 +85,7 @@ SHELL_TESTS += tests/e2e/adds_up.sh
 SHELL_TESTS += tests/e2e/choices.sh
 SHELL_TESTS += tests/e2e/identical.sh
 SHELL_TESTS += tests/e2e/real.sh
+SHELL_TESTS += tests/e2e/drive.sh
 SHELL_TESTS += tests/e2e/rundir.sh
 SHELL_TESTS += tests/e2e/bad_input.sh
 SHELL_TESTS += tests/lint/layers.sh

@@ -29,8 +29,8 @@ static const struct {
     {"accuracy", "accuracy (%)", 100},
 };
 
-static const char *const columns[] = {"n_available", "n_selected",  "n_used",       "n_partial",
-                                      "n_lost",      "n_late",      "steps_total",  "steps_wasted",
+static const char *const columns[] = {"n_available", "n_selected", "n_used",      "n_partial",
+                                      "n_lost",      "n_late",     "steps_total", "steps_wasted",
                                       "t_begin_s",   "duration_s"};
 
 enum { COLUMNS = sizeof columns / sizeof *columns };
@@ -165,8 +165,8 @@ static bool differs(const json_t *round)
 
 static void print_round(const json_t *r)
 {
-    static const char *const keys[] = {"n_available", "n_used", "n_lost", "n_late", "steps_wasted",
-                                       "duration_s"};
+    static const char *const keys[] = {"n_available", "n_used",       "n_lost",
+                                       "n_late",      "steps_wasted", "duration_s"};
     char cell[32];
     (void)printf("%6lld", (long long)json_integer_value(json_object_get(r, "round")) + 1);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -190,8 +190,8 @@ void fg_drive_compare_print(const json_t *c)
     }
     (void)printf("rounds that differ    %zu of %zu\n", n_differ, n);
     if (n_differ > 0) {
-        (void)printf("%6s %12s %12s %12s %12s %12s %12s   (deployed/predicted)\n", "round", "up", "used", "lost",
-                     "late", "wasted", "seconds");
+        (void)printf("%6s %12s %12s %12s %12s %12s %12s   (deployed/predicted)\n", "round", "up", "used",
+                     "lost", "late", "wasted", "seconds");
     }
     for (size_t k = 0, shown = 0; k < n; k++) {
         const json_t *r = json_array_get(rounds, k);
@@ -214,14 +214,15 @@ static enum fg_status simulate(const char *dir, const char *predicted, struct fg
     enum fg_status st;
     FG_TRY(fg_str_addf(&config, "%s/config.ini", dir));
     FG_TRY(fg_launch_self(&line));
-    const char *const args[] = {"simulate", "-q",     "--force", "--set",     "run.clock=virtual",
+    const char *const args[] = {"simulate", "-q",      "--force", "--set",    "run.clock=virtual",
                                 "--out",    predicted, "--",      config.data};
     for (size_t i = 0; i < sizeof args / sizeof *args; i++) {
         FG_TRY(fg_launch_add(&line, args[i]));
     }
     FG_TRY(fg_launch_command(&code, &line, err));
     if (code != 0) {
-        st = fg_fail(err, FG_E_GONE, "the simulation in %s ended with code %d; see its log.txt", predicted, code);
+        st = fg_fail(err, FG_E_GONE, "the simulation in %s ended with code %d; see its log.txt", predicted,
+                     code);
     }
 cleanup:
     fg_launch_argv_fini(&line);
@@ -231,10 +232,11 @@ cleanup:
 
 static void print_all(const struct fg_drive_report *played, double hour_s, const char *predicted, json_t *c)
 {
-    (void)printf("\nplayed     an hour of the trace in %g s: %llu workers came, %llu were killed, %llu of them with "
-                 "notice; %llu had ended by themselves\n",
-                 hour_s, (unsigned long long)played->ups, (unsigned long long)played->kills,
-                 (unsigned long long)played->notices, (unsigned long long)played->early);
+    (void)printf(
+        "\nplayed     an hour of the trace in %g s: %llu workers came, %llu were killed, %llu of them with "
+        "notice; %llu had ended by themselves\n",
+        hour_s, (unsigned long long)played->ups, (unsigned long long)played->kills,
+        (unsigned long long)played->notices, (unsigned long long)played->early);
     (void)printf("predicted  %s\n\n", predicted);
     fg_drive_compare_print(c);
 }
@@ -253,9 +255,9 @@ enum fg_status fg_drive_predict(const struct fg_drive *d, const char *dir, bool 
         print_all(played, hour_s, predicted.data, c);
         goto cleanup;
     }
-    json_t *p = json_pack("{s:f,s:I,s:I,s:I,s:I}", "hour_s", hour_s, "workers", (json_int_t)played->ups, "killed",
-                          (json_int_t)played->kills, "noticed", (json_int_t)played->notices, "ended_early",
-                          (json_int_t)played->early);
+    json_t *p = json_pack("{s:f,s:I,s:I,s:I,s:I}", "hour_s", hour_s, "workers", (json_int_t)played->ups,
+                          "killed", (json_int_t)played->kills, "noticed", (json_int_t)played->notices,
+                          "ended_early", (json_int_t)played->early);
     (void)json_object_set_new(c, "played", p);
     (void)json_dumpf(c, stdout, JSON_INDENT(2));
     (void)putchar('\n');

@@ -24,7 +24,7 @@ enum place { AWAY, ASKED, HERE, NOTICED };
 
 struct player {
     enum place place;
-    int process; /* pidfd while HERE or NOTICED, else -1 */
+    int process;    /* pidfd while HERE or NOTICED, else -1 */
     fg_time_t down; /* when it goes, while it is up; in the run's time */
 };
 

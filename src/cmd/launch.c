@@ -199,7 +199,7 @@ cleanup:
 
 static void remove_dir(const char *dir)
 {
-    static const char *const names[] = {"out", "err",      "pid",    "exit",  "log",
+    static const char *const names[] = {"out",      "err",      "pid",    "exit",  "log",
                                         "hostfile", "arrivals", "stands", "clock", "joined"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[PATH_MAX];
@@ -252,10 +252,12 @@ static enum fg_status set_for_drive(struct args *args, struct fg_err *err)
     struct fg_cmd_list *set = &args->common.set;
     size_t n = sizeof driven / sizeof *driven;
     if (args->n != 0) {
-        return fg_fail(err, FG_E_USAGE, "-n: with --drive each client of the trace is a worker; see data.clients");
+        return fg_fail(err, FG_E_USAGE,
+                       "-n: with --drive each client of the trace is a worker; see data.clients");
     }
     if (args->host != NULL || args->hostfile != NULL) {
-        return fg_fail(err, FG_E_USAGE, "--drive plays on this machine only: expected no --host, no --hostfile");
+        return fg_fail(err, FG_E_USAGE,
+                       "--drive plays on this machine only: expected no --host, no --hostfile");
     }
     if (set->n + n > sizeof set->item / sizeof *set->item) {
         return fg_fail(err, FG_E_USAGE, "too many --set");
@@ -267,8 +269,8 @@ static enum fg_status set_for_drive(struct args *args, struct fg_err *err)
     return FG_OK;
 }
 
-static enum fg_status check(struct args *args, const char *file, struct fg_str *run_dir, struct fg_drive **drive,
-                            struct fg_err *err)
+static enum fg_status check(struct args *args, const char *file, struct fg_str *run_dir,
+                            struct fg_drive **drive, struct fg_err *err)
 {
     struct fg_config cfg;
 #ifndef FG_HAVE_MPI
@@ -300,8 +302,8 @@ static int tick(void *drive)
     return fg_drive_tick(drive);
 }
 
-static enum fg_status launch(const struct args *args, const char *file, const char *dir, struct fg_drive *drive,
-                             bool again, int *code, struct fg_err *err)
+static enum fg_status launch(const struct args *args, const char *file, const char *dir,
+                             struct fg_drive *drive, bool again, int *code, struct fg_err *err)
 {
     struct fg_launch_argv argv = {0};
     struct fg_launch_aside aside = {.results_to_stderr = drive != NULL && args->common.json};

@@ -14,7 +14,7 @@ libforage_a_SOURCES += %D%/forecast.c %D%/forecast_carbon.c %D%/forecast_carbon.
 libforage_a_SOURCES += %D%/trace.c %D%/trace_stat.c %D%/trace_stat.h
 libforage_a_SOURCES += \
 	%D%/report.c %D%/report.h %D%/simulate.c %D%/study.c %D%/study.h \
-	%D%/study_journal.c %D%/study_journal.h %D%/study_results.c %D%/study_results.h
+	%D%/study_journal.c %D%/study_journal.h %D%/study_results.c %D%/study_results.h %D%/study_internal.h %D%/study_timeline.c
 libforage_a_SOURCES += \
 	%D%/drive.h %D%/drive_compare.c %D%/drive_play.c %D%/drive_rank.c
 libforage_a_SOURCES += \

@@ -45,7 +45,8 @@ static void attach_to_launch(void)
     } ends[] = {{"out", STDOUT_FILENO}, {"err", STDERR_FILENO}};
     char path[4096];
     for (size_t i = 0; i < 2; i++) {
-        int fd = fg_ranks_launch_path(path, ends[i].name) ? open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+        int fd =
+            fg_ranks_launch_path(path, ends[i].name) ? open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC) : -1;
         if (fd >= 0) {
             (void)fcntl(fd, F_SETFL, 0); /* non-blocking was only for a FIFO that nobody reads any more */
             (void)dup2(fd, ends[i].fd);

@@ -34,7 +34,7 @@ struct fg_ranks {
     struct fg_study_shell shell; /* for fg_study_run() */
     struct fg_transport *transport;
     struct fg_ranks_shards *shards;
-    struct fg_drive_rank play; /* whoever plays a trace on the workers, if somebody does */
+    struct fg_drive_rank play;                   /* whoever plays a trace on the workers, if somebody does */
     bool aggregator_computes, replaces, started; /* replaces lost workers; the executor exists
                                                     and will tell the workers to stop */
 };

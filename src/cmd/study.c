@@ -1,4 +1,4 @@
-#include "src/cmd/study.h"
+#include "src/cmd/study_internal.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -18,27 +18,6 @@
 #include "src/worker/executor_local.h"
 
 atomic_int fg_study_stop;
-
-/* Everything of one study, torn down in reverse order. */
-struct study {
-    const struct fg_config *cfg;
-    const struct fg_cmd_common *common;
-    const struct fg_study_shell *shell;
-    struct fg_setup *setup;
-    struct fg_rundir *dir;
-    struct fg_trainer *trainer;
-    struct fg_executor *ex;
-    struct fg_aggregator *agg;
-    struct fg_progress progress;
-    struct fg_str state;
-    double begun_s, wall_before_s, saved_s;
-    bool saved;                    /* the last commit is in a checkpoint */
-    bool real;                     /* run.clock = real, not replayed */
-    bool warned;                   /* of updates that were refused */
-    uint64_t journal_len;          /* of the journal at the last commit */
-    bool recovering;               /* rounds after the last checkpoint are derived from the journal */
-    struct fg_study_record record; /* being replayed, or recovered from */
-};
 
 static void on_signal(int number)
 {
@@ -301,18 +280,6 @@ static enum fg_status note(struct study *s, uint32_t type, struct fg_err *err)
                                        fg_aggregator_version(s->agg), partition, err);
 }
 
-static enum fg_status took(void *arg, const struct fg_event *ev, struct fg_err *err)
-{
-    struct study *s = arg;
-    return fg_study_note_event(fg_rundir_journal(s->dir), ev, err);
-}
-
-static enum fg_status seen(void *arg, fg_time_t now, uint32_t client, bool up, struct fg_err *err)
-{
-    struct study *s = arg;
-    return fg_study_note_seen(fg_rundir_journal(s->dir), now, client, up, err);
-}
-
 /* ---- ending ---- */
 
 static enum fg_status finish(struct study *s, struct fg_err *err)
@@ -323,66 +290,15 @@ static enum fg_status finish(struct study *s, struct fg_err *err)
                        : fg_fail(err, st, "the results could not be gathered: %s", fg_status_text(st));
 }
 
-static enum fg_status covers(void *arg, fg_time_t now, struct fg_err *err)
-{
-    const struct study *s = arg;
-    return fg_fleet_covers(s->setup->fleet, now, err);
-}
-
-static bool ready(void *arg, uint32_t ups)
-{
-    const struct fg_study_shell *shell = ((struct study *)arg)->shell;
-    return shell->play->ready(shell->arg, ups);
-}
-
-static void begun(void *arg, fg_time_t now, fg_time_t steady_us)
-{
-    const struct fg_study_shell *shell = ((struct study *)arg)->shell;
-    shell->play->begun(shell->arg, now, steady_us);
-}
-
-static enum fg_status make_real(struct study *s, const struct fg_study_shell *shell, struct fg_timeline **out)
-{
-    fg_time_t at = fg_aggregator_now(s->agg);
-    struct fg_timeline_real_config cfg = {.clients = s->setup->clients, .arg = s, .seen = seen};
-    if (s->cfg->drive.on) {
-        cfg.speed = 3600.0 / s->cfg->drive.hour_s;
-        cfg.covers = covers;
-        cfg.ready = ready;
-        cfg.begun = begun;
-        shell->play->stands(shell->arg, at);
-    }
-    return fg_timeline_real_create(out, shell->live, s->ex, &cfg, at);
-}
-
-static enum fg_status make_timeline(struct study *s, const struct fg_study_shell *shell,
-                                    struct fg_timeline **out)
-{
-    if (shell->replay != NULL) {
-        return fg_timeline_replay_create(out, s->record.events, s->record.n, s->ex,
-                                         fg_aggregator_now(s->agg));
-    }
-    if (s->real) {
-        return make_real(s, shell, out);
-    }
-    struct fg_timeline_virtual_config cfg = {.update_bytes = s->setup->update_bytes,
-                                             .batch = s->setup->local.batch,
-                                             .samples = s->setup->samples,
-                                             .hand_back =
-                                                 s->cfg->train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK};
-    return fg_timeline_virtual_create(out, s->setup->fleet, s->ex, &cfg, fg_aggregator_now(s->agg));
-}
-
-static enum fg_status run(struct study *s, const struct fg_study_shell *shell, enum fg_finish *reason,
-                          struct fg_err *err)
+static enum fg_status run(struct study *s, enum fg_finish *reason, struct fg_err *err)
 {
     struct fg_driver_hooks hooks = {.arg = s,
                                     .evaluate = evaluate,
                                     .committed = committed,
-                                    .took = s->real ? took : NULL,
+                                    .took = s->real ? study_took : NULL,
                                     .stopping = stopping};
     struct fg_timeline *line;
-    enum fg_status st = make_timeline(s, shell, &line);
+    enum fg_status st = study_timeline(s, &line);
     if (st != FG_OK) {
         return fg_fail(err, st, "out of memory");
     }
@@ -462,7 +378,7 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
     }
     FG_TRY(fg_rundir_state(s->dir) == FG_RUNDIR_RESUME ? resume(s, err) : make_aggregator(s, &s->state, err));
     FG_TRY(prepare(s, shell, err));
-    st = run(s, shell, &reason, err);
+    st = run(s, &reason, err);
     if (st == FG_E_INPUT) { /* a trace ended before the run did: what is committed can still be looked at */
         struct fg_err ignored = {{0}};
         if (save(s, "interrupted", &ignored) != FG_OK) {
@@ -492,8 +408,10 @@ cleanup:
 int fg_study_run(const struct fg_config *cfg, const struct fg_cmd_common *common,
                  const struct fg_study_shell *shell)
 {
-    struct study s = {
-        .cfg = cfg, .common = common, .shell = shell, .real = cfg->run.clock == FG_OPT_CLOCK_REAL && shell->replay == NULL};
+    struct study s = {.cfg = cfg,
+                      .common = common,
+                      .shell = shell,
+                      .real = cfg->run.clock == FG_OPT_CLOCK_REAL && shell->replay == NULL};
     struct fg_err err = {{0}};
     enum fg_status st = FG_OK;
     if (s.real && !shell->has_workers) {

@@ -33,7 +33,7 @@ struct fg_worker_env_state {
     struct fg_trainer *trainer;
     size_t P;
     struct fg_notice *notice; /* NULL: nothing to look for */
-    struct fg_fleet *pace; /* of the clients seen so far, under drive.pace */
+    struct fg_fleet *pace;    /* of the clients seen so far, under drive.pace */
     struct seat *seat;
     struct fg_job *job;
     size_t n_seats;

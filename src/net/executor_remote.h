@@ -47,8 +47,9 @@ struct fg_executor_remote_opts {
     /* Whose machine has come up and is to have a worker (true), one a call; then nobody else is started. NULL: lost
      * workers are replaced. */
     bool (*arrival)(void *arg, uint32_t *client);
-    void (*here)(void *arg, uint32_t client, uint32_t pid); /* a client has a worker; NULL: nobody wants to know */
-    void *arrival_arg;                                      /* of both */
+    void (*here)(void *arg, uint32_t client,
+                 uint32_t pid); /* a client has a worker; NULL: nobody wants to know */
+    void *arrival_arg;          /* of both */
 
     size_t
         max_bytes; /* of results held until they are released, passed only for the one waited for; 0: 1 GiB */

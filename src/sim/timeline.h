@@ -57,7 +57,7 @@ enum fg_status fg_timeline_virtual_create(struct fg_timeline **out, const struct
 struct fg_live;
 struct fg_timeline_real_config {
     uint32_t clients;
-    double speed;          /* seconds of the run in a real second; 0: the wall clock */
+    double speed; /* seconds of the run in a real second; 0: the wall clock */
     void *arg;
     /* Whether enough clients are up for time to begin to pass; `ups` have come up so far. NULL: one is enough. */
     bool (*ready)(void *arg, uint32_t ups);

@@ -244,8 +244,7 @@ enum fg_status fg_timeline_real_create(struct fg_timeline **out, struct fg_live 
     if (t == NULL) {
         return FG_E_NOMEM;
     }
-    *t = (struct timeline){
-        .workers = workers, .cfg = *cfg, .origin = now_at_least};
+    *t = (struct timeline){.workers = workers, .cfg = *cfg, .origin = now_at_least};
     fg_line_init(&t->line, &real_ops, ex, now_at_least);
     t->up = fg_calloc(cfg->clients, sizeof *t->up);
     t->pace = fg_calloc(cfg->clients, sizeof *t->pace);

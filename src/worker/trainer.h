@@ -59,8 +59,8 @@ struct fg_job {
     struct fg_task task;
     const float *params;                 /* (P) */
     const struct fg_train_state *resume; /* go on from there; NULL: from the start */
-    fg_time_t step_us;                   /* a step takes at least so long, by waiting; 0: no longer than it takes */
-    uint32_t stop_after;                 /* stop once this many steps are done in all; 0: never */
+    fg_time_t step_us;            /* a step takes at least so long, by waiting; 0: no longer than it takes */
+    uint32_t stop_after;          /* stop once this many steps are done in all; 0: never */
     struct fg_train_state *state; /* zeroed by the caller; filled in if stopped early; NULL: not wanted */
     float *delta;                 /* (P) out, train only: start - end; may not be params */
 

@@ -1,0 +1,36 @@
+/* One study, shared by study.c (from its beginning to its end) and study_timeline.c (where its events come from). */
+#ifndef FG_CMD_STUDY_INTERNAL_H
+#define FG_CMD_STUDY_INTERNAL_H
+
+#include "src/cmd/report.h"
+#include "src/cmd/study.h"
+#include "src/cmd/study_journal.h"
+
+/* Everything of one study, torn down in reverse order. */
+struct study {
+    const struct fg_config *cfg;
+    const struct fg_cmd_common *common;
+    const struct fg_study_shell *shell;
+    struct fg_setup *setup;
+    struct fg_rundir *dir;
+    struct fg_trainer *trainer;
+    struct fg_executor *ex;
+    struct fg_aggregator *agg;
+    struct fg_progress progress;
+    struct fg_str state;
+    double begun_s, wall_before_s, saved_s;
+    bool saved;                    /* the last commit is in a checkpoint */
+    bool real;                     /* run.clock = real, not replayed */
+    bool warned;                   /* of updates that were refused */
+    uint64_t journal_len;          /* of the journal at the last commit */
+    bool recovering;               /* rounds after the last checkpoint are derived from the journal */
+    struct fg_study_record record; /* being replayed, or recovered from */
+};
+
+/* Where the events come from, by clock and shell. Errors: FG_E_NOMEM. */
+enum fg_status study_timeline(struct study *s, struct fg_timeline **out) FG_NODISCARD;
+
+/* The driver's hook: an event of a real run goes into the journal. */
+enum fg_status study_took(void *study, const struct fg_event *ev, struct fg_err *err);
+
+#endif

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# A trace played on real workers: they come and go by it, keep who they are, and what happened is compared with what
+# was predicted.
+# shellcheck source=tests/lib/e2e.sh
+. "${FG_SRCDIR:-.}/tests/lib/e2e.sh"
+if "$FORAGE" --version | grep -q '^MPI: none'; then
+    skip "drive" "built without MPI"
+    exit 77
+fi
+# Four machines. The first is always up; the others go in the middle of a slot's task and come back, but for the last.
+cat >"$T/trace.csv" <<'END'
+# clock: utc
+# zero_utc: 2024-09-02T00:00:00Z
+# span_s: 86400
+node,start_s,end_s
+always,0,86400
+flaps,0,8100
+flaps,14400,86400
+late,7200,15300
+late,21600,86400
+leaves,0,19000
+END
+DRIVE=(--set run.rounds=8 --set run.eval_every=4 --set run.threads=1 --set data.partition=iid --set data.clients=4
+    --set select.policy=all --set select.clients=4 --set carbon.traces= --set "availability.trace=$T/trace.csv"
+    --set train.epochs=1 --set train.steps=20 --set fleet.samples_per_s=0.1 --set fleet.speed_spread=0 --set drive.hour_s=1.5)
+
+# in_json FILE EXPRESSION: of the object j
+in_json() { "${FG_PYTHON:-python3}" -c 'import json,sys; j=json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"; }
+
+timeout 120 "$FORAGE" launch --drive -q --json "${DRIVE[@]}" --out "$T/run" "$EXAMPLE" >"$T/json" 2>"$T/err"
+expect "a trace is played to its end" 0 $?
+expect "it is real time" real "$(sed -n 's/^clock = //p' "$T/run/config.ini")"
+expect "all rounds are there" 8 "$(in_json "$T/json" 'j["deployed"]["rounds"]')"
+expect "the prediction is of the same run in virtual time" "8 virtual" "$(in_json "$T/json" 'j["predicted"]["rounds"]') $(sed -n 's/^clock = //p' "$T/run-predicted/config.ini")"
+expect "workers came as the trace says: three, and three later" 6 "$(in_json "$T/json" 'j["played"]["workers"]')"
+expect "and were killed as it says" 3 "$(in_json "$T/json" 'j["played"]["killed"]')"
+expect "the prediction loses the updates of those who leave" 3 "$(in_json "$T/json" 'j["predicted"]["updates_lost"]')"
+expect "so does the deployment, which cannot see it coming" True "$(in_json "$T/json" '2 <= j["deployed"]["updates_lost"] <= 5')"
+expect "with steps that were wasted" True "$(in_json "$T/json" 'j["deployed"]["steps_wasted"] > 0')"
+expect "differences are those of the totals" True "$(in_json "$T/json" 'all(v is None or abs(j["deployed"][k] - j["predicted"][k] - v) < 1e-6 for k, v in j["difference"].items())')"
+expect "each round is there twice" True "$(in_json "$T/json" '[r["round"] for r in j["rounds"]] == list(range(8)) and all(r[s]["n_used"] >= 1 for r in j["rounds"] for s in ("deployed", "predicted"))')"
+expect "who is up at each slot is mostly what the trace says" True "$(in_json "$T/json" 'sum(r["deployed"]["n_available"] == r["predicted"]["n_available"] for r in j["rounds"]) >= 5')"
+expect "who comes back is the same client" "2 2" "$(grep -c 'is client 1$' "$T/run/log.txt") $(grep -c 'is client 2$' "$T/run/log.txt")"
+"$FORAGE" simulate -q --replay "$T/run" >/dev/null 2>"$T/err"
+expect "what happened can be met again, to the same model" "0 $(sha "$T/run")" "$? $(sha "$T/run-replay")"
+
+# With notice; the aggregator is killed on the way and the same command goes on.
+again() {
+    timeout 120 "$FORAGE" launch --drive -q "${DRIVE[@]}" --set drive.leave=notice --set run.sync_s=1000 --out "$T/notice" "$EXAMPLE"
+}
+again >"$T/o" 2>"$T/err" &
+job=$!
+for _ in $(seq 1200); do
+    [ -r "$T/notice/rounds.csv" ] && [ "$(wc -l <"$T/notice/rounds.csv")" -gt 4 ] && break
+    read -rt 0.05 <> <(:)
+done
+kill -KILL "$(grep -o '[0-9]*' "$T/notice/lock" | head -1)"
+wait $job
+expect "the aggregator is killed" 1 $?
+cp "$T/notice/rounds.csv" "$T/before.csv"
+again >"$T/o" 2>"$T/err"
+expect "the same command plays on" "0 8" "$? $(json "$T/notice/summary.json" rounds)"
+expect "no round that was committed is lost" "$(sha256sum <"$T/before.csv")" "$(head -n "$(wc -l <"$T/before.csv")" "$T/notice/rounds.csv" | sha256sum)"
+expect_match "the comparison for people" 'updates lost +[0-9]+ +3 ' "$(cat "$T/o")"
+expect_match "some were told to go" '[1-9][0-9]* of them with notice|[1-9][0-9]* had ended by themselves' "$(cat "$T/o")"
+
+# wrong use
+"$FORAGE" launch --drive -n 4 "$EXAMPLE" >/dev/null 2>"$T/err"
+expect "-n makes no sense with it" 2 $?
+"$FORAGE" launch --drive "${DRIVE[@]}" --set run.rounds=48 --out "$T/long" "$EXAMPLE" >/dev/null 2>"$T/err"
+expect "a run that is longer than its trace" "2 absent" "$? $([ -e "$T/long" ] && echo there || echo absent)"
+"$FORAGE" launch -n 2 --set drive.on=yes --set run.clock=real "${DRIVE[@]}" --out "$T/no" "$EXAMPLE" >/dev/null 2>"$T/err"
+expect "drive.on without --drive" 2 $?
+expect_match "and what to do" 'launch --drive' "$(cat "$T/err")"
+done_testing
