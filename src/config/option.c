@@ -101,8 +101,8 @@ const char *fg_option_range_text(const struct fg_option *o, char *buf)
     } else if (o->type == FG_OPTION_U64) {
         snprintf(buf, 64, "0..9223372036854775807");
     } else if (o->type == FG_OPTION_REAL) {
-        snprintf(buf, 64, (o->flags & FG_OPTION_ABOVE) != 0 ? "above %g, at most %g" : "%g..%g", o->min,
-                 o->max);
+        snprintf(buf, 64, (o->flags & FG_OPTION_ABOVE) != 0 ? "above %.10g, at most %.10g" : "%.10g..%.10g",
+                 o->min, o->max);
     }
     return buf;
 }

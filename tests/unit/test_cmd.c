@@ -172,7 +172,7 @@ static void options_lists_every_key(void **state)
     (void)state;
     assert_int_equal(FORAGE("options"), 0);
     has(&written, "train.lr = 0.1");
-    has(&written, "number; above 0, at most 1e+06; default 0.1");
+    has(&written, "number; above 0, at most 1000000; default 0.1");
     assert_int_equal(FORAGE("options", "wire", "--json"), 0);
     json_t *j = json_loads(written.data, 0, NULL);
     json_t *list = json_object_get(j, "options");
