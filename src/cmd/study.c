@@ -311,6 +311,28 @@ static enum fg_status run(struct study *s, enum fg_finish *reason, struct fg_err
     return st;
 }
 
+/* Where the clients of a new run live: grams depend on it, and a zone that was drawn is no fact. */
+static void tell_fleet(const struct study *s)
+{
+    const struct fg_setup *setup = s->setup;
+    const struct fg_fleet *f = setup->fleet;
+    struct fg_str zones = {0};
+    enum fg_status st = FG_OK;
+    for (uint32_t z = 0; st == FG_OK && z < fg_fleet_zones(f); z++) {
+        st = fg_str_addf(&zones, "%s%s %u (%.0f g/kWh)", z > 0 ? ", " : "", fg_fleet_zone_name(f, z),
+                         fg_fleet_zone_clients(f, z), fg_fleet_zone_mean(f, z));
+    }
+    if (st == FG_OK && setup->trace != NULL) {
+        fg_log_write(FG_LOG_INFO, "%u clients on %u trace nodes, %u of them sharing one", setup->clients,
+                     setup->trace->nodes, fg_fleet_reused(f));
+    }
+    if (st == FG_OK && setup->n_zones > 0) {
+        fg_log_write(FG_LOG_INFO, "clients by carbon zone: %s; the zones of %u are drawn, not known",
+                     zones.data, fg_fleet_synthetic(f));
+    }
+    fg_str_fini(&zones);
+}
+
 static enum fg_status prepare(struct study *s, const struct fg_study_shell *shell, struct fg_err *err)
 {
     enum fg_status st = FG_OK;
@@ -319,6 +341,8 @@ static enum fg_status prepare(struct study *s, const struct fg_study_shell *shel
     if (fg_rundir_state(s->dir) == FG_RUNDIR_RESUME) {
         fg_log_write(FG_LOG_INFO, "going on after round %llu",
                      (unsigned long long)fg_aggregator_version(s->agg));
+    } else {
+        tell_fleet(s);
     }
     FG_TRY(note(s, FG_JOURNAL_BEGIN, err));
     s->journal_len = fg_rundir_journal(s->dir)->file.len;

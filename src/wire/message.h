@@ -143,8 +143,7 @@ void fg_msg_task_at(struct fg_msg_task *out, const struct fg_msg *m, size_t i);
 /* The parameters of a decoded MODEL message. Shapes: out (m->u.model.params). */
 void fg_msg_model_values(float *out, const struct fg_msg *m);
 
-/* For logs: "TASKS", "?" for an unknown type; "damaged shard". */
-const char *fg_msg_name(unsigned type);
+/* For logs: "damaged shard". */
 const char *fg_refusal_text(enum fg_refusal reason);
 
 /* A view of a NUL-terminated string. */

@@ -1,16 +1,7 @@
-/* Names of messages and refusals, for logs. */
+/* Texts of refusals, for logs. */
 #include <string.h>
 
 #include "src/wire/message.h"
-
-const char *fg_msg_name(unsigned type)
-{
-    static const char *const names[] = {
-        "?",      "HELLO",   "WELCOME", "MODEL", "TASKS", "SHARD_REQ", "SHARD",
-        "RESULT", "REFUSED", "STOP",    "PING",  "PONG",  "BYE",       "STATE",
-    };
-    return type < sizeof names / sizeof *names ? names[type] : "?";
-}
 
 const char *fg_refusal_text(enum fg_refusal reason)
 {
