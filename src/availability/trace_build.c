@@ -167,8 +167,8 @@ static enum fg_status add_head(struct fg_str *out, const struct fg_trace_head *h
     if (st == FG_OK && h->tz != NULL) {
         st = fg_str_addf(out, "# tz: %s\n", h->tz);
     }
-    if (st == FG_OK && h->started != NULL && h->clock != FG_CLOCK_UTC) {
-        st = fg_str_addf(out, "# started: %s\n", h->started);
+    if (st == FG_OK && h->dated && h->clock != FG_CLOCK_UTC) {
+        st = fg_str_addf(out, "# started: %.10s\n", date);
     }
     if (st == FG_OK && h->nested) {
         st = fg_str_addf(out, "# nested: yes\n");

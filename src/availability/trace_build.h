@@ -32,9 +32,9 @@ struct fg_trace_head {
     enum fg_clock clock; /* utc: the axis is seconds since 1970; else any */
     bool at_midnight;    /* zero is the midnight before the first observation, not the observation */
     bool nested, ends_lower_bound;
-    const char *tz;      /* NULL: not said */
-    const char *started; /* date, NULL: not said; not for utc */
-    const char *source;  /* prose, one line; NULL: none */
+    bool dated;     /* local, elapsed: the axis is seconds since 1970 by that clock, so the date is known */
+    const char *tz; /* NULL: not said */
+    const char *source; /* prose, one line; NULL: none */
 };
 
 /* Append the text of a trace. What was not observed in between counts as down.

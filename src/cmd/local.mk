@@ -11,7 +11,8 @@ libforage_a_SOURCES += \
 	%D%/doctor.c %D%/doctor.h %D%/doctor_checks.c %D%/doctor_hosts.c %D%/doctor_mpi.c
 libforage_a_SOURCES += %D%/dataset.c
 libforage_a_SOURCES += %D%/forecast.c %D%/forecast_carbon.c %D%/forecast_carbon.h %D%/forecast_worth.c %D%/forecast_worth.h
-libforage_a_SOURCES += %D%/trace.c %D%/trace_stat.c %D%/trace_stat.h
+libforage_a_SOURCES += %D%/trace.c %D%/trace_fit.c %D%/trace_fit.h %D%/trace_lint.c %D%/trace_lint.h %D%/trace_make.c %D%/trace_make.h \
+	%D%/trace_show.c %D%/trace_show.h %D%/trace_stat.c %D%/trace_stat.h
 libforage_a_SOURCES += \
 	%D%/report.c %D%/report.h %D%/simulate.c %D%/study.c %D%/study.h \
 	%D%/study_journal.c %D%/study_journal.h %D%/study_results.c %D%/study_results.h %D%/study_internal.h %D%/study_timeline.c

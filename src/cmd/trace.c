@@ -1,212 +1,98 @@
-/* forage trace: look at availability and carbon traces before a run does. */
-#include <jansson.h>
-#include <stdio.h>
+/* forage trace: look at traces before a run does, make them from other forms or from nothing, draw them. */
 #include <string.h>
 
-#include "src/availability/carbon.h"
-#include "src/availability/trace.h"
-#include "src/availability/tz.h"
 #include "src/cmd/table.h"
+#include "src/cmd/trace_lint.h"
+#include "src/cmd/trace_make.h"
+#include "src/cmd/trace_show.h"
 #include "src/cmd/trace_stat.h"
 
 struct args {
     struct fg_cmd_common common;
+    bool fit;
+    struct fg_trace_make make;
 };
 
 static const struct fg_cmd_option options[] = {
+    {'o', "out", "FILE", FG_CMD_TEXT, offsetof(struct args, make.out),
+     "import, synth, show: write there (default: to standard output)"},
+    {0, "fit", NULL, FG_CMD_FLAG, offsetof(struct args, fit),
+     "stat: fit distributions and chains, and say what is predictable"},
+    {0, "need", "A,B", FG_CMD_TEXT, offsetof(struct args, make.need),
+     "import: states that must hold (phone: charging, wifi, idle; states: columns)"},
+    {0, "hold", "SECONDS", FG_CMD_UINT, offsetof(struct args, make.hold_s),
+     "import: a sample holds for at most so long (default 300)"},
+    {0, "unit", "s|ms", FG_CMD_TEXT, offsetof(struct args, make.unit),
+     "import: of times given as plain numbers (default s)"},
+    {0, "clock", "utc|local|elapsed", FG_CMD_TEXT, offsetof(struct args, make.clock),
+     "import: what the times are, where the form does not tell"},
+    {0, "tz", "NAME", FG_CMD_TEXT, offsetof(struct args, make.tz), "import: time zone where it was recorded"},
+    {0, "form", "NAME", FG_CMD_TEXT, offsetof(struct args, make.form),
+     "synth: stationary (default), sine, interleaved or daily"},
+    {0, "nodes", "N", FG_CMD_UINT, offsetof(struct args, make.nodes), "synth: default 20"},
+    {0, "hours", "N", FG_CMD_UINT, offsetof(struct args, make.hours), "synth: default 672, four weeks"},
+    {0, "pi", "P", FG_CMD_REAL, offsetof(struct args, make.pi), "synth: mean share of up time (default 0.5)"},
+    {0, "spread", "S", FG_CMD_REAL, offsetof(struct args, make.spread),
+     "synth: standard deviation of the nodes' shares (default 0)"},
+    {0, "lambda", "L", FG_CMD_REAL, offsetof(struct args, make.lambda),
+     "synth: correlation from hour to hour (default 0)"},
+    {0, "amplitude", "A", FG_CMD_REAL, offsetof(struct args, make.amplitude),
+     "synth: of sine and interleaved (default 0.3)"},
+    {0, "period", "HOURS", FG_CMD_UINT, offsetof(struct args, make.period_h),
+     "synth: of sine and interleaved (default 20)"},
+    {0, "floor", "P", FG_CMD_REAL, offsetof(struct args, make.floor),
+     "synth: interleaved: a share below it is 0 (default 0.1)"},
+    {0, "shape", "A,B,...", FG_CMD_TEXT, offsetof(struct args, make.shape),
+     "synth: daily: 24 weights, from midnight (default office hours)"},
+    {0, "seed", "N", FG_CMD_UINT, offsetof(struct args, make.seed), "synth: default 1"},
     FG_CMD_COMMON_OPTIONS(struct args, common),
     FG_CMD_END,
 };
 
-/* What lint found out about one file. */
-struct finding {
-    struct fg_problems problems;
-    struct fg_str notes; /* what is allowed but worth knowing, one a line */
-    struct fg_str good;  /* one line, where there is no problem */
-    const char *kind;
-};
-
-static enum fg_status note(struct finding *f, const char *path, const char *text)
+static enum fg_status dispatch(const struct args *a, const struct fg_cmd_words *words, struct fg_err *err)
 {
-    return fg_str_addf(&f->notes, "%s: note: %s\n", path, text);
-}
-
-static enum fg_status check_tz(struct finding *f, const char *path, size_t line, const char *name)
-{
-    struct fg_tz *tz = NULL;
-    struct fg_err err = {""};
-    enum fg_status st = fg_tz_create(&tz, name, &err);
-    fg_tz_destroy(tz);
-    if (st == FG_OK || st == FG_E_NOMEM) {
-        return st;
+    const char *verb = words->item[0];
+    bool stat = strcmp(verb, "stat") == 0, show = strcmp(verb, "show") == 0;
+    if (strcmp(verb, "import") == 0) {
+        return fg_trace_import_files(&a->make, words, err);
     }
-    f->problems.count++;
-    return fg_str_addf(&f->problems.text, "%s:%zu: %s\n", path, line, err.text);
-}
-
-static enum fg_status lint_trace(struct finding *f, const char *path, struct fg_err *err)
-{
-    struct fg_trace *t = NULL;
-    enum fg_status st = fg_trace_load(&t, path, &f->problems, err);
-    f->kind = "availability";
-    if (st != FG_OK) {
-        return st;
+    if (strcmp(verb, "synth") == 0 && words->n == 1) {
+        return fg_trace_synth(&a->make, err);
     }
-    if (t->tz != NULL) {
-        FG_TRY(check_tz(f, path, t->tz_line, t->tz));
+    if (!stat && !show) {
+        return fg_fail(err, FG_E_USAGE,
+                       "trace: expected lint, stat, show, import or synth, found '%s' (forage trace --help)",
+                       verb);
     }
-    if (t->clock == FG_CLOCK_LOCAL && !t->has_zero) {
-        FG_TRY(note(
-            f, path,
-            "clock: local without `# started:`: the hour of day is kept, weekday and season are not known"));
+    if (words->n != 2) {
+        return fg_fail(err, FG_E_USAGE, "trace %s: expected one file, found %zu", verb, words->n - 1);
     }
-    if (t->nested) {
-        FG_TRY(
-            note(f, path, "nested: node k is slot k of n machines; correlation between nodes means nothing"));
-    }
-    FG_TRY(fg_str_addf(&f->good, "%s: ok: availability, %u nodes, %u intervals, %.2f days\n", path, t->nodes,
-                       t->first[t->nodes], (double)t->span_s / 86400.0));
-cleanup:
-    fg_trace_destroy(t);
-    return st;
-}
-
-static enum fg_status lint_carbon(struct finding *f, const char *path, struct fg_err *err)
-{
-    struct fg_carbon *c = NULL;
-    enum fg_status st = fg_carbon_load(&c, path, &f->problems, err);
-    f->kind = "carbon";
-    if (st != FG_OK) {
-        return st;
-    }
-    if (c->tz[0] != '\0') {
-        FG_TRY(check_tz(f, path, c->tz_line, c->tz));
-    } else {
-        FG_TRY(note(f, path, "no `# tz:` line: cannot be used with availability traces in local time"));
-    }
-    if (c->kind[0] == '\0' || c->scope[0] == '\0' || c->basis[0] == '\0') {
-        FG_TRY(note(
-            f, path,
-            "does not say kind, scope and basis: cannot be told apart from files it must not be mixed with"));
-    }
-    FG_TRY(fg_str_addf(&f->good, "%s: ok: carbon, zone %s, %zu hours, mean %.1f g/kWh\n", path,
-                       c->zone[0] != '\0' ? c->zone : "(not said)", c->hours, fg_carbon_mean(c)));
-cleanup:
-    fg_carbon_destroy(c);
-    return st;
-}
-
-/* The file's problems; FG_OK also when there are some. */
-static enum fg_status lint_file(struct finding *f, const char *path, struct fg_err *err)
-{
-    enum fg_trace_kind kind = FG_KIND_AVAILABILITY;
-    enum fg_status st = fg_trace_kind(&kind, path, err);
-    f->kind = "unknown";
-    size_t before = 0;
-    if (st == FG_OK) {
-        st = kind == FG_KIND_CARBON ? lint_carbon(f, path, err) : lint_trace(f, path, err);
-        before = f->problems.count;
-    }
-    if (st == FG_E_NOMEM) {
-        return st;
-    }
-    if (st != FG_OK && (before == 0 || strstr(err->text, " problems") == NULL)) {
-        f->problems.count++; /* the file as such: missing, truncated gzip */
-        return fg_str_addf(&f->problems.text, "%s\n", err->text);
-    }
-    return FG_OK;
-}
-
-static json_t *json_lines(const struct fg_str *s)
-{
-    json_t *list = json_array();
-    const char *at = s->data;
-    while (at != NULL && *at != '\0') {
-        const char *end = strchr(at, '\n');
-        size_t len = end != NULL ? (size_t)(end - at) : strlen(at);
-        json_array_append_new(list, json_stringn_nocheck(at, len));
-        at += len + (end != NULL);
-    }
-    return list;
-}
-
-static void print_text(const struct finding *f)
-{
-    fputs(f->problems.text.data != NULL ? f->problems.text.data : "", stdout);
-    fputs(f->notes.data != NULL ? f->notes.data : "", stdout);
-    if (f->problems.count > FG_PROBLEMS_SHOWN) {
-        printf("... and %zu more problems\n", f->problems.count - FG_PROBLEMS_SHOWN);
-    }
-    if (f->problems.count == 0) {
-        fputs(f->good.data != NULL ? f->good.data : "", stdout);
-    }
-}
-
-static int lint(const struct fg_cmd_words *words, bool json)
-{
-    size_t bad = 0;
-    json_t *files = json_array();
-    for (size_t i = 1; i < words->n; i++) {
-        struct finding f = {{{0}, 0}, {0}, {0}, ""};
-        struct fg_err err = {""};
-        enum fg_status st = lint_file(&f, words->item[i], &err);
-        if (st == FG_OK && json) {
-            json_array_append_new(
-                files, json_pack("{s:s, s:s, s:b, s:I, s:o, s:o}", "file", words->item[i], "kind", f.kind,
-                                 "ok", f.problems.count == 0, "count", (json_int_t)f.problems.count,
-                                 "problems", json_lines(&f.problems.text), "notes", json_lines(&f.notes)));
-        } else if (st == FG_OK) {
-            print_text(&f);
-        }
-        bad += f.problems.count;
-        fg_problems_fini(&f.problems);
-        fg_str_fini(&f.notes);
-        fg_str_fini(&f.good);
-        if (st != FG_OK) {
-            json_decref(files);
-            return fg_cmd_fail(st, &err);
-        }
-    }
-    if (json) {
-        json_t *all = json_pack("{s:b, s:I, s:o}", "ok", bad == 0, "count", (json_int_t)bad, "files", files);
-        json_dumpf(all, stdout, JSON_INDENT(2));
-        putchar('\n');
-        json_decref(all);
-    } else {
-        json_decref(files);
-    }
-    return bad == 0 ? 0 : 2;
+    return stat ? fg_trace_print_stat(words->item[1], a->fit, a->common.json, err)
+                : fg_trace_show_file(words->item[1], a->make.out, err);
 }
 
 static int run(int argc, char **argv)
 {
-    struct args a = {{0}};
+    struct args a = {.fit = false};
     struct fg_cmd_words words;
     struct fg_err err = {""};
+    fg_trace_make_defaults(&a.make);
     int rc = fg_cmd_parse(&fg_cmd_trace, &a, argc, argv, &words);
     if (rc >= 0) {
         return rc;
     }
-    if (strcmp(words.item[0], "lint") == 0) {
-        return lint(&words, a.common.json);
+    if (strcmp(words.item[0], "lint") == 0 && words.n > 1) {
+        return fg_trace_lint(&words, a.common.json);
     }
-    if (strcmp(words.item[0], "stat") != 0) {
-        fg_fail(&err, FG_E_USAGE, "trace: expected lint or stat, found '%s' (forage trace --help)",
-                words.item[0]);
-        return fg_cmd_fail(FG_E_USAGE, &err);
-    }
-    if (words.n != 2) {
-        fg_fail(&err, FG_E_USAGE, "trace stat: expected one file, found %zu", words.n - 1);
-        return fg_cmd_fail(FG_E_USAGE, &err);
-    }
-    enum fg_status st = fg_trace_print_stat(words.item[1], a.common.json, &err);
+    enum fg_status st = dispatch(&a, &words, &err);
     return st == FG_OK ? 0 : fg_cmd_fail(st, &err);
 }
 
-const struct fg_command fg_cmd_trace = {"trace",
-                                        "lint FILE... | stat FILE",
-                                        2,
-                                        64,
-                                        "explain every problem of traces, or show what one looks like",
-                                        options,
-                                        run};
+const struct fg_command fg_cmd_trace = {
+    "trace",
+    "lint FILE... | stat FILE | show FILE | import FORMAT FILE... | synth",
+    1,
+    64,
+    "explain, describe, draw and make traces",
+    options,
+    run};

@@ -8,6 +8,7 @@
 #include "src/availability/stat.h"
 #include "src/availability/textfile.h"
 #include "src/base/calendar.h"
+#include "src/cmd/trace_fit.h"
 
 static const char *const clocks[] = {"", "utc", "local", "elapsed"};
 static const char *const weekdays[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
@@ -112,7 +113,8 @@ static enum fg_status print_json(json_t *all)
     return rc == 0 ? FG_OK : FG_E_NOMEM;
 }
 
-static enum fg_status show_trace(const struct fg_trace *t, bool json)
+/* fit may be NULL. */
+static enum fg_status show_trace(const struct fg_trace *t, const struct fg_trace_fit *fit, bool json)
 {
     struct fg_trace_stat s;
     char zero[32] = "";
@@ -124,7 +126,7 @@ static enum fg_status show_trace(const struct fg_trace *t, bool json)
         fg_iso_format(zero, t->zero_s);
     }
     if (json) {
-        return print_json(json_pack(
+        json_t *all = json_pack(
             "{s:s, s:s, s:s, s:s?, s:s?, s:I, s:I, s:I, s:b, s:b, s:b, s:o, s:o, s:o, s:I, s:o, s:o, s:b}",
             "file", t->name, "kind", "availability", "clock", clocks[t->clock], "zero",
             t->has_zero ? zero : NULL, "tz", t->tz, "nodes", (json_int_t)t->nodes, "intervals",
@@ -133,7 +135,11 @@ static enum fg_status show_trace(const struct fg_trace *t, bool json)
             "availability", json_distribution(&s.availability), "session_h", json_distribution(&s.session_h),
             "gap_h", json_distribution(&s.gap_h), "cut_sessions", (json_int_t)s.cut_sessions, "up_by_hour",
             json_shares(s.up.hour, s.up.have_hour, 24), "up_by_weekday",
-            json_shares(s.up.day, s.up.have_day, 7), "dated", (int)s.up.dated));
+            json_shares(s.up.day, s.up.have_day, 7), "dated", (int)s.up.dated);
+        if (all != NULL && fit != NULL) {
+            json_object_set_new(all, "fit", fg_trace_fit_json(fit, t));
+        }
+        return print_json(all);
     }
     printf("%s: availability, %u nodes, %u intervals, %.2f days\n", t->name, t->nodes, t->first[t->nodes],
            (double)t->span_s / 86400.0);
@@ -147,6 +153,9 @@ static enum fg_status show_trace(const struct fg_trace *t, bool json)
     printf("               %zu of them begin or end with the trace and may be longer\n", s.cut_sessions);
     print_distribution("gaps", &s.gap_h, " h");
     print_pattern(&s.up, 1.0, "3", t->clock == FG_CLOCK_UTC ? "UTC" : clocks[t->clock]);
+    if (fit != NULL) {
+        fg_trace_fit_print(fit, t);
+    }
     return FG_OK;
 }
 
@@ -182,19 +191,22 @@ static enum fg_status show_carbon(const struct fg_carbon *c, bool json, struct f
     return FG_OK;
 }
 
-enum fg_status fg_trace_print_stat(const char *path, bool json, struct fg_err *err)
+enum fg_status fg_trace_print_stat(const char *path, bool fit, bool json, struct fg_err *err)
 {
     enum fg_trace_kind kind;
     struct fg_trace *t = NULL;
     struct fg_carbon *c = NULL;
+    struct fg_trace_fit f = {0};
     enum fg_status st = fg_trace_kind(&kind, path, err);
     if (st == FG_OK && kind == FG_KIND_AVAILABILITY) {
         st = fg_trace_load(&t, path, NULL, err);
-        st = st == FG_OK ? show_trace(t, json) : st;
+        st = st == FG_OK && fit ? fg_trace_fit(&f, t) : st;
+        st = st == FG_OK ? show_trace(t, fit ? &f : NULL, json) : st;
     } else if (st == FG_OK) {
         st = fg_carbon_load(&c, path, NULL, err);
         st = st == FG_OK ? show_carbon(c, json, err) : st;
     }
+    fg_trace_fit_fini(&f);
     fg_trace_destroy(t);
     fg_carbon_destroy(c);
     return st;

@@ -11,7 +11,7 @@ enum fg_trace_kind { FG_KIND_AVAILABILITY, FG_KIND_CARBON };
 /* By the header (or, where that is damaged, by the comment keys). Errors: of reading the file. */
 enum fg_status fg_trace_kind(enum fg_trace_kind *kind, const char *path, struct fg_err *err) FG_NODISCARD;
 
-/* Print the statistics of a file on stdout. */
-enum fg_status fg_trace_print_stat(const char *path, bool json, struct fg_err *err) FG_NODISCARD;
+/* Print the statistics of a file on stdout; with `fit`, models fitted to availability as well. */
+enum fg_status fg_trace_print_stat(const char *path, bool fit, bool json, struct fg_err *err) FG_NODISCARD;
 
 #endif

@@ -46,7 +46,43 @@ done
 
 "$FORAGE" trace polish x.csv >"$T/out" 2>&1
 expect "an unknown verb" 2 $?
-expect_match "an unknown verb is named" "expected lint or stat, found 'polish'" "$(cat "$T/out")"
+expect_match "an unknown verb is named" "expected lint, stat, show, import or synth, found 'polish'" "$(cat "$T/out")"
+
+"$FORAGE" trace stat --fit --json volunteer-desktops-2w.csv >"$T/stat.json"
+expect "stat --fit" 0 $?
+expect_match "stat --fit, families" '"best": "(weibull|hyper-exponential)"' "$(cat "$T/stat.json")"
+expect_match "stat --fit for people" "AIC favours" "$("$FORAGE" trace stat --fit volunteer-desktops-2w.csv)"
+
+"$FORAGE" trace synth --pi 0.4 --lambda 0.8 --nodes 30 --hours 500 -o "$T/synth.csv"
+expect "synth" 0 $?
+"$FORAGE" trace lint "$T/synth.csv" >"$T/out"
+expect_match "synth makes a good trace" "ok: availability, 30 nodes" "$(cat "$T/out")"
+"$FORAGE" trace synth --pi 0.4 --lambda 0.8 --nodes 30 --hours 500 >"$T/again.csv"
+expect "synth again: the same bytes" 0 "$(cmp -s "$T/synth.csv" "$T/again.csv"; echo $?)"
+"$FORAGE" trace synth --pi 2 >"$T/out" 2>"$T/err"
+expect "synth out of range" 2 $?
+expect_match "synth out of range is named" "pi: expected 0 to 1, found 2" "$(cat "$T/err")"
+
+printf '{"metadata": {"gap_seconds": 300}, "data": [0, 2, 2, 1]}' >"$T/pool-a.json"
+printf '{"metadata": {"gap_seconds": 300}, "data": [1, 1, 0, 1]}' >"$T/pool-b.json"
+"$FORAGE" trace import spot-counts "$T/pool-a.json" "$T/pool-b.json" --clock elapsed -o "$T/pools.csv"
+expect "import" 0 $?
+expect "import, rows" "pool-a-01,300,1200 pool-a-02,300,900 pool-b,0,600 pool-b,900,1200" \
+    "$(tail -n +6 "$T/pools.csv" | tr '\n' ' ' | sed 's/ $//')"
+"$FORAGE" trace import tarot "$T/pool-a.json" >"$T/out" 2>"$T/err"
+expect "import of an unknown form" 2 $?
+expect_match "import names the forms" "fta, spot-counts, spot-events, phone, states, uptime" "$(cat "$T/err")"
+"$FORAGE" trace import fta "$T/pool-a.json" >"$T/out" 2>"$T/err"
+expect "import of another form" 2 $?
+expect_match "import names the line" "pool-a.json:1: event_start_time: expected seconds" "$(cat "$T/err")"
+
+for f in volunteer-desktops-2w.csv carbon-GB-2w.csv; do
+    "$FORAGE" trace show $f -o "$T/$f.svg"
+    expect "show $f" 0 $?
+    expect_match "show $f draws" "^</svg>" "$(tail -n 1 "$T/$f.svg")"
+    "${FG_PYTHON:-python3}" -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' "$T/$f.svg"
+    expect "show $f is XML" 0 $?
+done
 
 "$FORAGE" forecast volunteer-desktops-2w.csv >"$T/out"
 expect "forecast" 0 $?

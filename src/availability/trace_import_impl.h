@@ -1,0 +1,41 @@
+/* What importers share: times in their usual spellings, and CSV files with named columns.
+ * Thread safety: pure; an object belongs to one thread at a time. */
+#ifndef FG_AVAILABILITY_TRACE_IMPORT_IMPL_H
+#define FG_AVAILABILITY_TRACE_IMPORT_IMPL_H
+
+#include "src/availability/lines.h"
+#include "src/availability/trace_import.h"
+
+extern const struct fg_trace_importer fg_trace_import_fta, fg_trace_import_spot_counts,
+    fg_trace_import_spot_events, fg_trace_import_phone, fg_trace_import_states, fg_trace_import_uptime;
+
+/* Seconds of "2022-10-26 12:00:00", "2022-10-26T12:00:00Z", a date, or a plain number of units (*dated tells
+ * which; a number of seconds after 1980 counts as a date). False if it is none of these or out of range. */
+bool fg_import_time(struct fg_span text, double unit_s, int64_t *out_s, bool *dated);
+
+/* Whether text is one of words, which are separated by '|'; case does not matter. */
+bool fg_import_word(struct fg_span text, const char *words);
+
+#define FG_IMPORT_COLUMNS 64
+
+/* A CSV file with a header line; `#` lines are prose. The header is searched for columns by their names. */
+struct fg_import_csv {
+    struct fg_lines lines;   /* .name is the caller's */
+    const char *const *want; /* (n_want) names by '|' */
+    size_t n_want;
+    size_t at[8];   /* (n_want) where each is */
+    size_t columns; /* of the header; 0 before it */
+    /* The header, for columns whose names are not known beforehand; may be NULL. */
+    enum fg_status (*header)(struct fg_import_csv *csv, const struct fg_span *field);
+    enum fg_status (*row)(struct fg_import_csv *csv, const struct fg_span *field);
+    void *arg;
+};
+
+enum fg_status fg_import_csv_read(struct fg_import_csv *csv, const void *bytes, size_t len,
+                                  struct fg_err *err) FG_NODISCARD;
+
+/* A time of row field `at`, or a problem that names the column. */
+enum fg_status fg_import_csv_time(struct fg_import_csv *csv, struct fg_span text, double unit_s,
+                                  int64_t *out_s, bool *dated) FG_NODISCARD;
+
+#endif

@@ -1,0 +1,53 @@
+/* Samples of up-time: a CSV with columns for the node, the time and for how long it has been up then, in
+ * seconds. Each tells that the node was up from then back to its boot; and, as far as anyone knows, for
+ * `hold` after it: ends are lower bounds. */
+#include "src/availability/trace_import_impl.h"
+
+struct reader {
+    struct fg_import_csv csv;
+    struct fg_trace_build *build;
+    const struct fg_import_options *o;
+    bool dated;
+};
+
+static enum fg_status take_row(struct fg_import_csv *csv, const struct fg_span *field)
+{
+    struct reader *r = csv->arg;
+    struct fg_span up = field[csv->at[2]];
+    int64_t at;
+    double seconds;
+    uint32_t node;
+    enum fg_status st = fg_import_csv_time(csv, field[csv->at[1]], r->o->unit_s, &at, &r->dated);
+    if (st != FG_OK) {
+        return st;
+    }
+    if (field[csv->at[0]].len == 0) {
+        return fg_lines_problem(&csv->lines, csv->lines.line, "the node has no name");
+    }
+    if (fg_parse_f64(&seconds, up.at, up.len) != FG_OK || seconds < 0.0 || seconds > 1e10) {
+        char q[48];
+        return fg_lines_problem(&csv->lines, csv->lines.line,
+                                "expected up-time of 0 or more seconds, found '%s'", fg_span_quote(q, up));
+    }
+    st = fg_trace_build_node(r->build, &node, field[csv->at[0]].at, field[csv->at[0]].len);
+    return st == FG_OK
+               ? fg_trace_build_add(r->build, node, at - (int64_t)(seconds * r->o->unit_s), at + r->o->hold_s)
+               : st;
+}
+
+static enum fg_status read_samples(struct fg_trace_build *b, struct fg_trace_head *head, const void *bytes,
+                                   size_t len, const struct fg_import_options *o, struct fg_err *err)
+{
+    static const char *const want[] = {"node|device|user|id|uid|phone|host", "time|timestamp|time_s|utc_time",
+                                       "uptime|uptime_s|up_s|uptime_ms"};
+    struct reader r = {
+        .csv = {.lines = {.name = o->name}, .want = want, .n_want = 3, .row = take_row}, .build = b, .o = o};
+    r.csv.arg = &r;
+    enum fg_status st = fg_import_csv_read(&r.csv, bytes, len, err);
+    head->clock = r.dated ? FG_CLOCK_UTC : FG_CLOCK_ELAPSED;
+    head->ends_lower_bound = true;
+    return st;
+}
+
+const struct fg_trace_importer fg_trace_import_uptime = {
+    "uptime", "CSV of samples: node, time, for how long it has been up", read_samples};

@@ -1,0 +1,238 @@
+/* Importers: each form by an example worked out by hand; what is wrong is named; and the maker of traces. */
+#include "tests/lib/test.h"
+
+#include "src/availability/trace_import.h"
+#include "src/base/mem.h"
+
+/* The whole text of an import, or the message. */
+static enum fg_status import_with(const char *form, const char *bytes, const struct fg_import_options *o,
+                                  struct fg_str *text, struct fg_err *err)
+{
+    const struct fg_trace_importer *how = fg_trace_importer_find(form);
+    struct fg_trace_build *b = NULL;
+    struct fg_trace_head head = {0};
+    assert_non_null(how);
+    assert_int_equal(fg_trace_build_create(&b), FG_OK);
+    enum fg_status st = how->read(b, &head, bytes, strlen(bytes), o, err);
+    st = st == FG_OK ? fg_trace_build_text(text, b, &head, err) : st;
+    fg_trace_build_destroy(b);
+    return st;
+}
+
+static void expect_text(const char *form, const char *bytes, const char *need, double unit_s,
+                        const char *want)
+{
+    struct fg_str text = {0};
+    struct fg_err err = {""};
+    struct fg_trace *t = NULL;
+    struct fg_import_options o;
+    fg_import_defaults(&o);
+    o.need = need;
+    o.unit_s = unit_s;
+    o.pool = "pool";
+    if (import_with(form, bytes, &o, &text, &err) != FG_OK) {
+        fail_msg("%s", err.text);
+    }
+    assert_string_equal(text.data, want);
+    assert_int_equal(fg_trace_parse(&t, "t", text.data, text.len, NULL, &err), FG_OK);
+    fg_trace_destroy(t);
+    fg_str_fini(&text);
+}
+
+static void expect_error(const char *form, const char *bytes, const char *need, const char *message)
+{
+    struct fg_str text = {0};
+    struct fg_err err = {""};
+    struct fg_import_options o;
+    fg_import_defaults(&o);
+    o.name = "f";
+    o.need = need;
+    assert_int_not_equal(import_with(form, bytes, &o, &text, &err), FG_OK);
+    if (strstr(err.text, message) == NULL) {
+        fail_msg("expected '%s', found '%s'", message, err.text);
+    }
+    fg_str_fini(&text);
+}
+
+static void failure_trace_archive(void **state)
+{
+    (void)state;
+    expect_text("fta",
+                "event_id component_id node_id platform_id node_name event_type event_start_time "
+                "event_stop_time event_end_reason\n"
+                " 0\t0\t 655\t3\tn\t0\t\t\t1000000000\t\t1000000100\t8000\n"
+                " 1\t0\t 655\t3\tn\t1\t\t\t1000000100\t\t1000000500\t8000\n"
+                "# prose\n"
+                " 0 2 7 3 n 1 1000000200 1000000300 0\n"
+                " 1 2 7 3 n 1 1000000400 NULL 0\n",
+                NULL, 1,
+                "# clock: utc\n# zero_utc: 2001-09-09T01:46:40Z\n# nodes: 2  intervals: 2  span_s: 500\n"
+                "node,start_s,end_s\n3-655,100,500\n3-7.2,200,300\n");
+    expect_error("fta", "0 0 1 1 n 1 5\n", NULL, "f:1: expected 8 columns or more");
+    expect_error("fta", "\n0 0 1 1 n 1 5 six 0\n", NULL,
+                 "f:2: event_stop_time: expected seconds, found 'six'");
+    expect_error("fta", "# nothing\n", NULL, "no events");
+}
+
+static void counts_of_spot_machines(void **state)
+{
+    (void)state;
+    expect_text("spot-counts", "{\"metadata\": {\"gap_seconds\": 300}, \"data\": [0, 2, 2, 1, 0, 1]}", NULL,
+                1,
+                "# clock: elapsed\n# nested: yes\n# nodes: 2  intervals: 3  span_s: 1800\n"
+                "node,start_s,end_s\npool-01,300,1200\npool-01,1500,1800\npool-02,300,900\n");
+    expect_error("spot-counts", "{\"metadata\": {\"gap_seconds\": 0}, \"data\": [1]}", NULL, "gap_seconds");
+    expect_error("spot-counts", "{\"metadata\": {\"gap_seconds\": 9}, \"data\": [1, -1]}", NULL, "data[1]");
+    expect_error("spot-counts", "{", NULL, "f:1:");
+    expect_error("spot-counts", "{\"metadata\": {\"gap_seconds\": 9}, \"data\": [0]}", NULL,
+                 "no node is ever up");
+}
+
+static void logs_of_machines_that_come_and_go(void **state)
+{
+    (void)state;
+    expect_text("spot-events",
+                "ms,what,who\n0,add,a\n500,add,b\n90000,Remove,a\n91000,remove,a\n120000,add,a\n"
+                "180000,terminated,nobody\n",
+                NULL, 0.001,
+                "# clock: elapsed\n# nodes: 2  intervals: 3  span_s: 180\n"
+                "node,start_s,end_s\na,0,90\na,120,180\nb,1,180\n");
+    expect_error("spot-events", "0,add,a\n5,jump,a\n", NULL,
+                 "f:2: expected an event such as add or remove, found 'jump'");
+    expect_error("spot-events", "10,add,a\n5,remove,a\n", NULL, "before that of the line above");
+}
+
+static void messages_of_phones(void **state)
+{
+    (void)state;
+    static const char two[] =
+        "{\"a\": {\"messages\": \"2020-01-29 16:00:00\\tbattery_charged_on\\n2020-01-29 17:00:00\\tWIFI\\n"
+        "2020-01-29 18:00:00\\t4G\\n2020-01-30 01:00:00\\twifi\\n2020-01-30 02:00:00\\tscreen_off\\n\"},"
+        "\"b\": {\"messages\": [\"2020-01-29 16:00:00\\twifi\\nbroken\\n\","
+        "\"2020-01-29 15:00:00\\tbattery_charged_on\\n2020-01-29 20:00:00\\t55.0%\"]}}";
+    expect_text("phone", two, NULL, 1,
+                "# clock: local\n# started: 2020-01-29\n# nodes: 2  intervals: 3  span_s: 93600\n"
+                "node,start_s,end_s\na,61200,64800\na,90000,93600\nb,57600,72000\n");
+    expect_text("phone", two, "charging", 1,
+                "# clock: local\n# started: 2020-01-29\n# nodes: 2  intervals: 2  span_s: 93600\n"
+                "node,start_s,end_s\na,57600,93600\nb,54000,72000\n");
+    expect_error("phone", two, "charging,sunshine", "found 'sunshine'");
+    expect_error("phone", "[1]", NULL, "expected an object of phones");
+}
+
+static void samples_of_states(void **state)
+{
+    (void)state;
+    static const char csv[] = "device,time,charging,wifi,steps\nu1,0,1,1,5\nu1,60,1,1,5\nu2,30,1,0,7\n"
+                              "u1,120,0,1,\nu2,90,true,yes,1\nu2,1000,1,,1\n";
+    expect_text("states", csv, NULL, 1,
+                "# clock: elapsed\n# nodes: 2  intervals: 2  span_s: 1000\n"
+                "node,start_s,end_s\nu1,0,120\nu2,90,390\n"); /* a sample holds 300 s */
+    expect_text("states", csv, "wifi", 1,
+                "# clock: elapsed\n# nodes: 2  intervals: 2  span_s: 1000\n"
+                "node,start_s,end_s\nu1,0,420\nu2,90,390\n");
+    expect_text("states", "time,uid,up\n2023-11-14 22:13:20,x,1\n2023-11-14 22:14:20,x,0\n", NULL, 1,
+                "# clock: utc\n# zero_utc: 2023-11-14T22:13:20Z\n# nodes: 1  intervals: 1  span_s: 60\n"
+                "node,start_s,end_s\nx,0,60\n");
+    expect_error("states", csv, "bluetooth", "lacks the needed column 'bluetooth'");
+    expect_error("states", "node,when,wifi\n", NULL, "lacks a column named time|");
+    expect_error("states", "node,time,wifi\na,5,1\na,4,1\n", NULL, "f:3: the time is before");
+    expect_error("states", "node,time,wifi\na,5,perhaps\n", NULL, "expected 0 or 1, found 'perhaps'");
+}
+
+static void samples_of_up_time(void **state)
+{
+    (void)state;
+    expect_text("uptime",
+                "time,node,uptime_s\n2024-09-01 12:00:00,JP-1,3600\n2024-09-01 12:20:00,JP-1,4800\n"
+                "2024-09-01 13:00:00,JP-1,60\n",
+                NULL, 1,
+                "# clock: utc\n# zero_utc: 2024-09-01T11:00:00Z\n# ends: lower-bound\n"
+                "# nodes: 1  intervals: 2  span_s: 7500\nnode,start_s,end_s\nJP-1,0,5100\nJP-1,7140,7500\n");
+    expect_error("uptime", "time,node,uptime_s\n5,a,-1\n", NULL, "expected up-time of 0 or more seconds");
+}
+
+static void names_are_made_fit_and_intervals_merged(void **state)
+{
+    (void)state;
+    struct fg_trace_build *b = NULL;
+    struct fg_trace_head head = {.clock = FG_CLOCK_LOCAL, .at_midnight = true, .tz = "Europe/Berlin"};
+    struct fg_str text = {0};
+    struct fg_err err = {""};
+    uint32_t a, same, other;
+    assert_int_equal(fg_trace_build_create(&b), FG_OK);
+    assert_int_equal(fg_trace_build_text(&text, b, &head, &err), FG_E_INPUT);
+    assert_int_equal(fg_trace_build_node(b, &a, "#a b,c", 6), FG_OK);
+    assert_int_equal(fg_trace_build_node(b, &same, "_a_b_c", 6), FG_OK);
+    assert_int_equal(fg_trace_build_node(b, &other, "z", 1), FG_OK);
+    assert_int_equal(fg_trace_build_node(b, &other, "", 0), FG_E_INPUT);
+    assert_int_equal(a, same);
+    for (uint32_t i = 0; i < 1000; i++) { /* the table of names grows */
+        char name[16];
+        uint32_t node;
+        int len = snprintf(name, sizeof name, "m%u", i);
+        assert_int_equal(fg_trace_build_node(b, &node, name, (size_t)len), FG_OK);
+        assert_int_equal(node, i + 2);
+    }
+    static const int64_t times[][2] = {
+        {90000, 90100}, {90300, 90400}, {90100, 90200}, {90350, 90390}, {90500, 90500}};
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(fg_trace_build_add(b, a, times[i][0], times[i][1]), FG_OK);
+    }
+    fg_trace_build_observe(b, 90000, 100000);
+    assert_int_equal(fg_trace_build_text(&text, b, &head, &err), FG_OK);
+    assert_string_equal(text.data,
+                        "# clock: local\n# tz: Europe/Berlin\n# nodes: 1  intervals: 2  span_s: 13600\n"
+                        "node,start_s,end_s\n_a_b_c,3600,3800\n_a_b_c,3900,4000\n");
+    fg_trace_build_destroy(b);
+    fg_str_fini(&text);
+}
+
+static int fail_at(void *arg)
+{
+    long *left = arg;
+    return (*left)-- == 0;
+}
+
+static void every_failed_allocation_is_reported(void **state)
+{
+    (void)state;
+    static const char *const forms[][2] = {
+        {"fta", "0 0 1 1 n 1 5 7 0\n0 0 2 1 n 1 5 7 0\n"},
+        {"spot-events", "0,add,a\n1,add,b\n5,remove,a\n"},
+        {"phone", "{\"a\": {\"messages\": \"2020-01-29 16:00:00\\twifi\\n2020-01-29 17:00:00\\tcharging\\n"
+                  "2020-01-29 18:00:00\\t4G\\n\"}}"},
+        {"states", "node,time,wifi\na,5,1\nb,5,1\na,6,1\n"},
+        {"uptime", "node,time,uptime\na,5,1\nb,5,1\n"},
+    };
+    struct fg_import_options o;
+    fg_import_defaults(&o);
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        enum fg_status st = FG_E_NOMEM;
+        for (long n = 1; st != FG_OK; n++) { /* from 1: creating the maker is asserted */
+            struct fg_str text = {0};
+            long left = n;
+            assert_in_range(n, 0, 200);
+            fg_mem_set_hook(fail_at, &left);
+            st = import_with(forms[i][0], forms[i][1], &o, &text, NULL);
+            fg_mem_set_hook(NULL, NULL);
+            assert_true(st == FG_OK || st == FG_E_NOMEM);
+            fg_str_fini(&text);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(failure_trace_archive),
+        cmocka_unit_test(counts_of_spot_machines),
+        cmocka_unit_test(logs_of_machines_that_come_and_go),
+        cmocka_unit_test(messages_of_phones),
+        cmocka_unit_test(samples_of_states),
+        cmocka_unit_test(samples_of_up_time),
+        cmocka_unit_test(names_are_made_fit_and_intervals_merged),
+        cmocka_unit_test(every_failed_allocation_is_reported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
