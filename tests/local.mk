@@ -59,6 +59,7 @@ tests_unit_prop_net_SOURCES = tests/unit/prop_net.c $(chaos_sources)
 UNIT_TESTS += tests/unit/test_chaos
 tests_unit_test_chaos_SOURCES = tests/unit/test_chaos.c $(chaos_sources)
 UNIT_TESTS += tests/unit/test_study_journal
+UNIT_TESTS += tests/unit/test_hosts
 
 # Fuzz targets: tests/fuzz/fuzz_<name>.c with a corpus in tests/fuzz/corpus/<name>/. In `make check` each is
 # linked with replay.c, which feeds it the corpus and mutations of it; with --enable-fuzz it is a libFuzzer program.
@@ -82,6 +83,7 @@ FUZZ_TARGETS += tests/fuzz/fuzz_import_fta
 FUZZ_TARGETS += tests/fuzz/fuzz_ledger
 FUZZ_TARGETS += tests/fuzz/fuzz_codec
 FUZZ_TARGETS += tests/fuzz/fuzz_frame
+FUZZ_TARGETS += tests/fuzz/fuzz_hosts
 FUZZ_TARGETS += tests/fuzz/fuzz_event
 FUZZ_TARGETS += tests/fuzz/fuzz_layers
 FUZZ_TARGETS += tests/fuzz/fuzz_train_state
@@ -102,6 +104,7 @@ SHELL_TESTS += tests/lint/libm.sh
 SHELL_TESTS += tests/e2e/net.sh
 SHELL_TESTS += tests/e2e/launch.sh
 SHELL_TESTS += tests/e2e/notice.sh
+SHELL_TESTS += tests/e2e/hosts.sh
 SHELL_TESTS += tests/e2e/torture.sh
 SHELL_TESTS += tests/e2e/doctor.sh
 SHELL_TESTS += tests/e2e/dataset.sh

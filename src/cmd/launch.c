@@ -13,6 +13,7 @@
 #include "src/cmd/cmd.h"
 #include "src/cmd/drive.h"
 #include "src/cmd/ranks.h"
+#include "src/net/agent.h"
 #include "src/store/file.h"
 
 #ifndef FG_MPI_BIN
@@ -22,8 +23,9 @@
 struct args {
     struct fg_cmd_common common;
     uint64_t n;
-    const char *host, *hostfile, *interface;
+    const char *host, *hostfile, *agent, *interface;
     bool drive;
+    struct fg_hosts hosts; /* of --host and --hostfile: that may be used; empty: this machine */
 };
 
 static const struct fg_cmd_option options[] = {
@@ -31,7 +33,9 @@ static const struct fg_cmd_option options[] = {
     {0, "host", "LIST", FG_CMD_TEXT, offsetof(struct args, host),
      "workers on these hosts, as NAME:SLOTS,..."},
     {0, "hostfile", "FILE", FG_CMD_TEXT, offsetof(struct args, hostfile),
-     "the same from a file of mpirun's form"},
+     "the same from a file with lines `NAME slots=N`"},
+    {0, "agent", "COMMAND", FG_CMD_TEXT, offsetof(struct args, agent),
+     "what runs a command on another host, as ssh does (default: ssh)"},
     {0, "interface", "NET", FG_CMD_TEXT, offsetof(struct args, interface),
      "network between hosts: an interface or 192.168.1.0/24"},
     {0, "drive", NULL, FG_CMD_FLAG, offsetof(struct args, drive),
@@ -66,20 +70,10 @@ void fg_launch_argv_fini(struct fg_launch_argv *a)
 
 enum fg_status fg_launch_quote(struct fg_str *out, const struct fg_launch_argv *a)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-";
     enum fg_status st = FG_OK;
     for (size_t i = 0; i < a->n && st == FG_OK; i++) {
-        const char *arg = a->item[i];
         st = i > 0 ? fg_str_addf(out, " ") : st;
-        if (st == FG_OK && arg[0] != '\0' && strspn(arg, plain) == strlen(arg)) {
-            st = fg_str_addf(out, "%s", arg);
-            continue;
-        }
-        st = st == FG_OK ? fg_str_addf(out, "'") : st;
-        for (const char *c = arg; *c != '\0' && st == FG_OK; c++) {
-            st = *c == '\'' ? fg_str_addf(out, "'\\''") : fg_str_add(out, c, 1);
-        }
-        st = st == FG_OK ? fg_str_addf(out, "'") : st;
+        st = st == FG_OK ? fg_agent_quote(out, a->item[i]) : st;
     }
     return st;
 }
@@ -108,56 +102,37 @@ static enum fg_status add_two(struct fg_launch_argv *a, const char *name, const 
 
 /* ---- the mpirun line ---- */
 
-/* The aggregator, rank 0, is always on this machine: it owns the run folder and the terminal. */
-static enum fg_status add_hosts(struct fg_launch_argv *a, const struct args *args, const char *dir,
-                                struct fg_err *err)
+/* Whether mpirun will stay on this machine: no batch system names others. */
+static bool one_machine(void)
 {
-    struct fg_str text = {0}, file = {0};
-    enum fg_status st = FG_OK;
-    if (args->host != NULL) {
-        FG_TRY(fg_str_addf(&text, "localhost:1,%s", args->host));
-        FG_TRY(add_two(a, "--host", text.data));
-    } else if (args->hostfile != NULL) {
-        FG_TRY(fg_file_read(&file, args->hostfile, 1 << 20, err));
-        FG_TRY(fg_str_addf(&text, "localhost slots=1\n"));
-        FG_TRY(fg_str_add(&text, file.data, file.len));
-        file.len = 0;
-        FG_TRY(fg_str_addf(&file, "%s/hostfile", dir));
-        FG_TRY(fg_file_replace(file.data, text.data, text.len, err));
-        FG_TRY(add_two(a, "--hostfile", file.data));
-    }
-cleanup:
-    fg_str_fini(&text);
-    fg_str_fini(&file);
-    return st;
+    return getenv("SLURM_JOB_ID") == NULL && getenv("PBS_JOBID") == NULL && getenv("LSB_JOBID") == NULL;
 }
 
-/* Whether mpirun will stay on this machine: no hosts named, and no batch system that names them. */
-static bool one_machine(const struct args *args)
-{
-    return args->host == NULL && args->hostfile == NULL && getenv("SLURM_JOB_ID") == NULL &&
-           getenv("PBS_JOBID") == NULL && getenv("LSB_JOBID") == NULL;
-}
-
-static enum fg_status add_mpirun(struct fg_launch_argv *a, const struct args *args, const char *dir,
-                                 struct fg_err *err)
+static enum fg_status add_mpirun(struct fg_launch_argv *a, const struct args *args, struct fg_err *err)
 {
     char n[32];
+    struct fg_str net = {0};
     enum fg_status st;
     (void)snprintf(n, sizeof n, "%llu", (unsigned long long)args->n);
     FG_TRY(add_all(a, (const char *const[]){FG_MPI_BIN "/mpirun", "--with-ft", "ulfm", "--mca",
                                             "async_mpi_finalize", "1", "--mca", "pml", "ob1", "--mca", "btl",
                                             "self,tcp", NULL}));
-    const char *net = args->interface != NULL ? args->interface : one_machine(args) ? "lo" : NULL;
-    if (net != NULL) {
-        FG_TRY(add_all(a, (const char *const[]){"--mca", "btl_tcp_if_include", net, NULL}));
+    FG_TRY(args->interface != NULL ? fg_str_addf(&net, "%s", args->interface) : FG_OK);
+    if (args->hosts.n > 0) { /* ranks hop to their hosts by themselves */
+        FG_TRY(fg_launch_hosts_up(&net, &args->hosts, args->agent, err));
+        FG_TRY(add_two(a, "--host", "localhost:1"));
+    } else if (net.len == 0 && one_machine()) {
+        FG_TRY(fg_str_addf(&net, "lo"));
+    }
+    if (net.len > 0) {
+        FG_TRY(add_all(a, (const char *const[]){"--mca", "btl_tcp_if_include", net.data, NULL}));
     }
     if (geteuid() == 0) {
         FG_TRY(fg_launch_add(a, "--allow-run-as-root"));
     }
-    FG_TRY(add_hosts(a, args, dir, err));
     FG_TRY(add_all(a, (const char *const[]){"--oversubscribe", "--bind-to", "none", "-n", n, NULL}));
 cleanup:
+    fg_str_fini(&net);
     return st;
 }
 
@@ -199,8 +174,8 @@ cleanup:
 
 static void remove_dir(const char *dir)
 {
-    static const char *const names[] = {"out",      "err",      "pid",    "exit",  "log",
-                                        "hostfile", "arrivals", "stands", "clock", "joined"};
+    static const char *const names[] = {"out",      "err",    "pid",   "exit",  "log",
+                                        "arrivals", "stands", "clock", "joined"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[PATH_MAX];
         if (snprintf(path, sizeof path, "%s/%s", dir, names[i]) < (int)sizeof path) {
@@ -283,9 +258,7 @@ static enum fg_status check(struct args *args, const char *file, struct fg_str *
                        "found %llu",
                        (unsigned long long)args->n);
     }
-    if (st == FG_OK && args->host != NULL && args->hostfile != NULL) {
-        return fg_fail(err, FG_E_USAGE, "expected --host or --hostfile, found both");
-    }
+    st = st == FG_OK ? fg_launch_hosts(&args->hosts, args->host, args->hostfile, err) : st;
     st = st == FG_OK ? fg_cmd_load_config(&cfg, file, &args->common, err) : st;
     if (st == FG_OK) {
         st = fg_cmd_run_dir(run_dir, &cfg, &args->common);
@@ -314,7 +287,7 @@ static enum fg_status launch(const struct args *args, const char *file, const ch
         aside.arg = drive;
         FG_TRY(fg_drive_begin(drive, dir, err));
     }
-    FG_TRY(add_mpirun(&argv, args, dir, err));
+    FG_TRY(add_mpirun(&argv, args, err));
     FG_TRY(add_forage(&argv, args, file, again));
     FG_TRY(fg_launch_quote(&line, &argv));
     if (!again) {
@@ -370,6 +343,7 @@ static int run(int argc, char **argv)
     }
     fg_drive_destroy(drive);
     fg_str_fini(&run_dir);
+    fg_hosts_fini(&args.hosts);
     if (st != FG_OK) {
         return fg_cmd_fail(st, &err);
     }

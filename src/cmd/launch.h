@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "src/base/str.h"
+#include "src/net/hosts.h"
 
 /* An argument vector that ends with NULL. Zero-initialise; fg_launch_argv_fini(). */
 struct fg_launch_argv {
@@ -24,6 +25,17 @@ enum fg_status fg_launch_command(int *code, const struct fg_launch_argv *a, stru
 
 /* The arguments as a line that a shell takes. Owner: the caller, fg_str_fini(). */
 enum fg_status fg_launch_quote(struct fg_str *out, const struct fg_launch_argv *a) FG_NODISCARD;
+
+/* The hosts of --host LIST or --hostfile FILE (NULL: not given). Errors: FG_E_USAGE, FG_E_INPUT, FG_E_MISSING.
+ * Owner: the caller, fg_hosts_fini(). */
+enum fg_status fg_launch_hosts(struct fg_hosts *out, const char *list, const char *file,
+                               struct fg_err *err) FG_NODISCARD;
+
+/* See which hosts answer, warn of the others, and have the environment tell the ranks (ranks.h). *network is
+ * what the user named, or empty: then it becomes that of the first host. `agent` NULL: ssh.
+ * Errors: FG_E_GONE when none answers, FG_E_USAGE, FG_E_MISSING, FG_E_NOMEM. Cost: up to FG_PROBE_S. */
+enum fg_status fg_launch_hosts_up(struct fg_str *network, const struct fg_hosts *h, const char *agent,
+                                  struct fg_err *err) FG_NODISCARD;
 
 /* What launch does beside looking after mpirun. */
 struct fg_launch_aside {

@@ -244,6 +244,9 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
                     .min = s->cfg->workers.min,
                     .max = s->cfg->workers.max,
                     .backoff_us = fg_from_seconds(s->cfg->workers.spawn_backoff_s)},
+        .hosts = &r->hosts,
+        .probe = fg_probe_look,
+        .probe_arg = r->probe,
     };
     FG_TRY(fg_executor_remote_create(out, &opts, err));
     r->started = true;
@@ -277,6 +280,46 @@ static const struct fg_study_play player = {stands, ready, begun};
 
 /* ---- begin and end ---- */
 
+/* Where `forage launch` lets workers run. */
+static enum fg_status find_hosts(struct fg_hosts *hosts, struct fg_agent *agent, struct fg_err *err)
+{
+    const char *up = getenv(FG_RANKS_LAUNCH_HOSTS), *down = getenv(FG_RANKS_LAUNCH_DOWN);
+    if (up == NULL || up[0] == '\0') {
+        return FG_OK;
+    }
+    enum fg_status st = fg_hosts_add_list(hosts, up, strlen(up), err);
+    hosts->first = hosts->n;
+    if (st == FG_OK && down != NULL && down[0] != '\0') {
+        st = fg_hosts_add_list(hosts, down, strlen(down), err);
+    }
+    return st == FG_OK ? fg_agent_init(agent, getenv(FG_RANKS_LAUNCH_AGENT), err) : st;
+}
+
+/* A worker whose place is another host goes there and does not come back. */
+static enum fg_status hop(const char *host, const char *const *self, const struct fg_agent *agent)
+{
+    char log[4096];
+    if (host != NULL && host[0] != '\0' && !fg_agent_here(host) && getenv(FG_AGENT_HOPPED) == NULL) {
+        fg_agent_hop(agent, host, self, fg_ranks_launch_path(log, "log") ? log : NULL);
+    }
+    return FG_OK;
+}
+
+/* The same for those that mpirun started. */
+static enum fg_status hop_first(const char *const *self, struct fg_err *err)
+{
+    struct fg_hosts hosts = {0};
+    struct fg_agent agent = {0};
+    enum fg_status st = find_hosts(&hosts, &agent, err);
+    uint32_t rank = fg_net_env_rank();
+    if (st == FG_OK && rank > 0 && hosts.n > 0) {
+        st = hop(hosts.host[fg_hosts_initial(&hosts, rank - 1)].name, self, &agent);
+    }
+    fg_agent_fini(&agent);
+    fg_hosts_fini(&hosts);
+    return st;
+}
+
 /* A worker died while one was being started, and the main thread will never come back from starting it. */
 static void stuck(void)
 {
@@ -288,18 +331,24 @@ static void stuck(void)
     _exit(0);
 }
 
-enum fg_status fg_ranks_work(struct fg_err *err)
+enum fg_status fg_ranks_work(const char *host, const char *const *self, struct fg_err *err)
 {
     struct fg_transport *t;
-    enum fg_status st = fg_net_start(&t, err);
-    if (st != FG_OK) {
-        return st;
-    }
+    struct fg_hosts hosts = {0};
+    struct fg_agent agent = {0};
+    enum fg_status st;
+    FG_TRY(find_hosts(&hosts, &agent, err));
+    FG_TRY(hop(hosts.n > 0 ? host : NULL, self, &agent));
+    FG_TRY(fg_net_start(&t, err));
     if (fg_net_spawned()) {
         work(t);
     }
     fg_net_stop(t);
-    return fg_fail(err, FG_E_USAGE, "--worker is for processes that an aggregator starts");
+    st = fg_fail(err, FG_E_USAGE, "--worker is for processes that an aggregator starts");
+cleanup:
+    fg_agent_fini(&agent);
+    fg_hosts_fini(&hosts);
+    return st;
 }
 
 enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how, struct fg_err *err)
@@ -309,7 +358,8 @@ enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how
     if (first) {
         attach_to_launch();
     }
-    enum fg_status st = fg_net_start(&r->transport, err);
+    enum fg_status st = how->self != NULL ? hop_first(how->self, err) : FG_OK;
+    st = st == FG_OK ? fg_net_start(&r->transport, err) : st;
     if (st != FG_OK) {
         return st;
     }
@@ -317,7 +367,7 @@ enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how
         work(r->transport);
     }
     if (how->spawn != NULL) {
-        fg_transport_mpi_spawns(r->transport, how->spawn, stuck);
+        fg_transport_mpi_spawns(r->transport, how->spawn, how->spawn_host, stuck);
     }
     r->shell = (struct fg_study_shell){.what = how->what, .executor = make_executor, .arg = r};
     r->shell.has_workers = !how->aggregator_computes;
@@ -325,7 +375,11 @@ enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how
     if (fg_net_size() < 2 && !how->aggregator_computes && r->shell.play == NULL) {
         return fg_fail(err, FG_E_USAGE, "expected at least 2 ranks, one aggregator and one worker, found 1");
     }
-    return FG_OK;
+    st = r->replaces ? find_hosts(&r->hosts, &r->agent, err) : FG_OK;
+    if (st == FG_OK && r->hosts.n > 0 && fg_probe_create(&r->probe, &r->hosts, &r->agent) != FG_OK) {
+        st = fg_fail(err, FG_E_NOMEM, "out of memory for %zu hosts", r->hosts.n);
+    }
+    return st;
 }
 
 /* The run ended before it had an executor: nobody else will say so. */
@@ -353,5 +407,8 @@ void fg_ranks_end(struct fg_ranks *r, int rc)
         fg_net_stop(r->transport);
     }
     shards_destroy(r->shards);
+    fg_probe_destroy(r->probe);
+    fg_agent_fini(&r->agent);
+    fg_hosts_fini(&r->hosts);
     _exit(0);
 }

@@ -17,6 +17,7 @@
 #include "src/cmd/drive.h"
 #include "src/cmd/study.h"
 #include "src/net/executor_remote.h"
+#include "src/net/probe.h"
 
 /* The folder through which `forage launch` and rank 0 talk: FIFOs `out` and `err` for its output, files
  * `pid` and `exit`. */
@@ -24,6 +25,11 @@
 enum {
     FG_RANKS_AGAIN = 1000
 }; /* in `exit`, and never an exit code: start the same ranks again, they will go on */
+/* The hosts that answer and those that do not (yet), as NAME:SLOTS,...; not set: all is on this machine.
+ * The agent that runs commands there; empty: ssh. */
+#define FG_RANKS_LAUNCH_HOSTS "FORAGE_LAUNCH_HOSTS"
+#define FG_RANKS_LAUNCH_DOWN "FORAGE_LAUNCH_DOWN"
+#define FG_RANKS_LAUNCH_AGENT "FORAGE_LAUNCH_AGENT"
 /* Not empty: the stderr of `forage launch`, to which rank 0's goes through a FIFO, is a terminal. */
 #define FG_RANKS_LAUNCH_TERMINAL "FORAGE_LAUNCH_TERMINAL"
 
@@ -34,6 +40,9 @@ struct fg_ranks {
     struct fg_study_shell shell; /* for fg_study_run() */
     struct fg_transport *transport;
     struct fg_ranks_shards *shards;
+    struct fg_hosts hosts;
+    struct fg_agent agent;
+    struct fg_probe *probe;
     struct fg_drive_rank play;                   /* whoever plays a trace on the workers, if somebody does */
     bool aggregator_computes, replaces, started; /* replaces lost workers; the executor exists
                                                     and will tell the workers to stop */
@@ -42,10 +51,12 @@ struct fg_ranks {
 /* How rank 0 runs. */
 struct fg_ranks_how {
     const char *what;         /* "simulate", "train" */
+    const char *const *self;  /* this command line: program and arguments, closed by NULL; borrowed */
     bool aggregator_computes; /* as well as its workers */
     const char *const
         *spawn; /* program and arguments of a worker that is started in the place of a lost one, closed by
                                  NULL; borrowed; NULL: none is */
+    size_t spawn_host; /* which of them becomes its host's name; 0: none */
 };
 
 /* Join the other ranks. A rank other than 0 works until it is told to stop; then the process ends with 0.
@@ -53,9 +64,10 @@ struct fg_ranks_how {
 enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how,
                               struct fg_err *err) FG_NODISCARD;
 
-/* Work for the aggregator that spawned this process; returns only when that was not possible.
+/* Work for the aggregator that spawned this process, on `host` (NULL or empty: here), where `self` is this
+ * command line; returns only when that was not possible.
  * Errors: FG_E_UNSUPPORTED, FG_E_INTERNAL, FG_E_USAGE (nobody spawned it). */
-enum fg_status fg_ranks_work(struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_ranks_work(const char *host, const char *const *self, struct fg_err *err) FG_NODISCARD;
 
 /* Tell everyone to stop, leave MPI, end the process with 0; `rc` is what `forage launch` will return. */
 void fg_ranks_end(struct fg_ranks *r, int rc) __attribute__((noreturn));

@@ -10,28 +10,38 @@
 struct args {
     struct fg_cmd_common common;
     bool worker;
+    const char *on;
 };
 
 static const struct fg_cmd_option options[] = {
     {0, "worker", NULL, FG_CMD_FLAG, offsetof(struct args, worker),
      "work for the aggregator that started this process"},
+    {0, "on", "HOST", FG_CMD_TEXT, offsetof(struct args, on), "with --worker: on this host"},
     FG_CMD_RUN_OPTIONS(struct args, common),
     FG_CMD_END,
 };
 
 extern const struct fg_command fg_cmd_train;
 
-/* This command line again, for a worker. Owner: the caller; the strings are borrowed. NULL: out of memory. */
-static const char **worker_line(const char *self, int argc, char **argv)
+enum { HOST_AT = 4 }; /* where a worker's command line has its host */
+
+/* This command line again, for a worker or (words 0) for this process. Owner: the caller; the strings are
+ * borrowed. NULL: out of memory. */
+static const char **line_again(const char *self, bool worker, int argc, char **argv)
 {
-    const char **line = fg_calloc((size_t)argc + 3, sizeof *line);
-    if (line != NULL) {
-        line[0] = self;
-        line[1] = argv[0];
-        line[2] = "--worker";
-        for (int i = 1; i < argc; i++) {
-            line[i + 2] = argv[i];
-        }
+    static const char *const words[] = {"--worker", "--on", ""};
+    const char **line = fg_calloc((size_t)argc + 5, sizeof *line);
+    size_t n = 0;
+    if (line == NULL) {
+        return NULL;
+    }
+    line[n++] = self;
+    line[n++] = argv[0];
+    for (size_t i = 0; worker && i < sizeof words / sizeof *words; i++) {
+        line[n++] = words[i];
+    }
+    for (int i = 1; i < argc; i++) {
+        line[n++] = argv[i];
     }
     return line;
 }
@@ -54,14 +64,16 @@ static int run(int argc, char **argv)
             words.item[0]);
         return 2;
     }
+    char path[PATH_MAX] = "";
+    bool known = readlink("/proc/self/exe", path, sizeof path - 1) > 0;
+    const char **self = known ? line_again(path, false, argc, argv) : NULL;
     if (a.worker) {
-        (void)fg_cmd_fail(fg_ranks_work(&err), &err);
+        (void)fg_cmd_fail(fg_ranks_work(self != NULL ? a.on : NULL, self, &err), &err);
         return 0; /* another code would end every rank */
     }
-    char self[PATH_MAX] = "";
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    const char **line = len > 0 ? worker_line(self, argc, argv) : NULL;
-    enum fg_status st = fg_ranks_begin(&ranks, &(struct fg_ranks_how){.what = "train", .spawn = line}, &err);
+    struct fg_ranks_how how = {.what = "train", .self = self, .spawn_host = HOST_AT};
+    how.spawn = known ? line_again(path, true, argc, argv) : NULL;
+    enum fg_status st = fg_ranks_begin(&ranks, &how, &err);
     fg_ranks_end(&ranks,
                  st == FG_OK ? fg_study_file(words.item[0], &a.common, &ranks.shell) : fg_cmd_fail(st, &err));
 }

@@ -225,6 +225,7 @@ static void destroy(struct fg_executor *base)
     fg_free(r->chunk);
     fg_free(r->refusal);
     fg_free(r->note);
+    fg_free(r->placed);
     fg_free(r->config);
     if (r->opts.local != NULL) {
         r->opts.local->ops->destroy(r->opts.local);

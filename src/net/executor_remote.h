@@ -22,6 +22,7 @@
 
 #include "src/base/str.h"
 #include "src/base/time.h"
+#include "src/net/probe.h"
 #include "src/net/respawn.h"
 #include "src/net/transport.h"
 #include "src/plan/live.h"
@@ -63,6 +64,12 @@ struct fg_executor_remote_opts {
     fg_time_t heartbeat_us, patience_us; /* heartbeat 0: never ask, never lose patience */
 
     struct fg_respawn_opts respawn; /* who is started in the place of lost workers; zero: nobody */
+
+    /* Where they are started, and whether host i answers: asked until it is not FG_PROBE_WAIT, before anything
+     * is started there. Borrowed; NULL or empty: on this machine. */
+    struct fg_hosts *hosts;
+    enum fg_probe_state (*probe)(void *arg, size_t i);
+    void *probe_arg;
 };
 
 struct fg_executor_remote_stats {

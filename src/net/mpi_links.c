@@ -136,14 +136,11 @@ static void *call_when_stuck(void *arg)
     return NULL;
 }
 
-static int spawn(struct mpi_transport *t, const char *host, MPI_Comm *comm)
+static int spawn(const char *const *argv, MPI_Comm *comm)
 {
     MPI_Info info = MPI_INFO_NULL;
     int code = MPI_SUCCESS;
     int rc = MPI_Info_create(&info);
-    if (rc == MPI_SUCCESS && host != NULL) {
-        rc = MPI_Info_set(info, "host", host);
-    }
     if (rc == MPI_SUCCESS) {
         rc = MPI_Info_set(info, "map_by", ":OVERSUBSCRIBE");
     }
@@ -151,13 +148,29 @@ static int spawn(struct mpi_transport *t, const char *host, MPI_Comm *comm)
         rc = MPI_Info_set(info, "bind_to", "none");
     }
     if (rc == MPI_SUCCESS) { /* the call does not change its arguments */
-        rc = MPI_Comm_spawn(t->argv[0], (char **)(uintptr_t)(t->argv + 1), 1, info, 0, MPI_COMM_SELF, comm,
-                            &code);
+        rc = MPI_Comm_spawn(argv[0], (char **)(uintptr_t)(argv + 1), 1, info, 0, MPI_COMM_SELF, comm, &code);
     }
     if (info != MPI_INFO_NULL) {
         (void)MPI_Info_free(&info);
     }
     return rc != MPI_SUCCESS ? rc : code;
+}
+
+/* The arguments with the host in its place; NULL: out of memory. */
+static const char **argv_for(const struct mpi_transport *t, const char *host)
+{
+    size_t n = 0;
+    while (t->argv[n] != NULL) {
+        n++;
+    }
+    const char **argv = fg_calloc(n + 1, sizeof *argv);
+    if (argv != NULL) {
+        memcpy(argv, t->argv, n * sizeof *argv);
+        if (host != NULL && t->host_at > 0) {
+            argv[t->host_at] = host;
+        }
+    }
+    return argv;
 }
 
 enum fg_status mpi_links_spawn(struct fg_transport *base, const char *host, struct fg_err *err)
@@ -169,11 +182,17 @@ enum fg_status mpi_links_spawn(struct fg_transport *base, const char *host, stru
     if (t->argv == NULL) {
         return fg_fail(err, FG_E_UNSUPPORTED, "this process does not start workers");
     }
+    const char **argv = argv_for(t, host);
+    if (argv == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "out of memory for another worker");
+    }
     int rc = pthread_create(&deadline, NULL, call_when_stuck, t);
     if (rc != 0) {
+        fg_free(argv);
         return fg_fail(err, FG_E_INTERNAL, "cannot start a thread: %s", strerror(rc));
     }
-    rc = spawn(t, host, &comm);
+    rc = spawn(argv, &comm);
+    fg_free(argv);
     (void)pthread_cancel(deadline);
     (void)pthread_join(deadline, NULL);
     if (rc != MPI_SUCCESS || comm == MPI_COMM_NULL) {

@@ -58,6 +58,7 @@ struct mpi_transport {
     size_t n_news, news_cap, kind_cap;
     int failed;              /* processes of MPI_COMM_WORLD known as failed when last looked */
     const char *const *argv; /* what a spawned process runs, borrowed; NULL: nothing is spawned */
+    size_t host_at;          /* the argument that names its host; 0: none */
     void (*stuck)(void);     /* ends this process when a spawn does not come back */
     int wake_fd;
 };

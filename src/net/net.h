@@ -41,11 +41,15 @@ void fg_net_stop(struct fg_transport *t);
  * spawned, over one intercommunicator each. MPI must be initialised. */
 enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err *err) FG_NODISCARD;
 
-/* What the transport's spawn() starts: program and arguments, closed by NULL; borrowed. The program must
+/* What the transport's spawn() starts: program and arguments, closed by NULL; borrowed. Argument host_at
+ * becomes the name of the host, where one is asked for and host_at is not 0: the program, started on this
+ * machine, goes there by itself, because Open MPI (5.0.11) cannot start a process a second time on another
+ * host whose first one has died. The program must
  * join with fg_net_start() as every rank does. MPI never comes back from the spawn of a process that dies
  * before (nor always when another one dies meanwhile): then
  * `stuck` is called after FG_NET_SPAWN_S seconds, from another thread, and has to end this process. */
 enum { FG_NET_SPAWN_S = 8 }; /* chosen: a spawn takes 0.1 s, on a very busy machine some seconds */
-void fg_transport_mpi_spawns(struct fg_transport *t, const char *const *argv, void (*stuck)(void));
+void fg_transport_mpi_spawns(struct fg_transport *t, const char *const *argv, size_t host_at,
+                             void (*stuck)(void));
 
 #endif

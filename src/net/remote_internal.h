@@ -42,6 +42,7 @@ struct worker {
     uint32_t meant;  /* pinned: whom it was started for, or REMOTE_NO_CLIENT */
     bool silent;     /* lost its tasks by saying nothing */
     struct fg_link link;
+    size_t host;              /* index into opts.hosts, or FG_HOSTS_NONE */
     uint32_t invited, hellos; /* PINGs before it was welcome; HELLOs that answered them */
     uint64_t given;           /* sequence number of its last TASKS */
     uint32_t slots;           /* tasks it computes at a time */
@@ -70,6 +71,11 @@ struct remote {
     size_t held;     /* bytes of results that wait to be released */
     uint64_t wanted; /* the task that collect waits for */
     struct fg_respawn respawn;
+    size_t *placed; /* hosts of the spawned workers, in order */
+    size_t n_placed, cap_placed, target;
+    bool wanted_back; /* pinned: a worker is to be started for next_client */
+    uint32_t next_client;
+    bool probing;  /* host `target` was asked whether it answers */
     bool waiting;  /* too few workers: said once */
     char *refusal; /* why the last worker that could not work could not */
     struct fg_executor_remote_stats stats;
@@ -116,11 +122,10 @@ enum fg_status remote_slot(struct remote *r, uint32_t peer);            /* room 
 enum fg_status remote_event(struct remote *r, struct fg_net_event *ev); /* takes the frame */
 enum fg_status remote_send(struct remote *r, uint32_t peer, const struct fg_msg *m);
 enum fg_status remote_welcome(struct remote *r, uint32_t peer);
-enum fg_status remote_welcome(struct remote *r, uint32_t peer);
+uint32_t remote_answering(const struct remote *r);
 bool remote_too_few(struct remote *r); /* to go on; said once */
 enum fg_status remote_heartbeat(struct remote *r);
-bool remote_anyone(const struct remote *r);      /* whether a worker is there or can still come */
-enum fg_status remote_respawn(struct remote *r); /* start one worker if one is due */
+bool remote_anyone(const struct remote *r); /* whether a worker is there or can still come */
 void remote_say_stop(struct remote *r);
 
 /* remote_resend.c: what a damaged frame has cost */
@@ -133,5 +138,10 @@ enum fg_status remote_not_welcome(struct remote *r, uint32_t peer);
 
 /* remote_dispatch.c */
 enum fg_status remote_dispatch(struct remote *r, struct fg_err *err);
+
+/* remote_spawn.c */
+void remote_placed(struct remote *r, uint32_t peer); /* it joined: note on which host */
+void remote_displaced(struct remote *r, uint32_t peer);
+enum fg_status remote_respawn(struct remote *r); /* start one worker if one is due and its host answers */
 
 #endif

@@ -84,6 +84,7 @@ static enum fg_status dismiss(struct remote *r, uint32_t peer, const char *why)
     w->n_known = w->cap_known = 0;
     r->stats.lost++;
     r->stats.alive--;
+    remote_displaced(r, peer);
     fg_respawn_lost(&r->respawn, r->opts.now(r->opts.arg));
     return take_back(r, peer);
 }
@@ -98,6 +99,7 @@ static enum fg_status joined(struct remote *r, uint32_t peer)
                          .link = {.run_id = r->opts.run_id},
                          .slots = 1};
     w->heard = r->opts.now(r->opts.arg);
+    remote_placed(r, peer);
     r->stats.workers++;
     r->stats.alive++;
     return ping(r, peer, w->heard); /* the invitation: it answers with HELLO */
@@ -115,7 +117,7 @@ bool remote_anyone(const struct remote *r)
     return r->stats.workers == 0 /* nobody was told of yet */ || fg_respawn_hopes(&r->respawn);
 }
 
-static uint32_t answering(const struct remote *r)
+uint32_t remote_answering(const struct remote *r)
 {
     uint32_t n = 0;
     for (size_t i = 1; i < r->n_worker; i++) {
@@ -128,7 +130,7 @@ static uint32_t answering(const struct remote *r)
 /* Say it once when there are too few workers to go on, and once when there are enough again. */
 bool remote_too_few(struct remote *r)
 {
-    uint32_t n = answering(r);
+    uint32_t n = remote_answering(r);
     bool waits = r->stats.workers > 0 && fg_respawn_waits(&r->respawn, n);
     if (waits && !r->waiting && n == 0) {
         fg_log_write(FG_LOG_WARN, "no worker is left; waiting until another is up");
@@ -140,40 +142,6 @@ bool remote_too_few(struct remote *r)
     }
     r->waiting = waits;
     return waits;
-}
-
-static bool stopping(const struct remote *r)
-{
-    return r->opts.stop != NULL && atomic_load(r->opts.stop) != 0;
-}
-
-/* It joins by its JOINED event. */
-static enum fg_status start(struct remote *r, uint32_t client)
-{
-    struct fg_err err = {{0}};
-    enum fg_status st = r->opts.transport->ops->spawn(r->opts.transport, NULL, &err);
-    if (st == FG_OK) {
-        r->stats.spawned++;
-        return client != REMOTE_NO_CLIENT ? remote_meant(r, client) : FG_OK;
-    }
-    fg_log_write(FG_LOG_WARN, "a worker could not be started: %s", err.text);
-    fg_respawn_lost(&r->respawn, r->opts.now(r->opts.arg));
-    return st == FG_E_NOMEM ? st : FG_OK;
-}
-
-enum fg_status remote_respawn(struct remote *r)
-{
-    fg_time_t now = r->opts.now(r->opts.arg);
-    uint32_t client = REMOTE_NO_CLIENT;
-    if (stopping(r)) {
-        return FG_OK;
-    }
-    if (r->opts.pinned) { /* a silent worker is its client still */
-        bool due =
-            r->opts.arrival != NULL || fg_respawn_due(&r->respawn, r->stats.alive, r->stats.alive, now);
-        return due && remote_return(r, &client) ? start(r, client) : FG_OK;
-    }
-    return fg_respawn_due(&r->respawn, answering(r), r->stats.alive, now) ? start(r, client) : FG_OK;
 }
 
 /* ---- what they say ---- */

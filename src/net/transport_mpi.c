@@ -391,10 +391,12 @@ enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err 
     return FG_OK;
 }
 
-void fg_transport_mpi_spawns(struct fg_transport *t, const char *const *argv, void (*stuck)(void))
+void fg_transport_mpi_spawns(struct fg_transport *t, const char *const *argv, size_t host_at,
+                             void (*stuck)(void))
 {
     struct mpi_transport *mpi = (struct mpi_transport *)t;
     mpi->argv = argv;
+    mpi->host_at = host_at;
     mpi->stuck = stuck;
 }
 
@@ -408,10 +410,12 @@ enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err 
     return fg_fail(err, FG_E_UNSUPPORTED, "this forage was built without MPI");
 }
 
-void fg_transport_mpi_spawns(struct fg_transport *t, const char *const *argv, void (*stuck)(void))
+void fg_transport_mpi_spawns(struct fg_transport *t, const char *const *argv, size_t host_at,
+                             void (*stuck)(void))
 {
     (void)t;
     (void)argv;
+    (void)host_at;
     (void)stuck;
 }
 

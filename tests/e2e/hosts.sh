@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Workers on several hosts: an agent in the place of ssh plays hosts that are up and down, all on this machine.
+# shellcheck disable=SC2317 # functions are called by wait_for
+# shellcheck source=tests/lib/e2e.sh
+. "${FG_SRCDIR:-.}/tests/lib/e2e.sh"
+if "$FORAGE" --version | grep -q 'MPI: none'; then
+    skip "hosts" "built without MPI"
+    exit 77
+fi
+LONG=(--set run.rounds=24 --set run.eval_every=24 --set run.threads=1 --set workers.spawn_backoff_s=0.05)
+
+cat >"$T/agent" <<SH
+#!/bin/sh
+# agent HOST COMMAND: a host is down while the file down.HOST is there
+[ ! -e "$T/down.\$1" ] || exit 255
+case \$2 in *train*) echo "\$1" >>"$T/hops";; esac
+exec sh -c "\$2"
+SH
+chmod +x "$T/agent"
+printf '# the LAN\neast slots=1\nwest slots=1\nnorth slots=4\n' >"$T/hostfile"
+
+wait_for() { # wait_for SECONDS COMMAND...: until it succeeds
+    local end=$(($(date +%s%N) + $1 * 1000000000)); shift
+    until "$@"; do
+        [ "$(date +%s%N)" -lt "$end" ] || return 1
+        read -r -t 0.02 <> <(:)
+    done
+    return 0
+}
+says() { grep -q "$1" "$T/run/log.txt" 2>/dev/null; }
+pid_of() { grep -om1 "worker $1: process [0-9]*" "$T/run/log.txt" | awk '{print $4}'; }
+hops() { grep -c "^$1$" "$T/hops"; }
+lose() { # lose WORKER NEXT: kill it, wait for the one in its place
+    kill -9 "$(pid_of "$1")"
+    wait_for 30 says "worker $2: process"
+}
+
+timeout 120 "$FORAGE" simulate "$EXAMPLE" "${LONG[@]}" --out "$T/sim" >/dev/null 2>&1
+want=$(sha "$T/sim")
+
+touch "$T/down.north"
+timeout 120 "$FORAGE" launch -n 3 --hostfile "$T/hostfile" --agent "$T/agent" --interface lo "$EXAMPLE" "${LONG[@]}" \
+    --out "$T/run" >"$T/out" 2>"$T/err" &
+job=$!
+wait_for 60 says 'worker 2: process'
+wait_for 60 says 'worker 1: process'
+expect "the first workers fill the slots of the hosts that answer" "1 1 0" "$(hops east) $(hops west) $(hops north)"
+expect_match "a host that does not answer is left out and named" 'host north does not answer and is left out' "$(cat "$T/err")"
+touch "$T/down.west"
+lose 2 3
+expect "a dead host gets no worker, another one does" "2 1" "$(hops east) $(hops west)"
+expect_match "and is named" 'host west does not answer: no worker is started there' "$(cat "$T/run/log.txt")"
+lose 3 4
+lose 1 5
+expect "a host gets workers again whose first one has died" "4 1" "$(hops east) $(hops west)"
+wait "$job"
+expect "the simulation's model" "0 $want" "$? $(sha "$T/run")"
+
+touch "$T/down.east"
+timeout 60 "$FORAGE" launch -n 2 --host east,west --agent "$T/agent" "$EXAMPLE" --out "$T/none" >/dev/null 2>"$T/none.err"
+expect "no host answers: exit code, and no run folder" "1 absent" "$? $([ -e "$T/none" ] && echo there || echo absent)"
+expect_match "no host answers: it says so" 'none of the hosts answers' "$(cat "$T/none.err")"
+done_testing
