@@ -15,8 +15,6 @@
 #ifndef FG_CMD_DRIVE_H
 #define FG_CMD_DRIVE_H
 
-#include <jansson.h>
-
 #include "src/cmd/study.h"
 
 /* ---- the player ---- */
@@ -68,16 +66,8 @@ void fg_drive_rank_begun(struct fg_drive_rank *r, fg_time_t now, fg_time_t stead
 /* ---- afterwards ---- */
 
 /* Simulate the run in `dir` on its trace in DIR-predicted, compare, and print: for people, or one JSON object of `played`
- * and what fg_drive_compare() gives. Errors: those of it; FG_E_GONE when the simulation failed. */
+ * and what fg_compare_runs() gives. Errors: those of it; FG_E_GONE when the simulation failed. */
 enum fg_status fg_drive_predict(const struct fg_drive *d, const char *dir, bool json,
                                 struct fg_err *err) FG_NODISCARD;
-
-/* Compare a deployed run with its prediction, folder by folder. *out: an object of `deployed`, `predicted`,
- * `difference` (totals), `rounds` (a list). Errors: FG_E_MISSING, FG_E_INPUT, FG_E_NOMEM. Owner: json_decref(). */
-enum fg_status fg_drive_compare(json_t **out, const char *deployed, const char *predicted,
-                                struct fg_err *err) FG_NODISCARD;
-
-/* The same for people, on stdout. */
-void fg_drive_compare_print(const json_t *comparison);
 
 #endif

@@ -11,24 +11,50 @@ struct args {
 
 static const struct fg_cmd_option options[] = {
     {0, "replay", "RUN", FG_CMD_TEXT, offsetof(struct args, replay),
-     "meet again what this run of run.clock = real met; FILE is its configuration unless given"},
+     "meet again what this run of run.clock = real met; with --set: what would have been"},
     FG_CMD_RUN_OPTIONS(struct args, common),
     FG_CMD_END,
 };
 
 extern const struct fg_command fg_cmd_simulate;
 
-/* The recorded run's folder gives the configuration and, with "-replay" behind it, the name of the new one. */
+/* Whether the command line asks for other decisions than the recorded run's. */
+static enum fg_status differs(bool *out, const char *recorded, const char *file,
+                              const struct fg_cmd_common *common, struct fg_err *err)
+{
+    struct fg_config then, now;
+    const struct fg_cmd_common plain = {0};
+    const char *key = NULL;
+    enum fg_status st = fg_cmd_load_config(&then, recorded, &plain, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    st = fg_cmd_load_config(&now, file, common, err);
+    if (st == FG_OK) {
+        st = fg_config_diff(&key, &then, &now, NULL, NULL);
+        *out = key != NULL;
+        fg_config_fini(&now);
+    }
+    fg_config_fini(&then);
+    return st;
+}
+
+/* The recorded run's folder gives the configuration and, with a word behind it, the name of the new one. */
 static int replay(struct args *a, const char *file)
 {
     struct fg_str config = {0}, out = {0};
     struct fg_study_shell shell = {.what = "simulate", .replay = a->replay};
+    struct fg_err err = {{0}};
     int rc = 1;
-    if (fg_str_addf(&config, "%s/config.ini", a->replay) == FG_OK &&
-        fg_str_addf(&out, "%s-replay", a->replay) == FG_OK) {
-        a->common.out = a->common.out != NULL ? a->common.out : out.data;
-        rc = fg_study_file(file != NULL ? file : config.data, &a->common, &shell);
-    }
+    enum fg_status st;
+    FG_TRY(fg_str_addf(&config, "%s/config.ini", a->replay));
+    file = file != NULL ? file : config.data;
+    FG_TRY(differs(&shell.counterfactual, config.data, file, &a->common, &err));
+    FG_TRY(fg_str_addf(&out, "%s-%s", a->replay, shell.counterfactual ? "counterfactual" : "replay"));
+    a->common.out = a->common.out != NULL ? a->common.out : out.data;
+    rc = fg_study_file(file, &a->common, &shell);
+cleanup:
+    rc = st == FG_OK ? rc : fg_cmd_fail(st, &err);
     fg_str_fini(&config);
     fg_str_fini(&out);
     return rc;

@@ -390,14 +390,15 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
     enum fg_finish reason = FG_FINISH_STOPPED;
     enum fg_status st;
     FG_TRY(fg_cmd_run_dir(&path, s->cfg, s->common));
-    if (shell->replay != NULL) {
+    if (shell->replay != NULL && !shell->counterfactual) {
         FG_TRY(fg_study_recorded(&s->record, shell->replay, err));
     }
     FG_TRY(fg_setup_create(&s->setup, s->cfg, started(s, shell, path.data), err));
     FG_TRY(warm_start(s, err));
+    FG_TRY(shell->counterfactual ? study_met(s, err) : FG_OK);
     FG_TRY(fg_rundir_open(&s->dir, path.data, s->cfg, s->common->force, FG_RUNDIR_WAIT_MS, err));
     if (fg_rundir_state(s->dir) == FG_RUNDIR_FINISHED) {
-        st = print_result(s, err);
+        st = s->met != NULL ? study_beside(s, err) : print_result(s, err);
         goto cleanup;
     }
     FG_TRY(fg_rundir_state(s->dir) == FG_RUNDIR_RESUME ? resume(s, err) : make_aggregator(s, &s->state, err));
@@ -410,6 +411,11 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
         }
     }
     FG_TRY(st);
+    if (s->met != NULL && !stopping(s)) {
+        FG_TRY(finish(s, err));
+        st = study_beside(s, err);
+        goto cleanup;
+    }
     if (reason == FG_FINISH_STOPPED) {
         if (s->real && !fg_aggregator_pending(s->agg)) { /* the open round never was */
             FG_TRY(fg_append_truncate(&fg_rundir_journal(s->dir)->file, s->journal_len, err));
@@ -455,6 +461,7 @@ int fg_study_run(const struct fg_config *cfg, const struct fg_cmd_common *common
     fg_setup_destroy(s.setup);
     fg_str_fini(&s.state);
     fg_study_record_fini(&s.record);
+    fg_met_destroy(s.met);
     return rc;
 }
 

@@ -5,6 +5,7 @@
 #include "src/cmd/report.h"
 #include "src/cmd/study.h"
 #include "src/cmd/study_journal.h"
+#include "src/sim/met.h"
 
 /* Everything of one study, torn down in reverse order. */
 struct study {
@@ -24,6 +25,7 @@ struct study {
     bool warned;                   /* of updates that were refused */
     uint64_t journal_len;          /* of the journal at the last commit */
     bool recovering;               /* rounds after the last checkpoint are derived from the journal */
+    struct fg_met *met;            /* counterfactual: what the run in shell->replay met */
     struct fg_study_record record; /* being replayed, or recovered from */
 };
 
@@ -32,5 +34,12 @@ enum fg_status study_timeline(struct study *s, struct fg_timeline **out) FG_NODI
 
 /* The driver's hook: an event of a real run goes into the journal. */
 enum fg_status study_took(void *study, const struct fg_event *ev, struct fg_err *err);
+
+/* study_counterfactual.c: what the run in shell->replay met. Errors: FG_E_CONFIG when its clients had other data; those
+ * of reading it; FG_E_NOMEM. */
+enum fg_status study_met(struct study *s, struct fg_err *err) FG_NODISCARD;
+
+/* The finished run beside the recorded one, and what of it is not known, on stdout. */
+enum fg_status study_beside(const struct study *s, struct fg_err *err) FG_NODISCARD;
 
 #endif

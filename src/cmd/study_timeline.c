@@ -49,7 +49,7 @@ static enum fg_status make_real(struct study *s, struct fg_timeline **out)
 enum fg_status study_timeline(struct study *s, struct fg_timeline **out)
 {
     const struct fg_study_shell *shell = s->shell;
-    if (shell->replay != NULL) {
+    if (shell->replay != NULL && s->met == NULL) {
         return fg_timeline_replay_create(out, s->record.events, s->record.n, s->ex,
                                          fg_aggregator_now(s->agg));
     }
@@ -61,5 +61,8 @@ enum fg_status study_timeline(struct study *s, struct fg_timeline **out)
                                              .samples = s->setup->samples,
                                              .hand_back =
                                                  s->cfg->train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK};
+    if (s->met != NULL) {
+        return fg_timeline_met_create(out, s->met, s->setup->clients, s->ex, &cfg, fg_aggregator_now(s->agg));
+    }
     return fg_timeline_virtual_create(out, s->setup->fleet, s->ex, &cfg, fg_aggregator_now(s->agg));
 }

@@ -1,9 +1,9 @@
 /* A timeline: where the aggregator's events come from, and what its actions lead to.
  *
- * There are three. The virtual one (timeline_virtual.c) is made of traces and models: it foresees when each task
+ * There are four. The virtual one (timeline_virtual.c) is made of traces and models: it foresees when each task
  * ends and jumps from event to event. The real one (timeline_real.c) waits: a client is a worker, who is up is
  * what is seen, and the clock is the wall's. A replay (timeline_replay.c) meets again what
- * a real run met. The driver and the core are the same for all.
+ * a real run met; what other decisions would have led to then is asked of timeline_met.c. The driver and the core are the same for all.
  *
  * Thread safety: one caller.
  */
@@ -81,5 +81,12 @@ struct fg_replay_record {
 };
 enum fg_status fg_timeline_replay_create(struct fg_timeline **out, const struct fg_replay_record *records,
                                          size_t n, struct fg_executor *ex, fg_time_t start) FG_NODISCARD;
+
+/* What would have been had the aggregator decided otherwise, on the availability that a deployment met. It ends as if
+ * interrupted where the recording ends. All is borrowed. Errors: FG_E_NOMEM. Owner: the caller, ops->destroy(). */
+struct fg_met;
+enum fg_status fg_timeline_met_create(struct fg_timeline **out, const struct fg_met *met, uint32_t clients,
+                                      struct fg_executor *ex, const struct fg_timeline_virtual_config *cfg,
+                                      fg_time_t start) FG_NODISCARD;
 
 #endif

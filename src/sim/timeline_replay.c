@@ -40,7 +40,7 @@ static enum fg_status advance(struct timeline *t, struct fg_err *err)
     return FG_OK;
 }
 
-/* The recorded answer to a cancel is the next event; another policy may cancel what was not cancelled then. */
+/* The recorded answer to a cancel is the next event, unless the journal was cut there. */
 static void cancel(struct fg_timeline *base, uint64_t id, struct fg_outcome *spent)
 {
     struct timeline *t = (struct timeline *)base;

@@ -44,6 +44,22 @@ expect "who comes back is the same client" "2 2" "$(grep -c 'is client 1$' "$T/r
 "$FORAGE" simulate -q --replay "$T/run" >/dev/null 2>"$T/err"
 expect "what happened can be met again, to the same model" "0 $(sha "$T/run")" "$? $(sha "$T/run-replay")"
 
+# What another policy would have come to on what was met.
+what_if() { "$FORAGE" simulate -q --json --replay "$T/run" --set select.policy=uniform --set select.clients=2 "$@"; }
+what_if >"$T/what" 2>"$T/err"
+expect "a replay with another policy" 0 $?
+expect "asks as many as it wants" True "$(in_json "$T/what" 'all(r["counterfactual"]["n_selected"] == min(2, r["counterfactual"]["n_available"]) for r in j["rounds"] if r["counterfactual"])')"
+expect "of those who were seen to be up" True "$(in_json "$T/what" 'sum(r["counterfactual"]["n_available"] == r["recorded"]["n_available"] for r in j["rounds"] if r["counterfactual"]) >= 6')"
+expect "and says of each assignment whether it was tried then" True "$(in_json "$T/what" 'j["assignments"]["tried"] + j["assignments"]["untried"] == j["assignments"]["all"] > 9 and j["assignments"]["tried"] > 0')"
+expect "without changing the recorded run" "real" "$(sed -n 's/^clock = //p' "$T/run/config.ini")"
+sha1=$(sha "$T/run-counterfactual")
+what_if --force >/dev/null 2>&1
+expect "again, the same" "$sha1" "$(sha "$T/run-counterfactual")"
+"$FORAGE" simulate -q --replay "$T/run" --set data.clients=3 --out "$T/other" >/dev/null 2>"$T/err"
+expect "other data are refused" 2 $?
+"$FORAGE" simulate -q --replay "$T/run-predicted" --set select.clients=2 --out "$T/other" >/dev/null 2>"$T/err"
+expect "so is a run in which nobody was seen" "2 absent" "$? $([ -e "$T/other" ] && echo there || echo absent)"
+
 # With notice; the aggregator is killed on the way and the same command goes on.
 again() {
     timeout 120 "$FORAGE" launch --drive -q "${DRIVE[@]}" --set drive.leave=notice --set run.sync_s=1000 --out "$T/notice" "$EXAMPLE"
