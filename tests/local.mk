@@ -60,6 +60,7 @@ UNIT_TESTS += tests/unit/test_chaos
 tests_unit_test_chaos_SOURCES = tests/unit/test_chaos.c $(chaos_sources)
 UNIT_TESTS += tests/unit/test_study_journal
 UNIT_TESTS += tests/unit/test_hosts
+UNIT_TESTS += tests/unit/test_met
 
 # Fuzz targets: tests/fuzz/fuzz_<name>.c with a corpus in tests/fuzz/corpus/<name>/. In `make check` each is
 # linked with replay.c, which feeds it the corpus and mutations of it; with --enable-fuzz it is a libFuzzer program.
