@@ -1,12 +1,13 @@
 /* How fast the dense and convolution kernels are on one core, against the multiply-add peak of the same run.
  *
- *     make bench/bench_kernels && bench/bench_kernels [avx512|avx2|reference|auto] [batch]
+ *     make bench/bench_kernels && bench/bench_kernels [avx512|avx2|reference|auto] [batch] [exact|bf16]
  *
  * GFLOP/s count useful work (2 operations a term, no padding), CPU time, the best of several repetitions. The
  * last lines are whole SGD steps of the softmax and 2NN models, in samples a second.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench/peak.h"
 #include "kernels/kernels.h"
@@ -80,12 +81,14 @@ static void dense(const char *name, size_t in, size_t n, int first)
 static void conv(const char *name, size_t h, size_t border, size_t cin, size_t cout, size_t k, int first)
 {
     size_t p = h + 2 * border, o = p - k + 1, np = fg_kernel_pad(cout), cp = fg_kernel_pad(cin);
-    struct fg_conv s = {B, p, p, first ? cin : cp, cin, k, k, 1, o, o, np, cout};
-    struct fg_conv back = {B, h + k - 1, h + k - 1, np, cout, k, k, 1, h, h, cp, cin};
+    struct fg_conv s = {B, p, p, first ? cin : cp, cin, k, k, 1, o, o, np, cout, NULL};
+    struct fg_conv back = {B, h + k - 1, h + k - 1, np, cout, k, k, 1, h, h, cp, cin, NULL};
     float *x = floats(B * p * p * s.cs), *w = floats(k * k * cin * np), *bias = floats(np);
     float *y = floats(B * o * o * np), *wt = floats(k * k * cout * cp),
           *dp = floats(B * back.h * back.w * np);
     float *dx = floats(B * h * h * cp);
+    s.work = floats(fg_conv_work(&s) / sizeof(float));
+    back.work = floats(fg_conv_work(&back) / sizeof(float));
     double flop = 2.0 * (double)(B * o * o * k * k * cin * cout), best;
     BEST(best, K->conv_forward(&s, x, w, bias, y));
     report(name, "forward", flop, best);
@@ -99,6 +102,8 @@ static void conv(const char *name, size_t h, size_t border, size_t cin, size_t c
     report(name, "dW + SGD", flop, best);
     BEST(best, K->column_sum_sgd(y, B * o * o, np, -1e-9f, bias));
     report(name, "db + SGD", (double)(B * o * o * cout), best);
+    fg_free(s.work);
+    fg_free(back.work);
     fg_free(x);
     fg_free(w);
     fg_free(bias);
@@ -194,7 +199,8 @@ static void model(const char *name, const size_t *sizes, size_t layers)
 
 int main(int argc, char **argv)
 {
-    K = fg_kernels_get(argc > 1 ? argv[1] : "auto");
+    K = fg_kernels_get(argc > 1 ? argv[1] : "auto",
+                       argc > 3 && strcmp(argv[3], "bf16") == 0 ? FG_BF16 : FG_EXACT);
     B = argc > 2 ? (size_t)strtoul(argv[2], NULL, 10) : 10;
     if (!K || B == 0) {
         fprintf(stderr, "usage: bench_kernels [auto|avx512|avx2|reference] [batch]; or not on this CPU\n");

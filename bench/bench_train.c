@@ -1,6 +1,6 @@
 /* How fast clients train on one core: whole tasks through the trainer, batches gathered, updates returned.
  *
- *     make bench/bench_train && bench/bench_train [auto|avx512|avx2|reference] [batch] [model...]
+ *     make bench/bench_train && bench/bench_train [auto|avx512|avx2|reference] [batch] [exact|bf16] [model...]
  *
  * Samples/s of CPU time, the best of several tasks; FLOP are those of the unpadded model: 6 a multiply-add, 4
  * in the first layer, which needs no input gradient.
@@ -18,6 +18,7 @@ enum { SAMPLES = 600 };
 
 static const char *KERNELS = "auto";
 static uint32_t BATCH = 10;
+static enum fg_arithmetic ARITHMETIC = FG_EXACT;
 
 static const struct {
     const char *model;
@@ -93,7 +94,7 @@ static void measure(size_t which)
     uint64_t macs, first;
     fill(&d, x, y);
     if (fg_model_create(&m, cases[which].model, &in, NULL, &err) != FG_OK ||
-        fg_trainer_create_cpu(&t, m, &opts, 1, 1, fg_kernels_get(KERNELS), &err) != FG_OK) {
+        fg_trainer_create_cpu(&t, m, &opts, 1, 1, fg_kernels_get(KERNELS, ARITHMETIC), &err) != FG_OK) {
         fprintf(stderr, "%s\n", err.text);
         exit(2);
     }
@@ -115,7 +116,7 @@ static void measure(size_t which)
                          .params = w,
                          .delta = delta,
                          .task = {.kind = FG_TASK_TRAIN, .steps = n / BATCH, .lr = 0.01f}};
-    double rate = (double)n / best_task(t, &job), peak = bench_peak(fg_kernels_get(KERNELS), 10);
+    double rate = (double)n / best_task(t, &job), peak = bench_peak(fg_kernels_get(KERNELS, ARITHMETIC), 10);
     printf("%-12s %9zu %9.3f %12.0f %9.1f", cases[which].model, P, flop * 1e-6, rate, rate * flop * 1e-9);
     printf(peak > 0 ? " %7.1f%%\n" : "\n", 100 * rate * flop / peak);
     fflush(stdout);
@@ -131,17 +132,19 @@ int main(int argc, char **argv)
 {
     KERNELS = argc > 1 ? argv[1] : "auto";
     BATCH = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 10;
-    const struct fg_kernels *k = fg_kernels_get(KERNELS);
+    int models = argc > 3 && (strcmp(argv[3], "exact") == 0 || strcmp(argv[3], "bf16") == 0) ? 4 : 3;
+    ARITHMETIC = models == 4 && strcmp(argv[3], "bf16") == 0 ? FG_BF16 : FG_EXACT;
+    const struct fg_kernels *k = fg_kernels_get(KERNELS, ARITHMETIC);
     if (k == NULL || BATCH == 0 || BATCH > SAMPLES) {
-        fprintf(stderr,
-                "usage: bench_train [auto|avx512|avx2|reference] [batch] [model...]; or not on this CPU\n");
+        fprintf(stderr, "usage: bench_train [auto|avx512|avx2|reference] [batch] [exact|bf16] [model...]; or "
+                        "not on this CPU\n");
         return 2;
     }
     printf("%s, batch %u, multiply-add peak %.1f GFLOP/s\n", k->name, BATCH, bench_peak(k, 30) * 1e-9);
     printf("%-12s %9s %9s %12s %9s %8s\n", "model", "params", "MFLOP", "samples/s", "GFLOP/s", "of peak");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        int wanted = argc <= 3;
-        for (int a = 3; a < argc; a++) {
+        int wanted = argc <= models;
+        for (int a = models; a < argc; a++) {
             wanted |= strcmp(argv[a], cases[i].model) == 0;
         }
         if (wanted) {

@@ -9,4 +9,14 @@ extern const struct fg_kernels fg_kernels_reference_fma; /* the same source, com
 extern const struct fg_kernels fg_kernels_avx2;
 extern const struct fg_kernels fg_kernels_avx512;
 
+/* FG_BF16. */
+extern const struct fg_kernels fg_kernels_reference_bf16;
+extern const struct fg_kernels fg_kernels_reference_fma_bf16;
+extern const struct fg_kernels fg_kernels_avx2_bf16;
+extern const struct fg_kernels fg_kernels_avx512_bf16;
+extern const struct fg_kernels fg_kernels_avx512_amx; /* after fg_amx_ready() */
+
+/* Whether this process may multiply tiles of bfloat16; asks the operating system for it. */
+int fg_amx_ready(void);
+
 #endif

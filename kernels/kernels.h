@@ -42,6 +42,7 @@ struct fg_conv {
     size_t oh, ow;         /* outputs: at most (h - kh) / stride + 1 and (w - kw) / stride + 1 */
     size_t np;             /* padded output channels = floats a pixel of the output */
     size_t cout;           /* those of them that are no padding; 0: not told, which costs speed where few */
+    void *work;            /* fg_conv_work() bytes, on a 64-byte boundary; only FG_BF16 uses them */
 };
 
 /* Windows of size k x k. Windows past the edge are not allowed: oh <= (h - k) / stride + 1. */
@@ -186,8 +187,22 @@ struct fg_kernels {
     void (*accumulate)(double w, const float *x, double *acc, size_t n);
 };
 
+/* How products are made.
+ *   FG_EXACT  in float, as said above.
+ *   FG_BF16   convolutions of stride 1 over 16 or more channels round both operands to bfloat16 (8 bits of
+ *             precision) and add in float; all else stays exact. Every implementation gives the same bits, but
+ *             only those with AMX (Intel, 4th generation Xeon and later) are faster. Its order: terms go in
+ *             steps of 32, even + odd part of a step (one fma a term, from 0) is added to what was there; a
+ *             step holds 32 channels of one window pixel (forward, kh, kw and channels ascending) or 32 places
+ *             r * w + q of one image (weights), those with q >= ow having d = 0. Numbers below 2^-126 are 0.
+ */
+enum fg_arithmetic { FG_EXACT, FG_BF16 };
+
+/* Bytes of fg_conv.work for any of the functions above. */
+size_t fg_conv_work(const struct fg_conv *s);
+
 /* The implementation of that name ("auto", "avx512", "avx2", "reference"), auto being the fastest one.
  * Returns NULL if there is none of that name or the CPU or the build lacks it. */
-const struct fg_kernels *fg_kernels_get(const char *name);
+const struct fg_kernels *fg_kernels_get(const char *name, enum fg_arithmetic arithmetic);
 
 #endif

@@ -6,8 +6,12 @@
 #include "kernels/ref_linear.h"
 #include "kernels/ref_pointwise.h"
 
+#include "kernels/ref_bf16.h"
+
 #ifdef FG_REFERENCE_FMA
-const struct fg_kernels fg_kernels_reference_fma = FG_KERNEL_TABLE("reference");
+const struct fg_kernels fg_kernels_reference_fma = FG_KERNEL_TABLE("reference", conv);
+const struct fg_kernels fg_kernels_reference_fma_bf16 = FG_KERNEL_TABLE("reference", bf16_conv);
 #else
-const struct fg_kernels fg_kernels_reference = FG_KERNEL_TABLE("reference");
+const struct fg_kernels fg_kernels_reference = FG_KERNEL_TABLE("reference", conv);
+const struct fg_kernels fg_kernels_reference_bf16 = FG_KERNEL_TABLE("reference", bf16_conv);
 #endif

@@ -4,36 +4,39 @@
 
 #include "kernels/isa.h"
 
-/* What the CPU and the operating system support, best first; NULL ends it. */
-static void supported(const struct fg_kernels *out[4])
+/* The tables of one instruction set, by arithmetic. */
+struct choice {
+    const struct fg_kernels *exact, *bf16;
+};
+
+/* What the CPU and the operating system support, best first; their number. */
+static size_t supported(struct choice out[3])
 {
     size_t n = 0;
 #ifdef FG_X86
     int fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-        out[n++] = &fg_kernels_avx512;
+        out[n++] = (struct choice){&fg_kernels_avx512,
+                                   fg_amx_ready() ? &fg_kernels_avx512_amx : &fg_kernels_avx512_bf16};
     }
     if (fma) {
-        out[n++] = &fg_kernels_avx2;
+        out[n++] = (struct choice){&fg_kernels_avx2, &fg_kernels_avx2_bf16};
+        out[n++] = (struct choice){&fg_kernels_reference_fma, &fg_kernels_reference_fma_bf16};
+        return n;
     }
-    out[n++] = fma ? &fg_kernels_reference_fma : &fg_kernels_reference;
-#else
-    out[n++] = &fg_kernels_reference;
 #endif
-    out[n] = NULL;
+    out[n++] = (struct choice){&fg_kernels_reference, &fg_kernels_reference_bf16};
+    return n;
 }
 
-const struct fg_kernels *fg_kernels_get(const char *name)
+const struct fg_kernels *fg_kernels_get(const char *name, enum fg_arithmetic arithmetic)
 {
-    const struct fg_kernels *list[4];
-    supported(list);
-    if (strcmp(name, "auto") == 0) {
-        return list[0];
-    }
-    for (size_t i = 0; list[i]; i++) {
-        if (strcmp(name, list[i]->name) == 0) {
-            return list[i];
+    struct choice list[3];
+    size_t n = supported(list);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(name, "auto") == 0 || strcmp(name, list[i].exact->name) == 0) {
+            return arithmetic == FG_BF16 ? list[i].bf16 : list[i].exact;
         }
     }
     return NULL;

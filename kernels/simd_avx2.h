@@ -215,6 +215,34 @@ static inline VI v_load_u8(const uint8_t *p)
     return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
 }
 
+static inline VI vi_shl16(VI a)
+{
+    return _mm256_slli_epi32(a, 16);
+}
+
+static inline VI vi_shr16(VI a)
+{
+    return _mm256_srli_epi32(a, 16);
+}
+
+/* VL pairs of 16 bits, each in one lane. */
+static inline VI vi_load_pairs(const uint16_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+
+static inline void vi_store_pairs(uint16_t *p, VI v)
+{
+    _mm256_storeu_si256((__m256i *)p, v);
+}
+
+/* The lower halves; the upper ones are 0. */
+static inline void v_store_u16(uint16_t *p, VI v)
+{
+    _mm_storeu_si128((__m128i *)p,
+                     _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
+}
+
 static inline void v_store_u8(uint8_t *p, VI v)
 {
     __m128i w = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));

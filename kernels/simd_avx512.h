@@ -213,6 +213,33 @@ static inline VI v_load_u8(const uint8_t *p)
     return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
 }
 
+static inline VI vi_shl16(VI a)
+{
+    return _mm512_slli_epi32(a, 16);
+}
+
+static inline VI vi_shr16(VI a)
+{
+    return _mm512_srli_epi32(a, 16);
+}
+
+/* VL pairs of 16 bits, each in one lane. */
+static inline VI vi_load_pairs(const uint16_t *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+static inline void vi_store_pairs(uint16_t *p, VI v)
+{
+    _mm512_storeu_si512(p, v);
+}
+
+/* The lower halves; the upper ones are 0. */
+static inline void v_store_u16(uint16_t *p, VI v)
+{
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(v));
+}
+
 static inline void v_store_u8(uint8_t *p, VI v)
 {
     _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(v));

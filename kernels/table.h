@@ -1,11 +1,12 @@
-/* The members of the table in order, for the sources that define one; `name` and the functions are theirs. */
-#define FG_KERNEL_TABLE(label)                                                                            \
+/* The members of the table in order, for the sources that define one; `name` and the functions are theirs, `conv`
+ * begins the names of the convolutions. */
+#define FG_KERNEL_TABLE(label, conv)                                                                      \
     {                                                                                                     \
         .name = (label), .dense_forward = dense_forward, .dense_accumulate = dense_accumulate,            \
         .dense_backward_input = dense_backward_input, .dense_backward_weights = dense_backward_weights,   \
         .dense_sgd = dense_sgd, .dense_backward_sgd = dense_backward_sgd, .column_sum = column_sum,       \
-        .column_sum_sgd = column_sum_sgd, .conv_forward = conv_forward,                                   \
-        .conv_backward_weights = conv_backward_weights, .conv_sgd = conv_sgd, .conv_flip = conv_flip,     \
+        .column_sum_sgd = column_sum_sgd, .conv_forward = conv##_forward,                                 \
+        .conv_backward_weights = conv##_backward_weights, .conv_sgd = conv##_sgd, .conv_flip = conv_flip, \
         .image_pad = image_pad, .maxpool_forward = maxpool_forward, .maxpool_backward = maxpool_backward, \
         .relu_forward = relu_forward, .relu_backward = relu_backward, .tanh_forward = tanh_forward,       \
         .tanh_backward = tanh_backward, .sigmoid_forward = sigmoid_forward,                               \

@@ -25,8 +25,15 @@
 
 #include "kernels/wide_layers.h"
 
+#include "kernels/wide_bf16.h"
+
 #ifdef FG_WIDE_AVX512
-const struct fg_kernels fg_kernels_avx512 = FG_KERNEL_TABLE("avx512");
+#include "kernels/wide_amx.h"
+
+const struct fg_kernels fg_kernels_avx512 = FG_KERNEL_TABLE("avx512", conv);
+const struct fg_kernels fg_kernels_avx512_bf16 = FG_KERNEL_TABLE("avx512", bf16_conv);
+const struct fg_kernels fg_kernels_avx512_amx = FG_KERNEL_TABLE("avx512", amx_conv);
 #else
-const struct fg_kernels fg_kernels_avx2 = FG_KERNEL_TABLE("avx2");
+const struct fg_kernels fg_kernels_avx2 = FG_KERNEL_TABLE("avx2", conv);
+const struct fg_kernels fg_kernels_avx2_bf16 = FG_KERNEL_TABLE("avx2", bf16_conv);
 #endif

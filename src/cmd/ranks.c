@@ -82,7 +82,7 @@ static void work(struct fg_transport *t)
     (void)signal(SIGUSR1, SIG_IGN); /* likewise: launchers send it to every rank */
     char host[256] = "";
     (void)gethostname(host, sizeof host - 1);
-    const struct fg_kernels *kernels = fg_kernels_get("auto");
+    const struct fg_kernels *kernels = fg_kernels_get("auto", FG_EXACT);
     struct fg_session_self self = {.version = PACKAGE_VERSION,
                                    .host = host,
                                    .isa = kernels != NULL ? kernels->name : "none",

@@ -101,16 +101,44 @@ static size_t dilated_floats(const struct fg_layer *l, size_t batch)
     return batch * (l->in.h + k - 1) * (l->in.w + k - 1) * l->out.ld;
 }
 
-static size_t scratch(const struct fg_layer *l, size_t batch)
+static size_t flipped_floats(const struct fg_layer *l)
 {
     size_t k = (size_t)l->arg[KERNEL];
-    return l->from_data ? 0 : (dilated_floats(l, batch) + k * k * l->out.c * l->in.ld) * sizeof(float);
+    return fg_kernel_pad(k * k * l->out.c * l->in.ld);
+}
+
+/* The input gradient is the convolution of the dilated, bordered dy with the flipped weights. */
+static struct fg_conv backward_geometry(const struct fg_layer *l, size_t batch)
+{
+    size_t k = (size_t)l->arg[KERNEL];
+    return (struct fg_conv){.batch = batch,
+                            .h = l->in.h + k - 1,
+                            .w = l->in.w + k - 1,
+                            .cs = l->out.ld,
+                            .cin = l->out.c,
+                            .kh = k,
+                            .kw = k,
+                            .stride = 1,
+                            .oh = l->in.h,
+                            .ow = l->in.w,
+                            .np = l->in.ld,
+                            .cout = l->in.c};
+}
+
+/* dy dilated, the flipped weights, the kernels' own. */
+static size_t scratch(const struct fg_layer *l, size_t batch)
+{
+    struct fg_conv s = geometry(l, batch), back = backward_geometry(l, batch);
+    size_t there = fg_conv_work(&s), again = l->from_data ? 0 : fg_conv_work(&back);
+    size_t copies = l->from_data ? 0 : (dilated_floats(l, batch) + flipped_floats(l)) * sizeof(float);
+    return copies + (there > again ? there : again);
 }
 
 static void forward(const struct fg_layer *l, struct fg_pass *p)
 {
     struct fg_conv s = geometry(l, p->batch);
     const float *x = p->x;
+    s.work = p->scratch;
     if (has_border(l, &s)) {
         p->k->image_pad(x, p->batch, l->in.h, l->in.w, s.cs, p->save, s.h, s.w,
                         border(l, l->in.h, l->out.h).before, border(l, l->in.w, l->out.w).before, 1);
@@ -119,23 +147,12 @@ static void forward(const struct fg_layer *l, struct fg_pass *p)
     p->k->conv_forward(&s, x, p->params + l->tensor[0].packed, p->params + l->tensor[1].packed, p->y);
 }
 
-/* dx is the convolution of the dilated, bordered dy with the flipped weights. */
 static void backward_input(const struct fg_layer *l, struct fg_pass *p)
 {
     size_t k = (size_t)l->arg[KERNEL];
     float *wide = p->scratch, *flipped = wide + dilated_floats(l, p->batch);
-    struct fg_conv s = {.batch = p->batch,
-                        .h = l->in.h + k - 1,
-                        .w = l->in.w + k - 1,
-                        .cs = l->out.ld,
-                        .cin = l->out.c,
-                        .kh = k,
-                        .kw = k,
-                        .stride = 1,
-                        .oh = l->in.h,
-                        .ow = l->in.w,
-                        .np = l->in.ld,
-                        .cout = l->in.c};
+    struct fg_conv s = backward_geometry(l, p->batch);
+    s.work = flipped + flipped_floats(l);
     p->k->image_pad(p->dy, p->batch, l->out.h, l->out.w, l->out.ld, wide, s.h, s.w,
                     k - 1 - border(l, l->in.h, l->out.h).before, k - 1 - border(l, l->in.w, l->out.w).before,
                     (size_t)l->arg[STRIDE]);
@@ -148,6 +165,7 @@ static void backward(const struct fg_layer *l, struct fg_pass *p)
     struct fg_conv s = geometry(l, p->batch);
     size_t w = l->tensor[0].packed, b = l->tensor[1].packed, pixels = p->batch * s.oh * s.ow;
     const float *x = has_border(l, &s) ? p->save : p->x;
+    s.work = p->scratch;
     if (p->dx != NULL) {
         backward_input(l, p);
     }

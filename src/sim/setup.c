@@ -114,7 +114,7 @@ enum fg_status fg_setup_kernels(const struct fg_kernels **out, const struct fg_c
 {
     static const char *const names[] = {"auto", "avx512", "avx2", "reference"}; /* FG_OPT_KERNELS_... */
     const char *name = names[c->run.kernels];
-    *out = fg_kernels_get(name);
+    *out = fg_kernels_get(name, c->train.arithmetic == FG_OPT_ARITHMETIC_BF16 ? FG_BF16 : FG_EXACT);
     return *out != NULL ? FG_OK
                         : fg_fail(err, FG_E_UNSUPPORTED, "%s: run.kernels: %s is not supported by this CPU",
                                   fg_config_where(c, "run.kernels"), name);

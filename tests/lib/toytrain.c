@@ -20,7 +20,7 @@ struct fg_trainer *toy_trainer(const struct fg_model *m, const struct fg_local_o
 {
     struct fg_trainer *t = NULL;
     struct fg_err err = {""};
-    if (fg_trainer_create_cpu(&t, m, o, 42, threads, fg_kernels_get(kernels), &err) != FG_OK) {
+    if (fg_trainer_create_cpu(&t, m, o, 42, threads, fg_kernels_get(kernels, FG_EXACT), &err) != FG_OK) {
         fail_msg("%s", err.text);
     }
     return t;

@@ -11,7 +11,7 @@ static struct fg_rng RNG;
 static int start(void **state)
 {
     (void)state;
-    K = fg_kernels_get("reference");
+    K = fg_kernels_get("reference", FG_EXACT);
     fg_rng_init(&RNG, 5, FG_RNG_TEST, 0, 0);
     return 0;
 }
@@ -112,7 +112,7 @@ static double conv_loss(const float *x, const float *w,
     return loss;
 }
 
-static const struct fg_conv FORWARD = {CB, XH, XW, CP, CI, CKH, CKW, CS, OH, OW, CP, CO};
+static const struct fg_conv FORWARD = {CB, XH, XW, CP, CI, CKH, CKW, CS, OH, OW, CP, CO, NULL};
 
 static void check_slope(float *at, const float *x, const float *w, const float *c, double gradient)
 {
@@ -167,7 +167,7 @@ static void conv_gradients_match_differences(void **state)
         assert_true(w2[i] == fmaf(-0.5f, dw[i], w[i]));
     }
     enum { PH = CH + CKH - 1, PW = CW + CKW - 1 };
-    const struct fg_conv back = {CB, PH, PW, CP, CO, CKH, CKW, 1, CH, CW, CP, CI};
+    const struct fg_conv back = {CB, PH, PW, CP, CO, CKH, CKW, 1, CH, CW, CP, CI, NULL};
     K->image_pad(c, CB, OH, OW, CP, dp, PH, PW, CKH - 1 - CTOP, CKW - 1 - CLEFT, CS);
     K->conv_flip(w, CKH, CKW, CI, CP, CO, wt);
     K->conv_forward(&back, dp, wt, NULL, dx);
@@ -396,12 +396,61 @@ static void embedding_gathers_and_scatters(void **state)
     assert_true(g[0] == table[0] && g[16] == 0.0f && g[35] == table[35] + table[35] + table[35]);
 }
 
+enum { NX = 2 * 7 * 6 * 48, NW = 3 * 2 * 40 * 32, NY = 2 * 5 * 5 * 32 };
+
+/* Numbers of few digits whose products and sums are exact in either arithmetic; channels of padding are 0. */
+static void fill_short(float *p, size_t n, size_t ld, size_t used)
+{
+    for (size_t i = 0; i < n; i++) {
+        p[i] = i % ld < used ? (float)((int)fg_rng_below(&RNG, 31) - 15) / 16.0f : 0.0f;
+    }
+}
+
+static void bf16_convolutions_are_exact_on_short_numbers(void **state)
+{
+    (void)state;
+    static float x[NX], w[NW], d[NY], y[2][NY], dw[2][NW], bias[32];
+    struct fg_conv s = {2, 7, 6, 48, 40, 3, 2, 1, 5, 5, 32, 20, NULL};
+    const struct fg_kernels *k[2] = {K, fg_kernels_get("reference", FG_BF16)};
+    fill_short(x, NX, 48, 40);
+    fill_short(w, NW, 32, 20);
+    fill_short(d, NY, 32, 20);
+    fill_short(bias, 32, 32, 20);
+    assert_non_null(s.work = aligned_alloc(64, fg_conv_work(&s)));
+    for (int i = 0; i < 2; i++) {
+        k[i]->conv_forward(&s, x, w, bias, y[i]);
+        k[i]->conv_backward_weights(&s, x, d, dw[i]);
+    }
+    assert_memory_equal(y[0], y[1], sizeof y[0]);
+    assert_memory_equal(dw[0], dw[1], sizeof dw[0]);
+    free(s.work);
+}
+
+static void bf16_rounds_to_even_and_drops_subnormals(void **state)
+{
+    (void)state;
+    static const float in[] = {0x1.01p0f, 0x1.03p0f, 0x1.010002p0f, 0x1.fffp0f, 0x1p-127f, -0x1.8p5f};
+    static const float want[] = {1.0f, 0x1.04p0f, 0x1.02p0f, 2.0f, 0.0f, -0x1.8p5f};
+    static float x[16], w[16 * 16], y[16];
+    struct fg_conv s = {1, 1, 1, 16, 16, 1, 1, 1, 1, 1, 16, 16, NULL};
+    assert_non_null(s.work = aligned_alloc(64, fg_conv_work(&s)));
+    for (size_t i = 0; i < 16; i++) {
+        w[i * 16 + i] = 1.0f;
+        x[i] = i < 6 ? in[i] : 0.0f;
+    }
+    fg_kernels_get("auto", FG_BF16)->conv_forward(&s, x, w, NULL, y);
+    assert_memory_equal(y, want, sizeof want);
+    free(s.work);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dense_forward_is_x_w_plus_bias),
         cmocka_unit_test(dense_gradients_are_the_transposed_products),
         cmocka_unit_test(conv_gradients_match_differences),
+        cmocka_unit_test(bf16_convolutions_are_exact_on_short_numbers),
+        cmocka_unit_test(bf16_rounds_to_even_and_drops_subnormals),
         cmocka_unit_test(maxpool_takes_the_first_of_equals),
         cmocka_unit_test(softmax_gradient_matches_differences),
         cmocka_unit_test(softmax_survives_large_and_flags_infinite_scores),

@@ -50,7 +50,7 @@ static void functions_stay_within_the_stated_error(void **state)
 {
     (void)state;
     for (size_t k = 0; k < 3; k++) {
-        const struct fg_kernels *kn = fg_kernels_get(NAMES[k]);
+        const struct fg_kernels *kn = fg_kernels_get(NAMES[k], FG_EXACT);
         if (!kn) {
             continue;
         }
@@ -68,7 +68,7 @@ static void edges_are_defined(void **state)
 {
     (void)state;
     for (size_t k = 0; k < 3; k++) {
-        const struct fg_kernels *kn = fg_kernels_get(NAMES[k]);
+        const struct fg_kernels *kn = fg_kernels_get(NAMES[k], FG_EXACT);
         if (!kn) {
             continue;
         }

@@ -90,9 +90,37 @@ static void conv_case(const struct fg_kernels *k, struct arena *a)
     k->conv_backward_weights(&s, x, d, gw);
     k->conv_flip(w, s.kh, s.kw, cin, s.np, cout, wt);
     k->image_pad(d, s.batch, s.oh, s.ow, s.np, dp, dh, dw, s.kh - 1, s.kw - 1, s.stride);
-    struct fg_conv back = {s.batch, dh, dw, s.np, cout, s.kh, s.kw, 1, s.h, s.w, cp, 0};
+    struct fg_conv back = {s.batch, dh, dw, s.np, cout, s.kh, s.kw, 1, s.h, s.w, cp, 0, NULL};
     k->conv_forward(&back, dp, wt, NULL, dx);
     k->conv_sgd(&s, x, d, -0.11f, w);
+}
+
+/* Many and few channels, values whose products are below the normal numbers, too. */
+static void bf16_conv_case(const struct fg_kernels *k, struct arena *a)
+{
+    size_t cin = pick(a, 10, 70), cout = pick(a, 1, 70);
+    struct fg_conv s = {.batch = pick(a, 1, 3), .h = pick(a, 5, 12), .w = pick(a, 5, 12), .cin = cin};
+    s.cs = fg_kernel_pad(cin);
+    s.kh = pick(a, 1, 5);
+    s.kw = pick(a, 1, 5);
+    s.stride = pick(a, 0, 7) ? 1 : 2;
+    s.oh = (s.h - s.kh) / s.stride + 1;
+    s.ow = (s.w - s.kw) / s.stride + 1;
+    s.np = fg_kernel_pad(cout);
+    size_t in = s.batch * s.h * s.w * s.cs, out = s.batch * s.oh * s.ow * s.np, weights = s.kh * s.kw * cin;
+    float *x = take(a, in), *w = take(a, weights * s.np), *bias = take(a, s.np), *y = take(a, out);
+    float *d = take(a, out), *gw = take(a, weights * s.np);
+    int tiny = (int)pick(a, 0, 2) * -65;
+    for (size_t i = 0; i < in + weights * s.np; i++) {
+        float *v = i < in ? &x[i] : &w[i - in];
+        *v = ldexpf(*v, tiny);
+    }
+    s.work = aligned_alloc(64, fg_conv_work(&s) + 64);
+    assert_non_null(s.work);
+    k->conv_forward(&s, x, w, pick(a, 0, 2) ? bias : NULL, y);
+    k->conv_backward_weights(&s, x, d, gw);
+    k->conv_sgd(&s, x, d, -0.11f, w);
+    free(s.work);
 }
 
 static void zero_from(float *p, size_t rows, size_t ld, size_t used)
@@ -253,7 +281,7 @@ static void compare(const struct fg_kernels *k, kernel_case c, uint64_t iters, f
 {
     uint64_t seed = fg_test_number("FG_TEST_SEED", 1);
     for (uint64_t i = 0; i < iters; i++) {
-        size_t used = run(c, fg_kernels_get("reference"), seed + i, want);
+        size_t used = run(c, fg_kernels_get("reference", FG_EXACT), seed + i, want);
         assert_int_equal(run(c, k, seed + i, got), used);
         for (size_t e = 0; e < used; e++) {
             if (memcmp(want + e, got + e, sizeof *got) != 0) {
@@ -273,11 +301,38 @@ static void against_reference(kernel_case c, uint64_t iters)
     assert_non_null(got);
     iters = fg_test_iters(iters);
     for (size_t i = 0; i < 2; i++) {
-        if (fg_kernels_get(names[i])) {
-            compare(fg_kernels_get(names[i]), c, iters, want, got);
+        if (fg_kernels_get(names[i], FG_EXACT)) {
+            compare(fg_kernels_get(names[i], FG_EXACT), c, iters, want, got);
         }
     }
     compare(&fg_kernels_reference, c, iters / 50 + 1, want, got); /* slow: its fma may be a library routine */
+    free(want);
+    free(got);
+}
+
+/* All tables of bfloat16, with the instruction and without. */
+static void bf16_conv_has_the_reference_bits(void **state)
+{
+    (void)state;
+    const struct fg_kernels *all[4] = {fg_kernels_get("reference", FG_BF16), fg_kernels_get("avx2", FG_BF16),
+                                       fg_kernels_get("avx512", FG_BF16),
+                                       fg_kernels_get("avx512", FG_EXACT) ? &fg_kernels_avx512_bf16 : NULL};
+    float *want = aligned_alloc(64, ARENA_FLOATS * sizeof *want),
+          *got = aligned_alloc(64, ARENA_FLOATS * sizeof *got);
+    assert_non_null(want);
+    assert_non_null(got);
+    for (size_t i = 1; i < 4; i++) {
+        for (uint64_t seed = 1; all[i] && seed <= fg_test_iters(30); seed++) {
+            size_t used = run(bf16_conv_case, all[0], seed, want);
+            assert_int_equal(run(bf16_conv_case, all[i], seed, got), used);
+            for (size_t e = 0; e < used; e++) {
+                if (memcmp(want + e, got + e, sizeof *got) != 0) {
+                    fail_msg("%s %zu, seed %llu: float %zu of %zu is %a, the reference has %a", all[i]->name,
+                             i, (unsigned long long)seed, e, used, (double)got[e], (double)want[e]);
+                }
+            }
+        }
+    }
     free(want);
     free(got);
 }
@@ -311,7 +366,8 @@ static void inputs_may_end_at_a_forbidden_page(void **state)
     float *end = (float *)(void *)(map + room);
     static float w[75 * 16], y[28 * 28 * 16], scale[3], shift[3];
     for (size_t i = 0; i < 3; i++) {
-        const struct fg_kernels *k = fg_kernels_get((const char *[]){"reference", "avx2", "avx512"}[i]);
+        const struct fg_kernels *k =
+            fg_kernels_get((const char *[]){"reference", "avx2", "avx512"}[i], FG_EXACT);
         for (size_t n = 1; k && n < 70; n++) {
             k->relu_forward(end - n, y, n);
             k->axpy(1.0f, end - n, end - n, n);
@@ -319,7 +375,7 @@ static void inputs_may_end_at_a_forbidden_page(void **state)
             assert_true(k->sum_squares(end - n, n) == 0.0);
         }
         for (size_t kw = 3; k && kw <= 5; kw++) { /* raw images of three channels */
-            const struct fg_conv s = {1, 28, 28, 3, 3, kw, kw, 1, 29 - kw, 29 - kw, 16, 6};
+            const struct fg_conv s = {1, 28, 28, 3, 3, kw, kw, 1, 29 - kw, 29 - kw, 16, 6, NULL};
             k->conv_forward(&s, end - 28 * 28 * 3, w, NULL, y);
             k->conv_backward_weights(&s, end - 28 * 28 * 3, y, w);
         }
@@ -330,22 +386,31 @@ static void inputs_may_end_at_a_forbidden_page(void **state)
 static void names_choose_tables(void **state)
 {
     (void)state;
-    assert_null(fg_kernels_get("sse"));
-    assert_null(fg_kernels_get(""));
-    assert_string_equal(fg_kernels_get("reference")->name, "reference");
-    const char *best = fg_kernels_get("avx512") ? "avx512" : fg_kernels_get("avx2") ? "avx2" : "reference";
-    assert_string_equal(fg_kernels_get("auto")->name, best);
+    assert_null(fg_kernels_get("sse", FG_EXACT));
+    assert_null(fg_kernels_get("", FG_EXACT));
+    assert_string_equal(fg_kernels_get("reference", FG_EXACT)->name, "reference");
+    const char *best = fg_kernels_get("avx512", FG_EXACT) ? "avx512"
+                       : fg_kernels_get("avx2", FG_EXACT) ? "avx2"
+                                                          : "reference";
+    assert_string_equal(fg_kernels_get("auto", FG_EXACT)->name, best);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dense_has_the_reference_bits),  cmocka_unit_test(large_dense_has_the_reference_bits),
-        cmocka_unit_test(conv_has_the_reference_bits),   cmocka_unit_test(narrow_conv_has_the_reference_bits),
-        cmocka_unit_test(pool_has_the_reference_bits),   cmocka_unit_test(image_has_the_reference_bits),
-        cmocka_unit_test(loss_has_the_reference_bits),   cmocka_unit_test(embedding_has_the_reference_bits),
-        cmocka_unit_test(lstm_has_the_reference_bits),   cmocka_unit_test(pointwise_has_the_reference_bits),
-        cmocka_unit_test(vector_has_the_reference_bits), cmocka_unit_test(inputs_may_end_at_a_forbidden_page),
+        cmocka_unit_test(dense_has_the_reference_bits),
+        cmocka_unit_test(large_dense_has_the_reference_bits),
+        cmocka_unit_test(conv_has_the_reference_bits),
+        cmocka_unit_test(narrow_conv_has_the_reference_bits),
+        cmocka_unit_test(pool_has_the_reference_bits),
+        cmocka_unit_test(image_has_the_reference_bits),
+        cmocka_unit_test(loss_has_the_reference_bits),
+        cmocka_unit_test(embedding_has_the_reference_bits),
+        cmocka_unit_test(lstm_has_the_reference_bits),
+        cmocka_unit_test(pointwise_has_the_reference_bits),
+        cmocka_unit_test(vector_has_the_reference_bits),
+        cmocka_unit_test(inputs_may_end_at_a_forbidden_page),
+        cmocka_unit_test(bf16_conv_has_the_reference_bits),
         cmocka_unit_test(names_choose_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

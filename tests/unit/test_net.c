@@ -99,13 +99,20 @@ static void load(struct fg_net *net, const struct sample *s, size_t first, size_
     fg_model_pack(s->m, fg_net_params(net), s->params);
 }
 
-static struct fg_net *net_of(const struct sample *s, const char *kernels, size_t capacity)
+static struct fg_net *net_in(const struct sample *s, const char *kernels, enum fg_arithmetic arithmetic,
+                             size_t capacity)
 {
     struct fg_net *net = NULL;
     struct fg_err err;
-    assert_non_null(fg_kernels_get(kernels));
-    assert_int_equal(fg_net_create(&net, s->m, fg_kernels_get(kernels), capacity, &err), FG_OK);
+    const struct fg_kernels *k = fg_kernels_get(kernels, arithmetic);
+    assert_non_null(k);
+    assert_int_equal(fg_net_create(&net, s->m, k, capacity, &err), FG_OK);
     return net;
+}
+
+static struct fg_net *net_of(const struct sample *s, const char *kernels, size_t capacity)
+{
+    return net_in(s, kernels, FG_EXACT, capacity);
 }
 
 static void gradients_match_central_differences(void **state)
@@ -171,47 +178,73 @@ static void scores_match_the_double_network(void **state)
     }
 }
 
+/* Three steps on kernels of that name; the parameters and the sum of losses come back. */
+static double three_steps(const struct sample_case *k, const char *kernels, enum fg_arithmetic arithmetic,
+                          float *params, size_t *P)
+{
+    static struct sample s;
+    sample_init(&s, k);
+    struct fg_net *net = net_in(&s, kernels, arithmetic, k->n);
+    double loss = 0;
+    for (uint32_t step = 0; step < 3; step++) {
+        struct fg_net_key at = {1, 2, 3, step, 0};
+        load(net, &s, 0, k->n);
+        loss += fg_net_step(net, k->n, -0.1f, &at);
+        fg_model_unpack(s.m, s.params, fg_net_params(net));
+    }
+    *P = s.P;
+    memcpy(params, s.params, s.P * sizeof *params);
+    fg_net_destroy(net);
+    fg_model_destroy(s.m);
+    return loss;
+}
+
+static void compare_kernels(const struct sample_case *k, enum fg_arithmetic arithmetic)
+{
+    static const char *const names[] = {"avx2", "avx512"};
+    static float want[MAX_P], got[MAX_P];
+    size_t P, n;
+    double loss = three_steps(k, "reference", arithmetic, want, &P);
+    for (size_t i = 0; i < 2; i++) {
+        if (fg_kernels_get(names[i], arithmetic) != NULL) {
+            double other = three_steps(k, names[i], arithmetic, got, &n);
+            assert_int_equal(n, P);
+            assert_memory_equal(got, want, P * sizeof *got);
+            assert_memory_equal(&other, &loss, sizeof loss);
+        }
+    }
+}
+
 static void kernels_give_the_same_bits(void **state)
 {
     (void)state;
-    static struct sample s;
-    static const char *const names[] = {"avx2", "avx512"};
-    static float want[2 * MAX_P], got[2 * MAX_P];
     for (size_t c = 0; c < CASES; c++) {
-        const struct sample_case *k = &cases[c];
-        sample_init(&s, k);
-        struct fg_net *net = net_of(&s, "reference", k->n);
-        load(net, &s, 0, k->n);
-        double loss = 0;
-        for (uint32_t step = 0; step < 3; step++) {
-            struct fg_net_key at = {1, 2, 3, step, 0};
-            load(net, &s, 0, k->n);
-            loss += fg_net_step(net, k->n, -0.1f, &at);
-            fg_model_unpack(s.m, s.params, fg_net_params(net));
-        }
-        memcpy(want, s.params, s.P * sizeof *want);
-        fg_net_destroy(net);
-        fg_model_destroy(s.m);
-        for (size_t i = 0; i < 2; i++) {
-            if (fg_kernels_get(names[i]) == NULL) {
-                continue;
-            }
-            sample_init(&s, k);
-            net = net_of(&s, names[i], k->n);
-            double other = 0;
-            for (uint32_t step = 0; step < 3; step++) {
-                struct fg_net_key at = {1, 2, 3, step, 0};
-                load(net, &s, 0, k->n);
-                other += fg_net_step(net, k->n, -0.1f, &at);
-                fg_model_unpack(s.m, s.params, fg_net_params(net));
-            }
-            memcpy(got, s.params, s.P * sizeof *got);
-            assert_memory_equal(got, want, s.P * sizeof *got);
-            assert_memory_equal(&other, &loss, sizeof loss);
-            fg_net_destroy(net);
-            fg_model_destroy(s.m);
-        }
+        compare_kernels(&cases[c], FG_EXACT);
     }
+}
+
+/* Convolutions of many channels, which FG_BF16 is about. */
+static const struct sample_case MANY_CHANNELS = {
+    "conv2d 16 kernel=2; relu; conv2d 18 kernel=3 padding=same; relu; maxpool 2; flatten; dense",
+    {FG_INPUT_IMAGE, {7, 8, 2}, 4},
+    3};
+
+static void bf16_has_the_same_bits_and_is_close(void **state)
+{
+    (void)state;
+    static float exact[MAX_P], rounded[MAX_P];
+    static struct sample s;
+    size_t P;
+    compare_kernels(&MANY_CHANNELS, FG_BF16);
+    sample_init(&s, &MANY_CHANNELS);
+    double loss = three_steps(&MANY_CHANNELS, "auto", FG_EXACT, exact, &P), moved = 0, apart = 0;
+    fg_assert_close(three_steps(&MANY_CHANNELS, "auto", FG_BF16, rounded, &P), loss, 5e-2);
+    for (size_t i = 0; i < P; i++) {
+        moved += pow((double)exact[i] - (double)s.params[i], 2);
+        apart += pow((double)exact[i] - (double)rounded[i], 2);
+    }
+    assert_true(apart > 0 && apart < 1e-4 * moved);
+    fg_model_destroy(s.m);
 }
 
 static void fused_update_is_gradient_then_update(void **state)
@@ -296,6 +329,7 @@ int main(void)
         cmocka_unit_test(gradients_match_central_differences),
         cmocka_unit_test(scores_match_the_double_network),
         cmocka_unit_test(kernels_give_the_same_bits),
+        cmocka_unit_test(bf16_has_the_same_bits_and_is_close),
         cmocka_unit_test(fused_update_is_gradient_then_update),
         cmocka_unit_test(padding_stays_zero),
         cmocka_unit_test(parts_of_a_batch_add_up),

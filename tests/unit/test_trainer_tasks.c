@@ -226,7 +226,7 @@ static void wrong_settings_and_data_are_refused(void **state)
     struct fg_dataset *d = toy_vectors(20, F, C), *other = toy_vectors(20, F + 1, C);
     struct fg_model *m = toy_model(d, "dense");
     struct fg_local_opts good = {.batch = 10};
-    const struct fg_kernels *k = fg_kernels_get("auto");
+    const struct fg_kernels *k = fg_kernels_get("auto", FG_EXACT);
     struct fg_trainer *t = NULL;
     struct fg_err err = {""};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -275,7 +275,7 @@ static void every_failing_allocation_is_survived(void **state)
         fg_mem_set_hook(countdown, &left_over);
         st = fg_model_create(&m, "dense 4; relu; dense", &in, NULL, NULL);
         if (st == FG_OK) {
-            st = fg_trainer_create_cpu(&t, m, &o, 1, 2, fg_kernels_get("auto"), NULL);
+            st = fg_trainer_create_cpu(&t, m, &o, 1, 2, fg_kernels_get("auto", FG_EXACT), NULL);
         }
         if (st == FG_OK) {
             job.params = calloc(fg_model_params(m), sizeof(float));
