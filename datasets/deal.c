@@ -25,7 +25,7 @@ void fg_deal_by_label(uint32_t *order, size_t *first, const struct fg_dataset *d
     }
 }
 
-/* The whole array of qsort's comparisons is in the records: nothing global. */
+/* A class and how often it occurs: all that the comparison needs. */
 struct counted {
     size_t count;
     uint32_t class;

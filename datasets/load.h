@@ -3,8 +3,7 @@
  * Raw data are imported into a cache directory and read from there the next time; the cached file's name
  * holds a hash of the sources' paths, sizes and times and of the importer's options, so a change of either
  * imports anew. Split and scaling are applied after reading, so they need no further copies. A cache that
- * cannot be used is no
- * error: the import then stays in memory.
+ * cannot be used is no error: the import then stays in memory.
  *
  * Thread safety: HDF5 is not; one caller at a time.
  */
@@ -19,10 +18,9 @@ enum fg_normalise { FG_NORMALISE_AUTO = 0, FG_NORMALISE_OFF = 1, FG_NORMALISE_CH
 /* What to load and how. Zero is a sensible value of every field but test_fraction: start from
  * FG_DATASET_SPEC_DEFAULT. */
 struct fg_dataset_spec {
-    const char *path;      /* an HDF5 file; a raw file or a directory of them; or a generator expression,
-                                  "synthetic:alpha=1,beta=1" or "gaussian:classes=10,dim=20" (generate.h) */
-    const char *cache;     /* directory; NULL = ${XDG_CACHE_HOME:-~/.cache}/forage; "" = none */
-    enum fg_scaling scale; /* auto: as recorded in an HDF5 file, else unit (bytes / 255) */
+    const char *path;            /* an HDF5 file, a raw file, a folder of them, or a generator (generate.h) */
+    const char *cache;           /* directory; NULL = ${XDG_CACHE_HOME:-~/.cache}/forage; "" = none */
+    enum fg_scaling scale;       /* auto: as recorded in an HDF5 file, else unit (bytes / 255) */
     enum fg_normalise normalise; /* auto: as recorded in an HDF5 file, else off */
     double test_fraction; /* 0..0.9, held out (build.h: fg_dataset_split) where the source has no test part */
     uint64_t seed;        /* of that split */

@@ -15,6 +15,9 @@ void fg_table_init(struct fg_table *t, const struct fg_blob *blob, char separato
     t->blob = blob;
     t->separator = separator;
     t->next_line = 1;
+    if (blob->len >= 3 && memcmp(blob->data, "\xEF\xBB\xBF", 3) == 0) {
+        t->at = 3; /* the byte order mark that spreadsheets write */
+    }
 }
 
 void fg_table_fini(struct fg_table *t)

@@ -13,6 +13,7 @@ UNIT_TESTS += tests/unit/test_forecast
 UNIT_TESTS += tests/unit/test_forecast_score
 UNIT_TESTS += tests/unit/test_forecast_carbon
 UNIT_TESTS += tests/unit/test_fleet
+UNIT_TESTS += tests/unit/test_fleet_time
 UNIT_TESTS += tests/unit/test_world
 UNIT_TESTS += tests/unit/test_traces_real
 UNIT_TESTS += tests/unit/test_carbon

@@ -79,9 +79,8 @@ const struct fg_fleet_spec *fg_fleet_spec(const struct fg_fleet *f);
 
 /* When the run starts: spec.start if given; else time zero of a utc trace (or, where the carbon files begin
  * later within it, their first common hour; or where they hold no such season, the first day for which they
- * do); else the first hour that all carbon
- * files cover (for a local trace with a date: the same season and weekday within them); else the trace's
- * date; else 2024-01-01T00:00:00Z, a Monday. */
+ * do); else the first hour that all carbon files cover (for a local trace with a date: the same season and
+ * weekday within them); else the trace's date; else 2024-01-01T00:00:00Z, a Monday. */
 fg_time_t fg_fleet_start(const struct fg_fleet *f);
 
 /* FG_OK if the trace and every zone in use reach to `end`, or wrapping is on.
@@ -93,8 +92,7 @@ uint32_t fg_fleet_zones(const struct fg_fleet *f);                       /* >= 1
 const char *fg_fleet_zone_name(const struct fg_fleet *f, uint32_t zone); /* "default" where none was given */
 double fg_fleet_zone_mean(const struct fg_fleet *f, uint32_t zone);      /* g/kWh over the whole file */
 uint32_t fg_fleet_zone_clients(const struct fg_fleet *f, uint32_t zone);
-uint32_t fg_fleet_synthetic(const struct fg_fleet *f); /* clients whose zone was drawn, not known; 0 without
-                                                          carbon files */
+uint32_t fg_fleet_synthetic(const struct fg_fleet *f); /* clients whose zone was drawn; 0 without carbon */
 uint32_t fg_fleet_reused(const struct fg_fleet *f);    /* clients that share a trace node with another one */
 
 /* Per client. */

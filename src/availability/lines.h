@@ -49,15 +49,17 @@ enum fg_status fg_lines_end(struct fg_lines *ls) FG_NODISCARD;
 enum fg_status fg_lines_problem(struct fg_lines *ls, size_t line, const char *fmt, ...)
     FG_PRINTF(3, 4) FG_NODISCARD;
 
-/* Split "# key: value" into key and value without surrounding blanks; false for prose (a key is one word of
- * letters, digits, `_`, `-` or `.`). */
+/* Part of a line. */
 struct fg_span {
     const char *at;
     size_t len;
 };
 
+/* Split "# key: value" into key and value without surrounding blanks; false for prose (a key is one word of
+ * letters, digits, `_`, `-` or `.`). */
 bool fg_lines_key(const char *text, size_t len, struct fg_span *key, struct fg_span *value);
 
+/* Whether the span is exactly this word. */
 bool fg_span_is(struct fg_span s, const char *word);
 
 /* Split at commas into at most max fields without surrounding blanks; returns how many there are in all. */

@@ -99,7 +99,7 @@ static enum fg_status take_counts(struct fg_trace_reader *r, struct fg_span valu
         word[n] = (struct fg_span){value.at + from, i - from};
     }
     int64_t v;
-    if (n == 0 || fg_parse_i64(&v, word[0].at, word[0].len) != FG_OK) {
+    if (n == 0 || fg_parse_i64(&v, word[0].at, word[0].len) != FG_OK || v < 0) {
         char q[48];
         return PROBLEM("nodes: expected a whole number, found '%s'", fg_span_quote(q, value));
     }

@@ -10,9 +10,8 @@
 /* Numbers of an evaluation; `have` and `have_clients` say which are given. Accuracies are fractions 0..1. */
 struct fg_evaluation {
     bool have, have_clients;
-    double loss, accuracy; /* on the global test set */
-    double client_mean, client_p10,
-        client_worst; /* accuracy of the global model on each client's test data */
+    double loss, accuracy;                        /* on the global test set */
+    double client_mean, client_p10, client_worst; /* accuracy on each client's own test data */
 };
 
 struct fg_round_record {
