@@ -23,6 +23,7 @@ UNIT_TESTS += tests/unit/prop_core
 UNIT_TESTS += tests/unit/test_rule
 UNIT_TESTS += tests/unit/test_select
 UNIT_TESTS += tests/unit/test_weight
+UNIT_TESTS += tests/unit/test_policies
 UNIT_TESTS += tests/unit/test_outlook
 UNIT_TESTS += tests/unit/test_slots
 UNIT_TESTS += tests/unit/test_worth

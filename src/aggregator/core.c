@@ -43,6 +43,7 @@ enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_
     a->next_id = 1;
     a->now = a->settled = a->wake = cfg->start;
     a->total.rounds_to_target = -1;
+    a->first_loss = a->recent_loss = -1.0;
     a->total.accuracy = a->total.loss = -1.0;
     a->total.client_accuracy_mean = a->total.client_accuracy_p10 = a->total.client_accuracy_worst = -1.0;
     a->x = fg_calloc_aligned(cfg->rule.params, sizeof *a->x);
@@ -58,6 +59,7 @@ enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_
         a->last_loss[i] = -1.0f;
     }
     FG_TRY(fg_rule_create(&a->rule, cfg->rule_ops, &cfg->rule, err));
+    fg_rule_begin(a->rule, x);
     FG_TRY(fg_ledger_create(&a->ledger, (uint32_t)n));
     FG_TRY(fg_core_pick_create(a, err));
     *out = a;
@@ -194,7 +196,7 @@ static enum fg_status assign(struct fg_aggregator *a, size_t k, struct fg_action
     memset(s, 0, sizeof *s);
     s->task = (struct fg_task){
         .id = a->next_id,
-        .version = a->version,
+        .version = fg_rule_start_version(a->rule, client, a->version),
         .kind = FG_TASK_TRAIN,
         .client = client,
         .number = a->tasks[client],

@@ -32,6 +32,7 @@
 
 #include "src/aggregator/rule.h"
 #include "src/aggregator/select.h"
+#include "src/aggregator/select_steps.h"
 #include "src/aggregator/select_weight.h"
 #include "src/availability/fleet.h"
 #include "src/availability/ledger.h"
@@ -62,6 +63,7 @@ struct fg_aggregator_config {
         *shard_bytes; /* (clients) shipped before a client's first task; NULL = data are in place */
     struct fg_select_config select; /* steps, samples, fleet and bytes are filled in from here */
     const struct fg_select_ops *policy;
+    const struct fg_steps_ops *steps_ops;   /* train.plan; NULL = fixed */
     const char *forecast, *forecast_carbon; /* predictors; NULL = ensemble */
     uint32_t history_h;                     /* hours before the run that forecasts learn from */
     bool from_wakes;                        /* availability is what is seen (a real clock) */
@@ -144,6 +146,11 @@ const struct fg_round_record *fg_aggregator_record(const struct fg_aggregator *a
 const struct fg_participation *fg_aggregator_participation(const struct fg_aggregator *a, size_t *n);
 
 const float *fg_aggregator_params(const struct fg_aggregator *a); /* (P) */
+
+/* What a task of the client starts from, given the task's version: the newest parameters, or those that the client
+ * received last where the rule keeps them.
+ * Shapes: (P). Owner: the aggregator; valid until the round closes. */
+const float *fg_aggregator_start_of(const struct fg_aggregator *a, uint32_t client, uint64_t version);
 uint64_t fg_aggregator_version(const struct fg_aggregator *a);
 fg_time_t fg_aggregator_now(const struct fg_aggregator *a); /* of the last event, or the start */
 bool fg_aggregator_pending(const struct fg_aggregator *a);  /* the last commit's evaluation is not in yet */

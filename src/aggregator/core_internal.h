@@ -39,6 +39,7 @@ struct fg_aggregator {
     struct fg_select *policy;
     struct fg_outlook *outlook; /* NULL unless the policy wants forecasts */
     struct fg_watch watch;
+    double first_loss, recent_loss; /* training loss of the first and last round that had one, < 0 = none */
     /* the open round */
     struct slot *slots; /* (n_slots), ids first_id .. */
     size_t n_slots, cap_slots;

@@ -38,6 +38,11 @@ enum fg_status fg_core_pick_create(struct fg_aggregator *a, struct fg_err *err)
     s->slot = a->cfg.slot;
     s->lr = a->cfg.lr(a->cfg.lr_arg, 0);
     s->curvature = a->cfg.curvature;
+    s->by_samples = a->cfg.rule.weights == FG_WEIGHT_SAMPLES;
+    s->deadline = a->cfg.deadline;
+    if (a->cfg.slot_pace && (s->deadline == 0 || a->cfg.slot < s->deadline)) {
+        s->deadline = a->cfg.slot;
+    }
     a->picks.client = fg_calloc(n, sizeof *a->picks.client);
     a->picks.steps = fg_calloc(n, sizeof *a->picks.steps);
     a->picks.weight = fg_calloc(n, sizeof *a->picks.weight);
@@ -88,7 +93,7 @@ static double chance_of(const struct fg_aggregator *a, uint32_t client)
 
 static double target_of(const struct fg_aggregator *a, uint32_t client)
 {
-    return a->cfg.rule.weights == FG_WEIGHT_SAMPLES ? (double)a->cfg.samples[client] : 1.0;
+    return fg_select_target(&a->policy->cfg, client);
 }
 
 double fg_core_apart(const struct fg_aggregator *a)
@@ -185,12 +190,20 @@ enum fg_status fg_core_pick(struct fg_aggregator *a, const struct fg_event *ev)
                                   .last_loss = a->last_loss,
                                   .watch = &a->watch,
                                   .outlook = a->outlook,
-                                  .spent_g = spent.carbon_g};
+                                  .spent_g = spent.carbon_g,
+                                  .first_loss = a->first_loss,
+                                  .recent_loss = a->recent_loss};
     if (st == FG_OK) {
         st = a->policy->ops->pick(a->policy, &view, p);
     }
     if (st != FG_OK) {
         return st;
+    }
+    if (p->n > 0 && a->cfg.steps_ops != NULL) {
+        st = a->cfg.steps_ops->plan(&a->policy->cfg, &view, p);
+        if (st != FG_OK) {
+            return st;
+        }
     }
     a->last = p->done;
     if (a->cfg.inverse != FG_INVERSE_NONE && p->n > 0) {
@@ -205,6 +218,10 @@ enum fg_status fg_core_pick(struct fg_aggregator *a, const struct fg_event *ev)
 enum fg_status fg_core_learn(struct fg_aggregator *a)
 {
     a->n_counted = 0;
+    if (a->record.train_loss >= 0.0) {
+        a->first_loss = a->first_loss < 0.0 ? a->record.train_loss : a->first_loss;
+        a->recent_loss = a->record.train_loss;
+    }
     for (size_t i = 0; i < a->n_rows; i++) {
         if (!fg_verdict_wastes((enum fg_verdict)a->rows[i].verdict)) {
             a->factor[a->n_counted] = a->slots[i].factor;

@@ -56,10 +56,12 @@ enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *
     FG_TRY(fg_put_u64(out, rule->commits));
     FG_TRY(fg_put_f64s(out, rule->state, p * rule->ops->vectors));
     FG_TRY(fg_put_f64s(out, rule->scalar, n * rule->ops->scalars));
-    FG_TRY(fg_put_f32s(out, rule->memory, rule->ops->remembers ? n * p : 0));
+    FG_TRY(fg_put_f32s(out, rule->memory, rule->ops->remembers || rule->ops->own_start ? n * p : 0));
     FG_TRY(fg_put_u32s(out, a->tasks, n));
     FG_TRY(fg_put_f32s(out, a->last_loss, n));
     FG_TRY(fg_str_add(out, a->has_shard, n));
+    FG_TRY(fg_put_f64(out, a->first_loss));
+    FG_TRY(fg_put_f64(out, a->recent_loss));
     FG_TRY(fg_watch_save(&a->watch, out));
     FG_TRY(fg_select_save(a->policy, out));
     if (a->outlook != NULL) {
@@ -76,6 +78,8 @@ cleanup:
 
 static enum fg_status load_policy(struct fg_aggregator *a, struct fg_reader *r)
 {
+    a->first_loss = fg_get_f64(r);
+    a->recent_loss = fg_get_f64(r);
     fg_watch_load(&a->watch, r);
     enum fg_status st = fg_select_load(a->policy, r);
     return st == FG_OK && a->outlook != NULL ? fg_outlook_load(a->outlook, r) : st;
@@ -108,7 +112,7 @@ static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, st
     a->rule->commits = fg_get_u64(r);
     fg_get_f64s(r, a->rule->state, p * vectors);
     fg_get_f64s(r, a->rule->scalar, n * a->rule->ops->scalars);
-    fg_get_f32s(r, a->rule->memory, a->rule->ops->remembers ? n * p : 0);
+    fg_get_f32s(r, a->rule->memory, a->rule->ops->remembers || a->rule->ops->own_start ? n * p : 0);
     fg_get_u32s(r, a->tasks, n);
     fg_get_f32s(r, a->last_loss, n);
     const void *flags = fg_get_bytes(r, n);
@@ -245,6 +249,11 @@ const struct fg_participation *fg_aggregator_participation(const struct fg_aggre
 const float *fg_aggregator_params(const struct fg_aggregator *a)
 {
     return a->x;
+}
+
+const float *fg_aggregator_start_of(const struct fg_aggregator *a, uint32_t client, uint64_t version)
+{
+    return version == a->version ? a->x : fg_rule_start(a->rule, client);
 }
 
 uint64_t fg_aggregator_version(const struct fg_aggregator *a)

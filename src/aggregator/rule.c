@@ -5,20 +5,17 @@
 #include "src/base/mem.h"
 
 extern const struct fg_rule_ops fg_rule_fedavg, fg_rule_fedsgd, fg_rule_fedavgm, fg_rule_fedadagrad,
-    fg_rule_fedadam, fg_rule_fedyogi, fg_rule_fednova, fg_rule_fedau, fg_rule_mifa, fg_rule_fedvarp;
+    fg_rule_fedadam, fg_rule_fedyogi, fg_rule_fednova, fg_rule_fedau, fg_rule_mifa, fg_rule_fedvarp,
+    fg_rule_fedstale, fg_rule_diloco, fg_rule_fedawe;
 
 static const struct fg_rule_ops *const registry[] = {
-    &fg_rule_fedavg,
-    &fg_rule_fedsgd,
-    &fg_rule_fedavgm,
-    &fg_rule_fedadam,
-    &fg_rule_fedyogi,
-    &fg_rule_fedadagrad,
-    &fg_rule_fednova,
-    &fg_rule_fedau,
-    &fg_rule_mifa,
-    &fg_rule_fedvarp,
-    NULL,
+    &fg_rule_fedavg,   &fg_rule_fedsgd,
+    &fg_rule_fedavgm,  &fg_rule_fedadam,
+    &fg_rule_fedyogi,  &fg_rule_fedadagrad,
+    &fg_rule_fednova,  &fg_rule_fedau,
+    &fg_rule_mifa,     &fg_rule_fedvarp,
+    &fg_rule_fedstale, &fg_rule_diloco,
+    &fg_rule_fedawe,   NULL,
 };
 
 const struct fg_rule_ops *const *fg_rule_list(void)
@@ -39,14 +36,14 @@ const struct fg_rule_ops *fg_rule_find(const char *name)
 enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *ops,
                               const struct fg_rule_config *cfg, struct fg_err *err)
 {
-    size_t memory = ops->remembers ? (size_t)cfg->clients : 0;
+    size_t memory = ops->remembers || ops->own_start ? (size_t)cfg->clients : 0;
     if (memory > 0 && cfg->params > FG_RULE_MEMORY_MAX / sizeof(float) / memory) {
-        return fg_fail(
-            err, FG_E_CONFIG,
-            "aggregate.rule: '%s' keeps the last update of every client, which is %.1f GB for %u clients and "
-            "%zu parameters; expected at most %.1f GB",
-            ops->name, 4e-9 * (double)memory * (double)cfg->params, cfg->clients, cfg->params,
-            1e-9 * (double)FG_RULE_MEMORY_MAX);
+        return fg_fail(err, FG_E_CONFIG,
+                       "aggregate.rule: '%s' keeps an update or a model of every client, which is %.1f GB "
+                       "for %u clients and "
+                       "%zu parameters; expected at most %.1f GB",
+                       ops->name, 4e-9 * (double)memory * (double)cfg->params, cfg->clients, cfg->params,
+                       1e-9 * (double)FG_RULE_MEMORY_MAX);
     }
     struct fg_rule *r = fg_calloc(1, sizeof *r);
     if (r == NULL) {
@@ -54,11 +51,13 @@ enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *op
     }
     r->ops = ops;
     r->cfg = *cfg;
+    r->recall = 1.0;
     r->sum = fg_calloc(cfg->params, sizeof *r->sum);
     r->state = fg_calloc(cfg->params * ops->vectors, sizeof *r->state);
     r->scalar = fg_calloc((size_t)cfg->clients * ops->scalars, sizeof *r->scalar);
     r->memory = fg_calloc(memory * cfg->params, sizeof *r->memory);
-    if (r->sum == NULL || r->state == NULL || r->scalar == NULL || r->memory == NULL) {
+    r->first = fg_calloc(ops->own_start ? cfg->params : 0, sizeof *r->first);
+    if (r->first == NULL || r->sum == NULL || r->state == NULL || r->scalar == NULL || r->memory == NULL) {
         fg_rule_destroy(r);
         return fg_fail(err, FG_E_NOMEM, "out of memory for the aggregation rule");
     }
@@ -75,10 +74,12 @@ void fg_rule_destroy(struct fg_rule *r)
         fg_rule_drop(r);
         fg_free(r->sum);
         fg_free(r->client);
+        fg_free(r->samples);
         fg_free(r->staged);
         fg_free(r->state);
         fg_free(r->scalar);
         fg_free(r->memory);
+        fg_free(r->first);
         fg_free(r);
     }
 }
@@ -93,10 +94,30 @@ double fg_rule_all(const struct fg_rule *r)
     return r->cfg.weights == FG_WEIGHT_SAMPLES ? r->cfg.total_samples : (double)r->cfg.clients;
 }
 
+void fg_rule_begin(struct fg_rule *r, const float *x)
+{
+    if (r->ops->own_start) {
+        memcpy(r->first, x, r->cfg.params * sizeof *x);
+    }
+}
+
+uint64_t fg_rule_start_version(const struct fg_rule *r, uint32_t client, uint64_t newest)
+{
+    return r->ops->own_start ? (uint64_t)r->scalar[client] : newest;
+}
+
+const float *fg_rule_start(const struct fg_rule *r, uint32_t client)
+{
+    return r->scalar[client] == 0.0 ? r->first : fg_rule_memory(r, client);
+}
+
 /* Keep who it was and, where the rule remembers, what it was. */
 static enum fg_status stage(struct fg_rule *r, const struct fg_rule_update *u)
 {
     enum fg_status st = FG_GROW(r->client, r->folded, r->cap_client);
+    if (st == FG_OK) {
+        st = FG_GROW(r->samples, r->folded, r->cap_samples);
+    }
     if (st == FG_OK && r->ops->remembers) {
         st = FG_GROW(r->staged, r->folded, r->cap_staged);
         float *copy = st == FG_OK ? fg_calloc(r->cfg.params, sizeof *copy) : NULL;
@@ -107,6 +128,7 @@ static enum fg_status stage(struct fg_rule *r, const struct fg_rule_update *u)
         r->staged[r->folded] = copy;
     }
     if (st == FG_OK) {
+        r->samples[r->folded] = u->samples;
         r->client[r->folded++] = u->client;
     }
     return st;
@@ -119,13 +141,18 @@ enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u)
     if (st != FG_OK) {
         return st;
     }
+    if (r->ops->own_start) {
+        r->ops->fold_own(r, u, weight);
+        r->weight += weight;
+        return FG_OK;
+    }
     double w = r->ops->scale != NULL ? r->ops->scale(r, u, weight) : weight;
     double *restrict sum = r->sum;
     const float *restrict delta = u->delta;
     if (r->ops->remembers) {
         const float *restrict last = fg_rule_memory(r, u->client);
         for (size_t i = 0; i < r->cfg.params; i++) {
-            sum[i] += w * ((double)delta[i] - (double)last[i]);
+            sum[i] += w * ((double)delta[i] - r->recall * (double)last[i]);
         }
     } else {
         for (size_t i = 0; i < r->cfg.params; i++) {

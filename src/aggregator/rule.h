@@ -25,6 +25,7 @@ struct fg_rule_config {
     double lr;                 /* server learning rate */
     double momentum;           /* fedavgm */
     double beta1, beta2, tau;  /* adaptive rules */
+    double beta;               /* fedstale */
     double local_momentum;     /* of local work, for rules that undo it */
     double prox_mu;            /* the same for the proximal term */
 };
@@ -47,12 +48,15 @@ struct fg_rule {
     double weight; /* sum of w_i */
     double extra;  /* what else a rule adds up */
     uint32_t folded;
-    uint32_t *client; /* (folded) whose updates */
-    float **staged;   /* (folded) copies of their deltas, only for rules that remember them */
-    size_t cap_client, cap_staged;
+    uint32_t *client;  /* (folded) whose updates */
+    float **staged;    /* (folded) copies of their deltas, only for rules that remember them */
+    uint32_t *samples; /* (folded) of theirs */
+    size_t cap_client, cap_staged, cap_samples;
     /* kept from round to round */
     double *state;  /* (ops->vectors, P) */
+    float *first;   /* (P) the initial model, only with own_start */
     double *scalar; /* (ops->scalars, N) */
+    double recall;  /* how much of the last update fold subtracts, for rules that remember; 1 */
     float *memory;  /* (N, P) last update of each client, only for rules that remember them */
     uint64_t commits;
 };
@@ -63,7 +67,11 @@ struct fg_rule_ops {
     const char *source;
     unsigned vectors; /* server-state vectors of P doubles */
     unsigned scalars; /* numbers kept for each client */
-    int remembers;    /* keeps each client's last update: 4 N P bytes; fold then adds delta - last */
+    int remembers;    /* keeps each client's last update: 4 N P bytes; fold then adds delta - recall x last */
+    /* A client begins with the model that it received last: memory holds these (4 N P bytes), scalar row 0 their
+     * versions. fold_own and commit then do it all. */
+    int own_start;
+    void (*fold_own)(struct fg_rule *r, const struct fg_rule_update *u, double weight);
     /* What local work must be for this rule: 1 = one step on the whole shard (FedSGD), 0 = as configured. */
     int full_batch;
     void (*init)(struct fg_rule *r); /* set the state for the first round; NULL = zeros */
@@ -95,6 +103,14 @@ void fg_rule_commit(struct fg_rule *r, float *x);
 
 /* Forget the open round's updates. */
 void fg_rule_drop(struct fg_rule *r);
+
+/* The run begins with x (P). */
+void fg_rule_begin(struct fg_rule *r, const float *x);
+
+/* The version that a client's next task starts from, and its parameters (P): the newest ones but for rules with
+ * own_start. */
+uint64_t fg_rule_start_version(const struct fg_rule *r, uint32_t client, uint64_t newest);
+const float *fg_rule_start(const struct fg_rule *r, uint32_t client);
 
 /* The last update of a client (P), for rules that remember them. */
 float *fg_rule_memory(const struct fg_rule *r, uint32_t client);

@@ -7,11 +7,27 @@
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 
-extern const struct fg_select_ops fg_select_all, fg_select_uniform, fg_select_cyclic, fg_select_greenfl;
+extern const struct fg_select_ops fg_select_all, fg_select_uniform, fg_select_cyclic, fg_select_greenfl,
+    fg_select_forage, fg_select_robust, fg_select_cafed, fg_select_f3ast, fg_select_f3ast_pi, fg_select_rpow,
+    fg_select_refl, fg_select_fedzero;
 
+/* clang-format off */
 static const struct fg_select_ops *const registry[] = {
-    &fg_select_uniform, &fg_select_all, &fg_select_cyclic, &fg_select_greenfl, NULL,
+    &fg_select_uniform,
+    &fg_select_all,
+    &fg_select_cyclic,
+    &fg_select_greenfl,
+    &fg_select_forage,
+    &fg_select_robust,
+    &fg_select_cafed,
+    &fg_select_f3ast,
+    &fg_select_f3ast_pi,
+    &fg_select_rpow,
+    &fg_select_refl,
+    &fg_select_fedzero,
+    NULL,
 };
+/* clang-format on */
 
 const struct fg_select_ops *const *fg_select_list(void)
 {
@@ -111,6 +127,36 @@ void fg_select_sample(uint32_t *out, size_t m, uint32_t *pool, size_t n, uint64_
         pool[i] = pool[j];
         pool[j] = t;
         out[i] = pool[i];
+    }
+    qsort(out, m, sizeof *out, by_number);
+}
+
+double fg_select_target(const struct fg_select_config *cfg, uint32_t client)
+{
+    return cfg->by_samples ? (double)cfg->samples[client] : 1.0;
+}
+
+void fg_select_sample_weighted(uint32_t *out, size_t m, uint32_t *pool, size_t n,
+                               const struct fg_select_config *cfg, uint32_t round)
+{
+    FG_ASSERT(m <= n);
+    struct fg_rng r;
+    double left = 0.0;
+    fg_rng_init(&r, cfg->seed, FG_RNG_SELECT, 0, round);
+    for (size_t i = 0; i < n; i++) {
+        left += fg_select_target(cfg, pool[i]);
+    }
+    for (size_t i = 0; i < m; i++) {
+        double u = fg_rng_uniform(&r) * left;
+        size_t j = i;
+        while (j + 1 < n && u >= fg_select_target(cfg, pool[j])) {
+            u -= fg_select_target(cfg, pool[j++]);
+        }
+        uint32_t t = pool[i];
+        pool[i] = pool[j];
+        pool[j] = t;
+        out[i] = pool[i];
+        left -= fg_select_target(cfg, out[i]);
     }
     qsort(out, m, sizeof *out, by_number);
 }

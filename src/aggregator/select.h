@@ -37,6 +37,12 @@ struct fg_select_config {
     bool slack_auto;
     uint32_t tune;
     double lr, curvature;  /* of the first round; c2 L of the planning model (aggregate.curvature) */
+    uint32_t candidates;   /* power-of-choice */
+    double rate;           /* f3ast */
+    double trust;          /* robust */
+    double zone_wh;        /* fedzero, 0 = no limit */
+    bool by_samples;       /* a client should count its samples; else all the same */
+    fg_time_t deadline;    /* a round lasts at most so long, 0 = no limit */
     uint32_t replan;       /* rounds between two plans, 0 = plan once */
     uint32_t batch;        /* samples a step, 0 = the whole shard */
     const uint32_t *steps; /* (clients) local steps of a full task; borrowed, as all below */
@@ -56,6 +62,8 @@ struct fg_select_view {
     const struct fg_watch *watch;     /* who was up and who took part so far */
     const struct fg_outlook *outlook; /* forecasts; NULL unless the policy has a horizon */
     double spent_g;                   /* carbon so far */
+    double first_loss,
+        recent_loss; /* mean training loss of the first and the last round that had one; < 0 = none */
 };
 
 /* The choice. There is room for n_available clients; everything but `client` and `n` may be left as it is. */
@@ -118,11 +126,18 @@ enum fg_status fg_select_load(struct fg_select *s, struct fg_reader *in) FG_NODI
 /* Row `which` of the scalars: (clients). */
 double *fg_select_row(const struct fg_select *s, unsigned which);
 
+/* What the client should count: its samples, or 1. */
+double fg_select_target(const struct fg_select_config *cfg, uint32_t client);
+
 /* How many clients to ask for `want` updates with the over-selection factor; shared by policies. */
 size_t fg_select_count(const struct fg_select_config *cfg, size_t n_available);
 
 /* Choose m of n without replacement by partial Fisher-Yates, ascending result; pool (n) is permuted. */
 void fg_select_sample(uint32_t *out, size_t m, uint32_t *pool, size_t n, uint64_t seed, uint32_t round);
+
+/* The same with chances in proportion to what each should count, one draw after the other. Cost: O(m n). */
+void fg_select_sample_weighted(uint32_t *out, size_t m, uint32_t *pool, size_t n,
+                               const struct fg_select_config *cfg, uint32_t round);
 
 /* Keep the m of the n clients in `pool` with the largest score (n, by place in pool), ascending by number. Ties
  * go to the lower number. Cost: O(n log n). */

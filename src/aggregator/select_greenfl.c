@@ -4,9 +4,11 @@
  * is left of the budget and with the value that each client has gained so far. In the last slots everyone who is up trains.
  * A client's chance is the share of all slots in which it trains: those used and those planned.
  */
+#include <math.h>
 #include <string.h>
 
 #include "src/aggregator/select_plan.h"
+#include "src/aggregator/select_weight.h"
 #include "src/base/mem.h"
 
 /* A plan from slot `from` on. What the first one settles goes on from plan to plan. */
@@ -15,11 +17,13 @@ struct agenda {
     uint8_t *on;      /* (clients, rounds) */
     double *expected; /* (clients) slots from `from` on in which it will train, on average */
     struct {
-        uint32_t slots; /* that are used at all */
+        struct fg_way way; /* slots that are used at all, alpha, steps */
         double grams_max;
         double value, bound, spent_g, price; /* the certificate */
     } first;
 };
+
+extern const struct fg_select_ops fg_select_greenfl, fg_select_forage;
 
 struct own {
     struct agenda now, next; /* next: of the open round, if made */
@@ -52,7 +56,7 @@ static void close_policy(struct fg_select *s)
 
 static enum fg_status make_agenda(struct agenda *a, const struct fg_select_config *cfg)
 {
-    a->first.slots = cfg->rounds;
+    a->first.way = (struct fg_way){.slots = cfg->rounds, .alpha = cfg->alpha, .steps = 1.0};
     a->on = fg_calloc(cfg->clients, cfg->rounds);
     a->expected = fg_calloc(cfg->clients, sizeof *a->expected);
     return a->on != NULL && a->expected != NULL ? FG_OK : FG_E_NOMEM;
@@ -112,9 +116,22 @@ static void adopt(struct fg_select *s, const struct fg_slots_plan *plan, const s
     if (round == 0) {
         next->first.value = plan->value;
         next->first.bound = plan->bound;
-        next->first.spent_g = plan->spent_g;
-        next->first.price = plan->price_per_g;
+        next->first.spent_g = plan->spent_g * next->first.way.steps;
+        next->first.price = plan->price_per_g / next->first.way.steps;
     }
+}
+
+/* greenfl: the length, if wanted; forage: everything, by the predicted error. */
+static enum fg_status find_way(struct fg_select *s, const struct fg_select_view *view,
+                               const struct fg_ahead *a, double left)
+{
+    struct agenda *next = &((struct own *)s->own)->next;
+    if (s->ops == &fg_select_forage) {
+        return fg_ahead_search(&next->first.way, a, &s->cfg, view->watch, left, next->first.grams_max);
+    }
+    return s->cfg.slack_auto
+               ? fg_ahead_length(&next->first.way.slots, a, &s->cfg, left, next->first.grams_max)
+               : FG_OK;
 }
 
 static enum fg_status make_plan(struct fg_select *s, const struct fg_select_view *view)
@@ -125,22 +142,23 @@ static enum fg_status make_plan(struct fg_select *s, const struct fg_select_view
     struct fg_slots_plan *plan = NULL;
     enum fg_status st;
     next->first = o->now.first;
-    FG_TRY(fg_ahead_look(&a, &s->cfg, view, next->first.slots - view->round));
+    FG_TRY(fg_ahead_look(&a, &s->cfg, view, next->first.way.slots - view->round));
     double left = fg_ahead_left(&a, &s->cfg, view);
     if (view->round == 0) {
         next->first.grams_max = fg_ahead_dearest(&a);
-        if (s->cfg.slack_auto) {
-            FG_TRY(fg_ahead_length(&next->first.slots, &a, &s->cfg, left, next->first.grams_max));
-        }
+        FG_TRY(find_way(s, view, &a, left));
     }
-    uint32_t slots = next->first.slots - view->round;
+    left /= next->first.way.steps; /* a task of x times the steps costs x times the grams */
+    uint32_t slots = next->first.way.slots - view->round;
     bool first = view->round == 0;
     next->tune = fg_ahead_window(&a, slots, first ? s->cfg.tune : o->now.tune, first ? left / 2.0 : left);
     if (!first && next->tune < o->now.tune) { /* dearer than expected: save what is left for the window */
         next->tune = o->now.tune;
         left = 0.0;
     }
-    FG_TRY(fg_ahead_solve(&plan, &a, &s->cfg, slots, left > 0.0 ? next->tune : 0, o->gained, left,
+    struct fg_select_config cfg = s->cfg;
+    cfg.alpha = next->first.way.alpha;
+    FG_TRY(fg_ahead_solve(&plan, &a, &cfg, slots, left > 0.0 ? next->tune : 0, o->gained, left,
                           next->first.grams_max));
     adopt(s, plan, &a, view->round);
     o->made = true;
@@ -160,7 +178,7 @@ static const struct agenda *agenda_of(const struct own *o)
 static bool in_window(const struct own *o)
 {
     const struct agenda *a = agenda_of(o);
-    return o->round + a->tune >= a->first.slots;
+    return o->round + a->tune >= a->first.way.slots;
 }
 
 static enum fg_status pick(struct fg_select *s, const struct fg_select_view *view, struct fg_picks *out)
@@ -169,7 +187,7 @@ static enum fg_status pick(struct fg_select *s, const struct fg_select_view *vie
     bool plan = view->round == 0 || (s->cfg.replan != 0 && view->round % s->cfg.replan == 0);
     o->made = false;
     o->round = view->round;
-    if (view->round >= o->now.first.slots) {
+    if (view->round >= o->now.first.way.slots) {
         out->done = true;
         return FG_OK;
     }
@@ -201,12 +219,12 @@ static double chance(const struct fg_select *s, uint32_t client)
     if (in_window(o)) {
         return 1.0;
     }
-    for (uint32_t t = a->from; t < a->first.slots; t++) {
+    for (uint32_t t = a->from; t < a->first.way.slots; t++) {
         planned += row[t];
         left += t >= o->round ? row[t] : 0;
     }
     double ahead = planned > 0.0 ? left * (a->expected[client] / planned) : 0.0;
-    return ((double)o->used[client] + ahead) / (double)a->first.slots;
+    return ((double)o->used[client] + ahead) / (double)a->first.way.slots;
 }
 
 static enum fg_status learn(struct fg_select *s, const struct fg_participation *rows, size_t n)
@@ -220,12 +238,56 @@ static enum fg_status learn(struct fg_select *s, const struct fg_participation *
     }
     for (size_t i = 0; i < n; i++) {
         if (rows[i].verdict == FG_VERDICT_USED || rows[i].verdict == FG_VERDICT_PARTIAL) {
-            double v = o->now.first.grams_max - rows[i].carbon_g;
+            double v = o->now.first.grams_max - rows[i].carbon_g / o->now.first.way.steps;
             o->used[rows[i].client]++;
             o->gained[rows[i].client] += v > 0.0 ? v : 0.0;
         }
     }
     return FG_OK;
+}
+
+/* ---- forage: weights and steps of its own ---- */
+
+/* min(1 / pi, cap), the cap by the planned chances of all clients. */
+static enum fg_status weigh(struct fg_select *s, const struct fg_select_view *view, struct fg_picks *out)
+{
+    const struct own *o = s->own;
+    size_t n = s->cfg.clients;
+    double *rows = fg_calloc(4 * n, sizeof *rows), steps = 0.0;
+    if (rows == NULL) {
+        return FG_E_NOMEM;
+    }
+    for (uint32_t c = 0; c < n; c++) {
+        double pi = chance(s, c), l = fg_watch_memory(view->watch, c);
+        rows[c] = fg_select_target(&s->cfg, c);
+        rows[n + c] = pi > 1e-6 ? pi : 1e-6;
+        rows[2 * n + c] = l < -0.99 ? -0.99 : l > 0.99 ? 0.99 : l;
+        steps += (double)s->cfg.steps[c] * agenda_of(o)->first.way.steps / (double)n;
+    }
+    struct fg_weighting_problem p = {.n = (uint32_t)n,
+                                     .target = rows,
+                                     .chance = rows + n,
+                                     .memory = rows + 2 * n,
+                                     .noise = s->cfg.curvature * s->cfg.lr * steps};
+    double cap = fg_weight_cap(&p, rows + 3 * n);
+    for (size_t k = 0; k < out->n; k++) {
+        double w = 1.0 / rows[n + out->client[k]];
+        out->weight[k] = w < cap ? w : cap;
+    }
+    fg_free(rows);
+    return FG_OK;
+}
+
+static enum fg_status pick_forage(struct fg_select *s, const struct fg_select_view *view,
+                                  struct fg_picks *out)
+{
+    const struct own *o = s->own;
+    enum fg_status st = pick(s, view, out);
+    for (size_t k = 0; k < out->n && st == FG_OK; k++) {
+        double tau = ceil((double)s->cfg.steps[out->client[k]] * agenda_of(o)->first.way.steps);
+        out->steps[k] = tau < 4e9 ? (uint32_t)tau : UINT32_MAX;
+    }
+    return st == FG_OK && out->n > 0 && !in_window(o) ? weigh(s, view, out) : st;
 }
 
 /* ---- state ---- */
@@ -238,7 +300,9 @@ static enum fg_status save(const struct fg_select *s, struct fg_str *out)
     enum fg_status st;
     FG_TRY(fg_put_u32(out, a->from));
     FG_TRY(fg_put_u32(out, a->tune));
-    FG_TRY(fg_put_u32(out, a->first.slots));
+    FG_TRY(fg_put_u32(out, a->first.way.slots));
+    FG_TRY(fg_put_f64(out, a->first.way.alpha));
+    FG_TRY(fg_put_f64(out, a->first.way.steps));
     FG_TRY(fg_put_f64(out, a->first.grams_max));
     FG_TRY(fg_put_f64(out, a->first.value));
     FG_TRY(fg_put_f64(out, a->first.bound));
@@ -259,7 +323,9 @@ static enum fg_status load(struct fg_select *s, struct fg_reader *in)
     size_t n = s->cfg.clients;
     a->from = fg_get_u32(in);
     a->tune = fg_get_u32(in);
-    a->first.slots = fg_get_u32(in);
+    a->first.way.slots = fg_get_u32(in);
+    a->first.way.alpha = fg_get_f64(in);
+    a->first.way.steps = fg_get_f64(in);
     a->first.grams_max = fg_get_f64(in);
     a->first.value = fg_get_f64(in);
     a->first.bound = fg_get_f64(in);
@@ -272,8 +338,8 @@ static enum fg_status load(struct fg_select *s, struct fg_reader *in)
     fg_get_f64s(in, a->expected, n);
     fg_get_f64s(in, o->gained, n);
     fg_get_u32s(in, o->used, n);
-    in->bad =
-        in->bad || a->from > s->cfg.rounds || a->first.slots > s->cfg.rounds || a->tune > a->first.slots;
+    in->bad = in->bad || a->from > s->cfg.rounds || a->first.way.slots > s->cfg.rounds ||
+              a->tune > a->first.way.slots;
     return FG_OK;
 }
 
@@ -281,14 +347,13 @@ static void promise(const struct fg_select *s, struct fg_promise *out)
 {
     const struct agenda *a = &((const struct own *)s->own)->now;
     *out = (struct fg_promise){.have = a->first.grams_max > 0.0,
-                               .slots = a->first.slots,
+                               .slots = a->first.way.slots,
                                .value = a->first.value,
                                .bound = a->first.bound,
                                .carbon_g = a->first.spent_g,
                                .price_per_g = a->first.price};
 }
 
-extern const struct fg_select_ops fg_select_greenfl;
 const struct fg_select_ops fg_select_greenfl = {
     .name = "greenfl",
     .doc = "slots planned ahead under carbon.budget_g, fairly by select.alpha, with a certificate of how "
@@ -298,6 +363,24 @@ const struct fg_select_ops fg_select_greenfl = {
     .check = check,
     .horizon = horizon,
     .pick = pick,
+    .chance = chance,
+    .learn = learn,
+    .open = open_policy,
+    .close = close_policy,
+    .save = save,
+    .load = load,
+    .promise = promise,
+};
+
+const struct fg_select_ops fg_select_forage = {
+    .name = "forage",
+    .doc = "as greenfl, with length, fairness and local steps chosen by predicted error and weights capped "
+           "by bias and "
+           "variance; leave aggregate.inverse = none",
+    .source = "our own, on arputharaj25; doc/algorithms/forage.md",
+    .check = check,
+    .horizon = horizon,
+    .pick = pick_forage,
     .chance = chance,
     .learn = learn,
     .open = open_policy,

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "src/aggregator/select_weight.h"
 #include "src/base/mem.h"
 #include "src/planner/error.h"
 
@@ -113,25 +114,32 @@ enum fg_status fg_ahead_solve(struct fg_slots_plan **out, const struct fg_ahead 
     return st;
 }
 
-static double predicted(const struct fg_ahead *a, const struct fg_select_config *cfg,
-                        const struct fg_slots_plan *plan, double *chance)
+/* With the chances of a plan, how often each client takes part, and the mean of the local steps. */
+static void imply(struct fg_error_terms *e, const struct fg_ahead *a, const struct fg_select_config *cfg,
+                  const struct fg_slots_plan *plan, double *chance)
 {
-    struct fg_error_terms e;
-    fg_error_defaults(&e);
-    e.mean_steps = 0.0;
+    fg_error_defaults(e);
+    e->mean_steps = 0.0;
     for (uint32_t c = 0; c < a->clients; c++) {
         double n = 0.0;
         for (uint32_t t = 0; t < plan->slots; t++) {
             n += plan->on[(size_t)c * plan->slots + t] ? a->chance[(size_t)c * a->slots + t] : 0.0;
         }
         chance[c] = n / (double)plan->slots;
-        e.mean_steps += (double)cfg->steps[c] / (double)a->clients;
+        e->mean_steps += (double)cfg->steps[c] / (double)a->clients;
     }
-    e.clients = a->clients;
-    e.chance = chance;
-    e.rounds = (double)plan->slots;
-    e.lr = cfg->lr;
-    e.curvature = cfg->curvature;
+    e->clients = a->clients;
+    e->chance = chance;
+    e->rounds = (double)plan->slots;
+    e->lr = cfg->lr;
+    e->curvature = cfg->curvature;
+}
+
+static double predicted(const struct fg_ahead *a, const struct fg_select_config *cfg,
+                        const struct fg_slots_plan *plan, double *chance)
+{
+    struct fg_error_terms e;
+    imply(&e, a, cfg, plan, chance);
     return fg_error_predict(&e).all;
 }
 
@@ -156,5 +164,112 @@ enum fg_status fg_ahead_length(uint32_t *slots, const struct fg_ahead *a, const 
         fg_slots_plan_destroy(plan);
     }
     fg_free(chance);
+    return st;
+}
+
+/* ---- ways ---- */
+
+/* Rows of work for one search. Shapes: (clients). */
+struct search {
+    const struct fg_ahead *a;
+    const struct fg_select_config *cfg;
+    double *target, *chance, *chance1, *memory, *weight, *scratch;
+    double left_g, grams_max;
+};
+
+/* The predicted error of a plan whose weights are capped. */
+static double capped_error(struct search *s, const struct fg_slots_plan *plan, double steps)
+{
+    struct fg_error_terms e;
+    double z = 0.0, all = 0.0;
+    imply(&e, s->a, s->cfg, plan, s->chance);
+    e.mean_steps *= steps;
+    for (uint32_t c = 0; c < s->a->clients; c++) {
+        s->chance1[c] = s->chance[c] > 1e-6 ? s->chance[c] : 1e-6;
+    }
+    struct fg_weighting_problem p = {.n = s->a->clients,
+                                     .target = s->target,
+                                     .chance = s->chance1,
+                                     .memory = s->memory,
+                                     .noise = e.curvature * e.lr * e.mean_steps};
+    double cap = fg_weight_cap(&p, s->scratch);
+    for (uint32_t c = 0; c < s->a->clients; c++) {
+        s->weight[c] = 1.0 / s->chance1[c] < cap ? 1.0 / s->chance1[c] : cap;
+        z += s->target[c] * s->weight[c] * s->chance[c];
+        all += s->target[c];
+    }
+    for (uint32_t c = 0; c < s->a->clients && z > 0.0; c++) {
+        s->weight[c] *= all / z;
+    }
+    e.target = s->target;
+    e.weight = s->weight;
+    e.memory = s->memory;
+    return fg_error_predict(&e).all;
+}
+
+static enum fg_status try_way(double *error, struct search *s, const struct fg_way *way)
+{
+    struct fg_select_config cfg = *s->cfg;
+    struct fg_slots_plan *plan = NULL;
+    double left = s->left_g / way->steps; /* as good as grams that are `steps` times as many */
+    cfg.alpha = way->alpha;
+    enum fg_status st =
+        fg_ahead_solve(&plan, s->a, &cfg, way->slots, fg_ahead_window(s->a, way->slots, cfg.tune, left / 2.0),
+                       NULL, left, s->grams_max);
+    if (st == FG_OK) {
+        *error = capped_error(s, plan, way->steps);
+    }
+    fg_slots_plan_destroy(plan);
+    return st;
+}
+
+static enum fg_status try_all(struct fg_way *best, struct search *s)
+{
+    static const double alphas[] = {0.1, 0.3, 0.6, 1.0}, steps[] = {1.0, 0.5, 2.0};
+    enum { SEARCHED = 5 };
+    uint32_t shortest = s->cfg->rounds - s->cfg->slack,
+             lengths = s->cfg->slack < SEARCHED ? s->cfg->slack + 1 : SEARCHED;
+    double least = 0.0;
+    bool found = false;
+    enum fg_status st = FG_OK;
+    for (size_t k = 0; k < lengths * 12 && st == FG_OK; k++) {
+        double error = 0.0;
+        struct fg_way way = {.slots = shortest + (uint32_t)((uint64_t)s->cfg->slack * (k / 12) /
+                                                            (lengths > 1 ? lengths - 1 : 1)),
+                             .alpha = alphas[k % 4],
+                             .steps = steps[k / 4 % 3]};
+        st = try_way(&error, s, &way);
+        if (st == FG_OK && (!found || error < least)) {
+            least = error;
+            *best = way;
+            found = true;
+        }
+    }
+    return st;
+}
+
+enum fg_status fg_ahead_search(struct fg_way *way, const struct fg_ahead *a,
+                               const struct fg_select_config *cfg, const struct fg_watch *watch,
+                               double left_g, double grams_max)
+{
+    size_t n = cfg->clients;
+    double *rows = fg_calloc(6 * n, sizeof *rows);
+    struct search s = {.a = a, .cfg = cfg, .left_g = left_g, .grams_max = grams_max};
+    if (rows == NULL) {
+        return FG_E_NOMEM;
+    }
+    s.target = rows;
+    s.chance = rows + n;
+    s.chance1 = rows + 2 * n;
+    s.memory = rows + 3 * n;
+    s.weight = rows + 4 * n;
+    s.scratch = rows + 5 * n;
+    for (uint32_t c = 0; c < cfg->clients; c++) {
+        double l = fg_watch_memory(watch, c);
+        s.target[c] = fg_select_target(cfg, c);
+        s.memory[c] = l < -0.99 ? -0.99 : l > 0.99 ? 0.99 : l;
+    }
+    enum fg_status st = try_all(way, &s);
+    fg_free(rows);
     return st;
 }

@@ -34,6 +34,19 @@ enum fg_status fg_ahead_solve(struct fg_slots_plan **out, const struct fg_ahead 
                               const struct fg_select_config *cfg, uint32_t slots, uint32_t tune,
                               const double *base, double left_g, double grams_max) FG_NODISCARD;
 
+/* A way to plan: how long, how fairly, with how many local steps for each configured one. */
+struct fg_way {
+    uint32_t slots;
+    double alpha, steps;
+};
+
+/* Of all lengths, four alphas and three numbers of steps the way with the least predicted error, weights capped by
+ * src/aggregator/select_weight.h. *a is the outlook for the configured steps; a task of x times the steps
+ * is taken to cost x times the grams. */
+enum fg_status fg_ahead_search(struct fg_way *way, const struct fg_ahead *a,
+                               const struct fg_select_config *cfg, const struct fg_watch *watch,
+                               double left_g, double grams_max) FG_NODISCARD;
+
 /* The number of slots, from rounds - slack to rounds, whose plan has the least predicted error
  * (src/planner/error.h): shorter plans give more certain weights, longer ones more rounds and greener slots. */
 enum fg_status fg_ahead_length(uint32_t *slots, const struct fg_ahead *a, const struct fg_select_config *cfg,

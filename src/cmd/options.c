@@ -6,6 +6,7 @@
 #include "config.h"
 #include "src/aggregator/rule.h"
 #include "src/aggregator/select.h"
+#include "src/aggregator/select_steps.h"
 #include "src/availability/forecast_outlook.h"
 #include "src/cmd/table.h"
 #include "src/config/option.h"
@@ -36,6 +37,9 @@ static bool registered(const char *key, size_t i, const char **name, const char 
     } else if (strcmp(key, "aggregate.rule") == 0 && fg_rule_list()[i] != NULL) {
         *name = fg_rule_list()[i]->name;
         *doc = fg_rule_list()[i]->doc;
+    } else if (strcmp(key, "train.plan") == 0 && fg_steps_list()[i] != NULL) {
+        *name = fg_steps_list()[i]->name;
+        *doc = fg_steps_list()[i]->doc;
     } else if (strcmp(key, "forecast.availability") == 0 && fg_outlook_availability_name(i) != NULL) {
         *name = fg_outlook_availability_name(i);
         *doc = fg_outlook_availability_doc(i);

@@ -36,8 +36,12 @@ static enum fg_status publish(struct fg_executor *base, uint64_t version, const 
                               struct fg_err *err)
 {
     struct remote *r = (struct remote *)base;
-    if (remote_version(r, version) != NULL) {
-        return FG_OK; /* a version never changes */
+    struct version *known = remote_version(r, version);
+    if (known != NULL) { /* a version never changes; the one published last is kept */
+        struct version again = *known, *end = r->version + --r->n_version;
+        memmove(known, known + 1, (size_t)(end - known) * sizeof *known);
+        r->version[r->n_version++] = again;
+        return FG_OK;
     }
     enum fg_status st = FG_GROW(r->version, r->n_version, r->cap_version);
     float *copy = st == FG_OK ? fg_calloc_aligned(r->opts.params, sizeof *copy) : NULL;

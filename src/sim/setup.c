@@ -45,6 +45,11 @@ static const char *policy_at(size_t i)
     return fg_select_list()[i] != NULL ? fg_select_list()[i]->name : NULL;
 }
 
+static const char *steps_at(size_t i)
+{
+    return fg_steps_list()[i] != NULL ? fg_steps_list()[i]->name : NULL;
+}
+
 static const char *rule_at(size_t i)
 {
     return fg_rule_list()[i] != NULL ? fg_rule_list()[i]->name : NULL;
@@ -95,6 +100,9 @@ static enum fg_status find_names(struct fg_setup *s, struct fg_err *err)
     s->rule = fg_rule_find(c->aggregate.rule);
     if (s->rule == NULL) {
         return unknown_name(c, "aggregate.rule", c->aggregate.rule, rule_at, err);
+    }
+    if (fg_steps_find(c->train.plan) == NULL) {
+        return unknown_name(c, "train.plan", c->train.plan, steps_at, err);
     }
     s->codec = fg_codec_find(c->wire.codec);
     if (s->codec == NULL) {
@@ -355,11 +363,16 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
                    .slack_auto = c->select.slack_auto,
                    .tune = c->select.tune,
                    .replan = c->select.replan,
+                   .candidates = c->select.candidates,
+                   .rate = c->select.rate,
+                   .trust = c->select.trust,
+                   .zone_wh = c->select.zone_wh,
                    .budget_g = c->carbon.budget_g,
                    .rounds = c->run.rounds,
                    .batch = s->local.batch,
                    .groups = c->select.groups != 0 ? c->select.groups : (s->clients + want - 1) / want},
         .policy = s->policy,
+        .steps_ops = fg_steps_find(c->train.plan),
         .forecast = c->forecast.availability,
         .forecast_carbon = c->forecast.carbon,
         .history_h = c->forecast.history_h,
@@ -376,6 +389,7 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
                  .momentum = c->aggregate.momentum,
                  .beta1 = c->aggregate.beta1,
                  .beta2 = c->aggregate.beta2,
+                 .beta = c->aggregate.beta,
                  .tau = c->aggregate.tau,
                  .local_momentum = c->train.momentum,
                  .prox_mu = c->train.prox_mu},

@@ -20,15 +20,15 @@ struct fg_flight *fg_line_find(struct fg_line *l, uint64_t id)
     return known ? &l->flights[id - l->first_id] : NULL;
 }
 
-enum fg_status fg_line_publish(struct fg_line *l, const struct fg_aggregator *agg, struct fg_err *err)
+enum fg_status fg_line_publish(struct fg_line *l, const struct fg_task *task, struct fg_err *err)
 {
-    uint64_t version = fg_aggregator_version(agg);
-    if (l->have_published && l->published == version) {
+    if (l->have_published && l->published == task->version) {
         return FG_OK;
     }
-    enum fg_status st = l->ex->ops->publish(l->ex, version, fg_aggregator_params(agg), err);
+    enum fg_status st = l->ex->ops->publish(l->ex, task->version,
+                                            fg_aggregator_start_of(l->agg, task->client, task->version), err);
     l->have_published = st == FG_OK;
-    l->published = version;
+    l->published = task->version;
     return st;
 }
 
@@ -36,7 +36,10 @@ enum fg_status fg_line_submit(struct fg_line *l, struct fg_flight *f, uint32_t s
 {
     struct fg_task task = f->task;
     task.steps = steps;
-    enum fg_status st = l->ex->ops->submit(l->ex, &task, 1, err);
+    enum fg_status st = fg_line_publish(l, &task, err);
+    if (st == FG_OK) {
+        st = l->ex->ops->submit(l->ex, &task, 1, err);
+    }
     f->submitted = st == FG_OK;
     return st;
 }

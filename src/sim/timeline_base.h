@@ -20,7 +20,8 @@ struct fg_flight {
 
 struct fg_line {
     struct fg_timeline base;
-    struct fg_executor *ex; /* borrowed */
+    struct fg_executor *ex;          /* borrowed */
+    const struct fg_aggregator *agg; /* of the open round: where tasks start from; borrowed */
     fg_time_t now, deadline;
     struct fg_queue queue;
     struct fg_flight *flights;            /* (n_flights), task ids first_id .. */
@@ -37,11 +38,11 @@ void fg_line_fini(struct fg_line *l);
 /* The task of that id, or NULL when the open round has none such. */
 struct fg_flight *fg_line_find(struct fg_line *l, uint64_t id);
 
-/* Make sure that the executor knows the aggregator's parameters. */
-enum fg_status fg_line_publish(struct fg_line *l, const struct fg_aggregator *agg,
+/* Make sure that the executor knows the parameters that the task starts from; l->agg is set. */
+enum fg_status fg_line_publish(struct fg_line *l, const struct fg_task *task,
                                struct fg_err *err) FG_NODISCARD;
 
-/* Give the executor one flight's task, with `steps` steps. */
+/* Give the executor one flight's task, with `steps` steps, and what it starts from. */
 enum fg_status fg_line_submit(struct fg_line *l, struct fg_flight *f, uint32_t steps,
                               struct fg_err *err) FG_NODISCARD;
 

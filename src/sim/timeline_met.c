@@ -59,7 +59,8 @@ static enum fg_status settle(struct fg_timeline *base, const struct fg_aggregato
 {
     struct timeline *t = (struct timeline *)base;
     struct fg_line *l = &t->line;
-    enum fg_status st = l->fresh < l->n_flights ? fg_line_publish(l, agg, err) : FG_OK;
+    enum fg_status st = FG_OK;
+    l->agg = agg;
     for (; st == FG_OK && l->fresh < l->n_flights; l->fresh++) {
         struct fg_flight *f = &l->flights[l->fresh];
         if (arrives(f) && f->outcome.t_end <= l->deadline) {

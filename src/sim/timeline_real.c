@@ -55,7 +55,8 @@ static fg_time_t real_us(const struct timeline *t, fg_time_t at)
 static enum fg_status settle(struct fg_timeline *base, const struct fg_aggregator *agg, struct fg_err *err)
 {
     struct fg_line *l = (struct fg_line *)base;
-    enum fg_status st = l->fresh < l->n_flights ? fg_line_publish(l, agg, err) : FG_OK;
+    enum fg_status st = FG_OK;
+    l->agg = agg;
     while (st == FG_OK && l->fresh < l->n_flights) {
         struct fg_flight *f = &l->flights[l->fresh++];
         st = fg_line_submit(l, f, f->task.steps, err);

@@ -94,6 +94,7 @@ static enum fg_status settle(struct fg_timeline *base, const struct fg_aggregato
 {
     struct timeline *t = (struct timeline *)base;
     size_t n = 0;
+    t->line.agg = agg;
     if (t->line.fresh == t->line.n_flights) {
         return FG_OK;
     }
@@ -111,8 +112,15 @@ static enum fg_status settle(struct fg_timeline *base, const struct fg_aggregato
         t->cohort[k].steps = f->outcome.steps; /* a client that leaves early does fewer */
         f->submitted = true;
     }
-    st = fg_line_publish(&t->line, agg, err);
-    return st == FG_OK ? t->line.ex->ops->submit(t->line.ex, t->cohort, n, err) : st;
+    for (size_t k = 0, end; k < n && st == FG_OK;
+         k = end) { /* those that start from the same version together */
+        for (end = k + 1; end < n && t->cohort[end].version == t->cohort[k].version;) {
+            end++;
+        }
+        st = fg_line_publish(&t->line, &t->cohort[k], err);
+        st = st == FG_OK ? t->line.ex->ops->submit(t->line.ex, t->cohort + k, end - k, err) : st;
+    }
+    return st;
 }
 
 /* ---- the round's end ---- */

@@ -42,7 +42,7 @@ struct local {
     struct fg_trainer *trainer;
     struct fg_executor_local_opts opts;
     size_t P;
-    struct version *version; /* the newest last */
+    struct version *version; /* the one published last at the end */
     size_t n_version, cap_version;
     struct entry *entry; /* by growing id */
     size_t n_entry, cap_entry, released, done;
@@ -103,8 +103,11 @@ static enum fg_status publish(struct fg_executor *base, uint64_t version, const 
 {
     struct local *ex = (struct local *)base;
     struct version *known = find_version(ex, version);
-    if (known != NULL) {
-        memcpy(known->params, params, ex->P * sizeof *params);
+    if (known != NULL) { /* the one published last is kept */
+        struct version again = *known, *end = ex->version + --ex->n_version;
+        memcpy(again.params, params, ex->P * sizeof *params);
+        memmove(known, known + 1, (size_t)(end - known) * sizeof *known);
+        ex->version[ex->n_version++] = again;
         return FG_OK;
     }
     enum fg_status st = FG_GROW(ex->version, ex->n_version, ex->cap_version);

@@ -35,6 +35,9 @@ enum fg_status session_version_keep(struct fg_session *s, const struct fg_msg *m
         return FG_E_NOMEM;
     }
     fg_msg_model_values(params, model);
+    if (model->u.model.version < s->floor) { /* an old one is asked for again */
+        s->floor = model->u.model.version;
+    }
     s->versions[s->n_versions++] = (struct version){model->u.model.version, params};
     return FG_OK;
 }

@@ -58,6 +58,11 @@ for schedule in inverse step cosine; do new train.schedule=$schedule train.decay
 for local in momentum=0.5 weight_decay=0.01 clip=0.5 prox_mu=0.5 steps=3 batch=0 batch=7 epochs=1 lr=0.01; do new "train.$local"; done
 for policy in all cyclic; do new select.policy=$policy; done
 new select.over=2
+for policy in greenfl forage robust cafed f3ast f3ast-pi rpow-d refl fedzero; do new select.policy=$policy aggregate.over=all carbon.budget_g=0.004; done
+for rule in fedawe fedstale diloco fedau mifa fedvarp fednova; do new aggregate.rule=$rule aggregate.lr=0.7; done
+for inverse in plain capped; do new aggregate.inverse=$inverse aggregate.over=all; done
+for plan in adacomm marin; do new train.plan=$plan aggregate.rule=fednova train.steps=100; done
+new carbon.budget_g=0.002
 for partition in iid dirichlet; do
     for coupling in independent labels-availability rare-carbon; do
         new data.partition=$partition data.coupling=$coupling data.clients=30
@@ -107,4 +112,15 @@ for f in rounds.csv run.h5 participation.part; do
     if cmp -s "$T/many/$f" "$T/launched/$f"; then ok "its launch leaves the same $f"; else
         not_ok "its launch leaves the same $f" "$(sha "$T/many") $(sha "$T/launched") $(tail -1 "$T/err")"; fi
 done
+same_bytes() { # NAME ARGS...: simulate and launch leave the same files
+    local name=$1
+    shift
+    run sim "$@" >/dev/null
+    timeout 120 "$FORAGE" launch -q --force -n 3 --out "$T/launched" "$@" "$T/s.ini" >"$T/o" 2>"$T/err"
+    if cmp -s "$T/sim/run.h5" "$T/launched/run.h5"; then ok "$name: launch as simulate"; else
+        not_ok "$name: launch as simulate" "$(sha "$T/sim") $(sha "$T/launched") $(tail -1 "$T/err")"; fi
+}
+same_bytes "forage with MarIn and FedNova" --set select.policy=forage --set carbon.budget_g=0.004 --set select.slack=2 \
+    --set train.plan=marin --set aggregate.rule=fednova
+same_bytes "FedAWE, whose tasks start from older models" --set aggregate.rule=fedawe --set select.policy=rpow-d
 done_testing

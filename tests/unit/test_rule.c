@@ -233,7 +233,7 @@ static void mifa_and_fedvarp_remember_the_absent(void **state)
         float x = 0.0f, d[3] = {2.0f, 4.0f, 1.0f};
         struct fg_rule_update u = {.delta = &d[0], .client = 0, .samples = 1, .steps = 1, .factor = 1.0};
         assert_int_equal(fg_rule_fold(r, &u), FG_OK);
-        u = (struct fg_rule_update){.delta = &d[1], .client = 1, .samples = 1, .steps = 1};
+        u = (struct fg_rule_update){.delta = &d[1], .client = 1, .samples = 1, .steps = 1, .factor = 1.0};
         assert_int_equal(fg_rule_fold(r, &u), FG_OK);
         fg_rule_commit(r, &x);
         assert_true(x == cases[k].after[0]);
@@ -296,6 +296,187 @@ static void limits_under_intermittent_participation_are_the_published_ones(void 
     }
 }
 
+/* FedStale for three clients, written out with full tables. */
+static void fedstale_follows_the_paper(void **state)
+{
+    (void)state;
+    enum { M = 3 };
+    static const double pi[M] = {0.5, 0.25, 0.8}, beta = 0.6;
+    struct fg_rule_config cfg = {.params = 1, .clients = M, .total_samples = 6, .lr = 0.5, .beta = beta};
+    struct fg_rule *r = NULL;
+    struct fg_rng rng;
+    double h[M] = {0}, x = 1.0;
+    float got = 1.0f;
+    fg_rng_init(&rng, 8, FG_RNG_TEST, 0, 0);
+    assert_int_equal(fg_rule_create(&r, fg_rule_find("fedstale"), &cfg, NULL), FG_OK);
+    for (int t = 0; t < 40; t++) {
+        double v = 0.0, now[M];
+        bool up[M], any = false;
+        for (int i = 0; i < M; i++) {
+            v += beta * (i + 1) / 6.0 * h[i];
+        }
+        for (uint32_t i = 0; i < M; i++) {
+            up[i] = fg_rng_uniform(&rng) < pi[i];
+            now[i] = (double)(float)fg_rng_uniform(&rng);
+            if (up[i]) {
+                float delta = (float)now[i];
+                struct fg_rule_update u = {
+                    .delta = &delta, .client = i, .samples = i + 1, .steps = 1, .factor = 1.0 / pi[i]};
+                assert_int_equal(fg_rule_fold(r, &u), FG_OK);
+                v += (i + 1) / 6.0 / pi[i] * (now[i] - beta * h[i]);
+                any = true;
+            }
+        }
+        x -= any ? 0.5 * v : 0.0;
+        for (int i = 0; i < M; i++) {
+            h[i] = up[i] ? now[i] : h[i];
+        }
+        fg_rule_commit(r, &got);
+        fg_assert_close((double)got, x, 1e-5);
+    }
+    fg_rule_destroy(r);
+}
+
+/* PyTorch's SGD(nesterov=True): buf = m buf + g; x -= lr (g + m buf). */
+static void diloco_is_nesterov(void **state)
+{
+    (void)state;
+    struct fg_rule *r = make("diloco", FG_WEIGHT_UNIFORM, FG_OVER_ACTIVE); /* m = 0.5 */
+    float x[P] = {0};
+    double buf = 0.0, want = 0.0;
+    for (int t = 0; t < 4; t++) {
+        buf = 0.5 * buf + 1.0;
+        want -= 1.0 + 0.5 * buf;
+        fold(r, DELTA_A, 1);
+        fg_rule_commit(r, x);
+        fg_assert_close((double)x[0], want, 1e-6);
+    }
+    fg_rule_destroy(r);
+}
+
+/* Each client goes on from its own model; both that and the server's model are watched. */
+static void fedawe_means(double p0, double p1, int rounds, double eta, double *clients, double *server)
+{
+    struct fg_rule *r = make_quadratic("fedawe", FG_OVER_ACTIVE);
+    struct fg_rng rng;
+    const double p[N] = {p0, p1};
+    float x = 50.0f;
+    double sum = 0.0, sum_x = 0.0;
+    fg_rng_init(&rng, 5, FG_RNG_TEST, 0, 0);
+    fg_rule_begin(r, &x);
+    for (int t = 0; t < rounds; t++) {
+        for (uint32_t i = 0; i < N; i++) {
+            if (fg_rng_uniform(&rng) < p[i]) {
+                fold_quadratic(r, i, (double)*fg_rule_start(r, i), 1, eta);
+            }
+        }
+        fg_rule_commit(r, &x);
+        if (t >= rounds / 4) {
+            sum += 0.5 * ((double)*fg_rule_start(r, 0) + (double)*fg_rule_start(r, 1));
+            sum_x += (double)x;
+        }
+    }
+    fg_rule_destroy(r);
+    *clients = sum / (double)(rounds - rounds / 4);
+    *server = sum_x / (double)(rounds - rounds / 4);
+}
+
+/* FedAWE: the mean of the clients' models goes to 50, the server's has a bias of the order of the step. */
+static void fedawe_limits_are_the_published_ones(void **state)
+{
+    (void)state;
+    bool whole = getenv("FG_LONG") != NULL;
+    int rounds = whole ? 4000000 : 400000;
+    double slack = whole ? 1.0 : 3.0;
+    static const struct {
+        double p0, p1, server;
+    } cases[] = {{0.9, 0.1, 47.48}, {0.5, 0.1, 45.38}, {0.9, 0.3, 49.37}, {0.2, 0.8, 51.26}};
+    for (size_t k = 0; k < 4; k++) {
+        double clients, server;
+        fedawe_means(cases[k].p0, cases[k].p1, rounds, 0.01, &clients, &server);
+        fg_assert_close(clients, 50.0, 0.3 * slack);
+        fg_assert_close(server, cases[k].server, 0.15 * slack);
+    }
+}
+
+/* Weights 1 / pi over all: no bias, whether with stale updates or without. */
+static void inverse_weights_go_to_the_mean(void **state)
+{
+    (void)state;
+    bool whole = getenv("FG_LONG") != NULL;
+    int rounds = whole ? 4000000 : 400000;
+    static const struct {
+        const char *rule;
+        double beta;
+    } cases[] = {{"fedavg", 0.0}, {"fedstale", 0.0}, {"fedstale", 0.5}, {"fedstale", 1.0}};
+    static const double p[N] = {0.9, 0.1};
+    for (size_t k = 0; k < 4; k++) {
+        struct fg_rule_config cfg = {.params = 1,
+                                     .clients = N,
+                                     .weights = FG_WEIGHT_UNIFORM,
+                                     .over = FG_OVER_ALL,
+                                     .lr = 1.0,
+                                     .beta = cases[k].beta};
+        struct fg_rule *r = NULL;
+        struct fg_rng rng;
+        float x = 50.0f;
+        double sum = 0.0;
+        fg_rng_init(&rng, 6, FG_RNG_TEST, 0, 0);
+        assert_int_equal(fg_rule_create(&r, fg_rule_find(cases[k].rule), &cfg, NULL), FG_OK);
+        for (int t = 0; t < rounds; t++) {
+            for (uint32_t i = 0; i < N; i++) {
+                if (fg_rng_uniform(&rng) < p[i]) {
+                    float delta = (float)(0.01 * ((double)x - U[i]));
+                    struct fg_rule_update u = {
+                        .delta = &delta, .client = i, .samples = 1, .steps = 1, .factor = 1.0 / p[i]};
+                    assert_int_equal(fg_rule_fold(r, &u), FG_OK);
+                }
+            }
+            fg_rule_commit(r, &x);
+            sum += t >= rounds / 4 ? (double)x : 0.0;
+        }
+        fg_assert_close(sum / (double)(rounds - rounds / 4), 50.0, whole ? 0.3 : 0.9);
+        fg_rule_destroy(r);
+    }
+}
+
+/* The price of correlated availability: both clients up half of the time with correlation l from round to round, weights
+ * 1 / pi, eta = 0.002: Var = eta^2 S / (1 - a^2) (1 + a l) / (1 - a l), a = 1 - eta, S = sum alpha^2 u'^2 (1 - pi) / pi. */
+static void correlation_costs_variance_as_predicted(void **state)
+{
+    (void)state;
+    bool whole = getenv("FG_LONG") != NULL;
+    int rounds = whole ? 20000000 : 1000000;
+    static const double lambda[] = {0.0, 0.5, 0.8, 0.9}, variance[] = {1.251, 3.744, 11.16, 23.33};
+    for (size_t k = 0; k < 4; k++) {
+        struct fg_rule *r = make_quadratic("fedavg", FG_OVER_ALL);
+        struct fg_rng rng;
+        double sum = 0.0, squares = 0.0, n = 0.0;
+        bool up[N] = {true, false};
+        float x = 50.0f;
+        fg_rng_init(&rng, 7, FG_RNG_TEST, 0, (uint32_t)k);
+        for (int t = 0; t < rounds; t++) {
+            for (uint32_t i = 0; i < N; i++) {
+                up[i] = fg_rng_uniform(&rng) <
+                        (up[i] ? lambda[k] + 0.5 * (1.0 - lambda[k]) : 0.5 * (1.0 - lambda[k]));
+                float delta = (float)(0.002 * ((double)x - U[i]));
+                struct fg_rule_update u = {
+                    .delta = &delta, .client = i, .samples = 1, .steps = 1, .factor = 2.0};
+                assert_int_equal(up[i] ? fg_rule_fold(r, &u) : FG_OK, FG_OK);
+            }
+            fg_rule_commit(r, &x);
+            if (t >= rounds / 4) {
+                sum += (double)x - 50.0;
+                squares += ((double)x - 50.0) * ((double)x - 50.0);
+                n += 1.0;
+            }
+        }
+        fg_rule_destroy(r);
+        double mean = sum / n, var = squares / n - mean * mean;
+        fg_assert_close(var, variance[k], variance[k] * (whole ? 0.05 : 0.3));
+    }
+}
+
 static void a_memory_that_cannot_be_is_refused(void **state)
 {
     (void)state;
@@ -335,6 +516,11 @@ int main(void)
         cmocka_unit_test(fednova_normalises_momentum_and_proximal_steps),
         cmocka_unit_test(mifa_and_fedvarp_remember_the_absent),
         cmocka_unit_test(limits_under_intermittent_participation_are_the_published_ones),
+        cmocka_unit_test(fedstale_follows_the_paper),
+        cmocka_unit_test(diloco_is_nesterov),
+        cmocka_unit_test(fedawe_limits_are_the_published_ones),
+        cmocka_unit_test(inverse_weights_go_to_the_mean),
+        cmocka_unit_test(correlation_costs_variance_as_predicted),
         cmocka_unit_test(a_memory_that_cannot_be_is_refused),
         cmocka_unit_test(out_of_memory_is_a_status),
     };

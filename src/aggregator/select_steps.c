@@ -1,0 +1,161 @@
+#include "src/aggregator/select_steps.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "src/base/fmath.h"
+#include "src/base/mem.h"
+#include "src/planner/steps.h"
+
+static enum fg_status fixed(const struct fg_select_config *cfg, const struct fg_select_view *view,
+                            struct fg_picks *picks)
+{
+    (void)cfg;
+    (void)view;
+    (void)picks;
+    return FG_OK;
+}
+
+/* ---- AdaComm ---- */
+
+static uint32_t configured(const struct fg_select_config *cfg, const struct fg_picks *p, size_t k)
+{
+    return p->steps[k] != 0 ? p->steps[k] : cfg->steps[p->client[k]];
+}
+
+static enum fg_status adacomm(const struct fg_select_config *cfg, const struct fg_select_view *view,
+                              struct fg_picks *picks)
+{
+    if (!(view->first_loss > 0.0)) {
+        return FG_OK;
+    }
+    double ratio = sqrt(view->recent_loss / view->first_loss);
+    for (size_t k = 0; k < picks->n; k++) {
+        double tau = ceil((double)configured(cfg, picks, k) * ratio);
+        picks->steps[k] = tau < 1.0 ? 1 : tau < 1e9 ? (uint32_t)tau : 1000000000;
+    }
+    return FG_OK;
+}
+
+/* ---- MarIn ---- */
+
+enum { MOST = 4 /* times the configured steps */ };
+
+struct round_work {
+    const struct fg_select_config *cfg;
+    const struct fg_picks *picks;
+    double *a_step_s, *start_s;        /* (n) seconds of a step, and of all that is not steps */
+    double *a_step_g, *start_g, *stay; /* (n) grams of these; log of the chance to stay for a second */
+};
+
+/* Grams spent for each update that arrives: what it costs over the chance that the client stays so long. Its
+ * marginal cost grows with x. */
+static double cost(const void *arg, uint32_t k, uint32_t x)
+{
+    const struct round_work *w = arg;
+    double seconds = w->start_s[k] + (double)x * w->a_step_s[k];
+    return (w->start_g[k] + (double)x * w->a_step_g[k]) * fg_exp(-w->stay[k] * seconds);
+}
+
+static void measure(struct round_work *w, const struct fg_select_view *view, size_t k, uint32_t *lower,
+                    uint32_t *upper)
+{
+    uint32_t c = w->picks->client[k], tau = configured(w->cfg, w->picks, k);
+    struct fg_task_cost none = fg_select_cost(w->cfg, c, 0), one = fg_select_cost(w->cfg, c, 1);
+    double g_per_wh = fg_fleet_intensity(w->cfg->fleet, fg_fleet_zone(w->cfg->fleet, c), view->now) * 1e-3;
+    double stay = view->outlook != NULL ? fg_outlook_up(view->outlook, c, 0)
+                                        : 0.5 + 0.5 * fg_watch_memory(view->watch, c);
+    w->start_s[k] = none.seconds;
+    w->a_step_s[k] = one.seconds - none.seconds;
+    w->start_g[k] = none.wh * g_per_wh;
+    w->a_step_g[k] = (one.wh - none.wh) * g_per_wh;
+    stay = stay < 0.01 ? 0.01 : stay > 1.0 ? 1.0 : stay;
+    w->stay[k] = fg_log(stay) / 3600.0;
+    uint32_t most = tau < 250000000 ? MOST * tau : tau;
+    double limit_s = w->cfg->deadline > 0 ? fg_seconds(w->cfg->deadline) : 0.0;
+    if (limit_s > 0.0 && w->a_step_s[k] > 0.0) {
+        double fit = floor((limit_s - none.seconds) / w->a_step_s[k]);
+        most = fit < 1.0 ? 1 : fit < (double)most ? (uint32_t)fit : most;
+    }
+    *lower = 1;
+    *upper = most;
+}
+
+static enum fg_status solve(struct round_work *w, const struct fg_select_view *view, struct fg_picks *picks,
+                            uint32_t *lower)
+{
+    uint32_t n = (uint32_t)picks->n, *upper = lower + n, *x = lower + 2 * (size_t)n;
+    uint64_t total = 0, room = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        measure(w, view, k, &lower[k], &upper[k]);
+        total += configured(w->cfg, picks, k);
+        room += upper[k];
+    }
+    total = total < room ? total : room;
+    struct fg_steps_problem p = {
+        .clients = n, .total = (uint32_t)total, .lower = lower, .upper = upper, .cost = cost, .arg = w};
+    double all;
+    struct fg_err err;
+    if (total > UINT32_MAX || total < n) {
+        return FG_OK;
+    }
+    enum fg_status st = fg_steps_marin(x, &all, &p, &err);
+    for (uint32_t k = 0; st == FG_OK && k < n; k++) {
+        picks->steps[k] = x[k];
+    }
+    return st == FG_E_RANGE ? FG_OK : st; /* costs beyond all numbers: as configured */
+}
+
+static enum fg_status marin(const struct fg_select_config *cfg, const struct fg_select_view *view,
+                            struct fg_picks *picks)
+{
+    size_t n = picks->n;
+    double *row = fg_calloc(5 * n, sizeof *row);
+    uint32_t *limit = fg_calloc(3 * n, sizeof *limit);
+    struct round_work w = {.cfg = cfg, .picks = picks};
+    enum fg_status st = FG_E_NOMEM;
+    if (row != NULL && limit != NULL) {
+        w.a_step_s = row;
+        w.start_s = row + n;
+        w.a_step_g = row + 2 * n;
+        w.start_g = row + 3 * n;
+        w.stay = row + 4 * n;
+        st = solve(&w, view, picks, limit);
+    }
+    fg_free(row);
+    fg_free(limit);
+    return st;
+}
+
+static const struct fg_steps_ops plan_fixed = {
+    .name = "fixed", .doc = "by train.epochs or train.steps", .source = "", .plan = fixed};
+
+static const struct fg_steps_ops plan_adacomm = {
+    .name = "adacomm",
+    .doc = "fewer as the training loss falls: tau sqrt(F / F0), rounded up",
+    .source = "wangjoshi19 (AdaComm), section 4.2: without its correction for the learning rate",
+    .plan = adacomm};
+
+static const struct fg_steps_ops plan_marin = {.name = "marin",
+                                               .doc = "the round's steps shared out at the least expected "
+                                                      "carbon, 1 to 4 times the configured ones each; wants "
+                                                      "aggregate.rule = fednova",
+                                               .source = "pilla23, algorithm MarIn; the cost is ours",
+                                               .plan = marin};
+
+static const struct fg_steps_ops *const registry[] = {&plan_fixed, &plan_adacomm, &plan_marin, NULL};
+
+const struct fg_steps_ops *const *fg_steps_list(void)
+{
+    return registry;
+}
+
+const struct fg_steps_ops *fg_steps_find(const char *name)
+{
+    for (size_t i = 0; registry[i] != NULL; i++) {
+        if (strcmp(registry[i]->name, name) == 0) {
+            return registry[i];
+        }
+    }
+    return NULL;
+}

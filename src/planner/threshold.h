@@ -1,0 +1,25 @@
+/* One-way trading on carbon: k slots are to be bought at prices within [low, high] that nobody knows before.
+ *
+ * The i-th slot is bought at the first price that is at most threshold i; what is missing at the end is bought at any
+ * price. Without forecasts the thresholds of lorenz09 are the best: no price curve makes them pay more than `ratio` times the
+ * least. With a forecast they are moved towards the k-th cheapest price that it expects, by a trust of 0 to 1; the
+ * worst case grows and is told. Thread safety: pure functions.
+ */
+#ifndef FG_PLANNER_THRESHOLD_H
+#define FG_PLANNER_THRESHOLD_H
+
+#include <stdint.h>
+
+/* The competitive ratio r of the best thresholds: (1 - low / high) / (1 - 1 / r) = (1 + 1 / (r k))^k.
+ * 1 where low = high. Source: Lorenz, Panagiotou and Steger 2009, theorem 2 (k-min search). */
+double fg_threshold_ratio(uint32_t k, double low, double high);
+
+/* Threshold of slot i (0 .. k - 1), moved by trust towards the price `expected`. */
+double fg_threshold_at(uint32_t i, uint32_t k, double low, double high, double ratio, double trust,
+                       double expected);
+
+/* The most that these thresholds can pay, in least costs: the largest over j of
+ * (sum of the first j + (k - j) high) / (k x threshold j), threshold k being low. Cost: O(k). */
+double fg_threshold_worst(uint32_t k, double low, double high, double ratio, double trust, double expected);
+
+#endif

@@ -1,0 +1,419 @@
+/* Policies from papers, decision by decision: worked examples, naive twins, and properties against any opponent. */
+#include "tests/lib/test.h"
+
+#include "src/aggregator/select.h"
+#include "src/aggregator/select_steps.h"
+#include "src/base/mem.h"
+#include "src/base/rng.h"
+#include "src/planner/threshold.h"
+
+enum { N = 6 };
+
+static uint32_t everyone[N] = {0, 1, 2, 3, 4, 5}, client[N], steps[N], samples[N] = {10, 20, 30, 10, 20, 30},
+                configured[N] = {10, 10, 10, 10, 10, 10};
+static double weight[N];
+static float loss[N];
+static struct fg_watch watch;
+static struct fg_fleet *fleet;
+
+static struct fg_select_config config(void)
+{
+    return (struct fg_select_config){.seed = 1,
+                                     .clients = N,
+                                     .want = 2,
+                                     .over = 1.0,
+                                     .rounds = 10,
+                                     .slot = FG_HOUR,
+                                     .alpha = 1.0,
+                                     .rate = 0.1,
+                                     .lr = 0.1,
+                                     .curvature = 1.0,
+                                     .steps = configured,
+                                     .samples = samples,
+                                     .batch = 1,
+                                     .fleet = fleet,
+                                     .model_bytes = 1000,
+                                     .update_bytes = 1000};
+}
+
+static struct fg_select_view view_of(uint32_t round)
+{
+    return (struct fg_select_view){.round = round,
+                                   .available = everyone,
+                                   .n_available = N,
+                                   .last_loss = loss,
+                                   .watch = &watch,
+                                   .first_loss = -1.0,
+                                   .recent_loss = -1.0};
+}
+
+static struct fg_picks empty(void)
+{
+    struct fg_picks p = {.client = client, .steps = steps, .weight = weight};
+    for (int i = 0; i < N; i++) {
+        steps[i] = 0;
+        weight[i] = 1.0;
+    }
+    return p;
+}
+
+static struct fg_select *make(const char *name, const struct fg_select_config *cfg)
+{
+    struct fg_select *s = NULL;
+    struct fg_err err = {{0}};
+    if (fg_select_create(&s, fg_select_find(name), cfg, &err) != FG_OK) {
+        fail_msg("%s", err.text);
+    }
+    return s;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    struct fg_fleet_spec spec;
+    fg_fleet_spec_defaults(&spec);
+    spec.clients = N;
+    spec.samples_per_s = 1.0;
+    spec.speed_spread = 0.5;
+    for (int i = 0; i < N; i++) {
+        loss[i] = -1.0f;
+    }
+    return fg_watch_init(&watch, N) == FG_OK && fg_fleet_create(&fleet, &spec, NULL, NULL, 0, NULL) == FG_OK
+               ? 0
+               : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    fg_watch_fini(&watch);
+    fg_fleet_destroy(fleet);
+    return 0;
+}
+
+/* Rates by hand: r = k / N, then (1 - b) r + b [took part]; the largest (p / r)^2, weights 1 / r. */
+static void f3ast_takes_who_took_part_least(void **state)
+{
+    (void)state;
+    struct fg_select_config cfg = config();
+    cfg.by_samples = true;
+    struct fg_select *s = make("f3ast", &cfg);
+    double r[N];
+    for (int i = 0; i < N; i++) {
+        r[i] = 2.0 / 6.0;
+    }
+    for (uint32_t t = 0; t < 60; t++) {
+        struct fg_select_view view = view_of(t);
+        struct fg_picks p = empty();
+        assert_int_equal(s->ops->pick(s, &view, &p), FG_OK);
+        assert_int_equal(p.n, 2);
+        struct fg_participation rows[2] = {{.client = client[0]}, {.client = client[1]}};
+        for (size_t k = 0; k < 2; k++) {
+            fg_assert_close(weight[k], 1.0 / r[client[k]], 1e-9);
+            for (uint32_t i = 0; i < N; i++) { /* nobody left out is further behind */
+                bool in = i == client[0] || i == client[1];
+                assert_true(in || samples[i] / r[i] <= samples[client[k]] / r[client[k]] * (1 + 1e-12));
+            }
+        }
+        for (uint32_t i = 0; i < N; i++) {
+            r[i] = 0.9 * r[i] + (i == client[0] || i == client[1] ? 0.1 : 0.0);
+        }
+        assert_int_equal(s->ops->learn(s, rows, 2), FG_OK);
+    }
+    fg_select_destroy(s);
+}
+
+/* Client 5 is up in long runs, the others at random: it goes where its loss is large, and stays where it is not. */
+static void cafed_excludes_the_correlated_if_that_pays(void **state)
+{
+    (void)state;
+    struct fg_rng r;
+    fg_rng_init(&r, 2, FG_RNG_TEST, 0, 3);
+    for (uint32_t t = 0; t < 2000; t++) {
+        uint32_t up[N];
+        size_t n = 0;
+        for (uint32_t i = 0; i < N; i++) {
+            if (i == 5 ? t / 200 % 2 == 0 : fg_rng_uniform(&r) < 0.5) {
+                up[n++] = i;
+            }
+        }
+        fg_watch_round(&watch, up, n, up, weight, 0);
+    }
+    struct fg_select_config cfg = config();
+    struct fg_select *s = make("cafed", &cfg);
+    struct fg_select_view view = view_of(2000);
+    for (int i = 0; i < N; i++) {
+        loss[i] = i == 5 ? 5.0f : 0.1f;
+    }
+    struct fg_picks p = empty();
+    /* J with all: 5.5 / 6 = 0.917; without 5: 0.1 + 5 / 36 = 0.239; without 5 and another: 0.1 + 5 / 9 */
+    assert_int_equal(s->ops->pick(s, &view, &p), FG_OK);
+    assert_int_equal(p.n, 5);
+    assert_int_equal(client[4], 4);
+    for (size_t k = 0; k < p.n; k++) {
+        fg_assert_close(weight[k], 2.0, 0.1); /* 1 / pi */
+    }
+    for (int i = 0; i < N; i++) {
+        loss[i] = 1.0f;
+    }
+    p = empty();
+    assert_int_equal(s->ops->pick(s, &view, &p), FG_OK); /* the same losses: leaving out only costs */
+    assert_int_equal(p.n, 6);
+    fg_select_destroy(s);
+    for (int i = 0; i < N; i++) {
+        loss[i] = -1.0f;
+    }
+}
+
+static void rpow_takes_the_largest_losses_of_the_drawn(void **state)
+{
+    (void)state;
+    struct fg_select_config cfg = config();
+    cfg.candidates = N;
+    struct fg_select *s = make("rpow-d", &cfg);
+    struct fg_select_view view = view_of(0);
+    struct fg_picks p = empty();
+    const float told[N] = {0.5f, 2.0f, -1.0f, 0.1f, 3.0f, 1.0f};
+    memcpy(loss, told, sizeof loss);
+    assert_int_equal(s->ops->pick(s, &view, &p), FG_OK);
+    assert_int_equal(p.n, 2);
+    assert_int_equal(client[0], 2); /* never seen */
+    assert_int_equal(client[1], 4);
+    fg_select_destroy(s);
+    cfg.candidates = 3; /* drawn by data: 2 and 5 have three times what 0 and 3 have */
+    cfg.want = 1;
+    cfg.by_samples = true;
+    loss[2] = 9.0f;
+    unsigned top = 0;
+    for (uint32_t t = 0; t < 3000; t++) {
+        s = make("rpow-d", &cfg);
+        view = view_of(t);
+        p = empty();
+        assert_int_equal(s->ops->pick(s, &view, &p), FG_OK);
+        top += client[0] == 2;
+        fg_select_destroy(s);
+    }
+    /* 1 - P(2 is not among three drawn one after the other), by enumeration: 0.6654 */
+    double miss = 0.0, all = 120.0;
+    for (int a = 0; a < N; a++) {
+        for (int b = 0; b < N; b++) {
+            for (int c = 0; c < N; c++) {
+                if (a != b && a != c && b != c && a != 2 && b != 2 && c != 2) {
+                    miss += samples[a] / all * (samples[b] / (all - samples[a])) *
+                            (samples[c] / (all - samples[a] - samples[b]));
+                }
+            }
+        }
+    }
+    fg_assert_close(top / 3000.0, 1.0 - miss, 0.03);
+    for (int i = 0; i < N; i++) {
+        loss[i] = -1.0f;
+    }
+}
+
+static struct fg_outlook *certain(void)
+{
+    struct fg_outlook_config cfg = {
+        .fleet = fleet, .slot = FG_HOUR, .horizon = 10, .availability = "ensemble", .carbon = "ensemble"};
+    struct fg_outlook *o = NULL;
+    assert_int_equal(fg_outlook_create(&o, &cfg, NULL), FG_OK);
+    assert_int_equal(fg_outlook_see(o, fg_fleet_start(fleet), everyone, N), FG_OK);
+    return o;
+}
+
+/* The shortest round for two; and no more than a zone's energy. */
+static void fedzero_packs_the_shortest_round(void **state)
+{
+    (void)state;
+    struct fg_select_config cfg = config();
+    struct fg_outlook *o = certain();
+    struct fg_select *s = make("fedzero", &cfg);
+    struct fg_select_view view = view_of(0);
+    struct fg_picks p = empty();
+    view.outlook = o;
+    assert_int_equal(s->ops->pick(s, &view, &p), FG_OK);
+    assert_int_equal(p.n, 2);
+    double longest = 0.0;
+    unsigned shorter = 0;
+    for (int k = 0; k < 2; k++) {
+        longest = fmax(longest, fg_select_cost(&cfg, client[k], 10).seconds);
+    }
+    for (uint32_t i = 0; i < N; i++) {
+        shorter += fg_select_cost(&cfg, i, 10).seconds < longest;
+    }
+    assert_int_equal(shorter, 1); /* only the other one */
+    fg_select_destroy(s);
+    double least = 1e9, second = 1e9;
+    for (uint32_t i = 0; i < N; i++) {
+        double wh = fg_select_cost(&cfg, i, 10).wh;
+        second = wh < least ? least : fmin(second, wh);
+        least = fmin(least, wh);
+    }
+    cfg.zone_wh = 0.5 * (least + second); /* one zone: only the thriftiest fits */
+    s = make("fedzero", &cfg);
+    p = empty();
+    assert_int_equal(s->ops->pick(s, &view, &p), FG_OK);
+    assert_int_equal(p.n, 1);
+    assert_true(fg_select_cost(&cfg, client[0], 10).wh == least);
+    fg_select_destroy(s);
+    fg_outlook_destroy(o);
+}
+
+static void adacomm_shrinks_with_the_square_root_of_the_loss(void **state)
+{
+    (void)state;
+    struct fg_select_config cfg = config();
+    struct fg_select_view view = view_of(5);
+    struct fg_picks p = empty();
+    p.n = 2;
+    client[0] = 0;
+    client[1] = 1;
+    view.first_loss = 4.0;
+    view.recent_loss = 1.0;
+    assert_int_equal(fg_steps_find("adacomm")->plan(&cfg, &view, &p), FG_OK);
+    assert_int_equal(steps[0], 5);
+    view.recent_loss = 1.1; /* 10 sqrt(0.275) = 5.24 */
+    p = empty();
+    p.n = 1;
+    assert_int_equal(fg_steps_find("adacomm")->plan(&cfg, &view, &p), FG_OK);
+    assert_int_equal(steps[0], 6);
+}
+
+/* As many steps as before, none without, nobody beyond four times its own, and no exchange of one step pays. */
+static void marin_gives_steps_to_the_thrifty(void **state)
+{
+    (void)state;
+    struct fg_select_config cfg = config();
+    struct fg_outlook *o = certain();
+    struct fg_select_view view = view_of(0);
+    struct fg_picks p = empty();
+    double wh[N];
+    uint32_t sum = 0;
+    view.outlook = o;
+    p.n = N;
+    memcpy(client, everyone, sizeof client);
+    assert_int_equal(fg_steps_find("marin")->plan(&cfg, &view, &p), FG_OK);
+    for (uint32_t i = 0; i < N; i++) {
+        wh[i] =
+            fg_select_cost(&cfg, i, 2).wh - fg_select_cost(&cfg, i, 1).wh; /* of a step: nobody ever leaves */
+        sum += steps[i];
+        assert_true(steps[i] >= 1 && steps[i] <= 40);
+    }
+    assert_int_equal(sum, 60);
+    for (int i = 0; i < N; i++) {
+        for (int j = 0; j < N; j++) {
+            assert_true(wh[i] <= wh[j] || steps[i] == 1 || steps[j] == 40);
+        }
+    }
+    fg_outlook_destroy(o);
+}
+
+/* Whatever the prices, the thresholds never pay more than their ratio; for k = 1 it is sqrt(high / low). */
+static void thresholds_keep_their_ratio(void **state)
+{
+    (void)state;
+    struct fg_rng r;
+    fg_rng_init(&r, 4, FG_RNG_TEST, 0, 4);
+    fg_assert_close(fg_threshold_ratio(1, 100.0, 900.0), 3.0, 1e-9);
+    for (uint32_t trial = 0; trial < 4000; trial++) {
+        uint32_t k = 1 + fg_rng_below(&r, 8), n = k + fg_rng_below(&r, 20), bought = 0;
+        double low = 50.0, high = 50.0 + 400.0 * fg_rng_uniform(&r),
+               trust = trial % 2 == 0 ? 0.0 : fg_rng_uniform(&r);
+        double expected = low + (high - low) * fg_rng_uniform(&r), price[32], paid = 0.0, least = 0.0;
+        double ratio = fg_threshold_ratio(k, low, high),
+               worst = fg_threshold_worst(k, low, high, ratio, trust, expected);
+        fg_assert_close(trust == 0.0 ? worst : ratio, ratio, 1e-6 * ratio);
+        for (uint32_t t = 0; t < n; t++) { /* half of the opponents stay just above the next threshold */
+            double next = bought < k ? fg_threshold_at(bought, k, low, high, ratio, trust, expected) : high;
+            price[t] = trial % 4 < 2 && t < n - k
+                           ? fmin(high, next * (1.0 + 1e-12) + (fg_rng_below(&r, 2) ? 0.0 : -2e-12 * next))
+                           : low + (high - low) * fg_rng_uniform(&r);
+            if (bought < k && (price[t] <= next || n - t <= k - bought)) {
+                paid += price[t];
+                bought++;
+            }
+        }
+        for (uint32_t i = 0; i < k; i++) { /* the k cheapest */
+            uint32_t best = 0;
+            for (uint32_t t = 1; t < n; t++) {
+                best = price[t] < price[best] ? t : best;
+            }
+            least += price[best];
+            price[best] = INFINITY;
+        }
+        assert_int_equal(bought, k);
+        assert_true(paid <= worst * least * (1.0 + 1e-9));
+    }
+}
+
+/* As forecasts get worse, trust costs: with a right forecast it wins over the thresholds alone, and its price stays
+ * below what it promised however wrong the forecast. */
+static void trust_wins_with_good_forecasts_and_keeps_its_promise_with_bad_ones(void **state)
+{
+    (void)state;
+    enum { K = 10, SLOTS = 60, TRIALS = 400 };
+    static const double noise[] = {0.0, 0.1, 0.3, 1.0};
+    double measured[4][2] = {{0}};
+    for (size_t d = 0; d < 4; d++) {
+        for (uint32_t trial = 0; trial < TRIALS; trial++) {
+            struct fg_rng r;
+            double price[SLOTS], guess[SLOTS], low = 100.0, high = 500.0;
+            fg_rng_init(&r, 9, FG_RNG_TEST, trial, 5);
+            double level = 150.0 + 250.0 * fg_rng_uniform(&r);
+            for (int t = 0; t < SLOTS; t++) {
+                price[t] = fmax(low, fmin(high, level + 60.0 * fg_rng_normal(&r)));
+            }
+            for (int t = 0; t < SLOTS; t++) {
+                guess[t] = fmax(low, fmin(high, price[t] * (1.0 + noise[d] * fg_rng_normal(&r))));
+            }
+            double sorted[2][SLOTS], least = 0.0;
+            memcpy(sorted[0], price, sizeof price);
+            memcpy(sorted[1], guess, sizeof guess);
+            for (int x = 0; x < 2; x++) { /* the K smallest first */
+                for (int i = 0; i < K; i++) {
+                    for (int t = i + 1; t < SLOTS; t++) {
+                        double a = sorted[x][i], b = sorted[x][t];
+                        sorted[x][i] = fmin(a, b);
+                        sorted[x][t] = fmax(a, b);
+                    }
+                    least += x == 0 ? sorted[0][i] : 0.0;
+                }
+            }
+            double ratio = fg_threshold_ratio(K, low, high);
+            for (int x = 0; x < 2; x++) {
+                double trust = x == 0 ? 0.0 : 0.8, paid = 0.0, expected = sorted[1][K - 1];
+                uint32_t bought = 0;
+                for (uint32_t t = 0; t < SLOTS; t++) {
+                    if (bought < K &&
+                        (price[t] <= fg_threshold_at(bought, K, low, high, ratio, trust, expected) ||
+                         SLOTS - t <= K - bought)) {
+                        paid += price[t];
+                        bought++;
+                    }
+                }
+                assert_true(paid / least <=
+                            fg_threshold_worst(K, low, high, ratio, trust, expected) * (1 + 1e-9));
+                measured[d][x] += paid / least / TRIALS;
+            }
+        }
+        printf("noise %.1f: thresholds alone pay %.3f, trusting ones %.3f times the least\n", noise[d],
+               measured[d][0], measured[d][1]);
+    }
+    assert_true(measured[0][1] < measured[0][0] - 0.02);
+    assert_true(measured[0][1] < measured[2][1] && measured[2][1] < measured[3][1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(f3ast_takes_who_took_part_least),
+        cmocka_unit_test(rpow_takes_the_largest_losses_of_the_drawn),
+        cmocka_unit_test(fedzero_packs_the_shortest_round),
+        cmocka_unit_test(adacomm_shrinks_with_the_square_root_of_the_loss),
+        cmocka_unit_test(marin_gives_steps_to_the_thrifty),
+        cmocka_unit_test(thresholds_keep_their_ratio),
+        cmocka_unit_test(trust_wins_with_good_forecasts_and_keeps_its_promise_with_bad_ones),
+        cmocka_unit_test(cafed_excludes_the_correlated_if_that_pays),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
