@@ -5,7 +5,6 @@ ARGS=(-q --set run.eval_every=2 --set run.threads=1)
 
 "$FORAGE" simulate "${ARGS[@]}" --set run.rounds=12 --out "$T/whole" "$EXAMPLE" >/dev/null 2>"$T/err"
 expect "a run ends with 0" 0 $?
-want=$(sha "$T/whole")
 for f in summary.json rounds.csv run.h5 journal config.ini log.txt; do
     if [ -e "$T/whole/$f" ]; then ok "it leaves $f"; else not_ok "it leaves $f" "$(ls "$T/whole")"; fi
 done
@@ -25,33 +24,52 @@ cd "$T" && "$FORAGE" simulate -q --out "$T/again" "$T/whole/config.ini" >/dev/nu
 expect "the saved configuration runs from another folder" "$(sha "$T/whole")" "$(sha "$T/again")"
 cd "$OLDPWD" || exit 1
 
-# Signals: each try is stopped a little later; the same command goes on until it is done.
-tries=0
-rc=75
-while [ $rc = 75 ] && [ $tries -lt 60 ]; do
-    tries=$((tries + 1))
-    "$FORAGE" simulate "${ARGS[@]}" --set run.rounds=12 --set run.sync_s=0 --out "$T/stopped" "$EXAMPLE" >/dev/null 2>"$T/err" &
-    pid=$!
-    (for _ in $(seq $((tries * 4))); do kill -0 $pid 2>/dev/null || exit; read -rt 0.02 <> <(:); done; kill -INT $pid 2>/dev/null) &
-    wait $pid
-    rc=$?
-done
-expect "a run stopped by SIGINT $((tries - 1)) times ends" 0 $rc
-expect "with the same model" "$want" "$(sha "$T/stopped")"
-
-tries=0
-rc=137
-while [ $rc = 137 ] && [ $tries -lt 60 ]; do
-    tries=$((tries + 1))
-    "$FORAGE" simulate "${ARGS[@]}" --set run.rounds=12 --set run.sync_s=0 --out "$T/killed" "$EXAMPLE" >/dev/null 2>"$T/err" &
-    pid=$!
-    (for _ in $(seq $((tries * 4))); do kill -0 $pid 2>/dev/null || exit; read -rt 0.02 <> <(:); done; kill -KILL $pid 2>/dev/null) &
-    wait $pid 2>/dev/null
-    rc=$?
-done
-expect "a run killed $((tries - 1)) times ends" 0 $rc
-expect "with the same model after kill -9" "$want" "$(sha "$T/killed")"
-expect "and the same rounds.csv" "$(sha256sum <"$T/stopped/rounds.csv")" "$(sha256sum <"$T/killed/rounds.csv")"
+# interrupted SIGNAL TIMES NAME SEED ARGS...: the same command again and again, each time with a signal at a random moment
+# (seeded): so many more rounds committed, and up to 60 ms after that. What is done too early is looked at and begun anew.
+rows() { lines=(); [ ! -r "$1/rounds.csv" ] || mapfile -t lines <"$1/rounds.csv"; }
+same() { # RUN: the undisturbed one's model and rounds
+    [ "$(sha "$1")" = "$whole_sha" ] && cmp -s "$whole/rounds.csv" "$1/rounds.csv"
+}
+interrupted() {
+    local signal=$1 times=$2 name=$3 dir=$T/$3 hit=0 wrong=0 tries goal pid rc
+    RANDOM=$4
+    shift 4
+    for ((tries = 0; tries < 3 * times && hit < times; tries++)); do
+        rows "$dir"
+        goal=$((${#lines[@]} + RANDOM % 3))
+        [ "$signal" = KILL ] || goal=$((goal + 1)) # it listens by then
+        "$FORAGE" simulate -q "$@" --out "$dir" "$EXAMPLE" >"$T/o" 2>&1 &
+        pid=$!
+        while rows "$dir"; [ ${#lines[@]} -lt "$goal" ] && kill -0 $pid 2>/dev/null; do read -rt 0.005 <> <(:); done
+        read -rt "0.0$((RANDOM % 6))$((RANDOM % 10))" <> <(:)
+        kill -"$signal" $pid 2>/dev/null
+        wait $pid 2>/dev/null
+        rc=$?
+        case $rc in
+            75 | 137) hit=$((hit + 1)) ;;
+            0) same "$dir" || wrong=$((wrong + 1)); rm -rf "$dir" ;;
+            *) wrong=$((wrong + 1)); sed 's/^/  /' "$T/o" ;;
+        esac
+    done
+    expect "$name: interrupted by SIG$signal, ended wrong" "$times 0" "$hit $wrong"
+    timeout 200 "$FORAGE" simulate -q "$@" --out "$dir" "$EXAMPLE" >"$T/o" 2>"$T/err"
+    expect "$name: the last try ends" 0 $?
+    if same "$dir"; then ok "$name: the undisturbed model and rounds"; else not_ok "$name: the undisturbed model and rounds"; fi
+}
+undisturbed() { # ARGS...
+    whole=$T/undisturbed
+    rm -rf "$whole"
+    "$FORAGE" simulate -q "$@" --out "$whole" "$EXAMPLE" >/dev/null 2>&1
+    whole_sha=$(sha "$whole")
+}
+ONE=(--set run.rounds=24 --set run.eval_every=2 --set run.sync_s=0 --set run.threads=1)
+MEMORY=(--set aggregate.rule=mifa --set model.layers=softmax --set run.rounds=90 --set run.eval_every=5 --set run.sync_s=0.1)
+undisturbed "${ONE[@]}"
+interrupted INT 5 signals 1 "${ONE[@]}"
+interrupted KILL 20 killed 2 "${ONE[@]}"
+interrupted KILL 20 threads 3 "${ONE[@]}" --set run.threads=2
+undisturbed "${MEMORY[@]}"
+interrupted KILL 20 memory 4 "${MEMORY[@]}" --set run.threads=2
 
 if [ "$(id -u)" = 0 ] && mkdir "$T/full" && mount -t tmpfs -o size=400k tmpfs "$T/full" 2>/dev/null; then
     "$FORAGE" simulate "${ARGS[@]}" --set run.rounds=4 --out "$T/full/run" "$EXAMPLE" >/dev/null 2>"$T/err"
