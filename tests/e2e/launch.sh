@@ -9,25 +9,9 @@ if "$FORAGE" --version | grep -q 'MPI: none'; then
 fi
 LONG=(--set run.rounds=40 --set run.eval_every=20 --set run.threads=1 --set workers.patience_s=10)
 
-# wait_for SECONDS COMMAND...: until it succeeds
-wait_for() {
-    local end=$(($(date +%s%N) + $1 * 1000000000)); shift
-    until "$@"; do
-        [ "$(date +%s%N)" -lt "$end" ] || return 1
-        read -r -t 0.02 <> <(:)
-    done
-    return 0
-}
-rows() { if [ -r "$1/rounds.csv" ]; then wc -l <"$1/rounds.csv"; else echo 0; fi; }
-has_rows() { [ "$(rows "$1")" -ge "$2" ]; } # has_rows DIR N: header included
-alive() { # a zombie that nobody has waited for yet has ended
-    local state
-    state=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) && [ "${state:0:1}" != Z ]
-}
 ranks() { # ranks DIR: pids of the ranks of the run in that folder, in the order of their start
     pgrep -f "^$(readlink -f "$FORAGE") train .*$1 " | sort -n
 }
-none_alive() { for p in "$@"; do alive "$p" && return 1; done; return 0; }
 
 # launched DIR N: start in the background, wait for rounds; pid in $job
 launched() {
@@ -72,7 +56,7 @@ launched "$T/agg" 3
 mapfile -t pids < <(ranks "$T/agg")
 begin=$(date +%s%N)
 kill -9 "$(grep -o '[0-9]*' "$T/agg/lock" | head -1)"
-if wait_for 1 none_alive "${pids[@]}"; then left=none; else left=some; fi
+if wait_for "$(soon)" none_alive "${pids[@]}"; then left=none; else left=some; fi
 expect "aggregator killed: ranks left after a second" none "$left"
 echo "# ended after $((($(date +%s%N) - begin) / 1000000)) ms"
 finish
@@ -119,7 +103,7 @@ launched "$T/mpi" 3
 mapfile -t pids < <(ranks "$T/mpi")
 begin=$(date +%s%N)
 kill -9 "$(ps -o ppid= -p "${pids[0]}" | tr -d ' ')"
-if wait_for 1 none_alive "${pids[@]}"; then left=none; else left=some; fi
+if wait_for "$(soon)" none_alive "${pids[@]}"; then left=none; else left=some; fi
 expect "mpirun killed: ranks left after a second" none "$left"
 echo "# ended after $((($(date +%s%N) - begin) / 1000000)) ms"
 finish

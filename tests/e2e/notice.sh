@@ -12,14 +12,6 @@ fi
 LONG=(--set run.rounds=2 --set run.eval_every=2 --set run.threads=1 --set train.epochs=50 --set train.momentum=0.5
     --set train.lr=0.01 --set fleet.samples_per_s=100 --set workers.spawn_backoff_s=0.05 --set workers.notice_every_s=0.05 --set workers.heartbeat_s=0.2)
 
-wait_for() { # wait_for SECONDS COMMAND...: until it succeeds
-    local end=$(($(date +%s%N) + $1 * 1000000000)); shift
-    until "$@"; do
-        [ "$(date +%s%N)" -lt "$end" ] || return 1
-        read -r -t 0.02 <> <(:)
-    done
-    return 0
-}
 log() { cat "$T/run/log.txt" 2>/dev/null; }
 handed_back() { log | grep -q 'from the state it handed back'; }
 # working N: pid of the N-th last worker that joined

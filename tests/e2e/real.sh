@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # run.clock = real: workers are clients, the wall's clock decides, a worker that dies is a client that left.
+# shellcheck disable=SC2317 # functions are called by wait_for
+# shellcheck source=tests/lib/e2e.sh
 . "${FG_SRCDIR:-.}/tests/lib/e2e.sh"
 if "$FORAGE" --version | grep -q '^MPI: none'; then
     skip "real time" "built without MPI"
@@ -22,12 +24,8 @@ if [ "$(wc -c <"$T/three/journal")" -gt 500 ]; then ok "the journal holds the ev
 # A worker is killed once it has joined: the rounds go on with the other two.
 timeout 120 "$FORAGE" launch -qvv -n 4 "${REAL[@]}" --set run.rounds=40 --out "$T/killed" "$EXAMPLE" >"$T/o" 2>&1 &
 pid=$!
-victim=
-for _ in $(seq 600); do
-    victim=$(grep -om1 'worker 2: process [0-9]*' "$T/killed/log.txt" 2>/dev/null | awk '{print $4}')
-    [ -n "$victim" ] && [ -r "$T/killed/rounds.csv" ] && [ "$(wc -l <"$T/killed/rounds.csv")" -gt 3 ] && break
-    read -rt 0.05 <> <(:)
-done
+joined() { victim=$(grep -om1 'worker 2: process [0-9]*' "$T/killed/log.txt" 2>/dev/null | awk '{print $4}') && has_rows "$T/killed" 4; }
+wait_for 100 joined
 kill -KILL "$victim"
 wait $pid
 expect "a run that loses a worker ends well" 0 $?
@@ -37,10 +35,7 @@ expect_match "another process comes back as the same client" 'worker 4 is client
 run_crash() { timeout 120 "$FORAGE" launch -q -n 4 "${REAL[@]}" --set run.rounds=12 --set run.sync_s=1000 --out "$T/crash" "$EXAMPLE"; }
 run_crash >"$T/o" 2>&1 &
 pid=$!
-for _ in $(seq 600); do
-    [ -r "$T/crash/rounds.csv" ] && [ "$(wc -l <"$T/crash/rounds.csv")" -gt 6 ] && break
-    read -rt 0.05 <> <(:)
-done
+wait_for 100 has_rows "$T/crash" 7
 kill -KILL "$(grep -o '[0-9]*' "$T/crash/lock" | head -1)"
 wait $pid
 expect "the aggregator is killed" 1 $?

@@ -17,6 +17,28 @@ done_testing() { exit $failed; }
 expect() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "expected: $2" "found:    $3"; fi; }
 # expect_match NAME PATTERN TEXT
 expect_match() { if printf '%s' "$3" | grep -qE -- "$2"; then ok "$1"; else not_ok "$1" "expected a match of: $2" "found: $3"; fi; }
+# wait_for SECONDS COMMAND...: until it succeeds; what tests of processes wait with, never for a time
+wait_for() {
+    local end=$(($(date +%s%N) + $1 * 1000000000)); shift
+    until "$@"; do
+        [ "$(date +%s%N)" -lt "$end" ] || return 1
+        read -r -t 0.02 <> <(:)
+    done
+    return 0
+}
+rows() { if [ -r "$1/rounds.csv" ]; then wc -l <"$1/rounds.csv"; else echo 0; fi; }
+has_rows() { [ "$(rows "$1")" -ge "$2" ]; } # has_rows DIR N: header included
+alive() { # a zombie that nobody has waited for yet has ended
+    local state
+    state=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) && [ "${state:0:1}" != Z ]
+}
+none_alive() { # PID...
+    local p
+    for p in "$@"; do alive "$p" && return 1; done
+    return 0
+}
+# Seconds in which something must happen that is promised within one: five where a busy machine cannot tell.
+soon() { awk -v cores="$(nproc)" '{print ($1 > 2 * cores) ? 5 : 1}' /proc/loadavg; }
 # json FILE KEY: a scalar of a JSON object
 json() { "${FG_PYTHON:-python3}" -c 'import json,sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$1" "$2"; }
 sha() { json "$1/summary.json" params_sha256 2>/dev/null || echo none; }
