@@ -40,6 +40,7 @@ struct worker {
     enum worker_state state;
     uint32_t client; /* pinned: who it is, or REMOTE_NO_CLIENT */
     uint32_t meant;  /* pinned: whom it was started for, or REMOTE_NO_CLIENT */
+    bool up;         /* pinned: its client is, as was noted last */
     bool silent;     /* lost its tasks by saying nothing */
     struct fg_link link;
     size_t host;              /* index into opts.hosts, or FG_HOSTS_NONE */
@@ -111,6 +112,7 @@ enum fg_status remote_pump(struct remote *r, fg_time_t timeout_us, struct fg_err
 
 /* remote_live.c; without `pinned` they do nothing */
 enum fg_status remote_note(struct remote *r, enum fg_live_kind kind, uint32_t client, uint64_t id);
+enum fg_status remote_note_up(struct remote *r, uint32_t peer, bool up); /* if that is news */
 enum fg_status remote_enlist(struct remote *r, uint32_t peer, uint32_t pid);
 bool remote_return(struct remote *r, uint32_t *client); /* whom to start a worker for, if anyone */
 enum fg_status remote_meant(struct remote *r,

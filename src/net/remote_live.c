@@ -26,6 +26,16 @@ enum fg_status remote_note(struct remote *r, enum fg_live_kind kind, uint32_t cl
     return st;
 }
 
+enum fg_status remote_note_up(struct remote *r, uint32_t peer, bool up)
+{
+    struct worker *w = &r->worker[peer];
+    if (w->client == REMOTE_NO_CLIENT || w->up == up) {
+        return FG_OK; /* one that was silent has been noted as down before it is gone */
+    }
+    w->up = up;
+    return remote_note(r, up ? FG_LIVE_UP : FG_LIVE_DOWN, w->client, 0);
+}
+
 /* Whether another worker than `peer` is that client, or was started to be it. */
 static bool taken(const struct remote *r, uint32_t client, uint32_t peer)
 {
@@ -62,7 +72,7 @@ enum fg_status remote_enlist(struct remote *r, uint32_t peer, uint32_t pid)
     if (r->opts.here != NULL) {
         r->opts.here(r->opts.arrival_arg, w->client, pid);
     }
-    return remote_note(r, FG_LIVE_UP, w->client, 0);
+    return remote_note_up(r, peer, true);
 }
 
 bool remote_return(struct remote *r, uint32_t *client)

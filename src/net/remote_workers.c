@@ -49,8 +49,7 @@ enum fg_status remote_slot(struct remote *r, uint32_t peer)
 /* Its tasks go to others. */
 static enum fg_status take_back(struct remote *r, uint32_t peer)
 {
-    bool client = r->opts.pinned && r->worker[peer].client != REMOTE_NO_CLIENT;
-    enum fg_status st = client ? remote_note(r, FG_LIVE_DOWN, r->worker[peer].client, 0) : FG_OK;
+    enum fg_status st = remote_note_up(r, peer, false);
     for (size_t i = r->n_entry; i-- > 0 && st == FG_OK;) { /* backwards: the last put in front is the first */
         struct entry *e = &r->entry[i];
         if (e->state == TASK_SENT && e->worker == peer) {
@@ -260,9 +259,7 @@ static enum fg_status on_frame(struct remote *r, uint32_t peer, uint8_t **frame,
     if (w->silent) {
         fg_log_write(FG_LOG_INFO, "worker %u is back", peer);
         w->silent = false;
-        st = w->state == WORKER_WELCOME && r->opts.pinned && w->client != REMOTE_NO_CLIENT
-                 ? remote_note(r, FG_LIVE_UP, w->client, 0)
-                 : FG_OK;
+        st = w->state == WORKER_WELCOME ? remote_note_up(r, peer, true) : FG_OK;
         if (st != FG_OK) {
             return st;
         }

@@ -3,7 +3,6 @@
 #include "tests/lib/chaos.h"
 
 #include "src/base/mem.h"
-#include "src/worker/trainer.h"
 
 enum { LATENCY_US = 2000, DETECTION_US = 20000, CONFIGURE_US = 50000, SPAWN_US = 100000, COHORT = 8 };
 
@@ -176,94 +175,21 @@ static void ready(struct chaos *c, uint32_t i)
                                     .cache_bytes = 2 * CHAOS_SHARD_LEN});
 }
 
-static void check_shard(const struct chaos *c, const struct fg_session_job *j)
-{
-    uint8_t hash[32];
-    struct fg_view want;
-    assert_int_equal(j->shard.data != NULL, c->o.movable);
-    if (c->o.movable) {
-        assert_int_equal(chaos_shard_of(NULL, &j->task, hash, NULL), FG_OK);
-        assert_true(chaos_shard_bytes(NULL, hash, &want));
-        assert_int_equal(j->shard.len, want.len);
-        assert_memory_equal(j->shard.data, want.data, want.len);
-    }
-}
-
-/* Where a task was stopped before. */
-static uint32_t resumed_at(struct chaos *c, const struct fg_session_job *j)
-{
-    struct fg_train_state s = {0};
-    struct fg_err err = {{0}};
-    float x[CHAOS_P];
-    if (j->resume.len == 0) {
-        return 0;
-    }
-    if (fg_train_state_decode(&s, j->resume.data, j->resume.len, CHAOS_P, &err) != FG_OK) {
-        fail_msg("a state that was handed back: %s", err.text);
-    }
-    memcpy(x, j->params, sizeof x);
-    chaos_steps(x, &j->task, 0, s.steps);
-    assert_memory_equal(s.params, x, sizeof x);
-    uint32_t steps = s.steps;
-    fg_train_state_fini(&s);
-    c->continued++;
-    return steps;
-}
-
-/* Where it is stopped now: nowhere before its first step. */
-static void hand_back(struct chaos *c, const struct fg_session_job *j, uint32_t steps,
-                      struct fg_session_answer *a, struct fg_str *bytes)
-{
-    float x[CHAOS_P];
-    memcpy(x, j->params, sizeof x);
-    chaos_steps(x, &j->task, 0, steps);
-    struct fg_train_state s = {
-        .client = j->task.client, .number = j->task.number, .steps = steps, .n = CHAOS_P, .params = x};
-    a->st = FG_E_INTERRUPTED;
-    if (steps > 0) {
-        assert_int_equal(fg_train_state_encode(&s, bytes), FG_OK);
-        a->state = (const uint8_t *)bytes->data;
-        a->state_len = bytes->len;
-        c->handed_back++;
-    }
-}
-
-static void encode(struct chaos *c, const float *delta, struct fg_session_answer *a, uint8_t bytes[256])
-{
-    const struct fg_codec *codec = c->o.seed % 2 ? &fg_codec_zstd : &fg_codec_none;
-    a->codec = codec->id;
-    a->bytes = bytes;
-    assert_int_equal(codec->encode(&c->ws, bytes, 256, &a->len, delta, CHAOS_P), FG_OK);
-}
-
 static void done(struct chaos *c, uint32_t i)
 {
     struct chaos_worker *w = &c->worker[i];
     struct fg_session_answer answers[COHORT];
-    struct fg_str states[COHORT] = {{0}};
-    uint8_t bytes[COHORT][256];
+    struct chaos_bytes bytes[COHORT] = {0};
+    uint32_t steps = (uint32_t)((c->now - w->began) / c->o.step_us);
     size_t n = w->n_jobs;
     for (size_t k = 0; k < n; k++) {
-        const struct fg_session_job *j = &w->jobs[k];
-        struct fg_session_answer *a = &answers[k];
-        uint32_t steps = resumed_at(c, j) + (uint32_t)((c->now - w->began) / c->o.step_us);
-        float delta[CHAOS_P];
-        check_shard(c, j);
-        *a = (struct fg_session_answer){.id = j->task.id};
-        chaos_compute(&a->result, delta, &j->task, j->params);
-        if (w->halted && (steps < j->task.steps || j->task.kind != FG_TASK_TRAIN)) {
-            hand_back(c, j, j->task.kind == FG_TASK_TRAIN ? steps : 0, a, &states[k]);
-        } else if (below(c, 10000) < c->o.refused) {
-            a->st = FG_E_NOMEM;
-        } else if (j->task.kind == FG_TASK_TRAIN) {
-            encode(c, delta, a, bytes[k]);
-        }
+        chaos_answer(c, &w->jobs[k], steps, w->halted, &answers[k], &bytes[k]);
     }
     w->n_jobs = 0;
     w->done_at = 0;
     step(c, i, &(struct fg_session_event){.kind = FG_SESSION_DONE, .answers = answers, .n = n});
     for (size_t k = 0; k < n; k++) {
-        fg_str_fini(&states[k]);
+        fg_str_fini(&bytes[k].state);
     }
 }
 

@@ -11,6 +11,7 @@
 #define FG_TESTS_LIB_CHAOS_H
 
 #include "src/base/rng.h"
+#include "src/base/str.h"
 #include "src/net/transport.h"
 #include "src/wire/codec.h"
 #include "src/worker/executor.h"
@@ -95,6 +96,17 @@ void chaos_steps(float *x, const struct fg_task *t, uint32_t from, uint32_t to);
 
 /* What a task comes to: `delta` (CHAOS_P) for training. */
 void chaos_compute(struct fg_result *out, float *delta, const struct fg_task *t, const float *params);
+
+/* What an answer points to. */
+struct chaos_bytes {
+    uint8_t update[256];
+    struct fg_str state;
+};
+
+/* What a worker answers after `done` steps; `halted`: it was told to stop. The job's data and the state it goes on from
+ * are checked. */
+void chaos_answer(struct chaos *c, const struct fg_session_job *j, uint32_t done, bool halted,
+                  struct fg_session_answer *a, struct chaos_bytes *bytes);
 
 /* For the executor's options, with the struct chaos as argument. */
 enum fg_status chaos_shard_of(void *arg, const struct fg_task *task, uint8_t hash[32], struct fg_err *err);
