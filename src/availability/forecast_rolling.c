@@ -29,6 +29,7 @@ struct work {
     struct fg_trace_eye *eye;
     struct fg_seen *seen;
     struct points *points; /* (targets) */
+    struct fg_uptime *uptime[FG_HORIZONS_MAX];
 };
 
 void fg_rolling_defaults(struct fg_rolling_spec *spec)
@@ -42,6 +43,7 @@ void fg_rolling_fini(struct fg_rolling *r)
         fg_free(r->targets[i].rows);
     }
     fg_free(r->targets);
+    fg_free(r->uptime);
     *r = (struct fg_rolling){0};
 }
 
@@ -129,11 +131,58 @@ static enum fg_status collect(struct work *w, size_t target, int64_t origin)
     return FG_OK;
 }
 
+/* Up time within the hours ahead, against its quantiles and its guarantee. */
+static void collect_uptime(struct work *w, size_t k, int64_t now)
+{
+    struct fg_rolling_uptime *o = &w->out.uptime[k];
+    const struct fg_trace *t = w->trace;
+    int64_t from = now * 3600, to = from + o->horizon_h * INT64_C(3600);
+    double span = (double)(to - from);
+    for (uint32_t i = (uint32_t)(now % w->out.scored_stride); i < t->nodes; i += w->out.scored_stride) {
+        if (!w->seen[i].known || to > (int64_t)t->end_s[t->first[i + 1] - 1]) {
+            continue;
+        }
+        double up = (double)fg_trace_up_seconds(t, i, from, to);
+        for (size_t q = 0; q < FG_UPTIME_LEVELS; q++) {
+            double said = fg_uptime_quantile_s(w->uptime[k], i, q), level = fg_uptime_level[q];
+            o->below[q] += up < said - 1.0;
+            o->at_most[q] += up <= said + 1.0;
+            o->pinball += (up >= said ? level * (up - said) : (1.0 - level) * (said - up)) / span;
+        }
+        double sure = fg_uptime_guarantee_s(w->uptime[k], i);
+        if (w->seen[i].up && sure > 0.0) {
+            o->guaranteed++;
+            o->held += up >= sure - 1.0;
+            o->guarantee_s += sure;
+        }
+        o->points++;
+    }
+}
+
+static void conclude_uptime(struct fg_rolling_uptime *o)
+{
+    double n = (double)o->points;
+    for (size_t q = 0; q < FG_UPTIME_LEVELS; q++) {
+        o->below[q] = n > 0.0 ? o->below[q] / n : NAN;
+        o->at_most[q] = n > 0.0 ? o->at_most[q] / n : NAN;
+    }
+    o->pinball = n > 0.0 ? o->pinball / (n * FG_UPTIME_LEVELS) : NAN;
+    o->held = o->guaranteed > 0 ? o->held / (double)o->guaranteed : NAN;
+    o->guarantee_s = o->guaranteed > 0 ? o->guarantee_s / (double)o->guaranteed : NAN;
+}
+
 static enum fg_status roll(struct work *w)
 {
+    size_t ensemble = fg_predictor_find("ensemble");
     for (int64_t now = 0; now <= w->out.hours; now++) {
         fg_trace_eye_next(w->eye, w->seen);
         fg_forecaster_step(w->forecaster, w->seen);
+        for (size_t k = 0; k < w->out.n_uptime; k++) {
+            fg_uptime_step(w->uptime[k], w->seen, fg_forecaster_get(w->forecaster, 2 * k, ensemble));
+            if (now >= w->out.warmup_h && now + w->out.uptime[k].horizon_h <= w->out.hours) {
+                collect_uptime(w, k, now);
+            }
+        }
         for (size_t i = 0; now >= w->out.warmup_h && i < w->out.n_targets; i++) {
             if (w->out.targets[i].scored && now + reach(&w->out.targets[i].target) <= w->out.hours) {
                 enum fg_status st = collect(w, i, now);
@@ -267,7 +316,13 @@ static enum fg_status prepare(struct work *w)
             return FG_E_NOMEM;
         }
     }
-    enum fg_status st = fg_trace_eye_create(&w->eye, t);
+    o->uptime = fg_calloc(w->spec->horizons, sizeof *o->uptime);
+    o->n_uptime = o->uptime != NULL ? w->spec->horizons : 0;
+    enum fg_status st = o->uptime != NULL ? fg_trace_eye_create(&w->eye, t) : FG_E_NOMEM;
+    for (size_t k = 0; st == FG_OK && k < o->n_uptime; k++) {
+        o->uptime[k].horizon_h = w->spec->horizon_h[k];
+        st = fg_uptime_create(&w->uptime[k], t->nodes, w->spec->horizon_h[k]);
+    }
     return st != FG_OK
                ? st
                : fg_forecaster_create(&w->forecaster, t->nodes, targets, o->n_targets,
@@ -288,6 +343,9 @@ static void release(struct work *w)
     fg_free(w->points);
     fg_free(w->group);
     fg_free(w->seen);
+    for (size_t k = 0; k < FG_HORIZONS_MAX; k++) {
+        fg_uptime_destroy(w->uptime[k]);
+    }
     fg_forecaster_destroy(w->forecaster);
     fg_trace_eye_destroy(w->eye);
 }
@@ -300,6 +358,9 @@ enum fg_status fg_rolling_run(struct fg_rolling *out, const struct fg_trace *t,
     st = st == FG_OK ? roll(&w) : st;
     for (size_t i = 0; st == FG_OK && i < w.out.n_targets; i++) {
         st = w.out.targets[i].scored ? score(&w, i) : FG_OK;
+    }
+    for (size_t k = 0; st == FG_OK && k < w.out.n_uptime; k++) {
+        conclude_uptime(&w.out.uptime[k]);
     }
     release(&w);
     if (st == FG_OK) {

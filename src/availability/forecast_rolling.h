@@ -6,6 +6,7 @@
 
 #include "src/availability/forecast.h"
 #include "src/availability/forecast_score.h"
+#include "src/availability/forecast_uptime.h"
 
 #define FG_HORIZONS_MAX 8
 
@@ -41,6 +42,19 @@ struct fg_rolling_target {
     size_t n_rows;
 };
 
+/* Up time within the hours ahead: how its quantiles and its guarantee did. Points whose window ends after a node's last
+ * interval are left out. */
+struct fg_rolling_uptime {
+    uint32_t horizon_h;
+    size_t points;
+    double below[FG_UPTIME_LEVELS];   /* share of outcomes below each quantile */
+    double at_most[FG_UPTIME_LEVELS]; /* ... below or equal: a promise kept lies between */
+    double pinball;                   /* mean over levels, share of the horizon */
+    size_t guaranteed;                /* points of nodes that were up and had a guarantee above 0 */
+    double held;                      /* share of these that were up at least so long */
+    double guarantee_s;               /* their mean */
+};
+
 struct fg_rolling {
     int64_t hours, warmup_h;
     uint32_t stride;        /* every so many-th node of an hour was forecast */
@@ -48,6 +62,8 @@ struct fg_rolling {
     uint32_t block_h, groups;
     struct fg_rolling_target *targets; /* slot then instant of each horizon */
     size_t n_targets;
+    struct fg_rolling_uptime *uptime; /* (n_uptime) a row a horizon */
+    size_t n_uptime;
 };
 
 /* Errors: FG_E_RANGE for a horizon out of range, FG_E_NOMEM. Owner: the caller, fg_rolling_fini(). */

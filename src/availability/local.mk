@@ -8,7 +8,7 @@ libforage_a_SOURCES += \
 	%D%/forecast_impl.h %D%/forecast_logistic.c %D%/forecast_markov.c %D%/forecast_oracle.c %D%/forecast_outlook.c \
 	%D%/forecast_outlook.h \
 	%D%/forecast_persistence.c %D%/forecast_profile.c %D%/forecast_score.c %D%/forecast_score.h \
-	%D%/forecast_survival.c %D%/forecast_rolling.c %D%/forecast_rolling.h %D%/forecast_trace.c \
+	%D%/forecast_survival.c %D%/forecast_uptime.c %D%/forecast_uptime.h %D%/forecast_rolling.c %D%/forecast_rolling.h %D%/forecast_trace.c \
 	%D%/fit.c %D%/fit.h %D%/fit_duration.c %D%/fleet_impl.h %D%/fleet_time.c %D%/trace_import.c %D%/trace_import.h %D%/trace_import_fta.c \
 	%D%/trace_import_impl.h %D%/trace_import_phone.c %D%/trace_import_spot_counts.c %D%/trace_import_spot_events.c %D%/trace_import_states.c \
 	%D%/trace_import_uptime.c %D%/ledger.c %D%/ledger.h %D%/ledger_io.c %D%/lines.c %D%/lines.h \

@@ -55,10 +55,23 @@ static json_t *json_row(const struct fg_rolling_target *t, const struct fg_rolli
         "brier_uncensored", number(r->brier_all), "points_uncensored", (json_int_t)r->points_all);
 }
 
+static json_t *json_uptime(const struct fg_rolling_uptime *u)
+{
+    json_t *quantiles = json_array();
+    for (size_t q = 0; q < FG_UPTIME_LEVELS; q++) {
+        json_array_append_new(quantiles, json_pack("{s:f, s:o, s:o}", "level", fg_uptime_level[q], "below",
+                                                   number(u->below[q]), "at_most", number(u->at_most[q])));
+    }
+    return json_pack("{s:i, s:I, s:o, s:o, s:I, s:o, s:o}", "horizon_h", (int)u->horizon_h, "points",
+                     (json_int_t)u->points, "quantiles", quantiles, "pinball", number(u->pinball),
+                     "guaranteed", (json_int_t)u->guaranteed, "held", number(u->held), "guarantee_s",
+                     number(u->guarantee_s));
+}
+
 /* worth may be NULL. */
 static enum fg_status print_json(const char *path, const struct fg_rolling *r, const struct fg_worth *worth)
 {
-    json_t *scores = json_array(), *notes = json_array(), *ensemble = json_array();
+    json_t *scores = json_array(), *notes = json_array(), *ensemble = json_array(), *uptime = json_array();
     enum fg_status st = FG_OK;
     for (size_t i = 0; st == FG_OK && i < r->n_targets; i++) {
         const struct fg_rolling_target *t = &r->targets[i];
@@ -77,10 +90,13 @@ static enum fg_status print_json(const char *path, const struct fg_rolling *r, c
         }
         fg_str_fini(&note);
     }
-    json_t *all = json_pack("{s:s, s:I, s:I, s:i, s:i, s:i, s:o, s:o, s:o}", "file", path, "hours",
+    for (size_t k = 0; k < r->n_uptime; k++) {
+        json_array_append_new(uptime, json_uptime(&r->uptime[k]));
+    }
+    json_t *all = json_pack("{s:s, s:I, s:I, s:i, s:i, s:i, s:o, s:o, s:o, s:o}", "file", path, "hours",
                             (json_int_t)r->hours, "warmup_h", (json_int_t)r->warmup_h, "stride",
                             (int)r->scored_stride, "block_h", (int)r->block_h, "groups", (int)r->groups,
-                            "scores", scores, "ensemble", ensemble, "notes", notes);
+                            "scores", scores, "ensemble", ensemble, "uptime", uptime, "notes", notes);
     if (worth != NULL) {
         json_object_set_new(all, "worth", fg_forecast_worth_json(worth));
     }
@@ -128,6 +144,29 @@ static void print_target(const struct fg_rolling_target *t)
     }
 }
 
+static void print_uptime(const struct fg_rolling *r)
+{
+    printf("\nup time within the hours ahead: share of outcomes below (and at most) each quantile\n");
+    printf("  %-9s", "hours");
+    for (size_t q = 0; q < FG_UPTIME_LEVELS; q++) {
+        printf("       %3.0f%%     ", 100.0 * fg_uptime_level[q]);
+    }
+    printf("  guaranteed  held\n");
+    for (size_t k = 0; k < r->n_uptime; k++) {
+        const struct fg_rolling_uptime *u = &r->uptime[k];
+        printf("  %-7u", u->horizon_h);
+        for (size_t q = 0; q < FG_UPTIME_LEVELS && u->points > 0; q++) {
+            printf("  %5.3f (%5.3f)", u->below[q], u->at_most[q]);
+        }
+        if (u->guaranteed > 0) {
+            printf("   %7.2f h %5.3f", u->guarantee_s / 3600.0, u->held);
+        } else {
+            printf("   none (fewer than 59 occasions of any node)");
+        }
+        putchar('\n');
+    }
+}
+
 static enum fg_status print_text(const char *path, const struct fg_rolling *r)
 {
     printf("%s: %lld hours, %lld of them warm-up", path, (long long)r->hours, (long long)r->warmup_h);
@@ -151,6 +190,7 @@ static enum fg_status print_text(const char *path, const struct fg_rolling *r)
             return st;
         }
     }
+    print_uptime(r);
     return FG_OK;
 }
 
