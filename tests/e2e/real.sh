@@ -22,14 +22,14 @@ if [ "$(wc -c <"$T/three/journal")" -gt 500 ]; then ok "the journal holds the ev
     not_ok "the journal holds the events" "$(wc -c <"$T/three/journal") bytes"; fi
 
 # A worker is killed once it has joined: the rounds go on with the other two.
-timeout 120 "$FORAGE" launch -qvv -n 4 "${REAL[@]}" --set run.rounds=40 --out "$T/killed" "$EXAMPLE" >"$T/o" 2>&1 &
+timeout 120 "$FORAGE" launch -qvv -n 4 "${REAL[@]}" --set run.rounds=20 --out "$T/killed" "$EXAMPLE" >"$T/o" 2>&1 &
 pid=$!
 joined() { victim=$(grep -om1 'worker 2: process [0-9]*' "$T/killed/log.txt" 2>/dev/null | awk '{print $4}') && has_rows "$T/killed" 4; }
 wait_for 100 joined
 kill -KILL "$victim"
 wait $pid
 expect "a run that loses a worker ends well" 0 $?
-expect "all rounds are done" 40 "$(json "$T/killed/summary.json" rounds)"
+expect "all rounds are done" 20 "$(json "$T/killed/summary.json" rounds)"
 expect_match "another process comes back as the same client" 'worker 4 is client 1' "$(cat "$T/killed/log.txt")"
 # Its aggregator is killed: the rounds since the last checkpoint, here all, are derived from the journal.
 run_crash() { timeout 120 "$FORAGE" launch -q -n 4 "${REAL[@]}" --set run.rounds=12 --set run.sync_s=1000 --out "$T/crash" "$EXAMPLE"; }
