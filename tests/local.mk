@@ -66,6 +66,7 @@ tests_unit_prop_live_SOURCES = tests/unit/prop_live.c $(chaos_sources)
 UNIT_TESTS += tests/unit/test_study_journal
 UNIT_TESTS += tests/unit/test_hosts
 UNIT_TESTS += tests/unit/test_met
+UNIT_TESTS += tests/unit/test_drive
 
 # Fuzz targets: tests/fuzz/fuzz_<name>.c with a corpus in tests/fuzz/corpus/<name>/. In `make check` each is
 # linked with replay.c, which feeds it the corpus and mutations of it; with --enable-fuzz it is a libFuzzer program.
