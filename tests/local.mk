@@ -112,6 +112,7 @@ SHELL_TESTS += tests/e2e/net.sh
 SHELL_TESTS += tests/e2e/launch.sh
 SHELL_TESTS += tests/e2e/notice.sh
 SHELL_TESTS += tests/e2e/hosts.sh
+SHELL_TESTS += tests/e2e/ignore.sh
 SHELL_TESTS += tests/e2e/torture.sh
 SHELL_TESTS += tests/e2e/doctor.sh
 SHELL_TESTS += tests/e2e/dataset.sh

@@ -289,7 +289,8 @@ static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event
     }
     const struct fg_result *r = ev->result;
     bool partial = r->steps < s->task.steps;
-    bool wanted = r->steps > 0 && (!partial || a->cfg.hand_back);
+    bool takes_partial = a->cfg.hand_back && a->cfg.rule_ops->partial != FG_PARTIAL_REFUSED;
+    bool wanted = r->steps > 0 && (!partial || takes_partial);
     bool usable = wanted && is_finite(r->delta, a->cfg.rule.params);
     s->state = SLOT_DONE;
     s->outcome = *ev->outcome;

@@ -48,7 +48,7 @@ struct fg_aggregator_config {
     fg_time_t slot;         /* length of a slot, > 0 */
     bool slot_pace;         /* one round per slot, begun at its start; else the next round begins at commit */
     fg_time_t deadline;     /* of a round after its begin, 0 = none (slot pace: the end of the slot) */
-    bool hand_back;         /* a client that leaves hands back its steps (train.on_leave) */
+    bool hand_back;         /* who leaves hands back its steps (train.on_leave, workers.on_loss = ignore) */
     double target_accuracy; /* 0 = none */
     bool stop_at_target;
     uint32_t eval_every;                           /* rounds between evaluations, 0 = only after the last */

@@ -16,6 +16,17 @@
 enum fg_weighting { FG_WEIGHT_SAMPLES, FG_WEIGHT_UNIFORM };
 enum fg_averaging { FG_OVER_ACTIVE, FG_OVER_ALL };
 
+/* What an update of fewer steps than planned is to a rule: its client, or its worker, had to leave. */
+enum fg_partial {
+    FG_PARTIAL_FULL_WEIGHT, /* folded like a whole one: how far it came shows in its length (as in FedProx) */
+    FG_PARTIAL_BY_STEPS,    /* folded by a formula that knows its steps */
+    FG_PARTIAL_REFUSED      /* not folded, counted as lost */
+};
+
+/* What an update is that comes after its worker was given up, while its round is still open and nobody else was asked
+ * for it (workers.on_loss = ignore). Once the round is closed it is never used. */
+enum fg_late { FG_LATE_USED, FG_LATE_REFUSED };
+
 struct fg_rule_config {
     size_t params;             /* P */
     uint32_t clients;          /* N */
@@ -74,6 +85,11 @@ struct fg_rule_ops {
     void (*fold_own)(struct fg_rule *r, const struct fg_rule_update *u, double weight);
     /* What local work must be for this rule: 1 = one step on the whole shard (FedSGD), 0 = as configured. */
     int full_batch;
+    enum fg_partial partial;
+    enum fg_late late;
+    /* Clients keep state of this rule from task to task (control variates, say): a task that is repeated elsewhere then
+     * gives other bytes. */
+    int clients_keep_state;
     void (*init)(struct fg_rule *r); /* set the state for the first round; NULL = zeros */
     /* The factor with which an update enters the sum, given its weight w_i; NULL = w_i. */
     double (*scale)(struct fg_rule *r, const struct fg_rule_update *u, double weight);

@@ -33,6 +33,7 @@ const struct fg_rule_ops fg_rule_fedsgd = {
         "one step of each client on its whole shard (train.epochs, train.batch and train.steps are ignored)",
     .source = "mcmahan17, section 2 (E = 1, B = infinity)",
     .full_batch = 1,
+    .partial = FG_PARTIAL_REFUSED,
     .apply = apply_mean,
 };
 

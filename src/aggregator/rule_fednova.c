@@ -52,6 +52,7 @@ const struct fg_rule_ops fg_rule_fednova = {
     .doc =
         "updates normalised by their number of local steps; unequal and partial work does not bias the model",
     .source = "wang20, equations 6 and 7; normalisation of momentum and proximal steps as in its section 4",
+    .partial = FG_PARTIAL_BY_STEPS,
     .scale = scale,
     .commit = commit,
 };

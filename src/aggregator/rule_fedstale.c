@@ -36,6 +36,7 @@ const struct fg_rule_ops fg_rule_fedstale = {
     .source = "rodio24b (FedStale), algorithm 1; held while nobody is active",
     .vectors = 1,
     .remembers = 1,
+    .partial = FG_PARTIAL_REFUSED, /* it would stand for the client until its next one */
     .init = init,
     .commit = commit,
 };

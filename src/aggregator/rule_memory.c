@@ -45,6 +45,7 @@ const struct fg_rule_ops fg_rule_mifa = {
     .source = "gu21 (MIFA), algorithm 1; held while nobody is active",
     .vectors = 1,
     .remembers = 1,
+    .partial = FG_PARTIAL_REFUSED, /* it would stand for the client until its next one */
     .scale = one,
     .commit = commit_mifa,
 };
@@ -56,6 +57,7 @@ const struct fg_rule_ops fg_rule_fedvarp = {
     .source = "jhunjhunwala22 (FedVARP), algorithm 1; held while nobody is active",
     .vectors = 1,
     .remembers = 1,
+    .partial = FG_PARTIAL_REFUSED, /* it would stand for the client until its next one */
     .scale = one,
     .commit = commit_fedvarp,
 };

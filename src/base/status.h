@@ -48,7 +48,8 @@ enum fg_scope {
     X(E_GONE, -15, WORKER, "peer is gone")                     \
     X(E_INTERRUPTED, -16, RUN, "interrupted")                  \
     X(E_UNSUPPORTED, -17, CALL, "not supported by this build") \
-    X(E_INTERNAL, -18, RUN, "internal invariant broken")
+    X(E_INTERNAL, -18, RUN, "internal invariant broken")       \
+    X(E_LOST, -19, UPDATE, "lost with its worker")
 
 enum fg_status {
 #define X(name, value, scope, text) FG_##name = value,

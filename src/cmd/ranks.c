@@ -211,9 +211,13 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
     struct fg_model_input in = *fg_model_input(s->model);
     bool movable = s->cfg->data.placement == FG_OPT_PLACEMENT_MOVABLE;
     bool real = s->cfg->run.clock == FG_OPT_CLOCK_REAL;
+    /* A study that is only spread over ranks is to give the study's model, whoever dies. */
+    bool ignores = s->cfg->workers.on_loss == FG_OPT_ON_LOSS_IGNORE && !r->aggregator_computes;
+    struct fg_config told = *s->cfg; /* what the workers are told; its strings are borrowed */
+    told.workers.on_loss = ignores ? FG_OPT_ON_LOSS_IGNORE : FG_OPT_ON_LOSS_REASSIGN;
     struct fg_str config = {0};
     enum fg_status st;
-    FG_TRY(fg_config_save(&config, s->cfg, err));
+    FG_TRY(fg_config_save(&config, &told, err));
     if (movable && (r->shards = shards_create(s)) == NULL) {
         st = fg_fail(err, FG_E_NOMEM, "out of memory for the names of %u shards", s->clients);
         goto cleanup;
@@ -229,6 +233,9 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
         .shard_bytes = movable ? shard_bytes : NULL,
         .now = now,
         .arg = r->shards,
+        .ignore_losses = ignores,
+        .late_counts = s->rule->late == FG_LATE_USED,
+        .partial = real ? fg_setup_takes_partial(&told) : ignores,
         .pinned = real,
         .clients = s->clients,
         .arrival = driven ? fg_drive_rank_arrival : NULL,

@@ -188,7 +188,7 @@ static enum fg_status make_aggregator(struct study *s, const struct fg_str *stat
     return st == FG_OK && state->len > 0 ? fg_aggregator_load(s->agg, state->data, state->len, err) : st;
 }
 
-/* From the last checkpoint; a journal of a real run knows more. */
+/* From the last checkpoint; the journal of a recorded run knows more. */
 static enum fg_status resume(struct study *s, struct fg_err *err)
 {
     uint64_t journal_len, whole;
@@ -196,7 +196,7 @@ static enum fg_status resume(struct study *s, struct fg_err *err)
     enum fg_status st;
     s->state.len = 0;
     FG_TRY(fg_rundir_resume(s->dir, &s->state, &journal_len, err));
-    if (s->real) {
+    if (s->recorded) {
         FG_TRY(fg_study_tail(&s->record, journal_len, fg_rundir_path(s->dir), &whole, err));
         FG_TRY(fg_append_truncate(journal, whole, err));
     }
@@ -256,7 +256,7 @@ static enum fg_status make_executor(struct study *s, const struct fg_study_shell
     if (st != FG_OK) {
         return st;
     }
-    if (s->real && s->record.n > 0) {
+    if (s->recorded && s->record.n > 0) {
         FG_TRY(recover(s, local, err));
     }
     if (shell->executor == NULL) {
@@ -295,7 +295,7 @@ static enum fg_status run(struct study *s, enum fg_finish *reason, struct fg_err
     struct fg_driver_hooks hooks = {.arg = s,
                                     .evaluate = evaluate,
                                     .committed = committed,
-                                    .took = s->real ? study_took : NULL,
+                                    .took = s->recorded ? study_took : NULL,
                                     .stopping = stopping};
     struct fg_timeline *line;
     enum fg_status st = study_timeline(s, &line);
@@ -417,7 +417,7 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
         goto cleanup;
     }
     if (reason == FG_FINISH_STOPPED) {
-        if (s->real && !fg_aggregator_pending(s->agg)) { /* the open round never was */
+        if (s->recorded && !fg_aggregator_pending(s->agg)) { /* the open round never was */
             FG_TRY(fg_append_truncate(&fg_rundir_journal(s->dir)->file, s->journal_len, err));
         }
         FG_TRY(note(s, FG_JOURNAL_STOP, err));
@@ -444,6 +444,8 @@ int fg_study_run(const struct fg_config *cfg, const struct fg_cmd_common *common
                       .real = cfg->run.clock == FG_OPT_CLOCK_REAL && shell->replay == NULL};
     struct fg_err err = {{0}};
     enum fg_status st = FG_OK;
+    bool ignores = shell->has_workers && cfg->workers.on_loss == FG_OPT_ON_LOSS_IGNORE;
+    s.recorded = s.real || ignores;
     if (s.real && !shell->has_workers) {
         st = fg_config_reject(cfg, "run.clock", &err, "virtual, or workers: real time needs `forage launch`");
     } else if (s.real && cfg->drive.on && shell->play == NULL) {

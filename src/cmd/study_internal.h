@@ -22,6 +22,7 @@ struct study {
     double begun_s, wall_before_s, saved_s;
     bool saved;                    /* the last commit is in a checkpoint */
     bool real;                     /* run.clock = real, not replayed */
+    bool recorded;                 /* more than configuration and seed decides: events are journalled */
     bool warned;                   /* of updates that were refused */
     uint64_t journal_len;          /* of the journal at the last commit */
     bool recovering;               /* rounds after the last checkpoint are derived from the journal */

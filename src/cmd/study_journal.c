@@ -115,7 +115,9 @@ enum fg_status fg_study_recorded(struct fg_study_record *out, const char *folder
     if (st == FG_OK && out->n == 0) {
         fg_study_record_fini(out);
         st = fg_fail(err, FG_E_INPUT,
-                     "%s/journal: no events in it; only runs under run.clock = real can be replayed", folder);
+                     "%s/journal: no events in it; only launched runs under run.clock = real or "
+                     "workers.on_loss = ignore can be replayed",
+                     folder);
     }
     return st;
 }

@@ -32,8 +32,9 @@ struct fg_worker_env_state {
     const struct fg_codec *codec;
     struct fg_trainer *trainer;
     size_t P;
-    struct fg_notice *notice; /* NULL: nothing to look for */
-    struct fg_fleet *pace;    /* of the clients seen so far, under drive.pace */
+    enum { HAND_NOTHING, HAND_STATE, HAND_UPDATE } on_stop; /* what a task that was stopped gives */
+    struct fg_notice *notice;                               /* NULL: nothing to look for */
+    struct fg_fleet *pace;                                  /* of the clients seen so far, under drive.pace */
     struct seat *seat;
     struct fg_job *job;
     size_t n_seats;
@@ -145,6 +146,10 @@ static enum fg_status configure(void *arg, const struct fg_worker_work *work, st
         st = fg_fail(err, FG_E_NOMEM, "out of memory for %u updates", threads);
         goto cleanup;
     }
+    bool real = w->cfg.run.clock == FG_OPT_CLOCK_REAL,
+         ignored = w->cfg.workers.on_loss == FG_OPT_ON_LOSS_IGNORE;
+    bool hand_back = w->cfg.train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK;
+    w->on_stop = ignored || (real && hand_back) ? HAND_UPDATE : real ? HAND_NOTHING : HAND_STATE;
     FG_TRY(look_for_notice(w, err));
     *out = (struct fg_worker_ready){.params = w->P,
                                     .cohort = threads,
@@ -226,11 +231,21 @@ static enum fg_status find_data(struct seat *s, const struct fg_session_job *j, 
     return FG_OK;
 }
 
+/* A task that was stopped: the update of the steps it has done. */
+static enum fg_status close_early(struct seat *s, struct fg_job *job)
+{
+    for (size_t i = 0; i < s->owner->P; i++) {
+        job->delta[i] = job->params[i] - s->state.params[i];
+    }
+    return encode(job, s);
+}
+
 /* A task that was stopped: what it takes to go on elsewhere. */
 static void report_stopped(struct seat *s, struct fg_session_answer *a)
 {
     s->state_bytes.len = 0;
-    if (s->state.steps > 0 && fg_train_state_encode(&s->state, &s->state_bytes) == FG_OK) {
+    if (s->owner->on_stop == HAND_STATE && s->state.steps > 0 &&
+        fg_train_state_encode(&s->state, &s->state_bytes) == FG_OK) {
         a->state = (const uint8_t *)s->state_bytes.data;
         a->state_len = s->state_bytes.len;
     }
@@ -260,9 +275,12 @@ static enum fg_status pace(struct fg_worker_env_state *w, struct fg_job *job, st
     return FG_OK;
 }
 
-static void report(struct seat *s, const struct fg_job *job, struct fg_session_answer *a)
+static void report(struct seat *s, struct fg_job *job, struct fg_session_answer *a)
 {
     bool train = job->task.kind == FG_TASK_TRAIN;
+    if (job->status == FG_E_INTERRUPTED && s->owner->on_stop == HAND_UPDATE && s->state.steps > 0) {
+        job->status = close_early(s, job);
+    }
     if (job->status == FG_E_INTERRUPTED) {
         report_stopped(s, a);
     }

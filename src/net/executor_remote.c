@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "src/base/log.h"
 #include "src/base/mem.h"
 #include "src/net/remote_internal.h"
 
@@ -108,6 +109,7 @@ enum fg_status remote_pump(struct remote *r, fg_time_t timeout_us, struct fg_err
         timeout_us = 0;
     } while (st == FG_OK && ev.kind != FG_NET_NONE);
     st = st == FG_OK ? remote_heartbeat(r) : st;
+    st = st == FG_OK ? remote_ripen(r) : st;
     st = st == FG_OK ? remote_respawn(r) : st;
     st = st == FG_OK ? remote_dispatch(r, err) : st;
     if (st == FG_E_NOMEM) {
@@ -155,8 +157,12 @@ static enum fg_status advance(struct remote *r, struct entry *e, struct fg_err *
     uint64_t id = e->task.id;
     enum fg_status st = remote_pump(r, 0, err);
     e = remote_entry(r, id);
-    if (st != FG_OK || e->state == TASK_DONE || e->state == TASK_FAILED) {
+    if (st != FG_OK || e->state == TASK_FAILED || e->state == TASK_LOST) {
         return st;
+    }
+    if (e->state == TASK_DONE) {
+        fg_time_t left = e->ripe > 0 ? e->ripe - r->opts.now(r->opts.arg) : 0;
+        return left > 0 ? remote_pump(r, left < WAIT_US ? left : WAIT_US, err) : FG_OK;
     }
     if (r->opts.local != NULL && remote_queued(r) > 0) {
         st = remote_full(r) ? remote_hurry(r) : FG_OK;
@@ -183,7 +189,11 @@ static enum fg_status collect(struct fg_executor *base, uint64_t id, struct fg_r
             return fg_fail(err, FG_E_INTERNAL, "task %llu of client %u failed %d times: %s",
                            (unsigned long long)id, e->task.client, REMOTE_ATTEMPTS, e->why);
         }
-        if (e->state == TASK_DONE) {
+        if (e->state == TASK_LOST) {
+            return fg_fail(err, FG_E_LOST, "task %llu of client %u was lost with its worker",
+                           (unsigned long long)id, e->task.client);
+        }
+        if (e->state == TASK_DONE && e->ripe == 0) {
             st = remote_open(r, e, &ok);
         } else if (r->opts.stop != NULL && atomic_load(r->opts.stop) != 0) {
             return fg_fail(err, FG_E_INTERRUPTED, "interrupted");
@@ -205,10 +215,26 @@ static enum fg_status poll(struct fg_executor *base, struct fg_err *err)
     return remote_pump((struct remote *)base, 0, err);
 }
 
+/* For the log, once: what became of workers and tasks, where anything did. */
+static void tell(const struct fg_executor_remote_stats *s)
+{
+    if (s->lost > 0 || s->frames_refused > 0 || s->answers_ignored > 0) {
+        fg_log_write(
+            FG_LOG_INFO,
+            "%u workers, %u of them started here, %u lost; %llu tasks repeated, %llu of these continued, "
+            "%llu lost, %llu partial; %llu answers late and used, %llu ignored; %llu frames refused",
+            s->workers, s->spawned, s->lost, (unsigned long long)s->tasks_repeated,
+            (unsigned long long)s->tasks_continued, (unsigned long long)s->tasks_lost,
+            (unsigned long long)s->tasks_partial, (unsigned long long)s->answers_late,
+            (unsigned long long)s->answers_ignored, (unsigned long long)s->frames_refused);
+    }
+}
+
 static void destroy(struct fg_executor *base)
 {
     struct remote *r = (struct remote *)base;
     remote_say_stop(r);
+    tell(&r->stats);
     for (size_t i = 0; i < r->n_entry; i++) {
         if (r->entry[i].state != TASK_RELEASED) {
             remote_forget(r, &r->entry[i]);

@@ -42,6 +42,11 @@ struct fg_executor_remote_opts {
     bool (*shard_bytes)(void *arg, const uint8_t hash[32], struct fg_view *out);
     void *arg;
 
+    /* workers.on_loss = ignore: the tasks of a lost worker are lost, and collect says FG_E_LOST; an answer that still comes
+     * before that counts if `late_counts`. */
+    bool ignore_losses, late_counts;
+    bool partial; /* results of fewer steps than asked for are results: of workers that had to leave */
+
     /* run.clock = real: worker and client are one, see fg_executor_remote_live(); no `local` then. */
     bool pinned;
     uint32_t clients;
@@ -77,6 +82,9 @@ struct fg_executor_remote_stats {
     uint32_t spawned;              /* started by this process */
     uint64_t tasks_repeated;       /* handed out again after a loss, a refusal or silence */
     uint64_t tasks_continued;      /* of these, from where a worker that left had come */
+    uint64_t tasks_lost;           /* with their workers, for good */
+    uint64_t tasks_partial;        /* answered with fewer steps */
+    uint64_t answers_late;         /* used although their worker had been given up */
     uint64_t answers_ignored;      /* duplicates, and answers to tasks that nobody wants any more */
     uint64_t frames_refused;
     uint64_t bytes_sent, bytes_received; /* whole frames: what really travelled */

@@ -10,7 +10,7 @@
 enum { REMOTE_ATTEMPTS = 3, REMOTE_NOBODY = 0 }; /* peer 0 is this process */
 #define REMOTE_NO_CLIENT UINT32_MAX
 
-enum task_state { TASK_QUEUED, TASK_SENT, TASK_LOCAL, TASK_DONE, TASK_FAILED, TASK_RELEASED };
+enum task_state { TASK_QUEUED, TASK_SENT, TASK_LOCAL, TASK_DONE, TASK_FAILED, TASK_LOST, TASK_RELEASED };
 
 struct entry {
     struct fg_task task;
@@ -18,6 +18,7 @@ struct entry {
     uint32_t worker;   /* who has it, in TASK_SENT */
     unsigned failures; /* refused or answered with nonsense */
     uint64_t local_id; /* under which the local executor has it */
+    fg_time_t ripe;    /* TASK_DONE with fewer steps: not used before this time */
     struct fg_result result;
     uint8_t *frame;       /* the RESULT frame as it came: the delta stays encoded until it is wanted */
     uint8_t *state_frame; /* the STATE frame of a worker that left: the task goes on from there */
@@ -69,6 +70,7 @@ struct remote {
     struct fg_msg_task *chunk; /* scratch of one dispatch */
     size_t cap_chunk;
     uint64_t local_ids, local_version;
+    size_t ripening; /* pinned: partial results that were not noted yet */
     size_t held;     /* bytes of results that wait to be released */
     uint64_t wanted; /* the task that collect waits for */
     struct fg_respawn respawn;
@@ -95,11 +97,14 @@ enum fg_status remote_hurry(struct remote *r);                 /* the wanted tas
 struct entry *remote_pop(struct remote *r);                    /* NULL: the queue is empty */
 void remote_put_down(struct remote *r, const struct entry *e); /* it is not with its worker any more */
 enum fg_status remote_requeue(struct remote *r, struct entry *e); /* to the front of the queue */
-enum fg_status remote_requeue(struct remote *r, struct entry *e); /* back to the front of the queue */
 enum fg_status remote_repeat(struct remote *r, struct entry *e);  /* the same; pinned: it is lost */
+enum fg_status remote_lose(struct remote *r,
+                           struct entry *e); /* with its worker: by policy repeated, or lost */
 enum fg_status remote_failed_once(struct remote *r, struct entry *e, struct fg_view why);
 enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame);
 enum fg_status remote_keep_state(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame);
+
+enum fg_status remote_ripen(struct remote *r); /* note the partial results whose time has come */
 
 /* Decode the delta of a task that is done. *ok false: the bytes were no delta, the task is repeated. */
 enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok);

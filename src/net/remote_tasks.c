@@ -2,9 +2,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "src/base/log.h"
 #include "src/base/mem.h"
 #include "src/net/remote_internal.h"
 #include "src/worker/trainer.h"
+
+/* chosen: within it a signal to every rank of a job has reached this one, too */
+enum { RIPEN_US = 2000000 };
 
 struct entry *remote_entry(struct remote *r, uint64_t id)
 {
@@ -66,6 +70,15 @@ void remote_put_down(struct remote *r, const struct entry *e)
     }
 }
 
+static enum fg_status give_up(struct remote *r, struct entry *e)
+{
+    remote_put_down(r, e);
+    e->state = TASK_LOST;
+    e->worker = REMOTE_NOBODY;
+    r->stats.tasks_lost++;
+    return remote_note(r, FG_LIVE_LOST, e->task.client, e->task.id);
+}
+
 enum fg_status remote_requeue(struct remote *r, struct entry *e)
 {
     remote_put_down(r, e);
@@ -81,13 +94,13 @@ enum fg_status remote_requeue(struct remote *r, struct entry *e)
 
 enum fg_status remote_repeat(struct remote *r, struct entry *e)
 {
-    if (r->opts.pinned) {
-        remote_put_down(r, e);
-        e->state = TASK_FAILED;
-        e->worker = REMOTE_NOBODY;
-        return remote_note(r, FG_LIVE_LOST, e->task.client, e->task.id);
-    }
-    return remote_requeue(r, e);
+    return r->opts.pinned ? give_up(r, e) : remote_requeue(r, e);
+}
+
+enum fg_status remote_lose(struct remote *r, struct entry *e)
+{
+    bool lost = r->opts.ignore_losses && e->task.kind == FG_TASK_TRAIN;
+    return lost ? give_up(r, e) : remote_repeat(r, e);
 }
 
 static void drop_state(struct entry *e)
@@ -153,26 +166,57 @@ enum fg_status remote_keep_state(struct remote *r, uint32_t peer, const struct f
     return FG_OK;
 }
 
-/* A RESULT: the first one for a task counts, whoever sends it. Takes the frame if it is kept. */
+/* What is wrong with the form of an answer; NULL: nothing. */
+static const char *misshapen(const struct remote *r, const struct entry *e, const struct fg_msg *m)
+{
+    const struct fg_result *got = &m->u.result.result;
+    const struct fg_task *task = &e->task;
+    bool delta = m->u.result.params == r->opts.params && fg_codec_by_id(m->u.result.codec) != NULL;
+    if (got->client != task->client || (task->kind == FG_TASK_TRAIN ? !delta : m->u.result.params != 0)) {
+        return "an answer of the wrong shape";
+    }
+    bool whole = got->steps == task->steps, partial = got->steps > 0 && got->steps < task->steps;
+    return task->kind != FG_TASK_TRAIN || whole || (partial && r->opts.partial)
+               ? NULL
+               : "an answer of another number of steps";
+}
+
+/* Whether an answer to this task is still wanted. */
+static bool is_open(const struct remote *r, const struct entry *e)
+{
+    return e->state == TASK_SENT || e->state == TASK_QUEUED ||
+           (e->state == TASK_LOST && r->opts.late_counts && !r->opts.pinned);
+}
+
+/* A RESULT: the first one for a task counts, whoever sends it. Takes the frame if it is kept.
+ *
+ * One of fewer steps ripens first: should the whole job be stopping, our own signal comes meanwhile and nothing of it is
+ * used. */
 enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame)
 {
     const struct fg_result *got = &m->u.result.result;
     struct entry *e = remote_entry(r, got->id);
-    if (e == NULL || (e->state != TASK_SENT && e->state != TASK_QUEUED)) {
+    if (e == NULL || !is_open(r, e)) {
         r->stats.answers_ignored++;
         return FG_OK;
     }
-    bool train = e->task.kind == FG_TASK_TRAIN;
-    bool delta = m->u.result.params == r->opts.params && fg_codec_by_id(m->u.result.codec) != NULL;
-    if (got->client != e->task.client || (train ? !delta : m->u.result.params != 0)) {
+    const char *wrong = misshapen(r, e, m);
+    if (wrong != NULL) {
         r->stats.frames_refused++;
-        return e->state == TASK_SENT && e->worker == peer
-                   ? remote_failed_once(r, e, fg_view_str("an answer of the wrong shape"))
-                   : FG_OK;
+        return e->state == TASK_SENT && e->worker == peer ? remote_failed_once(r, e, fg_view_str(wrong))
+                                                          : FG_OK;
+    }
+    bool partial = e->task.kind == FG_TASK_TRAIN && got->steps < e->task.steps;
+    r->stats.answers_late += e->state == TASK_LOST;
+    r->stats.tasks_partial += partial;
+    if (partial) {
+        fg_log_write(FG_LOG_INFO, "worker %u hands back %u of %u steps of task %llu", peer, got->steps,
+                     e->task.steps, (unsigned long long)got->id);
     }
     remote_put_down(r, e);
     drop_state(e);
     e->state = TASK_DONE;
+    e->ripe = partial ? r->opts.now(r->opts.arg) + RIPEN_US : 0;
     e->result = *got;
     e->result.delta = NULL;
     e->result.wire_bytes = m->u.result.delta.len;
@@ -182,10 +226,25 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
     *frame = NULL;
     r->held += e->encoded.len;
     fg_respawn_worked(&r->respawn);
-    return remote_note(r, FG_LIVE_RESULT, e->task.client, e->task.id);
+    r->ripening += partial;
+    return partial ? FG_OK : remote_note(r, FG_LIVE_RESULT, e->task.client, e->task.id);
 }
 
-/* Keep entries by growing id; a cohort may come in any order, usually that of its collection. */
+enum fg_status remote_ripen(struct remote *r)
+{
+    enum fg_status st = FG_OK;
+    fg_time_t now = r->ripening > 0 ? r->opts.now(r->opts.arg) : 0;
+    for (size_t i = 0; i < r->n_entry && r->ripening > 0 && st == FG_OK; i++) {
+        struct entry *e = &r->entry[i];
+        if (e->state == TASK_DONE && e->ripe != 0 && now >= e->ripe) {
+            e->ripe = 0;
+            r->ripening--;
+            st = remote_note(r, FG_LIVE_RESULT, e->task.client, e->task.id);
+        }
+    }
+    return st;
+}
+
 enum fg_status remote_enqueue(struct remote *r, const struct fg_task *task)
 {
     if (r->head > r->n_queue / 2) {
@@ -214,6 +273,7 @@ void remote_forget(struct remote *r, struct entry *e)
     if (e->local_id != 0) {
         r->opts.local->ops->release(r->opts.local, e->local_id);
     }
+    r->ripening -= e->state == TASK_DONE && e->ripe != 0;
     r->held -= e->frame != NULL ? e->encoded.len : 0;
     r->held -= e->delta != NULL ? r->opts.params * sizeof *e->delta : 0;
     fg_free(e->frame);

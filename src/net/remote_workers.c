@@ -53,10 +53,15 @@ static enum fg_status take_back(struct remote *r, uint32_t peer)
     for (size_t i = r->n_entry; i-- > 0 && st == FG_OK;) { /* backwards: the last put in front is the first */
         struct entry *e = &r->entry[i];
         if (e->state == TASK_SENT && e->worker == peer) {
-            st = remote_repeat(r, e);
+            st = remote_lose(r, e);
         }
     }
     return st;
+}
+
+static const char *fate(const struct remote *r)
+{
+    return r->opts.pinned || r->opts.ignore_losses ? "lost" : "repeated";
 }
 
 static size_t handed_back(const struct remote *r, uint32_t peer)
@@ -75,7 +80,7 @@ static enum fg_status dismiss(struct remote *r, uint32_t peer, const char *why)
     if (w->state == WORKER_GONE || w->state == WORKER_UNKNOWN) {
         return FG_OK;
     }
-    fg_log_write(FG_LOG_INFO, "worker %u %s; %u of its tasks are repeated%s", peer, why, w->has,
+    fg_log_write(FG_LOG_INFO, "worker %u %s; %u of its tasks are %s%s", peer, why, w->has, fate(r),
                  handed_back(r, peer) > 0 ? ", some from the state it handed back" : "");
     w->state = WORKER_GONE;
     fg_free(w->known);
@@ -305,8 +310,8 @@ enum fg_status remote_heartbeat(struct remote *r)
             fg_log_write(FG_LOG_WARN, "worker %u does not answer", i);
             w->silent = true;
         } else if (!w->silent && now - w->heard > r->opts.patience_us) {
-            fg_log_write(FG_LOG_WARN, "worker %u has said nothing for %.1f s; %u of its tasks are repeated",
-                         i, fg_seconds(now - w->heard), w->has);
+            fg_log_write(FG_LOG_WARN, "worker %u has said nothing for %.1f s; %u of its tasks are %s", i,
+                         fg_seconds(now - w->heard), w->has, fate(r));
             w->silent = true;
             st = take_back(r, i);
         } else if (now - w->asked >= r->opts.heartbeat_us) {

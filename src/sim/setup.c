@@ -327,6 +327,11 @@ double fg_setup_lr(const void *setup, uint32_t round)
 static const enum fg_inverse inverses[] = {FG_INVERSE_NONE, FG_INVERSE_PLAIN, FG_INVERSE_CAPPED,
                                            FG_INVERSE_SIX};
 
+bool fg_setup_takes_partial(const struct fg_config *c)
+{
+    return c->train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK || c->workers.on_loss == FG_OPT_ON_LOSS_IGNORE;
+}
+
 void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *out)
 {
     const struct fg_config *c = s->cfg;
@@ -342,7 +347,7 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
         .slot = fg_from_seconds(c->run.slot_s),
         .slot_pace = c->run.pace == FG_OPT_PACE_SLOT,
         .deadline = fg_from_seconds(c->select.deadline_s),
-        .hand_back = c->train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK,
+        .hand_back = fg_setup_takes_partial(c),
         .target_accuracy = c->run.target_accuracy,
         .stop_at_target = c->run.stop_at_target,
         .eval_every = c->run.eval_every,

@@ -154,6 +154,11 @@ static enum fg_status take_result(struct timeline *t, struct fg_flight *f, struc
                                   struct fg_err *err)
 {
     enum fg_status st = t->line.ex->ops->collect(t->line.ex, f->task.id, &t->result, err);
+    if (st == FG_E_LOST) { /* what came was no update */
+        ev->kind = FG_EVENT_LOST;
+        t->outcome = spent(t, f, FG_OUTCOME_LEFT);
+        return FG_OK;
+    }
     if (st != FG_OK) {
         return st;
     }

@@ -137,6 +137,26 @@ static void cancel(struct fg_timeline *base, uint64_t id, struct fg_outcome *spe
 
 /* ---- events ---- */
 
+/* workers.on_loss = ignore: what the traces had arrive was lost with its worker before it was sent up. */
+static void lose(struct timeline *t, struct fg_flight *f, struct fg_event *ev)
+{
+    ev->kind = FG_EVENT_LOST;
+    t->outcome.kind = FG_OUTCOME_LEFT;
+    t->outcome.upload_us = 0;
+    t->outcome.bytes_up = 0;
+    f->submitted = false;
+    t->line.ex->ops->release(t->line.ex, f->task.id); /* should it still come, it is too late */
+}
+
+/* Its worker had to go and handed back fewer steps than the traces allowed for. */
+static void shorten(struct timeline *t)
+{
+    t->outcome.kind = FG_OUTCOME_PARTIAL;
+    t->outcome.compute_us =
+        (fg_time_t)((double)t->outcome.compute_us * t->result.steps / (double)t->outcome.steps);
+    t->outcome.steps = t->result.steps;
+}
+
 static enum fg_status fill_result(struct timeline *t, struct fg_flight *f, struct fg_event *ev,
                                   struct fg_err *err)
 {
@@ -149,11 +169,18 @@ static enum fg_status fill_result(struct timeline *t, struct fg_flight *f, struc
     if (st == FG_OK && f->submitted) {
         st = t->line.ex->ops->collect(t->line.ex, f->task.id, &t->result, err);
     }
-    if (st == FG_OK && t->result.steps != f->outcome.steps) {
-        st = fg_fail(err, FG_E_INTERNAL, "task %llu of client %u did %u steps, expected %u",
+    ev->result = &t->result;
+    if (st == FG_E_LOST) {
+        lose(t, f, ev);
+        return FG_OK;
+    }
+    if (st == FG_OK && t->result.steps > f->outcome.steps) {
+        st = fg_fail(err, FG_E_INTERNAL, "task %llu of client %u did %u steps, expected at most %u",
                      (unsigned long long)f->task.id, f->task.client, t->result.steps, f->outcome.steps);
     }
-    ev->result = &t->result;
+    if (st == FG_OK && t->result.steps < f->outcome.steps) {
+        shorten(t);
+    }
     return st;
 }
 

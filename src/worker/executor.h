@@ -24,7 +24,8 @@ struct fg_executor_ops {
     /* Hand in n tasks; may start at once or wait for collect. Tasks are copied; each id once. */
     enum fg_status (*submit)(struct fg_executor *ex, const struct fg_task *tasks, size_t n,
                              struct fg_err *err);
-    /* Wait for the result of task `id`. *out is valid until release(id). FG_E_INTERRUPTED if asked to stop. */
+    /* Wait for the result of task `id`. *out is valid until release(id). FG_E_INTERRUPTED if asked to stop,
+     * FG_E_LOST if none will come (workers.on_loss = ignore). */
     enum fg_status (*collect)(struct fg_executor *ex, uint64_t id, struct fg_result *out, struct fg_err *err);
     /* Forget task `id`, collected or not: its result is no longer wanted. */
     void (*release)(struct fg_executor *ex, uint64_t id);

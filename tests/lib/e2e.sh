@@ -46,3 +46,31 @@ sha() { json "$1/summary.json" params_sha256 2>/dev/null || echo none; }
 # A small study on the samples that ship: availability and carbon traces and all.
 SMALL=(--set run.rounds=6 --set run.eval_every=3)
 EXAMPLE=$SRC/examples/quickstart.ini
+
+# Deployments of long tasks into $T/run, so that a failure finds one begun; momentum, so that the optimiser has a state.
+LONG_TASKS=(--set run.rounds=2 --set run.eval_every=2 --set run.threads=1 --set train.epochs=30 --set train.momentum=0.5
+    --set train.lr=0.01 --set fleet.samples_per_s=100 --set workers.spawn_backoff_s=0.05 --set workers.heartbeat_s=0.2)
+log() { cat "$T/run/log.txt" 2>/dev/null; }
+last_worker() { log | grep -o 'worker [0-9]*: process [0-9]*' | tail -1 | awk '{print $4}'; } # its pid
+two_work() { [ "$(log | grep -c ': process ')" -ge 2 ]; }
+over() { ! kill -0 "$job" 2>/dev/null; }
+gone() { over || ! kill -0 "$1" 2>/dev/null; }
+launched_long() { # launched_long ARGUMENT...: in the background, as $job
+    rm -rf "$T/run"
+    timeout 120 "$FORAGE" launch -n 3 "$EXAMPLE" "${LONG_TASKS[@]}" "$@" --out "$T/run" >"$T/out" 2>"$T/err" &
+    job=$!
+    wait_for 60 two_work || echo "# two workers did not come"
+}
+# hit_until DONE COMMAND...: give the pid of one worker after the other to the command until DONE says so
+hit_until() {
+    local done=$1 victim='' old='' tries=0
+    shift
+    newer() { victim=$(last_worker); over || [ "$victim" != "$old" ]; }
+    until "$done" || over || [ $tries -ge 30 ]; do
+        wait_for 20 newer || break
+        "$@" "$victim"
+        wait_for 20 gone "$victim"
+        old=$victim
+        tries=$((tries + 1))
+    done
+}

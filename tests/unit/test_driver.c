@@ -2,6 +2,7 @@
  * count are computed. */
 #include "tests/lib/test.h"
 
+#include "src/aggregator/event_io.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 #include "src/sim/driver.h"
@@ -38,14 +39,17 @@ static void queue_gives_events_in_order_of_time_kind_and_id(void **state)
     fg_queue_fini(&q);
 }
 
-/* An executor whose update is (client + 1) in every place; counts what it is asked for. */
+/* An executor whose update is (client + 1) in every place, less where steps are missing; counts what it is asked for. */
 struct fake {
     struct fg_executor base;
     struct fg_task tasks[CLIENTS];
     size_t n, submitted, collected, released;
     uint64_t version;
     float delta[P];
-    size_t spoil; /* every so many answers is not a number; 0: none */
+    size_t spoil;   /* every so many answers is not a number; 0: none */
+    size_t lose;    /* every so many tasks are lost with their worker; 0: none */
+    size_t shorten; /* every so many answers have a quarter of the steps; 0: none */
+    size_t asked;
 };
 
 static enum fg_status fake_publish(struct fg_executor *ex, uint64_t version, const float *params,
@@ -77,15 +81,21 @@ static enum fg_status fake_collect(struct fg_executor *ex, uint64_t id, struct f
     (void)err;
     for (size_t i = 0; i < f->n; i++) {
         if (f->tasks[i].id == id) {
+            size_t nth = ++f->asked;
+            if (f->lose != 0 && nth % f->lose == 0) {
+                return FG_E_LOST;
+            }
+            bool early = f->shorten != 0 && nth % f->shorten == 0;
+            uint32_t done = early ? f->tasks[i].steps / 4 : f->tasks[i].steps;
             for (int k = 0; k < P; k++) {
-                f->delta[k] = (float)(f->tasks[i].client + 1);
+                f->delta[k] = (float)(f->tasks[i].client + 1) * (float)done / 100.0f;
             }
             if (f->spoil != 0 && f->collected % f->spoil == 0) {
                 f->delta[P - 1] = NAN;
             }
             *out = (struct fg_result){.id = id,
                                       .client = f->tasks[i].client,
-                                      .steps = f->tasks[i].steps,
+                                      .steps = done,
                                       .samples = 10,
                                       .loss = 1.0,
                                       .delta = f->delta,
@@ -119,7 +129,10 @@ static const struct fg_executor_ops fake_ops = {.name = "fake",
 
 struct seen {
     const struct fg_aggregator *agg;
-    uint32_t rounds, used, late, evaluated, stop_after, stop_evaluation;
+    bool record;
+    struct fg_str events[400]; /* encoded, when recorded */
+    size_t n_events;
+    uint32_t rounds, used, partial, lost, late, evaluated, stop_after, stop_evaluation;
 };
 
 static enum fg_status on_evaluate(void *arg, const float *params, const struct fg_action *what,
@@ -145,7 +158,17 @@ static enum fg_status on_commit(void *arg, struct fg_err *err)
     s->rounds++;
     s->used += r->n_used;
     s->late += r->n_late;
+    s->partial += r->n_partial;
+    s->lost += r->n_lost;
     return FG_OK;
+}
+
+static enum fg_status on_took(void *arg, const struct fg_event *ev, struct fg_err *err)
+{
+    (void)err;
+    struct seen *s = arg;
+    assert_true(s->n_events < sizeof s->events / sizeof *s->events);
+    return fg_event_encode(&s->events[s->n_events++], ev);
 }
 
 static bool on_stopping(void *arg)
@@ -164,8 +187,10 @@ static double lr(const void *arg, uint32_t round)
 static uint32_t steps[CLIENTS], samples[CLIENTS];
 
 struct rig {
-    size_t spoil;
-    uint32_t stop_evaluation; /* the how-manieth one */
+    size_t spoil, lose, shorten;
+    const char *rule;            /* NULL: fedavg */
+    const struct seen *replayed; /* instead of the virtual timeline */
+    uint32_t stop_evaluation;    /* the how-manieth one */
     struct fg_fleet *fleet;
     struct fg_aggregator *agg;
     struct fake ex;
@@ -191,7 +216,8 @@ static void make_aggregator(struct rig *g, double over, fg_time_t deadline)
         .select = {.seed = 3, .clients = CLIENTS, .want = 8, .over = over},
         .policy = fg_select_find("uniform"),
         .rule = {.params = P, .clients = CLIENTS, .lr = 1.0},
-        .rule_ops = fg_rule_find("fedavg"),
+        .rule_ops = fg_rule_find(g->rule != NULL ? g->rule : "fedavg"),
+        .hand_back = g->shorten != 0 || g->replayed != NULL,
     };
     assert_int_equal(fg_aggregator_create(&g->agg, &cfg, g->fleet, x, &err), FG_OK);
     g->seen.agg = g->agg;
@@ -204,8 +230,20 @@ static void drive(struct rig *g)
     struct fg_driver_hooks hooks = {
         .arg = &g->seen, .evaluate = on_evaluate, .committed = on_commit, .stopping = on_stopping};
     struct fg_timeline *line = NULL;
-    assert_int_equal(
-        fg_timeline_virtual_create(&line, g->fleet, &g->ex.base, &tcfg, fg_aggregator_now(g->agg)), FG_OK);
+    struct fg_replay_record records[400];
+    hooks.took = g->seen.record ? on_took : NULL;
+    if (g->replayed == NULL) {
+        assert_int_equal(
+            fg_timeline_virtual_create(&line, g->fleet, &g->ex.base, &tcfg, fg_aggregator_now(g->agg)),
+            FG_OK);
+    } else {
+        for (size_t i = 0; i < g->replayed->n_events; i++) {
+            records[i] = (struct fg_replay_record){g->replayed->events[i].data, g->replayed->events[i].len};
+        }
+        assert_int_equal(fg_timeline_replay_create(&line, records, g->replayed->n_events, &g->ex.base,
+                                                   fg_aggregator_now(g->agg)),
+                         FG_OK);
+    }
     enum fg_status st = fg_driver_run(g->agg, line, &hooks, &g->reason, &err);
     line->ops->destroy(line);
     if (st != FG_OK) {
@@ -231,7 +269,8 @@ static void run_rig(struct rig *g, double over, fg_time_t deadline, uint32_t sto
     }
     assert_int_equal(fg_fleet_create(&g->fleet, &spec, NULL, NULL, 0, &err), FG_OK);
     make_aggregator(g, over, deadline);
-    g->ex = (struct fake){.base = {.ops = &fake_ops}, .spoil = g->spoil};
+    g->ex =
+        (struct fake){.base = {.ops = &fake_ops}, .spoil = g->spoil, .lose = g->lose, .shorten = g->shorten};
     g->seen.stop_after = stop_after;
     g->seen.stop_evaluation = g->stop_evaluation;
     drive(g);
@@ -239,6 +278,9 @@ static void run_rig(struct rig *g, double over, fg_time_t deadline, uint32_t sto
 
 static void free_rig(struct rig *g)
 {
+    for (size_t i = 0; i < g->seen.n_events; i++) {
+        fg_str_fini(&g->seen.events[i]);
+    }
     fg_aggregator_destroy(g->agg);
     fg_fleet_destroy(g->fleet);
 }
@@ -291,6 +333,48 @@ static void an_update_that_is_not_a_number_is_refused_and_another_counts(void **
         assert_true(isfinite(x[i]));
     }
     free_rig(&g);
+}
+
+/* workers.on_loss = ignore: the round goes on without what is lost, or with the next of those asked too many. */
+static void what_is_lost_with_its_worker_is_counted_and_the_round_goes_on(void **state)
+{
+    (void)state;
+    struct rig g = {.lose = 5};
+    run_rig(&g, 1.0, 0, 0);
+    assert_int_equal(g.reason, FG_FINISH_ROUNDS);
+    assert_int_equal(g.seen.rounds, 5);
+    assert_int_equal(g.seen.lost, 8);
+    assert_int_equal(g.seen.used, 32);
+    free_rig(&g);
+    g = (struct rig){.lose = 5};
+    run_rig(&g, 1.5, 0, 0);
+    assert_int_equal(g.seen.used, 40); /* the late ones stepped in */
+    assert_true(g.seen.lost > 5 && g.seen.late < 20);
+    assert_int_equal(g.seen.lost + g.seen.late, 20);
+    free_rig(&g);
+}
+
+/* A partial update is used as the rule declares; and what happened is met again by a replay, to the same parameters. */
+static void partial_updates_are_used_as_the_rule_says_and_replayed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; fg_rule_list()[i] != NULL; i++) {
+        const struct fg_rule_ops *rule = fg_rule_list()[i];
+        bool refused = rule->partial == FG_PARTIAL_REFUSED;
+        struct rig g = {.rule = rule->name, .lose = 7, .shorten = 4, .seen.record = true};
+        run_rig(&g, 1.0, 0, 0);
+        assert_int_equal(g.seen.partial, refused ? 0 : 9); /* of 40 asked: every fourth, unless it is lost */
+        assert_int_equal(g.seen.lost, refused ? 14 : 5);
+        assert_int_equal(g.seen.used, 40 - g.seen.lost);
+        struct rig again = {.rule = rule->name, .replayed = &g.seen};
+        run_rig(&again, 1.0, 0, 0);
+        assert_int_equal(again.seen.rounds, 5);
+        assert_int_equal(again.seen.partial, g.seen.partial);
+        assert_int_equal(again.seen.lost, g.seen.lost);
+        assert_memory_equal(fg_aggregator_params(again.agg), fg_aggregator_params(g.agg), P * sizeof(float));
+        free_rig(&again);
+        free_rig(&g);
+    }
 }
 
 static void a_stop_ends_after_whole_rounds(void **state)
@@ -349,6 +433,8 @@ int main(void)
         cmocka_unit_test(over_selection_computes_only_the_first_answers),
         cmocka_unit_test(a_deadline_makes_the_slow_late),
         cmocka_unit_test(an_update_that_is_not_a_number_is_refused_and_another_counts),
+        cmocka_unit_test(what_is_lost_with_its_worker_is_counted_and_the_round_goes_on),
+        cmocka_unit_test(partial_updates_are_used_as_the_rule_says_and_replayed),
         cmocka_unit_test(a_stop_ends_after_whole_rounds),
         cmocka_unit_test(a_stopped_evaluation_is_made_when_the_run_goes_on),
     };

@@ -68,11 +68,12 @@ struct world {
     struct fg_codec_ws ws;
     fg_time_t now;
     uint32_t kill_in_1000, hang_in_1000, refuse_in_1000, notice_in_1000,
-        spare; /* `spare` workers never die */
-    bool movable, cannot_configure;
+        spare;     /* `spare` workers never die */
+    bool all_late; /* the next one that computes falls silent for longer than its patience */
+    bool movable, cannot_configure, ignore, late_counts; /* workers.on_loss = ignore */
     struct fg_respawn_opts respawn;
     size_t max_bytes;
-    unsigned killed, hung, refused, handed, resumed;
+    unsigned killed, hung, refused, handed, resumed, partial;
 };
 
 static void act(struct world *w, uint32_t i)
@@ -161,11 +162,15 @@ static void finish(struct world *w, uint32_t i)
         assert_int_equal(j->shard.data != NULL, w->movable);
         answers[k] = (struct fg_session_answer){.id = j->task.id};
         check_resume(w, j);
-        if (p->halted) {
+        if (p->halted && (!w->ignore || j->task.kind != FG_TASK_TRAIN || fg_rng_below(&w->rng, 2) == 0)) {
             hand_back(w, j, &answers[k], &states[k]);
             continue;
         }
         compute(&answers[k].result, delta, &j->task, j->params, w->movable ? j->shard.data : in_place);
+        if (p->halted) { /* the steps it has done, as an update */
+            answers[k].result.steps = 1 + fg_rng_below(&w->rng, j->task.steps - 1);
+            w->partial++;
+        }
         if (fg_rng_below(&w->rng, 1000) < w->refuse_in_1000) {
             answers[k].st = FG_E_NOMEM;
             w->refused++;
@@ -229,6 +234,10 @@ static void idle(void *ctx)
         w->w[i].dead = true;
         w->killed++;
         return;
+    }
+    if (w->all_late && w->w[i].welcome && w->w[i].n_jobs > 0 && w->w[i].asleep == 0) {
+        w->w[i].asleep = 400 + fg_rng_below(&w->rng, 400);
+        w->all_late = false;
     }
     if (w->notice_in_1000 > 0 && i > w->spare && w->w[i].welcome && !w->w[i].halted &&
         fg_rng_below(&w->rng, 1000) < w->notice_in_1000) {
@@ -377,6 +386,9 @@ static struct fg_executor *executor(struct world *w, struct fg_executor *local)
                                            .shard_of = w->movable ? shard_name : NULL,
                                            .shard_bytes = w->movable ? shard_bytes : NULL,
                                            .arg = w,
+                                           .ignore_losses = w->ignore,
+                                           .late_counts = w->late_counts,
+                                           .partial = w->ignore,
                                            .max_bytes = w->max_bytes,
                                            .local = local,
                                            .local_width = 2,
@@ -541,6 +553,116 @@ static void noticed_workers_hand_back_where_they_stand(void **state)
     assert_true(handed > 30 && resumed > 20 && continued >= resumed);
 }
 
+/* Every task is answered by the right bytes, by those of fewer steps, or by FG_E_LOST; never by anything else. */
+static void ignoring(struct world *w, struct fg_executor *ex, unsigned *whole, unsigned *partial,
+                     unsigned *lost)
+{
+    enum { COHORT = 12 };
+    struct fg_result res;
+    struct fg_err err;
+    uint64_t id = 1;
+    for (uint64_t v = 1; v <= 6; v++) {
+        struct fg_task task[COHORT];
+        float x[P];
+        params_of(x, v);
+        assert_int_equal(ex->ops->publish(ex, v, x, &err), FG_OK);
+        for (uint32_t i = 0; i < COHORT; i++) {
+            task[i] =
+                (struct fg_task){.id = id++, .version = v, .kind = FG_TASK_TRAIN, .client = i, .steps = 5};
+        }
+        task[3].kind = FG_TASK_EVALUATE; /* is never lost */
+        assert_int_equal(ex->ops->submit(ex, task, COHORT, &err), FG_OK);
+        for (uint32_t i = 0; i < COHORT; i++) {
+            enum fg_status st = ex->ops->collect(ex, task[i].id, &res, &err);
+            if (st == FG_OK && res.steps < task[i].steps) {
+                struct fg_task shorter = task[i];
+                shorter.steps = res.steps;
+                assert_in_range(res.steps, 1, 4);
+                assert_result(&res, &shorter);
+                ++*partial;
+            } else if (st == FG_OK) {
+                assert_result(&res, &task[i]);
+                ++*whole;
+            } else {
+                assert_int_equal(st, FG_E_LOST);
+                assert_int_equal(task[i].kind, FG_TASK_TRAIN);
+                ++*lost;
+            }
+            ex->ops->release(ex, task[i].id);
+        }
+        assert_null(fg_executor_remote_check(ex));
+    }
+    assert_int_equal(w->resumed, 0);
+}
+
+static void losses_can_be_ignored(void **state)
+{
+    (void)state;
+    unsigned whole = 0, partial = 0, lost = 0;
+    uint64_t iters = fg_test_iters(150);
+    for (uint64_t seed = 1; seed <= iters; seed++) {
+        struct world *w = world_create(seed, 5, seed % 2 == 0);
+        unsigned before = lost;
+        w->ignore = true;
+        w->spare = 1;
+        w->notice_in_1000 = seed % 3 == 0 ? 15 : 0;
+        w->kill_in_1000 = seed % 3 == 1 ? 15 : 0;
+        w->hang_in_1000 = seed % 3 == 2 ? 10 : 0;
+        struct fg_executor *ex = executor(w, NULL);
+        ignoring(w, ex, &whole, &partial, &lost);
+        struct fg_executor_remote_stats stats = fg_executor_remote_stats(ex);
+        assert_int_equal(stats.tasks_lost, lost - before);
+        assert_int_equal(stats.answers_late, 0); /* this rule refuses them */
+        end(w, ex);
+    }
+    print_message("%u whole, %u partial, %u lost\n", whole, partial, lost);
+    assert_true(whole > 20 * iters && partial > iters / 10 && lost > iters / 2);
+}
+
+/* Under ignore a hung worker's task is lost; its late answer is used while nobody has been told so yet, if the rule
+ * says so, else ignored; never twice. */
+static void late_answers_are_used_or_refused_as_the_rule_says(void **state)
+{
+    (void)state;
+    unsigned late = 0, refused = 0;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        struct world *w = world_create(seed, 2, false);
+        struct fg_result res;
+        struct fg_err err;
+        struct fg_task task[4];
+        float x[P];
+        w->ignore = w->all_late = true;
+        w->late_counts = seed % 2 == 0;
+        struct fg_executor *ex = executor(w, NULL);
+        params_of(x, 1);
+        assert_int_equal(ex->ops->publish(ex, 1, x, &err), FG_OK);
+        for (uint32_t i = 0; i < 4; i++) {
+            task[i] =
+                (struct fg_task){.id = i + 1, .version = 1, .kind = FG_TASK_TRAIN, .client = i, .steps = 5};
+        }
+        assert_int_equal(ex->ops->submit(ex, task, 4, &err), FG_OK);
+        while (w->now <
+               30 * FG_SECOND) { /* the hung one is given up, wakes up and answers: nobody has asked yet */
+            assert_int_equal(ex->ops->poll(ex, &err), FG_OK);
+            idle(w);
+        }
+        struct fg_executor_remote_stats stats = fg_executor_remote_stats(ex);
+        for (uint32_t i = 0; i < 4; i++) {
+            enum fg_status st = ex->ops->collect(ex, task[i].id, &res, &err);
+            assert_true(st == FG_OK || (st == FG_E_LOST && !w->late_counts));
+            refused += st == FG_E_LOST;
+            if (st == FG_OK) {
+                assert_result(&res, &task[i]);
+            }
+        }
+        late += (unsigned)stats.answers_late;
+        assert_true(w->late_counts || stats.answers_late == 0);
+        assert_int_equal(fg_executor_remote_stats(ex).answers_late, stats.answers_late);
+        end(w, ex);
+    }
+    assert_true(late > 30 && refused > 30);
+}
+
 static void this_process_computes_its_share(void **state)
 {
     (void)state;
@@ -662,6 +784,8 @@ int main(void)
         cmocka_unit_test(any_number_of_workers_gives_the_same_results),
         cmocka_unit_test(deaths_hangs_and_refusals_change_nothing),
         cmocka_unit_test(noticed_workers_hand_back_where_they_stand),
+        cmocka_unit_test(losses_can_be_ignored),
+        cmocka_unit_test(late_answers_are_used_or_refused_as_the_rule_says),
         cmocka_unit_test(this_process_computes_its_share),
         cmocka_unit_test(nobody_left_is_an_error_not_a_hang),
         cmocka_unit_test(lost_workers_are_replaced_until_all_is_done),

@@ -65,6 +65,39 @@ static void fedavg_over_all_counts_the_absent_as_zero(void **state)
     fg_rule_destroy(r);
 }
 
+/* What a rule declares of partial updates is what it does: only by-steps rules look at the steps. */
+static void partial_updates_weigh_as_declared(void **state)
+{
+    (void)state;
+    unsigned by_steps = 0, refused = 0;
+    for (size_t i = 0; fg_rule_list()[i] != NULL; i++) {
+        const struct fg_rule_ops *ops = fg_rule_list()[i];
+        float x[2][P] = {{0}};
+        for (uint32_t k = 0; k < 2; k++) {
+            struct fg_rule *r = make(ops->name, FG_WEIGHT_SAMPLES, FG_OVER_ACTIVE);
+            struct fg_rule_update whole = {
+                .delta = DELTA_A, .client = 1, .samples = 10, .steps = 8, .lr = 0.1, .factor = 1.0};
+            struct fg_rule_update part = {.delta = DELTA_B,
+                                          .client = 2,
+                                          .samples = 30,
+                                          .steps = k == 0 ? 8 : 2,
+                                          .lr = 0.1,
+                                          .factor = 1.0};
+            assert_int_equal(fg_rule_fold(r, &whole), FG_OK);
+            assert_int_equal(fg_rule_fold(r, &part), FG_OK);
+            fg_rule_commit(r, x[k]);
+            fg_rule_destroy(r);
+        }
+        bool same = memcmp(x[0], x[1], sizeof x[0]) == 0;
+        by_steps += ops->partial == FG_PARTIAL_BY_STEPS;
+        refused += ops->partial == FG_PARTIAL_REFUSED;
+        if (ops->partial != FG_PARTIAL_REFUSED) {
+            assert_int_equal(same, ops->partial == FG_PARTIAL_FULL_WEIGHT);
+        }
+    }
+    assert_true(by_steps >= 1 && refused >= 1);
+}
+
 static void a_round_without_updates_keeps_every_bit(void **state)
 {
     (void)state;
@@ -509,6 +542,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fedavg_by_samples_is_the_weighted_mean_of_local_models),
         cmocka_unit_test(fedavg_over_all_counts_the_absent_as_zero),
+        cmocka_unit_test(partial_updates_weigh_as_declared),
         cmocka_unit_test(a_round_without_updates_keeps_every_bit),
         cmocka_unit_test(server_momentum_adds_up),
         cmocka_unit_test(adaptive_rules_follow_the_paper),
