@@ -153,17 +153,20 @@ enum { MOST = 64 };
 
 struct undisturbed {
     struct fg_executor base;
+    uint64_t version; /* published last */
     float params[CHAOS_P], delta[CHAOS_P];
     struct fg_task task[MOST];
+    float from[MOST][CHAOS_P]; /* what each starts from */
     size_t n;
 };
 
 static enum fg_status publish(struct fg_executor *ex, uint64_t version, const float *params,
                               struct fg_err *err)
 {
-    (void)version;
+    struct undisturbed *u = (struct undisturbed *)ex;
     (void)err;
-    memcpy(((struct undisturbed *)ex)->params, params, CHAOS_P * sizeof *params);
+    u->version = version;
+    memcpy(u->params, params, sizeof u->params);
     return FG_OK;
 }
 
@@ -173,8 +176,11 @@ static enum fg_status submit(struct fg_executor *ex, const struct fg_task *tasks
     struct undisturbed *u = (struct undisturbed *)ex;
     (void)err;
     assert_true(u->n + n <= MOST);
-    memcpy(u->task + u->n, tasks, n * sizeof *tasks);
-    u->n += n;
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(tasks[i].version, u->version);
+        u->task[u->n] = tasks[i];
+        memcpy(u->from[u->n++], u->params, sizeof u->params);
+    }
     return FG_OK;
 }
 
@@ -184,7 +190,7 @@ static enum fg_status collect(struct fg_executor *ex, uint64_t id, struct fg_res
     (void)err;
     for (size_t i = 0; i < u->n; i++) {
         if (u->task[i].id == id) {
-            chaos_compute(out, u->delta, &u->task[i], u->params);
+            chaos_compute(out, u->delta, &u->task[i], u->from[i]);
             out->delta = u->delta;
             return FG_OK;
         }
@@ -199,6 +205,7 @@ static void release(struct fg_executor *ex, uint64_t id)
     for (size_t i = 0; i < u->n; i++) {
         if (u->task[i].id == id) {
             u->task[i] = u->task[--u->n];
+            memcpy(u->from[i], u->from[u->n], sizeof u->from[i]);
             return;
         }
     }
