@@ -171,14 +171,16 @@ static void bf16_pack_planes(const struct fg_conv *s, const struct bf16_layout *
 static void bf16_pack_gradients(const struct fg_conv *s, const struct bf16_layout *l, const float *d,
                                 uint16_t *to)
 {
-    for (size_t p = 0; p < l->steps * BF16_TERMS; p += 2) {
-        const float *row[2];
-        for (size_t n = 0; n < 2; n++) {
-            size_t r = (p + n) / s->w, q = (p + n) % s->w;
-            row[n] = r < s->oh && q < s->ow ? d + (r * s->ow + q) * s->np : NULL;
+    size_t q = 0, end = s->oh * s->ow * s->np;
+    const float *row[2], *last = d + end;
+    for (size_t p = 0; p < l->steps * BF16_TERMS; p++) {
+        row[p % 2] = q < s->ow && d < last ? d : NULL;
+        d += q < s->ow ? s->np : 0;
+        q = q + 1 < s->w ? q + 1 : 0;
+        if (p % 2 == 1) {
+            bf16_pairs(row[0], row[1], s->np, to + p % BF16_TERMS / 2 * 2 * BF16_SIDE);
         }
-        bf16_pairs(row[0], row[1], s->np,
-                   to + p / BF16_TERMS * BF16_TERMS * s->np + p % BF16_TERMS * BF16_SIDE);
+        to += p % BF16_TERMS == BF16_TERMS - 1 ? BF16_TERMS * s->np : 0;
     }
 }
 
@@ -189,15 +191,29 @@ static size_t bf16_tiles(size_t left)
     return left > BF16_SIDE ? 2 : 1;
 }
 
+/* What the places of a block start from. */
+static void bf16_start(const float *bias, size_t count, size_t width, float *c)
+{
+    for (size_t n = 0; n < count; n++, c += 2 * BF16_SIDE) {
+        for (size_t o = 0; o < width; o += VL) {
+            v_store(c + o, bias ? v_load(bias + o) : v_set(0.0f));
+        }
+    }
+}
+
 /* From place p on, `count` places of `width` outputs; those within a row go to y. */
 static void bf16_store(const struct fg_conv *s, const float *c, size_t p, size_t count, size_t width,
                        float *y)
 {
-    for (size_t n = 0; n < count; n++, c += 2 * BF16_SIDE) {
-        size_t r = (p + n) / s->w, q = (p + n) % s->w;
-        if (r < s->oh && q < s->ow) {
-            memcpy(y + (r * s->ow + q) * s->np, c, width * sizeof *c);
+    size_t r = p / s->w, q = p % s->w;
+    y += (r * s->ow + (q < s->ow ? q : s->ow)) * s->np;
+    for (size_t n = 0; n < count && r < s->oh; n++, c += 2 * BF16_SIDE) {
+        for (size_t o = 0; q < s->ow && o < width; o += VL) {
+            v_store(y + o, v_load(c + o));
         }
+        y += q < s->ow ? s->np : 0;
+        r += q + 1 < s->w ? 0 : 1;
+        q = q + 1 < s->w ? q + 1 : 0;
     }
 }
 
@@ -216,11 +232,7 @@ static void bf16_forward(const struct bf16_engine *e, const struct fg_conv *s, c
             vs = bf16_tiles(s->np - j);
             for (size_t p = 0, us; p < l.places; p += us * BF16_SIDE) {
                 us = bf16_tiles(l.places - p);
-                for (size_t n = 0; n < us * BF16_SIDE; n++) {
-                    float *row = c + n * 2 * BF16_SIDE;
-                    bias ? (void)memcpy(row, bias + j, vs * BF16_SIDE * sizeof *c)
-                         : (void)memset(row, 0, vs * BF16_SIDE * sizeof *c);
-                }
+                bf16_start(bias ? bias + j : NULL, us * BF16_SIDE, vs * BF16_SIDE, c);
                 struct bf16_block t = {.a = image + p * l.cin, .lda = l.cin, .n1 = s->kh, .n2 = s->kw};
                 t.a1 = s->w * l.cin;
                 t.a2 = l.cin;

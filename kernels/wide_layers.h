@@ -1,9 +1,14 @@
 /* Wide pooling, image copies, loss, embedding, LSTM cell. Included by wide.c only. */
 
+static void image_clear(float *from, const float *to)
+{
+    memset(from, 0, (size_t)(to - from) * sizeof *from);
+}
+
 static void image_pad(const float *src, size_t batch, size_t h, size_t w, size_t cs, float *dst, size_t dh,
                       size_t dw, size_t top, size_t left, size_t dilate)
 {
-    memset(dst, 0, batch * dh * dw * cs * sizeof *dst);
+    float *done = dst; /* all before it is written */
     for (size_t p = 0; p < batch * h; p++) {
         size_t r = top + p % h * dilate;
         if (r >= dh || left >= dw) {
@@ -12,14 +17,13 @@ static void image_pad(const float *src, size_t batch, size_t h, size_t w, size_t
         size_t fit = (dw - left + dilate - 1) / dilate, columns = w < fit ? w : fit;
         float *to = dst + ((p / h * dh + r) * dw + left) * cs;
         const float *from = src + p * w * cs;
-        if (dilate == 1) {
-            memcpy(to, from, columns * cs * sizeof *to);
-            continue;
-        }
-        for (size_t q = 0; q < columns; q++) {
-            memcpy(to + q * dilate * cs, from + q * cs, cs * sizeof *to);
+        for (size_t q = 0, run = dilate == 1 ? columns : 1; q < columns; q += run) {
+            image_clear(done, to + q * dilate * cs);
+            memcpy(to + q * dilate * cs, from + q * cs, run * cs * sizeof *to);
+            done = to + (q * dilate + run) * cs;
         }
     }
+    image_clear(done, dst + batch * dh * dw * cs);
 }
 
 /* One output pixel. k is a constant where this is inlined for the usual 2. */
