@@ -38,6 +38,7 @@ struct chaos_opts {
     uint32_t doubled, swapped, damaged; /* of 10000 frames */
     fg_time_t step_us;                  /* one local step of a worker takes */
     uint32_t refused;                   /* of 10000 tasks: the worker says it cannot */
+    bool partial;                       /* a worker that is told to stop answers with the steps it has done */
     bool movable;                       /* tasks name their shards */
     bool cannot_configure;
 };

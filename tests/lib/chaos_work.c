@@ -137,8 +137,12 @@ void chaos_answer(struct chaos *c, const struct fg_session_job *j, uint32_t done
     float delta[CHAOS_P];
     check_shard(c, j);
     *a = (struct fg_session_answer){.id = j->task.id};
-    chaos_compute(&a->result, delta, &j->task, j->params);
-    if (halted && (steps < j->task.steps || !train)) {
+    struct fg_task task = j->task;
+    if (halted && train && c->o.partial && steps > 0 && steps < task.steps) {
+        task.steps = steps;
+    }
+    chaos_compute(&a->result, delta, &task, j->params);
+    if (halted && (steps < task.steps || !train)) {
         hand_back(c, j, train ? steps : 0, a, &bytes->state);
     } else if (fg_rng_below(&c->rng, 10000) < c->o.refused) {
         a->st = FG_E_NOMEM;

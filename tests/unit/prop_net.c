@@ -18,6 +18,7 @@ struct deployment {
     struct fg_rng rng;
     struct chaos_opts opts;
     uint32_t die_in_1000; /* the aggregator, at each event that it takes */
+    bool ignore;          /* workers.on_loss */
     struct fg_fleet *fleet;
     struct fg_aggregator_config cfg;
     struct fg_timeline_virtual_config line;
@@ -30,7 +31,7 @@ struct deployment {
     bool died;
     /* what came of it, over all lives of the aggregator */
     unsigned deaths, count[CHAOS_FAULTS], broken_frames, handed_back, continued;
-    uint64_t repeated, ignored, refused;
+    uint64_t repeated, ignored, refused, lost, partial;
     fg_time_t took;
 };
 
@@ -117,7 +118,12 @@ static enum fg_status on_commit(void *arg, struct fg_err *err)
 {
     (void)err;
     struct deployment *d = arg;
+    const struct fg_round_record *r = fg_aggregator_record(d->agg);
     d->committed++;
+    d->lost += r->n_lost;
+    d->partial += r->n_partial;
+    assert_int_equal(r->n_used + r->n_lost + r->n_late, r->n_selected);
+    assert_true(r->n_partial <= r->n_used);
     assert_int_equal(fg_aggregator_version(d->agg), d->committed);
     assert_int_equal(fg_aggregator_record(d->agg)->round + 1, d->committed);
     d->saved.len = 0;
@@ -162,6 +168,9 @@ static void start_executor(struct deployment *d)
         .shard_of = d->opts.movable ? chaos_shard_of : NULL,
         .shard_bytes = d->opts.movable ? chaos_shard_bytes : NULL,
         .max_bytes = d->opts.seed % 3 == 0 ? 100 : 0,
+        .ignore_losses = d->ignore,
+        .late_counts = d->ignore && d->opts.seed % 2 == 0,
+        .partial = d->ignore,
         .now = chaos_now,
         .arg = d->chaos,
         .heartbeat_us = d->opts.patience_us / 5,
@@ -315,6 +324,26 @@ static void frames_that_do_not_arrive_whole_and_in_order_cost_time_only(void **s
     play(true, 1000);
 }
 
+/* What is lost stays lost: no model to compare with, but each task ends once and is counted, and nothing waits for ever. */
+static void losses_that_are_ignored_are_counted(void **state)
+{
+    (void)state;
+    uint64_t seed = fg_test_number("FG_TEST_SEED", 1), iters = fg_test_iters(700), lost = 0, partial = 0;
+    for (uint64_t i = 0; i < iters; i++) {
+        struct deployment d;
+        float x[CHAOS_P];
+        begin(&d, seed + i);
+        d.ignore = d.cfg.hand_back = d.opts.partial = true;
+        run(&d, true, x);
+        lost += d.lost;
+        partial += d.partial;
+        fg_fleet_destroy(d.fleet);
+        fg_str_fini(&d.saved);
+    }
+    print_message("lost %llu, partial %llu\n", (unsigned long long)lost, (unsigned long long)partial);
+    assert_true(iters < 100 || (lost > iters && partial > iters / 10));
+}
+
 static int say_seed(void **state)
 {
     (void)state;
@@ -326,6 +355,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(whatever_fails_the_model_is_the_same, say_seed),
+        cmocka_unit_test_teardown(losses_that_are_ignored_are_counted, say_seed),
         cmocka_unit_test_teardown(frames_that_do_not_arrive_whole_and_in_order_cost_time_only, say_seed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
