@@ -86,6 +86,9 @@ enum fg_status fg_launch_hosts_up(struct fg_str *network, const struct fg_hosts 
     (void)setenv(FG_RANKS_LAUNCH_HOSTS, up.data, 1);
     (void)setenv(FG_RANKS_LAUNCH_DOWN, down.len > 0 ? down.data : "", 1);
     (void)setenv(FG_RANKS_LAUNCH_AGENT, agent != NULL ? agent : "", 1);
+    (void)setenv("PRTE_MCA_ras", "^slurm,pbs,lsf,gridengine,flux",
+                 0);                         /* mpirun has this machine only, whatever */
+    (void)setenv("PRTE_MCA_plm", "ssh", 0);  /* a batch system allots */
     (void)setenv("PMIX_MCA_gds", "hash", 0); /* other machines do not share our memory */
     (void)setenv("PMIX_MCA_ptl_base_if_include", network->data, 0);
 cleanup:
