@@ -40,59 +40,31 @@ size_t fg_shard_bytes(const struct fg_dataset *ds, size_t n)
            n * (fg_dataset_sample_bytes(ds) + ds->label_width * sizeof *ds->y) + TRAILER;
 }
 
-/* Where the bytes go: into a hash or a string. */
-struct sink {
-    struct fg_sha256 *hash;
-    struct fg_str *text;
-};
-
-static enum fg_status give(const struct sink *s, const void *bytes, size_t len)
-{
-    if (s->hash != NULL) {
-        fg_sha256_add(s->hash, bytes, len);
-        return FG_OK;
-    }
-    return fg_str_add(s->text, bytes, len);
-}
-
-static enum fg_status write_to(const struct sink *s, const struct fg_dataset *ds, const uint32_t *index,
+static enum fg_status write_to(struct fg_str *out, const struct fg_dataset *ds, const uint32_t *index,
                                size_t n)
 {
     uint8_t head[HEAD];
     size_t size = fg_dataset_sample_bytes(ds), labels = ds->label_width * sizeof *ds->y;
     enum fg_status st;
     put_head(head, ds, n);
-    FG_TRY(give(s, head, sizeof head));
-    FG_TRY(give(s, ds->scale, ds->channels * sizeof *ds->scale));
-    FG_TRY(give(s, ds->shift, ds->channels * sizeof *ds->shift));
+    FG_TRY(fg_str_add(out, head, sizeof head));
+    FG_TRY(fg_str_add(out, ds->scale, ds->channels * sizeof *ds->scale));
+    FG_TRY(fg_str_add(out, ds->shift, ds->channels * sizeof *ds->shift));
     for (size_t i = 0; i < n; i++) {
-        FG_TRY(give(s, (const uint8_t *)ds->x + index[i] * size, size));
+        FG_TRY(fg_str_add(out, (const uint8_t *)ds->x + index[i] * size, size));
     }
     for (size_t i = 0; i < n; i++) {
-        FG_TRY(give(s, ds->y + (size_t)index[i] * ds->label_width, labels));
+        FG_TRY(fg_str_add(out, ds->y + (size_t)index[i] * ds->label_width, labels));
     }
 cleanup:
-    return st;
-}
-
-enum fg_status fg_shard_hash(uint8_t digest[32], const struct fg_dataset *ds, const uint32_t *index, size_t n)
-{
-    struct fg_sha256 h;
-    struct sink s = {&h, NULL};
-    enum fg_status st = fg_sha256_init(&h);
-    if (st == FG_OK) {
-        st = write_to(&s, ds, index, n); /* cannot fail into a hash */
-        fg_sha256_end(&h, digest);
-    }
     return st;
 }
 
 enum fg_status fg_shard_encode(struct fg_str *out, const struct fg_dataset *ds, const uint32_t *index,
                                size_t n)
 {
-    struct sink s = {NULL, out};
     size_t start = out->len;
-    enum fg_status st = write_to(&s, ds, index, n);
+    enum fg_status st = write_to(out, ds, index, n);
     if (st == FG_OK) {
         uint64_t sum = fg_xxh64(out->data + start, out->len - start);
         uint8_t trailer[TRAILER];
@@ -100,6 +72,11 @@ enum fg_status fg_shard_encode(struct fg_str *out, const struct fg_dataset *ds, 
         st = fg_str_add(out, trailer, sizeof trailer);
     }
     return st;
+}
+
+enum fg_status fg_shard_name(uint8_t digest[32], const void *bytes, size_t len)
+{
+    return fg_sha256(digest, bytes, len);
 }
 
 static enum fg_status get_layout(struct fg_dataset *l, const struct fg_blob *blob, struct fg_err *err)
@@ -158,7 +135,7 @@ static enum fg_status check_sum(const struct fg_blob *blob, const uint8_t digest
     }
     if (digest != NULL) {
         uint8_t have[32];
-        if (fg_sha256(have, blob->data, blob->len - TRAILER) != FG_OK) {
+        if (fg_shard_name(have, blob->data, blob->len) != FG_OK) {
             return fg_fail(err, FG_E_NOMEM, "%s: out of memory", blob->name);
         }
         if (memcmp(have, digest, sizeof have) != 0) {

@@ -67,6 +67,7 @@ UNIT_TESTS += tests/unit/test_study_journal
 UNIT_TESTS += tests/unit/test_hosts
 UNIT_TESTS += tests/unit/test_met
 UNIT_TESTS += tests/unit/test_drive
+UNIT_TESTS += tests/unit/test_shard_cache
 
 # Fuzz targets: tests/fuzz/fuzz_<name>.c with a corpus in tests/fuzz/corpus/<name>/. In `make check` each is
 # linked with replay.c, which feeds it the corpus and mutations of it; with --enable-fuzz it is a libFuzzer program.
@@ -113,6 +114,7 @@ SHELL_TESTS += tests/e2e/launch.sh
 SHELL_TESTS += tests/e2e/notice.sh
 SHELL_TESTS += tests/e2e/hosts.sh
 SHELL_TESTS += tests/e2e/ignore.sh
+SHELL_TESTS += tests/e2e/shards.sh
 SHELL_TESTS += tests/e2e/torture.sh
 SHELL_TESTS += tests/e2e/doctor.sh
 SHELL_TESTS += tests/e2e/dataset.sh

@@ -156,7 +156,7 @@ static enum fg_status shard_of(void *arg, const struct fg_task *task, uint8_t ha
     if (!sh->named[client]) {
         enum fg_status st = encode_shard(sh, client);
         if (st == FG_OK) {
-            st = fg_sha256(sh->name[client], sh->bytes.data, sh->bytes.len);
+            st = fg_shard_name(sh->name[client], sh->bytes.data, sh->bytes.len);
         }
         if (st != FG_OK) {
             return fg_fail(err, st, "the shard of client %u: %s", client, fg_status_text(st));

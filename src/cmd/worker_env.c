@@ -9,6 +9,7 @@
 #include "src/base/mem.h"
 #include "src/net/notice.h"
 #include "src/sim/setup.h"
+#include "src/store/shard_cache.h"
 
 /* One task's place in a cohort: its update, and what it is encoded with. */
 struct seat {
@@ -38,6 +39,8 @@ struct fg_worker_env_state {
     struct seat *seat;
     struct fg_job *job;
     size_t n_seats;
+    struct fg_shard_cache *shards; /* movable placement; NULL: none are kept */
+    struct fg_str shard;           /* found last */
 };
 
 /* ---- configuring ---- */
@@ -117,6 +120,39 @@ static enum fg_status look_for_notice(struct fg_worker_env_state *w, struct fg_e
     return any ? fg_notice_start(&w->notice, &opts, err) : FG_OK;
 }
 
+/* Without a place for them shards come over the network each time. */
+static void open_cache(struct fg_worker_env_state *w, bool movable)
+{
+    struct fg_err err = {{0}};
+    const struct fg_config *c = &w->cfg;
+    uint64_t limit = (uint64_t)c->worker.cache_disk_mb << 20;
+    if (movable && limit > 0 && fg_shard_cache_open(&w->shards, c->worker.cache_dir, limit, &err) != FG_OK) {
+        fg_log_write(FG_LOG_WARN, "shards are not kept: %s", err.text);
+        w->shards = NULL;
+    }
+}
+
+static bool find_shard(void *arg, const uint8_t hash[32], struct fg_view *out)
+{
+    struct fg_worker_env_state *w = arg;
+    struct fg_err err = {{0}};
+    enum fg_status st = fg_shard_cache_get(w->shards, hash, &w->shard, &err);
+    if (st != FG_OK && st != FG_E_MISSING) {
+        fg_log_write(FG_LOG_WARN, "a shard that was kept is fetched again: %s", err.text);
+    }
+    *out = (struct fg_view){.data = (const uint8_t *)w->shard.data, .len = w->shard.len};
+    return st == FG_OK;
+}
+
+static void keep_shard(void *arg, const uint8_t hash[32], struct fg_view bytes)
+{
+    struct fg_worker_env_state *w = arg;
+    struct fg_err err = {{0}};
+    if (fg_shard_cache_put(w->shards, hash, bytes.data, bytes.len, &err) != FG_OK) {
+        fg_log_write(FG_LOG_WARN, "a shard was not kept: %s", err.text);
+    }
+}
+
 static enum fg_status configure(void *arg, const struct fg_worker_work *work, struct fg_worker_ready *out,
                                 struct fg_err *err)
 {
@@ -151,8 +187,10 @@ static enum fg_status configure(void *arg, const struct fg_worker_work *work, st
     bool hand_back = w->cfg.train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK;
     w->on_stop = ignored || (real && hand_back) ? HAND_UPDATE : real ? HAND_NOTHING : HAND_STATE;
     FG_TRY(look_for_notice(w, err));
+    open_cache(w, movable);
     *out = (struct fg_worker_ready){.params = w->P,
                                     .cohort = threads,
+                                    .keeps_shards = w->shards != NULL,
                                     .cache_bytes = (size_t)w->cfg.worker.cache_mb << 20,
                                     .grace_us = fg_from_seconds(w->cfg.workers.grace_s)};
 cleanup:
@@ -348,7 +386,8 @@ enum fg_status fg_worker_env_create(struct fg_worker_env_state **out, struct fg_
         return FG_E_NOMEM;
     }
     *out = w;
-    *env = (struct fg_worker_env){.arg = w, .configure = configure, .run = run};
+    *env = (struct fg_worker_env){
+        .arg = w, .configure = configure, .run = run, .find_shard = find_shard, .keep_shard = keep_shard};
     return FG_OK;
 }
 
@@ -367,6 +406,8 @@ void fg_worker_env_destroy(struct fg_worker_env_state *w)
         fg_free(w->seat[i].delta);
         fg_free(w->seat[i].bytes);
     }
+    fg_shard_cache_close(w->shards);
+    fg_str_fini(&w->shard);
     fg_free(w->seat);
     fg_free(w->job);
     fg_model_destroy(w->model);

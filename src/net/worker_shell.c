@@ -18,6 +18,8 @@ struct shell {
     const struct fg_worker_env *env;
     struct fg_session *session;
     struct fg_session_actions acts;
+    uint8_t (*lookup)[FG_SHARD_HASH_BYTES]; /* shards to be looked for */
+    size_t n_lookup, cap_lookup;
     bool quit;
     fg_time_t grace_us, leave_by; /* leave_by 0: no notice yet */
 
@@ -132,6 +134,14 @@ static enum fg_status run(struct shell *sh, const struct fg_session_action *a)
     return FG_OK;
 }
 
+static void log_end(const struct shell *sh, const char *why)
+{
+    struct fg_session_stats s = fg_session_stats(sh->session);
+    fg_log_write(FG_LOG_DEBUG, "worker ends: %s; shards: %llu kept here, %llu fetched, %llu damaged", why,
+                 (unsigned long long)s.shards_stored, (unsigned long long)s.shards_fetched,
+                 (unsigned long long)s.shards_damaged);
+}
+
 static enum fg_status act(struct shell *sh, struct fg_session_action *a)
 {
     enum fg_status st = FG_OK;
@@ -148,19 +158,45 @@ static enum fg_status act(struct shell *sh, struct fg_session_action *a)
     case FG_SESSION_HALT:
         atomic_store(&sh->stop, 1);
         return FG_OK;
+    case FG_SESSION_LOOKUP:
+        st = FG_GROW(sh->lookup, sh->n_lookup, sh->cap_lookup);
+        if (st == FG_OK) {
+            memcpy(sh->lookup[sh->n_lookup++], a->hash, sizeof a->hash);
+        }
+        return st;
+    case FG_SESSION_KEEP:
+        sh->env->keep_shard(sh->env->arg, a->hash, a->shard);
+        return FG_OK;
     case FG_SESSION_QUIT:
-        fg_log_write(FG_LOG_DEBUG, "worker ends: %s", a->why);
+        log_end(sh, a->why);
         sh->quit = true;
         return FG_OK;
     }
     return FG_E_INTERNAL;
 }
 
-static enum fg_status step(struct shell *sh, const struct fg_session_event *ev)
+static enum fg_status one_step(struct shell *sh, const struct fg_session_event *ev)
 {
     enum fg_status st = fg_session_step(sh->session, ev, &sh->acts);
     for (size_t i = 0; i < sh->acts.n && st == FG_OK; i++) {
         st = act(sh, &sh->acts.a[i]);
+    }
+    return st;
+}
+
+/* A step, and the shards it made us look for. */
+static enum fg_status step(struct shell *sh, const struct fg_session_event *ev)
+{
+    enum fg_status st = one_step(sh, ev);
+    while (st == FG_OK && sh->n_lookup > 0) {
+        uint8_t hash[FG_SHARD_HASH_BYTES];
+        struct fg_view bytes = {NULL, 0};
+        memcpy(hash, sh->lookup[--sh->n_lookup], sizeof hash);
+        bool found = sh->env->find_shard(sh->env->arg, hash, &bytes);
+        struct fg_session_event stored = {.kind = FG_SESSION_STORED, .hash = hash};
+        stored.frame = found ? bytes.data : NULL;
+        stored.len = found ? bytes.len : 0;
+        st = one_step(sh, &stored);
     }
     return st;
 }
@@ -177,6 +213,7 @@ static enum fg_status on_errand_done(struct shell *sh)
         ev.params = sh->ready.params;
         ev.cohort = sh->ready.cohort;
         ev.cache_bytes = sh->ready.cache_bytes;
+        ev.keeps_shards = sh->ready.keeps_shards;
         sh->grace_us = sh->ready.grace_us;
         return step(sh, &ev);
     case ERRAND_RUN:
@@ -314,6 +351,7 @@ enum fg_status fg_worker_shell_run(struct fg_transport *t, const struct fg_worke
     pthread_cond_destroy(&sh->changed);
     pthread_mutex_destroy(&sh->lock);
     fg_free(sh->answers);
+    fg_free(sh->lookup);
     fg_free(sh->config);
     fg_free(sh);
     return st;

@@ -25,6 +25,7 @@ struct fg_worker_ready {
     uint64_t params;    /* P of the model */
     uint32_t cohort;    /* tasks worth running together */
     size_t cache_bytes; /* for shards */
+    bool keeps_shards;  /* the two functions below do something */
     fg_time_t
         grace_us; /* from a notice to the end of this worker: for what is unfinished to be handed back */
 };
@@ -38,6 +39,10 @@ struct fg_worker_env {
      * nobody wants the rest any more: return soon, with FG_E_INTERRUPTED and the state of what is unfinished. */
     void (*run)(void *arg, const struct fg_session_job *jobs, size_t n, struct fg_session_answer *answers,
                 atomic_int *stop);
+    /* Shards kept on this machine, asked for and given by the calling thread once configured; may be NULL.
+     * find: the bytes, valid until the next call; false: it is not there. Neither may fail the worker. */
+    bool (*find_shard)(void *arg, const uint8_t hash[32], struct fg_view *out);
+    void (*keep_shard)(void *arg, const uint8_t hash[32], struct fg_view bytes);
 };
 
 /* Work until told to stop, to leave, or until the aggregator is gone. When it returns, the computing thread has

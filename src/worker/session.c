@@ -5,8 +5,6 @@
 #include "src/base/mem.h"
 #include "src/worker/session_internal.h"
 
-enum { SHARD_ATTEMPTS = 3 }; /* chosen: damage on a checksummed link is not chance after that */
-
 /* ---- actions ---- */
 
 static void clear(struct fg_session_actions *acts)
@@ -24,7 +22,7 @@ void fg_session_actions_fini(struct fg_session_actions *acts)
     *acts = (struct fg_session_actions){0};
 }
 
-static enum fg_status act(struct fg_session_actions *out, struct fg_session_action action)
+enum fg_status session_act(struct fg_session_actions *out, struct fg_session_action action)
 {
     enum fg_status st = FG_GROW(out->a, out->n, out->cap);
     if (st == FG_OK) {
@@ -33,15 +31,14 @@ static enum fg_status act(struct fg_session_actions *out, struct fg_session_acti
     return st;
 }
 
-static enum fg_status send_message(struct fg_session *s, struct fg_session_actions *out,
-                                   const struct fg_msg *m)
+enum fg_status session_send(struct fg_session *s, struct fg_session_actions *out, const struct fg_msg *m)
 {
     struct fg_session_action action = {.kind = FG_SESSION_SEND};
     enum fg_status st = fg_msg_encode(&action.frame, &action.len, m, s->link.run_id, s->link.sent + 1);
     if (st != FG_OK) {
         return st;
     }
-    st = act(out, action);
+    st = session_act(out, action);
     if (st != FG_OK) {
         fg_free(action.frame);
         return st;
@@ -53,11 +50,11 @@ static enum fg_status send_message(struct fg_session *s, struct fg_session_actio
 static enum fg_status quit(struct fg_session *s, struct fg_session_actions *out, const char *why)
 {
     s->phase = PHASE_ENDED;
-    return act(out, (struct fg_session_action){.kind = FG_SESSION_QUIT, .why = why});
+    return session_act(out, (struct fg_session_action){.kind = FG_SESSION_QUIT, .why = why});
 }
 
-static enum fg_status refuse(struct fg_session *s, struct fg_session_actions *out, uint64_t task,
-                             enum fg_refusal reason, const char *text)
+enum fg_status session_refuse(struct fg_session *s, struct fg_session_actions *out, uint64_t task,
+                              enum fg_refusal reason, const char *text)
 {
     struct fg_msg m = {.type = FG_MSG_REFUSED};
     m.u.refused.task = task;
@@ -65,7 +62,7 @@ static enum fg_status refuse(struct fg_session *s, struct fg_session_actions *ou
     m.u.refused.text = fg_view_str(text);
     m.u.refused.text.len = m.u.refused.text.len > FG_MSG_TEXT_MAX ? FG_MSG_TEXT_MAX : m.u.refused.text.len;
     s->stats.refusals++;
-    return send_message(s, out, &m);
+    return session_send(s, out, &m);
 }
 
 /* ---- running ---- */
@@ -99,8 +96,8 @@ static enum fg_status run_next(struct fg_session *s, struct fg_session_actions *
     if (s->n_cohort == 0) {
         return FG_OK;
     }
-    return act(out,
-               (struct fg_session_action){.kind = FG_SESSION_RUN, .jobs = s->cohort_jobs, .n = s->n_cohort});
+    return session_act(
+        out, (struct fg_session_action){.kind = FG_SESSION_RUN, .jobs = s->cohort_jobs, .n = s->n_cohort});
 }
 
 static struct job *find_job(struct fg_session *s, uint64_t id)
@@ -113,7 +110,7 @@ static struct job *find_job(struct fg_session *s, uint64_t id)
     return NULL;
 }
 
-static void remove_job(struct fg_session *s, struct job *j)
+void session_remove_job(struct fg_session *s, struct job *j)
 {
     size_t i = (size_t)(j - s->jobs);
     fg_free(j->resume.bytes);
@@ -128,7 +125,7 @@ static enum fg_status hand_back(struct fg_session *s, struct fg_session_actions 
     struct fg_msg m = {.type = FG_MSG_STATE};
     m.u.state.task = a->id;
     m.u.state.bytes = (struct fg_view){.data = a->state, .len = a->state_len};
-    return a->state_len > 0 ? send_message(s, out, &m) : FG_OK;
+    return a->state_len > 0 ? session_send(s, out, &m) : FG_OK;
 }
 
 static enum fg_status answer(struct fg_session *s, struct fg_session_actions *out,
@@ -138,7 +135,8 @@ static enum fg_status answer(struct fg_session *s, struct fg_session_actions *ou
         return hand_back(s, out, a);
     }
     if (a->st != FG_OK) {
-        return refuse(s, out, a->id, FG_REFUSED_TASK, a->text != NULL ? a->text : fg_status_text(a->st));
+        return session_refuse(s, out, a->id, FG_REFUSED_TASK,
+                              a->text != NULL ? a->text : fg_status_text(a->st));
     }
     struct fg_msg m = {.type = FG_MSG_RESULT};
     m.u.result.result = a->result;
@@ -147,13 +145,13 @@ static enum fg_status answer(struct fg_session *s, struct fg_session_actions *ou
     m.u.result.params = a->len > 0 ? s->params : 0;
     m.u.result.delta = (struct fg_view){.data = a->bytes, .len = a->len};
     s->stats.results++;
-    return send_message(s, out, &m);
+    return session_send(s, out, &m);
 }
 
 static enum fg_status say_bye(struct fg_session *s, struct fg_session_actions *out)
 {
     struct fg_msg m = {.type = FG_MSG_BYE};
-    enum fg_status st = send_message(s, out, &m);
+    enum fg_status st = session_send(s, out, &m);
     return st == FG_OK ? quit(s, out, "told to leave") : st;
 }
 
@@ -175,7 +173,7 @@ static enum fg_status on_done(struct fg_session *s, const struct fg_session_even
     enum fg_status st = FG_OK;
     s->n_cohort = 0;
     for (size_t i = 0; i < ev->n; i++) {
-        remove_job(s, find_job(s, ev->answers[i].id));
+        session_remove_job(s, find_job(s, ev->answers[i].id));
         st = st == FG_OK ? answer(s, out, &ev->answers[i]) : st;
     }
     return st == FG_OK && s->phase == PHASE_LEAVING ? say_bye(s, out) : st;
@@ -198,16 +196,9 @@ static enum fg_status on_welcome(struct fg_session *s, const struct fg_msg *m, u
     s->params = m->u.welcome.params;
     memcpy(s->input, m->u.welcome.input, sizeof s->input);
     s->phase = PHASE_CONFIGURING;
-    return act(out, (struct fg_session_action){.kind = FG_SESSION_CONFIGURE,
-                                               .config = {.data = s->config, .len = len},
-                                               .input = s->input});
-}
-
-static enum fg_status request_shard(struct fg_session *s, struct fg_session_actions *out, const uint8_t *hash)
-{
-    struct fg_msg m = {.type = FG_MSG_SHARD_REQ};
-    memcpy(m.u.shard.hash, hash, FG_SHARD_HASH_BYTES);
-    return send_message(s, out, &m);
+    return session_act(out, (struct fg_session_action){.kind = FG_SESSION_CONFIGURE,
+                                                       .config = {.data = s->config, .len = len},
+                                                       .input = s->input});
 }
 
 static enum fg_status take_task(struct fg_session *s, const struct fg_msg_task *t,
@@ -218,15 +209,15 @@ static enum fg_status take_task(struct fg_session *s, const struct fg_msg_task *
     }
     s->stats.tasks++;
     if (t->task.kind != FG_TASK_TRAIN && t->task.kind != FG_TASK_EVALUATE) {
-        return refuse(s, out, t->task.id, FG_REFUSED_TASK, "unknown kind of task");
+        return session_refuse(s, out, t->task.id, FG_REFUSED_TASK, "unknown kind of task");
     }
     if (session_version(s, t->task.version) == NULL) {
-        return refuse(s, out, t->task.id, FG_REFUSED_VERSION, fg_refusal_text(FG_REFUSED_VERSION));
+        return session_refuse(s, out, t->task.id, FG_REFUSED_VERSION, fg_refusal_text(FG_REFUSED_VERSION));
     }
     enum fg_status st = FG_GROW(s->jobs, s->n_jobs, s->cap_jobs);
     if (st == FG_OK && t->has_shard && session_shard(s, t->shard) == NULL) {
         st = session_shard_expect(s, t->shard);
-        st = st == FG_OK ? request_shard(s, out, t->shard) : st;
+        st = st == FG_OK ? session_shard_find(s, out, t->shard) : st;
     }
     if (st == FG_OK) {
         struct job *j = &s->jobs[s->n_jobs++];
@@ -249,44 +240,6 @@ static enum fg_status on_tasks(struct fg_session *s, const struct fg_msg *m, str
     return st;
 }
 
-/* Refuse every task that waits for a shard that cannot be had. */
-static enum fg_status give_up_shard(struct fg_session *s, struct shard *sh, struct fg_session_actions *out)
-{
-    enum fg_status st = FG_OK;
-    for (size_t i = 0; i < s->n_jobs;) {
-        const struct fg_msg_task *t = &s->jobs[i].given;
-        if (t->has_shard && memcmp(t->shard, sh->hash, FG_SHARD_HASH_BYTES) == 0) {
-            st = st == FG_OK ? refuse(s, out, t->task.id, FG_REFUSED_SHARD, fg_refusal_text(FG_REFUSED_SHARD))
-                             : st;
-            remove_job(s, &s->jobs[i]);
-        } else {
-            i++;
-        }
-    }
-    session_shard_forget(s, sh);
-    return st;
-}
-
-static enum fg_status on_shard(struct fg_session *s, const struct fg_msg *m, struct fg_session_actions *out)
-{
-    struct shard *sh = session_shard(s, m->u.shard.hash);
-    if (sh == NULL || sh->bytes != NULL) {
-        s->stats.frames_refused++; /* not asked for, or here already */
-        return FG_OK;
-    }
-    enum fg_status st = session_shard_put(s, sh, m->u.shard.bytes);
-    if (st != FG_E_CORRUPT) {
-        return st;
-    }
-    s->stats.shards_damaged++;
-    if (sh->attempts >= SHARD_ATTEMPTS) {
-        return give_up_shard(s, sh, out);
-    }
-    sh->attempts++;
-    sh->pings = 0;
-    return request_shard(s, out, sh->hash);
-}
-
 static enum fg_status say_hello(struct fg_session *s, struct fg_session_actions *out)
 {
     struct fg_msg m = {.type = FG_MSG_HELLO};
@@ -295,21 +248,7 @@ static enum fg_status say_hello(struct fg_session *s, struct fg_session_actions 
     m.u.hello.isa = fg_view_str(s->isa);
     m.u.hello.pid = s->pid;
     m.u.hello.threads = s->threads;
-    return send_message(s, out, &m);
-}
-
-/* Shards asked for two signs of life ago: had request or answer not been lost, they would be here. */
-static enum fg_status request_again(struct fg_session *s, struct fg_session_actions *out)
-{
-    enum fg_status st = FG_OK;
-    for (size_t i = 0; i < s->n_shards && st == FG_OK; i++) {
-        struct shard *sh = &s->shards[i];
-        if (sh->bytes == NULL && ++sh->pings > 2) {
-            sh->pings = 0;
-            st = request_shard(s, out, sh->hash);
-        }
-    }
-    return st;
+    return session_send(s, out, &m);
 }
 
 static enum fg_status on_ping(struct fg_session *s, const struct fg_msg *ping, struct fg_session_actions *out)
@@ -318,8 +257,8 @@ static enum fg_status on_ping(struct fg_session *s, const struct fg_msg *ping, s
     m.u.ping.token = ping->u.ping.token;
     m.u.ping.queued = (uint32_t)(s->n_jobs - s->n_cohort);
     m.u.ping.running = (uint32_t)s->n_cohort;
-    enum fg_status st = send_message(s, out, &m);
-    return st == FG_OK ? request_again(s, out) : st;
+    enum fg_status st = session_send(s, out, &m);
+    return st == FG_OK ? session_request_again(s, out) : st;
 }
 
 static const char *stop_text(uint32_t reason)
@@ -360,7 +299,7 @@ static enum fg_status on_message(struct fg_session *s, const struct fg_msg *m, u
         return on_tasks(s, m, out);
     }
     if (m->type == FG_MSG_SHARD && configured) {
-        return on_shard(s, m, out);
+        return session_on_shard(s, m, out);
     }
     s->stats.frames_refused++;
     return FG_OK;
@@ -398,15 +337,16 @@ static enum fg_status on_ready(struct fg_session *s, const struct fg_session_eve
         problem = "the model made from the configuration has another number of parameters";
     }
     if (problem != NULL) {
-        enum fg_status st = refuse(s, out, 0, FG_REFUSED_CONFIG, problem);
+        enum fg_status st = session_refuse(s, out, 0, FG_REFUSED_CONFIG, problem);
         return st == FG_OK ? quit(s, out, "the configuration cannot be used here") : st;
     }
     fg_free(s->config);
     s->config = NULL;
     s->cohort = ev->cohort;
     s->cache_bytes = ev->cache_bytes;
+    s->keeps_shards = ev->keeps_shards;
     s->phase = PHASE_WORKING;
-    return FG_OK;
+    return session_shards_begin(s, out);
 }
 
 static enum fg_status on_leave(struct fg_session *s, struct fg_session_actions *out)
@@ -416,7 +356,7 @@ static enum fg_status on_leave(struct fg_session *s, struct fg_session_actions *
     }
     if (s->phase == PHASE_WORKING && s->n_cohort > 0) {
         s->phase = PHASE_LEAVING;
-        return act(out, (struct fg_session_action){.kind = FG_SESSION_HALT});
+        return session_act(out, (struct fg_session_action){.kind = FG_SESSION_HALT});
     }
     return say_bye(s, out);
 }
@@ -436,6 +376,9 @@ enum fg_status fg_session_step(struct fg_session *s, const struct fg_session_eve
         break;
     case FG_SESSION_DONE:
         st = on_done(s, ev, out);
+        break;
+    case FG_SESSION_STORED:
+        st = session_on_stored(s, ev, out);
         break;
     case FG_SESSION_LEAVE:
         st = on_leave(s, out);

@@ -4,7 +4,8 @@
  * cohorts.
  *
  *   FRAME PING -> SEND HELLO    FRAME WELCOME -> CONFIGURE ... READY    FRAME TASKS -> RUN ... DONE -> SEND RESULT
- *                                                                       (-> SEND SHARD_REQ ... FRAME SHARD -> RUN)
+ *                                                                       (-> LOOKUP ... STORED, or if it is missing
+ *                                                                        -> SEND SHARD_REQ ... FRAME SHARD -> KEEP, RUN)
  *
  * LEAVE while a cohort runs: HALT ... DONE -> SEND STATE of what is unfinished, SEND BYE, QUIT.
  *
@@ -52,22 +53,25 @@ struct fg_session_answer {
 };
 
 enum fg_session_event_kind {
-    FG_SESSION_FRAME, /* bytes came from it */
-    FG_SESSION_READY, /* the answer to CONFIGURE */
-    FG_SESSION_DONE,  /* the answer to RUN: every task of it */
-    FG_SESSION_LEAVE, /* this worker was told to go; the second time: at once */
-    FG_SESSION_LOST   /* the aggregator is gone */
+    FG_SESSION_FRAME,  /* bytes came from it */
+    FG_SESSION_READY,  /* the answer to CONFIGURE */
+    FG_SESSION_DONE,   /* the answer to RUN: every task of it */
+    FG_SESSION_STORED, /* the answer to LOOKUP */
+    FG_SESSION_LEAVE,  /* this worker was told to go; the second time: at once */
+    FG_SESSION_LOST    /* the aggregator is gone */
 };
 
 struct fg_session_event {
     enum fg_session_event_kind kind;
     const uint8_t *frame; /* FRAME: borrowed during the call */
     size_t len;
-    enum fg_status st;                       /* READY: FG_OK, or why the configuration cannot be used */
-    const char *text;                        /* READY: the message then */
-    uint64_t params;                         /* READY: P of the model made from it */
-    uint32_t cohort;                         /* READY: tasks worth running together, at least 1 */
-    size_t cache_bytes;                      /* READY: for shards that no task needs at the moment */
+    enum fg_status st;   /* READY: FG_OK, or why the configuration cannot be used */
+    const char *text;    /* READY: the message then */
+    uint64_t params;     /* READY: P of the model made from it */
+    uint32_t cohort;     /* READY: tasks worth running together, at least 1 */
+    bool keeps_shards;   /* READY: LOOKUP and KEEP are carried out */
+    const uint8_t *hash; /* STORED: of which shard; .frame, .len: its bytes, NULL when missing */
+    size_t cache_bytes;  /* READY: for shards that no task needs at the moment */
     const struct fg_session_answer *answers; /* DONE: (n) */
     size_t n;
 };
@@ -85,6 +89,8 @@ enum fg_session_action_kind {
     FG_SESSION_CONFIGURE, /* parse .config, load data, make the model; answer with READY */
     FG_SESSION_RUN,       /* run .jobs as one cohort; answer with DONE */
     FG_SESSION_HALT,      /* stop the cohort between two steps: DONE is wanted soon, with the states */
+    FG_SESSION_LOOKUP,    /* is shard .hash kept here from before? answer with STORED */
+    FG_SESSION_KEEP,      /* keep .shard under the name .hash; valid until the next step */
     FG_SESSION_QUIT       /* nothing more will come: post what was to be sent, end the process with 0 */
 };
 
@@ -96,7 +102,9 @@ struct fg_session_action {
     const uint32_t *input;             /* CONFIGURE: (FG_MSG_INPUT) what a sample is; valid until READY */
     const struct fg_session_job *jobs; /* RUN: (n) */
     size_t n;
-    const char *why; /* QUIT: for the log */
+    uint8_t hash[FG_SHARD_HASH_BYTES]; /* LOOKUP, KEEP */
+    struct fg_view shard;              /* KEEP: as long as the event's frame */
+    const char *why;                   /* QUIT: for the log */
 };
 
 /* Actions of one step, in order; reused from step to step. Zero-initialise; fg_session_actions_fini(). */
@@ -110,6 +118,7 @@ void fg_session_actions_fini(struct fg_session_actions *acts);
 struct fg_session_stats {
     uint64_t frames, frames_refused; /* taken; damaged, of another run, duplicate, late, or senseless here */
     uint64_t tasks, results, refusals;
+    uint64_t shards_stored; /* found where LOOKUP looks */
     uint64_t shards_fetched, shards_damaged, shards_dropped;
     size_t shard_bytes, versions; /* held now */
 };

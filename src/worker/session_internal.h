@@ -45,6 +45,7 @@ struct fg_session {
     uint64_t floor;
     uint64_t steps; /* taken: the stores' notion of order */
     uint32_t cohort;
+    bool keeps_shards;
     size_t cache_bytes;
     struct job *jobs; /* in the order given; the running ones among them */
     size_t n_jobs, cap_jobs;
@@ -58,6 +59,23 @@ struct fg_session {
     size_t n_states, cap_states;
     struct fg_session_stats stats;
 };
+
+/* Actions. */
+enum fg_status session_act(struct fg_session_actions *out, struct fg_session_action action);
+enum fg_status session_send(struct fg_session *s, struct fg_session_actions *out, const struct fg_msg *m);
+enum fg_status session_refuse(struct fg_session *s, struct fg_session_actions *out, uint64_t task,
+                              enum fg_refusal reason, const char *text);
+void session_remove_job(struct fg_session *s, struct job *j);
+
+/* Look for the shards of tasks that came before the configuration was ready; a task needs a shard that is not
+ * here; one came from where it is kept, or from the aggregator; those that do not
+ * come are asked for again. */
+enum fg_status session_shards_begin(struct fg_session *s, struct fg_session_actions *out);
+enum fg_status session_shard_find(struct fg_session *s, struct fg_session_actions *out, const uint8_t *hash);
+enum fg_status session_on_stored(struct fg_session *s, const struct fg_session_event *ev,
+                                 struct fg_session_actions *out);
+enum fg_status session_on_shard(struct fg_session *s, const struct fg_msg *m, struct fg_session_actions *out);
+enum fg_status session_request_again(struct fg_session *s, struct fg_session_actions *out);
 
 /* Versions. keep: a MODEL message's parameters, replacing the same number; drop: what floor and jobs allow. */
 const float *session_version(const struct fg_session *s, uint64_t number);

@@ -107,7 +107,6 @@ enum fg_status session_shard_put(struct fg_session *s, struct shard *sh, struct 
     sh->len = bytes.len;
     sh->used = s->steps;
     s->stats.shard_bytes += bytes.len;
-    s->stats.shards_fetched++;
     return FG_OK;
 }
 

@@ -25,7 +25,10 @@ struct twin {
     bool has_version[MAX_TASKS]; /* the worker was given this version, in order, and may still use it */
     uint64_t newest, floor;
     int pending[MAX_TASKS]; /* by task id: given, in order, and not answered */
-    bool wants[SHARDS];     /* asked for and not sent */
+    uint64_t found;
+    bool keeps; /* shards are looked for and kept on this machine */
+    uint32_t looked[SHARDS], n_looked;
+    bool wants[SHARDS]; /* asked for and not sent */
     struct fg_msg_task task[MAX_TASKS];
     uint64_t tasks;
     const struct fg_session_job *jobs; /* running */
@@ -128,6 +131,8 @@ static void on_send(struct twin *t, const struct fg_session_action *a)
     }
 }
 
+static void answer_lookups(struct twin *t);
+
 static void step(struct twin *t, const struct fg_session_event *ev)
 {
     assert_int_equal(fg_session_step(t->s, ev, &t->acts), FG_OK);
@@ -144,12 +149,38 @@ static void step(struct twin *t, const struct fg_session_event *ev)
             on_run(t, a);
         } else if (a->kind == FG_SESSION_CONFIGURE) {
             t->configuring = true;
+        } else if (a->kind == FG_SESSION_LOOKUP) {
+            assert_true(t->keeps && t->n_looked < SHARDS);
+            t->looked[t->n_looked++] = shard_number(a->hash);
+        } else if (a->kind == FG_SESSION_KEEP) {
+            uint8_t bytes[64];
+            size_t len;
+            shard_bytes(bytes, &len, shard_number(a->hash));
+            assert_true(t->keeps && a->shard.len == len);
+            assert_memory_equal(a->shard.data, bytes, len);
         } else if (a->kind == FG_SESSION_HALT) {
             assert_true(t->n_jobs > 0 && !t->halted);
             t->halted = true;
         } else {
             t->quit = true;
         }
+    }
+    answer_lookups(t);
+}
+
+/* What is kept is there, damaged, or not there. */
+static void answer_lookups(struct twin *t)
+{
+    while (t->n_looked > 0) {
+        uint32_t k = t->looked[--t->n_looked], fate = below(t, 3);
+        uint8_t bytes[64], hash[FG_SHARD_HASH_BYTES];
+        size_t len;
+        shard_hash(hash, k);
+        shard_bytes(bytes, &len, k);
+        bytes[0] ^= fate == 1;
+        step(t, &(struct fg_session_event){
+                    .kind = FG_SESSION_STORED, .hash = hash, .frame = fate == 0 ? NULL : bytes, .len = len});
+        t->found += fate == 2;
     }
 }
 
@@ -278,8 +309,11 @@ static void finish_cohort(struct twin *t)
 static void configure(struct twin *t)
 {
     t->configured = true;
-    step(t, &(struct fg_session_event){
-                .kind = FG_SESSION_READY, .params = P, .cohort = 3, .cache_bytes = CACHE});
+    step(t, &(struct fg_session_event){.kind = FG_SESSION_READY,
+                                       .params = P,
+                                       .cohort = 3,
+                                       .cache_bytes = CACHE,
+                                       .keeps_shards = t->keeps});
 }
 
 /* A frame again, damaged, cut, or of another run. */
@@ -393,15 +427,19 @@ static void random_conversations_keep_every_promise(void **state)
     (void)state;
     uint64_t seed = fg_test_number("FG_TEST_SEED", 1), iters = fg_test_iters(3000);
     unsigned answered = 0, refused = 0;
+    uint64_t found = 0;
     for (uint64_t i = 0; i < iters; i++) {
         struct twin *t = begin(seed + i);
         if (i == 0) {
             print_message("seed %llu\n", (unsigned long long)seed);
         }
+        t->keeps = i % 2 == 1;
         for (int n = 0; n < 150; n++) {
             random_event(t);
         }
         settle(t);
+        assert_int_equal(fg_session_stats(t->s).shards_stored, t->found);
+        found += t->found;
         answered += t->answered;
         refused += t->refused;
         /* once nothing is asked of old versions, only the newest stays */
@@ -413,7 +451,8 @@ static void random_conversations_keep_every_promise(void **state)
         assert_true(fg_session_stats(t->s).shard_bytes <= CACHE);
         end(t);
     }
-    assert_true(answered > 20 * iters && refused > iters); /* the test did what it says */
+    assert_true(answered > 20 * iters && refused > iters &&
+                found > iters / 4); /* the test did what it says */
 }
 
 static void ending_is_final(void **state)
