@@ -1,19 +1,11 @@
 /* Test samples of each client. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "datasets/deal.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
-
-static int ascending(const void *a, const void *b)
-{
-    uint32_t p, q;
-    memcpy(&p, a, sizeof p);
-    memcpy(&q, b, sizeof q);
-    return p < q ? -1 : p > q;
-}
+#include "src/base/sort.h"
 
 /* Test samples by the group they belong to: counted, then filled in order. */
 static enum fg_status by_group(struct fg_partition *p, const struct fg_dataset *ds)
@@ -97,8 +89,8 @@ static size_t mirror_client(const struct mirror *m, const struct fg_partition *p
         }
         at += take;
     }
-    if (out != NULL && at > 1) {
-        qsort(out, at, sizeof *out, ascending);
+    if (out != NULL) {
+        fg_sort_u32(out, at);
     }
     return at;
 }
@@ -173,8 +165,8 @@ static enum fg_status hold_out(struct fg_partition *p, const struct fg_dataset *
             struct fg_rng r;
             fg_rng_init(&r, seed, FG_RNG_SPLIT, k, 2);
             fg_rng_shuffle(&r, list, n);
-            qsort(list, n - take, sizeof *list, ascending);
-            qsort(list + n - take, take, sizeof *list, ascending);
+            fg_sort_u32(list, n - take);
+            fg_sort_u32(list + n - take, take);
         }
         memcpy(p->test + at, list + n - take, take * sizeof *list);
         memmove(p->train + to, list, (n - take) * sizeof *list);

@@ -8,6 +8,7 @@
 #include "src/base/hash.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
+#include "src/base/sort.h"
 
 /* ---- natural groups ---- */
 
@@ -15,14 +16,6 @@ struct groups {
     uint32_t *group; /* (n) chosen groups, ascending */
     uint32_t n;
 };
-
-static int ascending(const void *a, const void *b)
-{
-    uint32_t p, q;
-    memcpy(&p, a, sizeof p);
-    memcpy(&q, b, sizeof q);
-    return p < q ? -1 : p > q;
-}
 
 static enum fg_status choose_groups(struct groups *out, const struct fg_dataset *ds,
                                     const struct fg_partition_spec *spec, struct fg_err *err)
@@ -65,7 +58,7 @@ static enum fg_status choose_groups(struct groups *out, const struct fg_dataset 
             struct fg_rng r;
             fg_rng_init(&r, spec->seed, FG_RNG_PARTITION, 0, FG_DEAL_GROUP);
             fg_rng_shuffle(&r, group, n);
-            qsort(group, spec->clients, sizeof *group, ascending);
+            fg_sort_u32(group, spec->clients);
         }
         n = spec->clients;
     }

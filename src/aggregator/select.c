@@ -6,6 +6,7 @@
 
 #include "src/base/mem.h"
 #include "src/base/rng.h"
+#include "src/base/sort.h"
 
 extern const struct fg_select_ops fg_select_all, fg_select_uniform, fg_select_cyclic, fg_select_greenfl,
     fg_select_forage, fg_select_robust, fg_select_cafed, fg_select_f3ast, fg_select_f3ast_pi, fg_select_rpow,
@@ -108,14 +109,6 @@ size_t fg_select_count(const struct fg_select_config *cfg, size_t n_available)
     return ask >= (double)n_available ? n_available : (size_t)ask;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    uint32_t x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
-
 void fg_select_sample(uint32_t *out, size_t m, uint32_t *pool, size_t n, uint64_t seed, uint32_t round)
 {
     FG_ASSERT(m <= n && n <= UINT32_MAX);
@@ -128,7 +121,7 @@ void fg_select_sample(uint32_t *out, size_t m, uint32_t *pool, size_t n, uint64_
         pool[j] = t;
         out[i] = pool[i];
     }
-    qsort(out, m, sizeof *out, by_number);
+    fg_sort_u32(out, m);
 }
 
 double fg_select_target(const struct fg_select_config *cfg, uint32_t client)
@@ -158,7 +151,7 @@ void fg_select_sample_weighted(uint32_t *out, size_t m, uint32_t *pool, size_t n
         out[i] = pool[i];
         left -= fg_select_target(cfg, out[i]);
     }
-    qsort(out, m, sizeof *out, by_number);
+    fg_sort_u32(out, m);
 }
 
 struct scored {
@@ -188,6 +181,6 @@ enum fg_status fg_select_top(uint32_t *out, size_t m, const uint32_t *pool, cons
         out[i] = all[i].client;
     }
     fg_free(all);
-    qsort(out, m, sizeof *out, by_number);
+    fg_sort_u32(out, m);
     return FG_OK;
 }

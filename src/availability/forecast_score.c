@@ -7,6 +7,7 @@
 #include "src/base/fmath.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
+#include "src/base/sort.h"
 
 static int by_p(const void *a, const void *b)
 {
@@ -211,17 +212,9 @@ enum fg_status fg_blocks_draw(const struct fg_blocks *b, uint64_t seed, uint32_t
     return st;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
-
 void fg_interval95(double *v, size_t n, double *low, double *high)
 {
-    qsort(v, n, sizeof *v, ascending);
+    fg_sort_f64(v, n);
     size_t cut = n / 40;
     *low = v[cut];
     *high = v[n - 1 - cut];

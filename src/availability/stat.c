@@ -1,19 +1,11 @@
 #include "src/availability/stat.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "src/base/calendar.h"
 #include "src/base/mem.h"
-
-static int ascending(const void *a, const void *b)
-{
-    double x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
+#include "src/base/sort.h"
 
 static double quantile(const double *v, size_t n, double q)
 {
@@ -28,7 +20,7 @@ void fg_distribution(struct fg_distribution *d, double *v, size_t n)
     if (n == 0) {
         return;
     }
-    qsort(v, n, sizeof *v, ascending);
+    fg_sort_f64(v, n);
     double sum = 0.0;
     for (size_t i = 0; i < n; i++) {
         sum += v[i];

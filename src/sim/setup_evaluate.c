@@ -1,8 +1,8 @@
 /* Evaluation of a model: the global test set, and every client's own test data. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "src/base/mem.h"
+#include "src/base/sort.h"
 #include "src/sim/setup.h"
 
 #define NOT_SCORED UINT32_MAX
@@ -24,14 +24,6 @@ static enum fg_status score_list(const struct fg_setup *s, struct fg_trainer *tr
         sc->correct[index[i]] = sc->right[i];
     }
     return st;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
 }
 
 /* Mean, 10th percentile (nearest rank) and minimum of the clients' accuracies; clients without test data are
@@ -58,7 +50,7 @@ static enum fg_status summarise(const struct fg_setup *s, const struct scores *s
         }
     }
     if (n > 0) {
-        qsort(accuracy, n, sizeof *accuracy, by_value);
+        fg_sort_f64(accuracy, n);
         out->have_clients = true;
         out->client_mean = sum / (double)n;
         out->client_p10 = accuracy[(n + 9) / 10 - 1];
