@@ -304,6 +304,7 @@ static void act_once(struct world *w)
     } else if (w->deadline != FG_NEVER && (dice < 18 || w->now >= w->deadline)) {
         w->now = w->deadline;
         send(w, &(struct fg_event){.kind = FG_EVENT_DEADLINE, .now = w->now});
+        assert_true(w->committed); /* whoever is silent, the round ends here */
     } else {
         advance(w);
         if (w->n_open > 0 && w->now < w->deadline) {
