@@ -213,6 +213,14 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
     bool real = s->cfg->run.clock == FG_OPT_CLOCK_REAL;
     /* A study that is only spread over ranks is to give the study's model, whoever dies. */
     bool ignores = s->cfg->workers.on_loss == FG_OPT_ON_LOSS_IGNORE && !r->aggregator_computes;
+    const char *keeper = fg_setup_client_state(s->rule, s->codec);
+    if (keeper != NULL && !ignores && !real) {
+        fg_log_write(
+            FG_LOG_WARN,
+            "clients keep state of '%s': a task that is repeated on another worker gives another update, so "
+            "that a run that loses workers ends with another model",
+            keeper);
+    }
     struct fg_config told = *s->cfg; /* what the workers are told; its strings are borrowed */
     told.workers.on_loss = ignores ? FG_OPT_ON_LOSS_IGNORE : FG_OPT_ON_LOSS_REASSIGN;
     struct fg_str config = {0};

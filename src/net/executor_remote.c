@@ -219,14 +219,14 @@ static enum fg_status poll(struct fg_executor *base, struct fg_err *err)
 static void tell(const struct fg_executor_remote_stats *s)
 {
     if (s->lost > 0 || s->frames_refused > 0 || s->answers_ignored > 0) {
-        fg_log_write(
-            FG_LOG_INFO,
-            "%u workers, %u of them started here, %u lost; %llu tasks repeated, %llu of these continued, "
-            "%llu lost, %llu partial; %llu answers late and used, %llu ignored; %llu frames refused",
-            s->workers, s->spawned, s->lost, (unsigned long long)s->tasks_repeated,
-            (unsigned long long)s->tasks_continued, (unsigned long long)s->tasks_lost,
-            (unsigned long long)s->tasks_partial, (unsigned long long)s->answers_late,
-            (unsigned long long)s->answers_ignored, (unsigned long long)s->frames_refused);
+        fg_log_write(FG_LOG_INFO,
+                     "%u workers, %u of them started here, %u lost, %u of these put aside; %llu tasks "
+                     "repeated, %llu of these continued, "
+                     "%llu lost, %llu partial; %llu answers late and used, %llu ignored; %llu frames refused",
+                     s->workers, s->spawned, s->lost, s->put_aside, (unsigned long long)s->tasks_repeated,
+                     (unsigned long long)s->tasks_continued, (unsigned long long)s->tasks_lost,
+                     (unsigned long long)s->tasks_partial, (unsigned long long)s->answers_late,
+                     (unsigned long long)s->answers_ignored, (unsigned long long)s->frames_refused);
     }
 }
 
@@ -283,7 +283,7 @@ enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct 
     }
     r->base.ops = &ops;
     r->opts = *opts;
-    r->local_version = UINT64_MAX; /* none published yet */
+    r->local_version = r->diverged_version = r->finite_version = UINT64_MAX; /* none yet */
     if (opts->transport->ops->spawn != NULL) {
         fg_respawn_init(&r->respawn, &opts->respawn);
     }

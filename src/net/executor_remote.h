@@ -79,6 +79,7 @@ struct fg_executor_remote_opts {
 
 struct fg_executor_remote_stats {
     uint32_t workers, alive, lost; /* seen so far; not lost; dead, left or of no use */
+    uint32_t put_aside;            /* lost because of what they sent */
     uint32_t spawned;              /* started by this process */
     uint64_t tasks_repeated;       /* handed out again after a loss, a refusal or silence */
     uint64_t tasks_continued;      /* of these, from where a worker that left had come */

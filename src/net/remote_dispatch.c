@@ -82,8 +82,14 @@ static enum fg_status add_to_chunk(struct remote *r, uint32_t peer, struct entry
     return st;
 }
 
+/* A second opinion is not asked of the first worker as long as there is another. */
+static bool is_wary(const struct remote *r, const struct entry *e, uint32_t peer)
+{
+    return e->suspect == peer && remote_answering(r) > 1;
+}
+
 /* Give a worker the next n tasks of the queue. */
-static enum fg_status give(struct remote *r, uint32_t peer, size_t n, struct fg_err *err)
+static enum fg_status give(struct remote *r, uint32_t peer, size_t n, bool *given, struct fg_err *err)
 {
     size_t count = 0;
     enum fg_status st = FG_OK;
@@ -92,9 +98,17 @@ static enum fg_status give(struct remote *r, uint32_t peer, size_t n, struct fg_
         if (e == NULL) {
             break;
         }
+        if (is_wary(r, e, peer)) {
+            st = FG_GROW(r->again, r->n_again, r->cap_again);
+            if (st == FG_OK) {
+                r->again[r->n_again++] = e->task.id;
+            }
+            break;
+        }
         st = add_to_chunk(r, peer, e, count, err);
         count += st == FG_OK;
     }
+    *given = *given || count > 0;
     return st == FG_OK && count > 0 ? send_chunk(r, peer, count) : st;
 }
 
@@ -126,8 +140,9 @@ static enum fg_status give_wanted(struct remote *r, struct fg_err *err)
     const struct entry *e = remote_entry(r, r->wanted);
     uint32_t best = 0;
     size_t most = 0;
+    bool given = false;
     for (uint32_t i = 1; i < r->n_worker; i++) {
-        size_t n = room(&r->worker[i]);
+        size_t n = e != NULL && is_wary(r, e, i) ? 0 : room(&r->worker[i]);
         best = n > most ? i : best;
         most = n > most ? n : most;
     }
@@ -135,7 +150,7 @@ static enum fg_status give_wanted(struct remote *r, struct fg_err *err)
         return FG_OK;
     }
     enum fg_status st = remote_hurry(r);
-    return st == FG_OK ? give(r, best, 1, err) : st;
+    return st == FG_OK ? give(r, best, 1, &given, err) : st;
 }
 
 enum fg_status remote_dispatch(struct remote *r, struct fg_err *err)
@@ -163,11 +178,10 @@ enum fg_status remote_dispatch(struct remote *r, struct fg_err *err)
             size_t n = room(w) < w->slots ? room(w) : w->slots;
             n = n < share ? n : share;
             if (n > 0 && remote_queued(r) > 0) {
-                enum fg_status st = give(r, i, n, err);
+                enum fg_status st = give(r, i, n, &given, err);
                 if (st != FG_OK) {
                     return st;
                 }
-                given = true;
             }
         }
     }

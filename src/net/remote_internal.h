@@ -15,6 +15,8 @@ enum task_state { TASK_QUEUED, TASK_SENT, TASK_LOCAL, TASK_DONE, TASK_FAILED, TA
 struct entry {
     struct fg_task task;
     enum task_state state;
+    uint32_t from;     /* who answered, in TASK_DONE */
+    uint32_t suspect;  /* whose answer was not finite, or REMOTE_NOBODY */
     uint32_t worker;   /* who has it, in TASK_SENT */
     unsigned failures; /* refused or answered with nonsense */
     uint64_t local_id; /* under which the local executor has it */
@@ -39,10 +41,11 @@ enum worker_state { WORKER_UNKNOWN, WORKER_JOINED, WORKER_WELCOME, WORKER_GONE }
 
 struct worker {
     enum worker_state state;
-    uint32_t client; /* pinned: who it is, or REMOTE_NO_CLIENT */
-    uint32_t meant;  /* pinned: whom it was started for, or REMOTE_NO_CLIENT */
-    bool up;         /* pinned: its client is, as was noted last */
-    bool silent;     /* lost its tasks by saying nothing */
+    uint32_t client;   /* pinned: who it is, or REMOTE_NO_CLIENT */
+    uint32_t meant;    /* pinned: whom it was started for, or REMOTE_NO_CLIENT */
+    bool up;           /* pinned: its client is, as was noted last */
+    unsigned offences; /* what had to be refused, less good results */
+    bool silent;       /* lost its tasks by saying nothing */
     struct fg_link link;
     size_t host;              /* index into opts.hosts, or FG_HOSTS_NONE */
     uint32_t invited, hellos; /* PINGs before it was welcome; HELLOs that answered them */
@@ -70,9 +73,11 @@ struct remote {
     struct fg_msg_task *chunk; /* scratch of one dispatch */
     size_t cap_chunk;
     uint64_t local_ids, local_version;
-    size_t ripening; /* pinned: partial results that were not noted yet */
-    size_t held;     /* bytes of results that wait to be released */
-    uint64_t wanted; /* the task that collect waits for */
+    size_t ripening;           /* pinned: partial results that were not noted yet */
+    uint64_t diverged_version; /* updates from it are not finite, by two answers */
+    uint64_t finite_version;   /* the last from which a finite update came */
+    size_t held;               /* bytes of results that wait to be released */
+    uint64_t wanted;           /* the task that collect waits for */
     struct fg_respawn respawn;
     size_t *placed; /* hosts of the spawned workers, in order */
     size_t n_placed, cap_placed, target;
@@ -142,6 +147,15 @@ enum fg_status remote_not_welcome(struct remote *r, uint32_t peer);
 /* remote_resend.c */
 enum fg_status remote_on_pong(struct remote *r, uint32_t peer, const struct fg_msg *m);
 enum fg_status remote_not_welcome(struct remote *r, uint32_t peer);
+
+enum fg_status remote_dismiss(struct remote *r, uint32_t peer, const char *why);
+
+/* remote_distrust.c */
+enum fg_status remote_offence(struct remote *r, uint32_t peer, const char *what); /* may put it aside */
+void remote_good_result(struct remote *r, uint32_t peer);
+bool remote_all_finite(const float *x, size_t n);
+enum fg_status remote_judge(struct remote *r, struct entry *e,
+                            bool *ask_again); /* an update that was decoded */
 
 /* remote_dispatch.c */
 enum fg_status remote_dispatch(struct remote *r, struct fg_err *err);

@@ -122,16 +122,6 @@ enum fg_status remote_failed_once(struct remote *r, struct entry *e, struct fg_v
     return e->why != NULL ? remote_note(r, FG_LIVE_LOST, e->task.client, e->task.id) : FG_E_NOMEM;
 }
 
-static bool all_finite(const float *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (!isfinite(x[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Whether a task can go on from there; the bytes of a sound one continue it exactly. */
 static bool is_state_of(const struct fg_task *task, struct fg_view bytes, size_t P)
 {
@@ -141,8 +131,8 @@ static bool is_state_of(const struct fg_task *task, struct fg_view bytes, size_t
         return false;
     }
     bool fits = s.client == task->client && s.number == task->number && s.steps > 0 &&
-                s.steps < task->steps && all_finite(s.params, P) &&
-                (s.velocity == NULL || all_finite(s.velocity, P));
+                s.steps < task->steps && remote_all_finite(s.params, P) &&
+                (s.velocity == NULL || remote_all_finite(s.velocity, P));
     fg_train_state_fini(&s);
     return fits;
 }
@@ -156,8 +146,7 @@ enum fg_status remote_keep_state(struct remote *r, uint32_t peer, const struct f
         return FG_OK;
     }
     if (!is_state_of(&e->task, m->u.state.bytes, r->opts.params)) {
-        r->stats.frames_refused++;
-        return FG_OK;
+        return remote_offence(r, peer, "a training state that does not fit its task");
     }
     drop_state(e);
     e->resume = m->u.state.bytes;
@@ -201,10 +190,9 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
         return FG_OK;
     }
     const char *wrong = misshapen(r, e, m);
-    if (wrong != NULL) {
-        r->stats.frames_refused++;
-        return e->state == TASK_SENT && e->worker == peer ? remote_failed_once(r, e, fg_view_str(wrong))
-                                                          : FG_OK;
+    if (wrong != NULL) { /* no fault of the task's: it is done elsewhere, however often */
+        enum fg_status st = e->state == TASK_SENT && e->worker == peer ? remote_repeat(r, e) : FG_OK;
+        return st == FG_OK ? remote_offence(r, peer, wrong) : st;
     }
     bool partial = e->task.kind == FG_TASK_TRAIN && got->steps < e->task.steps;
     r->stats.answers_late += e->state == TASK_LOST;
@@ -216,6 +204,7 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
     remote_put_down(r, e);
     drop_state(e);
     e->state = TASK_DONE;
+    e->from = peer;
     e->ripe = partial ? r->opts.now(r->opts.arg) + RIPEN_US : 0;
     e->result = *got;
     e->result.delta = NULL;
@@ -302,12 +291,19 @@ enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok)
     r->held -= e->encoded.len;
     fg_free(e->frame);
     e->frame = NULL;
-    if (st != FG_E_CORRUPT) {
+    bool again = st == FG_E_CORRUPT;
+    if (st == FG_OK) {
+        st = remote_judge(r, e, &again);
+        r->held -= again ? r->opts.params * sizeof *e->delta : 0;
+    }
+    if (!again) {
         return st;
     }
     *ok = false;
     fg_free(e->delta);
     e->delta = NULL;
-    r->stats.frames_refused++;
-    return remote_failed_once(r, e, fg_view_str("an answer that cannot be decoded"));
+    e->result.delta = NULL;
+    bool corrupt = st == FG_E_CORRUPT;
+    st = remote_repeat(r, e);
+    return st == FG_OK && corrupt ? remote_offence(r, e->from, "an answer that cannot be decoded") : st;
 }

@@ -1,4 +1,5 @@
 /* The aggregator's end of the links: who is there, who has what, and giving out tasks. */
+#include <stdio.h>
 #include <string.h>
 
 #include "src/base/log.h"
@@ -74,7 +75,7 @@ static size_t handed_back(const struct remote *r, uint32_t peer)
     return n;
 }
 
-static enum fg_status dismiss(struct remote *r, uint32_t peer, const char *why)
+enum fg_status remote_dismiss(struct remote *r, uint32_t peer, const char *why)
 {
     struct worker *w = &r->worker[peer];
     if (w->state == WORKER_GONE || w->state == WORKER_UNKNOWN) {
@@ -186,7 +187,7 @@ static enum fg_status on_refused(struct remote *r, uint32_t peer, const struct f
         r->refusal = fg_strndup(why.data != NULL ? (const char *)why.data : "", why.len);
         fg_log_write(FG_LOG_WARN, "worker %u cannot work: %.*s", peer, (int)why.len, (const char *)why.data);
         fg_respawn_unfit(&r->respawn);
-        return dismiss(r, peer, "is of no use");
+        return remote_dismiss(r, peer, "is of no use");
     }
     struct entry *e = remote_entry(r, m->u.refused.task);
     if (e == NULL || e->state != TASK_SENT || e->worker != peer) {
@@ -236,10 +237,9 @@ static enum fg_status on_message(struct remote *r, uint32_t peer, const struct f
     case FG_MSG_PONG:
         return remote_on_pong(r, peer, m);
     case FG_MSG_BYE:
-        return dismiss(r, peer, "left");
+        return remote_dismiss(r, peer, "left");
     default:
-        r->stats.frames_refused++;
-        return FG_OK;
+        return remote_offence(r, peer, "a message that is no worker's");
     }
 }
 
@@ -256,10 +256,9 @@ static enum fg_status on_frame(struct remote *r, uint32_t peer, uint8_t **frame,
     st = st == FG_OK ? fg_msg_decode(&m, &f) : st;
     st = st == FG_OK ? fg_link_accept(&w->link, &f) : st;
     if (st != FG_OK) {
-        fg_log_write(FG_LOG_WARN, "worker %u: a frame of %zu bytes was refused: %s", peer, len,
-                     fg_status_text(st));
-        r->stats.frames_refused++;
-        return FG_OK;
+        char what[128];
+        (void)snprintf(what, sizeof what, "a frame of %zu bytes: %s", len, fg_status_text(st));
+        return remote_offence(r, peer, what);
     }
     if (w->silent) {
         fg_log_write(FG_LOG_INFO, "worker %u is back", peer);
@@ -285,7 +284,7 @@ enum fg_status remote_event(struct remote *r, struct fg_net_event *ev)
     } else if (st == FG_OK && ev->kind == FG_NET_FRAME) {
         st = on_frame(r, ev->peer, &ev->frame, ev->len);
     } else if (st == FG_OK && ev->kind == FG_NET_GONE) {
-        st = dismiss(r, ev->peer, "is gone");
+        st = remote_dismiss(r, ev->peer, "is gone");
     }
     fg_free(ev->frame);
     ev->frame = NULL;

@@ -13,13 +13,23 @@ void fg_respawn_lost(struct fg_respawn *r, fg_time_t now)
     for (uint32_t i = 0; i < r->in_a_row && times < FG_RESPAWN_BACKOFF_MOST; i++) {
         times *= 2;
     }
-    r->after = now + times * r->opts.backoff_us;
+    fg_time_t after = now + times * r->opts.backoff_us;
+    r->after = after > r->after ? after : r->after;
     r->in_a_row += r->in_a_row < FG_RESPAWN_HOPELESS;
 }
 
 void fg_respawn_unfit(struct fg_respawn *r)
 {
     r->want -= r->want > 0;
+}
+
+void fg_respawn_aside(struct fg_respawn *r, fg_time_t now)
+{
+    fg_time_t after = now + FG_RESPAWN_BACKOFF_MOST * r->opts.backoff_us;
+    r->after = after > r->after ? after : r->after;
+    if (++r->aside >= FG_RESPAWN_ASIDE) {
+        fg_respawn_unfit(r);
+    }
 }
 
 void fg_respawn_worked(struct fg_respawn *r)

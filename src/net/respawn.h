@@ -15,7 +15,7 @@
 
 #include "src/base/time.h"
 
-enum { FG_RESPAWN_BACKOFF_MOST = 64, FG_RESPAWN_HOPELESS = 30 };
+enum { FG_RESPAWN_BACKOFF_MOST = 64, FG_RESPAWN_HOPELESS = 30, FG_RESPAWN_ASIDE = 3 };
 
 struct fg_respawn_opts {
     uint32_t initial;     /* workers at the start; 0: nothing is ever started */
@@ -27,6 +27,7 @@ struct fg_respawn {
     struct fg_respawn_opts opts;
     uint32_t want;     /* workers worth having */
     uint32_t in_a_row; /* losses since the last result */
+    uint32_t aside;    /* put aside so far */
     fg_time_t after;   /* not before this */
 };
 
@@ -37,6 +38,10 @@ void fg_respawn_lost(struct fg_respawn *r, fg_time_t now);
 
 /* A worker said that it cannot do this run. */
 void fg_respawn_unfit(struct fg_respawn *r);
+
+/* A worker was put aside for what it sent. Its place stays empty for BACKOFF_MOST times the back-off, and from the
+ * ASIDE-th on for good: it is the machine's or the build's fault. */
+void fg_respawn_aside(struct fg_respawn *r, fg_time_t now);
 
 /* A result came. */
 void fg_respawn_worked(struct fg_respawn *r);

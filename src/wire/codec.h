@@ -29,6 +29,9 @@ struct fg_codec {
     const char *name; /* as in wire.codec */
     const char *doc;
     uint32_t id; /* on the wire; append only */
+    /* Clients keep state of it from update to update (what was rounded off, say): a task that is repeated elsewhere then
+     * gives other bytes. */
+    int clients_keep_state;
 
     /* Most bytes that n floats can take. */
     size_t (*bound)(size_t n);

@@ -3,6 +3,7 @@
  * FG_TEST_SEED and FG_TEST_ITERS choose other conversations. */
 #include "tests/lib/test.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "src/base/hash.h"
@@ -68,7 +69,9 @@ struct world {
     struct fg_codec_ws ws;
     fg_time_t now;
     uint32_t kill_in_1000, hang_in_1000, refuse_in_1000, notice_in_1000,
-        spare;     /* `spare` workers never die */
+        spare;                                                      /* `spare` workers never die */
+    enum { GOOD, NOT_FINITE, WRONG_CLIENT, UNDECODABLE, JUNK } bad; /* what worker 2 sends */
+    bool everyone_is_bad;
     bool all_late; /* the next one that computes falls silent for longer than its patience */
     bool movable, cannot_configure, ignore, late_counts; /* workers.on_loss = ignore */
     struct fg_respawn_opts respawn;
@@ -175,12 +178,22 @@ static void finish(struct world *w, uint32_t i)
             answers[k].st = FG_E_NOMEM;
             w->refused++;
         }
+        bool bad = w->bad != GOOD && (i == 2 || w->everyone_is_bad) && j->task.kind == FG_TASK_TRAIN;
+        if (bad && w->bad == NOT_FINITE) {
+            delta[j->task.client % P] = NAN;
+        } else if (bad && w->bad == WRONG_CLIENT) {
+            answers[k].result.client++;
+        } else if (bad && w->bad == JUNK) {
+            uint8_t *junk = fg_calloc(60, 1);
+            (void)fg_loop_end(w->loop, i)->ops->post(fg_loop_end(w->loop, i), 0, junk, 60);
+        }
         if (j->task.kind == FG_TASK_TRAIN) {
             const struct fg_codec *codec = i % 2 ? &fg_codec_zstd : &fg_codec_none;
             answers[k].codec = codec->id;
             answers[k].bytes = bytes[k];
             assert_int_equal(codec->encode(&w->ws, bytes[k], sizeof bytes[k], &answers[k].len, delta, P),
                              FG_OK);
+            answers[k].len -= bad && w->bad == UNDECODABLE;
         }
     }
     p->n_jobs = 0;
@@ -663,6 +676,54 @@ static void late_answers_are_used_or_refused_as_the_rule_says(void **state)
     assert_true(late > 30 && refused > 30);
 }
 
+static void who_keeps_sending_nonsense_is_put_aside(void **state)
+{
+    (void)state;
+    for (int bad = NOT_FINITE; bad <= JUNK; bad++) {
+        struct world *w = world_create((uint64_t)bad, 3, bad % 2 == 0);
+        w->bad = bad;
+        struct fg_executor *ex = executor(w, NULL);
+        run_rounds(w, ex, 40); /* compares every result */
+        struct fg_executor_remote_stats stats = fg_executor_remote_stats(ex);
+        if (bad != JUNK) { /* its other frames are good: they weigh against the junk */
+            assert_int_equal(stats.put_aside, 1);
+        }
+        assert_true(stats.frames_refused >= 5);
+        assert_int_equal(stats.alive + stats.put_aside, 3);
+        end(w, ex);
+    }
+}
+
+/* When nobody's updates are finite, it is the training: they are handed on as they are, and nobody is put aside. */
+static void training_that_diverges_is_nobodys_fault(void **state)
+{
+    (void)state;
+    struct world *w = world_create(1, 3, false);
+    w->bad = NOT_FINITE;
+    w->everyone_is_bad = true;
+    struct fg_executor *ex = executor(w, NULL);
+    struct fg_result res;
+    struct fg_err err;
+    struct fg_task task[12];
+    float x[P];
+    params_of(x, 1);
+    assert_int_equal(ex->ops->publish(ex, 1, x, &err), FG_OK);
+    for (uint32_t i = 0; i < 12; i++) {
+        task[i] = (struct fg_task){.id = i + 1, .version = 1, .kind = FG_TASK_TRAIN, .client = i, .steps = 5};
+    }
+    assert_int_equal(ex->ops->submit(ex, task, 12, &err), FG_OK);
+    for (uint32_t i = 0; i < 12; i++) {
+        assert_int_equal(ex->ops->collect(ex, i + 1, &res, &err), FG_OK);
+        assert_true(isfinite(res.delta[i]) == 0);
+        assert_null(fg_executor_remote_check(ex));
+    }
+    struct fg_executor_remote_stats stats = fg_executor_remote_stats(ex);
+    assert_int_equal(stats.put_aside, 0);
+    assert_int_equal(stats.frames_refused, 0);
+    assert_int_equal(stats.tasks_repeated, 1); /* one second opinion is enough for a version */
+    end(w, ex);
+}
+
 static void this_process_computes_its_share(void **state)
 {
     (void)state;
@@ -786,6 +847,8 @@ int main(void)
         cmocka_unit_test(noticed_workers_hand_back_where_they_stand),
         cmocka_unit_test(losses_can_be_ignored),
         cmocka_unit_test(late_answers_are_used_or_refused_as_the_rule_says),
+        cmocka_unit_test(who_keeps_sending_nonsense_is_put_aside),
+        cmocka_unit_test(training_that_diverges_is_nobodys_fault),
         cmocka_unit_test(this_process_computes_its_share),
         cmocka_unit_test(nobody_left_is_an_error_not_a_hang),
         cmocka_unit_test(lost_workers_are_replaced_until_all_is_done),

@@ -69,6 +69,24 @@ static void the_unfit_are_not_replaced(void **state)
     assert_false(fg_respawn_hopes(&r));
 }
 
+static void the_place_of_one_put_aside_stays_empty_for_long_and_then_for_good(void **state)
+{
+    (void)state;
+    struct fg_respawn r = make(4, 1, 0, 10);
+    fg_respawn_lost(&r, 0);
+    fg_respawn_aside(&r, 0);
+    fg_respawn_worked(&r);
+    fg_respawn_lost(&r, 100); /* another's death does not bring it back sooner */
+    assert_false(fg_respawn_due(&r, 2, 2, 639));
+    assert_true(fg_respawn_due(&r, 2, 2, 640));
+    fg_respawn_aside(&r, 1000);
+    assert_int_equal(r.want, 4);
+    fg_respawn_aside(&r, 2000);
+    assert_int_equal(r.want, 3);
+    fg_respawn_aside(&r, 3000);
+    assert_int_equal(r.want, 2);
+}
+
 static void silent_ones_are_replaced_but_not_without_end(void **state)
 {
     (void)state;
@@ -85,6 +103,7 @@ int main(void)
         cmocka_unit_test(waits_twice_as_long_each_time_until_a_result),
         cmocka_unit_test(gives_up_when_nothing_that_is_started_works),
         cmocka_unit_test(the_unfit_are_not_replaced),
+        cmocka_unit_test(the_place_of_one_put_aside_stays_empty_for_long_and_then_for_good),
         cmocka_unit_test(silent_ones_are_replaced_but_not_without_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
