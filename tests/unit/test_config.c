@@ -169,7 +169,8 @@ static void a_wrong_line_names_place_expected_and_found(void **state)
             "file.ini:2: run.rounds: expected an integer in 1..1000000000, found '-4'");
     refused("[run]\nrounds = 99999999999999999999\n",
             "file.ini:2: run.rounds: expected an integer in 1..1000000000, found '99999999999999999999'");
-    refused("[train]\nlr = 0\n", "file.ini:2: train.lr: expected a number above 0, at most 1000000, found '0'");
+    refused("[train]\nlr = 0\n",
+            "file.ini:2: train.lr: expected a number above 0, at most 1000000, found '0'");
     refused("[train]\nlr = nan\n",
             "file.ini:2: train.lr: expected a number above 0, at most 1000000, found 'nan'");
     refused("[run]\nkernels = sse\n",

@@ -163,7 +163,8 @@ static void csv_rows_become_vectors(void **state)
     (void)state;
     struct fg_dataset *ds = NULL;
     struct fg_dataset_spec spec = {.path = "f.csv"};
-    assert_int_equal(csv(&ds, "\xEF\xBB\xBF# c\na,user,label,b\r\n1.5,u,2,-3e2\r\n\n0,v,0,4", spec, NULL), FG_OK);
+    assert_int_equal(csv(&ds, "\xEF\xBB\xBF# c\na,user,label,b\r\n1.5,u,2,-3e2\r\n\n0,v,0,4", spec, NULL),
+                     FG_OK);
     const float want[4] = {1.5f, -300.0f, 0.0f, 4.0f};
     assert_memory_equal(ds->x, want, sizeof want);
     assert_true(ds->n == 2 && ds->width == 2 && ds->classes == 3 && ds->groups == 2 && ds->y[0] == 2);

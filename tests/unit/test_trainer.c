@@ -205,7 +205,8 @@ static void bits_do_not_depend_on_threads_or_kernels(void **state)
         double loss[JOBS], other[JOBS];
         run_cohort(d, m, &opts[c % 2], 1, "reference", want, loss);
         for (size_t k = 0; k < 3; k++) {
-            for (unsigned threads = 1; fg_kernels_get(kernels[k], FG_EXACT) != NULL && threads <= 4; threads *= 2) {
+            for (unsigned threads = 1; fg_kernels_get(kernels[k], FG_EXACT) != NULL && threads <= 4;
+                 threads *= 2) {
                 memset(got, 0, len * sizeof *got);
                 run_cohort(d, m, &opts[c % 2], threads, kernels[k], got, other);
                 assert_memory_equal(got, want, len * sizeof *got);
