@@ -109,7 +109,7 @@ for path in glob.glob(out + "/m*-lr*/summary.json"):
         if d["plan_value"]:
             gap = max(gap, d["plan_bound"] / d["plan_value"] - 1)
 best = {k: max(sum(v) / len(v) for v in rates.values()) for k, rates in acc.items()}
-print("accuracy in %, mean of %d seeds at the best learning rate; certificates: gap at most %.3g %%" % (len(seeds), 100 * gap))
+print("accuracy in %%, mean of %d seeds at the best learning rate; certificates: gap at most %.3g %%" % (len(seeds), 100 * gap))
 for m in budgets:
     base = best[m, "base", 0]
     print("budget %4.1f %% (%s rounds): everyone until it is spent %.1f" % (100 * int(m) / 50, m, base))

@@ -58,7 +58,10 @@ for schedule in inverse step cosine; do new train.schedule=$schedule train.decay
 for local in momentum=0.5 weight_decay=0.01 clip=0.5 prox_mu=0.5 steps=3 batch=0 batch=7 epochs=1 lr=0.01; do new "train.$local"; done
 for policy in all cyclic; do new select.policy=$policy; done
 new select.over=2
-for policy in greenfl forage robust cafed f3ast f3ast-pi rpow-d refl fedzero; do new select.policy=$policy aggregate.over=all carbon.budget_g=0.004; done
+for policy in greenfl forage robust cafed f3ast f3ast-pi rpow-d refl fedzero; do
+    new select.policy=$policy aggregate.over=all carbon.budget_g=0.004
+    expect "$policy stays within its budget" 1 "$(awk -v g="$(json "$T/new/summary.json" carbon_g)" 'BEGIN { print(g > 0 && g <= 0.004) }')"
+done
 for rule in fedawe fedstale diloco fedau mifa fedvarp fednova; do new aggregate.rule=$rule aggregate.lr=0.7; done
 for inverse in plain capped; do new aggregate.inverse=$inverse aggregate.over=all; done
 for plan in adacomm marin; do new train.plan=$plan aggregate.rule=fednova train.steps=100; done
