@@ -83,5 +83,5 @@ void fg_conformal_learn(struct fg_conformal *c, double error, double low, double
     c->sorted[place] = e;
     c->n++;
     c->ring[c->next] = e;
-    c->next = (c->next + 1) % c->cap;
+    c->next = c->next + 1 < c->cap ? c->next + 1 : 0;
 }

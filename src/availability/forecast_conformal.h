@@ -5,7 +5,8 @@
  * outside, whatever the errors do. A level below 0 asks for more than the largest error kept: then some
  * share of the errors' range is added to it.
  * Source: Gibbs and Candes, NeurIPS 2021, adaptive conformal inference; differs: where theirs are infinite,
- * these bounds grow step by step; both sides on their own. Thread safety: an object belongs to one thread at a time.
+ * these bounds grow step by step; both sides on their own. Thread safety: an object belongs to one thread
+ * at a time.
  */
 #ifndef FG_AVAILABILITY_FORECAST_CONFORMAL_H
 #define FG_AVAILABILITY_FORECAST_CONFORMAL_H

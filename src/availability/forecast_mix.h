@@ -24,7 +24,8 @@ void fg_gram_add(struct fg_gram *to, const struct fg_gram *from, double scale, s
 /* Forget a share of the past: all sums times factor. */
 void fg_gram_discount(struct fg_gram *g, double factor, size_t n);
 
-/* How far the forecasts lie from their plain mean: squared, a point and forecast; 1 where nothing was seen. */
+/* How far the forecasts lie from their plain mean: squared, a point and forecast; 1 where nothing was
+ * seen. */
 double fg_gram_spread(const struct fg_gram *g, size_t n);
 
 /* A prior: as if `weight` points had been seen that favour `prior` (n). */

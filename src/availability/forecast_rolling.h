@@ -42,8 +42,8 @@ struct fg_rolling_target {
     size_t n_rows;
 };
 
-/* Up time within the hours ahead: how its quantiles and its guarantee did. Points whose window ends after a node's last
- * interval are left out. */
+/* Up time within the hours ahead: how its quantiles and its guarantee did. Points whose window ends after
+ * a node's last interval are left out. */
 struct fg_rolling_uptime {
     uint32_t horizon_h;
     size_t points;

@@ -18,7 +18,7 @@ const double fg_uptime_level[FG_UPTIME_LEVELS] = {0.05, 0.25, 0.5, 0.75, 0.95};
 /* What was said of a node at an hour. */
 struct said {
     float share[FG_UPTIME_LEVELS];
-    int8_t bin; /* -1: the node was not known */
+    int16_t bin; /* -1: the node was not known */
 };
 
 /* Outcomes of a node in one state, h hours apart. */
@@ -229,7 +229,7 @@ void fg_uptime_step(struct fg_uptime *u, const struct fg_seen *seen, const doubl
         int of_p = (int)(p[i] * P_BINS), bin = of_p < 0 ? 0 : of_p >= P_BINS ? P_BINS - 1 : of_p;
         bin += seen[i].up ? P_BINS : 0;
         say(sum[bin], u->level[i][seen[i].up], &now[i]);
-        now[i].bin = (int8_t)(seen[i].known ? bin : -1);
+        now[i].bin = (int16_t)(seen[i].known ? bin : -1);
     }
     u->steps++;
 }

@@ -1,13 +1,13 @@
 /* For how long will a node be up? Quantiles of its up time within the hours ahead, and a guarantee.
  *
- * For each node and full hour t: the up time within [t, t + h), h hours. Its quantiles are those of what came
- * of forecasts that were alike (same state now, similar P(slot) by the ensemble), of all nodes, at levels that
- * adapt to each node and state (a(t+1) = a(t) + g (level - fell below), adaptive conformal; of an outcome with
- * probability of its own, such as the whole horizon, a part can fall below): in the long run what is promised
- * holds. The guarantee is the binomial lower bound of the 5% quantile, at 95% confidence, from the
- * node's own past occasions in the same state, h hours apart; 0 until there are 59 of them. Nothing here reads
- * past now. Sources: Gibbs and Candes 2021; Brevik, Nurmi and Wolski 2004. doc/algorithms/forecasts.md.
- * Thread safety: an object belongs to one thread at a time.
+ * For each node and full hour t: the up time within [t, t + h), h hours. Its quantiles are those of what
+ * came of forecasts that were alike (same state now, similar P(slot) by the ensemble), of all nodes, at
+ * levels that adapt to each node and state (a(t+1) = a(t) + g (level - fell below), adaptive conformal; of
+ * an outcome with probability of its own, such as the whole horizon, a part can fall below): in the long
+ * run what is promised holds. The guarantee is the binomial lower bound of the 5% quantile, at 95%
+ * confidence, from the node's own past occasions in the same state, h hours apart; 0 until there are 59 of
+ * them. Nothing here reads past now. Sources: Gibbs and Candes 2021; Brevik, Nurmi and Wolski 2004.
+ * doc/algorithms/forecasts.md. Thread safety: an object belongs to one thread at a time.
  */
 #ifndef FG_AVAILABILITY_FORECAST_UPTIME_H
 #define FG_AVAILABILITY_FORECAST_UPTIME_H

@@ -3,8 +3,8 @@
  *
  *     P(up at h | state x at h - 1) = lambda x + (1 - lambda) q(h),   q(h) = the share asked for at hour h
  *
- * so that the state's correlation over k hours is lambda^k. Shares by form (Source: Xiang et al. 2024, FedAWE,
- * section 6, for sine and interleaved):
+ * so that the state's correlation over k hours is lambda^k. Shares by form (Source: Xiang et al. 2024,
+ * FedAWE, section 6, for sine and interleaved):
  *
  *   stationary    q = pi
  *   sine          q = pi (1 - a + a sin(2 pi h / period))

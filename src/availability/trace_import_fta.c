@@ -1,7 +1,7 @@
-/* Failure Trace Archive, event_trace.tab: columns by blanks or tabs, event_id component_id node_id platform_id
- * node_name event_type event_start_time event_stop_time event_end_reason; times in UNIX seconds, type 1 is
- * availability, every other type counts as down. A node is named PLATFORM-NODE, with .COMPONENT where that is
- * not 0. Source of the format: fta.scem.uws.edu.au, "FTA format". */
+/* Failure Trace Archive, event_trace.tab: columns by blanks or tabs, event_id component_id node_id
+ * platform_id node_name event_type event_start_time event_stop_time event_end_reason; times in UNIX
+ * seconds, type 1 is availability, every other type counts as down. A node is named PLATFORM-NODE, with
+ * .COMPONENT where that is not 0. Source of the format: fta.scem.uws.edu.au, "FTA format". */
 #include <stdio.h>
 #include <string.h>
 

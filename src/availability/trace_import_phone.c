@@ -1,7 +1,8 @@
-/* State changes of phones, as JSON: {ID: {"messages": "2020-01-29 16:42:53\tbattery_charged_on\n...", ...}, ...}
- * (one text or a list of texts). A phone is up while every needed state holds: charging, wifi (any mobile
- * network or none ends it), idle (screen off or locked). Unknown until its first message; nothing is said
- * beyond the last message of the phone. Times are the phone's own. Source of the form: Yang et al., WWW 2021. */
+/* State changes of phones, as JSON: {ID: {"messages": "2020-01-29 16:42:53\tbattery_charged_on\n...",
+ * ...}, ...} (one text or a list of texts). A phone is up while every needed state holds: charging, wifi
+ * (any mobile network or none ends it), idle (screen off or locked). Unknown until its first message;
+ * nothing is said beyond the last message of the phone. Times are the phone's own. Source of the form:
+ * Yang et al., WWW 2021. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* A log of machines that come and go: lines TIME,EVENT,NODE (a header is skipped). Who is up at the end of the
- * log is up until its last line. Source of the form: uclasystem/bamboo, with times in milliseconds. */
+/* A log of machines that come and go: lines TIME,EVENT,NODE (a header is skipped). Who is up at the end of
+ * the log is up until its last line. Source of the form: uclasystem/bamboo, with times in milliseconds. */
 #include <string.h>
 
 #include "src/availability/trace_import_impl.h"

@@ -1,6 +1,7 @@
 /* Samples of states: a CSV with a column for the node, one for the time, and one for each state (0 or 1; an
  * empty one is not known). A node is up while every needed state is 1; a sample holds until the node's next
- * one, at most `hold`. Without a list of what is needed: all columns named charging, plugged, wifi or idle. */
+ * one, at most `hold`. Without a list of what is needed: all columns named charging, plugged, wifi or
+ * idle. */
 #include <string.h>
 
 #include "src/availability/trace_import_impl.h"

@@ -155,7 +155,11 @@ static void print_uptime(const struct fg_rolling *r)
     for (size_t k = 0; k < r->n_uptime; k++) {
         const struct fg_rolling_uptime *u = &r->uptime[k];
         printf("  %-7u", u->horizon_h);
-        for (size_t q = 0; q < FG_UPTIME_LEVELS && u->points > 0; q++) {
+        if (u->points == 0) {
+            printf("  left out: the trace is too short\n");
+            continue;
+        }
+        for (size_t q = 0; q < FG_UPTIME_LEVELS; q++) {
             printf("  %5.3f (%5.3f)", u->below[q], u->at_most[q]);
         }
         if (u->guaranteed > 0) {

@@ -89,16 +89,16 @@ static enum fg_status override(const struct fg_trace_make *m, struct fg_trace_he
 }
 
 static enum fg_status import_one(struct fg_trace_build *b, struct fg_trace_head *head,
-                                 const struct fg_trace_importer *how, struct fg_import_options *o,
+                                 const struct fg_trace_importer *how, struct fg_import_options o,
                                  const char *path, struct fg_err *err)
 {
     struct fg_str bytes = {0};
     char pool[64];
     pool_name(pool, path);
-    o->name = path;
-    o->pool = pool[0] != '\0' ? pool : "pool";
+    o.name = path;
+    o.pool = pool[0] != '\0' ? pool : "pool";
     enum fg_status st = fg_textfile_read(path, take, &bytes, err);
-    st = st == FG_OK ? how->read(b, head, bytes.data != NULL ? bytes.data : "", bytes.len, o, err) : st;
+    st = st == FG_OK ? how->read(b, head, bytes.data != NULL ? bytes.data : "", bytes.len, &o, err) : st;
     fg_str_fini(&bytes);
     return st;
 }
@@ -127,7 +127,7 @@ enum fg_status fg_trace_import_files(const struct fg_trace_make *m, const struct
     FG_TRY(fg_str_addf(&source, "%s,", how->name));
     for (size_t i = 2; i < words->n; i++) {
         const char *slash = strrchr(words->item[i], '/');
-        FG_TRY(import_one(b, &head, how, &o, words->item[i], err));
+        FG_TRY(import_one(b, &head, how, o, words->item[i], err));
         FG_TRY(fg_str_addf(&source, " %.80s", slash != NULL ? slash + 1 : words->item[i]));
     }
     FG_TRY(override(m, &head, err));

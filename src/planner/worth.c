@@ -150,6 +150,7 @@ static enum fg_status roll(struct work *w, struct fg_err *err)
     const struct fg_scene *s = w->scene;
     size_t window = 0;
     enum fg_status st = FG_OK;
+    FG_ASSERT(w->carbon != NULL);
     for (int64_t t = 0; st == FG_OK && t + w->spec->slots <= s->hours; t++) {
         fg_scene_see(s, t, w->seen);
         fg_forecaster_step(w->forecaster, w->seen);

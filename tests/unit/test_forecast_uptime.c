@@ -1,5 +1,5 @@
-/* Up time ahead: quantiles keep their promise where the truth is known, the guarantee is the order statistic it says, and
- * nothing reads past now. */
+/* Up time ahead: quantiles keep their promise where the truth is known, the guarantee is the order
+ * statistic it says, and nothing reads past now. */
 #include "tests/lib/test.h"
 
 #include "src/availability/forecast_uptime.h"
@@ -8,7 +8,8 @@
 
 enum { NODES = 30 };
 
-/* One hour of a world: up within the hour for a uniform time with chance .3, all of it with .5, else not. */
+/* One hour of a world: up within the hour for a uniform time with chance .3, all of it with .5, else not.
+ * */
 static void draw(struct fg_rng *r, struct fg_seen *seen, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -71,8 +72,8 @@ static void quantiles_keep_their_promise(void **state)
     }
 }
 
-/* One node, always up: the guarantee is the smallest of the last occasions from the 59th on, 0 before, and the second
- * smallest from the 93rd on (P(Bin(93, .05) <= 1) < .05). */
+/* One node, always up: the guarantee is the smallest of the last occasions from the 59th on, 0 before, and
+ * the second smallest from the 93rd on (P(Bin(93, .05) <= 1) < .05). */
 static void the_guarantee_is_an_order_statistic(void **state)
 {
     (void)state;

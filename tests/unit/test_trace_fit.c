@@ -127,7 +127,8 @@ static void a_synthetic_trace_has_the_share_and_correlation_asked_for(void **sta
     fg_trace_destroy(t);
 }
 
-/* Weights 1 for 8 hours and .25 for 16: q = .8 and .2 at pi = .4, a variance of .08 between hours of the day. */
+/* Weights 1 for 8 hours and .25 for 16: q = .8 and .2 at pi = .4, a variance of .08 between hours of the
+ * day. */
 static void a_daily_shape_is_found_as_daily_variance_and_common_correlation(void **state)
 {
     (void)state;
