@@ -12,7 +12,8 @@
  *                                                         evaluated
  *
  * Rules of the conversation:
- * - ASSIGN is answered later by exactly one RESULT or LOST for that task id; anything else for an id is refused.
+ * - ASSIGN is answered later by exactly one RESULT or LOST for that task id; anything else for an id is
+ * refused.
  * - CANCEL is answered by LOST (cause late) before the next other event.
  * - COMMIT is answered by EVALUATED (with or without numbers) before the next other event.
  * - STOP may come at any time: the open round is dropped as if it had never begun, then FINISH.
@@ -132,8 +133,8 @@ enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_
                                     struct fg_err *err) FG_NODISCARD;
 void fg_aggregator_destroy(struct fg_aggregator *a);
 
-/* The first actions: WAKE_AT of the next round; after a resume also FINISH when all rounds are done, or COMMIT of the
- * round whose evaluation was stopped. */
+/* The first actions: WAKE_AT of the next round; after a resume also FINISH when all rounds are done, or
+ * COMMIT of the round whose evaluation was stopped. */
 enum fg_status fg_aggregator_begin(struct fg_aggregator *a, struct fg_actions *out) FG_NODISCARD;
 
 /* Take one event; `out` is emptied, then filled. Errors: FG_E_STALE for an unknown or repeated task id and
@@ -147,8 +148,8 @@ const struct fg_participation *fg_aggregator_participation(const struct fg_aggre
 
 const float *fg_aggregator_params(const struct fg_aggregator *a); /* (P) */
 
-/* What a task of the client starts from, given the task's version: the newest parameters, or those that the client
- * received last where the rule keeps them.
+/* What a task of the client starts from, given the task's version: the newest parameters, or those that the
+ * client received last where the rule keeps them.
  * Shapes: (P). Owner: the aggregator; valid until the round closes. */
 const float *fg_aggregator_start_of(const struct fg_aggregator *a, uint32_t client, uint64_t version);
 uint64_t fg_aggregator_version(const struct fg_aggregator *a);
@@ -160,8 +161,9 @@ const struct fg_ledger *fg_aggregator_ledger(const struct fg_aggregator *a);
 /* Totals since round 0 for the summary: everything but names, times on the wall and hashes. */
 void fg_aggregator_summary(const struct fg_aggregator *a, struct fg_summary *s);
 
-/* State at the last commit, evaluated or not, as bytes, and back into a freshly created aggregator of the same
- * configuration. save is refused (FG_E_USAGE) while a round is open. load judges its input: FG_E_CORRUPT. */
+/* State at the last commit, evaluated or not, as bytes, and back into a freshly created aggregator of the
+ * same configuration. save is refused (FG_E_USAGE) while a round is open. load judges its input:
+ * FG_E_CORRUPT. */
 enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *out) FG_NODISCARD;
 enum fg_status fg_aggregator_load(struct fg_aggregator *a, const void *bytes, size_t len,
                                   struct fg_err *err) FG_NODISCARD;

@@ -1,4 +1,5 @@
-/* Inside of the aggregator core, shared by core.c (the state machine) and core_state.c (save, load, check). */
+/* Inside of the aggregator core, shared by core.c (the state machine) and core_state.c (save, load,
+ * check). */
 #ifndef FG_AGGREGATOR_CORE_INTERNAL_H
 #define FG_AGGREGATOR_CORE_INTERNAL_H
 
@@ -8,7 +9,8 @@
 enum phase { ASLEEP, OPEN, CLOSING, COMMITTED, FINISHED };
 enum slot_state { SLOT_OPEN, SLOT_DONE, SLOT_CANCELLING };
 
-/* One task of the open round. What it cost is booked only at commit, so that a dropped round leaves no trace. */
+/* One task of the open round. What it cost is booked only at commit, so that a dropped round leaves no
+ * trace. */
 struct slot {
     struct fg_task task;
     enum slot_state state;
@@ -63,8 +65,8 @@ fg_time_t fg_core_slot_begin(const struct fg_aggregator *a, uint32_t round);
  * Errors: FG_E_NOMEM. */
 enum fg_status fg_core_book(struct fg_aggregator *a) FG_NODISCARD;
 
-/* A commit that waits for its evaluation, at the end of the state's bytes; after a load the phase is COMMITTED where
- * there was one. Errors: FG_E_NOMEM; what is wrong makes the reader bad. */
+/* A commit that waits for its evaluation, at the end of the state's bytes; after a load the phase is
+ * COMMITTED where there was one. Errors: FG_E_NOMEM; what is wrong makes the reader bad. */
 enum fg_status fg_core_save_pending(const struct fg_aggregator *a, struct fg_str *out) FG_NODISCARD;
 enum fg_status fg_core_load_pending(struct fg_aggregator *a, struct fg_reader *in) FG_NODISCARD;
 
@@ -75,7 +77,8 @@ enum fg_status fg_core_pick(struct fg_aggregator *a, const struct fg_event *ev) 
 enum fg_status fg_core_pick_create(struct fg_aggregator *a, struct fg_err *err) FG_NODISCARD;
 void fg_core_pick_destroy(struct fg_aggregator *a);
 
-/* How far what the clients counted so far is from what they should count: total variation; < 0 before the first. */
+/* How far what the clients counted so far is from what they should count: total variation; < 0 before the
+ * first. */
 double fg_core_apart(const struct fg_aggregator *a);
 
 /* A round was booked: policy and watch learn from it. Errors: FG_E_NOMEM. */

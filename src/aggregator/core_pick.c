@@ -143,7 +143,8 @@ static void weigh(struct fg_aggregator *a)
 
 /* ---- budget ---- */
 
-/* Keep those whose tasks still fit, by the model, in the order of the picks. With nobody left the run is over. */
+/* Keep those whose tasks still fit, by the model, in the order of the picks. With nobody left the run is
+ * over. */
 static void afford(struct fg_aggregator *a, fg_time_t now, double left_g)
 {
     struct fg_picks *p = &a->picks;

@@ -23,8 +23,8 @@ enum fg_partial {
     FG_PARTIAL_REFUSED      /* not folded, counted as lost */
 };
 
-/* What an update is that comes after its worker was given up, while its round is still open and nobody else was asked
- * for it (workers.on_loss = ignore). Once the round is closed it is never used. */
+/* What an update is that comes after its worker was given up, while its round is still open and nobody else
+ * was asked for it (workers.on_loss = ignore). Once the round is closed it is never used. */
 enum fg_late { FG_LATE_USED, FG_LATE_REFUSED };
 
 struct fg_rule_config {
@@ -79,25 +79,25 @@ struct fg_rule_ops {
     unsigned vectors; /* server-state vectors of P doubles */
     unsigned scalars; /* numbers kept for each client */
     int remembers;    /* keeps each client's last update: 4 N P bytes; fold then adds delta - recall x last */
-    /* A client begins with the model that it received last: memory holds these (4 N P bytes), scalar row 0 their
-     * versions. fold_own and commit then do it all. */
+    /* A client begins with the model that it received last: memory holds these (4 N P bytes), scalar row 0
+     * their versions. fold_own and commit then do it all. */
     int own_start;
     void (*fold_own)(struct fg_rule *r, const struct fg_rule_update *u, double weight);
     /* What local work must be for this rule: 1 = one step on the whole shard (FedSGD), 0 = as configured. */
     int full_batch;
     enum fg_partial partial;
     enum fg_late late;
-    /* Clients keep state of this rule from task to task (control variates, say): a task that is repeated elsewhere then
-     * gives other bytes. */
+    /* Clients keep state of this rule from task to task (control variates, say): a task that is repeated
+     * elsewhere then gives other bytes. */
     int clients_keep_state;
     void (*init)(struct fg_rule *r); /* set the state for the first round; NULL = zeros */
     /* The factor with which an update enters the sum, given its weight w_i; NULL = w_i. */
     double (*scale)(struct fg_rule *r, const struct fg_rule_update *u, double weight);
-    /* Move x (P) by the mean update `mean` (P), the direction that is subtracted. Called only when folded > 0.
-     * The mean is the sum over the weight, or over all clients' weight (cfg.over). */
+    /* Move x (P) by the mean update `mean` (P), the direction that is subtracted. Called only when folded >
+     * 0. The mean is the sum over the weight, or over all clients' weight (cfg.over). */
     void (*apply)(struct fg_rule *r, float *x, const double *mean);
-    /* Instead of apply: close the round from sum, extra and state; called for empty rounds, too, which must not
-     * move x. The memory still holds the updates before this round. */
+    /* Instead of apply: close the round from sum, extra and state; called for empty rounds, too, which must
+     * not move x. The memory still holds the updates before this round. */
     void (*commit)(struct fg_rule *r, float *x);
 };
 
@@ -123,8 +123,8 @@ void fg_rule_drop(struct fg_rule *r);
 /* The run begins with x (P). */
 void fg_rule_begin(struct fg_rule *r, const float *x);
 
-/* The version that a client's next task starts from, and its parameters (P): the newest ones but for rules with
- * own_start. */
+/* The version that a client's next task starts from, and its parameters (P): the newest ones but for rules
+ * with own_start. */
 uint64_t fg_rule_start_version(const struct fg_rule *r, uint32_t client, uint64_t newest);
 const float *fg_rule_start(const struct fg_rule *r, uint32_t client);
 

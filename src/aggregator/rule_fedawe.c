@@ -1,8 +1,8 @@
 /* FedAWE: everyone keeps a model of its own and makes up for the rounds it missed.
  *
- * A client begins with x_i, the model it received last (round tau_i; x_0 and -1 at first), and ends with x_i - Delta_i. It
- * counts as x_i - lr (t - tau_i) Delta_i in round t; the mean of these over the active is the new model, which only the
- * active receive. With nobody active the model is held.
+ * A client begins with x_i, the model it received last (round tau_i; x_0 and -1 at first), and ends with x_i
+ * - Delta_i. It counts as x_i - lr (t - tau_i) Delta_i in round t; the mean of these over the active is the
+ * new model, which only the active receive. With nobody active the model is held.
  */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* FedStale(beta): between FedAvg and FedVARP, unbiased with inverse weights.
  *
- * v = sum over A of c_i alpha_i (Delta_i - beta h_i) + beta sum_j alpha_j h_j, x = x - lr v, then h_i = Delta_i for i in A;
- * h_i is client i's last update (0 before its first), c_i the factor that comes with the update: 1 / pi_i with
- * aggregate.inverse = plain. beta = 0 is FedAvg over all, beta = 1 FedVARP over all.
+ * v = sum over A of c_i alpha_i (Delta_i - beta h_i) + beta sum_j alpha_j h_j, x = x - lr v, then h_i =
+ * Delta_i for i in A; h_i is client i's last update (0 before its first), c_i the factor that comes with the
+ * update: 1 / pi_i with aggregate.inverse = plain. beta = 0 is FedAvg over all, beta = 1 FedVARP over all.
  */
 #include "src/aggregator/rule.h"
 

@@ -1,9 +1,9 @@
 /* Selection: which of the available clients get a task this round, for how many steps, and what it counts.
  *
  * A policy is a const struct of functions in a file of its own and one line in the registry (select.c). Most
- * need only `pick`. A policy sees what an aggregator knows now, and forecasts; never the future. What it keeps
- * from round to round is saved with the run's checkpoints: numbers for each client (`scalars`) without a line
- * of code, anything else by open, close, save and load.
+ * need only `pick`. A policy sees what an aggregator knows now, and forecasts; never the future. What it
+ * keeps from round to round is saved with the run's checkpoints: numbers for each client (`scalars`) without
+ * a line of code, anything else by open, close, save and load.
  * Thread safety: one caller. Decisions are the same bits on any machine (no libm but sqrt and rounding).
  */
 #ifndef FG_AGGREGATOR_SELECT_H
@@ -97,7 +97,8 @@ struct fg_select_ops {
      * here only in ways that a second call for the same round repeats. Errors: FG_E_NOMEM.
      * Cost: at most O(n_available log n_available), plans excepted. */
     enum fg_status (*pick)(struct fg_select *s, const struct fg_select_view *view, struct fg_picks *out);
-    /* The chance that the client takes part in a round, known after pick; NULL = as often as it did so far. */
+    /* The chance that the client takes part in a round, known after pick; NULL = as often as it did so
+     * far. */
     double (*chance)(const struct fg_select *s, uint32_t client);
     /* The round is committed: what became of each task (n), in the order of ids. NULL = it does not learn. */
     enum fg_status (*learn)(struct fg_select *s, const struct fg_participation *rows, size_t n);
@@ -139,8 +140,8 @@ void fg_select_sample(uint32_t *out, size_t m, uint32_t *pool, size_t n, uint64_
 void fg_select_sample_weighted(uint32_t *out, size_t m, uint32_t *pool, size_t n,
                                const struct fg_select_config *cfg, uint32_t round);
 
-/* Keep the m of the n clients in `pool` with the largest score (n, by place in pool), ascending by number. Ties
- * go to the lower number. Cost: O(n log n). */
+/* Keep the m of the n clients in `pool` with the largest score (n, by place in pool), ascending by number.
+ * Ties go to the lower number. Cost: O(n log n). */
 enum fg_status fg_select_top(uint32_t *out, size_t m, const uint32_t *pool, const double *score,
                              size_t n) FG_NODISCARD;
 

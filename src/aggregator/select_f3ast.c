@@ -1,7 +1,8 @@
-/* F3AST: those who took part least, as measured by a running rate r: the k with the largest p^2 / r^2, weighed by 1 / r.
+/* F3AST: those who took part least, as measured by a running rate r: the k with the largest p^2 / r^2,
+ * weighed by 1 / r.
  *
- * Rates follow what happened: r = (1 - b) r + b [took part], r = k / N at first, never below FLOOR. The second form,
- * f3ast-pi, has the availability pi in the place of r, as in the experiments of rodio24.
+ * Rates follow what happened: r = (1 - b) r + b [took part], r = k / N at first, never below FLOOR. The
+ * second form, f3ast-pi, has the availability pi in the place of r, as in the experiments of rodio24.
  */
 #include "src/aggregator/select.h"
 #include "src/base/mem.h"

@@ -1,8 +1,9 @@
-/* FedZero-style packing: the shortest round in which select.clients of those up fit into what their zones have.
+/* FedZero-style packing: the shortest round in which select.clients of those up fit into what their zones
+ * have.
  *
- * A client fits into a round of d seconds if its task takes at most d and it is expected to stay up; a zone has
- * select.zone_wh for a slot, spent on those of highest utility for each Wh (last loss x square root of samples). d is the
- * least duration for which enough clients fit; found by trying the durations in order.
+ * A client fits into a round of d seconds if its task takes at most d and it is expected to stay up; a zone
+ * has select.zone_wh for a slot, spent on those of highest utility for each Wh (last loss x square root of
+ * samples). d is the least duration for which enough clients fit; found by trying the durations in order.
  */
 #include <math.h>
 #include <stdlib.h>

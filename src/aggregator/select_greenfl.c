@@ -1,8 +1,9 @@
 /* GreenFL: who trains in which slot under a budget of carbon, planned ahead; doc/algorithms/greenfl.md.
  *
- * At round 0, and again every select.replan rounds, the slots that are left are planned from forecasts, with what
- * is left of the budget and with the value that each client has gained so far. In the last slots everyone who is up trains.
- * A client's chance is the share of all slots in which it trains: those used and those planned.
+ * At round 0, and again every select.replan rounds, the slots that are left are planned from forecasts, with
+ * what is left of the budget and with the value that each client has gained so far. In the last slots
+ * everyone who is up trains. A client's chance is the share of all slots in which it trains: those used and
+ * those planned.
  */
 #include <math.h>
 #include <string.h>

@@ -15,7 +15,8 @@ struct fg_ahead {
     double *chance; /* that its update counts */
 };
 
-/* Slot 0: who is up is known, whether they stay is not. Errors: FG_E_NOMEM. Owner: the caller, fg_ahead_fini(). */
+/* Slot 0: who is up is known, whether they stay is not. Errors: FG_E_NOMEM. Owner: the caller,
+ * fg_ahead_fini(). */
 enum fg_status fg_ahead_look(struct fg_ahead *out, const struct fg_select_config *cfg,
                              const struct fg_select_view *view, uint32_t slots) FG_NODISCARD;
 void fg_ahead_fini(struct fg_ahead *a);
@@ -29,7 +30,8 @@ double fg_ahead_left(const struct fg_ahead *a, const struct fg_select_config *cf
 /* As many of the last of `slots` slots as left_g pays for everyone, at most `tune`. */
 uint32_t fg_ahead_window(const struct fg_ahead *a, uint32_t slots, uint32_t tune, double left_g);
 
-/* Plan the first `slots` slots, the last `tune` of them for everyone (fg_slots_solve). Shapes: base (clients), value gained so far; may be NULL. */
+/* Plan the first `slots` slots, the last `tune` of them for everyone (fg_slots_solve). Shapes: base
+ * (clients), value gained so far; may be NULL. */
 enum fg_status fg_ahead_solve(struct fg_slots_plan **out, const struct fg_ahead *a,
                               const struct fg_select_config *cfg, uint32_t slots, uint32_t tune,
                               const double *base, double left_g, double grams_max) FG_NODISCARD;
@@ -40,15 +42,16 @@ struct fg_way {
     double alpha, steps;
 };
 
-/* Of all lengths, four alphas and three numbers of steps the way with the least predicted error, weights capped by
- * src/aggregator/select_weight.h. *a is the outlook for the configured steps; a task of x times the steps
- * is taken to cost x times the grams. */
+/* Of all lengths, four alphas and three numbers of steps the way with the least predicted error, weights
+ * capped by src/aggregator/select_weight.h. *a is the outlook for the configured steps; a task of x times the
+ * steps is taken to cost x times the grams. */
 enum fg_status fg_ahead_search(struct fg_way *way, const struct fg_ahead *a,
                                const struct fg_select_config *cfg, const struct fg_watch *watch,
                                double left_g, double grams_max) FG_NODISCARD;
 
 /* The number of slots, from rounds - slack to rounds, whose plan has the least predicted error
- * (src/planner/error.h): shorter plans give more certain weights, longer ones more rounds and greener slots. */
+ * (src/planner/error.h): shorter plans give more certain weights, longer ones more rounds and greener
+ * slots. */
 enum fg_status fg_ahead_length(uint32_t *slots, const struct fg_ahead *a, const struct fg_select_config *cfg,
                                double left_g, double grams_max) FG_NODISCARD;
 

@@ -1,5 +1,5 @@
-/* Robust plan: each client buys as many slots as the plan gives it, at carbon prices below thresholds that hold
- * whatever comes, moved towards the forecast by select.trust; doc/algorithms/robust.md.
+/* Robust plan: each client buys as many slots as the plan gives it, at carbon prices below thresholds that
+ * hold whatever comes, moved towards the forecast by select.trust; doc/algorithms/robust.md.
  */
 #include <stdlib.h>
 #include <string.h>

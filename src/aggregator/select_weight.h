@@ -1,7 +1,7 @@
 /* Inverse-probability weights: who takes part rarely counts for more, up to a cap.
  *
- * An update with participation chance pi is weighed by min(1 / pi, c). c = infinity has no bias and the largest
- * variance, c = 1 the reverse. Formulas: doc/algorithms/weights.md. Thread safety: pure functions.
+ * An update with participation chance pi is weighed by min(1 / pi, c). c = infinity has no bias and the
+ * largest variance, c = 1 the reverse. Formulas: doc/algorithms/weights.md. Thread safety: pure functions.
  */
 #ifndef FG_AGGREGATOR_SELECT_WEIGHT_H
 #define FG_AGGREGATOR_SELECT_WEIGHT_H

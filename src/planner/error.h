@@ -2,10 +2,12 @@
  *
  *   E = c1 D0 / (eta sum_t T_t) + c2 L eta (sum_t T_t^2 V_t) / (sum_t T_t)
  *       + c3 eta^2 L^2 (Tm - 1) (sigma^2 + Tm zeta^2) + 4 dTV(alpha, pbar)^2 zeta^2
- *   V = sum_i w_i^2 s_i [(1 + om) sigma^2 / tau_i + om G^2] + w_i^2 s_i (1 - s_i) (1 + l_i) / (1 - l_i) zeta^2
+ *   V = sum_i w_i^2 s_i [(1 + om) sigma^2 / tau_i + om G^2]
+ *       + w_i^2 s_i (1 - s_i) (1 + l_i) / (1 - l_i) zeta^2
  *
- * s_i is the chance that client i's update counts in a round, w_i its weight there, pbar_i = w_i s_i / sum, T the local
- * steps of a round that is as good as everyone's. Formulas and constants: doc/algorithms/planning.md.
+ * s_i is the chance that client i's update counts in a round, w_i its weight there, pbar_i = w_i s_i / sum, T
+ * the local steps of a round that is as good as everyone's. Formulas and constants:
+ * doc/algorithms/planning.md.
  * Thread safety: pure.
  */
 #ifndef FG_PLANNER_ERROR_H

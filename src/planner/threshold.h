@@ -1,9 +1,9 @@
 /* One-way trading on carbon: k slots are to be bought at prices within [low, high] that nobody knows before.
  *
- * The i-th slot is bought at the first price that is at most threshold i; what is missing at the end is bought at any
- * price. Without forecasts the thresholds of lorenz09 are the best: no price curve makes them pay more than `ratio` times the
- * least. With a forecast they are moved towards the k-th cheapest price that it expects, by a trust of 0 to 1; the
- * worst case grows and is told. Thread safety: pure functions.
+ * The i-th slot is bought at the first price that is at most threshold i; what is missing at the end is
+ * bought at any price. Without forecasts the thresholds of lorenz09 are the best: no price curve makes them
+ * pay more than `ratio` times the least. With a forecast they are moved towards the k-th cheapest price that
+ * it expects, by a trust of 0 to 1; the worst case grows and is told. Thread safety: pure functions.
  */
 #ifndef FG_PLANNER_THRESHOLD_H
 #define FG_PLANNER_THRESHOLD_H

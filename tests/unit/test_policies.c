@@ -1,4 +1,5 @@
-/* Policies from papers, decision by decision: worked examples, naive twins, and properties against any opponent. */
+/* Policies from papers, decision by decision: worked examples, naive twins, and properties against any
+ * opponent. */
 #include "tests/lib/test.h"
 
 #include "src/aggregator/select.h"
@@ -123,7 +124,8 @@ static void f3ast_takes_who_took_part_least(void **state)
     fg_select_destroy(s);
 }
 
-/* Client 5 is up in long runs, the others at random: it goes where its loss is large, and stays where it is not. */
+/* Client 5 is up in long runs, the others at random: it goes where its loss is large, and stays where it is
+ * not. */
 static void cafed_excludes_the_correlated_if_that_pays(void **state)
 {
     (void)state;
@@ -279,7 +281,8 @@ static void adacomm_shrinks_with_the_square_root_of_the_loss(void **state)
     assert_int_equal(steps[0], 6);
 }
 
-/* As many steps as before, none without, nobody beyond four times its own, and no exchange of one step pays. */
+/* As many steps as before, none without, nobody beyond four times its own, and no exchange of one step
+ * pays. */
 static void marin_gives_steps_to_the_thrifty(void **state)
 {
     (void)state;
@@ -346,8 +349,8 @@ static void thresholds_keep_their_ratio(void **state)
     }
 }
 
-/* As forecasts get worse, trust costs: with a right forecast it wins over the thresholds alone, and its price stays
- * below what it promised however wrong the forecast. */
+/* As forecasts get worse, trust costs: with a right forecast it wins over the thresholds alone, and its price
+ * stays below what it promised however wrong the forecast. */
 static void trust_wins_with_good_forecasts_and_keeps_its_promise_with_bad_ones(void **state)
 {
     (void)state;

@@ -176,7 +176,8 @@ static void total_variation_is_half_the_distance(void **state)
     fg_assert_close(fg_total_variation(a, none, 3), 1.0, 1e-12);
 }
 
-/* Two clients that should count 1/4 and 3/4, take part with chance 1/2 and 1, and count as they come (weight 1). */
+/* Two clients that should count 1/4 and 3/4, take part with chance 1/2 and 1, and count as they come (weight
+ * 1). */
 static void the_terms_of_the_predicted_error(void **state)
 {
     (void)state;
@@ -198,7 +199,8 @@ static void the_terms_of_the_predicted_error(void **state)
     struct fg_error e = fg_error_predict(&t);
     double steps = (0.125 + 0.75) * 4; /* of a round */
     fg_assert_close(e.progress, 7 / (0.1 * steps * 10), 1e-12);
-    /* noise of four steps: w^2 s 3/4; taking part or not: w^2 s (1 - s) (1.5 / 0.5) 5, for the first client only */
+    /* noise of four steps: w^2 s 3/4; taking part or not: w^2 s (1 - s) (1.5 / 0.5) 5, for the first client
+     * only */
     double v = (0.0625 * 0.5 + 0.5625) * 0.75 + 0.0625 * 0.25 * 3 * 5;
     fg_assert_close(e.variance, 2 * 0.1 * steps * v, 1e-12);
     fg_assert_close(e.drift, 0.01 * 4 * (steps - 1) * (3 + steps * 5), 1e-12);
