@@ -10,10 +10,11 @@ at() { "${FG_PYTHON:-python3}" -c 'import json,sys; v=json.load(open(sys.argv[1]
 for k in sys.argv[2:]: v=v[k]
 print(v)' "$@"; }
 
-timeout 110 "$FORAGE" torture "$EXAMPLE" --kills 60 --seed 1 --aggregator-every 20 --gap 0.15 --compare --json \
+timeout 350 "$FORAGE" torture "$EXAMPLE" --kills 60 --seed 1 --aggregator-every 20 --gap 0.15 --compare --json \
     --set run.eval_every=32 --set run.threads=1 --set workers.patience_s=1 --out "$T/run" >"$T/json" 2>"$T/err"
 expect "60 failures and 3 kills of the aggregator: exit code" 0 $?
 sed 's/^/# /' "$T/err"
+[ "$failed" = 0 ] || done_testing
 expect "60 failures were played" 60 "$(($(at "$T/json" events kill) + $(at "$T/json" events stop) + $(at "$T/json" events notice)))"
 for kind in kill stop notice; do
     expect_match "among them: $kind" '^[1-9]' "$(at "$T/json" events $kind)"
