@@ -66,6 +66,7 @@ tests_unit_prop_live_SOURCES = tests/unit/prop_live.c $(chaos_sources)
 UNIT_TESTS += tests/unit/test_study_journal
 UNIT_TESTS += tests/unit/test_hosts
 UNIT_TESTS += tests/unit/test_met
+UNIT_TESTS += tests/unit/test_remote_live
 UNIT_TESTS += tests/unit/test_drive
 UNIT_TESTS += tests/unit/test_shard_cache
 

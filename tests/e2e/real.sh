@@ -8,7 +8,7 @@ if "$FORAGE" --version | grep -q '^MPI: none'; then
     done_testing
 fi
 REAL=(--set run.clock=real --set run.pace=continuous --set run.slot_s=1 --set data.partition=iid
-    --set data.clients=3 --set select.clients=3 --set select.deadline_s=60 --set availability.trace= --set carbon.traces=)
+    --set data.clients=3 --set select.clients=3 --set train.epochs=1 --set run.threads=1 --set select.deadline_s=60 --set availability.trace= --set carbon.traces=)
 
 "$FORAGE" simulate -q "${REAL[@]}" --out "$T/alone" "$EXAMPLE" >/dev/null 2>"$T/err"
 expect "real time needs workers" 2 $?
