@@ -19,4 +19,4 @@ libforage_a_SOURCES += \
 libforage_a_SOURCES += \
 	%D%/compare.c %D%/compare.h %D%/drive.h %D%/drive_predict.c %D%/drive_play.c %D%/drive_rank.c
 libforage_a_SOURCES += \
-	%D%/launch.c %D%/launch.h %D%/launch_hosts.c %D%/launch_run.c %D%/ranks.c %D%/ranks.h %D%/torture.c %D%/torture.h %D%/torture_run.c %D%/train.c %D%/worker_env.c %D%/worker_env.h
+	%D%/launch.c %D%/launch.h %D%/launch_hosts.c %D%/launch_run.c %D%/ranks.c %D%/ranks.h %D%/ranks_status.c %D%/ranks_status.h %D%/torture.c %D%/torture.h %D%/torture_run.c %D%/train.c %D%/worker_env.c %D%/worker_env.h

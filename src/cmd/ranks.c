@@ -15,6 +15,7 @@
 #include "src/base/hash.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/cmd/ranks_status.h"
 #include "src/cmd/worker_env.h"
 #include "src/net/net.h"
 
@@ -204,6 +205,23 @@ static uint64_t make_run_id(void)
     return fg_xxh64(id, sizeof id) | 1;
 }
 
+static void opened(void *arg, const char *folder)
+{
+    struct fg_ranks *r = arg;
+    if (snprintf(r->folder, sizeof r->folder, "%s", folder) >= (int)sizeof r->folder) {
+        r->folder[0] = '\0';
+    }
+}
+
+static void status(void *arg, const struct fg_worker_status *list, size_t n,
+                   const struct fg_executor_remote_stats *stats)
+{
+    const struct fg_ranks *r = arg;
+    if (r->folder[0] != '\0') {
+        fg_ranks_write_status(r->folder, list, n, stats);
+    }
+}
+
 static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct fg_executor *local,
                                     atomic_int *stop, struct fg_executor **out, struct fg_err *err)
 {
@@ -262,6 +280,8 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
         .hosts = &r->hosts,
         .probe = fg_probe_look,
         .probe_arg = r->probe,
+        .status = status,
+        .status_arg = r,
     };
     FG_TRY(fg_executor_remote_create(out, &opts, err));
     r->started = true;
@@ -385,6 +405,7 @@ enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how
         fg_transport_mpi_spawns(r->transport, how->spawn, how->spawn_host, stuck);
     }
     r->shell = (struct fg_study_shell){.what = how->what, .executor = make_executor, .arg = r};
+    r->shell.opened = opened;
     r->shell.has_workers = !how->aggregator_computes;
     r->shell.play = fg_drive_rank_open(&r->play) ? &player : NULL;
     if (fg_net_size() < 2 && !how->aggregator_computes && r->shell.play == NULL) {
@@ -415,6 +436,9 @@ void fg_ranks_end(struct fg_ranks *r, int rc)
 {
     (void)fflush(NULL);
     write_number("exit", rc);
+    if (r->folder[0] != '\0') {
+        fg_ranks_drop_status(r->folder);
+    }
     if (r->transport != NULL) {
         if (!r->started) {
             dismiss_workers(r->transport);

@@ -40,6 +40,7 @@ struct fg_ranks {
     struct fg_study_shell shell; /* for fg_study_run() */
     struct fg_transport *transport;
     struct fg_ranks_shards *shards;
+    char folder[4096]; /* of the run, once it is there */
     struct fg_hosts hosts;
     struct fg_agent agent;
     struct fg_probe *probe;

@@ -86,6 +86,11 @@ enum fg_status fg_run_view_load(struct fg_run_view *out, const char *folder, str
     if (v.status == NULL || strcmp(v.status, "running") == 0) {
         v.status = fg_lock_is_held(folder) ? "running" : "stopped";
     }
+    path.len = 0;
+    FG_TRY(fg_str_addf(&path, "%s/workers.json", folder));
+    if (strcmp(v.status, "running") != 0 || fg_summary_load(&v.workers, path.data, NULL) != FG_OK) {
+        v.workers = NULL; /* nobody writes it now, or no worker computes */
+    }
     *out = v;
     v = (struct fg_run_view){0};
     if (err != NULL) {
@@ -100,6 +105,7 @@ cleanup:
 void fg_run_view_fini(struct fg_run_view *v)
 {
     json_decref(v->summary);
+    json_decref(v->workers);
     fg_free(v->rounds);
     fg_free(v->client);
     fg_free(v->used);

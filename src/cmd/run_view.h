@@ -20,6 +20,7 @@ struct fg_view_sum {
 
 struct fg_run_view {
     json_t *summary;    /* NULL before the first checkpoint */
+    json_t *workers;    /* who is there (workers.json), of a run that is under way; else NULL */
     const char *status; /* finished, running, interrupted, or stopped: unfinished and nobody holds it */
     struct fg_round_record *rounds;
     size_t n_rounds;

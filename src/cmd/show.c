@@ -89,6 +89,34 @@ cleanup:
     return st;
 }
 
+static enum fg_status add_workers(struct fg_str *out, const struct fg_run_view *v)
+{
+    size_t i;
+    json_t *w, *list = json_object_get(v->workers, "workers");
+    enum fg_status st = FG_OK;
+    if (v->workers == NULL) {
+        return FG_OK;
+    }
+    FG_TRY(fg_str_addf(out,
+                       "\nworkers: %d there, %d lost so far, %d started in their place, %d tasks repeated\n",
+                       (int)json_integer_value(json_object_get(v->workers, "alive")),
+                       (int)json_integer_value(json_object_get(v->workers, "lost")),
+                       (int)json_integer_value(json_object_get(v->workers, "spawned")),
+                       (int)json_integer_value(json_object_get(v->workers, "tasks_repeated"))));
+    json_array_foreach(list, i, w)
+    {
+        const char *host = json_string_value(json_object_get(w, "host"));
+        const char *state = json_string_value(json_object_get(w, "state"));
+        FG_TRY(fg_str_addf(out, "  %5d  %-20s process %-8d %-8s heard %.1f s ago, %d tasks\n",
+                           (int)json_integer_value(json_object_get(w, "worker")), host != NULL ? host : "?",
+                           (int)json_integer_value(json_object_get(w, "pid")), state != NULL ? state : "?",
+                           json_number_value(json_object_get(w, "quiet_s")),
+                           (int)json_integer_value(json_object_get(w, "tasks"))));
+    }
+cleanup:
+    return st;
+}
+
 static enum fg_status add_chart(struct fg_str *out, const struct fg_run_view *v)
 {
     double *x = fg_calloc(v->n_rounds, sizeof *x), *y = fg_calloc(v->n_rounds, sizeof *y);
@@ -235,9 +263,10 @@ static int print_json(const struct fg_run_view *v, const char *folder)
         json_object_set_new(ledger, fg_verdict_name(i), json_sum(&v->verdict[i]));
     }
     json_object_set_new(ledger, "total", json_sum(&total));
-    json_t *top = json_pack("{sssssisOsososo}", "folder", folder, "status", v->status, "clients",
+    json_t *top = json_pack("{sssssisOsOsososo}", "folder", folder, "status", v->status, "clients",
                             (int)v->clients, "summary", v->summary != NULL ? v->summary : json_null(),
-                            "participation", bins, "ledger", ledger, "rounds", json_rounds(v));
+                            "workers", v->workers != NULL ? v->workers : json_null(), "participation", bins,
+                            "ledger", ledger, "rounds", json_rounds(v));
     int rc = top != NULL ? json_dumpf(top, stdout, JSON_INDENT(1)) : -1;
     putchar('\n');
     json_decref(top);
@@ -263,6 +292,7 @@ static int run(int argc, char **argv)
     }
     rc = 0;
     FG_TRY(add_head(&text, &v, words.item[0]));
+    FG_TRY(add_workers(&text, &v));
     FG_TRY(add_chart(&text, &v));
     FG_TRY(add_participation(&text, &v));
     FG_TRY(add_ledger(&text, &v));

@@ -57,12 +57,14 @@ static enum fg_status summarise(const struct study *s, const char *status, struc
     out->version = PACKAGE_VERSION;
     out->seed = s->cfg->run.seed;
     out->wall_s = s->wall_before_s + fg_wall_s() - s->begun_s;
+    out->saving_s = s->saving_s;
     return hash_params(s, out->params_sha256);
 }
 
 static enum fg_status save(struct study *s, const char *status, struct fg_err *err)
 {
     struct fg_summary summary;
+    double begin = fg_wall_s();
     s->state.len = 0;
     enum fg_status st = fg_aggregator_save(s->agg, &s->state);
     if (st == FG_OK) {
@@ -73,6 +75,7 @@ static enum fg_status save(struct study *s, const char *status, struct fg_err *e
     }
     st = fg_rundir_checkpoint(s->dir, s->state.data, s->state.len, &summary, err);
     s->saved_s = fg_wall_s();
+    s->saving_s += s->saved_s - begin;
     s->saved = st == FG_OK;
     return st;
 }
@@ -100,7 +103,9 @@ static enum fg_status committed(void *arg, struct fg_err *err)
     size_t n;
     const struct fg_participation *rows = fg_aggregator_participation(s->agg, &n);
     const struct fg_round_record *record = fg_aggregator_record(s->agg);
+    double begin = fg_wall_s();
     enum fg_status st = fg_rundir_round(s->dir, record, rows, n, err);
+    s->saving_s += fg_wall_s() - begin;
     s->saved = false;
     warn_of_refused(s, rows, n, record->round);
     s->journal_len = fg_rundir_journal(s->dir)->file.len;
@@ -397,6 +402,9 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
     FG_TRY(warm_start(s, err));
     FG_TRY(shell->counterfactual ? study_met(s, err) : FG_OK);
     FG_TRY(fg_rundir_open(&s->dir, path.data, s->cfg, s->common->force, FG_RUNDIR_WAIT_MS, err));
+    if (shell->opened != NULL) {
+        shell->opened(shell->arg, fg_rundir_path(s->dir));
+    }
     if (fg_rundir_state(s->dir) == FG_RUNDIR_FINISHED) {
         st = s->met != NULL ? study_beside(s, err) : print_result(s, err);
         goto cleanup;

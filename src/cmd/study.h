@@ -28,10 +28,11 @@ struct fg_study_shell {
                                atomic_int *stop, struct fg_executor **out,
                                struct fg_err *err); /* NULL: local as it is */
     void *arg;
-    const char *replay;               /* run folder of a real run whose events are met again; NULL: none */
-    bool counterfactual;              /* with other decisions than the run in `replay` made */
-    bool has_workers;                 /* other processes compute: run.clock = real is possible */
-    struct fg_live *live;             /* set by `executor` when the clock is real: the workers as clients */
+    const char *replay;   /* run folder of a real run whose events are met again; NULL: none */
+    bool counterfactual;  /* with other decisions than the run in `replay` made */
+    bool has_workers;     /* other processes compute: run.clock = real is possible */
+    struct fg_live *live; /* set by `executor` when the clock is real: the workers as clients */
+    void (*opened)(void *arg, const char *folder); /* told the run's folder once it is there; NULL: nobody */
     const struct fg_study_play *play; /* who plays a trace on the workers (drive.on); NULL: nobody */
 };
 

@@ -4,7 +4,10 @@
 enum fg_status study_took(void *arg, const struct fg_event *ev, struct fg_err *err)
 {
     struct study *s = arg;
-    return fg_study_note_event(fg_rundir_journal(s->dir), ev, err);
+    double begin = fg_wall_s();
+    enum fg_status st = fg_study_note_event(fg_rundir_journal(s->dir), ev, err);
+    s->saving_s += fg_wall_s() - begin;
+    return st;
 }
 
 static enum fg_status seen(void *arg, fg_time_t now, uint32_t client, bool up, struct fg_err *err)

@@ -29,6 +29,16 @@
 #include "src/wire/message.h"
 #include "src/worker/executor.h"
 
+struct fg_executor_remote_stats;
+
+/* A worker that is there, for those who look on. */
+struct fg_worker_status {
+    uint32_t worker, pid;
+    const char *host, *state; /* "joining", "idle", "working", "silent" */
+    double quiet_s;           /* since its last frame, or since nothing is expected of it */
+    uint32_t tasks;           /* that it has */
+};
+
 struct fg_executor_remote_opts {
     struct fg_transport *transport; /* borrowed */
     size_t params;                  /* P */
@@ -75,6 +85,11 @@ struct fg_executor_remote_opts {
     struct fg_hosts *hosts;
     enum fg_probe_state (*probe)(void *arg, size_t i);
     void *probe_arg;
+
+    /* Told at most once a second who is there (n of them, not those that are gone); NULL: nobody is. */
+    void (*status)(void *arg, const struct fg_worker_status *list, size_t n,
+                   const struct fg_executor_remote_stats *stats);
+    void *status_arg;
 };
 
 struct fg_executor_remote_stats {

@@ -51,8 +51,10 @@ struct worker {
     uint32_t invited, hellos; /* PINGs before it was welcome; HELLOs that answered them */
     uint64_t given;           /* sequence number of its last TASKS */
     uint32_t slots;           /* tasks it computes at a time */
-    uint32_t has;             /* tasks it has */
-    uint64_t *known;          /* versions it was sent and may still keep */
+    char name[64];            /* of its host */
+    uint32_t pid;
+    uint32_t has;    /* tasks it has */
+    uint64_t *known; /* versions it was sent and may still keep */
     size_t n_known, cap_known;
     fg_time_t heard, asked; /* real time of its last frame, of our last PING */
 };
@@ -83,9 +85,10 @@ struct remote {
     size_t n_placed, cap_placed, target;
     bool wanted_back; /* pinned: a worker is to be started for next_client */
     uint32_t next_client;
-    bool probing;  /* host `target` was asked whether it answers */
-    bool waiting;  /* too few workers: said once */
-    char *refusal; /* why the last worker that could not work could not */
+    fg_time_t told; /* when the owner was last told of the workers */
+    bool probing;   /* host `target` was asked whether it answers */
+    bool waiting;   /* too few workers: said once */
+    char *refusal;  /* why the last worker that could not work could not */
     struct fg_executor_remote_stats stats;
     struct fg_live_event *note; /* pinned: what the owner has not seen yet, from note_head on */
     size_t note_head, n_note, cap_note;
@@ -159,6 +162,9 @@ enum fg_status remote_judge(struct remote *r, struct entry *e,
 
 /* remote_dispatch.c */
 enum fg_status remote_dispatch(struct remote *r, struct fg_err *err);
+
+/* remote_status.c */
+void remote_tell_status(struct remote *r); /* at a bounded rate */
 
 /* remote_spawn.c */
 void remote_placed(struct remote *r, uint32_t peer); /* it joined: note on which host */

@@ -161,6 +161,11 @@ static enum fg_status on_hello(struct remote *r, uint32_t peer, const struct fg_
     uint32_t threads = r->opts.worker_width > 0 ? r->opts.worker_width : m->u.hello.threads;
     w->slots = threads == 0 ? 1 : threads > 4096 ? 4096 : threads;
     w->state = WORKER_WELCOME;
+    w->pid = m->u.hello.pid;
+    size_t len = m->u.hello.host.len < sizeof w->name - 1 ? m->u.hello.host.len : sizeof w->name - 1;
+    if (len > 0) {
+        memcpy(w->name, m->u.hello.host.data, len);
+    }
     fg_log_write(FG_LOG_INFO, "worker %u: process %u on %.*s, %u threads, kernels %.*s", peer, m->u.hello.pid,
                  (int)m->u.hello.host.len, (const char *)m->u.hello.host.data, threads,
                  (int)m->u.hello.isa.len, (const char *)m->u.hello.isa.data);
@@ -317,6 +322,7 @@ enum fg_status remote_heartbeat(struct remote *r)
             st = ping(r, i, now);
         }
     }
+    remote_tell_status(r);
     return st;
 }
 

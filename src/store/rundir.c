@@ -28,9 +28,10 @@ struct fg_rundir {
 /* What a run leaves in its folder, `lock` apart; config.ini is first, so that a folder half cleared is no
  * run. */
 static const char *const own_files[] = {
-    "config.ini",         "config.ini.tmp", "summary.json", "summary.json.tmp", "rounds.csv",
-    "participation.part", "journal",        "checkpoint.0", "checkpoint.1",     "checkpoint.0.tmp",
-    "checkpoint.1.tmp",   "run.h5",         "run.h5.tmp",   "log.txt"};
+    "config.ini",   "config.ini.tmp",     "summary.json",     "summary.json.tmp",
+    "rounds.csv",   "participation.part", "journal",          "checkpoint.0",
+    "checkpoint.1", "checkpoint.0.tmp",   "checkpoint.1.tmp", "run.h5",
+    "run.h5.tmp",   "workers.json",       "workers.json.tmp", "log.txt"};
 
 static const char *file(struct fg_rundir *d, const char *name)
 {

@@ -76,6 +76,7 @@ static enum fg_status add_reals(struct fg_str *out, const struct fg_summary *s)
         {"target_accuracy", s->target_accuracy, s->target_accuracy > 0},
         {"virtual_s", s->virtual_s, true},
         {"wall_s", s->wall_s, true},
+        {"saving_s", s->saving_s, true},
         {"energy_wh", s->energy_wh, true},
         {"carbon_g", s->carbon_g, true},
         {"wasted_wh", s->wasted_wh, true},

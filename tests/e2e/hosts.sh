@@ -45,6 +45,10 @@ job=$!
 wait_for 60 says 'worker 2: process'
 wait_for 60 says 'worker 1: process'
 expect "the first workers fill the slots of the hosts that answer" "1 1 0" "$(hops east) $(hops west) $(hops north)"
+wait_for 20 test -e "$T/run/workers.json"
+"$FORAGE" show "$T/run" >"$T/show"
+expect_match "show names the workers of a run that is under way" '^workers: [12] there, 0 lost so far' "$(cat "$T/show")"
+expect_match "with host, state and assignments" 'process [0-9]+ +(joining|idle|working) +heard [0-9.]+ s ago, [0-9]+ tasks' "$(cat "$T/show")"
 expect_match "a host that does not answer is left out and named" 'host north does not answer and is left out' "$(cat "$T/err")"
 touch "$T/down.west"
 lose 2 3
@@ -55,6 +59,7 @@ lose 1 5
 expect "a host gets workers again whose first one has died" "4 1" "$(hops east) $(hops west)"
 wait "$job"
 expect "the simulation's model" "0 $want" "$? $(sha "$T/run")"
+expect "nobody is there any more" absent "$([ -e "$T/run/workers.json" ] && echo there || echo absent)"
 
 touch "$T/down.east"
 timeout 60 "$FORAGE" launch -n 2 --host east,west --agent "$T/agent" "$EXAMPLE" --out "$T/none" >/dev/null 2>"$T/none.err"

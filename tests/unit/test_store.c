@@ -401,10 +401,10 @@ static void summary_is_json_with_null_for_unknown(void **state)
     assert_true(json_is_null(json_object_get(j, "rounds_to_target")));
     assert_non_null(strstr(text.data, "\"loss\": 0.1,"));
     static const char *const keys[] = {
-        "rounds",        "accuracy",  "loss",        "target_accuracy", "rounds_to_target",
-        "params_sha256", "virtual_s", "wall_s",      "uplink_bytes",    "downlink_bytes",
-        "energy_wh",     "carbon_g",  "steps_total", "steps_wasted",    "updates_used",
-        "updates_lost",  "clients",   "seed",        "version"};
+        "rounds",    "accuracy",    "loss",         "target_accuracy", "rounds_to_target", "params_sha256",
+        "virtual_s", "wall_s",      "saving_s",     "uplink_bytes",    "downlink_bytes",   "energy_wh",
+        "carbon_g",  "steps_total", "steps_wasted", "updates_used",    "updates_lost",     "clients",
+        "seed",      "version"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         assert_non_null(json_object_get(j, keys[i]));
     }
