@@ -33,10 +33,10 @@ cleanup:
 static void print_all(const struct fg_drive_report *played, double hour_s, const char *predicted, json_t *c)
 {
     (void)printf(
-        "\nplayed     an hour of the trace in %g s: %llu workers came, %llu were killed, %llu of them with "
-        "notice; %llu had ended by themselves\n",
-        hour_s, (unsigned long long)played->ups, (unsigned long long)played->kills,
-        (unsigned long long)played->notices, (unsigned long long)played->early);
+        "\nplayed     an hour of the trace in %g s: %llu workers came, %llu were given notice, %llu were "
+        "killed; %llu had ended by themselves\n",
+        hour_s, (unsigned long long)played->ups, (unsigned long long)played->notices,
+        (unsigned long long)played->kills, (unsigned long long)played->early);
     (void)printf("predicted  %s\n\n", predicted);
     fg_compare_print(c, names);
 }

@@ -180,7 +180,7 @@ static bool is_open(const struct remote *r, const struct entry *e)
 /* A RESULT: the first one for a task counts, whoever sends it. Takes the frame if it is kept.
  *
  * One of fewer steps ripens first: should the whole job be stopping, our own signal comes meanwhile and nothing of it is
- * used. */
+ * used. Where a trace is played, that is not how it stops, and two seconds are an hour. */
 enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame)
 {
     const struct fg_result *got = &m->u.result.result;
@@ -195,6 +195,7 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
         return st == FG_OK ? remote_offence(r, peer, wrong) : st;
     }
     bool partial = e->task.kind == FG_TASK_TRAIN && got->steps < e->task.steps;
+    bool ripens = partial && r->opts.arrival == NULL;
     r->stats.answers_late += e->state == TASK_LOST;
     r->stats.tasks_partial += partial;
     if (partial) {
@@ -205,7 +206,7 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
     drop_state(e);
     e->state = TASK_DONE;
     e->from = peer;
-    e->ripe = partial ? r->opts.now(r->opts.arg) + RIPEN_US : 0;
+    e->ripe = ripens ? r->opts.now(r->opts.arg) + RIPEN_US : 0;
     e->result = *got;
     e->result.delta = NULL;
     e->result.wire_bytes = m->u.result.delta.len;
@@ -215,8 +216,8 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
     *frame = NULL;
     r->held += e->encoded.len;
     fg_respawn_worked(&r->respawn);
-    r->ripening += partial;
-    return partial ? FG_OK : remote_note(r, FG_LIVE_RESULT, e->task.client, e->task.id);
+    r->ripening += ripens;
+    return ripens ? FG_OK : remote_note(r, FG_LIVE_RESULT, e->task.client, e->task.id);
 }
 
 enum fg_status remote_ripen(struct remote *r)
