@@ -54,7 +54,6 @@ static bool pause_us(struct fg_notice *n, fg_time_t us)
 /* A process group of its own, so that all of it can be ended; without this process' signal mask. */
 static int spawn(pid_t *pid, char *command)
 {
-    extern char **environ;
     char shell[] = "/bin/sh", c[] = "-c";
     char *const argv[] = {shell, c, command, NULL};
     posix_spawnattr_t attr;

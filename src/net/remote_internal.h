@@ -142,16 +142,11 @@ bool remote_too_few(struct remote *r); /* to go on; said once */
 enum fg_status remote_heartbeat(struct remote *r);
 bool remote_anyone(const struct remote *r); /* whether a worker is there or can still come */
 void remote_say_stop(struct remote *r);
+enum fg_status remote_dismiss(struct remote *r, uint32_t peer, const char *why); /* it is gone for good */
 
 /* remote_resend.c: what a damaged frame has cost */
 enum fg_status remote_on_pong(struct remote *r, uint32_t peer, const struct fg_msg *m);
 enum fg_status remote_not_welcome(struct remote *r, uint32_t peer);
-
-/* remote_resend.c */
-enum fg_status remote_on_pong(struct remote *r, uint32_t peer, const struct fg_msg *m);
-enum fg_status remote_not_welcome(struct remote *r, uint32_t peer);
-
-enum fg_status remote_dismiss(struct remote *r, uint32_t peer, const char *why);
 
 /* remote_distrust.c */
 enum fg_status remote_offence(struct remote *r, uint32_t peer, const char *what); /* may put it aside */
