@@ -10,8 +10,10 @@ if "$FORAGE" --version | grep -q 'MPI: none'; then
 fi
 handed_back() { log | grep -q 'from the state it handed back'; }
 finished() { # finished NAME
-    wait "$job"
-    expect "$1: exit code and the undisturbed model" "0 $want" "$? $(sha "$T/run")"
+    local status=0
+    wait "$job" || status=$?
+    expect "$1: exit code and the undisturbed model" "0 $want" "$status $(sha "$T/run")"
+    [ $status -eq 0 ] || tail -n 20 "$T/err" "$T/run/log.txt" | sed 's/^/# /'
     if handed_back; then ok "$1: a state was handed back"; else not_ok "$1: a state was handed back" "$(log | grep worker)"; fi
 }
 

@@ -48,7 +48,7 @@ SMALL=(--set run.rounds=6 --set run.eval_every=3)
 EXAMPLE=$SRC/examples/quickstart.ini
 
 # Deployments of long tasks into $T/run, so that a failure finds one begun; momentum, so that the optimiser has a state.
-LONG_TASKS=(--set run.rounds=2 --set run.eval_every=2 --set run.threads=1 --set train.epochs=30 --set train.momentum=0.5
+LONG_TASKS=(--set run.rounds=2 --set run.eval_every=2 --set run.threads=1 --set train.epochs=100 --set train.momentum=0.5
     --set train.lr=0.01 --set fleet.samples_per_s=100 --set workers.spawn_backoff_s=0.05 --set workers.heartbeat_s=0.2)
 log() { cat "$T/run/log.txt" 2>/dev/null; }
 last_worker() { log | grep -o 'worker [0-9]*: process [0-9]*' | tail -1 | awk '{print $4}'; } # its pid

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test source is in tests/local.mk, once, on a line of its own: a test that is not listed never fails.
+# Every test source is in tests/local.mk, once, on a line of its own: a test that is not listed never fails. Scripts can be executed.
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 bad=0 n=0
@@ -24,6 +24,7 @@ for f in tests/fuzz/fuzz_*.c; do
 done
 for f in tests/lint/*.sh tests/e2e/*.sh; do
     [ "$f" = tests/lint/papers.sh ] || entry SHELL_TESTS "$f"
+    [ -x "$f" ] || { echo "not ok - listed: $f cannot be executed (chmod +x)" && bad=1; }
 done
 [ "$bad" -ne 0 ] || echo "ok - listed: $n tests are listed"
 exit "$bad"
