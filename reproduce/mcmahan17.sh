@@ -18,7 +18,7 @@ study() {
     case $1 in
     2nn-iid) echo "mnist-2nn-iid 87 0.05,0.1,0.2 100" ;;
     2nn-2shard) echo "mnist-2nn-2shard 664 0.05,0.1 664" ;;
-    cnn-iid) echo "mnist-cnn-iid 20 0.1,0.15 30" ;;
+    cnn-iid) echo "mnist-cnn-iid 20 0.1,0.2,0.3 30" ;;
     *) echo "unknown study '$1'; there are 2nn-iid, 2nn-2shard, cnn-iid" >&2; exit 2 ;;
     esac
 }

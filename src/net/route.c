@@ -53,7 +53,7 @@ enum fg_status fg_route_to(struct fg_str *out, const char *host, struct fg_err *
 {
     const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_DGRAM};
     struct addrinfo *found = NULL;
-    struct in_addr own;
+    struct in_addr own = {0};
     char text[INET_ADDRSTRLEN];
     int rc = getaddrinfo(host, "22", &hints, &found);
     if (rc != 0) {

@@ -33,7 +33,7 @@ stop_and_go() { kill -STOP "$1"; wait_for 20 lost; kill -CONT "$1"; }
 stop_and_go "$(last_worker)"
 finished "a worker that hangs and wakes up"
 
-handed() { log | grep -q 'hands back'; }
+handed() { log | grep -q 'hands back [1-9]'; } # steps
 launched_long "${IGNORE[@]}"
 hit_until handed kill -TERM
 finished "a notice"

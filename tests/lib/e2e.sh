@@ -65,6 +65,7 @@ launched_long() { # launched_long ARGUMENT...: in the background, as $job
 hit_until() {
     local done=$1 victim='' old='' tries=0
     shift
+    # shellcheck disable=SC2317 # wait_for calls it
     newer() { victim=$(last_worker); over || [ "$victim" != "$old" ]; }
     until "$done" || over || [ $tries -ge 30 ]; do
         wait_for 20 newer || break

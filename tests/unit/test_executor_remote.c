@@ -69,8 +69,8 @@ struct world {
     struct fg_codec_ws ws;
     fg_time_t now;
     uint32_t kill_in_1000, hang_in_1000, refuse_in_1000, notice_in_1000,
-        spare;                                                      /* `spare` workers never die */
-    enum { GOOD, NOT_FINITE, WRONG_CLIENT, UNDECODABLE, JUNK } bad; /* what worker 2 sends */
+        spare;                                                              /* `spare` workers never die */
+    enum badness { GOOD, NOT_FINITE, WRONG_CLIENT, UNDECODABLE, JUNK } bad; /* what worker 2 sends */
     bool everyone_is_bad;
     bool all_late; /* the next one that computes falls silent for longer than its patience */
     bool movable, cannot_configure, ignore, late_counts; /* workers.on_loss = ignore */
@@ -679,7 +679,7 @@ static void late_answers_are_used_or_refused_as_the_rule_says(void **state)
 static void who_keeps_sending_nonsense_is_put_aside(void **state)
 {
     (void)state;
-    for (int bad = NOT_FINITE; bad <= JUNK; bad++) {
+    for (enum badness bad = NOT_FINITE; bad <= JUNK; bad++) {
         struct world *w = world_create((uint64_t)bad, 3, bad % 2 == 0);
         w->bad = bad;
         struct fg_executor *ex = executor(w, NULL);
