@@ -33,9 +33,12 @@ bool fg_import_time(struct fg_span text, double unit_s, int64_t *out_s, bool *da
     double v;
     if (fg_parse_f64(&v, text.at, text.len) == FG_OK) {
         double s = floor(v * unit_s + 0.5);
+        if (!(s > -1e11 && s < 1e11)) {
+            return false;
+        }
         *out_s = (int64_t)s;
         *dated = s >= 315532800.0; /* 1980-01-01 */
-        return s > -1e11 && s < 1e11;
+        return true;
     }
     if (text.len < 10 || text.len > 20) {
         return false;

@@ -12,7 +12,7 @@
 /* The address of ours that packets to a host carry: a connected datagram socket knows, nothing is sent. */
 static int own_address(struct in_addr *out, const struct addrinfo *to)
 {
-    struct sockaddr_in own;
+    struct sockaddr_in own = {0};
     socklen_t len = sizeof own;
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int rc = fd >= 0 ? connect(fd, to->ai_addr, to->ai_addrlen) : -1;
