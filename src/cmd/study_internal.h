@@ -35,7 +35,7 @@ struct study {
 enum fg_status study_timeline(struct study *s, struct fg_timeline **out) FG_NODISCARD;
 
 /* The driver's hook: an event of a real run goes into the journal. */
-enum fg_status study_took(void *study, const struct fg_event *ev, struct fg_err *err);
+enum fg_status study_took(void *arg, const struct fg_event *ev, struct fg_err *err);
 
 /* study_counterfactual.c: what the run in shell->replay met. Errors: FG_E_CONFIG when its clients had other data; those
  * of reading it; FG_E_NOMEM. */

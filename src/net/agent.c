@@ -106,7 +106,6 @@ pid_t fg_agent_start(const struct fg_agent *a, const char *host, const char *com
 static enum fg_status add_environment(struct fg_str *out)
 {
     static const char *const begins[] = {"PMIX_", "OMPI_", "PRTE_", "FORAGE_", "LD_LIBRARY_PATH="};
-    extern char **environ;
     enum fg_status st = fg_str_addf(out, "exec env %s=1", FG_AGENT_HOPPED);
     for (char **e = environ; *e != NULL && st == FG_OK; e++) {
         bool ours = false;

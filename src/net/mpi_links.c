@@ -136,6 +136,17 @@ static void *call_when_stuck(void *arg)
     return NULL;
 }
 
+bool mpi_links_guard(struct mpi_transport *t, pthread_t *guard)
+{
+    return t->stuck != NULL && pthread_create(guard, NULL, call_when_stuck, t) == 0;
+}
+
+void mpi_links_unguard(pthread_t guard)
+{
+    (void)pthread_cancel(guard);
+    (void)pthread_join(guard, NULL);
+}
+
 static int spawn(const char *const *argv, MPI_Comm *comm)
 {
     MPI_Info info = MPI_INFO_NULL;
@@ -178,7 +189,7 @@ enum fg_status mpi_links_spawn(struct fg_transport *base, const char *host, stru
     struct mpi_transport *t = (struct mpi_transport *)base;
     char text[MPI_MAX_ERROR_STRING];
     MPI_Comm comm = MPI_COMM_NULL;
-    pthread_t deadline;
+    pthread_t guard;
     if (t->argv == NULL) {
         return fg_fail(err, FG_E_UNSUPPORTED, "this process does not start workers");
     }
@@ -186,15 +197,13 @@ enum fg_status mpi_links_spawn(struct fg_transport *base, const char *host, stru
     if (argv == NULL) {
         return fg_fail(err, FG_E_NOMEM, "out of memory for another worker");
     }
-    int rc = pthread_create(&deadline, NULL, call_when_stuck, t);
-    if (rc != 0) {
+    if (!mpi_links_guard(t, &guard)) {
         fg_free(argv);
-        return fg_fail(err, FG_E_INTERNAL, "cannot start a thread: %s", strerror(rc));
+        return fg_fail(err, FG_E_INTERNAL, "cannot start a thread");
     }
-    rc = spawn(argv, &comm);
+    int rc = spawn(argv, &comm);
     fg_free(argv);
-    (void)pthread_cancel(deadline);
-    (void)pthread_join(deadline, NULL);
+    mpi_links_unguard(guard);
     if (rc != MPI_SUCCESS || comm == MPI_COMM_NULL) {
         return fg_fail(err, FG_E_GONE, "MPI_Comm_spawn failed: %s", mpi_links_text(rc, text));
     }

@@ -4,6 +4,7 @@
 #define FG_NET_MPI_LINKS_H
 
 #include <mpi.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +44,7 @@ struct mpi_link {
     MPI_Comm comm;
     int rank;
     bool gone;
+    bool reached; /* a first message has gone there, for which MPI asked how */
     struct mpi_partial partial;
 };
 
@@ -59,12 +61,17 @@ struct mpi_transport {
     int failed;              /* processes of MPI_COMM_WORLD known as failed when last looked */
     const char *const *argv; /* what a spawned process runs, borrowed; NULL: nothing is spawned */
     size_t host_at;          /* the argument that names its host; 0: none */
-    void (*stuck)(void);     /* ends this process when a spawn does not come back */
+    void (*stuck)(void); /* ends this process when MPI does not come back from a peer that died just then */
     int wake_fd;
 };
 
 /* Fill in the links this process begins with. Errors: FG_E_NOMEM. */
 enum fg_status mpi_links_begin(struct mpi_transport *t) FG_NODISCARD;
+
+/* Begin and end what MPI never comes back from when its peer dies just then: a spawn, and the first message to a peer. Meanwhile
+ * another thread calls t->stuck after FG_NET_SPAWN_S seconds. False: there is no such thread, and nothing to end. */
+bool mpi_links_guard(struct mpi_transport *t, pthread_t *guard) FG_NODISCARD;
+void mpi_links_unguard(pthread_t guard);
 
 /* Have an event told. Errors: FG_E_NOMEM. */
 enum fg_status mpi_links_tell(struct mpi_transport *t, enum fg_net_event_kind kind,

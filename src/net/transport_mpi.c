@@ -268,8 +268,15 @@ static enum fg_status send_one(struct mpi_transport *t, uint32_t peer, int tag, 
     if (st != FG_OK) {
         return st;
     }
-    const struct mpi_link *to = &t->link[peer];
-    if (MPI_Isend(p->frame + at, (int)len, MPI_BYTE, to->rank, tag, to->comm, &op.request) != MPI_SUCCESS) {
+    struct mpi_link *to = &t->link[peer];
+    pthread_t guard;
+    bool guarded = !to->reached && mpi_links_guard(t, &guard);
+    int rc = MPI_Isend(p->frame + at, (int)len, MPI_BYTE, to->rank, tag, to->comm, &op.request);
+    if (guarded) {
+        mpi_links_unguard(guard);
+    }
+    to->reached = true;
+    if (rc != MPI_SUCCESS) {
         st = mpi_links_lost(t, peer);
         return st == FG_OK ? FG_E_GONE : st;
     }
