@@ -91,7 +91,7 @@ void fg_drive_destroy(struct fg_drive *d)
     if (d == NULL) {
         return;
     }
-    for (uint32_t c = 0; c < d->n; c++) {
+    for (uint32_t c = 0; d->player != NULL && c < d->n; c++) {
         forget_process(&d->player[c]);
     }
     if (d->fifo >= 0) {
