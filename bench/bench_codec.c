@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bench/peak.h"
+#include "bench/limits.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 #include "src/wire/codec.h"

@@ -1,22 +1,24 @@
-/* How fast the dense and convolution kernels are on one core, against the multiply-add peak of the same run.
+/* How fast the dense and convolution kernels are on one core, against the limits of the machine in the same run.
  *
  *     make bench/bench_kernels && bench/bench_kernels [avx512|avx2|reference|auto] [batch] [exact|bf16]
  *
- * GFLOP/s count useful work (2 operations a term, no padding), CPU time, the best of several repetitions. The
- * last lines are whole SGD steps of the softmax and 2NN models, in samples a second.
+ * GFLOP/s count useful work (2 operations a term, no padding), CPU time, the best of several repetitions. The first
+ * share is that of the multiply-add peak, the second that of the roofline that binds, which is named: the peak, or the
+ * operands' way (each read, each result written once) through the level of memory that holds them all. The last lines
+ * are whole SGD steps of the softmax and 2NN models, in samples a second.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/peak.h"
+#include "bench/limits.h"
 #include "kernels/kernels.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 
 static const struct fg_kernels *K;
 static size_t B = 10;
-static double PEAK;
+static struct bench_limits LIMITS;
 static struct fg_rng RNG;
 
 static float *floats(size_t n)
@@ -33,13 +35,16 @@ static float *floats(size_t n)
 
 static double TOTAL_S; /* best times since the last total() */
 
-static void report(const char *what, const char *op, double flop, double best_s)
+/* `floats` are read or written. */
+static void report(const char *what, const char *op, double flop, size_t floats, double best_s)
 {
-    PEAK = bench_peak(K, 3); /* again: the clock moves with the load of the machine */
+    const char *binds = "";
+    LIMITS.flops = bench_peak(K, 3); /* again: the clock moves with the load of the machine */
+    double least = bench_least_s(&LIMITS, flop, 4.0 * (double)floats, 4 * floats, &binds);
     TOTAL_S += best_s;
-    printf("%-34s %-10s %8.2f MFLOP %9.1f us %8.1f GFLOP/s", what, op, flop * 1e-6, best_s * 1e6,
-           flop / best_s * 1e-9);
-    printf(PEAK > 0.0 ? " %5.1f%%\n" : "\n", 100.0 * flop / best_s / PEAK);
+    printf("%-34s %-10s %8.2f MFLOP %9.1f us %8.1f GFLOP/s %5.1f%% %8s %5.1f%%\n", what, op, flop * 1e-6,
+           best_s * 1e6, flop / best_s * 1e-9,
+           LIMITS.flops > 0.0 ? 100.0 * flop / best_s / LIMITS.flops : 0.0, binds, 100.0 * least / best_s);
 }
 
 /* The least CPU time of a statement, over at least 5 repetitions and 20 ms. */
@@ -62,14 +67,15 @@ static void dense(const char *name, size_t in, size_t n, int first)
     float *x = floats(B * ld), *w = floats(in * np), *bias = floats(np), *y = floats(B * np),
           *dx = floats(B * ld);
     double flop = 2.0 * (double)(B * in * n), best;
+    size_t nx = B * ld, nw = in * np, ny = B * np;
     BEST(best, K->dense_forward(x, ld, w, bias, y, B, in, np));
-    report(name, "forward", flop, best);
+    report(name, "forward", flop, nx + nw + ny, best);
     if (!first) {
         BEST(best, K->dense_backward_input(y, w, dx, ld, B, in, np, n));
-        report(name, "dX", flop, best);
+        report(name, "dX", flop, nx + nw + ny, best);
     }
     BEST(best, K->dense_sgd(x, ld, y, -1e-9f, w, B, in, np));
-    report(name, "dW + SGD", flop, best);
+    report(name, "dW + SGD", flop, nx + 2 * nw + ny, best);
     fg_free(x);
     fg_free(w);
     fg_free(bias);
@@ -90,18 +96,19 @@ static void conv(const char *name, size_t h, size_t border, size_t cin, size_t c
     s.work = floats(fg_conv_work(&s) / sizeof(float));
     back.work = floats(fg_conv_work(&back) / sizeof(float));
     double flop = 2.0 * (double)(B * o * o * k * k * cin * cout), best;
+    size_t nx = B * p * p * s.cs, nw = k * k * cin * np, ny = B * o * o * np;
     BEST(best, K->conv_forward(&s, x, w, bias, y));
-    report(name, "forward", flop, best);
+    report(name, "forward", flop, nx + nw + ny, best);
     if (!first) {
         BEST(best, (K->conv_flip(w, k, k, cin, np, cout, wt),
                     K->image_pad(y, B, o, o, np, dp, back.h, back.w, k - 1 - border, k - 1 - border, 1),
                     K->conv_forward(&back, dp, wt, NULL, dx)));
-        report(name, "dX", flop, best);
+        report(name, "dX", flop, nx + nw + ny, best);
     }
     BEST(best, K->conv_sgd(&s, x, y, -1e-9f, w));
-    report(name, "dW + SGD", flop, best);
+    report(name, "dW + SGD", flop, nx + 2 * nw + ny, best);
     BEST(best, K->column_sum_sgd(y, B * o * o, np, -1e-9f, bias));
-    report(name, "db + SGD", (double)(B * o * o * cout), best);
+    report(name, "db + SGD", (double)(B * o * o * cout), ny + 2 * np, best);
     fg_free(s.work);
     fg_free(back.work);
     fg_free(x);
@@ -121,9 +128,9 @@ static void pool(const char *name, size_t h, size_t c)
     float *x = floats(n), *y = floats(n / 4), *d = floats(n / 4), *arg = floats(n / 4);
     double best;
     BEST(best, (K->maxpool_forward(&s, x, y, (uint8_t *)arg), K->relu_forward(y, y, n / 4)));
-    report(name, "forward", (double)n, best);
+    report(name, "forward", (double)n, n + n / 4 + n / 16, best);
     BEST(best, (K->relu_backward(y, d, d, n / 4), K->maxpool_backward(&s, d, (uint8_t *)arg, x)));
-    report(name, "backward", (double)n, best);
+    report(name, "backward", (double)n, n + n / 2 + n / 16, best);
     fg_free(x);
     fg_free(y);
     fg_free(d);
@@ -183,9 +190,9 @@ static void model(const char *name, const size_t *sizes, size_t layers)
     BEST(best, for (size_t t = 0; t < STEPS; t++)
                    step(l, layers, x + t % BATCHES * B * fg_kernel_pad(sizes[0]), label, loss));
     double rate = (double)(B * STEPS) / best;
-    PEAK = bench_peak(K, 3);
+    double peak = bench_peak(K, 3);
     printf("%-34s %-10s %12.0f samples/s %8.1f GFLOP/s", name, "step", rate, rate * flop * 1e-9);
-    printf(PEAK > 0.0 ? " %5.1f%%\n" : "\n", 100.0 * rate * flop / PEAK);
+    printf(peak > 0.0 ? " %5.1f%%\n" : "\n", 100.0 * rate * flop / peak);
     for (size_t i = 0; i < layers; i++) {
         fg_free(l[i].w);
         fg_free(l[i].bias);
@@ -207,8 +214,12 @@ int main(int argc, char **argv)
         return 2;
     }
     fg_rng_init(&RNG, 1, FG_RNG_TEST, 0, 0);
-    PEAK = bench_peak(K, 30);
-    printf("%s, batch %zu, multiply-add peak %.1f GFLOP/s\n\n", K->name, B, PEAK * 1e-9);
+    if (!bench_limits_measure(&LIMITS, K)) {
+        return 1;
+    }
+    printf("%s, batch %zu, multiply-add peak %.1f GFLOP/s; L1 %.0f, L2 %.0f, L3 %.0f, memory %.0f GB/s\n\n",
+           K->name, B, LIMITS.flops * 1e-9, LIMITS.bytes_s[BENCH_L1] * 1e-9, LIMITS.bytes_s[BENCH_L2] * 1e-9,
+           LIMITS.bytes_s[BENCH_L3] * 1e-9, LIMITS.bytes_s[BENCH_MEMORY] * 1e-9);
 
     dense("2NN 784-200", 784, 200, 1);
     dense("2NN 200-200", 200, 200, 0);

@@ -1,24 +1,24 @@
-/* How fast clients train on one core: whole tasks through the trainer, batches gathered, updates returned.
+/* How fast clients train and models are evaluated: whole tasks through the trainer, batches gathered, updates returned.
  *
- *     make bench/bench_train && bench/bench_train [auto|avx512|avx2|reference] [batch] [exact|bf16] [model...]
+ *     make bench/bench_train && bench/bench_train -h
  *
- * Samples/s of CPU time, the best of several tasks; FLOP are those of the unpadded model: 6 a multiply-add, 4
- * in the first layer, which needs no input gradient.
+ * Samples/s of CPU time on one core: least, median and most of several repetitions. FLOP are those of the unpadded
+ * model: 6 a multiply-add, 4 in the first layer, which needs no input gradient; 2 forward. `of-fma` is the share of the
+ * multiply-add peak measured just before and after each repetition, median; `of-bound` that of the roofline that binds:
+ * the arithmetic, or the weights' way through the level of memory that holds them (16 P bytes a step, 4 P forward).
+ * With -t, wall time of the same tasks on so many threads against one, turn by turn.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "bench/peak.h"
+#include "bench/limits.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 #include "src/worker/trainer.h"
 
-enum { SAMPLES = 600 };
-
-static const char *KERNELS = "auto";
-static uint32_t BATCH = 10;
-static enum fg_arithmetic ARITHMETIC = FG_EXACT;
+enum { SAMPLES = 640, REPEATS_MAX = 101, BATCHES_MAX = 16, JOBS = 8 };
 
 static const struct {
     const char *model;
@@ -35,6 +35,29 @@ static const struct {
      {.kind = FG_DATA_TOKENS, .shape = {80, 1, 1}, .width = 80, .label_width = 80, .classes = 90}},
 };
 
+static struct {
+    const struct fg_kernels *k;
+    struct bench_limits limits;
+    uint32_t batch[BATCHES_MAX];
+    size_t batches, repeats;
+    double least_s; /* CPU time of a repetition */
+    unsigned threads;
+    bool forward;
+} how = {.batch = {10}, .batches = 1, .repeats = 5, .least_s = 0.05, .threads = 1};
+
+/* A model with data of its shape. */
+struct bench {
+    const char *name;
+    struct fg_dataset data;
+    uint8_t *x;
+    uint16_t *y;
+    struct fg_model *model;
+    float *w, *delta; /* (P), (JOBS, P) */
+    size_t P;
+    double flop; /* of a sample */
+    uint32_t index[SAMPLES];
+};
+
 static void *need(void *p)
 {
     if (p == NULL) {
@@ -44,112 +67,253 @@ static void *need(void *p)
     return p;
 }
 
-static void fill(struct fg_dataset *d, uint8_t *x, uint16_t *y)
+static void must(enum fg_status st, const struct fg_err *err)
+{
+    if (st != FG_OK) {
+        fprintf(stderr, "bench_train: %s\n", err->text);
+        exit(2);
+    }
+}
+
+static void fill(struct bench *b)
 {
     static const float scale[3] = {1.0f / 255, 1.0f / 255, 1.0f / 255}, shift[3] = {0};
+    struct fg_dataset *d = &b->data;
     struct fg_rng rng;
+    b->x = need(fg_calloc(SAMPLES, d->width));
+    b->y = need(fg_calloc(SAMPLES * (size_t)d->label_width, sizeof *b->y));
     fg_rng_init(&rng, 1, FG_RNG_TEST, 0, 0);
     for (size_t i = 0; i < SAMPLES * d->width; i++) {
-        x[i] = (uint8_t)fg_rng_below(&rng, d->kind == FG_DATA_TOKENS ? d->classes : 256);
+        b->x[i] = (uint8_t)fg_rng_below(&rng, d->kind == FG_DATA_TOKENS ? d->classes : 256);
     }
     for (size_t i = 0; i < SAMPLES * (size_t)d->label_width; i++) {
-        y[i] = (uint16_t)fg_rng_below(&rng, d->classes);
+        b->y[i] = (uint16_t)fg_rng_below(&rng, d->classes);
+    }
+    for (uint32_t i = 0; i < SAMPLES; i++) {
+        b->index[i] = i;
     }
     d->dtype = FG_U8;
     d->n = d->n_train = SAMPLES;
-    d->x = x;
-    d->y = y;
+    d->x = b->x;
+    d->y = b->y;
     d->channels = d->kind == FG_DATA_IMAGE ? d->shape[2] : 1;
     d->scale = scale;
     d->shift = shift;
 }
 
-/* Least CPU seconds of one task of `steps` steps. */
-static double best_task(struct fg_trainer *t, struct fg_job *job)
+static void prepare(struct bench *b, size_t which)
 {
-    double best = 1e9, spent = 0;
-    for (int i = 0; i < 5 || spent < 0.3; i++) {
-        double begin = bench_now_s();
-        if (fg_trainer_run(t, job, 1, NULL, NULL) != FG_OK) {
-            exit(1);
-        }
-        double s = bench_now_s() - begin;
-        spent += s;
-        best = s < best ? s : best;
-    }
-    return best;
+    struct fg_err err = {""};
+    uint64_t macs, first;
+    *b = (struct bench){.name = cases[which].model, .data = cases[which].data};
+    struct fg_model_input in = fg_trainer_input(&b->data);
+    must(fg_model_create(&b->model, b->name, &in, NULL, &err), &err);
+    fill(b);
+    fg_model_macs(b->model, &macs, &first);
+    b->flop = how.forward ? 2.0 * (double)macs : 6.0 * (double)macs - 2.0 * (double)first;
+    b->P = fg_model_params(b->model);
+    b->w = need(fg_calloc(b->P, sizeof *b->w));
+    b->delta = need(fg_calloc(b->P * JOBS, sizeof *b->delta));
+    fg_model_init(b->model, 1, b->w);
 }
 
-static void measure(size_t which)
+static void clear(struct bench *b)
 {
-    struct fg_dataset d = cases[which].data;
-    struct fg_model_input in = fg_trainer_input(&d);
-    struct fg_model *m = NULL;
+    fg_free(b->w);
+    fg_free(b->delta);
+    fg_free(b->x);
+    fg_free(b->y);
+    fg_model_destroy(b->model);
+}
+
+static struct fg_trainer *trainer(const struct bench *b, uint32_t batch, unsigned threads)
+{
     struct fg_trainer *t = NULL;
     struct fg_err err = {""};
-    struct fg_local_opts opts = {.batch = BATCH};
-    uint8_t *x = need(fg_calloc(SAMPLES, d.width));
-    uint16_t *y = need(fg_calloc(SAMPLES * (size_t)d.label_width, sizeof *y));
-    uint32_t index[SAMPLES];
-    uint64_t macs, first;
-    fill(&d, x, y);
-    if (fg_model_create(&m, cases[which].model, &in, NULL, &err) != FG_OK ||
-        fg_trainer_create_cpu(&t, m, &opts, 1, 1, fg_kernels_get(KERNELS, ARITHMETIC), &err) != FG_OK) {
-        fprintf(stderr, "%s\n", err.text);
-        exit(2);
+    struct fg_local_opts opts = {.batch = batch};
+    must(fg_trainer_create_cpu(&t, b->model, &opts, 1, threads, how.k, &err), &err);
+    return t;
+}
+
+/* Samples of a task: about 0.1 s at 50 GFLOP/s, whole batches, at most one epoch of a client of MNIST IID. */
+static uint32_t task_samples(const struct bench *b, uint32_t batch)
+{
+    double want = 5e9 / b->flop;
+    uint32_t n = want > 600 ? 600 : want < 2.0 * batch ? 2 * batch : (uint32_t)want;
+    n = n > SAMPLES ? SAMPLES : n;
+    return n < batch ? batch : n / batch * batch;
+}
+
+/* One epoch of n samples by each of `jobs` clients, or an evaluation on n samples. */
+static void work(struct bench *b, struct fg_trainer *t, uint32_t batch, uint32_t n, size_t jobs)
+{
+    struct fg_err err = {""};
+    struct fg_score score;
+    struct fg_job job[JOBS];
+    if (how.forward) {
+        must(fg_trainer_evaluate(t, b->w, &b->data, b->index, n, NULL, &score, NULL, &err), &err);
+        return;
     }
-    fg_model_macs(m, &macs, &first);
-    double flop = 6.0 * (double)macs - 2.0 * (double)first;
-    size_t P = fg_model_params(m);
-    float *w = need(fg_calloc(P, sizeof *w)), *delta = need(fg_calloc(P, sizeof *delta));
-    /* About 0.1 s at 50 GFLOP/s, at most one epoch of 600 samples (the client of MNIST IID). */
-    double want = 5e9 / flop;
-    uint32_t n = want > SAMPLES ? SAMPLES : want < 2.0 * BATCH ? 2 * BATCH : (uint32_t)want;
-    n = n / BATCH * BATCH;
-    for (uint32_t i = 0; i < SAMPLES; i++) {
-        index[i] = i;
+    for (size_t i = 0; i < jobs; i++) {
+        job[i] = (struct fg_job){.data = &b->data,
+                                 .index = b->index,
+                                 .n = n,
+                                 .params = b->w,
+                                 .delta = b->delta + i * b->P,
+                                 .task = {.kind = FG_TASK_TRAIN, .steps = n / batch, .lr = 0.01f}};
     }
-    fg_model_init(m, 1, w);
-    struct fg_job job = {.data = &d,
-                         .index = index,
-                         .n = n,
-                         .params = w,
-                         .delta = delta,
-                         .task = {.kind = FG_TASK_TRAIN, .steps = n / BATCH, .lr = 0.01f}};
-    double rate = (double)n / best_task(t, &job), peak = bench_peak(fg_kernels_get(KERNELS, ARITHMETIC), 10);
-    printf("%-12s %9zu %9.3f %12.0f %9.1f", cases[which].model, P, flop * 1e-6, rate, rate * flop * 1e-9);
-    printf(peak > 0 ? " %7.1f%%\n" : "\n", 100 * rate * flop / peak);
+    must(fg_trainer_run(t, job, jobs, NULL, &err), &err);
+}
+
+/* CPU seconds of one task, the mean of as many as fill a repetition. */
+static double repetition(struct bench *b, struct fg_trainer *t, uint32_t batch, uint32_t n)
+{
+    double begin = bench_now_s(), spent = 0;
+    unsigned tasks = 0;
+    do {
+        work(b, t, batch, n, 1);
+        tasks++;
+        spent = bench_now_s() - begin;
+    } while (spent < how.least_s);
+    return spent / tasks;
+}
+
+static void measure(struct bench *b, uint32_t batch)
+{
+    double rate[REPEATS_MAX], share[REPEATS_MAX];
+    uint32_t n = task_samples(b, batch);
+    struct fg_trainer *t = trainer(b, batch, 1);
+    work(b, t, batch, n, 1);
+    for (size_t i = 0; i < how.repeats; i++) {
+        double before = bench_peak(how.k, 3);
+        rate[i] = n / repetition(b, t, batch, n);
+        double after = bench_peak(how.k, 3), peak = before > after ? before : after;
+        share[i] = peak > 0 ? rate[i] * b->flop / peak : 0;
+    }
+    struct bench_spread r = bench_spread(rate, how.repeats), s = bench_spread(share, how.repeats);
+    const char *binds = "";
+    double streams = how.forward ? 4.0 : 16.0, P = (double)b->P;
+    double least = bench_least_s(&how.limits, b->flop * batch, streams * P, 4 * b->P, &binds);
+    double compute = how.limits.flops > 0 ? b->flop * batch / how.limits.flops : 0;
+    /* Shares of the arithmetic were taken turn by turn; where memory binds, its limit is that of the start. */
+    double of_bound = compute >= least ? s.median : r.median * least / batch;
+    printf("%-12s %-8s %5u %8zu %9.3f %10.0f %10.0f %10.0f %8.1f %7.3f %7.3f %7.3f %7s %8.3f\n", b->name,
+           how.forward ? "forward" : "train", batch, b->P, b->flop * 1e-6, r.min, r.median, r.max,
+           r.median * b->flop * 1e-9, s.min, s.median, s.max, binds, of_bound);
     fflush(stdout);
-    fg_free(w);
-    fg_free(delta);
-    fg_free(x);
-    fg_free(y);
     fg_trainer_destroy(t);
-    fg_model_destroy(m);
+}
+
+/* Wall time of the same tasks on one thread and on several, turn by turn. */
+static void measure_threads(struct bench *b, uint32_t batch)
+{
+    double ratio[REPEATS_MAX], rate[REPEATS_MAX];
+    uint32_t n = task_samples(b, batch);
+    struct fg_trainer *one = trainer(b, batch, 1), *all = trainer(b, batch, how.threads);
+    for (size_t i = 0; i <= how.repeats; i++) {
+        double a = bench_wall_s(), c;
+        work(b, one, batch, n, JOBS);
+        c = bench_wall_s();
+        work(b, all, batch, n, JOBS);
+        double s = bench_wall_s() - c;
+        if (i > 0) { /* the first warms up */
+            ratio[i - 1] = (c - a) / s;
+            rate[i - 1] = n * JOBS / s;
+        }
+    }
+    struct bench_spread q = bench_spread(ratio, how.repeats), r = bench_spread(rate, how.repeats);
+    printf("%-12s %-8s %5u %8u %10.0f %10.0f %10.0f %7.2f %7.2f %7.2f\n", b->name, "threads", batch,
+           how.threads, r.min, r.median, r.max, q.min, q.median, q.max);
+    fflush(stdout);
+    fg_trainer_destroy(one);
+    fg_trainer_destroy(all);
+}
+
+static int usage(void)
+{
+    fprintf(
+        stderr,
+        "usage: bench_train [-k auto|avx512|avx2|reference] [-a exact|bf16] [-b BATCH,...] [-r REPEATS]\n"
+        "                   [-s SECONDS] [-t THREADS] [-f] [MODEL...]\n"
+        "  -f  forward only (evaluation; its batches are the trainer's)   -s  CPU time of a repetition\n");
+    return 2;
+}
+
+static bool parse(int argc, char **argv)
+{
+    const char *kernels = "auto", *arithmetic = "exact";
+    for (int c; (c = getopt(argc, argv, "k:a:b:r:s:t:fh")) != -1;) {
+        char *p = optarg;
+        switch (c) {
+        case 'k':
+            kernels = p;
+            break;
+        case 'a':
+            arithmetic = p;
+            break;
+        case 'b':
+            for (how.batches = 0; how.batches < BATCHES_MAX; p++) {
+                how.batch[how.batches++] = (uint32_t)strtoul(p, &p, 10);
+                if (*p != ',') {
+                    break;
+                }
+            }
+            break;
+        case 'r':
+            how.repeats = strtoul(p, NULL, 10);
+            break;
+        case 's':
+            how.least_s = strtod(p, NULL);
+            break;
+        case 't':
+            how.threads = (unsigned)strtoul(p, NULL, 10);
+            break;
+        case 'f':
+            how.forward = true;
+            break;
+        default:
+            return false;
+        }
+    }
+    for (size_t i = 0; i < how.batches; i++) {
+        if (how.batch[i] == 0 || how.batch[i] > SAMPLES) {
+            return false;
+        }
+    }
+    how.k = fg_kernels_get(kernels, strcmp(arithmetic, "bf16") == 0 ? FG_BF16 : FG_EXACT);
+    return how.k != NULL && how.repeats > 0 && how.repeats <= REPEATS_MAX && how.threads > 0;
 }
 
 int main(int argc, char **argv)
 {
-    KERNELS = argc > 1 ? argv[1] : "auto";
-    BATCH = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 10;
-    int models = argc > 3 && (strcmp(argv[3], "exact") == 0 || strcmp(argv[3], "bf16") == 0) ? 4 : 3;
-    ARITHMETIC = models == 4 && strcmp(argv[3], "bf16") == 0 ? FG_BF16 : FG_EXACT;
-    const struct fg_kernels *k = fg_kernels_get(KERNELS, ARITHMETIC);
-    if (k == NULL || BATCH == 0 || BATCH > SAMPLES) {
-        fprintf(stderr, "usage: bench_train [auto|avx512|avx2|reference] [batch] [exact|bf16] [model...]; or "
-                        "not on this CPU\n");
-        return 2;
+    if (!parse(argc, argv)) {
+        return usage();
     }
-    printf("%s, batch %u, multiply-add peak %.1f GFLOP/s\n", k->name, BATCH, bench_peak(k, 30) * 1e-9);
-    printf("%-12s %9s %9s %12s %9s %8s\n", "model", "params", "MFLOP", "samples/s", "GFLOP/s", "of peak");
+    if (how.threads == 1) {
+        if (!bench_limits_measure(&how.limits, how.k)) {
+            return 1;
+        }
+        printf("%-12s %-8s %5s %8s %9s %10s %10s %10s %8s %7s %7s %7s %7s %8s\n", "model", "what", "batch",
+               "params", "MFLOP", "min/s", "median/s", "max/s", "GFLOP/s", "fma-min", "of-fma", "fma-max",
+               "binds", "of-bound");
+    } else {
+        printf("%-12s %-8s %5s %8s %10s %10s %10s %7s %7s %7s\n", "model", "what", "batch", "threads",
+               "min/s", "median/s", "max/s", "x-min", "x", "x-max");
+    }
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        int wanted = argc <= models;
-        for (int a = models; a < argc; a++) {
-            wanted |= strcmp(argv[a], cases[i].model) == 0;
+        bool wanted = optind >= argc;
+        for (int a = optind; a < argc; a++) {
+            wanted = wanted || strcmp(argv[a], cases[i].model) == 0;
         }
-        if (wanted) {
-            measure(i);
+        struct bench b;
+        if (!wanted) {
+            continue;
         }
+        prepare(&b, i);
+        for (size_t j = 0; j < how.batches; j++) {
+            (how.threads == 1 ? measure : measure_threads)(&b, how.batch[j]);
+        }
+        clear(&b);
     }
     return 0;
 }

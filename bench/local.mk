@@ -1,10 +1,16 @@
-# Benchmarks: built by `make check` so that they keep compiling, run by hand.
-EXTRA_PROGRAMS += bench/bench_kernels bench/bench_train bench/bench_codec bench/tradeoff
-check-local: bench/bench_kernels bench/bench_train bench/bench_codec bench/tradeoff
-bench_bench_kernels_SOURCES = bench/bench_kernels.c bench/peak.c bench/peak.h
+# Benchmarks: built by `make check` so that they keep compiling; bench/run runs them.
+BENCHES = bench/bench_limits bench/bench_kernels bench/bench_train bench/bench_codec
+EXTRA_PROGRAMS += $(BENCHES) bench/tradeoff
+check_DATA += $(BENCHES) bench/tradeoff
+bench: forage $(BENCHES)
+.PHONY: bench
+limits = bench/limits.c bench/limits.h
+bench_bench_limits_SOURCES = bench/bench_limits.c $(limits)
+bench_bench_limits_LDADD = $(FG_LDADD)
+bench_bench_kernels_SOURCES = bench/bench_kernels.c $(limits)
 bench_bench_kernels_LDADD = $(FG_LDADD)
-bench_bench_train_SOURCES = bench/bench_train.c bench/peak.c bench/peak.h
+bench_bench_train_SOURCES = bench/bench_train.c $(limits)
 bench_bench_train_LDADD = $(FG_LDADD)
-bench_bench_codec_SOURCES = bench/bench_codec.c bench/peak.c bench/peak.h
+bench_bench_codec_SOURCES = bench/bench_codec.c $(limits)
 bench_bench_codec_LDADD = $(FG_LDADD)
 bench_tradeoff_LDADD = $(FG_LDADD)

@@ -140,6 +140,7 @@ SHELL_TESTS += tests/e2e/torture.sh
 SHELL_TESTS += tests/e2e/doctor.sh
 SHELL_TESTS += tests/e2e/dataset.sh
 SHELL_TESTS += tests/e2e/trace.sh
+SHELL_TESTS += tests/e2e/bench.sh
 
 if FUZZ
 TEST_MAIN += $(FUZZ_MAIN)
@@ -153,7 +154,7 @@ check_SCRIPTS += $(SHELL_TESTS)
 # Programs that shell tests start: built for them, no tests themselves.
 EXTRA_PROGRAMS += tests/e2e/net_ranks
 if HAVE_MPI
-check_DATA = tests/e2e/net_ranks
+check_DATA += tests/e2e/net_ranks
 endif
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)

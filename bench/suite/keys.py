@@ -1,0 +1,95 @@
+"""The one table of what bench/run measures: doc/performance.md, the printed table and --json all come from it.
+
+A name may hold {model} or {batch}; it then stands for one key each. `goal` is (">=" or "<=", value) or None; `needs` is
+"" for what every run measures, else what it takes: "peers" (--peers) or "numpy".
+"""
+from typing import NamedTuple, Optional, Tuple
+
+# As in the keys: as in the program.
+MODELS = {"softmax": "softmax", "two_nn": "2nn", "lenet5": "lenet5", "mcmahan_cnn": "mcmahan_cnn", "pfl_cnn": "pfl_cnn",
+          "char_lstm": "char_lstm"}
+CONVOLUTIONS = ("mcmahan_cnn", "pfl_cnn")
+BATCHES = (1, 4, 16, 32, 64)
+
+
+class Key(NamedTuple):
+    name: str
+    text: str
+    goal: Optional[Tuple[str, float]] = None
+    needs: str = ""
+    over: Tuple[str, ...] = tuple(MODELS)  # what {model} stands for
+
+
+KEYS = [
+    # limits of the machine, one core
+    Key("fma_gflops_per_s", "limit of one core: fp32 multiply-adds in registers"),
+    Key("l1_gb_per_s", "limit of one core: bytes read from its first cache"),
+    Key("l2_gb_per_s", "the same, second cache"),
+    Key("l3_gb_per_s", "the same, shared cache (an eighth of it)"),
+    Key("memory_gb_per_s", "the same, main memory"),
+    # training
+    Key("{model}_samples_per_s", "training, batch 10, one core, CPU time"),
+    Key("{model}_roofline_share", "the same as a share of the multiply-add peak measured around each repetition"),
+    Key("two_nn_roofline_share", "", (">=", 0.70)),
+    Key("{model}_bound_share", "the same as a share of the roofline that binds: the arithmetic, or the weights' way through "
+        "the memory that holds them"),
+    Key("{model}_batch{batch}_samples_per_s", "training at another batch, one core, CPU time"),
+    Key("{model}_batch{batch}_bound_share", "the same as a share of the roofline that binds"),
+    Key("{model}_eval_samples_per_s", "evaluation, forward only, one core, CPU time", over=("two_nn", "mcmahan_cnn")),
+    Key("{model}_eval_roofline_share", "the same as a share of the multiply-add peak", over=("two_nn", "mcmahan_cnn")),
+    Key("{model}_bf16_vs_exact_x", "train.arithmetic = bf16 against exact, batch 10", over=CONVOLUTIONS),
+    Key("{model}_two_cores_x", "eight clients on two threads against one, wall time", (">=", 1.9),
+        over=("two_nn", "mcmahan_cnn")),
+    # whole tasks
+    Key("lr_mnist_task_s", "FLUTE's LR_MNIST task: softmax, batch 10, 100 rounds of 10 of 1000 clients; wall time of rounds "
+        "1 to 100 after the first, everything but the start included"),
+    Key("lr_mnist_task_cpu_s", "the same, CPU time"),
+    Key("lenet_cifar_task_s", "BlazeFL's task: LeNet-5, CIFAR-10's shape, 100 clients x 500 samples, all of them, E = 5, "
+        "B = 50, 5 rounds (one is measured), wall time, all cores"),
+    Key("lenet_cifar_task_cpu_s", "the same, CPU time"),
+    Key("startup_s", "from the start of the program to its end after one round of that softmax task, wall time",
+        ("<=", 0.2)),
+    Key("startup_cpu_s", "the same, CPU time"),
+    Key("peak_memory_mb", "most memory of the softmax task (Flower: 2,800 MB)", ("<=", 140)),
+    # scale
+    Key("client_rounds_per_s_8192", "train.mode = cost-only, 8,192 clients, all that are up take part: clients x rounds / s "
+        "(SimGrid: 11,900)", (">=", 200 * 11900)),
+    Key("tasks_per_s_8192", "the same: tasks played / s"),
+    Key("bytes_per_client_1e6", "memory of a study of 1,000,000 clients when its last round is over, program included",
+        ("<=", 256)),
+    Key("client_round_ns_1e4", "cost-only, a thousandth of the clients picked each round: time a client and round"),
+    Key("client_round_ns_1e6", "the same at 1,000,000 clients"),
+    Key("client_round_flatness_x", "the second over the first", ("<=", 1.5)),
+]
+
+
+def expand():
+    """All keys in order: name -> Key; a later, literal entry overrides the goal of a pattern's."""
+    out = {}
+    for k in KEYS:
+        for m in k.over if "{model}" in k.name else ("",):
+            for b in BATCHES if "{batch}" in k.name else ("",):
+                name = k.name.replace("{model}", m).replace("{batch}", str(b))
+                out[name] = k._replace(name=name, text=k.text or out[name].text)
+    return out
+
+
+def page():
+    """The table of keys in Markdown, patterns unexpanded."""
+    lines = ["| key | what | goal |", "|---|---|---|"]
+    for k in KEYS:
+        if k.text:
+            goal = f"{k.goal[0]} {k.goal[1]:,g}" if k.goal else ""
+            of = f" ({', '.join(k.over)})" if "{model}" in k.name and k.over != tuple(MODELS) else ""
+            lines.append(f"| `{k.name}`{of} | {k.text} | {goal} |")
+        else:
+            lines.append(f"| `{k.name}` | of these | {k.goal[0]} {k.goal[1]:,g} |")
+    models = ", ".join(f"`{m}`" for m in MODELS)
+    return "\n".join(lines + ["", f"`{{model}}` is one of {models}; `{{batch}}` of {', '.join(map(str, BATCHES))}."])
+
+
+def reached(key, value):
+    """True or False where the key has a goal, else None."""
+    if key.goal is None:
+        return None
+    return value >= key.goal[1] if key.goal[0] == ">=" else value <= key.goal[1]

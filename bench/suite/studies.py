@@ -1,0 +1,134 @@
+"""Whole studies through the program: FLUTE's and BlazeFL's tasks, the start, memory, and studies without learning."""
+import json
+import os
+import random
+import struct
+import time
+
+CIFAR_RECORD = 3073
+HERE = os.path.dirname(os.path.abspath(__file__))
+TRACES = os.path.join(HERE, "..", "..", "datasets", "samples", "traces")
+
+
+class Ran:
+    """A run of the program: wall_s, cpu_s, peak_mb, summary."""
+
+    def __init__(self, forage, folder, sections):
+        ini, out = os.path.join(folder, "study.ini"), os.path.join(folder, "run")
+        with open(ini, "w") as f:
+            for section, entries in sections.items():
+                f.write(f"[{section}]\n" + "".join(f"{k} = {v}\n" for k, v in entries.items()))
+        with open(os.path.join(folder, "err"), "w+") as err, open(os.path.join(folder, "json"), "w+") as text:
+            begin = time.perf_counter()
+            pid = os.posix_spawn(forage, [forage, "simulate", "-q", "--force", "--json", "--out", out, ini], dict(
+                os.environ, XDG_CACHE_HOME=os.path.join(folder, "cache")), file_actions=[
+                    (os.POSIX_SPAWN_DUP2, text.fileno(), 1), (os.POSIX_SPAWN_DUP2, err.fileno(), 2)])
+            _, status, used = os.wait4(pid, 0)
+            self.wall_s = time.perf_counter() - begin
+            self.cpu_s = used.ru_utime + used.ru_stime
+            self.peak_mb = used.ru_maxrss / 1024
+            if status != 0:
+                err.seek(0)
+                raise RuntimeError(f"forage simulate {ini}: {err.read()}")
+            text.seek(0)
+            self.summary = json.load(text)
+
+
+def write_mnist(folder, train, test):
+    """Noise in MNIST's format: speed does not depend on what the pictures show."""
+    os.makedirs(folder, exist_ok=True)
+    rng = random.Random(1)
+    for name, n in [("train", train), ("t10k", test)]:
+        with open(os.path.join(folder, f"{name}-images-idx3-ubyte"), "wb") as f:
+            f.write(struct.pack(">IIII", 0x803, n, 28, 28) + rng.randbytes(784 * n))
+        with open(os.path.join(folder, f"{name}-labels-idx1-ubyte"), "wb") as f:
+            f.write(struct.pack(">II", 0x801, n) + bytes(i % 10 for i in range(n)))
+    return folder
+
+
+def lr_mnist(fig, forage, folder, repeats, quick):
+    """Time of 100 rounds: a run of 101 less a run of one, turn by turn."""
+    real = os.path.join(os.environ.get("FORAGE_DATA", ""), "mnist")
+    size = (2000, 100) if quick else (60000, 10000)
+    data = real if os.path.isdir(real) and not quick else write_mnist(os.path.join(folder, "mnist"), *size)
+    rounds = 3 if quick else 100
+
+    def study(n):
+        return {
+            "run": {"rounds": n, "eval_every": 1000000, "threads": 1, "sync_s": 86400},
+            "data": {"path": data, "clients": size[0] // 60},
+            "select": {"policy": "uniform", "clients": 10},
+            "train": {"epochs": 1, "batch": 10, "lr": 0.03},
+            "model": {"layers": "softmax"},
+        }
+    Ran(forage, folder, study(1))  # the data into the cache
+    for _ in range(repeats):
+        one, many = Ran(forage, folder, study(1)), Ran(forage, folder, study(rounds + 1))
+        fig.add("lr_mnist_task_s", (many.wall_s - one.wall_s) * 100 / rounds)
+        fig.add("lr_mnist_task_cpu_s", (many.cpu_s - one.cpu_s) * 100 / rounds)
+        fig.add("startup_s", one.wall_s)
+        fig.add("startup_cpu_s", one.cpu_s)
+        fig.add("peak_memory_mb", many.peak_mb)
+
+
+def write_cifar(folder, train, test):
+    """Noise in CIFAR-10's format: speed does not depend on what the pictures show."""
+    os.makedirs(folder, exist_ok=True)
+    rng = random.Random(1)
+    for name, n in [("data_batch_1.bin", train), ("test_batch.bin", test)]:
+        with open(os.path.join(folder, name), "wb") as f:
+            for i in range(n):
+                f.write(bytes([i % 10]) + rng.randbytes(CIFAR_RECORD - 1))
+    return folder
+
+
+def lenet_cifar(fig, forage, folder, repeats, quick):
+    data = write_cifar(os.path.join(folder, "cifar"), 1000 if quick else 50000, 100)
+
+    def study(rounds):
+        return {
+            "run": {"rounds": rounds, "eval_every": 1000000, "sync_s": 86400},
+            "data": {"path": data, "clients": 100},
+            "select": {"policy": "all"},
+            "train": {"epochs": 1 if quick else 5, "batch": 50, "lr": 0.01},
+            "model": {"layers": "lenet5"},
+        }
+    Ran(forage, folder, study(1))
+    for _ in range(1 if quick else max(1, min(2, repeats // 2))):
+        one, two = Ran(forage, folder, study(1)), Ran(forage, folder, study(2))
+        fig.add("lenet_cifar_task_s", 5 * (two.wall_s - one.wall_s))
+        fig.add("lenet_cifar_task_cpu_s", 5 * (two.cpu_s - one.cpu_s))
+
+
+def _cost_only(clients, rounds, policy, cohort):
+    trace = os.path.join(TRACES, "volunteer-desktops-2w.csv")
+    zones = ", ".join(f"{z}={os.path.join(TRACES, f'carbon-{z}-2w.csv')}" for z in ("GB", "KR"))
+    return {
+        "run": {"rounds": rounds},
+        "time": {"wrap": "yes"},
+        "data": {"clients": clients, "samples": 600},
+        "availability": {"trace": trace},
+        "carbon": {"traces": zones},
+        "train": {"mode": "cost-only"},
+        "model": {"params": 199210},
+        "select": {"policy": policy, "clients": cohort},
+    }
+
+
+def scale(fig, forage, folder, repeats, quick):
+    """The studies of bench/scale.sh, fewer rounds of the large ones."""
+    few, n = (8, 1) if quick else (168, min(repeats, 3))
+    for _ in range(n):
+        s = Ran(forage, folder, _cost_only(8192, few, "all", 8192)).summary
+        fig.add("client_rounds_per_s_8192", s["client_rounds_per_s"])
+        fig.add("tasks_per_s_8192", s["tasks_per_s"])
+    if quick:
+        return
+    for _ in range(n):
+        small, large = (Ran(forage, folder, _cost_only(c, r, "uniform", c // 1000)).summary
+                        for c, r in ((10000, 720), (1000000, 72)))
+        at = [1e9 / s["client_rounds_per_s"] for s in (small, large)]
+        fig.add("client_round_ns_1e4", at[0])
+        fig.add("client_round_ns_1e6", at[1])
+        fig.add("client_round_flatness_x", at[1] / at[0])
+        fig.add("bytes_per_client_1e6", large["bytes_per_client"])
