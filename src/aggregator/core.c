@@ -51,7 +51,10 @@ enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_
     a->tasks = fg_calloc(n, sizeof *a->tasks);
     a->last_loss = fg_calloc(n, sizeof *a->last_loss);
     a->has_shard = fg_calloc(n, 1);
-    if (a->x == NULL || a->tasks == NULL || a->last_loss == NULL || a->has_shard == NULL) {
+    bool keep = cfg->keeping != FG_KEEPING_NONE;
+    a->keeps = keep ? fg_calloc(n, sizeof *a->keeps) : NULL;
+    if (a->x == NULL || a->tasks == NULL || a->last_loss == NULL || a->has_shard == NULL ||
+        (keep && a->keeps == NULL)) {
         st = FG_E_NOMEM;
         goto cleanup;
     }
@@ -84,6 +87,7 @@ void fg_aggregator_destroy(struct fg_aggregator *a)
         fg_free(a->tasks);
         fg_free(a->last_loss);
         fg_free(a->has_shard);
+        fg_free(a->keeps);
         fg_core_pick_destroy(a);
         for (size_t i = 0; i < a->n_kept; i++) {
             fg_free(a->kept[i].x);
@@ -222,6 +226,7 @@ static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event
                       : FG_VERDICT_USED);
     s->outcome.bytes_up = r->wire_bytes != 0 ? r->wire_bytes : s->outcome.bytes_up;
     s->loss = r->loss;
+    s->reset = r->reset;
     if (usable) {
         struct fg_rule_update update = {.delta = r->delta,
                                         .client = s->task.client,
@@ -311,6 +316,19 @@ static enum fg_status stop(struct fg_aggregator *a, struct fg_actions *out)
     return finish(a, FG_FINISH_STOPPED, out);
 }
 
+/* Whoever kept something begins anew. */
+static void forget(struct fg_aggregator *a)
+{
+    for (uint32_t i = 0; a->keeps != NULL && i < a->cfg.select.clients; i++) {
+        a->resets += a->keeps[i] != 0;
+        a->keeps[i] = 0;
+    }
+    for (size_t i = 0; i < a->n_slots; i++) {
+        a->slots[i].task.kept = 0;
+    }
+    a->lost_kept = false;
+}
+
 enum fg_status fg_aggregator_step(struct fg_aggregator *a, const struct fg_event *ev, struct fg_actions *out)
 {
     static const unsigned allowed[] = {
@@ -320,6 +338,7 @@ enum fg_status fg_aggregator_step(struct fg_aggregator *a, const struct fg_event
         [FG_EVENT_DEADLINE] = 1u << OPEN,
         [FG_EVENT_EVALUATED] = 1u << COMMITTED,
         [FG_EVENT_STOP] = 1u << ASLEEP | 1u << OPEN | 1u << CLOSING,
+        [FG_EVENT_FORGET] = 1u << ASLEEP | 1u << COMMITTED,
     };
     out->n = 0;
     if ((unsigned)ev->kind >= sizeof allowed / sizeof *allowed || ev->now < a->now) {
@@ -349,6 +368,10 @@ enum fg_status fg_aggregator_step(struct fg_aggregator *a, const struct fg_event
         break;
     case FG_EVENT_STOP:
         st = stop(a, out);
+        break;
+    case FG_EVENT_FORGET:
+        forget(a);
+        st = FG_OK;
         break;
     }
     if (st == FG_E_STALE || st == FG_E_USAGE) {

@@ -48,6 +48,10 @@
 #include "src/plan/plan.h"
 #include "src/plan/record.h"
 
+/* Whether clients keep something from task to task that their updates depend on (codec.h), and who holds it for them:
+ * this process, which saves it beside the aggregator's state, or workers, and then it is gone when they are. */
+enum fg_keeping { FG_KEEPING_NONE, FG_KEEPING_HERE, FG_KEEPING_AWAY };
+
 struct fg_aggregator_config {
     uint32_t rounds;
     fg_time_t start;        /* of round 0 */
@@ -82,6 +86,7 @@ struct fg_aggregator_config {
     const struct fg_cost_model *cost;           /* NULL = the defaults; copied */
     uint64_t eval_samples, eval_client_samples; /* of a global evaluation, of one per client */
     bool coded;                                 /* updates are compressed */
+    enum fg_keeping keeping;
 };
 
 enum fg_event_kind {
@@ -90,7 +95,8 @@ enum fg_event_kind {
     FG_EVENT_LOST,      /* a task ended without a usable result */
     FG_EVENT_DEADLINE,  /* the time asked for by DEADLINE_AT has come */
     FG_EVENT_EVALUATED, /* answer to COMMIT */
-    FG_EVENT_STOP       /* save and end */
+    FG_EVENT_STOP,      /* save and end */
+    FG_EVENT_FORGET     /* what clients kept is gone with those who held it; between rounds */
 };
 
 struct fg_event {
@@ -151,6 +157,12 @@ enum fg_status fg_aggregator_begin(struct fg_aggregator *a, struct fg_actions *o
  * FG_E_USAGE for an event that this state cannot have (nothing is changed then); FG_E_NOMEM. */
 enum fg_status fg_aggregator_step(struct fg_aggregator *a, const struct fg_event *ev,
                                   struct fg_actions *out) FG_NODISCARD;
+
+/* What clients keep (FG_KEEPING_*): after which task of each it is what the committed rounds count on (as
+ * fg_task.kept; NULL: nothing is kept). Whether all of it is gone after a load, because workers held it: then FORGET is
+ * due before the next round, unless there was nothing. */
+const uint32_t *fg_aggregator_keeps_of(const struct fg_aggregator *a); /* (clients) */
+bool fg_aggregator_forgets(const struct fg_aggregator *a);
 
 /* What a commit recorded: valid after a COMMIT action until the next WAKE. */
 const struct fg_round_record *fg_aggregator_record(const struct fg_aggregator *a);

@@ -106,6 +106,10 @@ enum fg_status fg_core_book(struct fg_aggregator *a)
         if (a->cfg.shard_bytes != NULL && s->outcome.download_done) {
             a->has_shard[client] = 1; /* it got far enough to begin */
         }
+        if (a->keeps != NULL && fg_verdict_counts(s->verdict)) {
+            a->keeps[client] = s->task.number + 1;
+            a->resets += s->reset;
+        }
         if (!fg_verdict_wastes(s->verdict)) {
             a->last_loss[client] = (float)s->loss;
         }

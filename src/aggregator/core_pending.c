@@ -132,6 +132,7 @@ static enum fg_status load_slot(struct fg_aggregator *a, struct fg_reader *in)
     s->task.number = fg_get_u32(in);
     s->task.round = fg_get_u32(in);
     s->task.steps = fg_get_u32(in);
+    s->task.kept = a->keeps != NULL && s->task.client < a->cfg.select.clients ? a->keeps[s->task.client] : 0;
     s->task.lr = (float)fg_get_f64(in);
     s->factor = fg_get_f64(in);
     s->begin = (fg_time_t)fg_get_u64(in);

@@ -60,6 +60,11 @@ enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *
     FG_TRY(fg_put_u32s(out, a->tasks, n));
     FG_TRY(fg_put_f32s(out, a->last_loss, n));
     FG_TRY(fg_str_add(out, a->has_shard, n));
+    if (a->keeps != NULL) {
+        FG_TRY(fg_put_u8(out, a->cfg.keeping == FG_KEEPING_AWAY));
+        FG_TRY(fg_put_u32s(out, a->keeps, n));
+        FG_TRY(fg_put_u64(out, a->resets));
+    }
     FG_TRY(fg_put_f64(out, a->first_loss));
     FG_TRY(fg_put_f64(out, a->recent_loss));
     FG_TRY(fg_footprint_save(a->footprint, out));
@@ -90,6 +95,18 @@ static enum fg_status load_policy(struct fg_aggregator *a, struct fg_reader *r)
     fg_gauge_load(&a->gauge, r);
     enum fg_status st = fg_select_load(a->policy, r);
     return st == FG_OK && a->outlook != NULL ? fg_outlook_load(a->outlook, r) : st;
+}
+
+static void load_keeps(struct fg_aggregator *a, struct fg_reader *r)
+{
+    bool away = fg_get_u8(r) != 0 || a->cfg.keeping == FG_KEEPING_AWAY, any = false;
+    fg_get_u32s(r, a->keeps, a->cfg.select.clients);
+    a->resets = fg_get_u64(r);
+    for (uint32_t i = 0; i < a->cfg.select.clients && !r->bad; i++) {
+        r->bad = a->keeps[i] > a->tasks[i];
+        any = any || a->keeps[i] != 0;
+    }
+    a->lost_kept = away && any;
 }
 
 static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, struct fg_err *err)
@@ -124,6 +141,9 @@ static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, st
     const void *flags = fg_get_bytes(r, n);
     if (flags != NULL) {
         memcpy(a->has_shard, flags, n);
+    }
+    if (a->keeps != NULL) {
+        load_keeps(a, r);
     }
     enum fg_status st = load_policy(a, r);
     if (st != FG_OK) {
@@ -185,6 +205,7 @@ void fg_aggregator_summary(const struct fg_aggregator *a, struct fg_summary *s)
     s->updates_lost = t.updates_lost + t.updates_stale; /* as n_lost of a round */
     s->updates_late = t.updates_late;
     s->asked = t.asked;
+    s->states_reset = a->resets;
     s->participation_tv = fg_core_apart(a);
     fg_footprint_summary(a->footprint, a->cfg.start, a->settled, &s->footprint);
     fg_core_skew(a, s);
@@ -285,6 +306,16 @@ bool fg_aggregator_pending(const struct fg_aggregator *a)
 size_t fg_aggregator_goal(const struct fg_aggregator *a)
 {
     return a->goal;
+}
+
+const uint32_t *fg_aggregator_keeps_of(const struct fg_aggregator *a)
+{
+    return a->keeps;
+}
+
+bool fg_aggregator_forgets(const struct fg_aggregator *a)
+{
+    return a->lost_kept;
 }
 
 const struct fg_ledger *fg_aggregator_ledger(const struct fg_aggregator *a)

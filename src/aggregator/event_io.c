@@ -79,6 +79,7 @@ enum fg_status fg_event_encode(struct fg_str *out, const struct fg_event *ev)
         FG_TRY(fg_put_u32(out, ev->result->steps));
         FG_TRY(fg_put_u32(out, ev->result->samples));
         FG_TRY(fg_put_f64(out, ev->result->loss));
+        FG_TRY(ev->result->reset ? fg_put_u8(out, 1) : FG_OK);
     }
     if (ev->kind == FG_EVENT_EVALUATED) {
         FG_TRY(put_evaluation(out, &ev->evaluation));
@@ -113,7 +114,7 @@ enum fg_status fg_event_decode(struct fg_event_copy *out, const void *bytes, siz
     struct fg_reader r = fg_reader_of(bytes, len);
     enum fg_status st = FG_OK;
     uint8_t kind = fg_get_u8(&r);
-    if (r.bad || kind > FG_EVENT_STOP) {
+    if (r.bad || kind > FG_EVENT_FORGET) {
         return FG_E_CORRUPT;
     }
     out->ev = (struct fg_event){.kind = (enum fg_event_kind)kind};
@@ -132,6 +133,8 @@ enum fg_status fg_event_decode(struct fg_event_copy *out, const void *bytes, siz
         out->result.steps = fg_get_u32(&r);
         out->result.samples = fg_get_u32(&r);
         out->result.loss = fg_get_f64(&r);
+        out->result.reset = !r.bad && !fg_reader_done(&r);
+        r.bad = out->result.reset && fg_get_u8(&r) != 1;
         out->ev.result = &out->result;
     }
     if (kind == FG_EVENT_EVALUATED) {

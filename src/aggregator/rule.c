@@ -35,24 +35,23 @@ bool fg_rule_has_rows(const struct fg_rule_ops *ops)
     return ops->remembers || ops->own_start;
 }
 
-enum fg_status fg_rule_rows_fit(const struct fg_rule_ops *ops, uint32_t clients, size_t params,
-                                struct fg_err *err)
+enum fg_status fg_rule_rows_fit(const char *what, size_t rows, size_t params, struct fg_err *err)
 {
-    if (!fg_rule_has_rows(ops) || params <= FG_RULE_ROWS_MAX / sizeof(float) / clients) {
+    if (rows == 0 || params <= FG_RULE_ROWS_MAX / sizeof(float) / rows) {
         return FG_OK;
     }
     return fg_fail(err, FG_E_CONFIG,
-                   "aggregate.rule: '%s' keeps an update or a model of every client, which is %.1f GB for %u "
-                   "clients and %zu parameters; expected at most %.1f GB, or aggregate.memory = disk",
-                   ops->name, 4e-9 * (double)clients * (double)params, clients, params,
-                   1e-9 * (double)FG_RULE_ROWS_MAX);
+                   "aggregate.rule, wire.codec: '%s' keeps an update or a model of every client, which is "
+                   "%.1f GB for %zu "
+                   "rows of %zu parameters; expected at most %.1f GB, or aggregate.memory = disk",
+                   what, 4e-9 * (double)rows * (double)params, rows, params, 1e-9 * (double)FG_RULE_ROWS_MAX);
 }
 
 enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *ops,
                               const struct fg_rule_config *cfg, struct fg_err *err)
 {
     bool own_rows = fg_rule_has_rows(ops) && cfg->rows.row == NULL;
-    enum fg_status st = own_rows ? fg_rule_rows_fit(ops, cfg->clients, cfg->params, err) : FG_OK;
+    enum fg_status st = own_rows ? fg_rule_rows_fit(ops->name, cfg->clients, cfg->params, err) : FG_OK;
     if (st != FG_OK) {
         return st;
     }

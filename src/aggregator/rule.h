@@ -115,10 +115,7 @@ struct fg_rule_ops {
     enum fg_partial partial;
     enum fg_late late;
     enum fg_stale stale;
-    int stages_late; /* late updates are not added up but kept for commit, in r->late */
-    /* Clients keep state of this rule from task to task (control variates, say): a task that is repeated
-     * elsewhere then gives other bytes. */
-    int clients_keep_state;
+    int stages_late;                 /* late updates are not added up but kept for commit, in r->late */
     void (*init)(struct fg_rule *r); /* set the state for the first round; NULL = zeros */
     /* The factor with which an update enters the sum, given its weight w_i; NULL = w_i. */
     double (*scale)(struct fg_rule *r, const struct fg_rule_update *u, double weight);
@@ -136,9 +133,9 @@ const struct fg_rule_ops *const *fg_rule_list(void);
 /* Whether the rule keeps a row of each client. */
 bool fg_rule_has_rows(const struct fg_rule_ops *ops);
 
-/* Whether these rows can be in RAM. Errors: FG_E_CONFIG for more than FG_RULE_ROWS_MAX bytes. */
+/* Whether so many rows of `what` can be in RAM. Errors: FG_E_CONFIG for more than FG_RULE_ROWS_MAX bytes. */
 #define FG_RULE_ROWS_MAX ((size_t)8 << 30)
-enum fg_status fg_rule_rows_fit(const struct fg_rule_ops *ops, uint32_t clients, size_t params,
+enum fg_status fg_rule_rows_fit(const char *what, size_t rows, size_t params,
                                 struct fg_err *err) FG_NODISCARD;
 
 /* Errors: FG_E_NOMEM; for rows of its own, as fg_rule_rows_fit(). Owner: the caller, fg_rule_destroy() (NULL

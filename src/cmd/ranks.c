@@ -231,13 +231,12 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
     bool real = s->cfg->run.clock == FG_OPT_CLOCK_REAL;
     /* A study that is only spread over ranks is to give the study's model, whoever dies. */
     bool ignores = s->cfg->workers.on_loss == FG_OPT_ON_LOSS_IGNORE && !r->aggregator_computes;
-    const char *keeper = fg_setup_client_state(s->rule, s->codec);
-    if (keeper != NULL && !ignores && !real) {
+    if (s->codec->clients_keep_state && !ignores && !real) {
         fg_log_write(
             FG_LOG_WARN,
-            "clients keep state of '%s': a task that is repeated on another worker gives another update, so "
-            "that a run that loses workers ends with another model",
-            keeper);
+            "wire.codec = %s: clients keep what was not sent, and what is lost with a worker begins anew: a "
+            "run that loses workers ends with another model (replay gives the same)",
+            s->codec->name);
     }
     struct fg_config told = *s->cfg; /* what the workers are told; its strings are borrowed */
     told.workers.on_loss = ignores ? FG_OPT_ON_LOSS_IGNORE : FG_OPT_ON_LOSS_REASSIGN;
@@ -270,6 +269,7 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
         .arrival_arg = &r->play,
         .local = r->aggregator_computes ? local : NULL,
         .local_width = s->threads,
+        .clients_keep = s->codec->clients_keep_state,
         .worker_width = s->cfg->run.threads,
         .stop = stop,
         .heartbeat_us = fg_from_seconds(s->cfg->workers.heartbeat_s),

@@ -83,6 +83,7 @@ static enum fg_status save(struct study *s, const char *status, struct fg_err *e
     struct fg_summary summary;
     double begin = fg_wall_s();
     s->state.len = 0;
+    study_keep_safe(s);
     enum fg_status st = fg_aggregator_save(s->agg, &s->state);
     if (st == FG_OK) {
         st = summarise(s, status, &summary);
@@ -134,8 +135,10 @@ static enum fg_status committed(void *arg, struct fg_err *err)
     if (s->recovering) { /* the journal is ahead of the state */
         return st;
     }
-    if (st == FG_OK && fg_wall_s() - s->saved_s >= s->cfg->run.sync_s &&
-        record->round + 1 < s->cfg->run.rounds) {
+    bool due = fg_wall_s() - s->saved_s >= s->cfg->run.sync_s;
+    /* what workers hold is gone with them: rounds after a checkpoint could not be derived again */
+    due = due || s->keeping == FG_KEEPING_AWAY;
+    if (st == FG_OK && due && record->round + 1 < s->cfg->run.rounds) {
         st = save(s, "running", err);
     }
     fg_progress_round(&s->progress, record);
@@ -169,6 +172,7 @@ static enum fg_status make_aggregator(struct study *s, const struct fg_str *stat
     if (fg_rundir_memory(s->dir) != NULL) {
         acfg.rule.rows = fg_memory_rows(fg_rundir_memory(s->dir));
     }
+    acfg.keeping = s->keeping;
     fg_aggregator_destroy(s->agg);
     s->agg = NULL;
     enum fg_status st = fg_aggregator_create(&s->agg, &acfg, s->setup->fleet, s->setup->params, err);
@@ -183,11 +187,14 @@ static enum fg_status resume(struct study *s, struct fg_err *err)
     enum fg_status st;
     s->state.len = 0;
     FG_TRY(fg_rundir_resume(s->dir, &s->state, &journal_len, err));
-    if (s->recorded) {
+    if (s->keeping != FG_KEEPING_NONE) { /* what came after it is run again */
+        FG_TRY(fg_append_truncate(journal, journal_len, err));
+    } else if (s->recorded) {
         FG_TRY(fg_study_tail(&s->record, journal_len, fg_rundir_path(s->dir), &whole, err));
         FG_TRY(fg_append_truncate(journal, whole, err));
     }
     FG_TRY(make_aggregator(s, &s->state, err));
+    study_keep_again(s);
     study_before(s, fg_rundir_path(s->dir));
 cleanup:
     return st;
@@ -239,6 +246,7 @@ static enum fg_status make_executor(struct study *s, const struct fg_study_shell
                                           .arg = s->setup,
                                           .codec = setup->codec,
                                           .coding = setup->coding,
+                                          .kept = s->kept,
                                           .width = setup->threads,
                                           .stop = &fg_study_stop};
     struct fg_executor *local;
@@ -315,6 +323,7 @@ static enum fg_status prepare(struct study *s, const struct fg_study_shell *shel
         study_tell_fleet(s);
     }
     FG_TRY(note(s, FG_JOURNAL_BEGIN, err));
+    FG_TRY(study_forget(s, err));
     s->journal_len = fg_rundir_journal(s->dir)->file.len;
 cleanup:
     return st;
@@ -350,6 +359,10 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
         FG_TRY(fg_study_recorded(&s->record, shell->replay, err));
     }
     FG_TRY(fg_setup_create(&s->setup, s->cfg, study_started(s, path.data), err));
+    if (s->setup->codec->clients_keep_state && !s->setup->cost_only) {
+        s->keeping = shell->executor != NULL ? FG_KEEPING_AWAY : FG_KEEPING_HERE;
+        s->recorded = s->recorded || shell->replay == NULL;
+    }
     FG_TRY(study_memory_fits(s, err));
     FG_TRY(study_warm_start(s, err));
     FG_TRY(shell->counterfactual ? study_met(s, err) : FG_OK);
@@ -407,7 +420,7 @@ int fg_study_run(const struct fg_config *cfg, const struct fg_cmd_common *common
     struct fg_err err = {{0}};
     enum fg_status st = FG_OK;
     bool ignores = shell->has_workers && cfg->workers.on_loss == FG_OPT_ON_LOSS_IGNORE;
-    s.recorded = s.real || ignores;
+    s.recorded = s.real || ignores; /* or where clients keep something */
     if (s.real && !shell->has_workers) {
         st = fg_config_reject(cfg, "run.clock", &err, "virtual, or workers: real time needs `forage launch`");
     } else if (s.real && cfg->drive.on && shell->play == NULL) {
@@ -423,6 +436,7 @@ int fg_study_run(const struct fg_config *cfg, const struct fg_cmd_common *common
         s.ex->ops->destroy(s.ex);
     }
     fg_trainer_destroy(s.trainer);
+    fg_kept_destroy(s.kept);
     fg_aggregator_destroy(s.agg);
     study_board_close(&s.board);
     fg_rundir_close(s.dir);

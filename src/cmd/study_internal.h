@@ -7,6 +7,7 @@
 #include "src/cmd/study_journal.h"
 #include "src/net/meter.h"
 #include "src/sim/met.h"
+#include "src/worker/kept.h"
 
 /* What the board's rows are written from; study_board.c. */
 struct study_board {
@@ -41,6 +42,8 @@ struct study {
     struct fg_measured measured; /* what it said of starts before this one */
     struct study_board board;
     struct fg_study_record record; /* being replayed, or recovered from */
+    enum fg_keeping keeping;       /* who holds what clients keep for the codec */
+    struct fg_kept *kept;          /* that, where it is this process */
 };
 
 /* study_start.c: model.from, start from another run's parameters. Errors: FG_E_CONFIG, those of reading it. */
@@ -53,10 +56,16 @@ fg_time_t study_started(const struct study *s, const char *folder);
 /* Where the clients of a new run live: grams depend on it, and a zone that was drawn is no fact. */
 void study_tell_fleet(const struct study *s);
 
-/* What the rule keeps of each client: whether it can be in RAM, where it has to; its place in the run's folder. Errors:
- * FG_E_CONFIG; as fg_rundir_remember(). */
+/* What the rule keeps of each client, and what clients keep for the codec: whether it can be in RAM, where it has to; its
+ * place in the run's folder. Errors: FG_E_CONFIG; as fg_rundir_remember(). */
 enum fg_status study_memory_fits(const struct study *s, struct fg_err *err) FG_NODISCARD;
-enum fg_status study_remember(const struct study *s, struct fg_err *err) FG_NODISCARD;
+enum fg_status study_remember(struct study *s, struct fg_err *err) FG_NODISCARD;
+
+/* What clients keep (study_start.c): as it was at the checkpoint that was loaded; for the one that is to be written; and
+ * where it is gone with those who held it, told to the core and the journal. Errors: FG_E_NOMEM, FG_E_IO, FG_E_FULL. */
+void study_keep_again(struct study *s);
+void study_keep_safe(struct study *s);
+enum fg_status study_forget(struct study *s, struct fg_err *err) FG_NODISCARD;
 
 /* Where the events come from, by clock and shell. Errors: FG_E_NOMEM. */
 enum fg_status study_timeline(struct study *s, struct fg_timeline **out) FG_NODISCARD;

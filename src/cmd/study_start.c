@@ -61,19 +61,82 @@ fg_time_t study_started(const struct study *s, const char *folder)
     return !s->real ? FG_START_AUTO : s->common->force ? wall : fg_study_started(folder, wall);
 }
 
-enum fg_status study_memory_fits(const struct study *s, struct fg_err *err)
+/* Rows of the rule's, and after them those of what clients keep. With both, workers' clients have room, too: who holds
+ * them may change. */
+static size_t rows_of(const struct study *s, size_t *states_from)
 {
-    return s->setup->cost_only || s->cfg->aggregate.memory == FG_OPT_MEMORY_DISK
-               ? FG_OK
-               : fg_rule_rows_fit(s->setup->rule, s->setup->clients, fg_model_params(s->setup->model), err);
+    size_t n = s->setup->clients, rule = fg_rule_has_rows(s->setup->rule) ? n : 0;
+    bool states = s->keeping == FG_KEEPING_HERE || (rule > 0 && s->keeping == FG_KEEPING_AWAY);
+    *states_from = rule;
+    return rule + (states ? n : 0);
 }
 
-enum fg_status study_remember(const struct study *s, struct fg_err *err)
+static size_t row_params(const struct study *s)
 {
-    size_t p = s->setup->cost_only ? 0 : fg_model_params(s->setup->model);
-    if (!fg_rule_has_rows(s->setup->rule)) {
+    return s->setup->cost_only ? 0 : fg_model_params(s->setup->model);
+}
+
+enum fg_status study_memory_fits(const struct study *s, struct fg_err *err)
+{
+    size_t ignored;
+    bool disk = s->setup->cost_only || s->cfg->aggregate.memory == FG_OPT_MEMORY_DISK;
+    return disk ? FG_OK
+                : fg_rule_rows_fit(fg_rule_has_rows(s->setup->rule) ? s->setup->rule->name
+                                                                    : s->setup->codec->name,
+                                   rows_of(s, &ignored), row_params(s), err);
+}
+
+enum fg_status study_remember(struct study *s, struct fg_err *err)
+{
+    size_t from, n = rows_of(s, &from), p = row_params(s);
+    enum fg_status st = FG_OK;
+    if (n > UINT32_MAX) {
+        return fg_fail(err, FG_E_CONFIG, "too many clients to keep something of each");
+    }
+    if (n > 0) {
+        st = fg_rundir_remember(s->dir, (uint32_t)n, p, s->cfg->aggregate.memory == FG_OPT_MEMORY_DISK, err);
+    }
+    if (st != FG_OK || s->keeping == FG_KEEPING_NONE) {
+        return st;
+    }
+    struct fg_kept_rows rows = {0};
+    if (s->keeping == FG_KEEPING_HERE) {
+        struct fg_rule_rows all = fg_memory_rows(fg_rundir_memory(s->dir));
+        rows = (struct fg_kept_rows){.row = all.row + from * p, .changed = all.changed + from};
+    }
+    st = fg_kept_create(&s->kept, p, rows.row != NULL ? s->setup->clients : 0, rows);
+    return st == FG_OK ? st : fg_fail(err, st, "out of memory for what clients keep");
+}
+
+void study_keep_again(struct study *s)
+{
+    if (s->keeping == FG_KEEPING_HERE && !fg_aggregator_forgets(s->agg)) {
+        fg_kept_restore(s->kept, fg_aggregator_keeps_of(s->agg));
+    }
+}
+
+void study_keep_safe(struct study *s)
+{
+    if (s->keeping == FG_KEEPING_HERE) {
+        fg_kept_settle(s->kept, fg_aggregator_keeps_of(s->agg));
+    }
+}
+
+enum fg_status study_forget(struct study *s, struct fg_err *err)
+{
+    struct fg_event ev = {.kind = FG_EVENT_FORGET, .now = fg_aggregator_now(s->agg)};
+    struct fg_actions none = {0};
+    if (!fg_aggregator_forgets(s->agg)) {
         return FG_OK;
     }
-    return fg_rundir_remember(s->dir, s->setup->clients, p, s->cfg->aggregate.memory == FG_OPT_MEMORY_DISK,
-                              err);
+    fg_log_write(FG_LOG_WARN,
+                 "what clients kept for wire.codec = %s is gone with the workers that held it; they begin "
+                 "anew, and the journal says so",
+                 s->setup->codec->name);
+    enum fg_status st = study_took(s, &ev, err);
+    if (st == FG_OK && (st = fg_aggregator_step(s->agg, &ev, &none)) != FG_OK) {
+        st = fg_fail(err, st, "what clients kept could not be forgotten");
+    }
+    fg_actions_fini(&none);
+    return st;
 }

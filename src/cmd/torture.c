@@ -10,6 +10,7 @@
 
 #include "src/cmd/cmd.h"
 #include "src/store/summary.h"
+#include "src/wire/codec.h"
 
 struct args {
     struct fg_cmd_common common;
@@ -249,6 +250,13 @@ static enum fg_status check(const struct args *args, const char *file, struct fg
              ? fg_cmd_run_dir(dir, &cfg, &args->common)
              : fg_config_reject(&cfg, "run.clock", err,
                                 "virtual: only then is the model the same whatever fails");
+    const struct fg_codec *codec = fg_codec_find(cfg.wire.codec);
+    if (st == FG_OK && args->compare && codec != NULL && codec->clients_keep_state) {
+        st = fg_config_reject(
+            &cfg, "wire.codec", err,
+            "one for which clients keep nothing: only then is the model the same whatever fails "
+            "(without --compare: `forage simulate --replay DIR` gives the model again)");
+    }
     fg_config_fini(&cfg);
     return st;
 }

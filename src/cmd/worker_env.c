@@ -10,6 +10,7 @@
 #include "src/net/notice.h"
 #include "src/sim/setup.h"
 #include "src/store/shard_cache.h"
+#include "src/worker/kept.h"
 
 /* One task's place in a cohort: its update, and what it is encoded with. */
 struct seat {
@@ -17,7 +18,8 @@ struct seat {
     float *delta;   /* (P) */
     uint8_t *bytes; /* (bound(P)) */
     size_t len;
-    struct fg_codec_ws ws;
+    struct fg_codec_ws ws; /* .kept: (P), owned, where clients keep something */
+    uint32_t reset;
     struct fg_dataset *shard;          /* movable placement: the task's own data */
     uint32_t *index;                   /* (n) all of them */
     struct fg_train_state from, state; /* to go on from; where it was stopped */
@@ -32,7 +34,8 @@ struct fg_worker_env_state {
     struct fg_model *model; /* movable placement: owned; else the setup's */
     const struct fg_codec *codec;
     struct fg_codec_opts coding;
-    size_t bound; /* bytes of an encoded update */
+    struct fg_kept *kept; /* NULL: the codec has clients keep nothing */
+    size_t bound;         /* bytes of an encoded update */
     struct fg_trainer *trainer;
     size_t P;
     enum { HAND_NOTHING, HAND_STATE, HAND_UPDATE } on_stop; /* what a task that was stopped gives */
@@ -96,11 +99,14 @@ static enum fg_status make_seats(struct fg_worker_env_state *w, size_t n)
         s->ws.opts = w->coding;
         s->delta = fg_calloc_aligned(w->P, sizeof *s->delta);
         s->bytes = fg_calloc(w->bound, 1);
-        if (s->delta == NULL || s->bytes == NULL) {
+        if (w->codec->clients_keep_state) {
+            s->ws.kept = fg_calloc_aligned(w->P, sizeof *s->ws.kept);
+        }
+        if (s->delta == NULL || s->bytes == NULL || (w->codec->clients_keep_state && s->ws.kept == NULL)) {
             return FG_E_NOMEM;
         }
     }
-    return FG_OK;
+    return w->codec->clients_keep_state ? fg_kept_create(&w->kept, w->P, 0, (struct fg_kept_rows){0}) : FG_OK;
 }
 
 /* Only the computing thread and those it starts give way; the one that serves frames answers at once. */
@@ -295,6 +301,18 @@ static void report_stopped(struct seat *s, struct fg_session_answer *a)
     }
 }
 
+/* What the client keeps goes with its task. */
+static enum fg_status bring_kept(struct seat *s, const struct fg_task *task)
+{
+    struct fg_kept *kept = s->owner->kept;
+    s->reset = 0;
+    if (kept == NULL || task->kind != FG_TASK_TRAIN) {
+        return FG_OK;
+    }
+    enum fg_status st = fg_kept_begin(kept, task->client, task->kept, s->ws.kept, &s->reset);
+    return st == FG_OK ? FG_OK : fg_fail(&s->err, st, "out of memory for what a client keeps");
+}
+
 /* How long a step takes when time is compressed: transfers included, as a client of the fleet. */
 static enum fg_status pace(struct fg_worker_env_state *w, struct fg_job *job, struct fg_err *err)
 {
@@ -328,6 +346,9 @@ static void report(struct seat *s, struct fg_job *job, struct fg_session_answer 
     if (job->status == FG_E_INTERRUPTED) {
         report_stopped(s, a);
     }
+    if (job->status == FG_OK && train && s->owner->kept != NULL) {
+        job->status = fg_kept_end(s->owner->kept, job->task.client, job->task.number, s->ws.kept);
+    }
     a->st = job->status;
     a->text = s->err.text[0] != '\0' ? s->err.text : NULL;
     a->result = (struct fg_result){.id = job->task.id,
@@ -337,7 +358,8 @@ static void report(struct seat *s, struct fg_job *job, struct fg_session_answer 
                                    .correct = job->correct,
                                    .scored = job->scored,
                                    .loss = job->loss,
-                                   .wire_bytes = train ? s->len : 0};
+                                   .wire_bytes = train ? s->len : 0,
+                                   .reset = s->reset};
     a->codec = s->owner->codec->id;
     a->bytes = train ? s->bytes : NULL;
     a->len = train ? s->len : 0;
@@ -365,6 +387,9 @@ static void run(void *arg, const struct fg_session_job *jobs, size_t n, struct f
         answers[i].id = jobs[i].task.id;
         answers[i].st = find_data(s, &jobs[i], job);
         go_on_from(s, &jobs[i], job);
+        if (answers[i].st == FG_OK) {
+            answers[i].st = bring_kept(s, &jobs[i].task);
+        }
         if (answers[i].st == FG_OK) {
             answers[i].st = pace(w, job, &s->err);
         }
@@ -408,10 +433,12 @@ void fg_worker_env_destroy(struct fg_worker_env_state *w)
     for (size_t i = 0; i < w->n_seats; i++) {
         clear_seat(&w->seat[i]);
         fg_str_fini(&w->seat[i].state_bytes);
+        fg_free(w->seat[i].ws.kept);
         fg_codec_ws_fini(&w->seat[i].ws);
         fg_free(w->seat[i].delta);
         fg_free(w->seat[i].bytes);
     }
+    fg_kept_destroy(w->kept);
     fg_shard_cache_close(w->shards);
     fg_str_fini(&w->shard);
     fg_setup_coding_fini(&w->coding);

@@ -164,7 +164,8 @@ static enum fg_status advance(struct remote *r, struct entry *e, struct fg_err *
         fg_time_t left = e->ripe > 0 ? e->ripe - r->opts.now(r->opts.arg) : 0;
         return left > 0 ? remote_pump(r, left < WAIT_US ? left : WAIT_US, err) : FG_OK;
     }
-    if (r->opts.local != NULL && remote_queued(r) > 0) {
+    bool here = r->opts.local != NULL && !(r->opts.clients_keep && remote_anyone(r));
+    if (here && remote_queued(r) > 0) {
         st = remote_full(r) ? remote_hurry(r) : FG_OK;
         return st == FG_OK ? compute_here(r, err) : st;
     }
@@ -253,6 +254,7 @@ static void destroy(struct fg_executor *base)
     fg_free(r->queue);
     fg_free(r->again);
     fg_free(r->chunk);
+    fg_free(r->holder);
     fg_free(r->refusal);
     fg_free(r->note);
     fg_free(r->placed);

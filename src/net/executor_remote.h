@@ -74,7 +74,10 @@ struct fg_executor_remote_opts {
 
     struct fg_executor *local; /* computes here as well; taken over on success; NULL: only workers do */
     unsigned local_width;      /* tasks worth giving it at once */
-    unsigned worker_width;     /* tasks a worker computes at a time; 0: what each says of itself */
+    /* Clients keep something for the codec: their tasks go to the worker that did their last one, as long as it is there;
+     * nothing is computed here then while there are workers. */
+    bool clients_keep;
+    unsigned worker_width; /* tasks a worker computes at a time; 0: what each says of itself */
 
     atomic_int *stop;                    /* non-zero: collect returns FG_E_INTERRUPTED; NULL: never */
     fg_time_t (*now)(void *arg);         /* real time, only to tell who is alive */

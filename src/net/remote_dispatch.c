@@ -127,6 +127,47 @@ static enum fg_status dispatch_pinned(struct remote *r, struct fg_err *err)
     return st;
 }
 
+/* Who holds what the task's client kept, if it is there; REMOTE_NOBODY: anyone may do it. */
+static uint32_t holder_of(const struct remote *r, const struct entry *e)
+{
+    uint32_t client = e->task.client;
+    uint32_t peer = e->task.kept != 0 && client < r->n_holder ? r->holder[client] : REMOTE_NOBODY;
+    const struct worker *w = &r->worker[peer];
+    return peer != REMOTE_NOBODY && w->state == WORKER_WELCOME && !w->silent && e->suspect != peer
+               ? peer
+               : REMOTE_NOBODY;
+}
+
+enum fg_status remote_holds(struct remote *r, uint32_t client, uint32_t peer)
+{
+    enum fg_status st = FG_OK;
+    while (st == FG_OK && r->opts.clients_keep && r->n_holder <= client) {
+        st = FG_GROW(r->holder, r->n_holder, r->cap_holder);
+        if (st == FG_OK) {
+            r->holder[r->n_holder++] = REMOTE_NOBODY;
+        }
+    }
+    if (st == FG_OK && r->opts.clients_keep) {
+        r->holder[client] = peer;
+    }
+    return st;
+}
+
+/* Tasks that go on from what their clients kept go to whoever holds that, at once; the others stay in the queue. */
+static enum fg_status dispatch_home(struct remote *r, struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; i < r->n_entry && st == FG_OK; i++) {
+        struct entry *e = &r->entry[i];
+        uint32_t peer = e->state == TASK_QUEUED ? holder_of(r, e) : REMOTE_NOBODY;
+        if (peer != REMOTE_NOBODY) {
+            st = add_to_chunk(r, peer, e, 0, err);
+            st = st == FG_OK ? send_chunk(r, peer, 1) : st;
+        }
+    }
+    return st;
+}
+
 /* Room for more: as many again wait at the worker as it computes, so that it never waits for us. */
 static size_t room(const struct worker *w)
 {
@@ -164,6 +205,12 @@ enum fg_status remote_dispatch(struct remote *r, struct fg_err *err)
     }
     if (remote_full(r)) {
         return give_wanted(r, err);
+    }
+    if (r->opts.clients_keep && remote_queued(r) > 0) {
+        enum fg_status st = dispatch_home(r, err);
+        if (st != FG_OK) {
+            return st;
+        }
     }
     while (given && remote_queued(r) > 0) {
         size_t hands = r->opts.local != NULL;

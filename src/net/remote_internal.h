@@ -74,6 +74,9 @@ struct remote {
     size_t n_worker, cap_worker;
     struct fg_msg_task *chunk; /* scratch of one dispatch */
     size_t cap_chunk;
+    uint32_t *
+        holder; /* (n_holder) with clients_keep: the worker that did a client's last task, or REMOTE_NOBODY */
+    size_t n_holder, cap_holder;
     uint64_t local_ids, local_version;
     size_t ripening;           /* pinned: partial results that were not noted yet */
     uint64_t diverged_version; /* updates from it are not finite, by two answers */
@@ -157,6 +160,8 @@ enum fg_status remote_judge(struct remote *r, struct entry *e,
 
 /* remote_dispatch.c */
 enum fg_status remote_dispatch(struct remote *r, struct fg_err *err);
+enum fg_status remote_holds(struct remote *r, uint32_t client,
+                            uint32_t peer); /* it did the client's last task */
 
 /* remote_status.c */
 void remote_tell_status(struct remote *r); /* at a bounded rate */

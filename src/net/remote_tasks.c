@@ -217,6 +217,9 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
     r->held += e->encoded.len;
     fg_respawn_worked(&r->respawn);
     r->ripening += ripens;
+    if (remote_holds(r, e->task.client, peer) != FG_OK) {
+        return FG_E_NOMEM;
+    }
     return ripens ? FG_OK : remote_note(r, FG_LIVE_RESULT, e->task.client, e->task.id);
 }
 

@@ -3,7 +3,8 @@
  * A client is a logical participant; a worker is a process that carries out tasks for any number of clients.
  * A result is a pure function of (parameters of `version`, the client's shard, steps, seed, client, number,
  * learning rate, local-work settings of the configuration): a task lost with its worker can be run again
- * anywhere and gives the same bytes.
+ * anywhere and gives the same bytes. Where a codec has clients keep something from task to task (codec.h), it is
+ * a function of that, too: lost with who holds it, and then anew from nothing.
  */
 #ifndef FG_PLAN_PLAN_H
 #define FG_PLAN_PLAN_H
@@ -31,6 +32,9 @@ struct fg_task {
         steps; /* local steps to do, at most those that fit; evaluation: samples to look at, drawn anew by each
                      * task, 0 = all */
     float lr;  /* learning rate of the first step (schedules over rounds are applied already) */
+    uint32_t
+        kept; /* where the client's updates depend on what it kept: 1 + number of the task after which it was
+                    * what this task goes on from; 0 = it begins with nothing */
 };
 
 #define FG_LOSS_UNKNOWN (-1.0) /* of a task that was not computed: train.mode = cost-only */
@@ -46,6 +50,7 @@ struct fg_result {
     double loss;         /* mean loss over the samples seen, natural logarithm */
     const float *delta;  /* (P), canonical parameter order; NULL for evaluation */
     uint64_t wire_bytes; /* encoded size as sent up */
+    uint32_t reset;      /* 1: what the client kept (fg_task.kept) was gone, so it began with nothing */
 };
 
 #endif

@@ -242,11 +242,6 @@ double fg_setup_lr(const void *setup, uint32_t round)
 static const enum fg_inverse inverses[] = {FG_INVERSE_NONE, FG_INVERSE_PLAIN, FG_INVERSE_CAPPED,
                                            FG_INVERSE_SIX};
 
-const char *fg_setup_client_state(const struct fg_rule_ops *rule, const struct fg_codec *codec)
-{
-    return rule->clients_keep_state ? rule->name : codec->clients_keep_state ? codec->name : NULL;
-}
-
 bool fg_setup_takes_partial(const struct fg_config *c)
 {
     return c->train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK || c->workers.on_loss == FG_OPT_ON_LOSS_IGNORE;

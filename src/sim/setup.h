@@ -63,9 +63,6 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
 /* Whether updates of fewer steps than planned are handed back at all; the rule says what becomes of them. */
 bool fg_setup_takes_partial(const struct fg_config *c);
 
-/* The name of the rule or codec whose clients keep state, so that tasks repeated elsewhere give other bytes; NULL: neither. */
-const char *fg_setup_client_state(const struct fg_rule_ops *rule, const struct fg_codec *codec);
-
 /* The data set of the [data] section alone. Errors: as fg_dataset_load(), naming the place of data.path.
  * Owner: the caller, fg_dataset_destroy(). */
 enum fg_status fg_setup_load_data(struct fg_dataset **out, const struct fg_config *cfg,

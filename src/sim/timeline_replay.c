@@ -65,6 +65,9 @@ static enum fg_status compute(struct timeline *t, struct fg_err *err)
                        "journal: event %zu is the result of task %llu, which was not given", t->at,
                        (unsigned long long)recorded->id);
     }
+    if (recorded->reset) {
+        f->task.kept = 0; /* its client began anew then */
+    }
     enum fg_status st = fg_line_submit(&t->line, f, recorded->steps, err);
     if (st == FG_OK) {
         st = t->line.ex->ops->collect(t->line.ex, recorded->id, &t->result, err);
@@ -73,6 +76,7 @@ static enum fg_status compute(struct timeline *t, struct fg_err *err)
         st = fg_fail(err, FG_E_CORRUPT, "journal: task %llu of client %u gave loss %.17g then and %.17g now",
                      (unsigned long long)recorded->id, f->task.client, recorded->loss, t->result.loss);
     }
+    t->result.reset = recorded->reset;
     t->event.ev.result = &t->result;
     return st;
 }

@@ -35,6 +35,7 @@ struct fg_codec_opts {
 struct fg_codec_ws {
     struct fg_codec_opts opts; /* set once; `layer` is borrowed */
     uint32_t client, number;   /* of the task whose update comes next */
+    float *kept; /* (n) with clients_keep_state: what the client kept, which encode brings forward */
     uint8_t *buf;
     size_t cap;
     void *compressor;   /* ZSTD_CCtx */
@@ -45,8 +46,8 @@ struct fg_codec {
     const char *name; /* as in wire.codec */
     const char *doc;
     uint32_t id; /* on the wire; append only */
-    /* Clients keep state of it from update to update (what was rounded off, say): a task that is repeated elsewhere then
-     * gives other bytes. */
+    /* Clients keep n floats from update to update (what was not sent, say), zeros at first: a task that is repeated
+     * elsewhere then gives other bytes. */
     int clients_keep_state;
 
     /* Most bytes that n floats can take. */
@@ -75,6 +76,7 @@ extern const struct fg_codec fg_codec_int8;
 extern const struct fg_codec fg_codec_int4;
 extern const struct fg_codec fg_codec_ternary;
 extern const struct fg_codec fg_codec_drive;
+extern const struct fg_codec fg_codec_topk;
 
 /* By name or by id; NULL when there is none. */
 const struct fg_codec *fg_codec_find(const char *name);

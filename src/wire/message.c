@@ -124,7 +124,7 @@ static void put_task(struct fg_packer *w, const struct fg_msg_task *t)
     fg_pack_le(w, t->task.steps, 4);
     fg_pack_f32(w, t->task.lr);
     fg_pack_le(w, t->has_shard ? 1 : 0, 4);
-    fg_pack_le(w, 0, 4);
+    fg_pack_le(w, t->task.kept, 4);
     fg_pack_bytes(w, t->shard, FG_SHARD_HASH_BYTES);
 }
 
@@ -140,7 +140,7 @@ static void get_task(struct fg_msg_task *t, const uint8_t *raw)
     t->task.steps = fg_get_u32(&r);
     fg_get_f32s(&r, &t->task.lr, 1);
     t->has_shard = fg_get_u32(&r) != 0;
-    (void)fg_get_u32(&r);
+    t->task.kept = fg_get_u32(&r);
     const uint8_t *hash = view(&r, FG_SHARD_HASH_BYTES);
     memcpy(t->shard, hash, FG_SHARD_HASH_BYTES);
 }
@@ -158,7 +158,7 @@ static void put_result(struct fg_packer *w, const struct fg_msg *m)
     fg_pack_le(w, res->wire_bytes, 8);
     fg_pack_le(w, m->u.result.params, 8);
     fg_pack_le(w, m->u.result.codec, 4);
-    fg_pack_le(w, 0, 4);
+    fg_pack_le(w, res->reset, 4);
     fg_pack_le(w, m->u.result.delta.len, 8);
     fg_pack_bytes(w, m->u.result.delta.data, m->u.result.delta.len);
 }
@@ -264,7 +264,7 @@ static void get_result(struct fg_msg *m, struct fg_reader *r)
     res->wire_bytes = fg_get_u64(r);
     m->u.result.params = fg_get_u64(r);
     m->u.result.codec = fg_get_u32(r);
-    (void)fg_get_u32(r);
+    res->reset = fg_get_u32(r) != 0;
     m->u.result.delta = get_blob(r);
 }
 

@@ -18,6 +18,7 @@ struct entry {
     enum entry_state state;
     struct fg_result result;
     float *delta; /* (P) from the pool, NULL for evaluation or before it ran */
+    float *kept;  /* (P) the same, what its client keeps; NULL before it ran, and where nothing is kept */
 };
 
 /* Scratch of the codec: as many as threads ever needed at once. */
@@ -35,6 +36,8 @@ struct tail {
     struct local *ex;
     size_t entry;
     uint64_t wire_bytes;
+    float *kept; /* (P) or NULL */
+    uint32_t reset;
 };
 
 struct local {
@@ -184,7 +187,8 @@ static void release(struct fg_executor *base, uint64_t id)
         ex->done--;
     }
     give_vector(ex, e->delta);
-    e->delta = NULL;
+    give_vector(ex, e->kept);
+    e->delta = e->kept = NULL;
     e->state = RELEASED;
     if (++ex->released > ex->n_entry / 2) {
         size_t kept = 0;
@@ -240,6 +244,7 @@ static enum fg_status through_codec(struct fg_job *job, void *arg)
     }
     e->ws.client = job->task.client;
     e->ws.number = job->task.number;
+    e->ws.kept = tail->kept;
     enum fg_status st = codec->encode(&e->ws, e->bytes, e->cap, &len, job->delta, P);
     if (st == FG_OK) {
         st = codec->decode(&e->ws, job->delta, P, e->bytes, len);
@@ -285,6 +290,16 @@ static enum fg_status make_job(struct local *ex, struct entry *e, size_t i, stru
         return fg_fail(err, FG_E_NOMEM, "no memory for an update");
     }
     ex->tail[i] = (struct tail){.ex = ex, .entry = (size_t)(e - ex->entry)};
+    if (train && ex->opts.kept != NULL) {
+        e->kept = e->kept != NULL ? e->kept : take_vector(ex);
+        st = e->kept == NULL
+                 ? FG_E_NOMEM
+                 : fg_kept_begin(ex->opts.kept, e->task.client, e->task.kept, e->kept, &ex->tail[i].reset);
+        if (st != FG_OK) {
+            return fg_fail(err, st, "no memory for what client %u keeps", e->task.client);
+        }
+        ex->tail[i].kept = e->kept;
+    }
     ex->job[i] = (struct fg_job){
         .data = shard.data,
         .index = shard.index,
@@ -299,12 +314,24 @@ static enum fg_status make_job(struct local *ex, struct entry *e, size_t i, stru
     return FG_OK;
 }
 
-static void keep_result(struct local *ex, const struct fg_job *job, const struct tail *tail)
+/* What its client keeps is the executor's to hold again. */
+static enum fg_status keep_kept(struct local *ex, struct entry *e)
+{
+    enum fg_status st = FG_OK;
+    if (e->kept != NULL) {
+        st = fg_kept_end(ex->opts.kept, e->task.client, e->task.number, e->kept);
+        give_vector(ex, e->kept);
+        e->kept = NULL;
+    }
+    return st;
+}
+
+static enum fg_status keep_result(struct local *ex, const struct fg_job *job, const struct tail *tail)
 {
     struct entry *e = &ex->entry[tail->entry];
     bool train = e->task.kind != FG_TASK_EVALUATE;
     if (job->status != FG_OK) {
-        return; /* it waits on */
+        return FG_OK; /* it waits on */
     }
     e->state = DONE;
     e->result = (struct fg_result){
@@ -319,9 +346,11 @@ static void keep_result(struct local *ex, const struct fg_job *job, const struct
         .wire_bytes = !train                ? 0
                       : job->finish != NULL ? tail->wire_bytes
                                             : ex->P * sizeof(float),
+        .reset = tail->reset,
     };
     ex->done++;
     find_version(ex, e->task.version)->waiting--;
+    return keep_kept(ex, e);
 }
 
 /* Run the entry and waiting ones after it, then those before it, as far as there is room. */
@@ -344,7 +373,8 @@ static enum fg_status run_cohort(struct local *ex, struct entry *asked, struct f
         st = fg_trainer_run(ex->trainer, ex->job, n, ex->opts.stop, err);
     }
     for (size_t i = 0; i < n; i++) {
-        keep_result(ex, &ex->job[i], &ex->tail[i]);
+        enum fg_status kept = keep_result(ex, &ex->job[i], &ex->tail[i]);
+        st = st == FG_OK && kept != FG_OK ? fg_fail(err, kept, "no memory for what clients keep") : st;
     }
     drop_versions(ex);
     return st;
@@ -376,6 +406,7 @@ static void destroy(struct fg_executor *base)
     }
     for (size_t i = 0; i < ex->n_entry; i++) {
         fg_free(ex->entry[i].delta);
+        fg_free(ex->entry[i].kept);
     }
     for (size_t i = 0; i < ex->n_free; i++) {
         fg_free(ex->free_vector[i]);

@@ -11,6 +11,7 @@
 
 #include "src/wire/codec.h"
 #include "src/worker/executor.h"
+#include "src/worker/kept.h"
 #include "src/worker/trainer.h"
 
 /* A client's samples. */
@@ -28,6 +29,7 @@ struct fg_executor_local_opts {
     const struct fg_codec
         *codec; /* a delta goes through it as over the wire; NULL: none, 4 bytes a parameter */
     struct fg_codec_opts coding; /* as a worker has them */
+    struct fg_kept *kept;        /* where clients keep something for the codec; borrowed */
     size_t max_bytes; /* of deltas held at once, passed only to keep `width` tasks going; 0: 512 MiB */
     unsigned width;   /* tasks worth running together: the trainer's threads */
     atomic_int *stop; /* NULL: never; see fg_trainer_run() */

@@ -82,7 +82,7 @@ expect_match "some were told to go" '[1-9][0-9]* were given notice' "$(cat "$T/o
 
 # With notice, a client that must leave hands back the steps it did: a partial update, then and as predicted.
 timeout 120 "$FORAGE" launch --drive -q --json "${DRIVE[@]}" --set run.rounds=3 --set drive.hour_s=4 --set drive.leave=notice \
-    --set drive.notice_s=0.6 --set train.on_leave=hand_back --out "$T/partial" "$EXAMPLE" >"$T/json" 2>"$T/err"
+    --set drive.notice_s=3 --set train.on_leave=hand_back --out "$T/partial" "$EXAMPLE" >"$T/json" 2>"$T/err"
 expect "a run in which one is told to go" "0 1" "$? $(in_json "$T/json" 'j["played"]["noticed"]')"
 expect "who hands back its steps, as predicted" "1 1" "$(in_json "$T/json" 'j["deployed"]["updates_partial"]') $(in_json "$T/json" 'j["predicted"]["updates_partial"]')"
 "$FORAGE" simulate -q --replay "$T/partial" >/dev/null 2>"$T/err"

@@ -378,22 +378,6 @@ static void partial_updates_are_used_as_the_rule_says_and_replayed(void **state)
     }
 }
 
-/* Rules and codecs whose clients keep state say so; none that ships does, so that reassigning keeps its promise. */
-static void who_keeps_state_with_clients_says_so(void **state)
-{
-    (void)state;
-    const struct fg_rule_ops stateful = {.name = "scaffold", .clients_keep_state = 1};
-    const struct fg_codec feedback = {.name = "top-k", .clients_keep_state = 1};
-    const struct fg_rule_ops *fedavg = fg_rule_find("fedavg");
-    assert_string_equal(fg_setup_client_state(&stateful, &fg_codec_none), "scaffold");
-    assert_string_equal(fg_setup_client_state(fedavg, &feedback), "top-k");
-    for (size_t i = 0; fg_rule_list()[i] != NULL; i++) {
-        for (size_t k = 0; fg_codecs[k] != NULL; k++) {
-            assert_null(fg_setup_client_state(fg_rule_list()[i], fg_codecs[k]));
-        }
-    }
-}
-
 static void a_stop_ends_after_whole_rounds(void **state)
 {
     (void)state;
@@ -452,7 +436,6 @@ int main(void)
         cmocka_unit_test(an_update_that_is_not_a_number_is_refused_and_another_counts),
         cmocka_unit_test(what_is_lost_with_its_worker_is_counted_and_the_round_goes_on),
         cmocka_unit_test(partial_updates_are_used_as_the_rule_says_and_replayed),
-        cmocka_unit_test(who_keeps_state_with_clients_says_so),
         cmocka_unit_test(a_stop_ends_after_whole_rounds),
         cmocka_unit_test(a_stopped_evaluation_is_made_when_the_run_goes_on),
     };

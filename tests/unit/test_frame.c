@@ -18,8 +18,8 @@ static struct fg_msg sample(enum fg_msg_type type)
 {
     static const float values[3] = {1.5f, -0.0f, 3e-40f};
     static struct fg_msg_task list[2];
-    list[0] = (struct fg_msg_task){{7, 3, FG_TASK_TRAIN, 11, 2, 5, 40, 0.1f}, true, {1, 2, 3}};
-    list[1] = (struct fg_msg_task){{8, 3, FG_TASK_EVALUATE, 12, 1, 5, 0, 0.f}, false, {0}};
+    list[0] = (struct fg_msg_task){{7, 3, FG_TASK_TRAIN, 11, 2, 5, 40, 0.1f, 2}, true, {1, 2, 3}};
+    list[1] = (struct fg_msg_task){{8, 3, FG_TASK_EVALUATE, 12, 1, 5, 0, 0.f, 0}, false, {0}};
     struct fg_msg m = {.type = type};
     switch (type) {
     case FG_MSG_HELLO:
