@@ -227,6 +227,7 @@ static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event
     s->outcome.bytes_up = r->wire_bytes != 0 ? r->wire_bytes : s->outcome.bytes_up;
     s->loss = r->loss;
     s->reset = r->reset;
+    s->kept = r->kept;
     if (usable) {
         struct fg_rule_update update = {.delta = r->delta,
                                         .client = s->task.client,

@@ -158,10 +158,10 @@ enum fg_status fg_aggregator_begin(struct fg_aggregator *a, struct fg_actions *o
 enum fg_status fg_aggregator_step(struct fg_aggregator *a, const struct fg_event *ev,
                                   struct fg_actions *out) FG_NODISCARD;
 
-/* What clients keep (FG_KEEPING_*): after which task of each it is what the committed rounds count on (as
- * fg_task.kept; NULL: nothing is kept). Whether all of it is gone after a load, because workers held it: then FORGET is
+/* What clients keep (FG_KEEPING_*): the name of each client's after its last update that counted (as fg_task.kept;
+ * NULL: nothing is kept). Whether all of it is gone after a load, because workers held it: then FORGET is
  * due before the next round, unless there was nothing. */
-const uint32_t *fg_aggregator_keeps_of(const struct fg_aggregator *a); /* (clients) */
+const uint64_t *fg_aggregator_keeps_of(const struct fg_aggregator *a); /* (clients) */
 bool fg_aggregator_forgets(const struct fg_aggregator *a);
 
 /* What a commit recorded: valid after a COMMIT action until the next WAKE. */

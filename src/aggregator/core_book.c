@@ -107,7 +107,7 @@ enum fg_status fg_core_book(struct fg_aggregator *a)
             a->has_shard[client] = 1; /* it got far enough to begin */
         }
         if (a->keeps != NULL && fg_verdict_counts(s->verdict)) {
-            a->keeps[client] = s->task.number + 1;
+            a->keeps[client] = s->kept;
             a->resets += s->reset;
         }
         if (!fg_verdict_wastes(s->verdict)) {

@@ -18,6 +18,7 @@ struct slot {
     struct fg_outcome outcome;
     double loss;
     uint32_t reset; /* its client had lost what it kept */
+    uint64_t kept;  /* what it keeps now */
     double factor;  /* on the update's weight */
     fg_time_t begin;
     uint64_t bytes_down;
@@ -60,7 +61,7 @@ struct fg_aggregator {
     uint32_t *tasks;    /* (clients) */
     float *last_loss;   /* (clients), < 0 = none yet */
     uint8_t *has_shard; /* (clients), only with shard_bytes */
-    uint32_t *keeps;    /* (clients) as fg_task.kept of their next tasks; NULL unless they keep something */
+    uint64_t *keeps;    /* (clients) as fg_task.kept of their next tasks; NULL unless they keep something */
     uint64_t resets;    /* updates that counted although what their client had kept was gone */
     bool lost_kept;     /* what they kept was held by those who are gone */
     struct fg_ledger *ledger;

@@ -62,7 +62,9 @@ enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *
     FG_TRY(fg_str_add(out, a->has_shard, n));
     if (a->keeps != NULL) {
         FG_TRY(fg_put_u8(out, a->cfg.keeping == FG_KEEPING_AWAY));
-        FG_TRY(fg_put_u32s(out, a->keeps, n));
+        for (size_t i = 0; i < n; i++) {
+            FG_TRY(fg_put_u64(out, a->keeps[i]));
+        }
         FG_TRY(fg_put_u64(out, a->resets));
     }
     FG_TRY(fg_put_f64(out, a->first_loss));
@@ -100,12 +102,12 @@ static enum fg_status load_policy(struct fg_aggregator *a, struct fg_reader *r)
 static void load_keeps(struct fg_aggregator *a, struct fg_reader *r)
 {
     bool away = fg_get_u8(r) != 0 || a->cfg.keeping == FG_KEEPING_AWAY, any = false;
-    fg_get_u32s(r, a->keeps, a->cfg.select.clients);
-    a->resets = fg_get_u64(r);
     for (uint32_t i = 0; i < a->cfg.select.clients && !r->bad; i++) {
-        r->bad = a->keeps[i] > a->tasks[i];
+        a->keeps[i] = fg_get_u64(r);
+        r->bad = r->bad || (a->keeps[i] != 0 && a->tasks[i] == 0);
         any = any || a->keeps[i] != 0;
     }
+    a->resets = fg_get_u64(r);
     a->lost_kept = away && any;
 }
 
@@ -308,7 +310,7 @@ size_t fg_aggregator_goal(const struct fg_aggregator *a)
     return a->goal;
 }
 
-const uint32_t *fg_aggregator_keeps_of(const struct fg_aggregator *a)
+const uint64_t *fg_aggregator_keeps_of(const struct fg_aggregator *a)
 {
     return a->keeps;
 }

@@ -79,7 +79,10 @@ enum fg_status fg_event_encode(struct fg_str *out, const struct fg_event *ev)
         FG_TRY(fg_put_u32(out, ev->result->steps));
         FG_TRY(fg_put_u32(out, ev->result->samples));
         FG_TRY(fg_put_f64(out, ev->result->loss));
-        FG_TRY(ev->result->reset ? fg_put_u8(out, 1) : FG_OK);
+        if (ev->result->kept != 0) {
+            FG_TRY(fg_put_u64(out, ev->result->kept));
+            FG_TRY(fg_put_u8(out, ev->result->reset != 0));
+        }
     }
     if (ev->kind == FG_EVENT_EVALUATED) {
         FG_TRY(put_evaluation(out, &ev->evaluation));
@@ -133,8 +136,11 @@ enum fg_status fg_event_decode(struct fg_event_copy *out, const void *bytes, siz
         out->result.steps = fg_get_u32(&r);
         out->result.samples = fg_get_u32(&r);
         out->result.loss = fg_get_f64(&r);
-        out->result.reset = !r.bad && !fg_reader_done(&r);
-        r.bad = out->result.reset && fg_get_u8(&r) != 1;
+        if (!r.bad && !fg_reader_done(&r)) {
+            out->result.kept = fg_get_u64(&r);
+            out->result.reset = fg_get_u8(&r);
+            r.bad = r.bad || out->result.kept == 0 || out->result.reset > 1;
+        }
         out->ev.result = &out->result;
     }
     if (kind == FG_EVENT_EVALUATED) {

@@ -340,6 +340,7 @@ static enum fg_status pace(struct fg_worker_env_state *w, struct fg_job *job, st
 static void report(struct seat *s, struct fg_job *job, struct fg_session_answer *a)
 {
     bool train = job->task.kind == FG_TASK_TRAIN;
+    uint64_t kept = 0;
     if (job->status == FG_E_INTERRUPTED && s->owner->on_stop == HAND_UPDATE && s->state.steps > 0) {
         job->status = close_early(s, job);
     }
@@ -347,7 +348,7 @@ static void report(struct seat *s, struct fg_job *job, struct fg_session_answer 
         report_stopped(s, a);
     }
     if (job->status == FG_OK && train && s->owner->kept != NULL) {
-        job->status = fg_kept_end(s->owner->kept, job->task.client, job->task.number, s->ws.kept);
+        job->status = fg_kept_end(s->owner->kept, job->task.client, s->ws.kept, &kept);
     }
     a->st = job->status;
     a->text = s->err.text[0] != '\0' ? s->err.text : NULL;
@@ -359,6 +360,7 @@ static void report(struct seat *s, struct fg_job *job, struct fg_session_answer 
                                    .scored = job->scored,
                                    .loss = job->loss,
                                    .wire_bytes = train ? s->len : 0,
+                                   .kept = kept,
                                    .reset = s->reset};
     a->codec = s->owner->codec->id;
     a->bytes = train ? s->bytes : NULL;

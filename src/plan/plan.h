@@ -28,13 +28,10 @@ struct fg_task {
     uint32_t client;
     uint32_t number; /* how many tasks this client had before: keys its random streams */
     uint32_t round;
-    uint32_t
-        steps; /* local steps to do, at most those that fit; evaluation: samples to look at, drawn anew by each
-                     * task, 0 = all */
-    float lr;  /* learning rate of the first step (schedules over rounds are applied already) */
-    uint32_t
-        kept; /* where the client's updates depend on what it kept: 1 + number of the task after which it was
-                    * what this task goes on from; 0 = it begins with nothing */
+    /* Local steps to do, at most those that fit; evaluation: samples to look at, drawn anew by each task, 0 = all. */
+    uint32_t steps;
+    float lr;      /* learning rate of the first step (schedules over rounds are applied already) */
+    uint64_t kept; /* name (fg_result.kept) of what the client kept and this task goes on from; 0: nothing */
 };
 
 #define FG_LOSS_UNKNOWN (-1.0) /* of a task that was not computed: train.mode = cost-only */
@@ -50,7 +47,8 @@ struct fg_result {
     double loss;         /* mean loss over the samples seen, natural logarithm */
     const float *delta;  /* (P), canonical parameter order; NULL for evaluation */
     uint64_t wire_bytes; /* encoded size as sent up */
-    uint32_t reset;      /* 1: what the client kept (fg_task.kept) was gone, so it began with nothing */
+    uint64_t kept;  /* a name for what the client keeps now, made of its bytes; 0 where it keeps nothing */
+    uint32_t reset; /* 1: what fg_task.kept names was gone, so the client began with nothing */
 };
 
 #endif

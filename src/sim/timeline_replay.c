@@ -76,6 +76,10 @@ static enum fg_status compute(struct timeline *t, struct fg_err *err)
         st = fg_fail(err, FG_E_CORRUPT, "journal: task %llu of client %u gave loss %.17g then and %.17g now",
                      (unsigned long long)recorded->id, f->task.client, recorded->loss, t->result.loss);
     }
+    if (st == FG_OK && t->result.kept != recorded->kept) {
+        st = fg_fail(err, FG_E_CORRUPT, "journal: after task %llu client %u kept something else then",
+                     (unsigned long long)recorded->id, f->task.client);
+    }
     t->result.reset = recorded->reset;
     t->event.ev.result = &t->result;
     return st;

@@ -87,7 +87,7 @@ static enum fg_status payload_size(size_t *size, const struct fg_msg *m)
         array = m->u.shard.bytes.len;
         break;
     case FG_MSG_RESULT:
-        fixed = 64 + 8;
+        fixed = 72 + 8;
         array = m->u.result.delta.len;
         break;
     case FG_MSG_REFUSED:
@@ -124,8 +124,9 @@ static void put_task(struct fg_packer *w, const struct fg_msg_task *t)
     fg_pack_le(w, t->task.steps, 4);
     fg_pack_f32(w, t->task.lr);
     fg_pack_le(w, t->has_shard ? 1 : 0, 4);
-    fg_pack_le(w, t->task.kept, 4);
+    fg_pack_le(w, 0, 4);
     fg_pack_bytes(w, t->shard, FG_SHARD_HASH_BYTES);
+    fg_pack_le(w, t->task.kept, 8);
 }
 
 static void get_task(struct fg_msg_task *t, const uint8_t *raw)
@@ -140,9 +141,10 @@ static void get_task(struct fg_msg_task *t, const uint8_t *raw)
     t->task.steps = fg_get_u32(&r);
     fg_get_f32s(&r, &t->task.lr, 1);
     t->has_shard = fg_get_u32(&r) != 0;
-    t->task.kept = fg_get_u32(&r);
+    (void)fg_get_u32(&r);
     const uint8_t *hash = view(&r, FG_SHARD_HASH_BYTES);
     memcpy(t->shard, hash, FG_SHARD_HASH_BYTES);
+    t->task.kept = fg_get_u64(&r);
 }
 
 static void put_result(struct fg_packer *w, const struct fg_msg *m)
@@ -159,6 +161,7 @@ static void put_result(struct fg_packer *w, const struct fg_msg *m)
     fg_pack_le(w, m->u.result.params, 8);
     fg_pack_le(w, m->u.result.codec, 4);
     fg_pack_le(w, res->reset, 4);
+    fg_pack_le(w, res->kept, 8);
     fg_pack_le(w, m->u.result.delta.len, 8);
     fg_pack_bytes(w, m->u.result.delta.data, m->u.result.delta.len);
 }
@@ -265,6 +268,7 @@ static void get_result(struct fg_msg *m, struct fg_reader *r)
     m->u.result.params = fg_get_u64(r);
     m->u.result.codec = fg_get_u32(r);
     res->reset = fg_get_u32(r) != 0;
+    res->kept = fg_get_u64(r);
     m->u.result.delta = get_blob(r);
 }
 

@@ -319,7 +319,7 @@ static enum fg_status keep_kept(struct local *ex, struct entry *e)
 {
     enum fg_status st = FG_OK;
     if (e->kept != NULL) {
-        st = fg_kept_end(ex->opts.kept, e->task.client, e->task.number, e->kept);
+        st = fg_kept_end(ex->opts.kept, e->task.client, e->kept, &e->result.kept);
         give_vector(ex, e->kept);
         e->kept = NULL;
     }

@@ -3,11 +3,12 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "src/base/hash.h"
 #include "src/base/mem.h"
 
-/* Of one client: the state that its last task began with, and the one after it. 0 = none, else 1 + a task's number. */
+/* Of one client: the state that its last task began with, and the one after it, by name; 0 = none. */
 struct held {
-    uint32_t from, to;
+    uint64_t from, to;
     float *before, *after; /* (P) before: NULL where it lies in a row */
 };
 
@@ -52,7 +53,7 @@ static void promote(struct fg_kept *k, uint32_t client)
     h->after = NULL;
 }
 
-enum fg_status fg_kept_begin(struct fg_kept *k, uint32_t client, uint32_t kept, float *out, uint32_t *reset)
+enum fg_status fg_kept_begin(struct fg_kept *k, uint32_t client, uint64_t kept, float *out, uint32_t *reset)
 {
     enum fg_status st = reach(k, client);
     if (st != FG_OK) {
@@ -72,7 +73,7 @@ enum fg_status fg_kept_begin(struct fg_kept *k, uint32_t client, uint32_t kept, 
     return FG_OK;
 }
 
-enum fg_status fg_kept_end(struct fg_kept *k, uint32_t client, uint32_t number, const float *state)
+enum fg_status fg_kept_end(struct fg_kept *k, uint32_t client, const float *state, uint64_t *name)
 {
     enum fg_status st = reach(k, client);
     struct held *h = st == FG_OK ? &k->held[client] : NULL;
@@ -82,12 +83,13 @@ enum fg_status fg_kept_end(struct fg_kept *k, uint32_t client, uint32_t number, 
     }
     if (st == FG_OK) {
         memcpy(h->after, state, k->params * sizeof *state);
-        h->to = number + 1;
+        uint64_t hash = fg_xxh64(state, k->params * sizeof *state);
+        h->to = *name = hash != 0 ? hash : 1;
     }
     return st;
 }
 
-void fg_kept_settle(struct fg_kept *k, const uint32_t *counted)
+void fg_kept_settle(struct fg_kept *k, const uint64_t *counted)
 {
     for (uint32_t c = 0; c < k->n; c++) {
         struct held *h = &k->held[c];
@@ -97,7 +99,7 @@ void fg_kept_settle(struct fg_kept *k, const uint32_t *counted)
     }
 }
 
-void fg_kept_restore(struct fg_kept *k, const uint32_t *counted)
+void fg_kept_restore(struct fg_kept *k, const uint64_t *counted)
 {
     FG_ASSERT(k->rows.row != NULL);
     for (uint32_t c = 0; c < k->n; c++) {

@@ -166,6 +166,9 @@ static void step(struct chaos *c, uint32_t i, const struct fg_session_event *ev)
 static void ready(struct chaos *c, uint32_t i)
 {
     c->worker[i].ready_at = 0;
+    if (c->o.keeps && c->worker[i].kept == NULL) {
+        assert_int_equal(fg_kept_create(&c->worker[i].kept, CHAOS_P, 0, (struct fg_kept_rows){0}), FG_OK);
+    }
     step(c, i,
          &(struct fg_session_event){.kind = FG_SESSION_READY,
                                     .st = c->o.cannot_configure ? FG_E_MISSING : FG_OK,
@@ -183,7 +186,7 @@ static void done(struct chaos *c, uint32_t i)
     uint32_t steps = (uint32_t)((c->now - w->began) / c->o.step_us);
     size_t n = w->n_jobs;
     for (size_t k = 0; k < n; k++) {
-        chaos_answer(c, &w->jobs[k], steps, w->halted, &answers[k], &bytes[k]);
+        chaos_answer(c, w->kept, &w->jobs[k], steps, w->halted, &answers[k], &bytes[k]);
     }
     w->n_jobs = 0;
     w->done_at = 0;
@@ -434,6 +437,7 @@ void chaos_destroy(struct chaos *c)
     for (uint32_t i = 1; i <= c->n; i++) {
         fg_session_actions_fini(&c->worker[i].acts);
         fg_session_destroy(c->worker[i].session);
+        fg_kept_destroy(c->worker[i].kept);
     }
     fg_codec_ws_fini(&c->ws);
     fg_free(c->packet);

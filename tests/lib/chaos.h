@@ -15,6 +15,7 @@
 #include "src/net/transport.h"
 #include "src/wire/codec.h"
 #include "src/worker/executor.h"
+#include "src/worker/kept.h"
 #include "src/worker/session.h"
 
 enum { CHAOS_P = 9, CHAOS_SHARDS = 5, CHAOS_SHARD_LEN = 64 };
@@ -41,11 +42,13 @@ struct chaos_opts {
     bool partial;                       /* a worker that is told to stop answers with the steps it has done */
     bool movable;                       /* tasks name their shards */
     bool cannot_configure;
+    bool keeps; /* clients keep something: updates go through top-k */
 };
 
 struct chaos_worker {
     struct fg_session *session;
     struct fg_session_actions acts;
+    struct fg_kept *kept;              /* with o.keeps */
     const struct fg_session_job *jobs; /* that it computes */
     size_t n_jobs;
     fg_time_t ready_at, done_at; /* 0: not configuring, not computing */
@@ -104,16 +107,16 @@ struct chaos_bytes {
     struct fg_str state;
 };
 
-/* What a worker answers after `done` steps; `halted`: it was told to stop. The job's data and the state it goes on from
- * are checked. */
-void chaos_answer(struct chaos *c, const struct fg_session_job *j, uint32_t done, bool halted,
-                  struct fg_session_answer *a, struct chaos_bytes *bytes);
+/* What a worker answers after `done` steps; `halted`: it was told to stop; kept: may be NULL. The job's data and the state
+ * it goes on from are checked. */
+void chaos_answer(struct chaos *c, struct fg_kept *kept, const struct fg_session_job *j, uint32_t done,
+                  bool halted, struct fg_session_answer *a, struct chaos_bytes *bytes);
 
 /* For the executor's options, with the struct chaos as argument. */
 enum fg_status chaos_shard_of(void *arg, const struct fg_task *task, uint8_t hash[32], struct fg_err *err);
 bool chaos_shard_bytes(void *arg, const uint8_t hash[32], struct fg_view *out);
 
 /* An executor without any of this: computes in collect. */
-struct fg_executor *chaos_undisturbed(void);
+struct fg_executor *chaos_undisturbed(bool keeps);
 
 #endif

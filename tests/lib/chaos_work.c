@@ -121,6 +121,21 @@ static void hand_back(struct chaos *c, const struct fg_session_job *j, uint32_t 
     }
 }
 
+/* Through top-k, with what the client kept; returns how long the bytes are. */
+static size_t through_topk(struct fg_codec_ws *ws, struct fg_kept *kept, const struct fg_task *t,
+                           const float *delta, uint8_t bytes[256], struct fg_result *out)
+{
+    float state[CHAOS_P];
+    size_t len;
+    ws->opts.density = 0.4;
+    ws->kept = state;
+    assert_int_equal(fg_kept_begin(kept, t->client, t->kept, state, &out->reset), FG_OK);
+    assert_int_equal(fg_codec_topk.encode(ws, bytes, 256, &len, delta, CHAOS_P), FG_OK);
+    assert_int_equal(fg_kept_end(kept, t->client, state, &out->kept), FG_OK);
+    ws->kept = NULL;
+    return len;
+}
+
 static void encode(struct chaos *c, const float *delta, struct fg_session_answer *a, uint8_t bytes[256])
 {
     const struct fg_codec *codec = c->o.seed % 2 ? &fg_codec_zstd : &fg_codec_none;
@@ -129,8 +144,8 @@ static void encode(struct chaos *c, const float *delta, struct fg_session_answer
     assert_int_equal(codec->encode(&c->ws, bytes, 256, &a->len, delta, CHAOS_P), FG_OK);
 }
 
-void chaos_answer(struct chaos *c, const struct fg_session_job *j, uint32_t done, bool halted,
-                  struct fg_session_answer *a, struct chaos_bytes *bytes)
+void chaos_answer(struct chaos *c, struct fg_kept *kept, const struct fg_session_job *j, uint32_t done,
+                  bool halted, struct fg_session_answer *a, struct chaos_bytes *bytes)
 {
     uint32_t steps = resumed_at(c, j) + done;
     bool train = j->task.kind == FG_TASK_TRAIN;
@@ -146,6 +161,10 @@ void chaos_answer(struct chaos *c, const struct fg_session_job *j, uint32_t done
         hand_back(c, j, train ? steps : 0, a, &bytes->state);
     } else if (fg_rng_below(&c->rng, 10000) < c->o.refused) {
         a->st = FG_E_NOMEM;
+    } else if (train && kept != NULL) {
+        a->codec = fg_codec_topk.id;
+        a->bytes = bytes->update;
+        a->len = through_topk(&c->ws, kept, &j->task, delta, bytes->update, &a->result);
     } else if (train) {
         encode(c, delta, a, bytes->update);
     }
@@ -162,6 +181,7 @@ struct undisturbed {
     struct fg_task task[MOST];
     float from[MOST][CHAOS_P]; /* what each starts from */
     size_t n;
+    struct fg_kept *kept; /* or NULL */
 };
 
 static enum fg_status publish(struct fg_executor *ex, uint64_t version, const float *params,
@@ -196,6 +216,13 @@ static enum fg_status collect(struct fg_executor *ex, uint64_t id, struct fg_res
         if (u->task[i].id == id) {
             chaos_compute(out, u->delta, &u->task[i], u->from[i]);
             out->delta = u->delta;
+            if (u->kept != NULL && u->task[i].kind == FG_TASK_TRAIN) {
+                struct fg_codec_ws ws = {0};
+                uint8_t bytes[256];
+                size_t len = through_topk(&ws, u->kept, &u->task[i], u->delta, bytes, out);
+                assert_int_equal(fg_codec_topk.decode(&ws, u->delta, CHAOS_P, bytes, len), FG_OK);
+                fg_codec_ws_fini(&ws);
+            }
             return FG_OK;
         }
     }
@@ -217,6 +244,7 @@ static void release(struct fg_executor *ex, uint64_t id)
 
 static void destroy(struct fg_executor *ex)
 {
+    fg_kept_destroy(((struct undisturbed *)ex)->kept);
     fg_free(ex);
 }
 
@@ -227,10 +255,13 @@ static const struct fg_executor_ops ops = {.name = "undisturbed",
                                            .release = release,
                                            .destroy = destroy};
 
-struct fg_executor *chaos_undisturbed(void)
+struct fg_executor *chaos_undisturbed(bool keeps)
 {
     struct undisturbed *u = fg_calloc(1, sizeof *u);
     assert_non_null(u);
+    if (keeps) {
+        assert_int_equal(fg_kept_create(&u->kept, CHAOS_P, 0, (struct fg_kept_rows){0}), FG_OK);
+    }
     u->base.ops = &ops;
     return &u->base;
 }

@@ -5,6 +5,7 @@
  * FG_TEST_SEED and FG_TEST_ITERS choose others. */
 #include "tests/lib/test.h"
 
+#include "src/aggregator/event_io.h"
 #include "src/base/mem.h"
 #include "src/net/executor_remote.h"
 #include "src/sim/driver.h"
@@ -19,6 +20,9 @@ struct deployment {
     struct chaos_opts opts;
     uint32_t die_in_1000; /* the aggregator, at each event that it takes */
     bool ignore;          /* workers.on_loss */
+    bool keeps;           /* clients keep something for the codec; events are recorded */
+    struct fg_replay_record *record;
+    size_t n_record, cap_record, whole; /* whole: of committed rounds */
     struct fg_fleet *fleet;
     struct fg_aggregator_config cfg;
     struct fg_timeline_virtual_config line;
@@ -33,7 +37,7 @@ struct deployment {
     bool died;
     /* what came of it, over all lives of the aggregator */
     unsigned deaths, count[CHAOS_FAULTS], broken_frames, handed_back, continued;
-    uint64_t repeated, ignored, refused, lost, partial;
+    uint64_t repeated, ignored, refused, lost, partial, reset;
     fg_time_t took;
 };
 
@@ -148,14 +152,35 @@ static enum fg_status on_commit(void *arg, struct fg_err *err)
     d->saved.len = 0;
     keep_rows(d);
     assert_int_equal(fg_aggregator_save(d->agg, &d->saved), FG_OK);
+    d->whole = d->n_record;
     return FG_OK;
+}
+
+static void record(struct deployment *d, const struct fg_event *ev)
+{
+    struct fg_str bytes = {0};
+    assert_int_equal(fg_event_encode(&bytes, ev), FG_OK);
+    assert_int_equal(FG_GROW(d->record, d->n_record, d->cap_record), FG_OK);
+    d->record[d->n_record++] = (struct fg_replay_record){.bytes = bytes.data, .len = bytes.len};
+}
+
+/* Those of the open round go with the aggregator. */
+static void forget_records(struct deployment *d, size_t keep)
+{
+    while (d->n_record > keep) {
+        struct fg_replay_record *r = &d->record[--d->n_record];
+        struct fg_str bytes = {.data = (char *)(uintptr_t)r->bytes};
+        fg_str_fini(&bytes);
+    }
 }
 
 static enum fg_status on_event(void *arg, const struct fg_event *ev, struct fg_err *err)
 {
     struct deployment *d = arg;
     struct fg_err why = {{0}};
-    (void)ev;
+    if (d->keeps && d->chaos != NULL) {
+        record(d, ev);
+    }
     if (fg_aggregator_check(d->agg, &why) != FG_OK) {
         fail_msg("%s", why.text);
     }
@@ -191,6 +216,7 @@ static void start_executor(struct deployment *d)
         .ignore_losses = d->ignore,
         .late_counts = d->ignore && d->opts.seed % 2 == 0,
         .partial = d->ignore,
+        .clients_keep = d->keeps,
         .now = chaos_now,
         .arg = d->chaos,
         .heartbeat_us = d->opts.patience_us / 5,
@@ -231,8 +257,9 @@ static void live(struct deployment *d, bool disturbed)
     if (disturbed) {
         start_executor(d);
     } else {
-        d->ex = chaos_undisturbed();
+        d->ex = chaos_undisturbed(d->keeps);
     }
+    d->cfg.keeping = !d->keeps ? FG_KEEPING_NONE : disturbed ? FG_KEEPING_AWAY : FG_KEEPING_HERE;
     assert_int_equal(fg_aggregator_create(&d->agg, &d->cfg, d->fleet, x, &err), FG_OK);
     memcpy(d->rows, d->kept, sizeof d->rows);
     memset(d->changed, 0, sizeof d->changed);
@@ -240,8 +267,18 @@ static void live(struct deployment *d, bool disturbed)
         assert_int_equal(fg_aggregator_load(d->agg, d->saved.data, d->saved.len, &err), FG_OK);
     }
     d->committed = (uint32_t)fg_aggregator_version(d->agg);
-    assert_int_equal(fg_timeline_virtual_create(&line, d->fleet, d->ex, &d->line, fg_aggregator_now(d->agg)),
-                     FG_OK);
+    if (fg_aggregator_forgets(d->agg)) {
+        struct fg_event forget = {.kind = FG_EVENT_FORGET, .now = fg_aggregator_now(d->agg)};
+        struct fg_actions none = {0};
+        record(d, &forget);
+        assert_int_equal(fg_aggregator_step(d->agg, &forget, &none), FG_OK);
+        fg_actions_fini(&none);
+    }
+    enum fg_status made =
+        d->keeps && !disturbed
+            ? fg_timeline_replay_create(&line, d->record, d->n_record, d->ex, 0)
+            : fg_timeline_virtual_create(&line, d->fleet, d->ex, &d->line, fg_aggregator_now(d->agg));
+    assert_int_equal(made, FG_OK);
     d->died = false;
     enum fg_status st = fg_driver_run(d->agg, line, &hooks, &reason, &err);
     if (st != FG_OK && !d->died) {
@@ -267,8 +304,12 @@ static void run(struct deployment *d, bool disturbed, float x[CHAOS_P])
             break;
         }
         d->deaths++;
+        forget_records(d, d->whole);
         fg_aggregator_destroy(d->agg);
     }
+    struct fg_summary s;
+    fg_aggregator_summary(d->agg, &s);
+    d->reset = s.states_reset;
     assert_int_equal(fg_aggregator_version(d->agg), ROUNDS);
     memcpy(x, fg_aggregator_params(d->agg), CHAOS_P * sizeof *x);
     fg_aggregator_destroy(d->agg);
@@ -367,6 +408,35 @@ static void losses_that_are_ignored_are_counted(void **state)
     assert_true(iters < 100 || (lost > iters && partial > iters / 10));
 }
 
+/* What clients keep goes with the worker that held it, so the model is another one; but what was lost is in the events,
+ * and who meets these again comes to the same model and the same losses. */
+static void what_clients_keep_is_met_again_by_a_replay(void **state)
+{
+    (void)state;
+    uint64_t seed = fg_test_number("FG_TEST_SEED", 1), iters = fg_test_iters(1000), reset = 0, deaths = 0;
+    for (uint64_t i = 0; i < iters; i++) {
+        struct deployment d;
+        float deployed[CHAOS_P], replayed[CHAOS_P];
+        begin(&d, seed + i);
+        d.keeps = d.opts.keeps = true;
+        d.ignore = d.cfg.hand_back = d.opts.partial = fg_rng_below(&d.rng, 2) == 0;
+        run(&d, true, deployed);
+        uint64_t was_reset = d.reset;
+        run(&d, false, replayed);
+        assert_memory_equal(deployed, replayed, sizeof deployed);
+        assert_int_equal(d.reset, was_reset);
+        reset += was_reset;
+        deaths += d.deaths;
+        forget_records(&d, 0);
+        fg_free(d.record);
+        fg_fleet_destroy(d.fleet);
+        fg_str_fini(&d.saved);
+    }
+    print_message("states reset %llu, deaths of the aggregator %llu\n", (unsigned long long)reset,
+                  (unsigned long long)deaths);
+    assert_true(iters < 100 || (reset > iters && deaths > iters / 10));
+}
+
 static int say_seed(void **state)
 {
     (void)state;
@@ -379,6 +449,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(whatever_fails_the_model_is_the_same, say_seed),
         cmocka_unit_test_teardown(losses_that_are_ignored_are_counted, say_seed),
+        cmocka_unit_test_teardown(what_clients_keep_is_met_again_by_a_replay, say_seed),
         cmocka_unit_test_teardown(frames_that_do_not_arrive_whole_and_in_order_cost_time_only, say_seed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "src/base/hash.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 #include "src/worker/executor_local.h"
@@ -97,7 +98,7 @@ static void of_equal_sizes_the_first_are_sent(void **state)
 
 enum { P3 = 3 };
 
-static void expect_begin(struct fg_kept *k, uint32_t client, uint32_t kept, float value, uint32_t lost)
+static void expect_begin(struct fg_kept *k, uint32_t client, uint64_t kept, float value, uint32_t lost)
 {
     float v[P3] = {9, 9, 9};
     uint32_t reset = 7;
@@ -106,10 +107,18 @@ static void expect_begin(struct fg_kept *k, uint32_t client, uint32_t kept, floa
     assert_int_equal(reset, lost);
 }
 
-static void put_end(struct fg_kept *k, uint32_t client, uint32_t number, float value)
+static uint64_t name_of(float value)
 {
     const float v[P3] = {value, value, value};
-    assert_int_equal(fg_kept_end(k, client, number, v), FG_OK);
+    return fg_xxh64(v, sizeof v);
+}
+
+static void put_end(struct fg_kept *k, uint32_t client, float value)
+{
+    const float v[P3] = {value, value, value};
+    uint64_t name = 0;
+    assert_int_equal(fg_kept_end(k, client, v, &name), FG_OK);
+    assert_int_equal(name, name_of(value));
 }
 
 static void a_task_goes_on_from_what_was_counted(void **state)
@@ -122,16 +131,16 @@ static void a_task_goes_on_from_what_was_counted(void **state)
         struct fg_kept_rows where = {rows ? row : NULL, rows ? changed : NULL};
         assert_int_equal(fg_kept_create(&k, P3, rows ? 2 : 0, where), FG_OK);
         expect_begin(k, 1, 0, 0, 0);
-        put_end(k, 1, 0, 10);
+        put_end(k, 1, 10);
         expect_begin(k, 1, 0, 0, 0); /* it did not count: once more from the start */
-        put_end(k, 1, 1, 11);
-        expect_begin(k, 1, 1, 0, 1); /* that one was put in its place */
-        expect_begin(k, 1, 2, 11, 0);
-        put_end(k, 1, 2, 12);
-        expect_begin(k, 1, 2, 11, 0); /* its repetition begins with the same */
-        expect_begin(k, 1, 3, 12, 0);
-        expect_begin(k, 1, 2, 0, 1); /* it is behind us */
-        expect_begin(k, 0, 5, 0, 1); /* another holder's */
+        put_end(k, 1, 11);
+        expect_begin(k, 1, name_of(10), 0, 1); /* the other one was put in its place */
+        expect_begin(k, 1, name_of(11), 11, 0);
+        put_end(k, 1, 12);
+        expect_begin(k, 1, name_of(11), 11, 0); /* its repetition begins with the same */
+        expect_begin(k, 1, name_of(12), 12, 0);
+        expect_begin(k, 1, name_of(11), 0, 1); /* it is behind us */
+        expect_begin(k, 0, name_of(12), 0, 1); /* another client's */
         assert_int_equal(changed[0], 0);
         assert_int_equal(changed[1], rows);
         fg_kept_destroy(k);
@@ -146,20 +155,20 @@ static void what_was_counted_is_saved_and_comes_back(void **state)
     uint8_t changed[2] = {0};
     struct fg_kept *k;
     const struct fg_kept_rows rows = {row, changed};
-    const uint32_t counted[2] = {1, 0};
+    const uint64_t counted[2] = {name_of(5), 0};
     assert_int_equal(fg_kept_create(&k, P3, 2, rows), FG_OK);
-    put_end(k, 0, 0, 5);
-    put_end(k, 1, 0, 6); /* under way: not counted at the save */
+    put_end(k, 0, 5);
+    put_end(k, 1, 6); /* under way: not counted at the save */
     fg_kept_settle(k, counted);
     assert_true(row[0] == 5.f && row[2] == 5.f && row[3] == 0.f && changed[0] == 1 && changed[1] == 0);
-    expect_begin(k, 1, 1, 6, 0); /* and is not lost by it */
+    expect_begin(k, 1, name_of(6), 6, 0); /* and is not lost by it */
     fg_kept_destroy(k);
     row[3] = row[4] = row[5] = 0.f;
     assert_int_equal(fg_kept_create(&k, P3, 2, rows), FG_OK);
-    expect_begin(k, 0, 1, 0, 1);
+    expect_begin(k, 0, name_of(5), 0, 1);
     fg_kept_restore(k, counted);
-    expect_begin(k, 0, 1, 5, 0);
-    expect_begin(k, 1, 1, 0, 1);
+    expect_begin(k, 0, name_of(5), 5, 0);
+    expect_begin(k, 1, name_of(6), 0, 1);
     fg_kept_destroy(k);
 }
 
@@ -199,6 +208,7 @@ static void an_executor_carries_it_from_task_to_task(void **state)
                                               .coding.density = 0.2,
                                               .kept = kept};
     float w[P], expected[CLIENTS][P] = {{0}};
+    uint64_t kept_by[CLIENTS] = {0};
     assert_int_equal(fg_executor_local_create(&ex, t, P, &eo, NULL), FG_OK);
     fg_model_init(m, 1, w);
     assert_int_equal(ex->ops->publish(ex, 0, w, NULL), FG_OK);
@@ -210,7 +220,7 @@ static void an_executor_carries_it_from_task_to_task(void **state)
                                    .number = round,
                                    .steps = 3,
                                    .lr = 0.1f,
-                                   .kept = round};
+                                   .kept = kept_by[c]};
             task.kept = round == 3 && c == 2 ? 99 : task.kept; /* what nobody has here */
             assert_int_equal(ex->ops->submit(ex, &task, 1, NULL), FG_OK);
         }
@@ -238,6 +248,8 @@ static void an_executor_carries_it_from_task_to_task(void **state)
             assert_memory_equal(r.delta, sent, sizeof sent);
             assert_int_equal(r.wire_bytes, len);
             assert_int_equal(r.reset, lost);
+            assert_int_equal(r.kept, fg_xxh64(expected[c], sizeof expected[c]));
+            kept_by[c] = r.kept;
             ex->ops->release(ex, id);
         }
     }
