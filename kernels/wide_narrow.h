@@ -1,5 +1,5 @@
 /* Convolutions with few outputs (LeNet's first layer; the input gradient of its second), where lanes of
- * output channels would mostly hold padding: forward, lanes are pixels of a row; for the weight gradient,
+ * output channels would mostly hold padding: forward, lanes are places of an image; for the weight gradient,
  * lanes are the inputs of a window's row. The order of each sum stays. Included by wide.c only.
  */
 enum {
@@ -44,11 +44,13 @@ static int narrow_forward_fits(const struct fg_conv *s)
 {
     return s->cout > 0 && s->cout <= NARROW && s->np == FG_KERNEL_PAD && s->stride == 1 &&
            s->cin * round_up(s->h * s->w) + 2 * VL <= PLANES && s->kh * s->kw * s->cin >= 2 * VL &&
-           s->cout * round_up(s->ow) < s->np * s->ow;
+           s->oh > 0 && s->cout * round_up(s->oh * s->w) < s->np * s->oh * s->ow;
 }
 
-/* `count` pixels of all outputs (NARROW, 2 VL) to y (count, 16), padding 0. */
-static void narrow_store(float from[NARROW][2 * VL], size_t cout, size_t count, float *y)
+/* `count` neighbouring places of an image w wide, from (row, *column) on, of all outputs (NARROW, 2 VL): those that are
+ * pixels of an output ow wide go to y (pixels, 16), padding 0; returns where the next pixel goes. */
+static float *narrow_store(float from[NARROW][2 * VL], size_t cout, size_t count, size_t *column, size_t w,
+                           size_t ow, float *y)
 {
     const size_t pad = FG_KERNEL_PAD;
     for (size_t p = 0; p < count; p += VL) {
@@ -60,21 +62,26 @@ static void narrow_store(float from[NARROW][2 * VL], size_t cout, size_t count, 
         v_transpose(v);
         FG_UNROLL
         for (size_t r = 0; r < VL; r++) {
-            if (p + r < count) {
-                v_store(y + (p + r) * pad, v[r]);
+            if (p + r < count && *column < ow) {
+                v_store(y, v[r]);
                 if (pad > VL) {
-                    v_store(y + (p + r + 1) * pad - VL, v_set(0.0f));
+                    v_store(y + pad - VL, v_set(0.0f));
                 }
+                y += pad;
             }
+            *column = *column + 1 < w ? *column + 1 : 0;
         }
     }
+    return y;
 }
 
+/* Windows of one place and the next are one float apart, over the ends of rows as well: so lanes are all places of the
+ * image in a row, and those in which no window begins are left out at the end. */
 static void narrow_forward(const struct fg_conv *s, const float *x, const float *w, const float *bias,
                            float *y)
 {
     _Alignas(64) float plane[PLANES], out[NARROW][2 * VL];
-    size_t ld = round_up(s->h * s->w);
+    size_t ld = round_up(s->h * s->w), places = (s->oh - 1) * s->w + s->ow;
     struct tile t = {
         .xr = 1, .n1 = s->kh, .n2 = s->kw, .n3 = s->cin, .x3 = s->np, .ldw = ld, .from = START_Y};
     t.x2 = s->cin * s->np;
@@ -83,21 +90,20 @@ static void narrow_forward(const struct fg_conv *s, const float *x, const float 
     t.w1 = (ptrdiff_t)s->w - (ptrdiff_t)s->kw;
     t.ldy = 2 * VL;
     for (size_t b = 0; b < s->batch; b++, x += s->h * s->w * s->cs) {
+        size_t column = 0;
         to_planes(x, s->h * s->w, s->cs, s->cin, plane);
-        for (size_t r = 0; r < s->oh; r++, y += s->ow * s->np) {
-            for (size_t q = 0, vecs; q < s->ow; q += vecs * VL) {
-                vecs = tile_vecs(round_up(s->ow - q));
-                for (size_t o = 0; o < s->cout; o++) {
-                    v_store(out[o], v_set(bias ? bias[o] : 0.0f));
-                    v_store(out[o] + VL, v_set(bias ? bias[o] : 0.0f));
-                }
-                t.x = w;
-                t.w = plane + r * s->w + q;
-                t.y = out[0];
-                tile_rows(&t, s->cout, vecs);
-                size_t left = s->ow - q;
-                narrow_store(out, s->cout, left < vecs * VL ? left : vecs * VL, y + q * s->np);
+        for (size_t f = 0, vecs; f < places; f += vecs * VL) {
+            vecs = tile_vecs(round_up(places - f));
+            for (size_t o = 0; o < s->cout; o++) {
+                v_store(out[o], v_set(bias ? bias[o] : 0.0f));
+                v_store(out[o] + VL, v_set(bias ? bias[o] : 0.0f));
             }
+            t.x = w;
+            t.w = plane + f;
+            t.y = out[0];
+            tile_rows(&t, s->cout, vecs);
+            size_t left = places - f;
+            y = narrow_store(out, s->cout, left < vecs * VL ? left : vecs * VL, &column, s->w, s->ow, y);
         }
     }
 }
