@@ -14,7 +14,7 @@ libforage_a_SOURCES += %D%/forecast.c %D%/forecast_carbon.c %D%/forecast_carbon.
 libforage_a_SOURCES += %D%/trace.c %D%/trace_fit.c %D%/trace_fit.h %D%/trace_lint.c %D%/trace_lint.h %D%/trace_make.c %D%/trace_make.h \
 	%D%/trace_show.c %D%/trace_show.h %D%/trace_stat.c %D%/trace_stat.h
 libforage_a_SOURCES += \
-	%D%/report.c %D%/report.h %D%/simulate.c %D%/study.c %D%/study.h \
+	%D%/console.c %D%/console.h %D%/simulate.c %D%/study.c %D%/study.h \
 	%D%/study_journal.c %D%/study_journal.h %D%/study_results.c %D%/study_results.h %D%/study_counterfactual.c %D%/study_internal.h %D%/study_meter.c %D%/study_start.c \
 	%D%/study_timeline.c %D%/study_board.c
 libforage_a_SOURCES += \
@@ -23,7 +23,7 @@ libforage_a_SOURCES += \
 	%D%/launch.c %D%/launch.h %D%/launch_hosts.c %D%/launch_run.c %D%/ranks.c %D%/ranks.h %D%/ranks_status.c %D%/ranks_status.h %D%/torture.c %D%/torture.h %D%/torture_run.c %D%/train.c %D%/worker_env.c %D%/worker_env.h
 libforage_a_SOURCES += \
 	%D%/page.h %D%/page_curves.c %D%/page_forecast.c %D%/page_plot.c %D%/page_plot.h %D%/page_run.c %D%/page_style.c \
-	%D%/page_tables.c %D%/page_timeline.c %D%/report_page.c
+	%D%/page_tables.c %D%/page_timeline.c %D%/report.c
 libforage_a_SOURCES += \
 	%D%/sweep.c %D%/sweep.h %D%/sweep_jobs.c %D%/sweep_picture.c %D%/sweep_read.c %D%/sweep_results.c %D%/sweep_show.c
 libforage_a_SOURCES += %D%/plan.c %D%/plan_picture.c %D%/plan_picture.h

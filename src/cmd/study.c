@@ -11,7 +11,7 @@
 #include "src/base/hash.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
-#include "src/cmd/report.h"
+#include "src/cmd/console.h"
 #include "src/cmd/study_journal.h"
 #include "src/cmd/study_results.h"
 #include "src/sim/driver.h"
@@ -342,7 +342,7 @@ static enum fg_status print_result(const struct study *s, struct fg_err *err)
         json_dumpf(summary, stdout, JSON_INDENT(2));
         putchar('\n');
     } else if (st == FG_OK) {
-        fg_report_print(summary, fg_rundir_path(s->dir));
+        fg_console_result(summary, fg_rundir_path(s->dir));
     }
     json_decref(summary);
     fg_str_fini(&path);

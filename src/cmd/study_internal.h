@@ -2,7 +2,7 @@
 #ifndef FG_CMD_STUDY_INTERNAL_H
 #define FG_CMD_STUDY_INTERNAL_H
 
-#include "src/cmd/report.h"
+#include "src/cmd/console.h"
 #include "src/cmd/study.h"
 #include "src/cmd/study_journal.h"
 #include "src/net/meter.h"

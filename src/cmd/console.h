@@ -1,6 +1,6 @@
-/* What a run says about itself: the live line while it goes, and the report when it is over. */
-#ifndef FG_CMD_REPORT_H
-#define FG_CMD_REPORT_H
+/* What a run says on the terminal: the live line while it goes, and its result when it is over. */
+#ifndef FG_CMD_CONSOLE_H
+#define FG_CMD_CONSOLE_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -26,7 +26,7 @@ void fg_progress_end(struct fg_progress *p);
 /* Seconds on a clock that never runs backwards. */
 double fg_wall_s(void);
 
-/* Print the report of a run from its summary, o, in a few lines. */
-void fg_report_print(const json_t *o, const char *path);
+/* Print the result of a run from its summary, o, in a few lines. */
+void fg_console_result(const json_t *o, const char *path);
 
 #endif
