@@ -176,6 +176,17 @@ const struct fg_outlook *fg_aggregator_outlook(const struct fg_aggregator *a);
 
 const float *fg_aggregator_params(const struct fg_aggregator *a); /* (P) */
 
+/* Models beside the newest one, of rules that keep one a block (semicyclic). */
+struct fg_plural {
+    uint32_t blocks;    /* 0: the rule has none */
+    float *params;      /* (blocks, P) */
+    uint32_t *block_of; /* (clients) which one a client goes by; `blocks`: the newest */
+};
+
+/* Errors: FG_E_NOMEM. Owner: the caller, fg_plural_fini(). */
+enum fg_status fg_aggregator_plural(const struct fg_aggregator *a, struct fg_plural *out) FG_NODISCARD;
+void fg_plural_fini(struct fg_plural *p);
+
 /* What a task of the client starts from, given the task's version: the newest parameters, or those that the
  * client received last where the rule keeps them.
  * Shapes: (P). Owner: the aggregator; valid until the round closes. */

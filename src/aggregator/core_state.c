@@ -6,7 +6,7 @@
 #include "src/base/bytes.h"
 #include "src/base/mem.h"
 
-enum { STATE_VERSION = 6 };
+enum { STATE_VERSION = 7 };
 
 static enum fg_status save_totals(const struct fg_summary *t, struct fg_str *out)
 {
@@ -46,7 +46,7 @@ enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *
     FG_TRY(fg_put_u32(out, STATE_VERSION));
     FG_TRY(fg_put_u64(out, p));
     FG_TRY(fg_put_u64(out, n));
-    FG_TRY(fg_put_u32(out, rule->ops->vectors));
+    FG_TRY(fg_put_u64(out, fg_rule_state(rule)));
     FG_TRY(fg_put_u64(out, a->version));
     FG_TRY(fg_put_u64(out, a->next_id));
     FG_TRY(fg_put_u32(out, a->round));
@@ -55,7 +55,7 @@ enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *
     FG_TRY(save_totals(&a->total, out));
     FG_TRY(fg_put_f32s(out, a->x, p));
     FG_TRY(fg_put_u64(out, rule->commits));
-    FG_TRY(fg_put_f64s(out, rule->state, p * rule->ops->vectors));
+    FG_TRY(fg_put_f64s(out, rule->state, fg_rule_state(rule)));
     FG_TRY(fg_put_f64s(out, rule->scalar, n * rule->ops->scalars));
     FG_TRY(fg_put_u32s(out, a->tasks, n));
     FG_TRY(fg_put_f32s(out, a->last_loss, n));
@@ -120,12 +120,13 @@ static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, st
                        STATE_VERSION);
     }
     uint64_t saved_p = fg_get_u64(r), saved_n = fg_get_u64(r);
-    uint32_t vectors = fg_get_u32(r);
-    if (saved_p != p || saved_n != n || vectors != a->rule->ops->vectors) {
-        return fg_fail(
-            err, FG_E_CORRUPT,
-            "aggregator state: %llu parameters, %llu clients, %u server vectors; expected %zu, %zu, %u",
-            (unsigned long long)saved_p, (unsigned long long)saved_n, vectors, p, n, a->rule->ops->vectors);
+    uint64_t state = fg_get_u64(r);
+    if (saved_p != p || saved_n != n || state != fg_rule_state(a->rule)) {
+        return fg_fail(err, FG_E_CORRUPT,
+                       "aggregator state: %llu parameters, %llu clients, %llu numbers of the rule; expected "
+                       "%zu, %zu, %zu",
+                       (unsigned long long)saved_p, (unsigned long long)saved_n, (unsigned long long)state, p,
+                       n, fg_rule_state(a->rule));
     }
     a->version = fg_get_u64(r);
     a->next_id = fg_get_u64(r);
@@ -136,7 +137,7 @@ static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, st
     a->total.rounds = a->round;
     fg_get_f32s(r, a->x, p);
     a->rule->commits = fg_get_u64(r);
-    fg_get_f64s(r, a->rule->state, p * vectors);
+    fg_get_f64s(r, a->rule->state, fg_rule_state(a->rule));
     fg_get_f64s(r, a->rule->scalar, n * a->rule->ops->scalars);
     fg_get_u32s(r, a->tasks, n);
     fg_get_f32s(r, a->last_loss, n);
@@ -282,6 +283,34 @@ const struct fg_participation *fg_aggregator_participation(const struct fg_aggre
 const float *fg_aggregator_params(const struct fg_aggregator *a)
 {
     return a->x;
+}
+
+enum fg_status fg_aggregator_plural(const struct fg_aggregator *a, struct fg_plural *out)
+{
+    uint32_t blocks = fg_rule_blocks(a->rule), clients = a->cfg.select.clients;
+    size_t p = a->cfg.rule.params;
+    struct fg_plural found = {.blocks = blocks,
+                              .params = fg_calloc(blocks * p, sizeof(float)),
+                              .block_of = fg_calloc(blocks > 0 ? clients : 0, sizeof(uint32_t))};
+    if (found.params == NULL || found.block_of == NULL) {
+        fg_plural_fini(&found);
+        return FG_E_NOMEM;
+    }
+    for (uint32_t b = 0; b < blocks; b++) {
+        fg_rule_block(a->rule, b, a->x, found.params + b * p);
+    }
+    for (uint32_t c = 0; blocks > 0 && c < clients; c++) {
+        found.block_of[c] = fg_rule_block_of(a->rule, c);
+    }
+    *out = found;
+    return FG_OK;
+}
+
+void fg_plural_fini(struct fg_plural *p)
+{
+    fg_free(p->params);
+    fg_free(p->block_of);
+    *p = (struct fg_plural){0};
 }
 
 const float *fg_aggregator_start_of(const struct fg_aggregator *a, uint32_t client, uint64_t version)

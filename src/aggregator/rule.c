@@ -6,13 +6,26 @@
 
 extern const struct fg_rule_ops fg_rule_fedavg, fg_rule_fedsgd, fg_rule_fedavgm, fg_rule_fedadagrad,
     fg_rule_fedadam, fg_rule_fedyogi, fg_rule_fednova, fg_rule_fedau, fg_rule_mifa, fg_rule_fedvarp,
-    fg_rule_fedstale, fg_rule_diloco, fg_rule_fedawe, fg_rule_fedbuff, fg_rule_refl;
+    fg_rule_fedstale, fg_rule_diloco, fg_rule_fedawe, fg_rule_fedbuff, fg_rule_refl, fg_rule_semicyclic;
 
 static const struct fg_rule_ops *const registry[] = {
-    &fg_rule_fedavg,  &fg_rule_fedsgd,     &fg_rule_fedavgm,  &fg_rule_fedadam,
-    &fg_rule_fedyogi, &fg_rule_fedadagrad, &fg_rule_fednova,  &fg_rule_fedau,
-    &fg_rule_mifa,    &fg_rule_fedvarp,    &fg_rule_fedstale, &fg_rule_diloco,
-    &fg_rule_fedawe,  &fg_rule_fedbuff,    &fg_rule_refl,     NULL,
+    &fg_rule_fedavg,
+    &fg_rule_fedsgd,
+    &fg_rule_fedavgm,
+    &fg_rule_fedadam,
+    &fg_rule_fedyogi,
+    &fg_rule_fedadagrad,
+    &fg_rule_fednova,
+    &fg_rule_fedau,
+    &fg_rule_mifa,
+    &fg_rule_fedvarp,
+    &fg_rule_fedstale,
+    &fg_rule_diloco,
+    &fg_rule_fedawe,
+    &fg_rule_fedbuff,
+    &fg_rule_refl,
+    &fg_rule_semicyclic,
+    NULL,
 };
 
 const struct fg_rule_ops *const *fg_rule_list(void)
@@ -62,8 +75,10 @@ enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *op
     r->ops = ops;
     r->cfg = *cfg;
     r->recall = 1.0;
+    r->cfg.blocks = cfg->blocks > 0 ? cfg->blocks : 1;
+    r->cfg.cycle = cfg->cycle > 0 ? cfg->cycle : 1;
     r->sum = fg_calloc(cfg->params, sizeof *r->sum);
-    r->state = fg_calloc(cfg->params * ops->vectors, sizeof *r->state);
+    r->state = fg_calloc(fg_rule_state(r), sizeof *r->state);
     r->scalar = fg_calloc((size_t)cfg->clients * ops->scalars, sizeof *r->scalar);
     r->rows = cfg->rows;
     if (own_rows) {
@@ -112,6 +127,33 @@ void fg_rule_set_row(struct fg_rule *r, uint32_t client, const float *value)
 {
     memcpy(r->rows.row + (size_t)client * r->cfg.params, value, r->cfg.params * sizeof *value);
     r->rows.changed[client] = 1;
+}
+
+size_t fg_rule_state(const struct fg_rule *r)
+{
+    size_t p = r->cfg.params, blocks = fg_rule_blocks(r);
+    return p * r->ops->vectors + (p + 1) * blocks;
+}
+
+uint32_t fg_rule_blocks(const struct fg_rule *r)
+{
+    return r->ops->blocks ? r->cfg.blocks : 0;
+}
+
+void fg_rule_block(const struct fg_rule *r, uint32_t block, const float *x, float *out)
+{
+    size_t p = r->cfg.params;
+    const double *first = r->state + p * r->ops->vectors, *mean = first + p * block;
+    bool seen = first[p * r->cfg.blocks + block] > 0.0;
+    for (size_t i = 0; i < p; i++) {
+        out[i] = seen ? (float)mean[i] : x[i];
+    }
+}
+
+uint32_t fg_rule_block_of(const struct fg_rule *r, uint32_t client)
+{
+    double last = r->scalar[client]; /* row 0: 1 + block */
+    return last > 0.0 ? (uint32_t)last - 1 : r->cfg.blocks;
 }
 
 double fg_rule_all(const struct fg_rule *r)

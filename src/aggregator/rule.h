@@ -52,6 +52,7 @@ struct fg_rule_config {
     double momentum;           /* fedavgm */
     double beta1, beta2, tau;  /* adaptive rules */
     double beta;               /* fedstale */
+    uint32_t blocks, cycle;    /* semicyclic: blocks of a cycle, its rounds; 0 = 1 */
     double local_momentum;     /* of local work, for rules that undo it */
     double prox_mu;            /* the same for the proximal term */
     struct fg_rule_rows rows;  /* borrowed; NULLs: the rule's own, in RAM */
@@ -91,7 +92,7 @@ struct fg_rule {
     uint32_t n_late;
     size_t cap_client, cap_staged, cap_samples, cap_late;
     /* kept from round to round */
-    double *state;            /* (ops->vectors, P) */
+    double *state;            /* (fg_rule_state()) */
     float *first;             /* (P) the initial model, only with own_start */
     double *scalar;           /* (ops->scalars, N) */
     double recall;            /* how much of the last update fold subtracts, for rules that remember; 1 */
@@ -104,6 +105,7 @@ struct fg_rule_ops {
     const char *doc;
     const char *source;
     unsigned vectors; /* server-state vectors of P doubles */
+    int blocks;       /* keeps a model of each block besides: fg_rule_block() */
     unsigned scalars; /* numbers kept for each client */
     int remembers;    /* keeps each client's last update: 4 N P bytes; fold then adds delta - recall x last */
     /* A client begins with the model that it received last: rows hold these (4 N P bytes), scalar row 0
@@ -160,6 +162,16 @@ void fg_rule_begin(struct fg_rule *r, const float *x);
  * with own_start. */
 uint64_t fg_rule_start_version(const struct fg_rule *r, uint32_t client, uint64_t newest);
 const float *fg_rule_start(const struct fg_rule *r, uint32_t client);
+
+/* Doubles of server state: (vectors, P) and, with blocks, (blocks, P) averages and (blocks) how many models
+ * are in each. */
+size_t fg_rule_state(const struct fg_rule *r);
+
+/* Models by block, for rules that keep them: how many, 0 for others; the block's model (P) out, x where none
+ * was seen; the block that a client took part in last, `blocks` before it did. */
+uint32_t fg_rule_blocks(const struct fg_rule *r);
+void fg_rule_block(const struct fg_rule *r, uint32_t block, const float *x, float *out);
+uint32_t fg_rule_block_of(const struct fg_rule *r, uint32_t client);
 
 /* What is kept of a client (P), to read; and to write, at a commit. */
 const float *fg_rule_row(const struct fg_rule *r, uint32_t client);

@@ -10,7 +10,8 @@
 
 extern const struct fg_select_ops fg_select_all, fg_select_uniform, fg_select_cyclic, fg_select_greenfl,
     fg_select_forage, fg_select_robust, fg_select_cafed, fg_select_f3ast, fg_select_f3ast_pi, fg_select_pow,
-    fg_select_cpow, fg_select_rpow, fg_select_refl, fg_select_fedzero;
+    fg_select_cpow, fg_select_rpow, fg_select_refl, fg_select_fedzero, fg_select_zones, fg_select_pause,
+    fg_select_random;
 
 /* clang-format off */
 static const struct fg_select_ops *const registry[] = {
@@ -28,6 +29,9 @@ static const struct fg_select_ops *const registry[] = {
     &fg_select_rpow,
     &fg_select_refl,
     &fg_select_fedzero,
+    &fg_select_zones,
+    &fg_select_pause,
+    &fg_select_random,
     NULL,
 };
 /* clang-format on */

@@ -43,6 +43,9 @@ struct fg_select_config {
     double rate;           /* f3ast */
     double trust;          /* robust */
     double zone_wh;        /* fedzero, 0 = no limit */
+    uint32_t zones;        /* zones: how many are used */
+    double quantile;       /* pause */
+    const char *counts;    /* random: select.counts as it is; borrowed */
     bool over_all;         /* updates are divided by everyone's weight, not by that of those who came */
     bool by_samples;       /* a client should count its samples; else all the same */
     fg_time_t deadline;    /* a round lasts at most so long, 0 = no limit */

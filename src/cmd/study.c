@@ -153,8 +153,13 @@ static enum fg_status evaluate(void *arg, const float *params, const struct fg_a
         *out = (struct fg_evaluation){.have = false};
         return FG_OK;
     }
-    return fg_setup_evaluate(s->setup, s->trainer, params, what->evaluate, what->evaluate_clients,
-                             &fg_study_stop, out, err);
+    struct fg_plural plural = {0};
+    enum fg_status st = what->evaluate_clients ? fg_aggregator_plural(s->agg, &plural) : FG_OK;
+    st = st == FG_OK ? fg_setup_evaluate(s->setup, s->trainer, params, what->evaluate, what->evaluate_clients,
+                                         plural.blocks > 0 ? &plural : NULL, &fg_study_stop, out, err)
+                     : fg_fail(err, st, "out of memory for the models of the blocks");
+    fg_plural_fini(&plural);
+    return st;
 }
 
 static bool stopping(void *arg)

@@ -216,6 +216,7 @@ enum fg_status fg_study_results(struct fg_rundir *dir, const struct fg_setup *se
                                      .ledger = columns,
                                      .n_ledger = LEDGER_COLUMNS};
     struct ledger_columns *ledger = NULL;
+    struct fg_plural plural = {0};
     struct footprint_columns footprint = {.zones = {0}};
     struct fg_layer_info info, *tensors = NULL;
     size_t n = 0, cap = 0;
@@ -229,6 +230,10 @@ enum fg_status fg_study_results(struct fg_rundir *dir, const struct fg_setup *se
     }
     content.tensor = tensors;
     content.n_tensors = n;
+    st = st == FG_OK ? fg_aggregator_plural(agg, &plural) : st;
+    content.blocks = plural.blocks;
+    content.block_params = plural.params;
+    content.block_of = plural.block_of;
     st = st == FG_OK ? ledger_create(&ledger, setup, agg, columns) : st;
     st = st == FG_OK ? footprint_fill(&footprint, setup, fg_aggregator_footprint(agg)) : st;
     content.footprint = footprint.col;
@@ -238,6 +243,7 @@ enum fg_status fg_study_results(struct fg_rundir *dir, const struct fg_setup *se
     st = st == FG_OK ? fg_rundir_finish(dir, &content, err)
                      : fg_fail(err, st, "the results could not be gathered: %s", fg_status_text(st));
     ledger_destroy(ledger);
+    fg_plural_fini(&plural);
     fg_str_fini(&footprint.zones);
     fg_free(tensors);
     return st;

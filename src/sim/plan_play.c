@@ -128,7 +128,8 @@ static enum fg_status evaluate(void *arg, const float *params, const struct fg_a
         *out = (struct fg_evaluation){.have = what->evaluate, .have_clients = what->evaluate_clients};
         return FG_OK; /* it costs what it costs */
     }
-    return fg_setup_evaluate(&g->setup, g->p->trainer, params, what->evaluate, false, g->p->stop, out, err);
+    return fg_setup_evaluate(&g->setup, g->p->trainer, params, what->evaluate, false, NULL, g->p->stop, out,
+                             err);
 }
 
 static void add_rows(struct playing *g, const struct fg_round_record *r, const struct fg_participation *rows,

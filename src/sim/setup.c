@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "datasets/build.h"
 #include "datasets/load.h"
 #include "datasets/shard.h"
 #include "src/availability/tz.h"
@@ -53,6 +54,13 @@ enum fg_status fg_setup_load_data(struct fg_dataset **out, const struct fg_confi
     if (home != NULL && home[0] != '\0' && strncmp(c->data.path, home, strlen(home)) == 0) {
         fg_fail_prefix(err, st,
                        "not in the data folder FORAGE_DATA=%s (set it to the one that holds the data)", home);
+    }
+    if (st == FG_OK && c->data.split == FG_OPT_SPLIT_VALIDATION) {
+        (*out)->n = (*out)->n_train;
+        st = fg_dataset_split(*out, spec.test_fraction, spec.seed);
+        if (st != FG_OK) {
+            fg_dataset_destroy(*out);
+        }
     }
     return st == FG_OK ? st : fg_fail_prefix(err, st, "%s: data.path", fg_config_where(c, "data.path"));
 }
@@ -288,6 +296,9 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
                    .rate = c->select.rate,
                    .trust = c->select.trust,
                    .zone_wh = c->select.zone_wh,
+                   .zones = c->select.zones,
+                   .quantile = c->select.quantile,
+                   .counts = c->select.counts,
                    .budget_g = c->carbon.budget_g,
                    .rounds = c->run.rounds,
                    .batch = s->local.batch,
@@ -313,6 +324,8 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
                  .beta2 = c->aggregate.beta2,
                  .beta = c->aggregate.beta,
                  .tau = c->aggregate.tau,
+                 .blocks = c->aggregate.blocks,
+                 .cycle = c->aggregate.cycle,
                  .local_momentum = c->train.momentum,
                  .prox_mu = c->train.prox_mu},
         .rule_ops = s->rule,

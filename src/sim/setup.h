@@ -105,12 +105,13 @@ enum fg_status fg_setup_task_shard(void *setup, const struct fg_task *task, stru
 /* A client's own test samples; may be none. */
 void fg_setup_test_shard(const struct fg_setup *s, uint32_t client, const uint32_t **index, uint32_t *n);
 
-/* Evaluate parameters on the global test set and, if asked, on each client's own test data.
+/* Evaluate parameters on the global test set and, if asked, on each client's own test data: there by the models of
+ * `plural` (NULL: none), where a client has one.
  * Cost: one forward pass of each sample; clients share the pass where their data come from the test set.
  * Errors: FG_E_INTERRUPTED soon after *stop (may be NULL) is set. */
 enum fg_status fg_setup_evaluate(const struct fg_setup *s, struct fg_trainer *trainer, const float *params,
-                                 bool global, bool clients, atomic_int *stop, struct fg_evaluation *out,
-                                 struct fg_err *err);
+                                 bool global, bool clients, const struct fg_plural *plural,
+                                 atomic_int *stop, struct fg_evaluation *out, struct fg_err *err);
 
 /* Local learning rate of a round by train.schedule. */
 double fg_setup_lr(const void *setup, uint32_t round);

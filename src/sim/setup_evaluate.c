@@ -26,27 +26,16 @@ static enum fg_status score_list(const struct fg_setup *s, struct fg_trainer *tr
     return st;
 }
 
-/* Mean, 10th percentile (nearest rank) and minimum of the clients' accuracies; clients without test data are
- * left out. */
-static enum fg_status summarise(const struct fg_setup *s, const struct scores *sc, struct fg_evaluation *out)
+/* Mean, 10th percentile (nearest rank) and minimum of the clients' accuracies; those below 0 have no test
+ * data and are left out. */
+static void summarise(const struct fg_setup *s, double *accuracy, struct fg_evaluation *out)
 {
-    double *accuracy = fg_calloc(s->clients, sizeof *accuracy);
-    if (accuracy == NULL) {
-        return FG_E_NOMEM;
-    }
     size_t n = 0;
     double sum = 0.0;
     for (uint32_t c = 0; c < s->clients; c++) {
-        const uint32_t *index;
-        uint32_t m;
-        fg_setup_test_shard(s, c, &index, &m);
-        uint64_t right = 0;
-        for (uint32_t i = 0; i < m; i++) {
-            right += sc->correct[index[i]];
-        }
-        if (m > 0) {
-            accuracy[n] = (double)right / ((double)m * (double)s->data->label_width);
-            sum += accuracy[n++];
+        if (accuracy[c] >= 0.0) {
+            sum += accuracy[c];
+            accuracy[n++] = accuracy[c];
         }
     }
     if (n > 0) {
@@ -56,33 +45,72 @@ static enum fg_status summarise(const struct fg_setup *s, const struct scores *s
         out->client_p10 = accuracy[(n + 9) / 10 - 1];
         out->client_worst = accuracy[0];
     }
-    fg_free(accuracy);
-    return FG_OK;
 }
 
-static enum fg_status score_clients(const struct fg_setup *s, struct fg_trainer *trainer, const float *params,
-                                    struct scores *sc, struct fg_evaluation *out, struct fg_err *err)
+static double accuracy_of(const struct fg_setup *s, const struct scores *sc, const uint32_t *index,
+                          uint32_t m)
 {
+    uint64_t right = 0;
+    for (uint32_t i = 0; i < m; i++) {
+        right += sc->correct[index[i]];
+    }
+    return m > 0 ? (double)right / ((double)m * (double)s->data->label_width) : -1.0;
+}
+
+/* The clients that go by this model; all with only == NULL. */
+static enum fg_status score_some(const struct fg_setup *s, struct fg_trainer *trainer, const float *params,
+                                 const uint32_t *only, uint32_t block, struct scores *sc, double *accuracy,
+                                 struct fg_err *err)
+{
+    struct fg_score ignored;
+    const uint32_t *index;
+    uint32_t m;
     size_t n = 0;
     for (uint32_t c = 0; c < s->clients; c++) {
-        const uint32_t *index;
-        uint32_t m;
         fg_setup_test_shard(s, c, &index, &m);
-        for (uint32_t i = 0; i < m; i++) {
+        for (uint32_t i = 0; (only == NULL || only[c] == block) && i < m; i++) {
             if (sc->correct[index[i]] == NOT_SCORED) {
                 sc->correct[index[i]] = 0; /* once in the list */
                 sc->list[n++] = index[i];
             }
         }
     }
-    struct fg_score ignored;
     enum fg_status st = n > 0 ? score_list(s, trainer, params, sc, sc->list, n, &ignored, err) : FG_OK;
-    return st == FG_OK ? summarise(s, sc, out) : st;
+    for (uint32_t c = 0; st == FG_OK && c < s->clients; c++) {
+        if (only == NULL || only[c] == block) {
+            fg_setup_test_shard(s, c, &index, &m);
+            accuracy[c] = accuracy_of(s, sc, index, m);
+        }
+    }
+    return st;
+}
+
+static enum fg_status score_clients(const struct fg_setup *s, struct fg_trainer *trainer, const float *params,
+                                    const struct fg_plural *plural, struct scores *sc,
+                                    struct fg_evaluation *out, struct fg_err *err)
+{
+    double *accuracy = fg_calloc(s->clients, sizeof *accuracy);
+    enum fg_status st = accuracy != NULL ? FG_OK : FG_E_NOMEM;
+    if (plural == NULL) {
+        FG_TRY(st);
+        FG_TRY(score_some(s, trainer, params, NULL, 0, sc, accuracy, err));
+    }
+    for (uint32_t b = 0; plural != NULL && b <= plural->blocks; b++) {
+        FG_TRY(st);
+        memset(sc->correct, 0xff, s->data->n * sizeof *sc->correct); /* by another model */
+        FG_TRY(score_some(
+            s, trainer, b < plural->blocks ? plural->params + (size_t)b * fg_model_params(s->model) : params,
+            plural->block_of, b, sc, accuracy, err));
+    }
+    summarise(s, accuracy, out);
+cleanup:
+    fg_free(accuracy);
+    return st;
 }
 
 enum fg_status fg_setup_evaluate(const struct fg_setup *s, struct fg_trainer *trainer, const float *params,
-                                 bool global, bool clients, atomic_int *stop, struct fg_evaluation *out,
-                                 struct fg_err *err)
+                                 bool global, bool clients, const struct fg_plural *plural, atomic_int *stop,
+                                 struct fg_evaluation *out, struct fg_err *err)
 {
     size_t n = s->data->n;
     struct fg_evaluation result = {0};
@@ -104,7 +132,7 @@ enum fg_status fg_setup_evaluate(const struct fg_setup *s, struct fg_trainer *tr
         result.accuracy = (double)score.correct / (double)score.scored;
     }
     if (clients) {
-        FG_TRY(score_clients(s, trainer, params, &sc, &result, err));
+        FG_TRY(score_clients(s, trainer, params, plural, &sc, &result, err));
     }
     *out = result;
 cleanup:

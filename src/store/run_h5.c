@@ -295,6 +295,27 @@ static enum fg_status write_array(hid_t group, const char *name, const char *doc
     return write_ledger_col(group, &c, n);
 }
 
+/* Models of blocks, and who goes by which. */
+static enum fg_status write_blocks(hid_t file, const struct fg_run_content *in)
+{
+    hid_t group = H5Gcreate2(file, "blocks", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    struct fg_layer_info all = {.name = "params", .ndim = 2, .dims = {in->blocks, 0, 1, 1}};
+    enum fg_status st = check(group);
+    size_t params = 0;
+    for (size_t i = 0; i < in->n_tensors; i++) {
+        params += in->tensor[i].size;
+    }
+    all.dims[1] = (uint32_t)params;
+    FG_TRY(st);
+    FG_TRY(write_tensor(group, &all, 0, in->block_params));
+    FG_TRY(write_array(group, "of_client",
+                       "block whose model the client goes by; their number: the run's own", FG_COL_U32,
+                       in->block_of, in->summary->clients));
+cleanup:
+    H5Gclose(group);
+    return st;
+}
+
 /* Which samples each client had: client k trained on train[train_first[k] .. train_first[k + 1]). */
 static enum fg_status write_partition(hid_t file, const struct fg_partition *p)
 {
@@ -447,6 +468,7 @@ static enum fg_status write_all(hid_t file, const struct fg_run_content *in)
     FG_TRY(write_ledger(file, in));
     FG_TRY(in->n_zones > 0 ? write_footprint(file, in) : FG_OK);
     FG_TRY(in->params != NULL ? write_params(file, in) : FG_OK);
+    FG_TRY(in->params != NULL && in->blocks > 0 ? write_blocks(file, in) : FG_OK);
     if (in->partition != NULL) {
         FG_TRY(write_partition(file, in->partition));
     }

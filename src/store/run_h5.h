@@ -28,6 +28,9 @@ struct fg_run_content {
     const struct fg_layer_info *tensor;
     size_t n_tensors;
     const float *params;                /* (P), canonical order; NULL: nothing was trained */
+    uint32_t blocks;                    /* models beside, 0: none */
+    const float *block_params;          /* (blocks, P) */
+    const uint32_t *block_of;           /* (clients) */
     const struct fg_ledger_col *ledger; /* beside the columns that follow from the participation rows */
     size_t n_ledger;
     const struct fg_ledger_col *footprint; /* (n_footprint) a value a zone, the server last */

@@ -86,6 +86,11 @@ new wire.codec=ternary wire.clip=2.5
 new run.seed=2
 new time.start=2024-09-05T00:00:00Z
 
+new select.policy=zones select.zones=1
+new select.policy=pause select.quantile=0.3
+new select.policy=random select.counts="$(printf '1 2 3 0 %.0s' 1 2 3 4 5 6)"
+new data.split=validation
+
 # What must not change the model.
 same() { expect "$1 changes no parameter" "$base" "$(run same --set "$1")"; }
 for setting in run.threads=3 run.eval_every=4 run.eval_clients_every=2 run.target_accuracy=0.2 wire.codec=zstd \
@@ -99,6 +104,11 @@ expect "a target alone only is recorded" "6 1" "$(json "$T/target/summary.json" 
 expect "evaluation every 4 rounds and at the end" "0 0 0 1 0 1" \
     "$(run every --set run.eval_every=4 >/dev/null; tail -n +2 "$T/every/rounds.csv" | awk -F, '{ printf "%s%d", (NR > 1 ? " " : ""), ($21 != "") }')"
 
+run blocks --set aggregate.rule=semicyclic --set aggregate.blocks=2 --set aggregate.cycle=3 --set select.policy=all --set select.clients=2 >/dev/null
+run chain --set select.policy=all --set select.clients=2 >/dev/null
+expect "semicyclic is fedavg's chain" "$(sha "$T/chain")" "$(sha "$T/blocks")"
+expect "but each client goes by its block's mean" different \
+    "$([ "$(json "$T/chain/summary.json" client_accuracy_mean)" = "$(json "$T/blocks/summary.json" client_accuracy_mean)" ] || echo different)"
 run diverged --set train.lr=1e6 >/dev/null
 expect_match "updates that are not numbers: refused with a warning" 'not finite numbers and were refused' "$(cat "$T/err" "$T/diverged/log.txt")"
 expect "and counted alike in rounds and summary" "$(tail -n +2 "$T/diverged/rounds.csv" | awk -F, '{ n += $9 } END { print n }')" \

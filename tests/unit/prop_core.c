@@ -383,6 +383,9 @@ static void configure(struct world *w, uint32_t seed)
                    .rate = 0.1,
                    .trust = 0.5,
                    .zone_wh = fg_rng_below(r, 2) == 0 ? 0.0 : 1e-3,
+                   .zones = 1,
+                   .quantile = 0.5,
+                   .counts = "3 0 1 2 8 1 1 5 2 2 1 4",
                    .budget_g = plain || fg_rng_below(r, 2) == 0 ? 0.0 : 1e-4 * fg_rng_uniform(r)},
         .policy = fg_select_list()[fg_rng_below(r, plain ? 3 : n_policies)],
         .steps_ops = plain ? NULL : fg_steps_list()[fg_rng_below(r, 3)],
@@ -396,6 +399,8 @@ static void configure(struct world *w, uint32_t seed)
                  .total_samples = 100.0,
                  .lr = 1.0,
                  .tau = 1e-3,
+                 .blocks = 2,
+                 .cycle = 3,
                  .rows = {w->rows[0], w->changed}},
         .rule_ops = fg_rule_list()[fg_rng_below(r, 2) == 0 ? 0 : fg_rng_below(r, n_rules)],
     };

@@ -92,6 +92,60 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* Everyone is up all the time: k rounds of 40 are drawn, no more, and no round is favoured. */
+static void a_random_schedule_keeps_its_counts(void **state)
+{
+    (void)state;
+    struct fg_select_config cfg = config();
+    unsigned early = 0, all = 0;
+    cfg.rounds = 40;
+    cfg.counts = "0, 40,10 10, 5,1";
+    const unsigned want[N] = {0, 40, 10, 10, 5, 1};
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        cfg.seed = seed;
+        struct fg_select *s = make("random", &cfg);
+        struct fg_watch seen;
+        unsigned took[N] = {0};
+        assert_int_equal(fg_watch_init(&seen, N), FG_OK);
+        for (uint32_t t = 0; t < 40; t++) {
+            struct fg_select_view view = view_of(t);
+            struct fg_picks p = empty();
+            struct fg_participation rows[N] = {{0}};
+            double factor[N] = {1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
+            view.watch = &seen;
+            assert_int_equal(s->ops->pick(s, &view, &p), FG_OK);
+            for (size_t k = 0; k < p.n; k++) {
+                rows[k] = (struct fg_participation){.client = client[k], .verdict = FG_VERDICT_USED};
+                took[client[k]]++;
+                early += client[k] == 2 && t < 20;
+                all += client[k] == 2;
+            }
+            assert_int_equal(s->ops->learn(s, rows, p.n), FG_OK);
+            fg_watch_round(&seen, everyone, N, client, factor, p.n);
+        }
+        for (int c = 0; c < N; c++) { /* the estimate of who will be up begins below 1: a few too early */
+            assert_int_equal(took[c], want[c]);
+        }
+        fg_watch_fini(&seen);
+        fg_select_destroy(s);
+    }
+    fg_assert_close((double)early / (double)all, 0.5, 0.1); /* 600 draws: deviation 0.02 */
+}
+
+static void a_random_schedule_needs_a_count_of_everyone(void **state)
+{
+    (void)state;
+    const char *const wrong[] = {NULL, "", "1,2,3", "1,2,3,4,5,6,7", "1,2,3,4,5,-6", "1 2 3 4 5 x"};
+    struct fg_select_config cfg = config();
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct fg_select *s = NULL;
+        struct fg_err err;
+        cfg.counts = wrong[i];
+        assert_int_equal(fg_select_create(&s, fg_select_find("random"), &cfg, &err), FG_E_CONFIG);
+        assert_non_null(strstr(err.text, "select.counts"));
+    }
+}
+
 /* Rates by hand: r = k / N, then (1 - b) r + b [took part]; the largest (p / r)^2, weights 1 / r. */
 static void f3ast_takes_who_took_part_least(void **state)
 {
@@ -409,6 +463,8 @@ static void trust_wins_with_good_forecasts_and_keeps_its_promise_with_bad_ones(v
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_random_schedule_keeps_its_counts),
+        cmocka_unit_test(a_random_schedule_needs_a_count_of_everyone),
         cmocka_unit_test(f3ast_takes_who_took_part_least),
         cmocka_unit_test(rpow_takes_the_largest_losses_of_the_drawn),
         cmocka_unit_test(fedzero_packs_the_shortest_round),

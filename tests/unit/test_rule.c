@@ -114,6 +114,41 @@ static void a_round_without_updates_keeps_every_bit(void **state)
     }
 }
 
+/* Six rounds in cycles of three, two blocks: rounds 0, 1 and 3, 4 are of block 0, rounds 2 and 5 of block 1. */
+static void blocks_keep_the_mean_of_their_iterates(void **state)
+{
+    (void)state;
+    struct fg_rule_config cfg = {.params = 1, .clients = 4, .lr = 1.0, .blocks = 2, .cycle = 3};
+    struct fg_rule *r = NULL;
+    assert_int_equal(fg_rule_create(&r, fg_rule_find("semicyclic"), &cfg, NULL), FG_OK);
+    assert_int_equal(fg_rule_blocks(r), 2);
+    float x = 100.0f, out;
+    const float delta[6] = {1.0f, 2.0f, 4.0f, 8.0f, 0.0f, 16.0f}; /* nobody comes in round 4 */
+    fg_rule_block(r, 1, &x, &out);
+    assert_true(out == 100.0f); /* as long as it was not met */
+    for (uint32_t k = 0; k < 6; k++) {
+        struct fg_rule_update u = {
+            .delta = &delta[k], .client = k % 3, .samples = 1, .steps = 1, .lr = 0.1, .factor = 1.0};
+        if (k != 4) {
+            assert_int_equal(fg_rule_fold(r, &u), FG_OK);
+        }
+        fg_rule_commit(r, &x);
+    }
+    /* the chain: 99, 97, 93, 85, 85, 69 */
+    assert_true(x == 69.0f);
+    fg_rule_block(r, 0, &x, &out);
+    assert_true(out == (float)((99.0 + 97.0 + 85.0) / 3.0));
+    fg_rule_block(r, 1, &x, &out);
+    assert_true(out == 81.0f);
+    assert_int_equal(fg_rule_block_of(r, 0), 0);
+    assert_int_equal(fg_rule_block_of(r, 2), 1);
+    assert_int_equal(fg_rule_block_of(r, 3), 2); /* never came: no block */
+    fg_rule_destroy(r);
+    assert_int_equal(fg_rule_create(&r, fg_rule_find("fedavg"), &cfg, NULL), FG_OK);
+    assert_int_equal(fg_rule_blocks(r), 0);
+    fg_rule_destroy(r);
+}
+
 static void server_momentum_adds_up(void **state)
 {
     (void)state;
@@ -234,6 +269,7 @@ static void rules_say_what_partial_and_late_updates_are_to_them(void **state)
         {"fedawe", FG_PARTIAL_FULL_WEIGHT, FG_LATE_USED, true},
         {"fedbuff", FG_PARTIAL_FULL_WEIGHT, FG_LATE_USED, false},
         {"refl", FG_PARTIAL_FULL_WEIGHT, FG_LATE_USED, false},
+        {"semicyclic", FG_PARTIAL_FULL_WEIGHT, FG_LATE_USED, false},
     };
     size_t n = 0;
     while (fg_rule_list()[n] != NULL) {
@@ -326,6 +362,7 @@ int main(void)
         cmocka_unit_test(fedavg_over_all_counts_the_absent_as_zero),
         cmocka_unit_test(partial_updates_weigh_as_declared),
         cmocka_unit_test(a_round_without_updates_keeps_every_bit),
+        cmocka_unit_test(blocks_keep_the_mean_of_their_iterates),
         cmocka_unit_test(server_momentum_adds_up),
         cmocka_unit_test(adaptive_rules_follow_the_paper),
         cmocka_unit_test(refl_weighs_late_updates_by_age_and_deviation),
