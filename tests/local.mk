@@ -2,6 +2,7 @@
 UNIT_TESTS =
 UNIT_TESTS += tests/unit/test_cmd
 UNIT_TESTS += tests/unit/test_sweep
+UNIT_TESTS += tests/unit/test_science
 UNIT_TESTS += tests/unit/test_config
 UNIT_TESTS += tests/unit/test_core
 UNIT_TESTS += tests/unit/test_rundir
@@ -121,6 +122,7 @@ SHELL_TESTS =
 SHELL_TESTS += tests/e2e/results.sh
 SHELL_TESTS += tests/e2e/report.sh
 SHELL_TESTS += tests/e2e/sweep.sh
+SHELL_TESTS += tests/e2e/science.sh
 SHELL_TESTS += tests/e2e/adds_up.sh
 SHELL_TESTS += tests/e2e/truth.sh
 SHELL_TESTS += tests/e2e/choices.sh

@@ -37,11 +37,9 @@ struct work {
     int lock;
 };
 
-/* Make DIR and DIR/runs, parents included; *folder becomes its absolute name. */
-static enum fg_status make_folder(char **folder, const char *path, struct fg_err *err)
+enum fg_status fg_sweep_folder(const char *path, struct fg_err *err)
 {
     struct fg_str runs = {0};
-    char real[PATH_MAX];
     enum fg_status st = fg_str_addf(&runs, "%s/runs", path);
     for (char *p = runs.data + 1; st == FG_OK && p <= runs.data + runs.len; p++) {
         if (*p == '/' || *p == '\0') {
@@ -53,10 +51,18 @@ static enum fg_status make_folder(char **folder, const char *path, struct fg_err
             *p = end;
         }
     }
+    fg_str_fini(&runs);
+    return st;
+}
+
+/* *folder becomes its absolute name. */
+static enum fg_status make_folder(char **folder, const char *path, struct fg_err *err)
+{
+    char real[PATH_MAX];
+    enum fg_status st = fg_sweep_folder(path, err);
     if (st == FG_OK && realpath(path, real) == NULL) {
         st = fg_file_error(errno, path, "find", err);
     }
-    fg_str_fini(&runs);
     *folder = st == FG_OK ? fg_strdup(real) : NULL;
     return st == FG_OK && *folder == NULL ? FG_E_NOMEM : st;
 }
@@ -142,7 +148,7 @@ static enum fg_status sweep(struct work *w, const struct args *a, const char *fi
     FG_TRY(make_folder(&w->folder, folder.data, err));
     FG_TRY(go_to(file, err));
     FG_TRY(fg_lock_take(&w->lock, w->folder, 10000, err));
-    FG_TRY(fg_sweep_plan(&w->jobs, &w->sweep, w->sweep.base, w->folder, err));
+    FG_TRY(fg_sweep_plan(&w->jobs, &w->sweep, w->sweep.base, w->folder, NULL, err));
     FG_TRY(fg_sweep_run(&w->jobs, &w->sweep, w->sweep.base, (unsigned)width, a->common.quiet, err));
     for (size_t i = 0; i < w->jobs.n; i++) {
         failed += !w->jobs.job[i].finished;

@@ -13,7 +13,7 @@
 #include "src/base/stats.h"
 #include "src/cmd/cmd.h"
 
-enum { FG_SWEEP_AXES = 8, FG_SWEEP_LEVELS = 64, FG_SWEEP_JOBS = 100000 };
+enum { FG_SWEEP_AXES = 8, FG_SWEEP_LEVELS = 128, FG_SWEEP_JOBS = 100000 };
 
 /* "key=value" assignments. */
 struct fg_sweep_sets {
@@ -51,10 +51,15 @@ enum fg_status fg_sweep_parse(struct fg_sweep *out, const char *name, const char
                               struct fg_err *err) FG_NODISCARD;
 void fg_sweep_fini(struct fg_sweep *s);
 
+/* Add "key=value". Owner: what it is added to. */
+enum fg_status fg_sweep_set(struct fg_sweep_sets *to, const char *text, size_t len) FG_NODISCARD;
+void fg_sweep_sets_fini(struct fg_sweep_sets *sets);
+
 /* One run. */
 struct fg_sweep_job {
     size_t level[FG_SWEEP_AXES];
     uint64_t seed;
+    struct fg_sweep_sets more; /* keys of this job alone, over its levels' */
     char *folder;
     bool finished;
     int rc; /* of the run that failed; 0 */
@@ -65,12 +70,25 @@ struct fg_sweep_jobs {
     size_t n, cap;
 };
 
+/* Make a folder for runs, parents included. Errors: FG_E_IO and what else keeps one from being made. */
+enum fg_status fg_sweep_folder(const char *path, struct fg_err *err) FG_NODISCARD;
+
+/* Who has a say in which jobs there are: told of each one's levels and seed, it may add to its keys, or say
+ * that it
+ * is not wanted. */
+struct fg_sweep_chooser {
+    enum fg_status (*choose)(void *arg, struct fg_sweep_job *job, bool *wanted, struct fg_err *err);
+    void *arg;
+};
+
 /* The jobs, seeds outermost, in folders under `out`, each configuration checked; those that are finished
- * are marked. `base` is the configuration's path. Errors: what is wrong with a configuration (FG_E_CONFIG,
+ * are marked. `base` is the configuration's path; `who` may be NULL. Errors: what is wrong with a
+ * configuration (FG_E_CONFIG,
  * FG_E_MISSING); FG_E_CONFIG naming the key in which a run that is there differs; FG_E_NOMEM. Owner: the
  * caller, fg_sweep_jobs_fini(). */
 enum fg_status fg_sweep_plan(struct fg_sweep_jobs *out, const struct fg_sweep *s, const char *base,
-                             const char *folder, struct fg_err *err) FG_NODISCARD;
+                             const char *folder, const struct fg_sweep_chooser *who,
+                             struct fg_err *err) FG_NODISCARD;
 void fg_sweep_jobs_fini(struct fg_sweep_jobs *j);
 
 /* Run what is not finished, `width` processes at a time, each with one thread when there are several. A
@@ -90,6 +108,14 @@ struct fg_sweep_verdict {
     double *rank;         /* (levels) average; NAN without blocks */
     struct fg_friedman friedman;
 };
+
+/* The same in steps, for values from elsewhere: an empty verdict, values put in, the verdict made. Errors:
+ * FG_E_NOMEM.
+ * Owner: the caller, fg_sweep_verdict_fini(). */
+enum fg_status fg_sweep_verdict_init(struct fg_sweep_verdict *out, const struct fg_sweep *s) FG_NODISCARD;
+void fg_sweep_put(struct fg_sweep_verdict *v, const struct fg_sweep *s, const size_t *level, uint64_t seed,
+                  double value);
+enum fg_status fg_sweep_conclude(struct fg_sweep_verdict *v, const struct fg_sweep *s) FG_NODISCARD;
 
 /* Read the metric of every finished job. Errors: FG_E_CONFIG when no run has it, naming those there are;
  * FG_E_NOMEM, FG_E_CORRUPT. Owner: the caller, fg_sweep_verdict_fini(). */

@@ -23,12 +23,13 @@ enum { MOST_SETS = 120 };
 static enum fg_status sets_of(struct fg_cmd_list *out, const struct fg_sweep *s,
                               const struct fg_sweep_job *job, struct fg_err *err)
 {
-    const struct fg_sweep_sets *from[FG_SWEEP_AXES + 1] = {&s->set};
+    const struct fg_sweep_sets *from[FG_SWEEP_AXES + 2] = {&s->set};
     for (size_t a = 0; a < s->n_axes; a++) {
         from[a + 1] = &s->axis[a].level[job->level[a]].set;
     }
+    from[s->n_axes + 1] = &job->more;
     out->n = 0;
-    for (size_t k = 0; k <= s->n_axes; k++) {
+    for (size_t k = 0; k <= s->n_axes + 1; k++) {
         for (size_t i = 0; i < from[k]->n; i++) {
             if (out->n == MOST_SETS) {
                 return fg_fail(err, FG_E_CONFIG, "a run of the sweep: expected at most %d keys to set",
@@ -123,7 +124,7 @@ static enum fg_status name_folder(struct fg_sweep_job *job, const struct fg_swee
 }
 
 enum fg_status fg_sweep_plan(struct fg_sweep_jobs *out, const struct fg_sweep *s, const char *base,
-                             const char *folder, struct fg_err *err)
+                             const char *folder, const struct fg_sweep_chooser *who, struct fg_err *err)
 {
     size_t cells = 1;
     enum fg_status st = FG_OK;
@@ -139,6 +140,15 @@ enum fg_status fg_sweep_plan(struct fg_sweep_jobs *out, const struct fg_sweep *s
             job->level[a] = rest % s->axis[a].n;
             rest /= s->axis[a].n;
         }
+        bool wanted = true;
+        if (who != NULL) {
+            FG_TRY(who->choose(who->arg, job, &wanted, err));
+        }
+        if (!wanted) {
+            fg_sweep_sets_fini(&job->more);
+            out->n--;
+            continue;
+        }
         FG_TRY(name_folder(job, s, folder));
         FG_TRY(check(job, s, base, err));
     }
@@ -150,6 +160,7 @@ void fg_sweep_jobs_fini(struct fg_sweep_jobs *j)
 {
     for (size_t i = 0; i < j->n; i++) {
         fg_free(j->job[i].folder);
+        fg_sweep_sets_fini(&j->job[i].more);
     }
     fg_free(j->job);
     *j = (struct fg_sweep_jobs){0};

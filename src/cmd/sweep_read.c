@@ -22,14 +22,14 @@ static enum fg_status wrong(const struct reading *r, const char *expected, const
 
 static bool plain(const char *label, size_t len)
 {
-    bool ok = len > 0 && len <= 40 && label[0] != '.';
+    bool ok = len > 0 && len <= 80 && label[0] != '.';
     for (size_t i = 0; i < len && ok; i++) {
         ok = isalnum((unsigned char)label[i]) || strchr("._+-", label[i]) != NULL;
     }
     return ok;
 }
 
-static enum fg_status add_set(struct fg_sweep_sets *sets, const char *text, size_t len)
+enum fg_status fg_sweep_set(struct fg_sweep_sets *sets, const char *text, size_t len)
 {
     enum fg_status st = FG_GROW(sets->item, sets->n, sets->cap);
     if (st != FG_OK) {
@@ -79,7 +79,7 @@ static enum fg_status add_level(struct reading *r, const char *label, size_t len
         }
     }
     if (!plain(label, len) || a->n == FG_SWEEP_LEVELS) {
-        return wrong(r, "at most 64 levels, named by letters, digits and ._+-", label, len);
+        return wrong(r, "at most 128 levels, named by letters, digits and ._+-", label, len);
     }
     a->level[a->n].label = fg_strndup(label, len);
     return a->level[a->n++].label != NULL ? FG_OK : FG_E_NOMEM;
@@ -93,7 +93,7 @@ static enum fg_status add_assignments(struct reading *r, const char *text, const
     size_t len;
     enum fg_status st = FG_OK;
     while (st == FG_OK && word(&text, end, &from, &len)) {
-        st = memchr(from, '=', len) != NULL ? add_set(&a->level[a->n - 1].set, from, len)
+        st = memchr(from, '=', len) != NULL ? fg_sweep_set(&a->level[a->n - 1].set, from, len)
                                             : wrong(r, "section.key=value", from, len);
     }
     return st;
@@ -111,7 +111,7 @@ static enum fg_status add_values(struct reading *r, const char *text, const char
         set.len = 0;
         FG_TRY(add_level(r, from, len));
         FG_TRY(fg_str_addf(&set, "%s=%.*s", a->name, (int)len, from));
-        FG_TRY(add_set(&a->level[a->n - 1].set, set.data, set.len));
+        FG_TRY(fg_sweep_set(&a->level[a->n - 1].set, set.data, set.len));
     }
 cleanup:
     fg_str_fini(&set);
@@ -199,7 +199,7 @@ static enum fg_status entry(struct reading *r, const char *key, size_t n, const 
     }
     if (strcmp(r->section, "set") == 0) {
         st = fg_str_addf(&set, "%.*s=%.*s", (int)n, key, (int)len, value);
-        st = st == FG_OK ? add_set(&r->s->set, set.data, set.len) : st;
+        st = st == FG_OK ? fg_sweep_set(&r->s->set, set.data, set.len) : st;
         fg_str_fini(&set);
         return st;
     }
@@ -313,12 +313,13 @@ enum fg_status fg_sweep_parse(struct fg_sweep *out, const char *name, const char
     return st == FG_OK ? complete(&r) : st;
 }
 
-static void free_sets(struct fg_sweep_sets *sets)
+void fg_sweep_sets_fini(struct fg_sweep_sets *sets)
 {
     for (size_t i = 0; i < sets->n; i++) {
         fg_free(sets->item[i]);
     }
     fg_free(sets->item);
+    *sets = (struct fg_sweep_sets){0};
 }
 
 void fg_sweep_fini(struct fg_sweep *s)
@@ -326,11 +327,11 @@ void fg_sweep_fini(struct fg_sweep *s)
     for (size_t a = 0; a < s->n_axes; a++) {
         for (size_t i = 0; i < s->axis[a].n; i++) {
             fg_free(s->axis[a].level[i].label);
-            free_sets(&s->axis[a].level[i].set);
+            fg_sweep_sets_fini(&s->axis[a].level[i].set);
         }
         fg_free(s->axis[a].name);
     }
-    free_sets(&s->set);
+    fg_sweep_sets_fini(&s->set);
     fg_free(s->base);
     fg_free(s->metric);
     fg_free(s->compare);

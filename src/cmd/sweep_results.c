@@ -165,11 +165,11 @@ enum fg_status fg_sweep_cell_name(struct fg_str *out, const struct fg_sweep *s, 
     return st;
 }
 
-static size_t cell_of(const struct fg_sweep *s, size_t compare, const struct fg_sweep_job *job)
+static size_t cell_of(const struct fg_sweep *s, size_t compare, const size_t *level)
 {
     size_t cell = 0;
     for (size_t a = 0; a < s->n_axes; a++) {
-        cell = a == compare ? cell : cell * s->axis[a].n + job->level[a];
+        cell = a == compare ? cell : cell * s->axis[a].n + level[a];
     }
     return cell;
 }
@@ -188,13 +188,16 @@ static double *values_of(const struct fg_sweep_verdict *v, size_t cell, size_t l
     return v->value + (cell * v->levels + level) * v->seeds;
 }
 
+void fg_sweep_put(struct fg_sweep_verdict *v, const struct fg_sweep *s, const size_t *level, uint64_t seed,
+                  double value)
+{
+    values_of(v, cell_of(s, v->compare, level), level[v->compare])[seed_of(s, seed)] = value;
+}
+
 static enum fg_status read_values(struct fg_sweep_verdict *v, const struct fg_sweep *s,
                                   const struct fg_sweep_jobs *jobs, struct fg_err *err)
 {
     bool known = false, any = false;
-    for (size_t i = 0; i < v->cells * v->levels * v->seeds; i++) {
-        v->value[i] = NAN;
-    }
     for (size_t i = 0; i < jobs->n; i++) {
         const struct fg_sweep_job *job = &jobs->job[i];
         json_t *summary = NULL;
@@ -209,8 +212,7 @@ static enum fg_status read_values(struct fg_sweep_verdict *v, const struct fg_sw
         any = true;
         known = known || json_is_number(x) || json_is_null(x);
         if (json_is_number(x)) {
-            values_of(v, cell_of(s, v->compare, job), job->level[v->compare])[seed_of(s, job->seed)] =
-                json_number_value(x);
+            fg_sweep_put(v, s, job->level, job->seed, json_number_value(x));
         }
         json_decref(summary);
     }
@@ -292,12 +294,9 @@ static void take_ranks(struct fg_sweep_verdict *v, const struct fg_sweep *s)
                       : (struct fg_friedman){.chi2 = NAN, .f = NAN, .p = NAN, .critical = NAN};
 }
 
-enum fg_status fg_sweep_judge(struct fg_sweep_verdict *out, const struct fg_sweep *s,
-                              const struct fg_sweep_jobs *jobs, struct fg_err *err)
+enum fg_status fg_sweep_verdict_init(struct fg_sweep_verdict *out, const struct fg_sweep *s)
 {
     struct fg_sweep_verdict v = {.seeds = s->n_seeds, .cells = 1};
-    double *scratch = fg_calloc(s->n_seeds, sizeof *scratch);
-    enum fg_status st;
     while (s->compare != NULL && strcmp(s->axis[v.compare].name, s->compare) != 0) {
         v.compare++;
     }
@@ -309,17 +308,40 @@ enum fg_status fg_sweep_judge(struct fg_sweep_verdict *out, const struct fg_swee
     v.mean = fg_calloc(v.cells * v.levels, sizeof *v.mean);
     v.pair = fg_calloc(v.cells * v.levels * v.levels, sizeof *v.pair);
     v.rank = fg_calloc(v.levels, sizeof *v.rank);
-    st = scratch != NULL && v.value != NULL && v.mean != NULL && v.pair != NULL && v.rank != NULL
-             ? FG_OK
-             : FG_E_NOMEM;
-    FG_TRY(st);
+    if (v.value == NULL || v.mean == NULL || v.pair == NULL || v.rank == NULL) {
+        fg_sweep_verdict_fini(&v);
+        return FG_E_NOMEM;
+    }
+    for (size_t i = 0; i < v.cells * v.levels * v.seeds; i++) {
+        v.value[i] = NAN;
+    }
+    *out = v;
+    return FG_OK;
+}
+
+enum fg_status fg_sweep_conclude(struct fg_sweep_verdict *v, const struct fg_sweep *s)
+{
+    double *scratch = fg_calloc(v->seeds, sizeof *scratch);
+    if (scratch == NULL) {
+        return FG_E_NOMEM;
+    }
+    take_means(v, scratch);
+    take_ranks(v, s);
+    fg_free(scratch);
+    return FG_OK;
+}
+
+enum fg_status fg_sweep_judge(struct fg_sweep_verdict *out, const struct fg_sweep *s,
+                              const struct fg_sweep_jobs *jobs, struct fg_err *err)
+{
+    struct fg_sweep_verdict v = {0};
+    enum fg_status st;
+    FG_TRY(fg_sweep_verdict_init(&v, s));
     FG_TRY(read_values(&v, s, jobs, err));
-    take_means(&v, scratch);
-    take_ranks(&v, s);
+    FG_TRY(fg_sweep_conclude(&v, s));
     *out = v;
     v = (struct fg_sweep_verdict){0};
 cleanup:
-    fg_free(scratch);
     fg_sweep_verdict_fini(&v);
     return st;
 }

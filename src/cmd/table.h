@@ -15,6 +15,7 @@
     X(show) \
     X(report) \
     X(sweep) \
+    X(bench) \
     X(evaluate) \
     X(export) \
     X(dataset) \

@@ -1,0 +1,202 @@
+/* The folder of a study: its hash, base configuration and drawn traces, all the same wherever it is made. */
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "src/availability/synth.h"
+#include "src/base/calendar.h"
+#include "src/base/file.h"
+#include "src/base/fmath.h"
+#include "src/base/mem.h"
+#include "src/cmd/science.h"
+
+enum { HOURS = 24 * 28, NODES = 100 };
+
+static enum fg_status put(const char *path, const struct fg_str *text, struct fg_err *err)
+{
+    return fg_file_replace(path, text->data, text->len, err);
+}
+
+/* ---- traces ---- */
+
+/* "traces/syn-PI-LAMBDA-FORM.csv", or "traces/syn-a.csv": pi and lambda of a half. */
+static enum fg_status draw_availability(const char *set, struct fg_err *err)
+{
+    const char *path = strchr(set, '=') + 1;
+    struct fg_synth_spec spec;
+    struct fg_str text = {0};
+    char form[16] = "";
+    fg_synth_defaults(&spec);
+    spec.nodes = NODES;
+    spec.hours = HOURS;
+    spec.seed = 1;
+    spec.lambda = 0.5;
+    if (sscanf(path, "traces/syn-%lf-%lf-%15[a-z]", &spec.pi, &spec.lambda, form) == 3) {
+        spec.form = strcmp(form, "daily") == 0 ? FG_SYNTH_DAILY : FG_SYNTH_STATIONARY;
+    }
+    enum fg_status st = fg_synth_text(&text, &spec, err);
+    st = st == FG_OK ? put(path, &text, err) : st;
+    fg_str_fini(&text);
+    return st;
+}
+
+/* A zone whose intensity follows the hour, for the size that needs no data. */
+static enum fg_status draw_carbon(const char *path, double mean, double swing, double phase,
+                                  struct fg_err *err)
+{
+    struct fg_str text = {0};
+    enum fg_status st = fg_str_addf(&text, "# kind: average\n# scope: life-cycle\n# basis: consumption\n"
+                                           "utc_time,gco2_per_kwh\n");
+    for (int h = 0; st == FG_OK && h < HOURS; h++) {
+        double g = mean * (1.0 + swing * fg_cos2pi((double)(h % 24) / 24.0 - phase));
+        st = fg_str_addf(&text, "2024-01-%02dT%02d:00:00Z,%.3f\n", 1 + h / 24, h % 24, g);
+    }
+    st = st == FG_OK ? put(path, &text, err) : st;
+    fg_str_fini(&text);
+    return st;
+}
+
+static enum fg_status draw_traces(const struct fg_science *s, struct fg_err *err)
+{
+    enum fg_status st =
+        mkdir("traces", 0777) == 0 || errno == EEXIST ? FG_OK : fg_file_error(errno, "traces", "create", err);
+    const struct fg_sweep_axis *a = &s->sweep.axis[FG_SCI_TRACE];
+    FG_TRY(st);
+    for (size_t i = 0; i < a->n; i++) {
+        if (strncmp(a->level[i].label, "syn", 3) == 0) {
+            FG_TRY(draw_availability(a->level[i].set.item[0], err));
+        }
+    }
+    FG_TRY(draw_carbon("traces/carbon-A.csv", 150.0, 0.5, 0.1, err));
+    FG_TRY(draw_carbon("traces/carbon-B.csv", 500.0, 0.3, 0.6, err));
+cleanup:
+    return st;
+}
+
+/* ---- the folder ---- */
+
+static enum fg_status enter(struct fg_science *s, const char *folder, struct fg_err *err)
+{
+    char real[PATH_MAX];
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
+        return fg_file_error(errno, folder, "create", err);
+    }
+    if (realpath(folder, real) == NULL || chdir(real) != 0) {
+        return fg_file_error(errno, folder, "enter", err);
+    }
+    s->folder = fg_strdup(real);
+    return s->folder != NULL ? fg_str_addf(&s->base, "%s/base.ini", real) : FG_E_NOMEM;
+}
+
+static enum fg_status check_hash(const struct fg_science *s, struct fg_err *err)
+{
+    struct fg_str text = {0};
+    struct fg_err ignored;
+    enum fg_status st = fg_file_read(&text, "study.txt", 4096, &ignored);
+    if (st == FG_OK && (text.len < 64 || memcmp(text.data, s->hash, 64) != 0)) {
+        st = fg_fail(
+            err, FG_E_CONFIG,
+            "%s: expected the study %.16s..., found %.16s... in study.txt; --out names another folder",
+            s->folder, s->hash, text.len >= 64 ? text.data : "nothing");
+        goto cleanup;
+    }
+    text.len = 0;
+    FG_TRY(fg_str_addf(&text, "%s %s\n", s->hash, s->size->name));
+    FG_TRY(put("study.txt", &text, err));
+    text.len = 0;
+    FG_TRY(fg_str_addf(&text, "%s", s->size->base));
+    FG_TRY(put("base.ini", &text, err));
+cleanup:
+    fg_str_fini(&text);
+    return st;
+}
+
+/* ---- all of it ---- */
+
+static size_t count_lines(const char *text)
+{
+    size_t n = 0;
+    for (const char *p = text; *p != '\0'; p++) {
+        n += *p == '\n';
+    }
+    return n;
+}
+
+static enum fg_status read_axes(struct fg_science *s, const char *more, struct fg_err *err)
+{
+    struct fg_str text = {0};
+    enum fg_status st = fg_str_addf(&text, "[sweep]\nbase = base.ini\nseeds = 1\n%s[axis policy]\n%s%s%s%s",
+                                    s->size->axes, fg_science_policies, more != NULL ? more : "",
+                                    more != NULL ? "\n" : "", fg_science_bounds);
+    st = st == FG_OK ? fg_sweep_parse(&s->sweep, "the study", text.data, text.len, err) : st;
+    fg_str_fini(&text);
+    if (st == FG_OK) {
+        const struct fg_sweep_axis *p = &s->sweep.axis[FG_SCI_POLICY];
+        s->ranked = p->n - count_lines(fg_science_bounds);
+        while (strcmp(p->level[s->ours].label, "forage") != 0) {
+            s->ours++;
+        }
+    }
+    return st;
+}
+
+static enum fg_status make_tables(struct fg_science *s)
+{
+    const struct fg_sweep_axis *a = s->sweep.axis;
+    size_t fields = a[FG_SCI_WORK].n * a[FG_SCI_TRACE].n * a[FG_SCI_DATA].n, cells = 1;
+    for (size_t i = 0; i < FG_SCI_POLICY; i++) {
+        cells *= a[i].n;
+    }
+    s->seeds = fg_calloc(cells, sizeof *s->seeds);
+    s->rate = fg_calloc(a[FG_SCI_WORK].n * a[FG_SCI_POLICY].n, sizeof *s->rate);
+    s->field = fg_calloc(fields, sizeof *s->field);
+    s->full_g = fg_calloc(fields * s->size->most, sizeof *s->full_g);
+    s->full = fg_calloc(fields * s->size->most, sizeof *s->full);
+    if (s->seeds == NULL || s->rate == NULL || s->field == NULL || s->full_g == NULL || s->full == NULL) {
+        return FG_E_NOMEM;
+    }
+    for (size_t i = 0; i < cells; i++) {
+        s->seeds[i] = s->size->seeds;
+    }
+    for (size_t i = 0; i < fields * s->size->most; i++) {
+        s->full_g[i] = s->full[i] = NAN;
+    }
+    return FG_OK;
+}
+
+enum fg_status fg_science_open(struct fg_science *out, const struct fg_science_size *size, const char *folder,
+                               const char *more, struct fg_err *err)
+{
+    struct fg_science s = {.size = size, .width = 1};
+    enum fg_status st;
+    FG_TRY(fg_science_hash(s.hash, size));
+    FG_TRY(read_axes(&s, more, err));
+    FG_TRY(make_tables(&s));
+    FG_TRY(enter(&s, folder, err));
+    FG_TRY(check_hash(&s, err));
+    FG_TRY(size->synthetic ? draw_traces(&s, err) : FG_OK);
+    *out = s;
+    return FG_OK;
+cleanup:
+    fg_science_close(&s);
+    return st;
+}
+
+void fg_science_close(struct fg_science *s)
+{
+    fg_sweep_fini(&s->sweep);
+    fg_free(s->folder);
+    fg_str_fini(&s->base);
+    fg_free(s->seeds);
+    fg_free(s->rate);
+    fg_free(s->field);
+    fg_free(s->full_g);
+    fg_free(s->full);
+    fg_free(s->row);
+    *s = (struct fg_science){0};
+}

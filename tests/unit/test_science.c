@@ -1,0 +1,153 @@
+/* The frozen study: its hashes, its design, and what is made of rows. */
+#include "tests/lib/test.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "src/base/mem.h"
+#include "src/cmd/science.h"
+
+static const struct fg_science_size *size_of(const char *name)
+{
+    size_t i = 0;
+    while (strcmp(fg_science_sizes[i].name, name) != 0) {
+        i++;
+    }
+    return &fg_science_sizes[i];
+}
+
+/* Whoever changes the study changes these, and says so: its results do not go with those before. */
+static void the_study_is_the_one_that_was_frozen(void **state)
+{
+    (void)state;
+    static const char *const frozen[][2] = {
+        {"quick", "b096b9cc23b7da7cf8463029861a85a055da54a23210eb8554073e5f901054ff"},
+        {"small", "b56446507c9c0ad709ecb4beecaaf25c12993c86df92269b2cd8d7990356d7ae"},
+        {"full", "71f5c8c69d6a00ab7c655c53bc1308b78bef4d9399aecb0b80116986525f12ac"}};
+    for (size_t i = 0; i < sizeof frozen / sizeof *frozen; i++) {
+        char hex[65];
+        assert_int_equal(fg_science_hash(hex, size_of(frozen[i][0])), FG_OK);
+        assert_string_equal(hex, frozen[i][1]);
+    }
+}
+
+static void make_folder(char *path)
+{
+    strcpy(path, "/tmp/forage-science.XXXXXX");
+    assert_non_null(mkdtemp(path));
+}
+
+static void remove_folder(const char *path)
+{
+    char command[128];
+    (void)snprintf(command, sizeof command, "rm -rf %s", path);
+    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(system(command), 0);
+}
+
+static size_t count_cells(const char *name)
+{
+    char path[64];
+    struct fg_science s = {0};
+    struct fg_err err = {{0}};
+    size_t n = 0, l[FG_SWEEP_AXES] = {0};
+    make_folder(path);
+    if (fg_science_open(&s, size_of(name), path, NULL, &err) != FG_OK) {
+        fail_msg("%s", err.text);
+    }
+    const struct fg_sweep_axis *a = s.sweep.axis;
+    for (l[0] = 0; l[0] < a[0].n; l[0]++) {
+        for (l[1] = 0; l[1] < a[1].n; l[1]++) {
+            for (l[2] = 0; l[2] < a[2].n; l[2]++) {
+                for (l[3] = 0; l[3] < a[3].n; l[3]++) {
+                    for (l[4] = 0; l[4] < a[4].n; l[4]++) {
+                        n += s.size->in(&s.sweep, l);
+                    }
+                }
+            }
+        }
+    }
+    fg_science_close(&s);
+    remove_folder(path);
+    return n;
+}
+
+static void the_design_has_the_cells_it_says(void **state)
+{
+    (void)state;
+    assert_int_equal(count_cells("quick"), 1);
+    assert_int_equal(count_cells("small"), 4);
+    assert_int_equal(count_cells("full"), 72 + 18);
+}
+
+static void put(struct fg_science *s, size_t trace, size_t budget, size_t policy, uint64_t seed,
+                double accuracy)
+{
+    struct fg_science_row r = {.seed = seed, .accuracy = accuracy, .target_g = NAN, .ours = true};
+    r.level[FG_SCI_TRACE] = trace;
+    r.level[FG_SCI_BUDGET] = budget;
+    r.level[FG_SCI_POLICY] = policy;
+    assert_int_equal(FG_GROW(s->row, s->n_rows, s->cap_rows), FG_OK);
+    s->row[s->n_rows++] = r;
+}
+
+/* P(T > t) with two degrees of freedom. */
+static double above2(double t)
+{
+    return 0.5 - t / (2.0 * sqrt(2.0 + t * t));
+}
+
+/* Differences .01, .02, .03 in one cell, .1, .11, .12 in the second: bounds and p by hand, then Holm. */
+static void cells_are_judged_by_the_paired_difference(void **state)
+{
+    (void)state;
+    char path[64];
+    struct fg_science s = {0};
+    struct fg_science_table t = {0};
+    struct fg_err err = {{0}};
+    make_folder(path);
+    assert_int_equal(fg_science_open(&s, size_of("small"), path, NULL, &err), FG_OK);
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        double base = 0.5 + 0.1 * (double)seed, by = 0.01 * (double)seed;
+        put(&s, 0, 0, 0, seed, base);
+        put(&s, 0, 0, 1, seed, base - 0.3);
+        put(&s, 0, 0, s.ours, seed, base + by);
+        put(&s, 1, 1, 0, seed, base - 0.1);
+        put(&s, 1, 1, 1, seed, base);
+        put(&s, 1, 1, s.ours, seed, base + 0.09 + by);
+        put(&s, 0, 0, s.ranked, seed, 0.99); /* the clairvoyant is no rival */
+    }
+    assert_int_equal(fg_science_judge(&t, &s), FG_OK);
+    assert_int_equal(t.n, 2);
+    assert_int_equal(t.cell[0].best, 0);
+    assert_int_equal(t.cell[1].best, 1);
+    double se = 0.01 / sqrt(3.0);
+    fg_assert_close(t.cell[0].pair.mean, 0.02, 1e-12);
+    fg_assert_close(t.cell[0].low, 0.02 - 2.9199855803537 * se, 1e-9);
+    fg_assert_close(t.cell[0].p, above2((0.02 + 0.002) / se), 1e-9); /* .031 */
+    fg_assert_close(t.cell[1].p, above2((0.11 + 0.002) / se), 1e-9); /* .0013 */
+    assert_true(t.cell[0].sure && t.cell[1].sure);                   /* .0013 <= .05 / 2, then .031 <= .05 */
+    fg_science_table_fini(&t);
+
+    for (uint64_t seed = 1; seed <= 3; seed++) { /* a third cell where it is worse: .031 > .05 / 2 now */
+        put(&s, 1, 0, 0, seed, 0.9 + 0.001 * (double)seed);
+        put(&s, 1, 0, s.ours, seed, 0.8);
+    }
+    assert_int_equal(fg_science_judge(&t, &s), FG_OK);
+    assert_true(!t.cell[0].sure && t.cell[1].sure && !t.cell[2].sure);
+    fg_science_table_fini(&t);
+    fg_science_close(&s);
+    remove_folder(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_study_is_the_one_that_was_frozen),
+        cmocka_unit_test(the_design_has_the_cells_it_says),
+        cmocka_unit_test(cells_are_judged_by_the_paired_difference),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
