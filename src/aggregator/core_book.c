@@ -57,13 +57,14 @@ void fg_core_book_evaluation(struct fg_aggregator *a, bool global, bool clients)
                            (global ? a->cfg.eval_samples : 0) + (clients ? a->cfg.eval_client_samples : 0));
 }
 
-static void book_footprint_of(struct fg_aggregator *a, const struct slot *s)
+static void book_footprint_of(struct fg_aggregator *a, const struct slot *s, const struct fg_usage *cost)
 {
     uint32_t client = s->task.client;
     bool ships = a->cfg.shard_bytes != NULL && !a->has_shard[client];
     double shard = ships ? (double)a->cfg.shard_bytes[client] : 0.0;
     struct fg_footprint_task t = {.client = client,
                                   .outcome = &s->outcome,
+                                  .usage = cost,
                                   .verdict = s->verdict,
                                   .shard_share = ships ? shard / (shard + (double)a->cfg.model_bytes) : 0.0,
                                   .first = s->task.number == 0,
@@ -100,7 +101,7 @@ enum fg_status fg_core_book(struct fg_aggregator *a)
         struct fg_usage cost;
         fg_ledger_usage(a->fleet, client, &s->outcome, &cost);
         fg_ledger_book_usage(a->ledger, client, &cost, s->verdict);
-        book_footprint_of(a, s);
+        book_footprint_of(a, s, &cost);
         a->rows[a->n_rows] = row_of(a, s, &cost);
         count(&a->record, &a->rows[a->n_rows++]);
         if (a->cfg.shard_bytes != NULL && s->outcome.download_done) {

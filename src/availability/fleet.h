@@ -124,9 +124,11 @@ fg_time_t fg_fleet_next_up(const struct fg_fleet *f, uint32_t client, fg_time_t 
 /* Up time within [t0, t1). */
 fg_time_t fg_fleet_up_us(const struct fg_fleet *f, uint32_t client, fg_time_t t0, fg_time_t t1);
 
-/* Write the clients that are up at t, ascending, to out (room for fg_fleet_clients()); returns how many.
+/* Write the clients that are up at t, ascending, to out (room for fg_fleet_clients()); returns how many. `until`
+ * (clients; NULL: nobody asks) gets, at the number of each of them, a time later than t up to which it stays up for
+ * sure: where the trace goes on without a seam, fg_fleet_up_until(). The others' is left alone.
  * Cost: O(clients log intervals), some 0.1 s for a million. */
-size_t fg_fleet_available(const struct fg_fleet *f, fg_time_t t, uint32_t *out);
+size_t fg_fleet_available(const struct fg_fleet *f, fg_time_t t, uint32_t *out, fg_time_t *until);
 
 /* No trace: nobody ever leaves. */
 bool fg_fleet_always_up(const struct fg_fleet *f);

@@ -145,35 +145,64 @@ fg_time_t fg_fleet_up_us(const struct fg_fleet *f, uint32_t client, fg_time_t t0
     return sum;
 }
 
-size_t fg_fleet_available(const struct fg_fleet *f, fg_time_t t, uint32_t *out)
+/* All clients of a zone share the trace time but for their shift: no division is left for the loop over them. */
+enum { CACHED = 64 };
+struct moment {
+    fg_time_t t;
+    bool cached;
+    struct segment plain[CACHED]; /* by zone */
+    int64_t rotated[CACHED];      /* trace time within the whole days, -1 outside of the trace */
+};
+
+static void look_at(struct moment *m, const struct fg_fleet *f, fg_time_t t)
+{
+    m->t = t;
+    m->cached = f->n_zones <= CACHED;
+    for (uint32_t z = 0; z < f->n_zones && m->cached; z++) {
+        m->plain[z] = locate_zone(f, z, t);
+        m->rotated[z] = m->plain[z].pos >= 0 && f->days_us > 0 ? mod(m->plain[z].pos, f->days_us) : -1;
+    }
+}
+
+static struct segment locate_then(const struct moment *m, const struct fg_fleet *f, uint32_t client)
+{
+    uint32_t zone = f->zone[client];
+    int64_t shift = (int64_t)f->shift_days[client] * FG_DAY;
+    if (!m->cached) {
+        return locate(f, client, m->t);
+    }
+    struct segment s = m->plain[zone];
+    if (shift != 0 && m->rotated[zone] >= 0) {
+        s.pos = m->rotated[zone] + shift;
+        s.pos -= s.pos >= f->days_us ? f->days_us : 0;
+        s.end = sooner(s.end, m->t + f->days_us - s.pos);
+    }
+    return s;
+}
+
+size_t fg_fleet_available(const struct fg_fleet *f, fg_time_t t, uint32_t *out, fg_time_t *until)
 {
     size_t n = 0;
+    struct moment m;
     if (f->trace == NULL) {
         for (uint32_t c = 0; c < f->spec.clients; c++) {
             out[n++] = c;
         }
+        for (uint32_t c = 0; until != NULL && c < n; c++) {
+            until[c] = FG_NEVER;
+        }
         return n;
     }
-    /* All clients of a zone share the trace time but for their shift: no division is left for the loop. */
-    enum { CACHED = 64 };
-    int64_t plain[CACHED], rotated[CACHED];
-    bool cached = f->n_zones <= CACHED;
-    for (uint32_t z = 0; z < f->n_zones && cached; z++) {
-        plain[z] = locate_zone(f, z, t).pos;
-        rotated[z] = plain[z] >= 0 && f->days_us > 0 ? mod(plain[z], f->days_us) : -1;
-    }
+    look_at(&m, f, t);
     for (uint32_t c = 0; c < f->spec.clients; c++) {
-        int64_t pos, change, shift = (int64_t)f->shift_days[c] * FG_DAY;
-        if (!cached) {
-            pos = locate(f, c, t).pos;
-        } else if (shift == 0 || rotated[f->zone[c]] < 0) {
-            pos = plain[f->zone[c]];
-        } else {
-            pos = rotated[f->zone[c]] + shift;
-            pos -= pos >= f->days_us ? f->days_us : 0;
+        int64_t change;
+        struct segment s = locate_then(&m, f, c);
+        if (!up_at(f, f->node[c], s.pos, &change)) {
+            continue;
         }
-        if (up_at(f, f->node[c], pos, &change)) {
-            out[n++] = c;
+        out[n++] = c;
+        if (until != NULL) {
+            until[c] = sooner(t + (change - s.pos), s.end);
         }
     }
     return n;

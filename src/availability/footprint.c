@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "src/availability/ledger.h"
 #include "src/base/mem.h"
 
 #define J_PER_KWH 3.6e6
@@ -127,23 +126,22 @@ static void add_energy(struct fg_footprint *p, int row, uint32_t zone, double j,
 
 /* ---- booking ---- */
 
-static void add_usage(struct fg_footprint *p, int row, uint32_t zone, const struct fg_usage *u, int from,
-                      int to, double share)
+static void add_costs(struct fg_footprint *p, int row, uint32_t zone, const double j[FG_COSTS],
+                      const double g[FG_COSTS], int from, double share)
 {
-    for (int c = from; c <= to; c++) {
-        add(p, row, zone, share * u->energy_j[c], share * u->carbon_g[c]);
+    for (int c = from; c < FG_COSTS; c++) {
+        add(p, row, zone, share * j[c], share * g[c]);
     }
 }
 
-static void add_network(struct fg_footprint *p, uint32_t zone, const struct fg_outcome *o)
+static void add_network(struct fg_footprint *p, uint32_t zone, const struct fg_footprint_task *t)
 {
     const struct fg_fleet_spec *s = fg_fleet_spec(p->fleet);
-    fg_time_t sending = o->t_begin + o->download_us + o->compute_us;
+    const struct fg_outcome *o = t->outcome;
     for (int by = 0; by < 2; by++) {
         double down = fg_ledger_network_j(s, by == 1, o->bytes_down, fg_seconds(o->download_us));
         double up = fg_ledger_network_j(s, by == 1, o->bytes_up, fg_seconds(o->upload_us));
-        double g = down * mean(p, zone, o->t_begin, o->t_begin + o->download_us) +
-                   up * mean(p, zone, sending, sending + o->upload_us);
+        double g = down * t->usage->down_g_per_kwh + up * t->usage->up_g_per_kwh;
         add(p, NETWORK + by, zone, down + up, g / J_PER_KWH);
     }
 }
@@ -155,19 +153,15 @@ void fg_footprint_task(struct fg_footprint *p, const struct fg_footprint_task *t
     uint32_t zone = fg_fleet_zone(p->fleet, t->client);
     double pue = fg_fleet_spec(p->fleet)->pue, watts = fg_fleet_power_w(p->fleet, t->client) * pue;
     bool wasted = fg_verdict_wastes(t->verdict);
-    struct fg_outcome download = {
-        .t_begin = o->t_begin, .download_us = o->download_us, .bytes_down = o->bytes_down};
-    struct fg_usage all, down;
-    fg_ledger_usage(p->fleet, t->client, o, &all);
-    fg_ledger_usage(p->fleet, t->client, &download, &down);
+    const struct fg_usage *u = t->usage;
     if (wasted) {
-        add_usage(p, FG_SPEND_WASTED, zone, &all, FG_COST_COMPUTE, FG_COST_NETWORK, 1.0);
+        add_costs(p, FG_SPEND_WASTED, zone, u->energy_j, u->carbon_g, FG_COST_COMPUTE, 1.0);
     } else {
-        add_usage(p, t->verdict == FG_VERDICT_ASKED ? FG_SPEND_ASK : FG_SPEND_TRAIN, zone, &all,
-                  FG_COST_COMPUTE, FG_COST_COMPUTE, 1.0);
-        add_usage(p, FG_SPEND_MODEL, zone, &all, FG_COST_DEVICE, FG_COST_NETWORK, 1.0);
-        add_usage(p, FG_SPEND_MODEL, zone, &down, FG_COST_DEVICE, FG_COST_NETWORK, -t->shard_share);
-        add_usage(p, FG_SPEND_SHARD, zone, &down, FG_COST_DEVICE, FG_COST_NETWORK, t->shard_share);
+        add(p, t->verdict == FG_VERDICT_ASKED ? FG_SPEND_ASK : FG_SPEND_TRAIN, zone,
+            u->energy_j[FG_COST_COMPUTE], u->carbon_g[FG_COST_COMPUTE]);
+        add_costs(p, FG_SPEND_MODEL, zone, u->energy_j, u->carbon_g, FG_COST_DEVICE, 1.0);
+        add_costs(p, FG_SPEND_MODEL, zone, u->down_j, u->down_g, FG_COST_DEVICE, -t->shard_share);
+        add_costs(p, FG_SPEND_SHARD, zone, u->down_j, u->down_g, FG_COST_DEVICE, t->shard_share);
     }
     if (t->first && o->download_done) {
         add_energy(p, FG_SPEND_INIT, zone, watts * m->init_s, o->t_begin + o->download_us);
@@ -176,7 +170,7 @@ void fg_footprint_task(struct fg_footprint *p, const struct fg_footprint_task *t
         add_energy(p, FG_SPEND_CODEC, zone, watts * (double)t->coded_bytes / (m->server_mb_per_s * 1e6),
                    o->t_begin + o->download_us + o->compute_us);
     }
-    add_network(p, zone, o);
+    add_network(p, zone, t);
     fg_time_t waits = o->kind == FG_OUTCOME_LEFT || t_commit < o->t_end ? o->t_end : t_commit;
     add_power(p, IDLE + FG_IDLE_MARGINAL, zone, m->idle_w * pue, o->t_begin, waits);
     add(p, FG_SPEND_EMBODIED, zone, 0.0,

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "src/availability/fleet.h"
+#include "src/availability/ledger.h"
 #include "src/base/bytes.h"
 #include "src/base/status.h"
 #include "src/base/str.h"
@@ -52,6 +53,7 @@ void fg_footprint_destroy(struct fg_footprint *p);
 struct fg_footprint_task {
     uint32_t client;
     const struct fg_outcome *outcome;
+    const struct fg_usage *usage; /* fg_ledger_usage() of that outcome */
     enum fg_verdict verdict;
     double shard_share;   /* of the bytes down, 0..1 */
     bool first;           /* of this client */

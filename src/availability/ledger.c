@@ -49,19 +49,20 @@ bool fg_verdict_counts(enum fg_verdict verdict)
     return verdict == FG_VERDICT_USED || verdict == FG_VERDICT_PARTIAL;
 }
 
-/* One phase of transfer: the device's part and the network's. */
-static void add_transfer(struct fg_usage *u, const struct fg_fleet *f, uint32_t zone, fg_time_t t0,
-                         fg_time_t us, uint64_t bytes)
+/* One phase of transfer: the device's part and the network's, into j and g; the mean intensity. */
+static double add_transfer(double j[FG_COSTS], double g[FG_COSTS], const struct fg_fleet *f, uint32_t zone,
+                           fg_time_t t0, fg_time_t us, uint64_t bytes)
 {
     const struct fg_fleet_spec *s = fg_fleet_spec(f);
-    double watts = s->comm_power_w * s->pue;
+    double watts = s->comm_power_w * s->pue, seconds = fg_seconds(us);
     double integral = fg_fleet_carbon_integral(f, zone, t0, t0 + us);
-    double g_per_kwh = us > 0 ? integral / fg_seconds(us) : fg_fleet_intensity(f, zone, t0);
-    double network_j = fg_ledger_network_j(s, s->network_by_power, bytes, fg_seconds(us));
-    u->energy_j[FG_COST_DEVICE] += watts * fg_seconds(us);
-    u->carbon_g[FG_COST_DEVICE] += watts * integral / J_PER_KWH;
-    u->energy_j[FG_COST_NETWORK] += network_j;
-    u->carbon_g[FG_COST_NETWORK] += network_j / J_PER_KWH * g_per_kwh;
+    double g_per_kwh = us > 0 ? integral / seconds : fg_fleet_intensity(f, zone, t0);
+    double network_j = fg_ledger_network_j(s, s->network_by_power, bytes, seconds);
+    j[FG_COST_DEVICE] += watts * seconds;
+    g[FG_COST_DEVICE] += watts * integral / J_PER_KWH;
+    j[FG_COST_NETWORK] += network_j;
+    g[FG_COST_NETWORK] += network_j / J_PER_KWH * g_per_kwh;
+    return g_per_kwh;
 }
 
 void fg_ledger_usage(const struct fg_fleet *f, uint32_t client, const struct fg_outcome *o,
@@ -72,10 +73,12 @@ void fg_ledger_usage(const struct fg_fleet *f, uint32_t client, const struct fg_
     fg_time_t computing = o->t_begin + o->download_us;
     fg_time_t sending = computing + o->compute_us;
     struct fg_usage u = {.bytes_down = o->bytes_down, .bytes_up = o->bytes_up, .steps = o->steps};
-    add_transfer(&u, f, zone, o->t_begin, o->download_us, o->bytes_down);
+    u.down_g_per_kwh = add_transfer(u.down_j, u.down_g, f, zone, o->t_begin, o->download_us, o->bytes_down);
+    memcpy(u.energy_j, u.down_j, sizeof u.energy_j);
+    memcpy(u.carbon_g, u.down_g, sizeof u.carbon_g);
     u.energy_j[FG_COST_COMPUTE] = watts * fg_seconds(o->compute_us);
     u.carbon_g[FG_COST_COMPUTE] = watts * fg_fleet_carbon_integral(f, zone, computing, sending) / J_PER_KWH;
-    add_transfer(&u, f, zone, sending, o->upload_us, o->bytes_up);
+    u.up_g_per_kwh = add_transfer(u.energy_j, u.carbon_g, f, zone, sending, o->upload_us, o->bytes_up);
     *out = u;
 }
 

@@ -36,6 +36,8 @@ struct fg_usage {
     uint64_t steps;
     double energy_j[FG_COSTS];
     double carbon_g[FG_COSTS];
+    double down_j[FG_COSTS], down_g[FG_COSTS]; /* of these, the download's */
+    double down_g_per_kwh, up_g_per_kwh;       /* the mean during the transfer, or then if it took no time */
 };
 
 /* One client's sums. */

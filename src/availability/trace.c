@@ -73,16 +73,12 @@ uint32_t fg_trace_find_us(const struct fg_trace *t, uint32_t node, int64_t t_us)
 {
     int64_t s = fg_floor_div(t_us, FG_SECOND); /* bounds are whole seconds: end > t is end_s > s */
     uint32_t lo = t->first[node], n = t->first[node + 1] - lo;
-    while (n > 0) {
+    while (n > 1) { /* both halves are as likely: a choice of values is cheaper here than one of ways */
         uint32_t half = n / 2;
-        if ((int64_t)t->end_s[lo + half] <= s) {
-            lo += half + 1;
-            n -= half + 1;
-        } else {
-            n = half;
-        }
+        lo = (int64_t)t->end_s[lo + half - 1] <= s ? lo + half : lo;
+        n -= half;
     }
-    return lo;
+    return n == 1 && (int64_t)t->end_s[lo] <= s ? lo + 1 : lo;
 }
 
 /* Seconds to microseconds, saturating: queries may ask about any int64. */

@@ -64,9 +64,9 @@ static void cut(const struct fg_fleet *f, uint32_t client, double samples_per_st
     o->upload_us = done[FG_PHASE_UPLOAD];
 }
 
-void fg_world_outcome(const struct fg_fleet *f, uint32_t client, fg_time_t t_assign, uint64_t bytes_down,
-                      uint32_t steps, double samples_per_step, uint64_t bytes_up, bool hand_back,
-                      struct fg_outcome *out)
+void fg_world_outcome(const struct fg_fleet *f, uint32_t client, fg_time_t t_assign, fg_time_t until,
+                      uint64_t bytes_down, uint32_t steps, double samples_per_step, uint64_t bytes_up,
+                      bool hand_back, struct fg_outcome *out)
 {
     struct fg_outcome o = {
         .kind = FG_OUTCOME_ARRIVED,
@@ -80,7 +80,9 @@ void fg_world_outcome(const struct fg_fleet *f, uint32_t client, fg_time_t t_ass
         .bytes_up = bytes_up,
     };
     fg_time_t whole = o.download_us + o.compute_us + o.upload_us;
-    fg_time_t until = fg_fleet_up_until(f, client, t_assign);
+    if (until <= t_assign || whole > until - t_assign) {
+        until = fg_fleet_up_until(f, client, t_assign);
+    }
     fg_time_t have = until == FG_NEVER ? FG_NEVER : until - t_assign;
     if (have <= 0) {
         *out = (struct fg_outcome){.kind = FG_OUTCOME_LEFT, .t_begin = t_assign, .t_end = t_assign};

@@ -2,12 +2,6 @@
 
 #include <stdio.h>
 
-int64_t fg_floor_div(int64_t a, int64_t b)
-{
-    int64_t q = a / b;
-    return a % b < 0 ? q - 1 : q;
-}
-
 /* Years begin in March here, so that the leap day is the last one; an era is 400 years. */
 int64_t fg_days_from_date(int64_t year, int month, int day)
 {

@@ -23,7 +23,11 @@ void fg_date_from_days(int64_t days, int64_t *year, int *month, int *day);
 int fg_weekday(int64_t days);
 
 /* floor(a / b) for b > 0. */
-int64_t fg_floor_div(int64_t a, int64_t b);
+static inline int64_t fg_floor_div(int64_t a, int64_t b) /* inline: b is mostly a constant */
+{
+    int64_t q = a / b;
+    return a % b < 0 ? q - 1 : q;
+}
 
 /* Read "YYYY-MM-DDTHH:MM:SSZ", "YYYY-MM-DDTHH:MMZ" or "YYYY-MM-DD" (midnight UTC), years 1900 to 2199.
  * Errors: FG_E_INPUT if it is anything else or no such day. */

@@ -1,8 +1,9 @@
-/* The queue of future events: a binary heap ordered by (time, kind, id), so that ties are never left to
- * chance.
+/* The queue of future events, ordered by (time, kind, id), so that ties are never left to chance.
  *
  * At one instant results and losses come before the deadline, and the deadline before the next round.
- * Cost: O(log n) a push and a pop.
+ * Entries that come many at a time, as a round's tasks do, are sorted as a batch and then taken one after the other;
+ * those that come few at a time go through a binary heap beside it.
+ * Cost of a push and a pop: O(1) within a batch, O(log n) else. Thread safety: one caller.
  */
 #ifndef FG_SIM_QUEUE_H
 #define FG_SIM_QUEUE_H
@@ -22,14 +23,19 @@ struct fg_queue_entry {
 
 /* Zero-initialise; fg_queue_fini(). */
 struct fg_queue {
-    struct fg_queue_entry *heap;
-    size_t n, cap;
+    struct fg_queue_entry *heap; /* (n_heap) a heap, behind it (n_fresh) pushed since the last look */
+    struct fg_queue_entry *run;  /* [next, n_run) in order */
+    struct fg_queue_entry *other; /* scratch of the sort */
+    size_t n_heap, n_fresh, cap_heap, next, n_run, cap_run, cap_other;
 };
 
 void fg_queue_fini(struct fg_queue *q);
 /* Forget all entries but those wanted. */
 void fg_queue_keep(struct fg_queue *q, bool (*wanted)(const struct fg_queue_entry *e, void *arg), void *arg);
 enum fg_status fg_queue_push(struct fg_queue *q, struct fg_queue_entry e) FG_NODISCARD;
-bool fg_queue_pop(struct fg_queue *q, struct fg_queue_entry *out); /* false when empty */
+
+/* What comes next, left in the queue or taken from it: false when it is empty. */
+bool fg_queue_peek(struct fg_queue *q, struct fg_queue_entry *out);
+bool fg_queue_pop(struct fg_queue *q, struct fg_queue_entry *out);
 
 #endif

@@ -136,7 +136,7 @@ static bool due(struct timeline *t, struct fg_event *ev)
     struct fg_queue *q = &t->line.queue;
     struct fg_queue_entry e;
     look_whether_to_begin(t);
-    if (!t->begun || q->n == 0 || q->heap[0].at > wall(t) || !fg_queue_pop(q, &e)) {
+    if (!t->begun || !fg_queue_peek(q, &e) || e.at > wall(t) || !fg_queue_pop(q, &e)) {
         return false;
     }
     *ev =
@@ -210,7 +210,7 @@ static enum fg_status convert(struct timeline *t, const struct fg_live_event *li
 static enum fg_status next(struct fg_timeline *base, struct fg_event *ev, struct fg_err *err)
 {
     struct timeline *t = (struct timeline *)base;
-    const struct fg_queue *q = &t->line.queue;
+    struct fg_queue_entry e;
     enum fg_status st = FG_OK;
     bool is_one = false;
     while (st == FG_OK && !is_one && !due(t, ev)) {
@@ -218,7 +218,7 @@ static enum fg_status next(struct fg_timeline *base, struct fg_event *ev, struct
         if (st != FG_OK) {
             break; /* nothing is decided, or paid for, where a trace says nothing */
         }
-        fg_time_t wait = t->begun && q->n > 0 ? real_us(t, q->heap[0].at) : LONGEST_WAIT_US;
+        fg_time_t wait = t->begun && fg_queue_peek(&t->line.queue, &e) ? real_us(t, e.at) : LONGEST_WAIT_US;
         struct fg_live_event live = {0};
         st = t->workers->ops->next(t->workers, wait < LONGEST_WAIT_US ? wait : LONGEST_WAIT_US, &live, err);
         if (st == FG_OK) {

@@ -11,6 +11,8 @@ struct timeline {
     const struct fg_fleet *fleet;
     struct fg_timeline_virtual_config cfg;
     uint32_t *available; /* (clients) */
+    fg_time_t *until;    /* (clients) up to when those that were up at `seen` stay */
+    fg_time_t seen;
     struct fg_task *cohort;
     size_t *order;
     size_t cap_cohort, cap_order;
@@ -49,7 +51,9 @@ static enum fg_status assign(struct fg_timeline *base, const struct fg_action *a
     }
     struct fg_flight *f = &t->line.flights[t->line.n_flights - 1];
     bool train = f->task.kind == FG_TASK_TRAIN;
-    fg_world_outcome(t->fleet, f->task.client, action->at, action->bytes_down, train ? f->task.steps : 0,
+    uint32_t c = f->task.client;
+    fg_time_t until = action->at == t->seen ? t->until[c] : action->at;
+    fg_world_outcome(t->fleet, c, action->at, until, action->bytes_down, train ? f->task.steps : 0,
                      samples_per_step(t, &f->task), train ? t->cfg.update_bytes : FG_ANSWER_BYTES,
                      train && t->cfg.hand_back, &f->outcome);
     return fg_queue_push(&t->line.queue,
@@ -210,6 +214,16 @@ static enum fg_status fill_result(struct timeline *t, struct fg_flight *f, struc
     return st;
 }
 
+/* Who is up when a round begins; only they are given tasks then. */
+static void see(struct timeline *t, struct fg_event *ev)
+{
+    ev->available = t->available;
+    if (ev->kind == FG_EVENT_WAKE) {
+        ev->n_available = fg_fleet_available(t->fleet, ev->now, t->available, t->until);
+        t->seen = ev->now;
+    }
+}
+
 static enum fg_status next(struct fg_timeline *base, struct fg_event *ev, struct fg_err *err)
 {
     struct timeline *t = (struct timeline *)base;
@@ -228,8 +242,7 @@ static enum fg_status next(struct fg_timeline *base, struct fg_event *ev, struct
     t->line.now = e.at;
     *ev = (struct fg_event){.kind = (enum fg_event_kind)e.kind, .now = e.at, .id = e.id};
     if (f == NULL) {
-        ev->available = t->available;
-        ev->n_available = ev->kind == FG_EVENT_WAKE ? fg_fleet_available(t->fleet, e.at, t->available) : 0;
+        see(t, ev);
         return FG_OK;
     }
     f->live = false;
@@ -243,6 +256,7 @@ static void destroy(struct fg_timeline *base)
     struct timeline *t = (struct timeline *)base;
     fg_line_fini(&t->line);
     fg_free(t->available);
+    fg_free(t->until);
     fg_free(t->cohort);
     fg_free(t->order);
     fg_free(t);
@@ -270,11 +284,12 @@ enum fg_status fg_timeline_virtual_create(struct fg_timeline **out, const struct
     if (t == NULL) {
         return FG_E_NOMEM;
     }
-    *t = (struct timeline){.fleet = fleet, .cfg = *cfg};
+    *t = (struct timeline){.fleet = fleet, .cfg = *cfg, .seen = FG_NEVER};
     fg_line_init(&t->line, &virtual_ops, ex, start);
     t->available = fg_calloc(fg_fleet_clients(fleet), sizeof *t->available);
-    if (t->available == NULL) {
-        fg_free(t);
+    t->until = fg_calloc(fg_fleet_clients(fleet), sizeof *t->until);
+    if (t->available == NULL || t->until == NULL) {
+        destroy(&t->line.base);
         return FG_E_NOMEM;
     }
     *out = &t->line.base;

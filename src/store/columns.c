@@ -253,6 +253,32 @@ cleanup:
 
 static const char parts_magic[9] = "FGPARTS1";
 
+/* As it lies in the file: nothing is padded, and bytes.c insists on a little-endian machine. */
+struct part_row {
+    uint32_t round, client, verdict, steps, steps_planned, staleness;
+    uint64_t bytes_up, bytes_down;
+    double energy_j, carbon_g, loss;
+    int64_t t_begin, t_end;
+};
+_Static_assert(sizeof(struct part_row) == FG_PARTS_ROW, "rows of a part file are 80 bytes");
+
+static void pack(struct part_row *row, const struct fg_participation *p)
+{
+    *row = (struct part_row){.round = p->round,
+                             .client = p->client,
+                             .verdict = p->verdict,
+                             .steps = p->steps,
+                             .steps_planned = p->steps_planned,
+                             .staleness = p->staleness,
+                             .bytes_up = p->bytes_up,
+                             .bytes_down = p->bytes_down,
+                             .energy_j = p->energy_j,
+                             .carbon_g = p->carbon_g,
+                             .loss = p->loss,
+                             .t_begin = p->t_begin,
+                             .t_end = p->t_end};
+}
+
 enum fg_status fg_parts_header(struct fg_str *out)
 {
     enum fg_status st = fg_str_add(out, parts_magic, 8);
@@ -262,14 +288,9 @@ enum fg_status fg_parts_header(struct fg_str *out)
 
 enum fg_status fg_parts_row(struct fg_str *out, const struct fg_participation *p)
 {
-    const uint32_t u32[6] = {p->round, p->client, p->verdict, p->steps, p->steps_planned, p->staleness};
-    const double f64[3] = {p->energy_j, p->carbon_g, p->loss};
-    enum fg_status st = fg_put_u32s(out, u32, 6);
-    st = st == FG_OK ? fg_put_u64(out, p->bytes_up) : st;
-    st = st == FG_OK ? fg_put_u64(out, p->bytes_down) : st;
-    st = st == FG_OK ? fg_put_f64s(out, f64, 3) : st;
-    st = st == FG_OK ? fg_put_u64(out, (uint64_t)p->t_begin) : st;
-    return st == FG_OK ? fg_put_u64(out, (uint64_t)p->t_end) : st;
+    struct part_row row;
+    pack(&row, p);
+    return fg_str_add(out, &row, sizeof row);
 }
 
 enum fg_status fg_parts_count(size_t *n, const void *bytes, size_t len, struct fg_err *err)
@@ -290,18 +311,19 @@ enum fg_status fg_parts_count(size_t *n, const void *bytes, size_t len, struct f
 
 void fg_parts_at(struct fg_participation *out, const void *bytes, size_t i)
 {
-    struct fg_reader r = fg_reader_of((const char *)bytes + FG_PARTS_HEADER + i * FG_PARTS_ROW, FG_PARTS_ROW);
-    out->round = fg_get_u32(&r);
-    out->client = fg_get_u32(&r);
-    out->verdict = (uint8_t)fg_get_u32(&r);
-    out->steps = fg_get_u32(&r);
-    out->steps_planned = fg_get_u32(&r);
-    out->staleness = fg_get_u32(&r);
-    out->bytes_up = fg_get_u64(&r);
-    out->bytes_down = fg_get_u64(&r);
-    out->energy_j = fg_get_f64(&r);
-    out->carbon_g = fg_get_f64(&r);
-    out->loss = fg_get_f64(&r);
-    out->t_begin = (fg_time_t)fg_get_u64(&r);
-    out->t_end = (fg_time_t)fg_get_u64(&r);
+    struct part_row row;
+    memcpy(&row, (const char *)bytes + FG_PARTS_HEADER + i * FG_PARTS_ROW, sizeof row);
+    *out = (struct fg_participation){.round = row.round,
+                                     .client = row.client,
+                                     .verdict = (uint8_t)row.verdict,
+                                     .steps = row.steps,
+                                     .steps_planned = row.steps_planned,
+                                     .staleness = row.staleness,
+                                     .bytes_up = row.bytes_up,
+                                     .bytes_down = row.bytes_down,
+                                     .energy_j = row.energy_j,
+                                     .carbon_g = row.carbon_g,
+                                     .loss = row.loss,
+                                     .t_begin = row.t_begin,
+                                     .t_end = row.t_end};
 }

@@ -22,7 +22,7 @@ static void without_trace_everyone_is_up(void **state)
     assert_int_equal(fg_fleet_up_until(f, 2, 5), FG_NEVER);
     assert_int_equal(fg_fleet_next_up(f, 2, 5), 5);
     assert_int_equal(fg_fleet_up_us(f, 2, 5, 9), 4);
-    assert_int_equal(fg_fleet_available(f, 0, up), 3);
+    assert_int_equal(fg_fleet_available(f, 0, up, NULL), 3);
     assert_int_equal(fg_fleet_start(f) % FG_DAY, 0);
     assert_string_equal(fg_fleet_zone_name(f, 0), "default");
     fg_assert_close(fg_fleet_intensity(f, 0, 0), 475, 0);

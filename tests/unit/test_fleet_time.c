@@ -48,6 +48,7 @@ static void compare(const struct fg_fleet *f, struct twin *w, int64_t from, int6
 {
     enum { STEP = 300 }; /* every time in these tests is a multiple of it */
     uint32_t clients = fg_fleet_clients(f), *list = calloc(clients, sizeof *list);
+    fg_time_t *ends = calloc(clients, sizeof *ends);
     for (uint32_t c = 0; c < clients; c++) {
         uint32_t node = fg_fleet_node(f, c);
         w->shift_days = fg_fleet_shift_days(f, c);
@@ -76,15 +77,17 @@ static void compare(const struct fg_fleet *f, struct twin *w, int64_t from, int6
         assert_int_equal(fg_fleet_up_us(f, c, from * US, until * US), up * US);
     }
     for (int64_t now = from; now < until; now += 41 * STEP) {
-        size_t n = fg_fleet_available(f, now * US, list), k = 0;
+        size_t n = fg_fleet_available(f, now * US, list, ends), k = 0;
         for (uint32_t c = 0; c < clients; c++) {
             if (fg_fleet_is_up(f, c, now * US)) {
                 assert_true(k < n && list[k] == c);
+                assert_true(ends[c] > now * US && ends[c] <= fg_fleet_up_until(f, c, now * US));
                 k++;
             }
         }
         assert_int_equal(k, n);
     }
+    free(ends);
     free(list);
 }
 

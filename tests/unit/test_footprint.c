@@ -95,13 +95,17 @@ static struct fg_footprint *booked(void)
     struct fg_outcome o = task();
     const uint32_t up[] = {0, 1};
     assert_int_equal(fg_footprint_create(&p, fleet, &model, NULL), FG_OK);
+    struct fg_usage used;
+    fg_ledger_usage(fleet, 0, &o, &used);
     struct fg_footprint_task t = {.client = 0,
                                   .outcome = &o,
+                                  .usage = &used,
                                   .verdict = FG_VERDICT_USED,
                                   .shard_share = 0.25,
                                   .first = true,
                                   .coded_bytes = 18000000};
     fg_footprint_task(p, &t, start + 7200 * FG_SECOND);
+    fg_ledger_usage(fleet, 1, &o, &used);
     t.client = 1;
     t.verdict = FG_VERDICT_LATE;
     t.first = false;
@@ -169,7 +173,9 @@ static void left_client_waits_no_longer(void **state)
     struct fg_footprint_sums s;
     o.kind = FG_OUTCOME_LEFT;
     assert_int_equal(fg_footprint_create(&p, fleet, &model, NULL), FG_OK);
-    struct fg_footprint_task t = {.outcome = &o, .verdict = FG_VERDICT_LOST};
+    struct fg_usage used;
+    fg_ledger_usage(fleet, 0, &o, &used);
+    struct fg_footprint_task t = {.outcome = &o, .usage = &used, .verdict = FG_VERDICT_LOST};
     fg_footprint_task(p, &t, start + 7200 * FG_SECOND);
     fg_footprint_summary(p, start, start + 7200 * FG_SECOND, &s);
     close_to(s.idle[FG_IDLE_MARGINAL].energy_wh, 100.0 * 3900 / 3600);

@@ -103,7 +103,7 @@ static void see(struct fg_outlook *o, const struct place *p, int hour)
 {
     uint32_t up[NODES];
     fg_time_t now = (ZERO + hour * INT64_C(3600)) * FG_SECOND;
-    size_t n = fg_fleet_available(p->fleet, now, up);
+    size_t n = fg_fleet_available(p->fleet, now, up, NULL);
     assert_int_equal(fg_outlook_see(o, now, up, n), FG_OK);
 }
 

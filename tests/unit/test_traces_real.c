@@ -228,7 +228,7 @@ static void samples_make_a_fleet_for_two_weeks(void **state)
     }
     assert_int_equal(fg_fleet_covers(f, fg_fleet_start(f) + 14 * FG_DAY + 1, NULL), FG_E_INPUT);
     uint32_t *up = calloc(t->nodes, sizeof *up);
-    size_t n = fg_fleet_available(f, fg_fleet_start(f) + 5 * FG_DAY, up);
+    size_t n = fg_fleet_available(f, fg_fleet_start(f) + 5 * FG_DAY, up, NULL);
     assert_true(n > t->nodes / 2 && n < t->nodes);
     for (uint32_t k = 0; k < t->nodes; k++) {
         if (strncmp(fg_fleet_node_name(f, k), "KR", 2) == 0) {

@@ -48,7 +48,8 @@ static struct fg_outcome run(int64_t at_s, uint64_t down, uint32_t steps, uint64
 {
     struct fg_outcome o;
     memset(&o, 0xAA, sizeof o);
-    fg_world_outcome(fleet, 0, (ZERO + at_s) * US, down, steps, 20, up, hand_back, &o);
+    fg_time_t begin = (ZERO + at_s) * US;
+    fg_world_outcome(fleet, 0, begin, begin, down, steps, 20, up, hand_back, &o);
     return o;
 }
 
@@ -141,9 +142,9 @@ static void outcomes_keep_their_invariants(void **state)
         int64_t begin = ZERO * US + fg_rng_below(&r, 300 * 1000000);
         double per_step = fg_rng_uniform(&r) * 30;
         struct fg_outcome o, h, c;
-        fg_world_outcome(fleet, 0, begin, down, steps, per_step, up, false, &o);
-        fg_world_outcome(fleet, 0, begin, down, steps, per_step, up, true, &h);
         fg_time_t until = fg_fleet_up_until(fleet, 0, begin);
+        fg_world_outcome(fleet, 0, begin, until, down, steps, per_step, up, false, &o);
+        fg_world_outcome(fleet, 0, begin, until, down, steps, per_step, up, true, &h);
         assert_int_equal(o.download_us + o.compute_us + o.upload_us, o.t_end - o.t_begin);
         assert_int_equal(h.download_us + h.compute_us + h.upload_us, h.t_end - h.t_begin);
         assert_true(o.t_end <= until && h.t_end <= until && o.bytes_down <= down && o.bytes_up <= up);
