@@ -13,6 +13,25 @@ struct fg_dataset_arrays *fg_dataset_edit(struct fg_dataset *ds)
     return ds->owner;
 }
 
+static enum fg_status allocate_samples(struct fg_dataset *ds)
+{
+    struct fg_dataset_arrays *a = ds->owner;
+    a->x = fg_calloc(ds->n, fg_dataset_sample_bytes(ds));
+    a->y = fg_calloc(ds->n, ds->label_width * sizeof *a->y);
+    a->group = ds->groups != 0 ? fg_calloc(ds->n, sizeof *a->group) : NULL;
+    if (a->x == NULL || a->y == NULL || (ds->groups != 0 && a->group == NULL)) {
+        return FG_E_NOMEM;
+    }
+    if (a->group != NULL) {
+        memset(a->group, 0xff, ds->n * sizeof *a->group);
+    }
+    ds->x = a->x;
+    ds->y = a->y;
+    ds->group = a->group;
+    return FG_OK;
+}
+
+/* What is small beside the samples. */
 static enum fg_status allocate(struct fg_dataset *ds, const char *name)
 {
     struct fg_dataset_arrays *a = fg_calloc(1, sizeof *a);
@@ -21,23 +40,19 @@ static enum fg_status allocate(struct fg_dataset *ds, const char *name)
     if (a == NULL || ds->name == NULL) {
         return FG_E_NOMEM;
     }
-    a->x = fg_calloc(ds->n, fg_dataset_sample_bytes(ds));
-    a->y = fg_calloc(ds->n, ds->label_width * sizeof *a->y);
     a->scale = fg_calloc(ds->channels, sizeof *a->scale);
     a->shift = fg_calloc(ds->channels, sizeof *a->shift);
-    if (a->x == NULL || a->y == NULL || a->scale == NULL || a->shift == NULL) {
+    if (a->scale == NULL || a->shift == NULL) {
         return FG_E_NOMEM;
     }
     for (uint32_t c = 0; c < ds->channels; c++) {
         a->scale[c] = 1.0f;
     }
     if (ds->groups != 0) {
-        a->group = fg_calloc(ds->n, sizeof *a->group);
         ds->group_name = fg_calloc(ds->groups, sizeof *ds->group_name);
-        if (a->group == NULL || ds->group_name == NULL) {
+        if (ds->group_name == NULL) {
             return FG_E_NOMEM;
         }
-        memset(a->group, 0xff, ds->n * sizeof *a->group);
     }
     if (ds->kind == FG_DATA_TOKENS) {
         a->vocab = fg_calloc(ds->classes, 1);
@@ -45,9 +60,6 @@ static enum fg_status allocate(struct fg_dataset *ds, const char *name)
             return FG_E_NOMEM;
         }
     }
-    ds->x = a->x;
-    ds->y = a->y;
-    ds->group = a->group;
     ds->scale = a->scale;
     ds->shift = a->shift;
     ds->vocab = a->vocab;
@@ -56,6 +68,23 @@ static enum fg_status allocate(struct fg_dataset *ds, const char *name)
 
 enum fg_status fg_dataset_create(struct fg_dataset **out, const struct fg_dataset *layout, const char *name,
                                  struct fg_err *err)
+{
+    struct fg_dataset *ds;
+    enum fg_status st = fg_dataset_create_empty(&ds, layout, name, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    if (allocate_samples(ds) != FG_OK) {
+        fg_dataset_destroy(ds);
+        return fg_fail(err, FG_E_NOMEM, "%s: out of memory for %zu samples of %zu bytes", name, layout->n,
+                       ds->width * (layout->dtype == FG_U8 ? 1 : sizeof(float)));
+    }
+    *out = ds;
+    return FG_OK;
+}
+
+enum fg_status fg_dataset_create_empty(struct fg_dataset **out, const struct fg_dataset *layout,
+                                       const char *name, struct fg_err *err)
 {
     const uint32_t *shape = layout->shape;
     size_t width, bytes, size = layout->dtype == FG_U8 ? 1 : sizeof(float);
@@ -89,8 +118,7 @@ enum fg_status fg_dataset_create(struct fg_dataset **out, const struct fg_datase
     ds->channels = ds->kind == FG_DATA_IMAGE ? shape[2] : ds->kind == FG_DATA_VECTOR ? shape[0] : 1;
     if (allocate(ds, name) != FG_OK) {
         fg_dataset_destroy(ds);
-        return fg_fail(err, FG_E_NOMEM, "%s: out of memory for %zu samples of %zu bytes", name, layout->n,
-                       width * size);
+        return fg_fail(err, FG_E_NOMEM, "%s: out of memory", name);
     }
     *out = ds;
     return FG_OK;
@@ -223,10 +251,10 @@ enum fg_status fg_dataset_split(struct fg_dataset *ds, double fraction, uint64_t
     size_t *first = fg_calloc((size_t)ds->groups + 2, sizeof *first);
     void *x = fg_calloc(ds->n, size);
     uint16_t *y = fg_calloc(ds->n, ysize);
-    uint32_t *group = a->group != NULL ? fg_calloc(ds->n, sizeof *group) : NULL;
+    uint32_t *group = ds->group != NULL ? fg_calloc(ds->n, sizeof *group) : NULL;
     enum fg_status st = FG_E_NOMEM;
     if (test == NULL || member == NULL || first == NULL || x == NULL || y == NULL ||
-        (a->group != NULL && group == NULL)) {
+        (ds->group != NULL && group == NULL)) {
         goto cleanup;
     }
     by_group(ds, first, member);
@@ -236,8 +264,8 @@ enum fg_status fg_dataset_split(struct fg_dataset *ds, double fraction, uint64_t
                                ds->kind == FG_DATA_TOKENS, seed, (uint32_t)g);
         }
     }
-    reorder(x, a->x, ds->n, size, test);
-    reorder(y, a->y, ds->n, ysize, test);
+    reorder(x, ds->x, ds->n, size, test);
+    reorder(y, ds->y, ds->n, ysize, test);
     void *old_x = a->x;
     uint16_t *old_y = a->y;
     ds->x = a->x = x;
@@ -246,7 +274,7 @@ enum fg_status fg_dataset_split(struct fg_dataset *ds, double fraction, uint64_t
     y = old_y;
     if (group != NULL) {
         uint32_t *old = a->group;
-        reorder(group, old, ds->n, sizeof *group, test);
+        reorder(group, ds->group, ds->n, sizeof *group, test);
         ds->group = a->group = group;
         group = old;
     }

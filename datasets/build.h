@@ -8,6 +8,7 @@
 #define FG_DATASETS_BUILD_H
 
 #include "datasets/dataset.h"
+#include "src/base/file.h"
 
 /* What a data set owns: the arrays behind its constant pointers, while they are still being filled. */
 struct fg_dataset_arrays {
@@ -17,6 +18,8 @@ struct fg_dataset_arrays {
     float *scale;    /* (channels), 1 */
     float *shift;    /* (channels), 0 */
     uint8_t *vocab;  /* (classes) or NULL */
+    struct fg_map
+        file; /* where samples, labels and groups lie that are not in memory: x, y, group are NULL */
 };
 
 /* Allocate a data set with the layout's kind, dtype, shape, label_width, classes, n, n_train; `groups` != 0
@@ -28,6 +31,10 @@ struct fg_dataset_arrays {
  */
 enum fg_status fg_dataset_create(struct fg_dataset **out, const struct fg_dataset *layout, const char *name,
                                  struct fg_err *err) FG_NODISCARD;
+
+/* The same without samples, labels and groups of samples: fg_h5_read() puts them in place. */
+enum fg_status fg_dataset_create_empty(struct fg_dataset **out, const struct fg_dataset *layout,
+                                       const char *name, struct fg_err *err) FG_NODISCARD;
 
 /* The arrays of a data set made by fg_dataset_create(). */
 struct fg_dataset_arrays *fg_dataset_edit(struct fg_dataset *ds);

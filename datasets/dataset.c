@@ -194,6 +194,7 @@ void fg_dataset_destroy(struct fg_dataset *ds)
         fg_free(a->scale);
         fg_free(a->shift);
         fg_free(a->vocab);
+        fg_file_unmap(&a->file);
         fg_free(a);
     }
     for (uint32_t g = 0; ds->group_name != NULL && g < ds->groups; g++) {

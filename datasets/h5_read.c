@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <hdf5.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,7 +16,8 @@
 struct reader {
     hid_t file;
     const char *name;
-    uint64_t bytes; /* of the file: no array can be larger */
+    uint64_t bytes;    /* of the file: no array can be larger */
+    struct fg_map map; /* of the file; empty for bytes that are none */
     struct fg_err *err;
 };
 
@@ -122,6 +124,39 @@ static enum fg_status read_array(const struct reader *r, const char *what, H5T_c
         H5Dclose(data);
     }
     return st;
+}
+
+/* Where the array lies in the file as it would lie in memory; NULL where it does not. */
+static const void *in_place(const struct reader *r, hid_t data, hid_t memory_type, size_t bytes)
+{
+    hid_t type = H5Dget_type(data);
+    haddr_t at = H5Dget_offset(data);
+    bool same = H5Tequal(type, memory_type) > 0 && at != HADDR_UNDEF && at % H5Tget_size(memory_type) == 0 &&
+                at <= r->map.len && bytes <= r->map.len - at;
+    H5Tclose(type);
+    return same ? (const char *)r->map.bytes + at : NULL;
+}
+
+/* An array of `bytes` in its place in the file, or read into *own. */
+static enum fg_status place_array(const struct reader *r, const char *what, H5T_class_t class,
+                                  const hsize_t *dim, int rank, hid_t memory_type, size_t bytes, void **own,
+                                  const void **out)
+{
+    hid_t data = -1;
+    enum fg_status st = open_array(r, what, class, dim, rank, &data);
+    if (st != FG_OK) {
+        return st;
+    }
+    *out = in_place(r, data, memory_type, bytes);
+    H5Dclose(data);
+    if (*out != NULL) {
+        return FG_OK;
+    }
+    *own = fg_calloc(bytes, 1);
+    *out = *own;
+    return *own != NULL
+               ? read_array(r, what, class, dim, rank, memory_type, *own)
+               : fg_fail(r->err, FG_E_NOMEM, "%s: out of memory for '%s', %zu bytes", r->name, what, bytes);
 }
 
 static enum fg_status read_names(const struct reader *r, struct fg_dataset *ds)
@@ -239,11 +274,23 @@ static enum fg_status read_arrays(const struct reader *r, struct fg_dataset *ds)
     hsize_t x_dim[2] = {ds->n, ds->width}, y_dim[2] = {ds->n, ds->label_width}, n = ds->n;
     hsize_t channels = ds->channels, classes = ds->classes;
     int bytes = ds->dtype == FG_U8;
-    enum fg_status st = read_array(r, "x", bytes ? H5T_INTEGER : H5T_FLOAT, x_dim, 2,
-                                   bytes ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT, a->x);
+    void *y = NULL, *group = NULL;
+    const void *y_at = NULL, *group_at = NULL;
+    enum fg_status st = place_array(r, "x", bytes ? H5T_INTEGER : H5T_FLOAT, x_dim, 2,
+                                    bytes ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT,
+                                    ds->n * fg_dataset_sample_bytes(ds), &a->x, &ds->x);
     if (st == FG_OK) {
-        st = read_array(r, "y", H5T_INTEGER, y_dim, 2, H5T_NATIVE_UINT16, a->y);
+        st = place_array(r, "y", H5T_INTEGER, y_dim, 2, H5T_NATIVE_UINT16,
+                         ds->n * ds->label_width * sizeof *ds->y, &y, &y_at);
     }
+    if (st == FG_OK && ds->groups != 0) {
+        st = place_array(r, "group", H5T_INTEGER, &n, 1, H5T_NATIVE_UINT32, ds->n * sizeof *ds->group, &group,
+                         &group_at);
+    }
+    a->y = y;
+    a->group = group;
+    ds->y = y_at;
+    ds->group = group_at;
     if (st == FG_OK) {
         st = read_array(r, "scale", H5T_FLOAT, &channels, 1, H5T_NATIVE_FLOAT, a->scale);
     }
@@ -253,30 +300,33 @@ static enum fg_status read_arrays(const struct reader *r, struct fg_dataset *ds)
     if (st == FG_OK && a->vocab != NULL) {
         st = read_array(r, "vocabulary", H5T_INTEGER, &classes, 1, H5T_NATIVE_UINT8, a->vocab);
     }
-    if (st == FG_OK && a->group != NULL) {
-        st = read_array(r, "group", H5T_INTEGER, &n, 1, H5T_NATIVE_UINT32, a->group);
-    }
-    if (st == FG_OK && a->group != NULL) {
+    if (st == FG_OK && ds->groups != 0) {
         st = read_names(r, ds);
     }
     return st;
 }
 
+/* The map is the data set's in any case. */
 static enum fg_status read_open(struct fg_dataset **out, const struct reader *r)
 {
     struct fg_dataset layout = {.n = 0}, *ds = NULL;
+    struct fg_map map = r->map;
     enum fg_status st;
     FG_TRY(read_layout(r, &layout));
     FG_TRY(check_size(r, &layout));
-    FG_TRY(fg_dataset_create(&ds, &layout, r->name, r->err));
+    FG_TRY(fg_dataset_create_empty(&ds, &layout, r->name, r->err));
+    fg_dataset_edit(ds)->file = map;
+    map = (struct fg_map){NULL, 0};
     FG_TRY(read_arrays(r, ds));
     FG_TRY(read_text(r, "origin", &ds->origin));
     FG_TRY(read_text(r, "options", &ds->options));
     FG_TRY(check_sums(r, ds));
     FG_TRY(fg_dataset_check(ds, r->err));
+    fg_file_forget(&r->map);
     *out = ds;
     ds = NULL;
 cleanup:
+    fg_file_unmap(&map);
     fg_dataset_destroy(ds);
     return st;
 }
@@ -306,11 +356,12 @@ enum fg_status fg_h5_read(struct fg_dataset **out, const char *path, struct fg_e
     }
     struct fg_h5_quiet quiet = fg_h5_silence();
     struct reader r = {.name = path, .bytes = (uint64_t)sb.st_size, .err = err};
-    enum fg_status st;
-    r.file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (r.file < 0) {
+    enum fg_status st = fg_file_map(&r.map, path, err);
+    r.file = st == FG_OK ? H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT) : -1;
+    if (st == FG_OK && r.file < 0) {
         st = fg_fail(err, FG_E_INPUT, "%s: HDF5 cannot open it: truncated or damaged", path);
-    } else {
+        fg_file_unmap(&r.map);
+    } else if (st == FG_OK) {
         st = read_open(out, &r);
         H5Fclose(r.file);
     }

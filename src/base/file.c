@@ -92,6 +92,13 @@ void fg_file_unmap(struct fg_map *m)
     *m = (struct fg_map){NULL, 0};
 }
 
+void fg_file_forget(const struct fg_map *m)
+{
+    if (m->len > 0) {
+        (void)madvise((void *)(uintptr_t)m->bytes, m->len, MADV_DONTNEED);
+    }
+}
+
 /* 0, or the errno. */
 static int write_all(int fd, const char *bytes, size_t len)
 {

@@ -24,6 +24,9 @@ struct fg_map {
 enum fg_status fg_file_map(struct fg_map *out, const char *path, struct fg_err *err) FG_NODISCARD;
 void fg_file_unmap(struct fg_map *m);
 
+/* Give back the memory that the bytes looked at take; they are read again from the file when they are needed. */
+void fg_file_forget(const struct fg_map *m);
+
 /* Replace a file by bytes[len], atomically and durably. Errors: FG_E_FULL, FG_E_IO; then the old one is there
  * unchanged and nothing else is left behind. */
 enum fg_status fg_file_replace(const char *path, const void *bytes, size_t len,

@@ -23,8 +23,8 @@ struct fg_queue_entry {
 
 /* Zero-initialise; fg_queue_fini(). */
 struct fg_queue {
-    struct fg_queue_entry *heap; /* (n_heap) a heap, behind it (n_fresh) pushed since the last look */
-    struct fg_queue_entry *run;  /* [next, n_run) in order */
+    struct fg_queue_entry *heap;  /* (n_heap) a heap, behind it (n_fresh) pushed since the last look */
+    struct fg_queue_entry *run;   /* [next, n_run) in order */
     struct fg_queue_entry *other; /* scratch of the sort */
     size_t n_heap, n_fresh, cap_heap, next, n_run, cap_run, cap_other;
 };

@@ -172,6 +172,69 @@ static void failed_writes_leave_nothing(void **state)
     fg_dataset_destroy(ds);
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LIMITS_ARE_THE_SANITIZERS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define LIMITS_ARE_THE_SANITIZERS 1
+#endif
+#endif
+
+/* What this process may write to, in bytes. */
+static size_t writable_bytes(void)
+{
+    FILE *f = fopen("/proc/self/status", "re");
+    char line[128];
+    unsigned long kb = 0;
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        if (strncmp(line, "VmData:", 7) == 0) {
+            kb = strtoul(line + 7, NULL, 10);
+        }
+    }
+    if (f != NULL) {
+        fclose(f);
+    }
+    return (size_t)kb * 1024;
+}
+
+/* 48 MB of samples where 16 MB may be had: it opens, is checked and can be walked through. */
+static void data_larger_than_memory_are_read(void **state)
+{
+    (void)state;
+#ifdef LIMITS_ARE_THE_SANITIZERS
+    skip();
+#endif
+    enum { DIM = 1200, N = 10000 };
+    struct fg_dataset *ds = NULL;
+    struct fg_err err = {""};
+    float first[DIM], again[DIM];
+    uint16_t label, same = 0;
+    uint32_t at = N - 1;
+    assert_int_equal(fg_generate(&ds, "gaussian:dim=1200,n=10000", NULL), FG_OK);
+    assert_int_equal(fg_h5_write(in_folder("large.h5"), ds, &err), FG_OK);
+    fg_dataset_gather(ds, &at, 1, first, DIM, &label);
+    fg_dataset_destroy(ds);
+    ds = NULL;
+    struct rlimit old, small;
+    assert_int_equal(getrlimit(RLIMIT_DATA, &old), 0);
+    small = old;
+    small.rlim_cur = writable_bytes() + ((size_t)16 << 20);
+    assert_int_equal(setrlimit(RLIMIT_DATA, &small), 0);
+    void *whole = fg_calloc((size_t)DIM * N, sizeof(float));
+    enum fg_status st = fg_h5_read(&ds, in_folder("large.h5"), &err);
+    for (at = 0; st == FG_OK && at < N; at++) {
+        fg_dataset_gather(ds, &at, 1, again, DIM, &same);
+    }
+    assert_int_equal(setrlimit(RLIMIT_DATA, &old), 0);
+    assert_null(whole);
+    fg_free(whole);
+    assert_string_equal(err.text, "");
+    assert_int_equal(st, FG_OK);
+    assert_memory_equal(first, again, sizeof first);
+    assert_int_equal(label, same);
+    fg_dataset_destroy(ds);
+}
+
 static const char csv[] = "user,label,a\nu,0,1\nu,1,2\nv,1,3\nv,0,4\n";
 
 static void raw_data_are_cached_until_they_change(void **state)
@@ -312,6 +375,7 @@ int main(void)
         cmocka_unit_test(truncated_and_foreign_h5_are_refused),
         cmocka_unit_test(damaged_values_are_noticed),
         cmocka_unit_test(failed_writes_leave_nothing),
+        cmocka_unit_test(data_larger_than_memory_are_read),
         cmocka_unit_test(raw_data_are_cached_until_they_change),
         cmocka_unit_test(options_do_not_multiply_caches_and_are_recorded),
         cmocka_unit_test(unusable_cache_is_no_error),
