@@ -2,8 +2,10 @@
 # Do the intervals of `forage plan` keep their promise? N runs on availability that the plan has not seen: how often time, energy,
 # carbon, updates lost and accuracy fell into their 90% intervals.   reproduce/plan_coverage.sh [N] [OUT.csv]
 # FORAGE: the program (default build/forage); JOBS: runs side by side (default 1). A run and its plan take about a second.
+# TRACE=FILE CARBON=FILE: on a real availability trace (its first four weeks are past only) and a real year of carbon intensity,
+# from N moments spread over the rest; the trace's dates are moved to those of the carbon file, hours of the week kept.
 set -eu
-n=${1:-200} out=${2:-}
+n=${1:-200} out=${2:-} trace=${TRACE:-} carbon=${CARBON:-}
 forage=$(realpath "${FORAGE:-build/forage}")
 python=${FG_PYTHON:-python3}
 work=$(mktemp -d "${TMPDIR:-/tmp}/plan-coverage.XXXXXX")
@@ -40,11 +42,42 @@ epochs = 2
 lr = 0.05
 INI
 
+if [ -n "$trace" ]; then
+    sed -i 's/^rounds = .*/rounds = 20/; s/^eval_every = .*/eval_every = 20/; s/^clients = 12/clients = 20/; s/^history_h = .*/history_h = 168/' "$work/s.ini"
+    "$python" - "$trace" "$carbon" "$work" >"$work/starts" <<'PY'
+import datetime, gzip, sys
+read = lambda f: (gzip.open if f.endswith(".gz") else open)(f, "rt").read()
+trace, carbon, work = read(sys.argv[1]), read(sys.argv[2]), sys.argv[3]
+when = lambda t: datetime.datetime.fromisoformat(t.strip().rstrip("Z"))
+zero = next(when(l.split(": ", 1)[1]) for l in trace.splitlines() if l.startswith("# zero_utc:"))
+times = [l.split(",")[0] for l in carbon.splitlines() if l[:1].isdigit()]
+first, last = when(times[0]), when(times[-1])
+moved = zero - datetime.timedelta(weeks=(zero - first).days // 7)
+end = max(int(l.split(",")[2]) for l in trace.splitlines() if l[:1] not in "#" and not l.startswith("node"))
+open(work + "/trace.csv", "w").write("\n".join(f"# zero_utc: {moved:%Y-%m-%dT%H:%M:%SZ}" if l.startswith("# zero_utc:") else l for l in trace.splitlines()) + "\n")
+open(work + "/carbon.csv", "w").write(carbon)
+room = int((min(end / 3600, (last - moved).total_seconds() / 3600) - 24 * 33))
+for s in range(1, 100001):
+    print((moved + datetime.timedelta(hours=24 * 28 + s * 397 % room)).strftime("%Y-%m-%dT%H:30:00Z"))
+PY
+fi
+
+play() { # SEED DIR
+    "$forage" plan -q --json --draw-seed "$1" --seed "$1" "$2/s.ini" >"$2/plan.json"
+    "$forage" simulate -q --json --seed "$1" --out "$2/run" "$2/s.ini" >"$2/run.json"
+    rm -rf "$2/run"
+}
+
 # one SEED: a trace of thirteen days, of which the plan sees ten; availability, its memory and carbon differ from seed to seed
 one() {
     local seed=$1 dir=$work/$1
     mkdir "$dir"
     cp "$work/s.ini" "$dir"
+    if [ -n "$trace" ]; then
+        sed -i "s/^start = .*/start = $(sed -n "${seed}p" "$work/starts")/; s#= trace.csv#= ../trace.csv#; s#=carbon.csv#=../carbon.csv#" "$dir/s.ini"
+        play "$seed" "$dir"
+        return
+    fi
     {
         printf '# clock: utc\n# zero_utc: 2024-01-01T00:00:00Z\n'
         "$forage" trace synth --nodes 12 --hours 336 --pi "0.$((4 + seed % 4))5" --spread 0.1 \
@@ -61,9 +94,7 @@ for h in range(24 * 40):
     level = week[int(w)] * (1 - w % 1) + week[int(w) + 1] * (w % 1)
     print(f"{t:%Y-%m-%dT%H:%M:%SZ},{300 + 60 * math.sin(2 * math.pi * h / 24) + 30 * level:.3f}")
 PY
-    "$forage" plan -q --json --draw-seed "$seed" --seed "$seed" "$dir/s.ini" >"$dir/plan.json"
-    "$forage" simulate -q --json --seed "$seed" --out "$dir/run" "$dir/s.ini" >"$dir/run.json"
-    rm -rf "$dir/run"
+    play "$seed" "$dir"
 }
 running=0
 for seed in $(seq 1 "$n"); do

@@ -11,6 +11,7 @@
 #include "src/base/str.h"
 
 enum { WEEK_H = 168, WEEKS = 4, DAY_H = 24, CHANGES = 4096 };
+#define PRIOR_MOST 10000.0
 #define EVERYONE 0xFFFFFFFFu
 #define SHAPE_PRIOR 20.0 /* an hour of day counts as if seen for these client-hours at the mean */
 
@@ -24,6 +25,7 @@ struct fg_foresee {
     uint32_t history_h, carbon_h; /* of availability, of carbon: at most WEEKS weeks */
     struct counts *client;        /* (clients) */
     struct counts all;
+    double prior_h[2];   /* hours for which the pooled past counts with each client, by state */
     double shape[DAY_H]; /* share of the mean at the hour so many hours after the start */
     double *when;        /* (n_when) where in their hour changes happened, 0..1 */
     uint32_t n_when;
@@ -80,6 +82,27 @@ static void look_back(struct fg_foresee *p)
     }
 }
 
+/* How alike clients are, by moments of a beta-binomial law: with P the pooled chance and v the variance of clients' own
+ * chances around it, P (1 - P) / (m + 1) = v. */
+static void compare(struct fg_foresee *p)
+{
+    for (int x = 0; x < 2; x++) {
+        double n = p->all.n[x], mean = n > 0.0 ? p->all.up[x] / n : 0.5, squares = 0.0, sum = 0.0, some = 0.0;
+        for (uint32_t c = 0; c < p->fleet->spec.clients; c++) {
+            double own = p->client[c].n[x], off = own > 0.0 ? p->client[c].up[x] / own - mean : 0.0;
+            some += own > 0.0;
+            squares += own * own;
+            sum += own * off * off;
+        }
+        double spread = n > 0.0 ? n - squares / n : 0.0, chance = mean * (1.0 - mean);
+        double variance = spread > 0.0 ? (sum - (some - 1.0) * chance) / spread : 0.0;
+        double m = variance > 0.0 ? chance / variance - 1.0 : PRIOR_MOST;
+        p->prior_h[x] = some < 2.0 || m < FG_FORESEE_PRIOR ? FG_FORESEE_PRIOR
+                        : m < PRIOR_MOST                   ? m
+                                                           : PRIOR_MOST;
+    }
+}
+
 enum fg_status fg_foresee_create(struct fg_foresee **out, const struct fg_fleet *fleet, uint32_t history_h)
 {
     struct fg_foresee *p = fg_calloc(1, sizeof *p);
@@ -100,6 +123,7 @@ enum fg_status fg_foresee_create(struct fg_foresee **out, const struct fg_fleet 
     p->history_h = fleet->trace == NULL ? 0 : there < history_h ? there : history_h;
     p->carbon_h = there < WEEKS * WEEK_H ? there : WEEKS * WEEK_H;
     look_back(p);
+    compare(p);
     *out = p;
     return FG_OK;
 }
@@ -190,8 +214,8 @@ static enum fg_status add_client(struct fg_str *s, const struct fg_foresee *p, u
     const struct counts *own = &p->client[c];
     fg_rng_init(&r, seed, FG_RNG_SYNTH, c, draw);
     for (int x = 0; x < 2; x++) {
-        to_up[x] = beta(&r, FG_FORESEE_PRIOR * pooled[x] + own->up[x],
-                        FG_FORESEE_PRIOR * (1.0 - pooled[x]) + own->n[x] - own->up[x]);
+        double m = p->prior_h[x];
+        to_up[x] = beta(&r, m * pooled[x] + own->up[x], m * (1.0 - pooled[x]) + own->n[x] - own->up[x]);
     }
     double lambda = to_up[1] - to_up[0], share = to_up[0] / (to_up[0] + 1.0 - to_up[1] + 1e-12);
     bool up = fg_fleet_is_up(p->fleet, c, p->fleet->start);
@@ -251,7 +275,7 @@ static enum fg_status draw_zone(struct fg_foresee *p, uint32_t zone, uint32_t ba
     fg_time_t begin = fg_floor_div(f->start, FG_HOUR) * FG_HOUR;
     uint32_t length = back >= WEEK_H ? WEEK_H : back;
     double now = fg_fleet_intensity(f, zone, f->start), ratio = 1.0;
-    if (back >= WEEK_H && p->carbon_h >= back + DAY_H) {
+    if (p->carbon_h >= back + DAY_H) {
         double then = day_before(f, zone, begin - (fg_time_t)back * FG_HOUR);
         ratio = then > 0.0 ? day_before(f, zone, begin) / then : 1.0;
     }
@@ -279,13 +303,11 @@ static enum fg_status draw_carbon(struct fg_foresee *p, uint64_t seed, uint32_t 
                                   struct fg_err *err)
 {
     struct fg_rng r;
-    uint32_t weeks = p->carbon_h / WEEK_H, days = p->carbon_h / DAY_H, back = 0;
+    uint32_t days = p->carbon_h / DAY_H, back = 0;
     enum fg_status st = FG_OK;
     fg_rng_init(&r, seed, FG_RNG_SYNTH, EVERYONE - 1, draw);
-    if (weeks > 1) {
-        back = (1 + fg_rng_below(&r, weeks)) * WEEK_H;
-    } else if (days > 0) {
-        back = (1 + fg_rng_below(&r, days < 7 ? days : 7)) * DAY_H;
+    if (days > 0) {
+        back = (1 + fg_rng_below(&r, days)) * DAY_H;
     }
     for (uint32_t z = 0; st == FG_OK && z < p->fleet->n_zones && p->fleet->zones[0].carbon != NULL; z++) {
         st = draw_zone(p, z, back, hours, err);

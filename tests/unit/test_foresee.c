@@ -65,6 +65,42 @@ static void futures_have_the_share_and_memory_of_the_past(void **state)
     fg_trace_destroy(t);
 }
 
+/* Of clients that are all alike, those whose short past happens to be without a change are not taken to be at rest for ever. */
+static void clients_that_are_alike_are_taken_for_alike(void **state)
+{
+    (void)state;
+    enum { SHORT_H = 60, LOOK_H = 10, DRAWS = 60 };
+    double quiet = 0, changed = 0;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        struct fg_trace *t = chains(0.5, 0.94, seed); /* a change in 3 of 100 hours */
+        struct fg_fleet *f = after(t, PAST_H, NULL, 0);
+        struct fg_foresee *p;
+        struct fg_fleet *future;
+        assert_int_equal(fg_foresee_create(&p, f, SHORT_H), FG_OK);
+        for (uint32_t d = 0; d < DRAWS; d++) {
+            assert_int_equal(fg_foresee_draw(p, 3, d, LOOK_H, &future, NULL), FG_OK);
+            for (uint32_t c = 0; c < CLIENTS; c++) {
+                fg_time_t start = fg_fleet_start(f);
+                bool now = fg_fleet_is_up(f, c, start), was_quiet = true, changes = false;
+                for (int h = 0; h < SHORT_H; h++) {
+                    was_quiet = was_quiet && fg_fleet_is_up(f, c, start - h * FG_HOUR) == now;
+                }
+                for (int h = 1; h <= LOOK_H; h++) {
+                    changes = changes || fg_fleet_is_up(future, c, start + h * FG_HOUR) != now;
+                }
+                quiet += was_quiet;
+                changed += was_quiet && changes;
+            }
+        }
+        fg_foresee_destroy(p);
+        fg_fleet_destroy(f);
+        fg_trace_destroy(t);
+    }
+    assert_true(quiet > 500);
+    /* 1 - 0.97^10 = 0.26 for who knows that they are alike; 0.04 for who does not look, with a prior of 10 hours */
+    assert_true(changed / quiet > 0.08 && changed / quiet < 0.3);
+}
+
 static void past_is_kept_and_present_is_where_it_begins(void **state)
 {
     (void)state;
@@ -151,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(futures_have_the_share_and_memory_of_the_past),
+        cmocka_unit_test(clients_that_are_alike_are_taken_for_alike),
         cmocka_unit_test(past_is_kept_and_present_is_where_it_begins),
         cmocka_unit_test(nothing_is_read_beyond_the_start),
         cmocka_unit_test(without_a_trace_nobody_leaves),
