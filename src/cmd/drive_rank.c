@@ -7,9 +7,9 @@
 
 #include "src/base/log.h"
 #include "src/base/str.h"
+#include "src/cmd/console.h"
 #include "src/cmd/drive.h"
 #include "src/cmd/ranks.h"
-#include "src/cmd/console.h"
 
 enum { PATIENCE_S = 60 }; /* chosen: for those to come up who are up when the run begins */
 

@@ -55,8 +55,8 @@ struct fg_science_field {
 struct fg_science {
     const struct fg_science_size *size;
     struct fg_sweep sweep; /* its seeds are those of the set of jobs under way */
-    char *folder;       /* absolute */
-    struct fg_str base; /* path */
+    char *folder;          /* absolute */
+    struct fg_str base;    /* path */
     char hash[65];
     size_t ranked; /* policies that take part in ranks; the others stand behind them */
     size_t ours;   /* level of "forage" */

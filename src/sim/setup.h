@@ -110,8 +110,8 @@ void fg_setup_test_shard(const struct fg_setup *s, uint32_t client, const uint32
  * Cost: one forward pass of each sample; clients share the pass where their data come from the test set.
  * Errors: FG_E_INTERRUPTED soon after *stop (may be NULL) is set. */
 enum fg_status fg_setup_evaluate(const struct fg_setup *s, struct fg_trainer *trainer, const float *params,
-                                 bool global, bool clients, const struct fg_plural *plural,
-                                 atomic_int *stop, struct fg_evaluation *out, struct fg_err *err);
+                                 bool global, bool clients, const struct fg_plural *plural, atomic_int *stop,
+                                 struct fg_evaluation *out, struct fg_err *err);
 
 /* Local learning rate of a round by train.schedule. */
 double fg_setup_lr(const void *setup, uint32_t round);
