@@ -2,6 +2,7 @@
 #ifndef FG_KERNELS_ISA_H
 #define FG_KERNELS_ISA_H
 
+#include "kernels/coders.h"
 #include "kernels/kernels.h"
 
 extern const struct fg_kernels fg_kernels_reference;     /* any CPU */
@@ -15,6 +16,10 @@ extern const struct fg_kernels fg_kernels_reference_fma_bf16;
 extern const struct fg_kernels fg_kernels_avx2_bf16;
 extern const struct fg_kernels fg_kernels_avx512_bf16;
 extern const struct fg_kernels fg_kernels_avx512_amx; /* after fg_amx_ready() */
+
+extern const struct fg_coders fg_coders_reference;
+extern const struct fg_coders fg_coders_avx2;
+extern const struct fg_coders fg_coders_avx512;
 
 /* Whether this process may multiply tiles of bfloat16; asks the operating system for it. */
 int fg_amx_ready(void);

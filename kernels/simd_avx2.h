@@ -188,27 +188,56 @@ static inline VM vi_below(VI a, VI b) /* unsigned a < b */
     return v_float(_mm256_cmpgt_epi32(vi_xor(b, sign), vi_xor(a, sign)));
 }
 
-/* High and low 32 bits of the 64-bit products of unsigned lanes. */
-static inline void vi_mul_wide(VI a, VI b, VI *high, VI *low)
+static inline VI vi_xor3(VI a, VI b, VI c)
 {
-    VI even = _mm256_mul_epu32(a, b), odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), b);
-    *low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
-    *high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+    return _mm256_xor_si256(_mm256_xor_si256(a, b), c);
 }
 
-/* Lane l of a Philox batch works on block V_BLOCK_OF_LANE[l], so that v_interleave needs no lane crossing. */
-static const uint32_t V_BLOCK_OF_LANE[VL] = {0, 2, 4, 6, 1, 3, 5, 7};
+/* ---- 64-bit lanes: "vl" ---- */
 
-/* Words 0..3 of VL blocks (lanes as above) to 4 VL words in order of block and word. */
-static inline void v_interleave(VI o[4])
+static inline VI vl_set(uint64_t u)
 {
-    VI t0 = _mm256_unpacklo_epi32(o[0], o[1]), t1 = _mm256_unpackhi_epi32(o[0], o[1]);
-    VI t2 = _mm256_unpacklo_epi32(o[2], o[3]), t3 = _mm256_unpackhi_epi32(o[2], o[3]);
-    o[0] = _mm256_unpacklo_epi64(t0, t2);
-    o[1] = _mm256_unpackhi_epi64(t0, t2);
-    o[2] = _mm256_unpacklo_epi64(t1, t3);
-    o[3] = _mm256_unpackhi_epi64(t1, t3);
+    return _mm256_set1_epi64x((long long)u);
 }
+
+static inline VI vl_load(const uint64_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+
+static inline VI vl_add(VI a, VI b)
+{
+    return _mm256_add_epi64(a, b);
+}
+
+static inline VI vl_mul(VI a, VI b) /* of the lower halves */
+{
+    return _mm256_mul_epu32(a, b);
+}
+
+static inline VI vl_high(VI a)
+{
+    return _mm256_srli_epi64(a, 32);
+}
+
+static inline VI vl_join(VI low, VI high) /* the lower halves of both */
+{
+    return _mm256_blend_epi32(low, _mm256_slli_epi64(high, 32), 0xAA);
+}
+
+/* Lanes 0, 2, .. of both in turn; lanes 1, 3, ... */
+static inline VI vl_even(VI a, VI b)
+{
+    return _mm256_unpacklo_epi64(a, b);
+}
+
+static inline VI vl_odd(VI a, VI b)
+{
+    return _mm256_unpackhi_epi64(a, b);
+}
+
+/* Where numbers 0, 1, .. lie so that vl_even() and vl_odd() have them in order, the latter after the former. */
+static const uint64_t V_BLOCK_OF_LANE[VL / 2] = {0, 2, 1, 3};
 
 static inline VI v_load_u8(const uint8_t *p)
 {
@@ -237,7 +266,7 @@ static inline void vi_store_pairs(uint16_t *p, VI v)
 }
 
 /* The lower halves; the upper ones are 0. */
-static inline void v_store_u16(uint16_t *p, VI v)
+static inline void v_store_u16(void *p, VI v)
 {
     _mm_storeu_si128((__m128i *)p,
                      _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
@@ -296,6 +325,106 @@ static inline VD vd_set(double d)
 static inline VD vd_fma(VD a, VD b, VD c)
 {
     return _mm256_fmadd_pd(a, b, c);
+}
+
+/* ---- for coders ---- */
+
+static inline VI v_to_int(V v) /* towards 0 */
+{
+    return _mm256_cvttps_epi32(v);
+}
+
+static inline VI vi_shr9(VI a)
+{
+    return _mm256_srli_epi32(a, 9);
+}
+
+static inline VI vi_shr13(VI a)
+{
+    return _mm256_srli_epi32(a, 13);
+}
+
+static inline VI vi_shr31(VI a)
+{
+    return _mm256_srli_epi32(a, 31);
+}
+
+static inline VI vi_shl1(VI a)
+{
+    return _mm256_slli_epi32(a, 1);
+}
+
+static inline VI vi_shl13(VI a)
+{
+    return _mm256_slli_epi32(a, 13);
+}
+
+static inline VI vi_min(VI a, VI b) /* signed */
+{
+    return _mm256_min_epi32(a, b);
+}
+
+static inline VI vi_max(VI a, VI b) /* signed */
+{
+    return _mm256_max_epi32(a, b);
+}
+
+static inline void vi_store(uint32_t *p, VI v)
+{
+    _mm256_storeu_si256((__m256i *)p, v);
+}
+
+static inline VI v_load_s8(const int8_t *p)
+{
+    return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p));
+}
+
+static inline VI v_load_u16(const uint8_t *p) /* little-endian */
+{
+    return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+static inline void v_store_s8(int8_t *p, VI v) /* -128..127 */
+{
+    __m128i w = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    _mm_storel_epi64((__m128i *)(void *)p, _mm_packs_epi16(w, w));
+}
+
+/* The lanes where m holds, one after another; no more than there are lanes are written. */
+static inline void vi_store_some(uint32_t *p, VM m, VI v)
+{
+    uint32_t lane[VL];
+    unsigned bits = v_mask_bits(m);
+    if (bits != 0) {
+        vi_store(lane, v);
+        for (; bits != 0; bits &= bits - 1) {
+            *p++ = lane[__builtin_ctz(bits)];
+        }
+    }
+}
+
+static inline VM v_mask_of(unsigned bits)
+{
+    VI bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    return vi_equal(vi_and(vi_set(bits), bit), bit);
+}
+
+/* Each lane's partner at a distance of 1, 2, 4. */
+static inline V v_swap(V v, int distance)
+{
+    return distance == 1   ? _mm256_permute_ps(v, 0xB1)
+           : distance == 2 ? _mm256_permute_ps(v, 0x4E)
+                           : _mm256_permute2f128_ps(v, v, 1);
+}
+
+static inline VD vd_abs(VD d)
+{
+    return _mm256_andnot_pd(_mm256_set1_pd(-0.0), d);
+}
+
+static inline VD vd_add(VD a, VD b)
+{
+    return _mm256_add_pd(a, b);
 }
 
 #endif

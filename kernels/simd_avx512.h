@@ -186,27 +186,56 @@ static inline VM vi_below(VI a, VI b) /* unsigned a < b */
     return _mm512_cmplt_epu32_mask(a, b);
 }
 
-/* High and low 32 bits of the 64-bit products of unsigned lanes. */
-static inline void vi_mul_wide(VI a, VI b, VI *high, VI *low)
+static inline VI vi_xor3(VI a, VI b, VI c)
 {
-    VI even = _mm512_mul_epu32(a, b), odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), b);
-    *low = _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
-    *high = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
+    return _mm512_ternarylogic_epi32(a, b, c, 0x96);
 }
 
-/* Lane l of a Philox batch works on block V_BLOCK_OF_LANE[l], so that v_interleave needs no lane crossing. */
-static const uint32_t V_BLOCK_OF_LANE[VL] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
+/* ---- 64-bit lanes: "vl" ---- */
 
-/* Words 0..3 of VL blocks (lanes as above) to 4 VL words in order of block and word. */
-static inline void v_interleave(VI o[4])
+static inline VI vl_set(uint64_t u)
 {
-    VI t0 = _mm512_unpacklo_epi32(o[0], o[1]), t1 = _mm512_unpackhi_epi32(o[0], o[1]);
-    VI t2 = _mm512_unpacklo_epi32(o[2], o[3]), t3 = _mm512_unpackhi_epi32(o[2], o[3]);
-    o[0] = _mm512_unpacklo_epi64(t0, t2);
-    o[1] = _mm512_unpackhi_epi64(t0, t2);
-    o[2] = _mm512_unpacklo_epi64(t1, t3);
-    o[3] = _mm512_unpackhi_epi64(t1, t3);
+    return _mm512_set1_epi64((long long)u);
 }
+
+static inline VI vl_load(const uint64_t *p)
+{
+    return _mm512_loadu_si512(p);
+}
+
+static inline VI vl_add(VI a, VI b)
+{
+    return _mm512_add_epi64(a, b);
+}
+
+static inline VI vl_mul(VI a, VI b) /* of the lower halves */
+{
+    return _mm512_mul_epu32(a, b);
+}
+
+static inline VI vl_high(VI a)
+{
+    return _mm512_srli_epi64(a, 32);
+}
+
+static inline VI vl_join(VI low, VI high) /* the lower halves of both */
+{
+    return _mm512_mask_blend_epi32(0xAAAA, low, _mm512_slli_epi64(high, 32));
+}
+
+/* Lanes 0, 2, .. of both in turn; lanes 1, 3, ... */
+static inline VI vl_even(VI a, VI b)
+{
+    return _mm512_unpacklo_epi64(a, b);
+}
+
+static inline VI vl_odd(VI a, VI b)
+{
+    return _mm512_unpackhi_epi64(a, b);
+}
+
+/* Where numbers 0, 1, .. lie so that vl_even() and vl_odd() have them in order, the latter after the former. */
+static const uint64_t V_BLOCK_OF_LANE[VL / 2] = {0, 4, 1, 5, 2, 6, 3, 7};
 
 static inline VI v_load_u8(const uint8_t *p)
 {
@@ -235,7 +264,7 @@ static inline void vi_store_pairs(uint16_t *p, VI v)
 }
 
 /* The lower halves; the upper ones are 0. */
-static inline void v_store_u16(uint16_t *p, VI v)
+static inline void v_store_u16(void *p, VI v)
 {
     _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(v));
 }
@@ -300,6 +329,98 @@ static inline VD vd_set(double d)
 static inline VD vd_fma(VD a, VD b, VD c)
 {
     return _mm512_fmadd_pd(a, b, c);
+}
+
+/* ---- for coders ---- */
+
+static inline VI v_to_int(V v) /* towards 0 */
+{
+    return _mm512_cvttps_epi32(v);
+}
+
+static inline VI vi_shr9(VI a)
+{
+    return _mm512_srli_epi32(a, 9);
+}
+
+static inline VI vi_shr13(VI a)
+{
+    return _mm512_srli_epi32(a, 13);
+}
+
+static inline VI vi_shr31(VI a)
+{
+    return _mm512_srli_epi32(a, 31);
+}
+
+static inline VI vi_shl1(VI a)
+{
+    return _mm512_slli_epi32(a, 1);
+}
+
+static inline VI vi_shl13(VI a)
+{
+    return _mm512_slli_epi32(a, 13);
+}
+
+static inline VI vi_min(VI a, VI b) /* signed */
+{
+    return _mm512_min_epi32(a, b);
+}
+
+static inline VI vi_max(VI a, VI b) /* signed */
+{
+    return _mm512_max_epi32(a, b);
+}
+
+static inline void vi_store(uint32_t *p, VI v)
+{
+    _mm512_storeu_si512(p, v);
+}
+
+static inline VI v_load_s8(const int8_t *p)
+{
+    return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+static inline VI v_load_u16(const uint8_t *p) /* little-endian */
+{
+    return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+static inline void v_store_s8(int8_t *p, VI v) /* -128..127 */
+{
+    _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(v));
+}
+
+/* The lanes where m holds, one after another; as many as there are lanes are written. */
+static inline void vi_store_some(uint32_t *p, VM m, VI v)
+{
+    _mm512_storeu_si512(p, _mm512_maskz_compress_epi32(m, v));
+}
+
+static inline VM v_mask_of(unsigned bits)
+{
+    return (VM)bits;
+}
+
+/* Each lane's partner at a distance of 1, 2, 4, 8. */
+static inline V v_swap(V v, int distance)
+{
+    return distance == 1   ? _mm512_permute_ps(v, 0xB1)
+           : distance == 2 ? _mm512_permute_ps(v, 0x4E)
+           : distance == 4 ? _mm512_shuffle_f32x4(v, v, 0xB1)
+                           : _mm512_shuffle_f32x4(v, v, 0x4E);
+}
+
+static inline VD vd_abs(VD d)
+{
+    return _mm512_abs_pd(d);
+}
+
+static inline VD vd_add(VD a, VD b)
+{
+    return _mm512_add_pd(a, b);
 }
 
 #endif

@@ -16,3 +16,11 @@
         .axpy = axpy, .scale = scale, .subtract = subtract, .prox = prox, .sgd_momentum = sgd_momentum,   \
         .sgd_decay = sgd_decay, .sum_squares = sum_squares, .accumulate = accumulate,                     \
     }
+
+#define FG_CODER_TABLE(label)                                                                               \
+    {                                                                                                       \
+        .name = (label), .words = words, .largest = largest, .sums = sums, .round = round_, .scale = scale, \
+        .pack4 = pack4, .unpack4 = unpack4, .choose = choose, .to_fp16 = to_fp16, .from_fp16 = from_fp16,   \
+        .to_bf16 = to_bf16, .from_bf16 = from_bf16, .flip = flip, .hadamard = hadamard, .signs = signs,     \
+        .unsigns = unsigns,                                                                                 \
+    }

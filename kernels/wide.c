@@ -20,6 +20,7 @@
 
 #include "kernels/wide_linear.h"
 #include "kernels/wide_math.h"
+#include "kernels/wide_philox.h"
 
 #include "kernels/wide_pointwise.h"
 

@@ -82,37 +82,13 @@ static void log_forward(const float *x, float *y, size_t n)
     }
 }
 
-/* 4 VL words of Philox4x32-10 from block `at` on, in order. */
-static void philox_words(const struct fg_dropout *m, uint64_t at, VI word[4])
-{
-    VI low = vi_set((uint32_t)at), high = vi_set((uint32_t)(at >> 32));
-    VI c0 = vi_add(low, vi_load(V_BLOCK_OF_LANE));
-    VI c1 = vi_select(vi_below(c0, low), vi_add(high, vi_set(1)), high), c2 = vi_set(m->ctr[2]);
-    VI c3 = vi_set(m->ctr[3]);
-    uint32_t k0 = m->key[0], k1 = m->key[1];
-    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
-        VI h0, l0, h1, l1;
-        vi_mul_wide(c0, vi_set(0xD2511F53u), &h0, &l0);
-        vi_mul_wide(c2, vi_set(0xCD9E8D57u), &h1, &l1);
-        c0 = vi_xor(vi_xor(h1, c1), vi_set(k0));
-        c2 = vi_xor(vi_xor(h0, c3), vi_set(k1));
-        c1 = l1;
-        c3 = l0;
-    }
-    word[0] = c0;
-    word[1] = c1;
-    word[2] = c2;
-    word[3] = c3;
-    v_interleave(word);
-}
-
 static void dropout(const struct fg_dropout *m, const float *x, float *y, size_t n)
 {
-    uint64_t base = m->ctr[0] | (uint64_t)m->ctr[1] << 32;
+    struct philox_keys key = philox_keys_of(m->key);
     VI threshold = vi_set(m->threshold), word[4];
     V factor = v_set(m->scale), zero = v_set(0.0f);
     for (size_t e = 0; e < n; e += 4 * VL) {
-        philox_words(m, base + e / 4, word);
+        philox_words(&key, m->ctr, e / 4, word);
         for (size_t v = 0; v < 4 && e + v * VL < n; v++) {
             size_t i = e + v * VL;
             put(y, i, n, v_select(vi_below(word[v], threshold), zero, v_mul(get(x, i, n), factor)));

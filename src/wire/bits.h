@@ -21,16 +21,21 @@ enum { FG_RICE_MAX = 31 };
 struct fg_bit_writer {
     uint8_t *p, *end;
     uint64_t held;
-    unsigned n; /* bits held, fewer than 8 between calls */
+    unsigned n; /* bits held, fewer than 32 between calls */
 };
 
 static inline void fg_bits_put(struct fg_bit_writer *w, uint64_t bits, unsigned n /* 0..32 */)
 {
     w->held |= bits << w->n;
-    for (w->n += n; w->n >= 8; w->n -= 8) {
-        FG_ASSERT(w->p < w->end);
-        *w->p++ = (uint8_t)w->held;
-        w->held >>= 8;
+    w->n += n;
+    if (w->n >= 32) {
+        FG_ASSERT(w->end - w->p >= 4);
+        for (unsigned i = 0; i < 4; i++) {
+            w->p[i] = (uint8_t)(w->held >> 8 * i);
+        }
+        w->p += 4;
+        w->held >>= 32;
+        w->n -= 32;
     }
 }
 
@@ -44,10 +49,14 @@ static inline void fg_bits_put_rice(struct fg_bit_writer *w, uint32_t v, unsigne
     fg_bits_put(w, v & (((uint64_t)1 << k) - 1), k);
 }
 
-/* Fill the last byte with zeros. */
+/* Write what is held; the last byte is filled with zeros. */
 static inline void fg_bits_close(struct fg_bit_writer *w)
 {
-    fg_bits_put(w, 0, w->n > 0 ? 8 - w->n : 0);
+    for (; w->n > 0; w->n -= w->n < 8 ? w->n : 8) {
+        FG_ASSERT(w->p < w->end);
+        *w->p++ = (uint8_t)w->held;
+        w->held >>= 8;
+    }
 }
 
 struct fg_bit_reader {
@@ -57,8 +66,21 @@ struct fg_bit_reader {
     bool bad;
 };
 
+/* At least 57 bits, or all that are left. */
 static inline void fg_bits_refill(struct fg_bit_reader *r)
 {
+    if (r->n <= 56 && r->end - r->p >= 8) {
+        uint64_t next = 0;
+        for (unsigned i = 0; i < 8; i++) {
+            next |= (uint64_t)r->p[i] << 8 * i;
+        }
+        unsigned bytes = (64 - r->n) / 8;
+        r->held |= next << r->n;
+        r->p += bytes;
+        r->n += 8 * bytes;
+        r->held &= ~(uint64_t)0 >> (64 - r->n);
+        return;
+    }
     while (r->n <= 56 && r->p < r->end) {
         r->held |= (uint64_t)*r->p++ << r->n;
         r->n += 8;

@@ -40,6 +40,15 @@ size_t fg_codec_layer(const struct fg_codec_opts *opts, size_t i, size_t n)
     return opts->layer != NULL ? opts->layer[i] : n;
 }
 
+const struct fg_coders *fg_codec_coders(struct fg_codec_ws *ws)
+{
+    const struct fg_coders *c = ws != NULL && ws->coders != NULL ? ws->coders : fg_coders_get("auto");
+    if (ws != NULL) {
+        ws->coders = c;
+    }
+    return c;
+}
+
 enum fg_status fg_codec_ws_reserve(struct fg_codec_ws *ws, size_t size)
 {
     if (ws->cap >= size) {

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/coders.h"
 #include "src/base/status.h"
 
 enum { FG_CODEC_LEVEL_DEFAULT = 3 };
@@ -36,6 +37,7 @@ struct fg_codec_ws {
     struct fg_codec_opts opts; /* set once; `layer` is borrowed */
     uint32_t client, number;   /* of the task whose update comes next */
     float *kept; /* (n) with clients_keep_state: what the client kept, which encode brings forward */
+    const struct fg_coders *coders; /* NULL: the fastest of this CPU */
     uint8_t *buf;
     size_t cap;
     void *compressor;   /* ZSTD_CCtx */
@@ -85,6 +87,9 @@ const struct fg_codec *fg_codec_by_id(uint32_t id);
 /* Layers of n values: how many there are, and how many values the i-th has. */
 size_t fg_codec_layers(const struct fg_codec_opts *opts);
 size_t fg_codec_layer(const struct fg_codec_opts *opts, size_t i, size_t n);
+
+/* The coders of a workspace; a NULL workspace has those of the CPU. */
+const struct fg_coders *fg_codec_coders(struct fg_codec_ws *ws);
 
 /* Bytes of scratch, grown to at least `size`. Errors: FG_E_NOMEM. */
 enum fg_status fg_codec_ws_reserve(struct fg_codec_ws *ws, size_t size) FG_NODISCARD;

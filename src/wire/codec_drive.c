@@ -34,58 +34,28 @@ static size_t bytes_of(const struct fg_codec_opts *opts, size_t n)
     return n / CHUNK * (4 + CHUNK / 8) + (rest > 0 ? 4 + order_of(rest) / 8 : 0);
 }
 
-/* z = H z, in place. */
-static void hadamard(float *z /* (m) */, size_t m)
+/* A chunk takes CHUNK / 32 words, a multiple of FG_CODER_WORDS, from `at` on. */
+static void flip(const struct fg_coders *c, const struct fg_coder_stream *s, uint64_t at, float *z /* (m) */,
+                 size_t m)
 {
-    for (size_t i = 0; i < m; i += 4) {
-        float a = z[i] + z[i + 1], b = z[i] - z[i + 1], c = z[i + 2] + z[i + 3], d = z[i + 2] - z[i + 3];
-        z[i] = a + c;
-        z[i + 1] = b + d;
-        z[i + 2] = a - c;
-        z[i + 3] = b - d;
-    }
-    for (size_t half = 4; half < m; half *= 2) {
-        for (size_t i = 0; i < m; i += 2 * half) {
-            for (size_t j = i; j < i + half; j += 4) {
-                for (unsigned l = 0; l < 4; l++) {
-                    float a = z[j + l], b = z[j + half + l];
-                    z[j + l] = a + b;
-                    z[j + half + l] = a - b;
-                }
-            }
-        }
+    enum { MOST = 32 * FG_CODER_WORDS };
+    for (size_t i = 0; i < m; i += MOST) {
+        c->flip(s, at + i / 32, z + i, m - i < MOST ? m - i : MOST);
     }
 }
 
-/* z = D z, by the bits of words at.. of the stream; a chunk takes CHUNK / 32 words, a multiple of FG_NOISE_CHUNK. */
-static void flip(const struct fg_codec_ws *ws, uint64_t at, float *z /* (m) */, size_t m)
+static void encode_chunk(const struct fg_coders *c, const struct fg_coder_stream *s, uint64_t at,
+                         struct fg_packer *w, float *z /* (m) */, size_t m)
 {
-    uint32_t word[CHUNK / 32];
-    for (size_t i = 0; i < CHUNK / 32; i += FG_NOISE_CHUNK) {
-        fg_noise_words(word + i, ws, at + i);
-    }
-    for (size_t i = 0; i < m; i++) {
-        z[i] = word[i / 32] >> (i % 32) & 1u ? -z[i] : z[i];
-    }
-}
-
-static void encode_chunk(const struct fg_codec_ws *ws, uint64_t at, struct fg_packer *w, float *z /* (m) */,
-                         size_t m)
-{
-    double square = fg_noise_sums(z, m).square;
-    flip(ws, at, z, m);
-    hadamard(z, m);
-    struct fg_noise_sums turned = fg_noise_sums(z, m); /* of sqrt(m) R z */
-    double scale = square * sqrt((double)m) / turned.sum;
-    bool finite = isfinite(turned.max) && (square == 0.0 || scale < 0x1p127);
+    double square = c->sums(z, m).square;
+    flip(c, s, at, z, m);
+    c->hadamard(z, m); /* sqrt(m) R z */
+    double scale = square * sqrt((double)m) / c->sums(z, m).sum;
+    bool finite = isfinite(c->largest(z, m)) && (square == 0.0 || scale < 0x1p127);
     fg_pack_f32(w, !finite ? NAN : square == 0.0 ? 0.f : (float)scale);
-    for (size_t i = 0; i < m; i += 8) {
-        uint32_t signs = 0;
-        for (unsigned l = 0; l < 8; l++) {
-            signs |= (uint32_t)(z[i + l] < 0.f) << l;
-        }
-        fg_pack_le(w, signs, 1);
-    }
+    uint8_t sign[CHUNK / 8];
+    c->signs(z, sign, m);
+    fg_pack_bytes(w, sign, m / 8);
 }
 
 static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
@@ -93,12 +63,14 @@ static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, s
 {
     *len = bytes_of(&ws->opts, n);
     FG_ASSERT(cap >= *len);
+    const struct fg_coders *c = fg_codec_coders(ws);
+    struct fg_coder_stream s = fg_noise_stream(ws);
     struct fg_packer w = {.p = out, .left = *len};
     for (size_t i = 0; i < n; i += CHUNK) {
         float z[CHUNK] = {0};
         size_t m = n - i < CHUNK ? n - i : CHUNK;
         memcpy(z, x + i, m * sizeof *x);
-        encode_chunk(ws, i / 32, &w, z, order_of(m));
+        encode_chunk(c, &s, i / 32, &w, z, order_of(m));
     }
     return FG_OK;
 }
@@ -108,20 +80,17 @@ static enum fg_status decode(struct fg_codec_ws *ws, float *x, size_t n, const u
     if (len != bytes_of(&ws->opts, n)) {
         return FG_E_CORRUPT;
     }
+    const struct fg_coders *c = fg_codec_coders(ws);
+    struct fg_coder_stream s = fg_noise_stream(ws);
     struct fg_reader r = fg_reader_of(bytes, len);
     for (size_t i = 0; i < n; i += CHUNK) {
         float z[CHUNK], scale;
         size_t room = n - i < CHUNK ? n - i : CHUNK, m = order_of(room);
         fg_get_f32s(&r, &scale, 1);
         float unit = scale / (float)sqrt((double)m);
-        for (size_t j = 0; j < m; j += 8) {
-            uint32_t signs = fg_get_u8(&r);
-            for (unsigned l = 0; l < 8; l++) {
-                z[j + l] = signs >> l & 1u ? -unit : unit;
-            }
-        }
-        hadamard(z, m);
-        flip(ws, i / 32, z, m);
+        c->unsigns(fg_get_bytes(&r, m / 8), unit, z, m);
+        c->hadamard(z, m);
+        flip(c, &s, i / 32, z, m);
         memcpy(x + i, z, room * sizeof *x);
     }
     return FG_OK;

@@ -1,6 +1,5 @@
 /* Whole multiples of a step for each layer, rounded at random so that the mean is right: 8 bits (-127..127) or 4 bits
  * (-7..7, two a byte, plus 8). A float of each layer's step comes first, then all codes without gaps. */
-#include <math.h>
 #include <string.h>
 
 #include "src/base/bytes.h"
@@ -17,48 +16,24 @@ static size_t bytes_int4(const struct fg_codec_opts *opts, size_t n)
     return 4 * fg_codec_layers(opts) + n / 2 + n % 2;
 }
 
-/* q = x / step, up or down so that E q = x / step. */
-static void round_chunk(int8_t q[FG_NOISE_CHUNK], const float x[FG_NOISE_CHUNK], float inverse, int32_t most,
-                        const uint32_t word[FG_NOISE_CHUNK])
-{
-    for (unsigned i = 0; i < FG_NOISE_CHUNK; i++) {
-        float a = fabsf(x[i]) * inverse;
-        int32_t k = (int32_t)a;
-        k += fg_noise_uniform(word[i]) < a - (float)k;
-        k = k > most ? most : k;
-        q[i] = (int8_t)(x[i] < 0.f ? -k : k);
-    }
-}
-
 /* Codes of a layer; returns its step. Steps below the normal floats count as 0, as would all their multiples. */
-static float round_layer(const struct fg_codec_ws *ws, uint64_t at, int8_t *q /* (n) */, const float *x,
-                         size_t n, int32_t most)
+static float round_layer(struct fg_codec_ws *ws, uint64_t at, int8_t *q /* (n) */, const float *x, size_t n,
+                         int32_t most)
 {
-    float step = fg_noise_sums(x, n).max / (float)most;
+    const struct fg_coders *c = fg_codec_coders(ws);
+    float step = c->largest(x, n) / (float)most;
     if (!(step >= 0x1p-126f)) { /* a NaN, too */
         memset(q, 0, n);
         return step < 0x1p-126f ? 0.f : step;
     }
-    float inverse = 1.f / step;
-    for (size_t i = 0; i < n; i += FG_NOISE_CHUNK) {
-        uint32_t word[FG_NOISE_CHUNK];
-        fg_noise_words(word, ws, at + i);
-        if (n - i >= FG_NOISE_CHUNK) {
-            round_chunk(q + i, x + i, inverse, most, word);
-            continue;
-        }
-        float part[FG_NOISE_CHUNK] = {0};
-        int8_t codes[FG_NOISE_CHUNK];
-        memcpy(part, x + i, (n - i) * sizeof *x);
-        round_chunk(codes, part, inverse, most, word);
-        memcpy(q + i, codes, n - i);
-    }
+    struct fg_coder_stream stream = fg_noise_stream(ws);
+    c->round(&stream, at, x, 1.f / step, most, q, n);
     return step;
 }
 
 /* Steps into out, codes into q. */
-static void round_all(const struct fg_codec_ws *ws, uint8_t *out, int8_t *q /* (n) */, const float *x,
-                      size_t n, int32_t most)
+static void round_all(struct fg_codec_ws *ws, uint8_t *out, int8_t *q /* (n) */, const float *x, size_t n,
+                      int32_t most)
 {
     size_t layers = fg_codec_layers(&ws->opts), at = 0;
     uint64_t words = 0;
@@ -68,23 +43,23 @@ static void round_all(const struct fg_codec_ws *ws, uint8_t *out, int8_t *q /* (
         FG_ASSERT(m <= n - at);
         fg_pack_f32(&w, round_layer(ws, words, q + at, x + at, m, most));
         at += m;
-        words += (m + FG_NOISE_CHUNK - 1) / FG_NOISE_CHUNK * FG_NOISE_CHUNK;
+        words = fg_noise_next(words, m);
     }
     FG_ASSERT(at == n);
 }
 
 /* x = code times its layer's step. */
-static void scale_all(const struct fg_codec_ws *ws, float *x, size_t n, const uint8_t *steps)
+static void scale_all(struct fg_codec_ws *ws, float *x, size_t n, const int8_t *q /* (n) */,
+                      const uint8_t *steps)
 {
+    const struct fg_coders *c = fg_codec_coders(ws);
     size_t layers = fg_codec_layers(&ws->opts), at = 0;
     struct fg_reader r = fg_reader_of(steps, 4 * layers);
     for (size_t l = 0; l < layers; l++) {
         size_t m = fg_codec_layer(&ws->opts, l, n);
         float step;
         fg_get_f32s(&r, &step, 1);
-        for (size_t i = at; i < at + m; i++) {
-            x[i] *= step;
-        }
+        c->scale(q + at, step, x + at, m);
         at += m;
     }
 }
@@ -104,11 +79,7 @@ static enum fg_status decode_int8(struct fg_codec_ws *ws, float *x, size_t n, co
     if (len != bytes_int8(&ws->opts, n)) {
         return FG_E_CORRUPT;
     }
-    const int8_t *q = (const int8_t *)bytes + (len - n);
-    for (size_t i = 0; i < n; i++) {
-        x[i] = (float)q[i];
-    }
-    scale_all(ws, x, n, bytes);
+    scale_all(ws, x, n, (const int8_t *)bytes + (len - n), bytes);
     return FG_OK;
 }
 
@@ -117,16 +88,13 @@ static enum fg_status encode_int4(struct fg_codec_ws *ws, uint8_t *out, size_t c
 {
     size_t head = 4 * fg_codec_layers(&ws->opts);
     FG_ASSERT(cap >= bytes_int4(&ws->opts, n));
-    enum fg_status st = fg_codec_ws_reserve(ws, n + 1);
+    enum fg_status st = fg_codec_ws_reserve(ws, n);
     if (st != FG_OK) {
         return st;
     }
     int8_t *q = (int8_t *)ws->buf;
     round_all(ws, out, q, x, n, 7);
-    q[n] = -8; /* fills the last byte with zeros */
-    for (size_t i = 0; i < n; i += 2) {
-        out[head + i / 2] = (uint8_t)((q[i] + 8) | (q[i + 1] + 8) << 4);
-    }
+    fg_codec_coders(ws)->pack4(q, out + head, n);
     *len = bytes_int4(&ws->opts, n);
     return FG_OK;
 }
@@ -137,15 +105,13 @@ static enum fg_status decode_int4(struct fg_codec_ws *ws, float *x, size_t n, co
     if (len != bytes_int4(&ws->opts, n)) {
         return FG_E_CORRUPT;
     }
-    const uint8_t *q = bytes + 4 * fg_codec_layers(&ws->opts);
-    for (size_t i = 0; i < n / 2; i++) {
-        x[2 * i] = (float)((q[i] & 15) - 8);
-        x[2 * i + 1] = (float)((q[i] >> 4) - 8);
+    enum fg_status st = fg_codec_ws_reserve(ws, n);
+    if (st != FG_OK) {
+        return st;
     }
-    if (n % 2 == 1) {
-        x[n - 1] = (float)((q[n / 2] & 15) - 8);
-    }
-    scale_all(ws, x, n, bytes);
+    int8_t *q = (int8_t *)ws->buf;
+    fg_codec_coders(ws)->unpack4(bytes + 4 * fg_codec_layers(&ws->opts), q, n);
+    scale_all(ws, x, n, q, bytes);
     return FG_OK;
 }
 

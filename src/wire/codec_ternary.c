@@ -40,10 +40,12 @@ static size_t expected(const struct fg_codec_opts *opts, size_t n)
 }
 
 /* A layer's scale: NAN if a value is not finite, 0 if nothing can be sent. */
-static float scale_of(const struct fg_codec_opts *opts, const float *x, size_t n)
+static float scale_of(struct fg_codec_ws *ws, const float *x, size_t n)
 {
-    struct fg_noise_sums sums = fg_noise_sums(x, n);
-    double s = (double)sums.max;
+    const struct fg_codec_opts *opts = &ws->opts;
+    const struct fg_coders *c = fg_codec_coders(ws);
+    struct fg_coder_sums sums = c->sums(x, n);
+    double s = (double)c->largest(x, n);
     if (opts->clip > 0.0 && n > 0) {
         double cut = opts->clip * sqrt(sums.square / (double)n);
         s = cut < s ? cut : s;
@@ -55,60 +57,41 @@ static float scale_of(const struct fg_codec_opts *opts, const float *x, size_t n
     return s > 0x1p127 ? NAN : s < 0x1p-126 ? 0.f : (float)s;
 }
 
-/* Twice the place, plus 1 if negative, of each value of a layer that is sent; returns how many. */
-static uint32_t choose(uint32_t *place /* (n) */, const struct fg_codec_ws *ws, uint64_t at, const float *x,
-                       size_t n, float s)
-{
-    uint32_t count = 0;
-    if (!(s > 0.f)) {
-        return 0;
-    }
-    float inverse = 1.f / s;
-    for (size_t i = 0; i < n; i += FG_NOISE_CHUNK) {
-        uint32_t word[FG_NOISE_CHUNK], sent[FG_NOISE_CHUNK];
-        float part[FG_NOISE_CHUNK] = {0};
-        size_t m = n - i < FG_NOISE_CHUNK ? n - i : FG_NOISE_CHUNK;
-        memcpy(part, x + i, m * sizeof *x);
-        fg_noise_words(word, ws, at + i);
-        for (unsigned j = 0; j < FG_NOISE_CHUNK; j++) {
-            sent[j] = fg_noise_uniform(word[j]) < fabsf(part[j]) * inverse;
-        }
-        for (unsigned j = 0; j < m; j++) {
-            place[count] = (uint32_t)(i + j) << 1 | (part[j] < 0.f);
-            count += sent[j];
-        }
-    }
-    return count;
-}
-
-static uint64_t cost(const uint32_t *place /* (count) */, uint32_t count, unsigned k)
+static uint64_t cost(const uint32_t *place /* (count) */, size_t count, unsigned k)
 {
     uint64_t bits = (uint64_t)count * (k + 2);
     uint32_t next = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         bits += ((place[i] >> 1) - next) >> k;
         next = (place[i] >> 1) + 1;
     }
     return bits;
 }
 
-/* The k of fewest bits: the cost is convex in k. */
-static unsigned best_rice(const uint32_t *place, uint32_t count)
+/* The least k of fewest bits: the cost is convex in k, and least about where 2^k is the mean gap. */
+static unsigned best_rice(const uint32_t *place, size_t count)
 {
     unsigned k = 0;
-    for (uint64_t here = cost(place, count, 0), next; k < FG_RICE_MAX; k++, here = next) {
-        next = cost(place, count, k + 1);
-        if (next >= here) {
-            break;
-        }
+    if (count == 0) {
+        return 0;
+    }
+    for (uint64_t gap = (place[count - 1] >> 1) / count; gap > 1 && k < FG_RICE_MAX; gap /= 2) {
+        k++;
+    }
+    uint64_t here = cost(place, count, k), next;
+    for (; k > 0 && (next = cost(place, count, k - 1)) <= here; here = next) {
+        k--;
+    }
+    for (; k < FG_RICE_MAX && (next = cost(place, count, k + 1)) < here; here = next) {
+        k++;
     }
     return k;
 }
 
-static void write_layer(struct fg_bit_writer *w, const uint32_t *place, uint32_t count, unsigned k)
+static void write_layer(struct fg_bit_writer *w, const uint32_t *place, size_t count, unsigned k)
 {
     uint32_t next = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         fg_bits_put_rice(w, (place[i] >> 1) - next, k);
         fg_bits_put(w, place[i] & 1u, 1);
         next = (place[i] >> 1) + 1;
@@ -120,26 +103,28 @@ static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, s
 {
     size_t layers = fg_codec_layers(&ws->opts), at = 0;
     uint64_t words = 0;
+    const struct fg_coders *c = fg_codec_coders(ws);
+    struct fg_coder_stream stream = fg_noise_stream(ws);
     FG_ASSERT(cap >= bound(&ws->opts, n));
-    enum fg_status st = fg_codec_ws_reserve(ws, (n + 1) * sizeof(uint32_t));
+    enum fg_status st = fg_codec_ws_reserve(ws, (n + 16) * sizeof(uint32_t));
     if (st != FG_OK) {
         return st;
     }
-    uint32_t *place = (uint32_t *)(void *)ws->buf; /* one more than n: `choose` writes before it counts */
+    uint32_t *place = (uint32_t *)(void *)ws->buf;
     struct fg_packer head = {.p = out, .left = HEAD * layers};
     struct fg_bit_writer w = {.p = out + HEAD * layers, .end = out + cap};
     for (size_t l = 0; l < layers; l++) {
         size_t m = fg_codec_layer(&ws->opts, l, n);
         FG_ASSERT(m <= n - at && m < (size_t)1 << 31);
-        float s = scale_of(&ws->opts, x + at, m);
-        uint32_t count = choose(place, ws, words, x + at, m, s);
+        float s = scale_of(ws, x + at, m);
+        size_t count = s > 0.f ? c->choose(&stream, words, x + at, 1.f / s, place, m) : 0;
         unsigned k = best_rice(place, count);
         fg_pack_f32(&head, s);
         fg_pack_le(&head, count, 4);
         fg_pack_le(&head, k, 1);
         write_layer(&w, place, count, k);
         at += m;
-        words += (m + FG_NOISE_CHUNK - 1) / FG_NOISE_CHUNK * FG_NOISE_CHUNK;
+        words = fg_noise_next(words, m);
     }
     FG_ASSERT(at == n);
     fg_bits_close(&w);

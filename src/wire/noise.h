@@ -1,32 +1,29 @@
-/* What the codecs that round at random share: words of the task's own stream, and what is summed over a layer.
+/* What the codecs that draw share: the coders of this CPU and the stream of a task.
  *
  * Word e of a stream is word e % 4 of Philox block e / 4 of (seed, FG_RNG_CODEC, client, number); a layer begins at
- * a multiple of FG_NOISE_CHUNK words.
+ * a multiple of FG_CODER_WORDS words.
  *
- * Thread safety: pure functions.
+ * Thread safety: pure functions on the caller's workspace.
  */
 #ifndef FG_WIRE_NOISE_H
 #define FG_WIRE_NOISE_H
 
+#include "kernels/coders.h"
+#include "src/base/rng.h"
 #include "src/wire/codec.h"
 
-enum { FG_NOISE_CHUNK = 64 };
-
-/* Words at..at + 63 of the workspace's stream; at is a multiple of FG_NOISE_CHUNK. */
-void fg_noise_words(uint32_t out[FG_NOISE_CHUNK], const struct fg_codec_ws *ws, uint64_t at);
-
-/* In (0, 1), in steps of 2^-23, the middle of each. */
-static inline float fg_noise_uniform(uint32_t word)
+/* The stream of the task whose update comes next. */
+static inline struct fg_coder_stream fg_noise_stream(const struct fg_codec_ws *ws)
 {
-    return ((float)(int32_t)(word >> 9) + 0.5f) * 0x1p-23f;
+    struct fg_coder_stream s = {.key = {(uint32_t)ws->opts.seed, (uint32_t)(ws->opts.seed >> 32)}};
+    fg_rng_counter(s.ctr, FG_RNG_CODEC, ws->client, ws->number, 0);
+    return s;
 }
 
-/* What is known of n values; the same bits everywhere: 8 sums by index modulo 8, then in order. */
-struct fg_noise_sums {
-    float max;          /* of |x|; NAN if one is not finite */
-    double sum, square; /* of |x|, of x^2 */
-};
-
-struct fg_noise_sums fg_noise_sums(const float *x, size_t n);
+/* Where the words of the layer after one of n values at `at` begin. */
+static inline uint64_t fg_noise_next(uint64_t at, size_t n)
+{
+    return at + (n + FG_CODER_WORDS - 1) / FG_CODER_WORDS * FG_CODER_WORDS;
+}
 
 #endif

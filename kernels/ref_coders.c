@@ -1,0 +1,203 @@
+/* The coders in plain C. */
+#include "kernels/coders.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "kernels/isa.h"
+#include "kernels/scalar.h"
+#include "kernels/table.h"
+#include "src/base/rng.h"
+
+static void words(const struct fg_coder_stream *s, uint64_t at, uint32_t out[FG_CODER_WORDS])
+{
+    uint64_t first = (s->ctr[0] | (uint64_t)s->ctr[1] << 32) + at / 4;
+    for (unsigned b = 0; b < FG_CODER_WORDS / 4; b++) {
+        const uint32_t ctr[4] = {(uint32_t)(first + b), (uint32_t)((first + b) >> 32), s->ctr[2], s->ctr[3]};
+        fg_philox(out + 4 * (size_t)b, ctr, s->key);
+    }
+}
+
+static float uniform(uint32_t word)
+{
+    return ((float)(int32_t)(word >> 9) + 0.5f) * 0x1p-23f;
+}
+
+/* The bits of floats without sign grow with them, NaNs past infinity. */
+static float largest(const float *x, size_t n)
+{
+    uint32_t most = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = float_bits(x[i]) & 0x7fffffffu;
+        most = bits > most ? bits : most;
+    }
+    return most < 0x7f800000u ? bits_float(most) : NAN;
+}
+
+static struct fg_coder_sums sums(const float *x, size_t n)
+{
+    enum { LANES = 8 };
+    double sum[LANES] = {0}, square[LANES] = {0};
+    struct fg_coder_sums s = {0};
+    for (size_t i = 0; i < n; i++) {
+        sum[i % LANES] += fabs((double)x[i]);
+        square[i % LANES] += (double)x[i] * (double)x[i];
+    }
+    for (unsigned l = 0; l < LANES; l++) {
+        s.sum += sum[l];
+        s.square += square[l];
+    }
+    return s;
+}
+
+static void round_(const struct fg_coder_stream *s, uint64_t at, const float *x, float inverse, int32_t most,
+                   int8_t *q, size_t n)
+{
+    uint32_t word[FG_CODER_WORDS];
+    for (size_t i = 0; i < n; i++) {
+        if (i % FG_CODER_WORDS == 0) {
+            words(s, at + i, word);
+        }
+        float a = fabsf(x[i]) * inverse;
+        int32_t k = (int32_t)a;
+        k += uniform(word[i % FG_CODER_WORDS]) < a - (float)k;
+        k = k > most ? most : k;
+        q[i] = (int8_t)(x[i] < 0.f ? -k : k);
+    }
+}
+
+static void scale(const int8_t *q, float step, float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        x[i] = (float)q[i] * step;
+    }
+}
+
+static void pack4(const int8_t *q, uint8_t *out, size_t n)
+{
+    for (size_t i = 0; i < n; i += 2) {
+        out[i / 2] = (uint8_t)((q[i] + 8) | (i + 1 < n ? q[i + 1] + 8 : 0) << 4);
+    }
+}
+
+static void unpack4(const uint8_t *in, int8_t *q, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        q[i] = (int8_t)((in[i / 2] >> (i % 2 * 4) & 15) - 8);
+    }
+}
+
+static size_t choose(const struct fg_coder_stream *s, uint64_t at, const float *x, float inverse,
+                     uint32_t *place, size_t n)
+{
+    uint32_t word[FG_CODER_WORDS];
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i % FG_CODER_WORDS == 0) {
+            words(s, at + i, word);
+        }
+        place[count] = (uint32_t)i << 1 | (x[i] < 0.f);
+        count += uniform(word[i % FG_CODER_WORDS]) < fabsf(x[i]) * inverse;
+    }
+    return count;
+}
+
+static void put16(uint8_t *out, uint32_t half)
+{
+    out[0] = (uint8_t)half;
+    out[1] = (uint8_t)(half >> 8);
+}
+
+static uint32_t get16(const uint8_t *in)
+{
+    return (uint32_t)in[0] | (uint32_t)in[1] << 8;
+}
+
+/* Below 2^-14 the sum with 0.5 rounds to multiples of 2^-24, the steps of binary16 there. */
+static void to_fp16(const float *x, uint8_t *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = float_bits(x[i]), sign = bits >> 16 & 0x8000u, half;
+        bits &= 0x7fffffffu;
+        if (bits >= 0x47800000u) { /* 65536 and more */
+            half = bits > 0x7f800000u ? 0x7e00u : 0x7c00u;
+        } else if (bits < 0x38800000u) {
+            half = float_bits(bits_float(bits) + 0.5f) - 0x3f000000u;
+        } else {
+            half = (bits - (112u << 23) + 0xfffu + (bits >> 13 & 1u)) >> 13;
+        }
+        put16(out + 2 * i, half | sign);
+    }
+}
+
+static void from_fp16(const uint8_t *in, float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t half = get16(in + 2 * i), size = half & 0x7fffu, sign = (half & 0x8000u) << 16;
+        uint32_t normal = (size << 13) + (size >= 0x7c00u ? 224u << 23 : 112u << 23);
+        uint32_t small = float_bits((float)(int32_t)size * 0x1p-24f); /* below 2^-14 */
+        x[i] = bits_float((size < 0x400u ? small : normal) | sign);
+    }
+}
+
+static void to_bf16(const float *x, uint8_t *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = float_bits(x[i]);
+        bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
+        put16(out + 2 * i, nan ? bits >> 16 | 0x40u : (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+    }
+}
+
+static void from_bf16(const uint8_t *in, float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        x[i] = bits_float(get16(in + 2 * i) << 16);
+    }
+}
+
+static void flip(const struct fg_coder_stream *s, uint64_t at, float *z, size_t n)
+{
+    uint32_t word[FG_CODER_WORDS];
+    for (size_t i = 0; i < n; i++) {
+        if (i % (32 * (size_t)FG_CODER_WORDS) == 0) {
+            words(s, at + i / 32, word);
+        }
+        uint32_t negative = word[i / 32 % FG_CODER_WORDS] >> (i % 32) & 1u;
+        z[i] = bits_float(float_bits(z[i]) ^ negative << 31);
+    }
+}
+
+static void hadamard(float *z, size_t n)
+{
+    for (size_t half = 1; half < n; half *= 2) {
+        for (size_t i = 0; i < n; i += 2 * half) {
+            for (size_t j = i; j < i + half; j++) {
+                float a = z[j], b = z[j + half];
+                z[j] = a + b;
+                z[j + half] = a - b;
+            }
+        }
+    }
+}
+
+static void signs(const float *z, uint8_t *out, size_t n)
+{
+    for (size_t i = 0; i < n; i += 8) {
+        uint32_t bits = 0;
+        for (unsigned l = 0; l < 8; l++) {
+            bits |= (uint32_t)(z[i + l] < 0.f) << l;
+        }
+        out[i / 8] = (uint8_t)bits;
+    }
+}
+
+static void unsigns(const uint8_t *in, float unit, float *z, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        z[i] = in[i / 8] >> (i % 8) & 1u ? -unit : unit;
+    }
+}
+
+const struct fg_coders fg_coders_reference = FG_CODER_TABLE("reference");
