@@ -79,6 +79,8 @@ extern const struct fg_codec fg_codec_int4;
 extern const struct fg_codec fg_codec_ternary;
 extern const struct fg_codec fg_codec_drive;
 extern const struct fg_codec fg_codec_topk;
+extern const struct fg_codec fg_codec_stc;
+extern const struct fg_codec fg_codec_sign;
 
 /* By name or by id; NULL when there is none. */
 const struct fg_codec *fg_codec_find(const char *name);

@@ -13,7 +13,7 @@
 
 #include "src/base/bytes.h"
 #include "src/base/fmath.h"
-#include "src/wire/bits.h"
+#include "src/wire/gaps.h"
 #include "src/wire/noise.h"
 #include "src/wire/pack.h"
 
@@ -57,47 +57,6 @@ static float scale_of(struct fg_codec_ws *ws, const float *x, size_t n)
     return s > 0x1p127 ? NAN : s < 0x1p-126 ? 0.f : (float)s;
 }
 
-static uint64_t cost(const uint32_t *place /* (count) */, size_t count, unsigned k)
-{
-    uint64_t bits = (uint64_t)count * (k + 2);
-    uint32_t next = 0;
-    for (size_t i = 0; i < count; i++) {
-        bits += ((place[i] >> 1) - next) >> k;
-        next = (place[i] >> 1) + 1;
-    }
-    return bits;
-}
-
-/* The least k of fewest bits: the cost is convex in k, and least about where 2^k is the mean gap. */
-static unsigned best_rice(const uint32_t *place, size_t count)
-{
-    unsigned k = 0;
-    if (count == 0) {
-        return 0;
-    }
-    for (uint64_t gap = (place[count - 1] >> 1) / count; gap > 1 && k < FG_RICE_MAX; gap /= 2) {
-        k++;
-    }
-    uint64_t here = cost(place, count, k), next;
-    for (; k > 0 && (next = cost(place, count, k - 1)) <= here; here = next) {
-        k--;
-    }
-    for (; k < FG_RICE_MAX && (next = cost(place, count, k + 1)) < here; here = next) {
-        k++;
-    }
-    return k;
-}
-
-static void write_layer(struct fg_bit_writer *w, const uint32_t *place, size_t count, unsigned k)
-{
-    uint32_t next = 0;
-    for (size_t i = 0; i < count; i++) {
-        fg_bits_put_rice(w, (place[i] >> 1) - next, k);
-        fg_bits_put(w, place[i] & 1u, 1);
-        next = (place[i] >> 1) + 1;
-    }
-}
-
 static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
                              size_t n)
 {
@@ -118,11 +77,11 @@ static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, s
         FG_ASSERT(m <= n - at && m < (size_t)1 << 31);
         float s = scale_of(ws, x + at, m);
         size_t count = s > 0.f ? c->choose(&stream, words, x + at, 1.f / s, place, m) : 0;
-        unsigned k = best_rice(place, count);
+        unsigned k = fg_gaps_best(place, count, 1);
         fg_pack_f32(&head, s);
         fg_pack_le(&head, count, 4);
         fg_pack_le(&head, k, 1);
-        write_layer(&w, place, count, k);
+        fg_gaps_put(&w, place, count, 1, k);
         at += m;
         words = fg_noise_next(words, m);
     }
@@ -130,34 +89,6 @@ static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, s
     fg_bits_close(&w);
     *len = (size_t)(w.p - out);
     return FG_OK;
-}
-
-static bool read_layer(struct fg_bit_reader *r, float *x /* (n) */, size_t n, struct fg_reader *head)
-{
-    float s;
-    fg_get_f32s(head, &s, 1);
-    uint32_t count = fg_get_u32(head);
-    unsigned k = fg_get_u8(head);
-    if (count > n || k > FG_RICE_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        x[i] = isfinite(s) ? 0.f : NAN;
-    }
-    size_t next = 0;
-    for (uint32_t i = 0; i < count && next < n; i++) {
-        uint32_t gap = fg_bits_get_rice(r, k, (uint32_t)(n - 1 - next));
-        uint32_t negative = fg_bits_get(r, 1);
-        if (r->bad) {
-            return false;
-        }
-        x[next + gap] = negative ? -s : s;
-        next += (size_t)gap + 1;
-        if (next == n && i + 1 < count) {
-            return false;
-        }
-    }
-    return true;
 }
 
 static enum fg_status decode(struct fg_codec_ws *ws, float *x, size_t n, const uint8_t *bytes, size_t len)
@@ -170,7 +101,11 @@ static enum fg_status decode(struct fg_codec_ws *ws, float *x, size_t n, const u
     struct fg_bit_reader r = {.p = bytes + HEAD * layers, .end = bytes + len};
     for (size_t l = 0; l < layers; l++) {
         size_t m = fg_codec_layer(&ws->opts, l, n);
-        if (!read_layer(&r, x + at, m, &head)) {
+        float s;
+        fg_get_f32s(&head, &s, 1);
+        uint32_t count = fg_get_u32(&head);
+        unsigned k = fg_get_u8(&head);
+        if (count > m || k > FG_RICE_MAX || !fg_gaps_get_signed(&r, count, k, s, x + at, m)) {
             return FG_E_CORRUPT;
         }
         at += m;

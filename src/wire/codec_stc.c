@@ -1,0 +1,94 @@
+/* Sparse ternary: of the whole update and what was not sent before, y = x + kept, the k values largest in size go as plus or
+ * minus their mean size mu; kept = y - sent (error feedback).
+ *
+ * k = ceil(density n). Bytes: f32 mu, u32 how many, u8 Rice parameter, then places and signs (gaps.h).
+ *
+ * Source: Sattler et al., 2019 (STC), algorithms 1 and 2, the upload; the server sends whole models down.
+ */
+#include <math.h>
+
+#include "src/base/bytes.h"
+#include "src/wire/gaps.h"
+#include "src/wire/largest.h"
+#include "src/wire/pack.h"
+
+enum { HEAD = 9 };
+
+/* With k = 0 a place costs its gap, a bit and its sign: at most 2 n bits in all; the best parameter is never worse. */
+static size_t bound(const struct fg_codec_opts *opts, size_t n)
+{
+    (void)opts;
+    return HEAD + n / 4 + 2;
+}
+
+static size_t expected(const struct fg_codec_opts *opts, size_t n)
+{
+    size_t got = HEAD + fg_largest_place_bytes(opts, n) + fg_largest_count(opts, n) / 8,
+           most = bound(opts, n);
+    return got < most ? got : most;
+}
+
+static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
+                             size_t n)
+{
+    size_t k = fg_largest_count(&ws->opts, n);
+    FG_ASSERT(cap >= bound(&ws->opts, n) && ws->kept != NULL && n < (size_t)1 << 31);
+    enum fg_status st = fg_codec_ws_reserve(ws, fg_largest_scratch(k));
+    if (st != FG_OK) {
+        return st;
+    }
+    float *value;
+    uint32_t *code;
+    size_t sent = fg_largest_take(ws->kept, x, n, k, ws->buf, &value, &code);
+    double sum = 0.0;
+    for (size_t i = 0; i < sent; i++) {
+        sum += fabs((double)value[i]);
+    }
+    float mu = sent > 0 ? (float)(sum / (double)sent) : 0.f;
+    for (size_t i = 0; i < sent; i++) {
+        ws->kept[code[i]] = value[i] < 0.f ? value[i] + mu : value[i] - mu;
+        code[i] = code[i] << 1 | (value[i] < 0.f);
+    }
+    unsigned rice = fg_gaps_best(code, sent, 1);
+    struct fg_packer head = {.p = out, .left = HEAD};
+    fg_pack_f32(&head, mu);
+    fg_pack_le(&head, sent, 4);
+    fg_pack_le(&head, rice, 1);
+    struct fg_bit_writer w = {.p = out + HEAD, .end = out + cap};
+    fg_gaps_put(&w, code, sent, 1, rice);
+    fg_bits_close(&w);
+    *len = (size_t)(w.p - out);
+    return FG_OK;
+}
+
+static enum fg_status decode(struct fg_codec_ws *ws, float *x, size_t n, const uint8_t *bytes, size_t len)
+{
+    (void)ws;
+    if (len < HEAD) {
+        return FG_E_CORRUPT;
+    }
+    struct fg_reader head = fg_reader_of(bytes, HEAD);
+    float mu;
+    fg_get_f32s(&head, &mu, 1);
+    uint32_t sent = fg_get_u32(&head);
+    unsigned rice = fg_get_u8(&head);
+    struct fg_bit_reader r = {.p = bytes + HEAD, .end = bytes + len};
+    if (sent > n || rice > FG_RICE_MAX || !fg_gaps_get_signed(&r, sent, rice, mu, x, n)) {
+        return FG_E_CORRUPT;
+    }
+    fg_bits_refill(&r);
+    return fg_bits_done(&r) ? FG_OK : FG_E_CORRUPT;
+}
+
+const struct fg_codec fg_codec_stc = {
+    .name = "stc",
+    .doc = "the largest values (wire.density of all; 1: a hundredth) as plus or minus their mean size, the "
+           "rest kept by "
+           "the client for its next update",
+    .id = 10,
+    .clients_keep_state = 1,
+    .bound = bound,
+    .expected = expected,
+    .encode = encode,
+    .decode = decode,
+};
