@@ -14,9 +14,9 @@ static double gb_per_s(double seconds)
     return 4.0 * P / seconds / 1e9;
 }
 
-static int measure(const struct fg_codec *k, double density, float *y, const float *x)
+static int measure(const struct fg_codec *k, double density, float *y, const float *x, float *kept)
 {
-    struct fg_codec_ws ws = {.opts.density = density};
+    struct fg_codec_ws ws = {.opts.density = density, .kept = kept};
     size_t cap = k->bound(&ws.opts, P), len = 0;
     uint8_t *bytes = fg_calloc(cap, 1);
     double best[2] = {1e9, 1e9};
@@ -41,7 +41,8 @@ static int measure(const struct fg_codec *k, double density, float *y, const flo
 int main(void)
 {
     float *x = fg_calloc_aligned(P, sizeof *x), *y = fg_calloc_aligned(P, sizeof *y);
-    if (x == NULL || y == NULL) {
+    float *kept = fg_calloc_aligned(P, sizeof *kept);
+    if (x == NULL || y == NULL || kept == NULL) {
         return 1;
     }
     struct fg_rng r;
@@ -59,10 +60,12 @@ int main(void)
     int bad = 0;
     printf("memcpy %.2f GB/s; %d floats\n", gb_per_s(best), P);
     for (size_t c = 0; fg_codecs[c] != NULL; c++) {
-        bad |= measure(fg_codecs[c], 1, y, x);
+        bad |= measure(fg_codecs[c], 1, y, x, kept);
     }
-    bad |= measure(&fg_codec_ternary, 0.01, y, x);
+    bad |= measure(&fg_codec_ternary, 0.01, y, x, kept);
+    bad |= measure(&fg_codec_ternary, 0.001, y, x, kept);
     fg_free(x);
     fg_free(y);
+    fg_free(kept);
     return bad;
 }

@@ -6,7 +6,9 @@
 
 #include "src/base/calendar.h"
 #include "src/base/file.h"
+#include "src/base/mem.h"
 #include "src/cmd/chart.h"
+#include "src/cmd/plan_codecs.h"
 #include "src/cmd/plan_picture.h"
 #include "src/cmd/study.h"
 #include "src/cmd/table.h"
@@ -93,12 +95,27 @@ static json_t *json_schedule(const struct fg_plan *p)
     return list;
 }
 
-static int print_json(const struct fg_plan *p, const char *picture)
+static json_t *json_codecs(const struct fg_plan_codec *k, size_t n)
 {
-    json_t *o = json_pack("{s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:s?}", "draws", (int)p->draws, "pilots",
-                          (int)p->pilots, "history_h", (int)p->history_h, "clients", (int)p->clients,
-                          "expected", json_expected(p), "budgets", json_budgets(p), "slots", json_slots(p),
-                          "schedule", json_schedule(p), "picture", picture);
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_array_append_new(list,
+                              json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:b, s:b}", "codec", k[i].codec->name,
+                                        "bytes", (json_int_t)k[i].bytes, "seconds", k[i].seconds, "wh",
+                                        k[i].wh, "run_bytes", k[i].run_bytes, "run_wh", k[i].run_wh,
+                                        "keeps_state", k[i].keeps_state, "chosen", k[i].chosen));
+    }
+    return list;
+}
+
+static int print_json(const struct fg_plan *p, const struct fg_plan_codec *codec, size_t codecs,
+                      const char *picture)
+{
+    json_t *o =
+        json_pack("{s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:s?}", "draws", (int)p->draws, "pilots",
+                  (int)p->pilots, "history_h", (int)p->history_h, "clients", (int)p->clients, "expected",
+                  json_expected(p), "budgets", json_budgets(p), "slots", json_slots(p), "schedule",
+                  json_schedule(p), "codecs", json_codecs(codec, codecs), "picture", picture);
     if (o != NULL && p->promise.have) {
         json_object_set_new(o, "plan",
                             json_pack("{s:f, s:f, s:f, s:f}", "value", p->promise.value, "bound",
@@ -172,6 +189,17 @@ static void print_budgets(const struct fg_plan *p)
     }
 }
 
+static void print_codecs(const struct fg_plan_codec *k, size_t n)
+{
+    (void)printf(
+        "\n  updates with      bytes each    seconds     bytes in all         Wh in all  (median client)\n");
+    for (size_t i = 0; i < n; i++) {
+        (void)printf("%c %-10s %16llu %10.3g %16.4g %17.4g%s\n", k[i].chosen ? '*' : ' ', k[i].codec->name,
+                     (unsigned long long)k[i].bytes, k[i].seconds, k[i].run_bytes, k[i].run_wh,
+                     k[i].keeps_state ? "  clients keep state" : "");
+    }
+}
+
 /* At most SCREEN_SLOTS rows, evenly chosen; and who trains, a mark a client. */
 static void print_slots(const struct fg_plan *p, const struct fg_setup *setup)
 {
@@ -202,6 +230,8 @@ static enum fg_status make(const struct args *a, const char *file, struct fg_err
     struct fg_config cfg;
     struct fg_setup *setup = NULL;
     struct fg_plan *plan = NULL;
+    struct fg_plan_codec *codec = NULL;
+    size_t codecs = 0;
     struct fg_str svg = {0};
     enum fg_status st = fg_cmd_load_config(&cfg, file, &a->common, err);
     if (st != FG_OK) {
@@ -217,19 +247,22 @@ static enum fg_status make(const struct args *a, const char *file, struct fg_err
     }
     FG_TRY(fg_setup_create(&setup, &cfg, FG_START_AUTO, err));
     FG_TRY(fg_plan_create(&plan, setup, &opts, err));
+    FG_TRY(fg_plan_codecs(&codec, &codecs, plan, setup));
     if (a->picture != NULL) {
         FG_TRY(fg_plan_picture(&svg, plan, setup));
         FG_TRY(fg_file_replace(a->picture, svg.data, svg.len, err));
     }
     if (a->common.json) {
-        (void)print_json(plan, a->picture);
+        (void)print_json(plan, codec, codecs, a->picture);
         goto cleanup;
     }
     print_expected(plan);
     print_budgets(plan);
+    print_codecs(codec, codecs);
     print_slots(plan, setup);
 cleanup:
     fg_str_fini(&svg);
+    fg_free(codec);
     fg_plan_destroy(plan);
     fg_setup_destroy(setup);
     fg_config_fini(&cfg);

@@ -117,6 +117,10 @@ assert p["expected"]["steps_total"]["mean"] > 0 and p["expected"]["accuracy"]["m
 assert p["budgets"]["carbon_g"]["amount"] is None and p["budgets"]["rounds"]["steps_per_unit"] > 0
 first = {x["client"]: x["chance"] for x in p["schedule"] if x["slot"] == 0}
 assert set(first.values()) == {1.0}, first  # who is up at the start is seen
+codec = {x["codec"]: x for x in p["codecs"]}
+assert [x for x in codec if codec[x]["chosen"]] == ["none"] and codec["top-k"]["keeps_state"]
+assert 3.9 < codec["none"]["bytes"] / codec["int8"]["bytes"] <= 4 and codec["none"]["bytes"] == 2 * codec["bf16"]["bytes"]
+assert abs(codec["none"]["run_bytes"] / p["expected"]["uplink_bytes"]["mean"] - 1) < 1e-9
 print("ok")
 PY
 expect "who, when, how long and at what price" "ok" "$("${FG_PYTHON:-python3}" "$T/plan.py" "$T/one.json" 2>&1 | tail -1)"
