@@ -39,7 +39,8 @@ static enum fg_status adacomm(const struct fg_select_config *cfg, const struct f
 
 /* ---- MarIn ---- */
 
-enum { MOST = 4 /* times the configured steps */ };
+/* Of the configured steps: fewer than half make an update whose noise FedNova blows up to the mean length. */
+enum { LEAST_PART = 2, MOST = 4 };
 
 struct round_work {
     const struct fg_select_config *cfg;
@@ -77,7 +78,8 @@ static void measure(struct round_work *w, const struct fg_select_view *view, siz
         double fit = floor((limit_s - none.seconds) / w->a_step_s[k]);
         most = fit < 1.0 ? 1 : fit < (double)most ? (uint32_t)fit : most;
     }
-    *lower = 1;
+    uint32_t least = tau / LEAST_PART > 1 ? tau / LEAST_PART : 1;
+    *lower = least < most ? least : most;
     *upper = most;
 }
 
@@ -85,18 +87,19 @@ static enum fg_status solve(struct round_work *w, const struct fg_select_view *v
                             uint32_t *lower)
 {
     uint32_t n = (uint32_t)picks->n, *upper = lower + n, *x = lower + 2 * (size_t)n;
-    uint64_t total = 0, room = 0;
+    uint64_t total = 0, room = 0, least = 0;
     for (uint32_t k = 0; k < n; k++) {
         measure(w, view, k, &lower[k], &upper[k]);
         total += configured(w->cfg, picks, k);
         room += upper[k];
+        least += lower[k];
     }
     total = total < room ? total : room;
     struct fg_steps_problem p = {
         .clients = n, .total = (uint32_t)total, .lower = lower, .upper = upper, .cost = cost, .arg = w};
     double all;
     struct fg_err err;
-    if (total > UINT32_MAX || total < n) {
+    if (total > UINT32_MAX || total < least) {
         return FG_OK;
     }
     enum fg_status st = fg_steps_marin(x, &all, &p, &err);
@@ -138,9 +141,10 @@ static const struct fg_steps_ops plan_adacomm = {
     .plan = adacomm};
 
 static const struct fg_steps_ops plan_marin = {.name = "marin",
-                                               .doc = "the round's steps shared out at the least expected "
-                                                      "carbon, 1 to 4 times the configured ones each; wants "
-                                                      "aggregate.rule = fednova",
+                                               .doc =
+                                                   "the round's steps shared out at the least expected "
+                                                   "carbon, half to 4 times the configured ones each; wants "
+                                                   "aggregate.rule = fednova",
                                                .source = "pilla23, algorithm MarIn; the cost is ours",
                                                .plan = marin};
 
