@@ -33,6 +33,19 @@ static void load_totals(struct fg_summary *t, struct fg_reader *r)
     t->client_accuracy_worst = fg_get_f64(r);
 }
 
+/* Its length, known only afterwards, then its bytes: no second copy of what may be the larger part of the state. */
+static enum fg_status save_ledger(const struct fg_ledger *l, struct fg_str *out)
+{
+    size_t at = out->len;
+    enum fg_status st = fg_put_u64(out, 0);
+    st = st == FG_OK ? fg_ledger_save(l, out) : st;
+    if (st == FG_OK) {
+        uint64_t len = out->len - at - sizeof len;
+        memcpy(out->data + at, &len, sizeof len);
+    }
+    return st;
+}
+
 enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *out)
 {
     bool own_rows = fg_rule_has_rows(a->rule->ops) && a->cfg.rule.rows.row == NULL;
@@ -40,7 +53,6 @@ enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *
         return FG_E_USAGE;
     }
     enum fg_status st;
-    struct fg_str ledger = {0};
     const struct fg_rule *rule = a->rule;
     size_t p = a->cfg.rule.params, n = a->cfg.select.clients;
     FG_TRY(fg_put_u32(out, STATE_VERSION));
@@ -77,13 +89,10 @@ enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *
     if (a->outlook != NULL) {
         FG_TRY(fg_outlook_save(a->outlook, out));
     }
-    FG_TRY(fg_ledger_save(a->ledger, &ledger));
-    FG_TRY(fg_put_u64(out, ledger.len));
-    FG_TRY(fg_str_add(out, ledger.data, ledger.len));
+    FG_TRY(save_ledger(a->ledger, out));
     FG_TRY(fg_core_save_slots(a, out));
     FG_TRY(fg_core_save_pending(a, out));
 cleanup:
-    fg_str_fini(&ledger);
     return st;
 }
 

@@ -81,26 +81,24 @@ static void get_row(struct fg_reader *in, struct fg_ledger_row *r)
 enum fg_status fg_ledger_save(const struct fg_ledger *l, struct fg_str *out)
 {
     uint32_t clients = fg_ledger_clients(l), n = 0;
+    size_t start = out->len;
     enum fg_status st;
-    struct fg_str s = {0};
     for (uint32_t c = 0; c < clients; c++) {
         n += touched(fg_ledger_row(l, c));
     }
-    FG_TRY(fg_str_add(&s, MAGIC, sizeof MAGIC));
-    FG_TRY(fg_put_u32(&s, VERSION));
-    FG_TRY(fg_put_u32(&s, clients));
-    FG_TRY(fg_put_u32(&s, n));
-    FG_TRY(put_totals(&s, fg_ledger_totals(l)));
+    FG_TRY(fg_str_add(out, MAGIC, sizeof MAGIC));
+    FG_TRY(fg_put_u32(out, VERSION));
+    FG_TRY(fg_put_u32(out, clients));
+    FG_TRY(fg_put_u32(out, n));
+    FG_TRY(put_totals(out, fg_ledger_totals(l)));
     for (uint32_t c = 0; c < clients; c++) {
         if (touched(fg_ledger_row(l, c))) {
-            FG_TRY(put_row(&s, c, fg_ledger_row(l, c)));
+            FG_TRY(put_row(out, c, fg_ledger_row(l, c)));
         }
     }
-    FG_TRY(fg_put_u64(&s, fg_xxh64(s.data, s.len)));
-    FG_TRY(fg_str_add(out, s.data, s.len));
-
+    st = fg_put_u64(out, fg_xxh64(out->data + start, out->len - start));
 cleanup:
-    fg_str_fini(&s);
+    out->len = st == FG_OK ? out->len : start;
     return st;
 }
 

@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -64,10 +63,7 @@ static enum fg_status summarise(const struct study *s, const char *status, struc
     out->params = s->setup->n_params;
     out->wall_s = s->wall_before_s + fg_wall_s() - s->begun_s;
     out->saving_s = s->saving_s;
-    struct rusage used;
-    if (s->setup->cost_only && getrusage(RUSAGE_SELF, &used) == 0) {
-        out->peak_bytes = (double)used.ru_maxrss * 1024.0;
-    }
+    out->peak_bytes = s->setup->cost_only ? fg_study_peak_bytes() : 0.0;
     if (fg_rundir_memory(s->dir) != NULL) {
         struct fg_memory_cost cost = fg_memory_cost(fg_rundir_memory(s->dir));
         out->saving_memory_s = cost.save_s;
@@ -140,6 +136,7 @@ static enum fg_status committed(void *arg, struct fg_err *err)
     due = due || s->keeping == FG_KEEPING_AWAY;
     if (st == FG_OK && due && record->round + 1 < s->cfg->run.rounds) {
         st = save(s, "running", err);
+        fg_str_fini(&s->state); /* as large as all that is known of the clients */
     }
     fg_progress_round(&s->progress, record);
     return st;

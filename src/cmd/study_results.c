@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "src/base/mem.h"
 
@@ -13,11 +14,12 @@ enum {
     SPENT_COLUMNS = LEDGER_COLUMNS - U32_COLUMNS - F64_COLUMNS - THEORY_COLUMNS
 };
 
-struct ledger_columns {
-    uint32_t *u32;   /* (U32_COLUMNS, clients) */
-    double *f64;     /* (F64_COLUMNS, clients) */
-    uint64_t *spent; /* (SPENT_COLUMNS, clients) doubles where the column says so */
-    double *theory;  /* (THEORY_COLUMNS, clients) */
+/* What the columns are made from. */
+struct sources {
+    const struct fg_setup *setup;
+    const struct fg_ledger *ledger;
+    const struct fg_watch *watch;
+    double all, counted; /* sums of what everyone should count, and did */
 };
 
 static uint32_t samples_of(const struct fg_setup *s, uint32_t client)
@@ -78,102 +80,110 @@ static const struct {
 #undef C
 };
 
-/* What each client should have counted and did, and what its availability looked like. */
-static void fill_theory(double *v, const struct fg_setup *s, const struct fg_watch *w,
-                        struct fg_ledger_col *columns)
+static const struct fg_ledger_col theory_columns[THEORY_COLUMNS] = {
+    {.name = "target", .unit = "fraction", .doc = "share that it should count"},
+    {.name = "counted", .unit = "fraction", .doc = "share that it counted (p_k)"},
+    {.name = "up_rate", .unit = "fraction", .doc = "share of rounds in which it is up, shrunk to the mean"},
+    {.name = "memory", .unit = "", .doc = "correlation of being up from round to round"}};
+
+static double target_of(const struct fg_setup *s, uint32_t client)
 {
-    static const struct fg_ledger_col about[THEORY_COLUMNS] = {
-        {"target", "fraction", FG_COL_F64, NULL, "share that it should count"},
-        {"counted", "fraction", FG_COL_F64, NULL, "share that it counted (p_k)"},
-        {"up_rate", "fraction", FG_COL_F64, NULL, "share of rounds in which it is up, shrunk to the mean"},
-        {"memory", "", FG_COL_F64, NULL, "correlation of being up from round to round"}};
-    size_t n = s->clients;
-    double all = 0.0, counted = 0.0;
-    for (uint32_t i = 0; i < n; i++) {
-        v[i] = s->cfg->aggregate.weights == FG_OPT_WEIGHTS_UNIFORM ? 1.0 : (double)s->samples[i];
-        v[n + i] = v[i] * w->weight[i];
-        all += v[i];
-        counted += v[n + i];
-        v[2 * n + i] = fg_watch_up(w, i);
-        v[3 * n + i] = fg_watch_memory(w, i);
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        v[i] /= all;
-        v[n + i] = counted > 0.0 ? v[n + i] / counted : 0.0;
-    }
-    for (size_t k = 0; k < THEORY_COLUMNS; k++) {
-        columns[k] = about[k];
-        columns[k].data = v + k * n;
+    return s->cfg->aggregate.weights == FG_OPT_WEIGHTS_UNIFORM ? 1.0 : (double)s->samples[client];
+}
+
+/* What the client should have counted and did, and what its availability looked like. */
+static double theory_of(const struct sources *from, size_t which, uint32_t client)
+{
+    switch (which) {
+    case 0:
+        return target_of(from->setup, client) / from->all;
+    case 1:
+        return from->counted > 0.0
+                   ? target_of(from->setup, client) * from->watch->weight[client] / from->counted
+                   : 0.0;
+    case 2:
+        return fg_watch_up(from->watch, client);
+    default:
+        return fg_watch_memory(from->watch, client);
     }
 }
 
-static void fill_spent(uint64_t *spent, const struct fg_ledger *ledger, size_t clients,
-                       struct fg_ledger_col *columns)
+static void fill_u32(const struct fg_ledger_col *c, size_t first, size_t n, void *out)
 {
-    for (size_t k = 0; k < SPENT_COLUMNS; k++) {
-        for (uint32_t c = 0; c < clients; c++) {
-            const struct fg_ledger_row *row = fg_ledger_row(ledger, c);
-            memcpy(&spent[k * clients + c], (const char *)row + spent_columns[k].offset, sizeof *spent);
-        }
-        columns[k] = (struct fg_ledger_col){.name = spent_columns[k].name,
-                                            .unit = spent_columns[k].unit,
-                                            .kind = spent_columns[k].kind,
-                                            .data = spent + k * clients,
-                                            .doc = spent_columns[k].doc};
+    const struct sources *from = c->arg;
+    uint32_t *v = out;
+    for (size_t i = 0; i < n; i++) {
+        v[i] = u32_columns[c->which].get(from->setup, (uint32_t)(first + i));
     }
 }
 
-static void ledger_destroy(struct ledger_columns *l)
+static void fill_f64(const struct fg_ledger_col *c, size_t first, size_t n, void *out)
 {
-    if (l != NULL) {
-        fg_free(l->u32);
-        fg_free(l->f64);
-        fg_free(l->spent);
-        fg_free(l->theory);
-        fg_free(l);
+    const struct sources *from = c->arg;
+    double *v = out;
+    for (size_t i = 0; i < n; i++) {
+        v[i] = f64_columns[c->which].get(from->setup->fleet, (uint32_t)(first + i));
     }
 }
 
-static enum fg_status ledger_create(struct ledger_columns **out, const struct fg_setup *s,
-                                    const struct fg_aggregator *agg, struct fg_ledger_col *columns)
+/* Integers or doubles, as the column says. */
+static void fill_spent(const struct fg_ledger_col *c, size_t first, size_t n, void *out)
 {
-    size_t n = s->clients;
-    struct ledger_columns *l = fg_calloc(1, sizeof *l);
-    if (l == NULL) {
-        return FG_E_NOMEM;
+    const struct sources *from = c->arg;
+    for (size_t i = 0; i < n; i++) {
+        const struct fg_ledger_row *row = fg_ledger_row(from->ledger, (uint32_t)(first + i));
+        memcpy((char *)out + 8 * i, (const char *)row + spent_columns[c->which].offset, 8);
     }
-    l->u32 = fg_calloc(n * U32_COLUMNS, sizeof *l->u32);
-    l->f64 = fg_calloc(n * F64_COLUMNS, sizeof *l->f64);
-    l->spent = fg_calloc(n * SPENT_COLUMNS, sizeof *l->spent);
-    l->theory = fg_calloc(n * THEORY_COLUMNS, sizeof *l->theory);
-    if (l->u32 == NULL || l->f64 == NULL || l->spent == NULL || l->theory == NULL) {
-        ledger_destroy(l);
-        return FG_E_NOMEM;
+}
+
+static void fill_theory(const struct fg_ledger_col *c, size_t first, size_t n, void *out)
+{
+    double *v = out;
+    for (size_t i = 0; i < n; i++) {
+        v[i] = theory_of(c->arg, c->which, (uint32_t)(first + i));
+    }
+}
+
+static void make_columns(struct fg_ledger_col columns[LEDGER_COLUMNS], struct sources *from)
+{
+    struct fg_ledger_col *c = columns;
+    for (uint32_t i = 0; i < from->setup->clients; i++) {
+        from->all += target_of(from->setup, i);
+        from->counted += target_of(from->setup, i) * from->watch->weight[i];
     }
     for (size_t k = 0; k < U32_COLUMNS; k++) {
-        for (uint32_t c = 0; c < n; c++) {
-            l->u32[k * n + c] = u32_columns[k].get(s, c);
-        }
-        columns[k] = (struct fg_ledger_col){.name = u32_columns[k].name,
-                                            .unit = u32_columns[k].unit,
-                                            .kind = FG_COL_U32,
-                                            .data = l->u32 + k * n,
-                                            .doc = u32_columns[k].doc};
+        *c++ = (struct fg_ledger_col){.name = u32_columns[k].name,
+                                      .unit = u32_columns[k].unit,
+                                      .kind = FG_COL_U32,
+                                      .doc = u32_columns[k].doc,
+                                      .fill = fill_u32,
+                                      .which = k};
     }
     for (size_t k = 0; k < F64_COLUMNS; k++) {
-        for (uint32_t c = 0; c < n; c++) {
-            l->f64[k * n + c] = f64_columns[k].get(s->fleet, c);
-        }
-        columns[U32_COLUMNS + k] = (struct fg_ledger_col){.name = f64_columns[k].name,
-                                                          .unit = f64_columns[k].unit,
-                                                          .kind = FG_COL_F64,
-                                                          .data = l->f64 + k * n,
-                                                          .doc = f64_columns[k].doc};
+        *c++ = (struct fg_ledger_col){.name = f64_columns[k].name,
+                                      .unit = f64_columns[k].unit,
+                                      .kind = FG_COL_F64,
+                                      .doc = f64_columns[k].doc,
+                                      .fill = fill_f64,
+                                      .which = k};
     }
-    fill_spent(l->spent, fg_aggregator_ledger(agg), n, columns + U32_COLUMNS + F64_COLUMNS);
-    fill_theory(l->theory, s, fg_aggregator_watch(agg), columns + LEDGER_COLUMNS - THEORY_COLUMNS);
-    *out = l;
-    return FG_OK;
+    for (size_t k = 0; k < SPENT_COLUMNS; k++) {
+        *c++ = (struct fg_ledger_col){.name = spent_columns[k].name,
+                                      .unit = spent_columns[k].unit,
+                                      .kind = spent_columns[k].kind,
+                                      .doc = spent_columns[k].doc,
+                                      .fill = fill_spent,
+                                      .which = k};
+    }
+    for (size_t k = 0; k < THEORY_COLUMNS; k++) {
+        *c = theory_columns[k];
+        c->kind = FG_COL_F64;
+        c->fill = fill_theory;
+        c++->which = k;
+    }
+    for (size_t k = 0; k < LEDGER_COLUMNS; k++) {
+        columns[k].arg = from;
+    }
 }
 
 /* A column of J and one of g for each spend, by zone; names are made in `text`. */
@@ -204,6 +214,12 @@ static enum fg_status footprint_fill(struct footprint_columns *c, const struct f
     return st == FG_OK ? fg_str_addf(&c->zones, "server") : st;
 }
 
+double fg_study_peak_bytes(void)
+{
+    struct rusage used;
+    return getrusage(RUSAGE_SELF, &used) == 0 ? (double)used.ru_maxrss * 1024.0 : 0.0;
+}
+
 enum fg_status fg_study_results(struct fg_rundir *dir, const struct fg_setup *setup,
                                 const struct fg_aggregator *agg, struct fg_summary *summary,
                                 struct fg_err *err)
@@ -215,7 +231,8 @@ enum fg_status fg_study_results(struct fg_rundir *dir, const struct fg_setup *se
                                      .partition = setup->part,
                                      .ledger = columns,
                                      .n_ledger = LEDGER_COLUMNS};
-    struct ledger_columns *ledger = NULL;
+    struct sources from = {
+        .setup = setup, .ledger = fg_aggregator_ledger(agg), .watch = fg_aggregator_watch(agg)};
     struct fg_plural plural = {0};
     struct footprint_columns footprint = {.zones = {0}};
     struct fg_layer_info info, *tensors = NULL;
@@ -234,7 +251,7 @@ enum fg_status fg_study_results(struct fg_rundir *dir, const struct fg_setup *se
     content.blocks = plural.blocks;
     content.block_params = plural.params;
     content.block_of = plural.block_of;
-    st = st == FG_OK ? ledger_create(&ledger, setup, agg, columns) : st;
+    make_columns(columns, &from);
     st = st == FG_OK ? footprint_fill(&footprint, setup, fg_aggregator_footprint(agg)) : st;
     content.footprint = footprint.col;
     content.n_footprint = 2 * FG_SPENDS;
@@ -242,8 +259,11 @@ enum fg_status fg_study_results(struct fg_rundir *dir, const struct fg_setup *se
     content.n_zones = fg_fleet_zones(setup->fleet) + 1;
     st = st == FG_OK ? fg_rundir_finish(dir, &content, err)
                      : fg_fail(err, st, "the results could not be gathered: %s", fg_status_text(st));
-    ledger_destroy(ledger);
     fg_plural_fini(&plural);
+    if (st == FG_OK && summary->peak_bytes > 0.0) {
+        summary->peak_bytes = fg_study_peak_bytes();
+        st = fg_rundir_summary(dir, summary, err);
+    }
     fg_str_fini(&footprint.zones);
     fg_free(tensors);
     return st;

@@ -1,6 +1,8 @@
 #include "src/store/checkpoint.h"
 
 #include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
 
 #include "src/base/bytes.h"
 #include "src/base/hash.h"
@@ -8,9 +10,9 @@
 static const char magic[9] = "FGCKPT01";
 enum { VERSION = 2 };
 
-enum fg_status fg_checkpoint_encode(struct fg_str *out, const struct fg_checkpoint *c)
+/* All that comes before the state. */
+static enum fg_status put_head(struct fg_str *out, const struct fg_checkpoint *c)
 {
-    size_t start = out->len;
     enum fg_status st = FG_OK;
     FG_TRY(fg_str_add(out, magic, 8));
     FG_TRY(fg_put_u32(out, VERSION));
@@ -22,10 +24,23 @@ enum fg_status fg_checkpoint_encode(struct fg_str *out, const struct fg_checkpoi
     FG_TRY(fg_put_u64(out, c->memory.generation));
     FG_TRY(fg_put_u64(out, c->memory.length));
     FG_TRY(fg_put_u64(out, c->len));
-    FG_TRY(fg_str_add(out, c->state, c->len));
-    FG_TRY(fg_put_u64(out, fg_xxh64(out->data + start, out->len - start)));
 cleanup:
     return st;
+}
+
+/* The checksum of head and state, one after the other. */
+static enum fg_status sum_of(uint64_t *sum, const struct fg_str *head, const struct fg_checkpoint *c)
+{
+    XXH3_state_t *h = XXH3_createState();
+    if (h == NULL) {
+        return FG_E_NOMEM;
+    }
+    (void)XXH3_64bits_reset(h);
+    (void)XXH3_64bits_update(h, head->data, head->len);
+    (void)XXH3_64bits_update(h, c->state, c->len);
+    *sum = XXH3_64bits_digest(h);
+    XXH3_freeState(h);
+    return FG_OK;
 }
 
 enum fg_status fg_checkpoint_decode(struct fg_checkpoint *out, const void *bytes, size_t len,
@@ -69,13 +84,29 @@ static enum fg_status file_name(struct fg_str *out, const char *folder, unsigned
 
 enum fg_status fg_checkpoint_write(const char *folder, const struct fg_checkpoint *c, struct fg_err *err)
 {
-    struct fg_str path = {0}, bytes = {0};
+    struct fg_str path = {0}, tmp = {0}, head = {0};
+    struct fg_append f = {.path = NULL};
+    uint64_t sum = 0;
     enum fg_status st = FG_OK;
     FG_TRY(file_name(&path, folder, c->sequence % 2));
-    FG_TRY(fg_checkpoint_encode(&bytes, c));
-    FG_TRY(fg_file_replace(path.data, bytes.data, bytes.len, err));
+    FG_TRY(fg_str_addf(&tmp, "%s.tmp", path.data));
+    FG_TRY(put_head(&head, c));
+    FG_TRY(sum_of(&sum, &head, c));
+    FG_TRY(fg_append_open(&f, tmp.data, err));
+    FG_TRY(fg_append_truncate(&f, 0, err));
+    FG_TRY(fg_append_write(&f, head.data, head.len, err));
+    FG_TRY(fg_append_write(&f, c->state, c->len, err));
+    FG_TRY(fg_append_write(&f, &sum, sizeof sum, err));
+    st = fg_file_commit(tmp.data, path.data, err);
 cleanup:
-    fg_str_fini(&bytes);
+    if (f.path != NULL) {
+        fg_append_close(&f);
+        if (st != FG_OK) {
+            (void)unlink(tmp.data);
+        }
+    }
+    fg_str_fini(&head);
+    fg_str_fini(&tmp);
     fg_str_fini(&path);
     return st;
 }

@@ -20,9 +20,6 @@ struct fg_checkpoint {
     size_t len;
 };
 
-/* Append one as bytes. Errors: FG_E_NOMEM. */
-enum fg_status fg_checkpoint_encode(struct fg_str *out, const struct fg_checkpoint *c) FG_NODISCARD;
-
 /* Read one from bytes. Errors: FG_E_CORRUPT, FG_E_VERSION. */
 enum fg_status fg_checkpoint_decode(struct fg_checkpoint *out, const void *bytes, size_t len,
                                     struct fg_err *err) FG_NODISCARD;

@@ -1,34 +1,28 @@
 #include "src/store/run_h5.h"
 
-#include <hdf5.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "src/base/file.h"
 #include "src/base/mem.h"
 #include "src/plan/outcome.h"
+#include "src/store/run_h5_impl.h"
 
-enum { BLOCK = 16384 /* rows of a chunk */, DEFLATE = 4 };
+enum { BLOCK = 16384 /* rows of a chunk */ };
 
-/* Positive ids are HDF5's; closing none is fine. */
-static enum fg_status check(hid_t id)
-{
-    return id >= 0 ? FG_OK : FG_E_IO;
-}
-
-static enum fg_status add_text_attr(hid_t on, const char *name, const char *text)
+enum fg_status fg_run_text(hid_t on, const char *name, const char *text)
 {
     hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR), attr = -1;
     size_t len = strlen(text);
     enum fg_status st = FG_OK;
-    FG_TRY(check(type));
-    FG_TRY(check(space));
-    FG_TRY(check(H5Tset_size(type, len != 0 ? len : 1)));
-    FG_TRY(check(H5Tset_cset(type, H5T_CSET_UTF8)));
-    FG_TRY(check(H5Tset_strpad(type, H5T_STR_NULLPAD)));
+    FG_TRY(fg_run_check(type));
+    FG_TRY(fg_run_check(space));
+    FG_TRY(fg_run_check(H5Tset_size(type, len != 0 ? len : 1)));
+    FG_TRY(fg_run_check(H5Tset_cset(type, H5T_CSET_UTF8)));
+    FG_TRY(fg_run_check(H5Tset_strpad(type, H5T_STR_NULLPAD)));
     attr = H5Acreate2(on, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    FG_TRY(check(attr));
-    FG_TRY(check(H5Awrite(attr, type, text)));
+    FG_TRY(fg_run_check(attr));
+    FG_TRY(fg_run_check(H5Awrite(attr, type, text)));
 cleanup:
     H5Aclose(attr);
     H5Sclose(space);
@@ -39,18 +33,18 @@ cleanup:
 static enum fg_status add_u64_attr(hid_t on, const char *name, uint64_t value)
 {
     hid_t space = H5Screate(H5S_SCALAR), attr = -1;
-    enum fg_status st = check(space);
+    enum fg_status st = fg_run_check(space);
     FG_TRY(st);
     attr = H5Acreate2(on, name, H5T_STD_U64LE, space, H5P_DEFAULT, H5P_DEFAULT);
-    FG_TRY(check(attr));
-    FG_TRY(check(H5Awrite(attr, H5T_NATIVE_UINT64, &value)));
+    FG_TRY(fg_run_check(attr));
+    FG_TRY(fg_run_check(H5Awrite(attr, H5T_NATIVE_UINT64, &value)));
 cleanup:
     H5Aclose(attr);
     H5Sclose(space);
     return st;
 }
 
-static hid_t memory_type(enum fg_col_kind kind)
+hid_t fg_run_memory_type(enum fg_col_kind kind)
 {
     return kind == FG_COL_U8    ? H5T_NATIVE_UINT8
            : kind == FG_COL_U32 ? H5T_NATIVE_UINT32
@@ -58,7 +52,7 @@ static hid_t memory_type(enum fg_col_kind kind)
                                 : H5T_NATIVE_DOUBLE;
 }
 
-static hid_t file_type(enum fg_col_kind kind)
+hid_t fg_run_file_type(enum fg_col_kind kind)
 {
     return kind == FG_COL_U8    ? H5T_STD_U8LE
            : kind == FG_COL_U32 ? H5T_STD_U32LE
@@ -78,18 +72,18 @@ static enum fg_status create_column(hid_t *out, hid_t group, const char *name, c
     hsize_t dims = n, chunk = n < BLOCK ? n : BLOCK;
     hid_t space = H5Screate_simple(1, &dims, NULL), props = H5Pcreate(H5P_DATASET_CREATE), set = -1;
     enum fg_status st = FG_OK;
-    FG_TRY(check(space));
-    FG_TRY(check(props));
-    FG_TRY(check(H5Pset_obj_track_times(props, 0))); /* the same run gives the same bytes */
+    FG_TRY(fg_run_check(space));
+    FG_TRY(fg_run_check(props));
+    FG_TRY(fg_run_check(H5Pset_obj_track_times(props, 0))); /* the same run gives the same bytes */
     if (n >= 64) {
-        FG_TRY(check(H5Pset_chunk(props, 1, &chunk)));
-        FG_TRY(check(H5Pset_shuffle(props)));
-        FG_TRY(check(H5Pset_deflate(props, DEFLATE)));
+        FG_TRY(fg_run_check(H5Pset_chunk(props, 1, &chunk)));
+        FG_TRY(fg_run_check(H5Pset_shuffle(props)));
+        FG_TRY(fg_run_check(H5Pset_deflate(props, FG_RUN_DEFLATE)));
     }
-    set = H5Dcreate2(group, name, file_type(kind), space, H5P_DEFAULT, props, H5P_DEFAULT);
-    FG_TRY(check(set));
-    FG_TRY(add_text_attr(set, "unit", unit));
-    FG_TRY(add_text_attr(set, "description", doc));
+    set = H5Dcreate2(group, name, fg_run_file_type(kind), space, H5P_DEFAULT, props, H5P_DEFAULT);
+    FG_TRY(fg_run_check(set));
+    FG_TRY(fg_run_text(set, "unit", unit));
+    FG_TRY(fg_run_text(set, "description", doc));
     *out = set;
     set = -1;
 cleanup:
@@ -105,10 +99,10 @@ static enum fg_status write_block(hid_t set, enum fg_col_kind kind, size_t first
     hsize_t start = first, count = n;
     hid_t space = H5Dget_space(set), memory = H5Screate_simple(1, &count, NULL);
     enum fg_status st = FG_OK;
-    FG_TRY(check(space));
-    FG_TRY(check(memory));
-    FG_TRY(check(H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &count, NULL)));
-    FG_TRY(check(H5Dwrite(set, memory_type(kind), memory, space, H5P_DEFAULT, values)));
+    FG_TRY(fg_run_check(space));
+    FG_TRY(fg_run_check(memory));
+    FG_TRY(fg_run_check(H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &count, NULL)));
+    FG_TRY(fg_run_check(H5Dwrite(set, fg_run_memory_type(kind), memory, space, H5P_DEFAULT, values)));
 cleanup:
     H5Sclose(memory);
     H5Sclose(space);
@@ -131,7 +125,7 @@ static enum fg_status write_rounds(hid_t file, const struct fg_run_content *in)
     double *values = fg_calloc(in->n_rounds, sizeof *values);
     enum fg_status st = values != NULL ? FG_OK : FG_E_NOMEM;
     FG_TRY(st);
-    FG_TRY(check(group));
+    FG_TRY(fg_run_check(group));
     for (const struct fg_col *c = fg_round_cols; c->name != NULL; c++) {
         for (size_t i = 0; i < in->n_rounds; i++) {
             copy_value(values, i, c, &in->rounds[i]);
@@ -156,7 +150,7 @@ static enum fg_status write_participation(hid_t file, const struct fg_run_conten
     double *values = fg_calloc(BLOCK, sizeof *values);
     const struct fg_col *cols = fg_participation_cols;
     size_t n_cols = 0;
-    enum fg_status st = rows != NULL && values != NULL ? check(group) : FG_E_NOMEM;
+    enum fg_status st = rows != NULL && values != NULL ? fg_run_check(group) : FG_E_NOMEM;
     FG_TRY(st);
     for (; cols[n_cols].name != NULL; n_cols++) {
         FG_ASSERT(n_cols < COLS);
@@ -166,8 +160,9 @@ static enum fg_status write_participation(hid_t file, const struct fg_run_conten
     for (size_t first = 0; first < in->n_parts; first += BLOCK) {
         size_t n = in->n_parts - first < BLOCK ? in->n_parts - first : BLOCK;
         for (size_t i = 0; i < n; i++) {
-            fg_parts_at(&rows[i], in->parts, first + i);
+            fg_parts_at(&rows[i], in->parts.bytes, first + i);
         }
+        fg_file_forget(&in->parts);
         for (size_t k = 0; k < n_cols; k++) {
             for (size_t i = 0; i < n; i++) {
                 copy_value(values, i, &cols[k], &rows[i]);
@@ -185,14 +180,28 @@ cleanup:
     return st;
 }
 
+static enum fg_status fill_blocks(hid_t set, const struct fg_ledger_col *c, size_t clients)
+{
+    size_t size = kind_size(c->kind);
+    char *block = fg_calloc(clients < BLOCK ? clients : BLOCK, size);
+    enum fg_status st = block != NULL ? FG_OK : FG_E_NOMEM;
+    for (size_t first = 0; st == FG_OK && first < clients; first += BLOCK) {
+        size_t n = clients - first < BLOCK ? clients - first : BLOCK;
+        c->fill(c, first, n, block);
+        st = write_block(set, c->kind, first, n, block);
+    }
+    fg_free(block);
+    return st;
+}
+
 static enum fg_status write_ledger_col(hid_t group, const struct fg_ledger_col *c, size_t clients)
 {
     hid_t set = -1;
     enum fg_status st = create_column(&set, group, c->name, c->unit, c->doc, c->kind, clients);
-    if (st == FG_OK) {
-        st = clients > 0 ? write_block(set, c->kind, 0, clients, c->data) : FG_OK;
-        H5Dclose(set);
+    if (st == FG_OK && clients > 0) {
+        st = c->data != NULL ? write_block(set, c->kind, 0, clients, c->data) : fill_blocks(set, c, clients);
     }
+    H5Dclose(set);
     return st;
 }
 
@@ -208,14 +217,18 @@ static enum fg_status write_verdicts(hid_t group, const struct fg_run_content *i
         memset(count, 0, clients * sizeof *count);
         for (size_t i = 0; i < in->n_parts; i++) {
             struct fg_participation p;
-            fg_parts_at(&p, in->parts, i);
+            fg_parts_at(&p, in->parts.bytes, i);
             if (p.verdict == v && p.client < clients) {
                 count[p.client]++;
+            }
+            if (i % BLOCK == 0) {
+                fg_file_forget(&in->parts);
             }
         }
         char name[32];
         snprintf(name, sizeof name, "n_%s", fg_verdict_name(v));
-        struct fg_ledger_col col = {name, "assignments", FG_COL_U32, count, doc[v]};
+        struct fg_ledger_col col = {
+            .name = name, .unit = "assignments", .kind = FG_COL_U32, .data = count, .doc = doc[v]};
         st = write_ledger_col(group, &col, clients);
     }
     fg_free(count);
@@ -225,7 +238,7 @@ static enum fg_status write_verdicts(hid_t group, const struct fg_run_content *i
 static enum fg_status write_ledger(hid_t file, const struct fg_run_content *in)
 {
     hid_t group = H5Gcreate2(file, "ledger", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    enum fg_status st = check(group);
+    enum fg_status st = fg_run_check(group);
     if (st == FG_OK) {
         st = write_verdicts(group, in, in->summary->clients);
     }
@@ -240,9 +253,9 @@ static enum fg_status write_ledger(hid_t file, const struct fg_run_content *in)
 static enum fg_status write_footprint(hid_t file, const struct fg_run_content *in)
 {
     hid_t group = H5Gcreate2(file, "footprint", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    enum fg_status st = check(group);
+    enum fg_status st = fg_run_check(group);
     if (st == FG_OK) {
-        st = add_text_attr(group, "zones", in->zones);
+        st = fg_run_text(group, "zones", in->zones);
     }
     for (size_t i = 0; st == FG_OK && i < in->n_footprint; i++) {
         st = write_ledger_col(group, &in->footprint[i], in->n_zones);
@@ -257,14 +270,14 @@ static enum fg_status write_tensor(hid_t group, const struct fg_layer_info *t, s
     hsize_t dims[4] = {t->dims[0], t->dims[1], t->dims[2], t->dims[3]};
     hid_t space = H5Screate_simple((int)t->ndim, dims, NULL), props = H5Pcreate(H5P_DATASET_CREATE), set = -1;
     enum fg_status st = FG_OK;
-    FG_TRY(check(space));
-    FG_TRY(check(props));
-    FG_TRY(check(H5Pset_obj_track_times(props, 0)));
+    FG_TRY(fg_run_check(space));
+    FG_TRY(fg_run_check(props));
+    FG_TRY(fg_run_check(H5Pset_obj_track_times(props, 0)));
     set = H5Dcreate2(group, t->name, H5T_IEEE_F32LE, space, H5P_DEFAULT, props, H5P_DEFAULT);
-    FG_TRY(check(set));
-    FG_TRY(check(H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values + t->offset)));
+    FG_TRY(fg_run_check(set));
+    FG_TRY(fg_run_check(H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values + t->offset)));
     FG_TRY(add_u64_attr(set, "index", index));
-    FG_TRY(add_text_attr(set, "unit", ""));
+    FG_TRY(fg_run_text(set, "unit", ""));
 cleanup:
     H5Dclose(set);
     H5Pclose(props);
@@ -275,10 +288,10 @@ cleanup:
 static enum fg_status write_params(hid_t file, const struct fg_run_content *in)
 {
     hid_t group = H5Gcreate2(file, "params", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    enum fg_status st = check(group);
+    enum fg_status st = fg_run_check(group);
     FG_TRY(st);
-    FG_TRY(add_text_attr(group, "layers", in->layers));
-    FG_TRY(add_text_attr(group, "sha256", in->summary->params_sha256));
+    FG_TRY(fg_run_text(group, "layers", in->layers));
+    FG_TRY(fg_run_text(group, "sha256", in->summary->params_sha256));
     FG_TRY(add_u64_attr(group, "tensors", in->n_tensors));
     for (size_t i = 0; i < in->n_tensors; i++) {
         FG_TRY(write_tensor(group, &in->tensor[i], i, in->params));
@@ -288,8 +301,8 @@ cleanup:
     return st;
 }
 
-static enum fg_status write_array(hid_t group, const char *name, const char *doc, enum fg_col_kind kind,
-                                  const void *data, size_t n)
+enum fg_status fg_run_array(hid_t group, const char *name, const char *doc, enum fg_col_kind kind,
+                            const void *data, size_t n)
 {
     struct fg_ledger_col c = {.name = name, .unit = "", .kind = kind, .data = data, .doc = doc};
     return write_ledger_col(group, &c, n);
@@ -300,7 +313,7 @@ static enum fg_status write_blocks(hid_t file, const struct fg_run_content *in)
 {
     hid_t group = H5Gcreate2(file, "blocks", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     struct fg_layer_info all = {.name = "params", .ndim = 2, .dims = {in->blocks, 0, 1, 1}};
-    enum fg_status st = check(group);
+    enum fg_status st = fg_run_check(group);
     size_t params = 0;
     for (size_t i = 0; i < in->n_tensors; i++) {
         params += in->tensor[i].size;
@@ -308,9 +321,9 @@ static enum fg_status write_blocks(hid_t file, const struct fg_run_content *in)
     all.dims[1] = (uint32_t)params;
     FG_TRY(st);
     FG_TRY(write_tensor(group, &all, 0, in->block_params));
-    FG_TRY(write_array(group, "of_client",
-                       "block whose model the client goes by; their number: the run's own", FG_COL_U32,
-                       in->block_of, in->summary->clients));
+    FG_TRY(fg_run_array(group, "of_client",
+                        "block whose model the client goes by; their number: the run's own", FG_COL_U32,
+                        in->block_of, in->summary->clients));
 cleanup:
     H5Gclose(group);
     return st;
@@ -322,135 +335,17 @@ static enum fg_status write_partition(hid_t file, const struct fg_partition *p)
     _Static_assert(sizeof(size_t) == sizeof(uint64_t), "offsets are written as 64-bit numbers");
     hid_t group = H5Gcreate2(file, "partition", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     size_t n = p->clients;
-    enum fg_status st = check(group);
+    enum fg_status st = fg_run_check(group);
     FG_TRY(st);
-    FG_TRY(write_array(group, "train_first", "first entry of each client in train", FG_COL_U64,
-                       p->train_first, n + 1));
-    FG_TRY(write_array(group, "train", "sample numbers", FG_COL_U32, p->train, p->train_first[n]));
-    FG_TRY(write_array(group, "test_first", "first entry of each client in test", FG_COL_U64, p->test_first,
-                       n + 1));
-    FG_TRY(write_array(group, "test", "sample numbers", FG_COL_U32, p->test, p->test_first[n]));
-    FG_TRY(write_array(group, "group", "natural group of each client, 4294967295 = none", FG_COL_U32,
-                       p->group, n));
+    FG_TRY(fg_run_array(group, "train_first", "first entry of each client in train", FG_COL_U64,
+                        p->train_first, n + 1));
+    FG_TRY(fg_run_array(group, "train", "sample numbers", FG_COL_U32, p->train, p->train_first[n]));
+    FG_TRY(fg_run_array(group, "test_first", "first entry of each client in test", FG_COL_U64, p->test_first,
+                        n + 1));
+    FG_TRY(fg_run_array(group, "test", "sample numbers", FG_COL_U32, p->test, p->test_first[n]));
+    FG_TRY(fg_run_array(group, "group", "natural group of each client, 4294967295 = none", FG_COL_U32,
+                        p->group, n));
 cleanup:
-    H5Gclose(group);
-    return st;
-}
-
-/* A table of the board: (rows, width), `get` gives row i. */
-static enum fg_status write_table(hid_t group, const char *name, const char *doc, const struct fg_board *b,
-                                  size_t width, enum fg_col_kind kind,
-                                  const void *(*get)(const struct fg_board *b, size_t row, uint32_t which,
-                                                     double *scratch),
-                                  uint32_t which)
-{
-    hsize_t dims[2] = {b->rows, width}, chunk[2] = {b->rows < 256 ? b->rows : 256, width},
-            one[2] = {1, width};
-    hid_t space = H5Screate_simple(2, dims, NULL), memory = H5Screate_simple(2, one, NULL);
-    hid_t props = H5Pcreate(H5P_DATASET_CREATE), set = -1;
-    double *scratch = fg_calloc(width, sizeof *scratch);
-    enum fg_status st = scratch != NULL ? FG_OK : FG_E_NOMEM;
-    FG_TRY(st);
-    FG_TRY(check(H5Pset_obj_track_times(props, 0)));
-    if (b->rows > 0 && width > 0) {
-        FG_TRY(check(H5Pset_chunk(props, 2, chunk)));
-        FG_TRY(check(H5Pset_deflate(props, DEFLATE)));
-    }
-    set = H5Dcreate2(group, name, file_type(kind), space, H5P_DEFAULT, props, H5P_DEFAULT);
-    FG_TRY(check(set));
-    FG_TRY(add_text_attr(set, "unit", kind == FG_COL_U8 ? "" : "g/kWh"));
-    FG_TRY(add_text_attr(set, "description", doc));
-    for (size_t i = 0; i < b->rows && width > 0; i++) {
-        hsize_t start[2] = {i, 0};
-        FG_TRY(check(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, one, NULL)));
-        FG_TRY(
-            check(H5Dwrite(set, memory_type(kind), memory, space, H5P_DEFAULT, get(b, i, which, scratch))));
-    }
-cleanup:
-    H5Dclose(set);
-    H5Pclose(props);
-    H5Sclose(memory);
-    H5Sclose(space);
-    fg_free(scratch);
-    return st;
-}
-
-static const void *states_of(const struct fg_board *b, size_t row, uint32_t which, double *scratch)
-{
-    (void)which;
-    (void)scratch;
-    return fg_board_states(b, row);
-}
-
-static const void *chances_of(const struct fg_board *b, size_t row, uint32_t which, double *scratch)
-{
-    (void)scratch;
-    return fg_board_chances(b, row, which);
-}
-
-static const void *intensities_of(const struct fg_board *b, size_t row, uint32_t which, double *scratch)
-{
-    (void)which;
-    for (uint32_t z = 0; z < b->head.zones; z++) {
-        scratch[z] = fg_board_intensity(b, row, z);
-    }
-    return scratch;
-}
-
-/* The columns of the board: who its clients are, and its rounds. */
-static enum fg_status write_board_columns(hid_t group, const struct fg_board *b)
-{
-    size_t n = b->head.n > b->rows ? b->head.n : b->rows;
-    uint32_t *numbers = fg_calloc(n, sizeof *numbers);
-    struct fg_board_client c;
-    enum fg_status st = numbers != NULL ? FG_OK : FG_E_NOMEM;
-    FG_TRY(st);
-    for (size_t i = 0; i < b->rows; i++) {
-        numbers[i] = fg_board_round(b, i);
-    }
-    FG_TRY(write_array(group, "round", "round of each row", FG_COL_U32, numbers, b->rows));
-    for (uint32_t i = 0; i < b->head.n; i++) {
-        fg_board_client(&c, b, i);
-        numbers[i] = c.client;
-    }
-    FG_TRY(write_array(group, "client", "client of each column", FG_COL_U32, numbers, b->head.n));
-cleanup:
-    fg_free(numbers);
-    return st;
-}
-
-static enum fg_status write_board(hid_t file, const struct fg_board *b)
-{
-    hid_t group = H5Gcreate2(file, "board", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    struct fg_str zones = {0};
-    enum fg_status st = check(group);
-    FG_TRY(st);
-    FG_TRY(write_board_columns(group, b));
-    FG_TRY(write_table(group, "state",
-                       "1 up when the round began, 2 to train by the plan, 4 up for the hour after", b,
-                       b->head.n, FG_COL_U8, states_of, 0));
-    FG_TRY(write_table(group, "intensity", "carbon intensity of each zone while the round was open", b,
-                       b->head.zones, FG_COL_F64, intensities_of, 0));
-    for (uint32_t k = 0; k < b->head.rows_per_chance; k++) {
-        char name[32];
-        snprintf(name, sizeof name, "chance_%u", (unsigned)b->head.ahead[k]);
-        FG_TRY(
-            b->head.ahead[k] == 0
-                ? FG_OK
-                : write_table(
-                      group, name,
-                      "forecast, in 1/254, that the client is up for the hour after the slot so many slots "
-                      "later begins; 255: none",
-                      b, b->head.n, FG_COL_U8, chances_of, k));
-    }
-    for (uint32_t z = 0; z < b->head.zones; z++) {
-        char name[FG_BOARD_ZONE_NAME];
-        fg_board_zone(name, b, z);
-        FG_TRY(fg_str_addf(&zones, "%s%s", z > 0 ? "," : "", name));
-    }
-    FG_TRY(zones.len < 60000 ? add_text_attr(group, "zones", zones.len > 0 ? zones.data : "") : FG_OK);
-cleanup:
-    fg_str_fini(&zones);
     H5Gclose(group);
     return st;
 }
@@ -458,10 +353,10 @@ cleanup:
 static enum fg_status write_all(hid_t file, const struct fg_run_content *in)
 {
     enum fg_status st = FG_OK;
-    FG_TRY(add_text_attr(file, "format", "forage run"));
+    FG_TRY(fg_run_text(file, "format", "forage run"));
     FG_TRY(add_u64_attr(file, "format_version", 1));
-    FG_TRY(add_text_attr(file, "forage_version", in->summary->version));
-    FG_TRY(add_text_attr(file, "name", in->summary->name));
+    FG_TRY(fg_run_text(file, "forage_version", in->summary->version));
+    FG_TRY(fg_run_text(file, "name", in->summary->name));
     FG_TRY(add_u64_attr(file, "seed", in->summary->seed));
     FG_TRY(write_rounds(file, in));
     FG_TRY(write_participation(file, in));
@@ -472,11 +367,11 @@ static enum fg_status write_all(hid_t file, const struct fg_run_content *in)
     if (in->partition != NULL) {
         FG_TRY(write_partition(file, in->partition));
     }
-    FG_TRY(in->board.bytes != NULL ? write_board(file, &in->board) : FG_OK);
+    FG_TRY(in->board.bytes != NULL ? fg_run_board(file, &in->board) : FG_OK);
     if (strlen(in->config) < 60000) { /* an attribute holds 64 KiB; config.ini is there in any case */
-        FG_TRY(add_text_attr(file, "config", in->config));
+        FG_TRY(fg_run_text(file, "config", in->config));
     }
-    FG_TRY(check(H5Fflush(file, H5F_SCOPE_LOCAL)));
+    FG_TRY(fg_run_check(H5Fflush(file, H5F_SCOPE_LOCAL)));
 cleanup:
     return st;
 }
@@ -487,17 +382,17 @@ enum fg_status fg_run_h5_write(const char *path, const struct fg_run_content *c,
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
     ssize_t size = 0;
-    enum fg_status st = check(access);
+    enum fg_status st = fg_run_check(access);
     FG_TRY(st);
-    FG_TRY(check(H5Pset_fapl_core(access, (size_t)1 << 20, 0)));
+    FG_TRY(fg_run_check(H5Pset_fapl_core(access, (size_t)1 << 20, 0)));
     file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    FG_TRY(check(file));
+    FG_TRY(fg_run_check(file));
     FG_TRY(write_all(file, c));
     size = H5Fget_file_image(file, NULL, 0);
-    FG_TRY(check(size));
+    FG_TRY(fg_run_check(size));
     image = fg_calloc((size_t)size, 1);
     FG_TRY(image != NULL ? FG_OK : FG_E_NOMEM);
-    FG_TRY(check(H5Fget_file_image(file, image, (size_t)size)));
+    FG_TRY(fg_run_check(H5Fget_file_image(file, image, (size_t)size)));
 cleanup:
     if (st == FG_E_IO) {
         st = fg_fail(err, st, "%s: could not be built by HDF5", path);

@@ -1,12 +1,14 @@
 /* run.h5: everything a finished run is worth keeping, in one HDF5 file; layout in doc/run-directory.md.
  *
- * It is built in memory and put into place atomically, so a full disk leaves no half of it.
+ * It is built in memory, packed as it is on disk, and put into place atomically, so a full disk leaves no half of it.
+ * What goes in is taken block by block, so that beside the file itself no more than a block is held.
  * Thread safety: HDF5 is not; one thread.
  */
 #ifndef FG_STORE_RUN_H5_H
 #define FG_STORE_RUN_H5_H
 
 #include "datasets/partition.h"
+#include "src/base/file.h"
 #include "src/model/model.h"
 #include "src/store/board.h"
 #include "src/store/columns.h"
@@ -16,8 +18,12 @@ struct fg_ledger_col {
     const char *name;
     const char *unit;
     enum fg_col_kind kind;
-    const void *data; /* (clients) */
+    const void *data; /* (clients); NULL: made block by block by `fill` */
     const char *doc;
+    void (*fill)(const struct fg_ledger_col *c, size_t first, size_t n,
+                 void *out); /* clients from `first` on */
+    const void *arg;         /* of fill */
+    size_t which;
 };
 
 /* What goes in; all borrowed. */
@@ -40,7 +46,7 @@ struct fg_run_content {
     const struct fg_partition *partition; /* who trained on what; NULL: not kept */
     const struct fg_round_record *rounds;
     size_t n_rounds;
-    const void *parts;     /* bytes of a valid participation part file */
+    struct fg_map parts;   /* a valid participation part file */
     size_t n_parts;        /* rows in it */
     struct fg_board board; /* bytes NULL: none */
 };

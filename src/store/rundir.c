@@ -416,7 +416,7 @@ enum fg_status fg_rundir_board_row(struct fg_rundir *d, const struct fg_str *row
     return fg_append_write(&d->board, row->data, row->len, err);
 }
 
-static enum fg_status save_summary(struct fg_rundir *d, const struct fg_summary *s, struct fg_err *err)
+enum fg_status fg_rundir_summary(struct fg_rundir *d, const struct fg_summary *s, struct fg_err *err)
 {
     d->text.len = 0;
     enum fg_status st = fg_summary_json(&d->text, s);
@@ -449,7 +449,7 @@ enum fg_status fg_rundir_checkpoint(struct fg_rundir *d, const void *state, size
     if (d->memory != NULL) {
         fg_memory_settled(d->memory);
     }
-    FG_TRY(save_summary(d, s, err));
+    FG_TRY(fg_rundir_summary(d, s, err));
 cleanup:
     return st;
 }
@@ -474,14 +474,14 @@ enum fg_status fg_rundir_finish(struct fg_rundir *d, struct fg_run_content *c, s
     FG_TRY(file(d, "config.ini") != NULL ? FG_OK : FG_E_NOMEM);
     FG_TRY(fg_file_read(&config, d->name.data, (size_t)16 << 20, err));
     c->rounds = rounds;
-    c->parts = parts.bytes;
+    c->parts = parts;
     c->config = config.data;
     FG_TRY(file(d, "run.h5") != NULL ? FG_OK : FG_E_NOMEM);
     FG_TRY(fg_run_h5_write(d->name.data, c, err));
-    FG_TRY(save_summary(d, c->summary, err));
+    FG_TRY(fg_rundir_summary(d, c->summary, err));
 cleanup:
     c->rounds = NULL;
-    c->parts = NULL;
+    c->parts = (struct fg_map){NULL, 0};
     c->config = NULL;
     c->board = (struct fg_board){.bytes = NULL};
     fg_file_unmap(&parts);

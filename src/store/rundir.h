@@ -56,6 +56,10 @@ enum fg_status fg_rundir_checkpoint(struct fg_rundir *d, const void *state, size
 enum fg_status fg_rundir_finish(struct fg_rundir *d, struct fg_run_content *c,
                                 struct fg_err *err) FG_NODISCARD;
 
+/* Rewrite summary.json alone. Errors: FG_E_FULL, FG_E_IO, FG_E_NOMEM. */
+enum fg_status fg_rundir_summary(struct fg_rundir *d, const struct fg_summary *s,
+                                 struct fg_err *err) FG_NODISCARD;
+
 /* Keep a board (board.h) from now on: its header, the length of a row, and how many rounds are committed. Once, before
  * the first round. Errors: FG_E_IO, FG_E_FULL. */
 enum fg_status fg_rundir_board(struct fg_rundir *d, const struct fg_str *header, size_t row, uint64_t rounds,

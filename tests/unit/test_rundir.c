@@ -103,7 +103,7 @@ static void finish(struct fg_rundir *d)
                                                    {"1.dense.bias", 1, {2, 1, 1, 1}, 4, 2}};
     static const double energy[4] = {1, 2, 3, 4.5};
     static const struct fg_ledger_col ledger[1] = {
-        {"compute_j", "J", FG_COL_F64, energy, "energy of computing"}};
+        {.name = "compute_j", .unit = "J", .kind = FG_COL_F64, .data = energy, .doc = "energy of computing"}};
     struct fg_summary s = summary_of("finished");
     struct fg_run_content c = {.summary = &s,
                                .layers = "dense 2",
