@@ -69,7 +69,7 @@ static enum fg_status allocate(struct fg_dataset *ds, const char *name)
 enum fg_status fg_dataset_create(struct fg_dataset **out, const struct fg_dataset *layout, const char *name,
                                  struct fg_err *err)
 {
-    struct fg_dataset *ds;
+    struct fg_dataset *ds = NULL;
     enum fg_status st = fg_dataset_create_empty(&ds, layout, name, err);
     if (st != FG_OK) {
         return st;

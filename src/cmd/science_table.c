@@ -53,9 +53,10 @@ static enum fg_status flatten(struct fg_science_table *t, const struct fg_scienc
 {
     struct fg_str text = {0};
     struct fg_err err;
-    enum fg_status st = fg_str_addf(
-        &text, "[sweep]\nbase = x\nseeds = 1-%u\nmetric = accuracy\ncompare = policy\n[axis cell]\n",
-        s->size->most);
+    enum fg_status st;
+    FG_TRY(fg_str_addf(&text,
+                       "[sweep]\nbase = x\nseeds = 1-%u\nmetric = accuracy\ncompare = policy\n[axis cell]\n",
+                       s->size->most));
     for (size_t i = 0; i < t->n; i++) {
         FG_TRY(add_cell_name(&text, s, t->cell[i].level));
         FG_TRY(fg_str_addf(&text, " =\n"));

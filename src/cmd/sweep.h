@@ -52,7 +52,7 @@ enum fg_status fg_sweep_parse(struct fg_sweep *out, const char *name, const char
 void fg_sweep_fini(struct fg_sweep *s);
 
 /* Add "key=value". Owner: what it is added to. */
-enum fg_status fg_sweep_set(struct fg_sweep_sets *to, const char *text, size_t len) FG_NODISCARD;
+enum fg_status fg_sweep_set(struct fg_sweep_sets *sets, const char *text, size_t len) FG_NODISCARD;
 void fg_sweep_sets_fini(struct fg_sweep_sets *sets);
 
 /* One run. */
