@@ -1,5 +1,5 @@
 # Benchmarks: built by `make check` so that they keep compiling; bench/run runs them.
-BENCHES = bench/bench_limits bench/bench_kernels bench/bench_train bench/bench_codec
+BENCHES = bench/bench_limits bench/bench_kernels bench/bench_train bench/bench_codec bench/bench_sum
 EXTRA_PROGRAMS += $(BENCHES) bench/tradeoff
 check_DATA += $(BENCHES) bench/tradeoff
 bench: forage $(BENCHES)
@@ -14,3 +14,5 @@ bench_bench_train_LDADD = $(FG_LDADD)
 bench_bench_codec_SOURCES = bench/bench_codec.c $(limits)
 bench_bench_codec_LDADD = $(FG_LDADD)
 bench_tradeoff_LDADD = $(FG_LDADD)
+bench_bench_sum_SOURCES = bench/bench_sum.c $(limits)
+bench_bench_sum_LDADD = $(FG_LDADD)

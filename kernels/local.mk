@@ -2,6 +2,7 @@
 libforage_a_SOURCES += kernels/kernels.h kernels/isa.h kernels/table.h kernels/constants.h kernels/scalar.h \
 	kernels/ref_linear.h kernels/ref_pointwise.h kernels/ref_bf16.h kernels/reference.c kernels/select.c \
 	kernels/coders.h kernels/ref_coders.c \
+	kernels/fold.h kernels/fold.c \
 	kernels/bf16.h kernels/bf16.c
 
 FG_WIDE_SOURCES = kernels/wide.c kernels/wide_layers.h kernels/wide_linear.h kernels/wide_math.h \

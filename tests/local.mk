@@ -31,6 +31,7 @@ UNIT_TESTS += tests/unit/test_traces_real
 UNIT_TESTS += tests/unit/test_carbon
 UNIT_TESTS += tests/unit/test_rng
 UNIT_TESTS += tests/unit/test_kernels
+UNIT_TESTS += tests/unit/test_fold
 UNIT_TESTS += tests/unit/prop_core
 UNIT_TESTS += tests/unit/test_rule
 UNIT_TESTS += tests/unit/test_rule_limits

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/fold.h"
 #include "src/aggregator/core_internal.h"
 #include "src/base/mem.h"
 #include "src/planner/error.h"
@@ -182,17 +183,6 @@ static void resolve(struct fg_aggregator *a, struct slot *s, const struct fg_out
     a->awaited -= fg_core_holds(a, s);
 }
 
-/* An update that is not a number would spoil the model for good. */
-static bool is_finite(const float *delta, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (!isfinite(delta[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* The loss that a client was asked for. */
 static enum fg_status take_answer(struct fg_aggregator *a, struct slot *s, const struct fg_event *ev,
                                   struct fg_actions *out)
@@ -218,7 +208,8 @@ static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event
     bool partial = r->steps < s->task.steps;
     bool takes_partial = a->cfg.hand_back && a->cfg.rule_ops->partial != FG_PARTIAL_REFUSED;
     bool wanted = r->steps > 0 && (!partial || takes_partial);
-    bool usable = wanted && is_finite(r->delta, a->cfg.rule.params);
+    /* An update that is not a number would spoil the model for good. */
+    bool usable = wanted && fg_kernel_all_finite(r->delta, a->cfg.rule.params);
     resolve(a, s, ev->outcome,
             !wanted   ? FG_VERDICT_LOST
             : !usable ? FG_VERDICT_STALE

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "kernels/fold.h"
 #include "src/base/mem.h"
 
 extern const struct fg_rule_ops fg_rule_fedavg, fg_rule_fedsgd, fg_rule_fedavgm, fg_rule_fedadagrad,
@@ -77,7 +78,7 @@ enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *op
     r->recall = 1.0;
     r->cfg.blocks = cfg->blocks > 0 ? cfg->blocks : 1;
     r->cfg.cycle = cfg->cycle > 0 ? cfg->cycle : 1;
-    r->sum = fg_calloc(cfg->params, sizeof *r->sum);
+    r->sum = fg_calloc_aligned(cfg->params, sizeof *r->sum);
     r->state = fg_calloc(fg_rule_state(r), sizeof *r->state);
     r->scalar = fg_calloc((size_t)cfg->clients * ops->scalars, sizeof *r->scalar);
     r->rows = cfg->rows;
@@ -238,9 +239,7 @@ enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u)
             sum[i] += w * ((double)delta[i] - r->recall * (double)last[i]);
         }
     } else {
-        for (size_t i = 0; i < r->cfg.params; i++) {
-            sum[i] += w * (double)delta[i];
-        }
+        fg_kernel_fold(w, delta, sum, r->cfg.params);
     }
     r->weight += weight;
     return FG_OK;

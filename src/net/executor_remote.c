@@ -241,6 +241,9 @@ static void destroy(struct fg_executor *base)
             remote_forget(r, &r->entry[i]);
         }
     }
+    while (r->spares > 0) {
+        fg_free(r->spare[--r->spares]);
+    }
     for (size_t i = 0; i < r->n_version; i++) {
         fg_free(r->version[i].params);
     }

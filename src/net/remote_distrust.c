@@ -3,8 +3,7 @@
  *
  * An update that is not finite may be the machine's fault or the model's: the task is given out once more. When the second
  * answer is finite, it counts and the first was an offence; when it is not, training diverges. */
-#include <math.h>
-
+#include "kernels/fold.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
 #include "src/net/remote_internal.h"
@@ -43,19 +42,9 @@ void remote_good_result(struct remote *r, uint32_t peer)
     w->offences -= w->offences > 0;
 }
 
-bool remote_all_finite(const float *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (!isfinite(x[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 enum fg_status remote_judge(struct remote *r, struct entry *e, bool *ask_again)
 {
-    bool finite = remote_all_finite(e->delta, r->opts.params);
+    bool finite = fg_kernel_all_finite(e->delta, r->opts.params);
     uint64_t version = e->task.version;
     *ask_again = false;
     if (finite) {

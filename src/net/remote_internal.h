@@ -7,7 +7,7 @@
 #include "src/net/executor_remote.h"
 #include "src/wire/codec.h"
 
-enum { REMOTE_ATTEMPTS = 3, REMOTE_NOBODY = 0 }; /* peer 0 is this process */
+enum { REMOTE_ATTEMPTS = 3, REMOTE_NOBODY = 0, REMOTE_SPARES = 2 }; /* peer 0 is this process */
 #define REMOTE_NO_CLIENT UINT32_MAX
 
 enum task_state { TASK_QUEUED, TASK_SENT, TASK_LOCAL, TASK_DONE, TASK_FAILED, TASK_LOST, TASK_RELEASED };
@@ -78,11 +78,13 @@ struct remote {
         holder; /* (n_holder) with clients_keep: the worker that did a client's last task, or REMOTE_NOBODY */
     size_t n_holder, cap_holder;
     uint64_t local_ids, local_version;
-    size_t ripening;           /* pinned: partial results that were not noted yet */
-    uint64_t diverged_version; /* updates from it are not finite, by two answers */
-    uint64_t finite_version;   /* the last from which a finite update came */
-    size_t held;               /* bytes of results that wait to be released */
-    uint64_t wanted;           /* the task that collect waits for */
+    size_t ripening;             /* pinned: partial results that were not noted yet */
+    uint64_t diverged_version;   /* updates from it are not finite, by two answers */
+    uint64_t finite_version;     /* the last from which a finite update came */
+    size_t held;                 /* bytes of results that wait to be released */
+    float *spare[REMOTE_SPARES]; /* (P) vectors of updates that were folded, for the next ones */
+    unsigned spares;
+    uint64_t wanted; /* the task that collect waits for */
     struct fg_respawn respawn;
     size_t *placed; /* hosts of the spawned workers, in order */
     size_t n_placed, cap_placed, target;
@@ -154,7 +156,6 @@ enum fg_status remote_not_welcome(struct remote *r, uint32_t peer);
 /* remote_distrust.c */
 enum fg_status remote_offence(struct remote *r, uint32_t peer, const char *what); /* may put it aside */
 void remote_good_result(struct remote *r, uint32_t peer);
-bool remote_all_finite(const float *x, size_t n);
 enum fg_status remote_judge(struct remote *r, struct entry *e,
                             bool *ask_again); /* an update that was decoded */
 

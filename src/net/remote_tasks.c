@@ -1,7 +1,7 @@
 /* The tasks of the remote executor: the queue, what becomes of each, and its answer. */
-#include <math.h>
 #include <string.h>
 
+#include "kernels/fold.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
 #include "src/net/remote_internal.h"
@@ -131,8 +131,8 @@ static bool is_state_of(const struct fg_task *task, struct fg_view bytes, size_t
         return false;
     }
     bool fits = s.client == task->client && s.number == task->number && s.steps > 0 &&
-                s.steps < task->steps && remote_all_finite(s.params, P) &&
-                (s.velocity == NULL || remote_all_finite(s.velocity, P));
+                s.steps < task->steps && fg_kernel_all_finite(s.params, P) &&
+                (s.velocity == NULL || fg_kernel_all_finite(s.velocity, P));
     fg_train_state_fini(&s);
     return fits;
 }
@@ -261,6 +261,21 @@ enum fg_status remote_enqueue(struct remote *r, const struct fg_task *task)
     return FG_OK;
 }
 
+/* A vector (P) for a decoded update: one that is not needed any more, or a new one. NULL: out of memory. */
+static float *take_vector(struct remote *r)
+{
+    return r->spares > 0 ? r->spare[--r->spares] : fg_calloc_aligned(r->opts.params, sizeof(float));
+}
+
+static void give_vector(struct remote *r, float *delta)
+{
+    if (delta != NULL && r->spares < REMOTE_SPARES) {
+        r->spare[r->spares++] = delta;
+    } else {
+        fg_free(delta);
+    }
+}
+
 void remote_forget(struct remote *r, struct entry *e)
 {
     if (e->local_id != 0) {
@@ -271,7 +286,7 @@ void remote_forget(struct remote *r, struct entry *e)
     r->held -= e->delta != NULL ? r->opts.params * sizeof *e->delta : 0;
     fg_free(e->frame);
     fg_free(e->state_frame);
-    fg_free(e->delta);
+    give_vector(r, e->delta);
     fg_free(e->why);
     *e = (struct entry){.task = e->task, .state = TASK_RELEASED};
 }
@@ -282,7 +297,7 @@ enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok)
     if (e->local_id != 0 || e->task.kind != FG_TASK_TRAIN || e->delta != NULL) {
         return FG_OK;
     }
-    e->delta = fg_calloc_aligned(r->opts.params, sizeof *e->delta);
+    e->delta = take_vector(r);
     if (e->delta == NULL) {
         return FG_E_NOMEM;
     }
@@ -307,7 +322,7 @@ enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok)
         return st;
     }
     *ok = false;
-    fg_free(e->delta);
+    give_vector(r, e->delta);
     e->delta = NULL;
     e->result.delta = NULL;
     bool corrupt = st == FG_E_CORRUPT;

@@ -1,0 +1,32 @@
+"""What the peers' programs share: shapes of the models, and the talk with bench/run.
+
+A program prepares and compiles, prints "ready NAME", then prints samples/s of CPU time for every line it reads, and ends
+with its input. One thread: set before numpy, torch or jax are imported.
+"""
+import os
+import sys
+import time
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+
+IMAGE = {"softmax": (28, 28, 1), "two_nn": (28, 28, 1), "lenet5": (32, 32, 3), "mcmahan_cnn": (28, 28, 1),
+         "pfl_cnn": (32, 32, 3)}
+STEPS, BATCH, VMAP = 60, 10, 8
+CHARS, LENGTH, HIDDEN, EMBED = 90, 80, 256, 8
+LEAST_S = 0.3
+
+
+def serve(name, work):
+    """work() does something and returns how many samples it was."""
+    work()
+    print("ready", name, flush=True)
+    for _ in sys.stdin:
+        begin, samples, spent = time.process_time(), 0, 0.0
+        while spent < LEAST_S:
+            samples += work()
+            spent = time.process_time() - begin
+        print(samples / spent, flush=True)
