@@ -42,7 +42,7 @@ static struct {
     size_t batches, repeats;
     double least_s; /* CPU time of a repetition */
     unsigned threads;
-    bool forward;
+    bool forward, once;
 } how = {.batch = {10}, .batches = 1, .repeats = 5, .least_s = 0.05, .threads = 1};
 
 /* A model with data of its shape. */
@@ -138,7 +138,7 @@ static struct fg_trainer *trainer(const struct bench *b, uint32_t batch, unsigne
 /* Samples of a task: about 0.1 s at 50 GFLOP/s, whole batches, at most one epoch of a client of MNIST IID. */
 static uint32_t task_samples(const struct bench *b, uint32_t batch)
 {
-    double want = 5e9 / b->flop;
+    double want = how.once ? 0.0 : 5e9 / b->flop;
     uint32_t n = want > 600 ? 600 : want < 2.0 * batch ? 2 * batch : (uint32_t)want;
     n = n > SAMPLES ? SAMPLES : n;
     return n < batch ? batch : n / batch * batch;
@@ -176,6 +176,13 @@ static double repetition(struct bench *b, struct fg_trainer *t, uint32_t batch, 
         spent = bench_now_s() - begin;
     } while (spent < how.least_s);
     return spent / tasks;
+}
+
+static void do_once(struct bench *b, uint32_t batch)
+{
+    struct fg_trainer *t = trainer(b, batch, 1);
+    work(b, t, batch, task_samples(b, batch), 1);
+    fg_trainer_destroy(t);
 }
 
 static void measure(struct bench *b, uint32_t batch)
@@ -231,18 +238,18 @@ static void measure_threads(struct bench *b, uint32_t batch)
 
 static int usage(void)
 {
-    fprintf(
-        stderr,
-        "usage: bench_train [-k auto|avx512|avx2|reference] [-a exact|bf16] [-b BATCH,...] [-r REPEATS]\n"
-        "                   [-s SECONDS] [-t THREADS] [-f] [MODEL...]\n"
-        "  -f  forward only (evaluation; its batches are the trainer's)   -s  CPU time of a repetition\n");
+    fprintf(stderr,
+            "usage: bench_train [-k auto|avx512|avx2|reference] [-a exact|bf16] [-b BATCH,...] [-r REPEATS]\n"
+            "                   [-s SECONDS] [-t THREADS] [-f] [-1] [MODEL...]\n"
+            "  -f  forward only (evaluation; its batches are the trainer's)   -s  CPU time of a repetition\n"
+            "  -1  two batches of each and nothing measured: for counting instructions\n");
     return 2;
 }
 
 static bool parse(int argc, char **argv)
 {
     const char *kernels = "auto", *arithmetic = "exact";
-    for (int c; (c = getopt(argc, argv, "k:a:b:r:s:t:fh")) != -1;) {
+    for (int c; (c = getopt(argc, argv, "k:a:b:r:s:t:f1h")) != -1;) {
         char *p = optarg;
         switch (c) {
         case 'k':
@@ -268,6 +275,9 @@ static bool parse(int argc, char **argv)
         case 't':
             how.threads = (unsigned)strtoul(p, NULL, 10);
             break;
+        case '1':
+            how.once = true;
+            break;
         case 'f':
             how.forward = true;
             break;
@@ -289,14 +299,14 @@ int main(int argc, char **argv)
     if (!parse(argc, argv)) {
         return usage();
     }
-    if (how.threads == 1) {
+    if (how.threads == 1 && !how.once) {
         if (!bench_limits_measure(&how.limits, how.k)) {
             return 1;
         }
         printf("%-12s %-8s %5s %8s %9s %10s %10s %10s %8s %7s %7s %7s %7s %8s\n", "model", "what", "batch",
                "params", "MFLOP", "min/s", "median/s", "max/s", "GFLOP/s", "fma-min", "of-fma", "fma-max",
                "binds", "of-bound");
-    } else {
+    } else if (!how.once) {
         printf("%-12s %-8s %5s %8s %10s %10s %10s %7s %7s %7s\n", "model", "what", "batch", "threads",
                "min/s", "median/s", "max/s", "x-min", "x", "x-max");
     }
@@ -311,7 +321,7 @@ int main(int argc, char **argv)
         }
         prepare(&b, i);
         for (size_t j = 0; j < how.batches; j++) {
-            (how.threads == 1 ? measure : measure_threads)(&b, how.batch[j]);
+            (how.once ? do_once : how.threads == 1 ? measure : measure_threads)(&b, how.batch[j]);
         }
         clear(&b);
     }

@@ -1,6 +1,6 @@
 """The one table of what bench/run measures: doc/performance.md, the printed table and --json all come from it.
 
-A name may hold {model} or {batch}; it then stands for one key each. `goal` is (">=" or "<=", value) or None; `needs` is
+A name may hold {model}, {way} or {batch}; it then stands for one key each. `goal` is (">=" or "<=", value) or None; `needs` is
 "" for what every run measures, else what it takes: "peers" (--peers) or "numpy".
 """
 from typing import NamedTuple, Optional, Tuple
@@ -9,6 +9,7 @@ from typing import NamedTuple, Optional, Tuple
 MODELS = {"softmax": "softmax", "two_nn": "2nn", "lenet5": "lenet5", "mcmahan_cnn": "mcmahan_cnn", "pfl_cnn": "pfl_cnn",
           "char_lstm": "char_lstm"}
 CONVOLUTIONS = ("mcmahan_cnn", "pfl_cnn")
+WAYS = ("fp32", "int8", "ternary", "sparse_ternary")
 BATCHES = (1, 4, 16, 32, 64)
 
 
@@ -17,7 +18,7 @@ class Key(NamedTuple):
     text: str
     goal: Optional[Tuple[str, float]] = None
     needs: str = ""
-    over: Tuple[str, ...] = tuple(MODELS)  # what {model} stands for
+    over: Tuple[str, ...] = tuple(MODELS)  # what {model} or {way} stands for
 
 
 KEYS = [
@@ -40,6 +41,26 @@ KEYS = [
     Key("{model}_bf16_vs_exact_x", "train.arithmetic = bf16 against exact, batch 10", over=CONVOLUTIONS),
     Key("{model}_two_cores_x", "eight clients on two threads against one, wall time", (">=", 1.9),
         over=("two_nn", "mcmahan_cnn")),
+    Key("{model}_vs_best_expert", "our samples/s over those of PyTorch or JAX in the form that comes nearest, turn by turn, "
+        "batch 10, one core", needs="peers"),
+    Key("softmax_vs_best_expert", "", (">=", 3.0), "peers"),
+    Key("two_nn_vs_best_expert", "", (">=", 1.8), "peers"),
+    Key("lenet5_vs_best_expert", "", (">=", 2.5), "peers"),
+    Key("mcmahan_cnn_vs_best_expert", "", (">=", 1.5), "peers"),
+    Key("pfl_cnn_vs_best_expert", "", (">=", 1.5), "peers"),
+    Key("char_lstm_vs_best_expert", "", (">=", 2.0), "peers"),
+    Key("{model}_eval_vs_best_expert", "the same, forward only", (">=", 1.5), "peers", over=("two_nn", "mcmahan_cnn")),
+    # aggregation
+    Key("numpy_add_updates_per_s", "NumPy's += of ready float32 arrays of 1,663,370 values, one core", needs="numpy"),
+    Key("sum_{way}_updates_per_s", "from a frame's bytes to the rule's sum, checksum verified, the same size, one core",
+        needs="numpy", over=WAYS),
+    Key("sum_{way}_vs_numpy_x", "the same over NumPy's +=, turn by turn", needs="numpy", over=WAYS),
+    Key("sum_fp32_vs_numpy_x", "", (">=", 0.85), "numpy"),
+    Key("sum_{way}_vs_flower_x", "the same over Flower's in-place aggregation of serialised arrays, turn by turn", needs="peers",
+        over=WAYS),
+    Key("sum_fp32_vs_flower_x", "", (">=", 4.5), "peers"),
+    Key("sum_int8_vs_flower_x", "", (">=", 15.0), "peers"),
+    Key("sum_sparse_ternary_vs_flower_x", "", (">=", 50.0), "peers"),
     # whole tasks
     Key("lr_mnist_task_s", "FLUTE's LR_MNIST task: softmax, batch 10, 100 rounds of 10 of 1000 clients; wall time of rounds "
         "1 to 100 after the first, everything but the start included"),
@@ -67,9 +88,9 @@ def expand():
     """All keys in order: name -> Key; a later, literal entry overrides the goal of a pattern's."""
     out = {}
     for k in KEYS:
-        for m in k.over if "{model}" in k.name else ("",):
+        for m in k.over if "{model}" in k.name or "{way}" in k.name else ("",):
             for b in BATCHES if "{batch}" in k.name else ("",):
-                name = k.name.replace("{model}", m).replace("{batch}", str(b))
+                name = k.name.replace("{model}", m).replace("{way}", m).replace("{batch}", str(b))
                 out[name] = k._replace(name=name, text=k.text or out[name].text)
     return out
 
@@ -80,7 +101,7 @@ def page():
     for k in KEYS:
         if k.text:
             goal = f"{k.goal[0]} {k.goal[1]:,g}" if k.goal else ""
-            of = f" ({', '.join(k.over)})" if "{model}" in k.name and k.over != tuple(MODELS) else ""
+            of = f" ({', '.join(k.over)})" if "{" in k.name and k.over != tuple(MODELS) else ""
             lines.append(f"| `{k.name}`{of} | {k.text} | {goal} |")
         else:
             lines.append(f"| `{k.name}` | of these | {k.goal[0]} {k.goal[1]:,g} |")
