@@ -51,14 +51,13 @@ enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_
     a->x = fg_calloc_aligned(cfg->rule.params, sizeof *a->x);
     a->tasks = fg_calloc(n, sizeof *a->tasks);
     a->last_loss = fg_calloc(n, sizeof *a->last_loss);
-    a->has_shard = fg_calloc(n, 1);
     bool keep = cfg->keeping != FG_KEEPING_NONE;
     a->keeps = keep ? fg_calloc(n, sizeof *a->keeps) : NULL;
-    if (a->x == NULL || a->tasks == NULL || a->last_loss == NULL || a->has_shard == NULL ||
-        (keep && a->keeps == NULL)) {
+    if (a->x == NULL || a->tasks == NULL || a->last_loss == NULL || (keep && a->keeps == NULL)) {
         st = FG_E_NOMEM;
         goto cleanup;
     }
+    FG_TRY(fg_core_move_create(a));
     memcpy(a->x, x, cfg->rule.params * sizeof *x);
     for (size_t i = 0; i < n; i++) {
         a->last_loss[i] = -1.0f;
@@ -87,7 +86,7 @@ void fg_aggregator_destroy(struct fg_aggregator *a)
         fg_free(a->x);
         fg_free(a->tasks);
         fg_free(a->last_loss);
-        fg_free(a->has_shard);
+        fg_core_move_destroy(a);
         fg_free(a->keeps);
         fg_core_pick_destroy(a);
         for (size_t i = 0; i < a->n_kept; i++) {
@@ -195,6 +194,23 @@ static enum fg_status take_answer(struct fg_aggregator *a, struct slot *s, const
     return fg_core_advance(a, out);
 }
 
+/* One of several copies of a task has come: the others are not needed any more. */
+static enum fg_status call_off_copies(struct fg_aggregator *a, const struct slot *come,
+                                      struct fg_actions *out)
+{
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; a->cfg.move.copies > 1 && i < a->n_slots && st == FG_OK; i++) {
+        struct slot *s = &a->slots[i];
+        if (s->state == SLOT_OPEN && s->task.shard == come->task.shard && s->task.round == come->task.round) {
+            s->state = SLOT_CANCELLING;
+            a->cancelling++;
+            st = fg_core_act(out,
+                             &(struct fg_action){.kind = FG_ACTION_CANCEL, .at = a->now, .id = s->task.id});
+        }
+    }
+    return st;
+}
+
 static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event *ev, struct fg_actions *out)
 {
     struct slot *s = find_slot(a, ev->id);
@@ -221,8 +237,8 @@ static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event
     s->kept = r->kept;
     if (usable) {
         struct fg_rule_update update = {.delta = r->delta,
-                                        .client = s->task.client,
-                                        .samples = a->cfg.samples[s->task.client],
+                                        .client = s->task.shard,
+                                        .samples = a->cfg.samples[s->task.shard],
                                         .steps = r->steps,
                                         .lr = (double)s->task.lr,
                                         .factor = s->factor,
@@ -236,6 +252,10 @@ static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event
                           update.lr * fg_effective_steps((double)r->steps, update.lr, a->cfg.curvature));
         }
         a->arrived += fg_core_holds(a, s);
+        st = call_off_copies(a, s, out);
+        if (st != FG_OK) {
+            return st;
+        }
     }
     return fg_core_advance(a, out);
 }
@@ -251,8 +271,9 @@ static enum fg_status take_lost(struct fg_aggregator *a, const struct fg_event *
         return FG_E_USAGE;
     }
     resolve(a, s, ev->outcome, cancelled ? FG_VERDICT_LATE : FG_VERDICT_LOST);
-    if (cancelled) {
-        return --a->cancelling == 0 ? fg_core_commit(a, out) : FG_OK;
+    a->cancelling -= cancelled;
+    if (a->phase == CLOSING) {
+        return a->cancelling == 0 ? fg_core_commit(a, out) : FG_OK;
     }
     return fg_core_advance(a, out);
 }
@@ -294,7 +315,11 @@ static enum fg_status take_evaluation(struct fg_aggregator *a, const struct fg_e
 static enum fg_status stop(struct fg_aggregator *a, struct fg_actions *out)
 {
     while (a->n_slots > 0 && a->slots[a->n_slots - 1].task.id >= a->first_id) {
-        a->tasks[a->slots[--a->n_slots].task.client]--;
+        const struct slot *s = &a->slots[--a->n_slots];
+        a->tasks[s->task.client]--;
+        if (fg_core_moves(a) && !s->copy) {
+            a->drawn[s->task.shard]--;
+        }
     }
     for (size_t i = 0; i < a->n_slots; i++) {
         a->slots[i].state = SLOT_OPEN;

@@ -52,6 +52,22 @@
  * this process, which saves it beside the aggregator's state, or workers, and then it is gone when they are. */
 enum fg_keeping { FG_KEEPING_NONE, FG_KEEPING_HERE, FG_KEEPING_AWAY };
 
+/* Movable data: who trains on whose. doc/algorithms/movable.md. */
+enum fg_move {
+    FG_MOVE_OWN,    /* everyone on its own shard */
+    FG_MOVE_ROTATE, /* on the shard that lacks most, whatever shipping costs */
+    FG_MOVE_PLAN    /* what a shard lacks is weighed against what shipping it costs */
+};
+
+struct fg_move_config {
+    enum fg_move how;
+    uint32_t copies;         /* of a task, at most; 0 and 1: none beside it */
+    double worth;            /* of an update, in grams of a task */
+    double margin;           /* updates that a shard must lack more than one that is there */
+    const uint64_t *allowed; /* (clients) bit z: the shard may go to zone z; its client has it in any case.
+                              * NULL = everywhere. Borrowed */
+};
+
 struct fg_aggregator_config {
     uint32_t rounds;
     fg_time_t start;        /* of round 0 */
@@ -70,7 +86,8 @@ struct fg_aggregator_config {
     const uint32_t *steps;   /* (clients) local steps of a full task; borrowed */
     const uint32_t *samples; /* (clients) training samples of each; borrowed */
     const uint64_t
-        *shard_bytes; /* (clients) shipped before a client's first task; NULL = data are in place */
+        *shard_bytes;           /* (clients) shipped before a client's first task; NULL = data are in place */
+    struct fg_move_config move; /* needs shard_bytes for anything but own shards without copies */
     struct fg_select_config select; /* steps, samples, fleet and bytes are filled in from here */
     const struct fg_select_ops *policy;
     const struct fg_steps_ops *steps_ops;   /* train.plan; NULL = fixed */

@@ -8,12 +8,14 @@ static struct fg_participation row_of(const struct fg_aggregator *a, const struc
     struct fg_participation row = {
         .round = a->round,
         .client = s->task.client,
+        .shard = s->task.shard,
         .verdict = (uint8_t)s->verdict,
         .steps = s->outcome.steps,
         .steps_planned = s->task.kind == FG_TASK_TRAIN ? s->task.steps : 0,
         .staleness = fg_aggregator_keeps(a) ? (uint32_t)(a->version - s->task.version) : 0,
         .bytes_up = s->outcome.bytes_up,
         .bytes_down = s->outcome.bytes_down,
+        .shard_bytes = s->ship_bytes,
         .loss = s->loss,
         .t_begin = s->outcome.t_begin,
         .t_end = s->outcome.t_end,
@@ -60,14 +62,13 @@ void fg_core_book_evaluation(struct fg_aggregator *a, bool global, bool clients)
 static void book_footprint_of(struct fg_aggregator *a, const struct slot *s, const struct fg_usage *cost)
 {
     uint32_t client = s->task.client;
-    bool ships = a->cfg.shard_bytes != NULL && !a->has_shard[client];
-    double shard = ships ? (double)a->cfg.shard_bytes[client] : 0.0;
+    double ships = (double)s->ship_bytes;
     struct fg_footprint_task t = {.client = client,
                                   .outcome = &s->outcome,
                                   .usage = cost,
                                   .verdict = s->verdict,
-                                  .shard_share = ships ? shard / (shard + (double)a->cfg.model_bytes) : 0.0,
-                                  .first = s->task.number == 0,
+                                  .shard_share = ships > 0.0 ? ships / (double)s->bytes_down : 0.0,
+                                  .first = s->first,
                                   .coded_bytes =
                                       a->cfg.coded && s->task.kind == FG_TASK_TRAIN ? a->cfg.model_bytes : 0};
     fg_footprint_task(a->footprint, &t, a->now);
@@ -87,6 +88,7 @@ static void book_round(struct fg_aggregator *a)
 enum fg_status fg_core_book(struct fg_aggregator *a)
 {
     double loss = 0.0, weight = 0.0;
+    bool trained = false;
     a->n_rows = 0;
     for (size_t i = 0; i < a->n_slots; i++) {
         struct slot *s = &a->slots[i];
@@ -101,24 +103,30 @@ enum fg_status fg_core_book(struct fg_aggregator *a)
         struct fg_usage cost;
         fg_ledger_usage(a->fleet, client, &s->outcome, &cost);
         fg_ledger_book_usage(a->ledger, client, &cost, s->verdict);
+        trained = trained || s->task.kind == FG_TASK_TRAIN;
         book_footprint_of(a, s, &cost);
         a->rows[a->n_rows] = row_of(a, s, &cost);
+        fg_core_pay(a, client, &s->outcome, a->rows[a->n_rows].energy_j);
         count(&a->record, &a->rows[a->n_rows++]);
-        if (a->cfg.shard_bytes != NULL && s->outcome.download_done) {
-            a->has_shard[client] = 1; /* it got far enough to begin */
+        if (a->cfg.shard_bytes != NULL && s->outcome.download_done) { /* it got far enough to begin */
+            st = fg_holdings_add(&a->have, client, s->task.shard);
+            if (st != FG_OK) {
+                return st;
+            }
         }
         if (a->keeps != NULL && fg_verdict_counts(s->verdict)) {
             a->keeps[client] = s->kept;
             a->resets += s->reset;
         }
         if (!fg_verdict_wastes(s->verdict)) {
-            a->last_loss[client] = (float)s->loss;
+            a->last_loss[s->task.shard] = (float)s->loss;
         }
         if (fg_verdict_counts(s->verdict)) {
-            loss += s->loss * (double)a->cfg.samples[client];
-            weight += (double)a->cfg.samples[client];
+            loss += s->loss * (double)a->cfg.samples[s->task.shard];
+            weight += (double)a->cfg.samples[s->task.shard];
         }
     }
+    a->rounds_used += trained;
     book_round(a);
     fg_core_expect_commit(a);
     a->record.train_loss = weight > 0.0 ? loss / weight : -1.0;

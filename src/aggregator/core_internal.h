@@ -5,6 +5,7 @@
 
 #include "src/aggregator/core.h"
 #include "src/base/bytes.h"
+#include "src/planner/holdings.h"
 
 enum phase { ASLEEP, OPEN, CLOSING, COMMITTED, FINISHED };
 enum slot_state { SLOT_OPEN, SLOT_DONE, SLOT_CANCELLING };
@@ -22,6 +23,9 @@ struct slot {
     double factor;  /* on the update's weight */
     fg_time_t begin;
     uint64_t bytes_down;
+    uint64_t ship_bytes; /* of these, a shard */
+    bool first;          /* of its client */
+    bool copy;           /* of another task of this round on the same shard */
 };
 
 /* Parameters that a task under way started from. */
@@ -54,16 +58,22 @@ struct fg_aggregator {
     /* kept across rounds */
     uint64_t version;
     uint64_t next_id;
-    uint32_t round;     /* next to open, or open */
-    fg_time_t now;      /* of the last event */
-    fg_time_t settled;  /* of the last commit: where a dropped round goes back to */
-    fg_time_t wake;     /* of the next round */
-    uint32_t *tasks;    /* (clients) */
-    float *last_loss;   /* (clients), < 0 = none yet */
-    uint8_t *has_shard; /* (clients), only with shard_bytes */
-    uint64_t *keeps;    /* (clients) as fg_task.kept of their next tasks; NULL unless they keep something */
-    uint64_t resets;    /* updates that counted although what their client had kept was gone */
-    bool lost_kept;     /* what they kept was held by those who are gone */
+    uint32_t round;            /* next to open, or open */
+    fg_time_t now;             /* of the last event */
+    fg_time_t settled;         /* of the last commit: where a dropped round goes back to */
+    fg_time_t wake;            /* of the next round */
+    uint32_t *tasks;           /* (clients) */
+    float *last_loss;          /* (clients), < 0 = none yet */
+    struct fg_holdings have;   /* which shards were shipped to whom; only with shard_bytes */
+    uint32_t *drawn;           /* (clients) tasks on each shard so far, copies once; only if data move */
+    double *lack;              /* (clients) of each shard, in the open round; only if data move */
+    uint8_t *mark;             /* (clients) scratch */
+    double money;              /* paid for energy */
+    uint32_t rounds_used;      /* with tasks */
+    uint32_t pools, withdrawn; /* rounds with two tasks and more; of these, those that lost all */
+    uint64_t *keeps; /* (clients) as fg_task.kept of their next tasks; NULL unless they keep something */
+    uint64_t resets; /* updates that counted although what their client had kept was gone */
+    bool lost_kept;  /* what they kept was held by those who are gone */
     struct fg_ledger *ledger;
     struct fg_footprint *footprint;
     struct fg_summary total; /* numbers only */
@@ -138,7 +148,7 @@ void fg_core_book_evaluation(struct fg_aggregator *a, bool global, bool clients)
 
 /* core_theory.c: what is expected when tasks are given out, when a round commits, when an
  * evaluation comes; and its state. */
-void fg_core_expect(struct fg_aggregator *a, fg_time_t now);
+void fg_core_expect(struct fg_aggregator *a);
 void fg_core_expect_commit(struct fg_aggregator *a);
 void fg_core_expect_accuracy(struct fg_aggregator *a, double accuracy);
 enum fg_status fg_core_tally_save(const struct fg_core_tally *t, struct fg_str *out) FG_NODISCARD;
@@ -157,6 +167,30 @@ enum fg_status fg_core_pick(struct fg_aggregator *a) FG_NODISCARD;
 
 /* Bring the forecasts back to the round that waits for its commit. Errors: FG_E_NOMEM. */
 enum fg_status fg_core_look_back(struct fg_aggregator *a) FG_NODISCARD;
+
+/* Which shards the picks work on, and copies of them: core_move.c. Errors: FG_E_NOMEM. */
+bool fg_core_moves(const struct fg_aggregator *a);
+enum fg_status fg_core_move_create(struct fg_aggregator *a) FG_NODISCARD;
+void fg_core_move_destroy(struct fg_aggregator *a);
+enum fg_status fg_core_move(struct fg_aggregator *a) FG_NODISCARD;
+uint64_t fg_core_ships(const struct fg_aggregator *a, uint32_t client,
+                       uint32_t shard); /* bytes, 0 = is there */
+struct fg_task_cost fg_core_cost(const struct fg_aggregator *a, size_t pick);
+double fg_core_intensity(const struct fg_aggregator *a, uint32_t client); /* forecast or present, g/kWh */
+void fg_core_move_learn(struct fg_aggregator *a);
+enum fg_status fg_core_move_save(const struct fg_aggregator *a, struct fg_str *out) FG_NODISCARD;
+enum fg_status fg_core_move_load(struct fg_aggregator *a, struct fg_reader *in) FG_NODISCARD;
+
+/* Budgets: core_budget.c. What was spent; whether one is spent up; when the time is up; whether there are any
+ * at all; whether something is left of all; keep those picks that still fit, by the model, in their order
+ * (with nobody left the run is over); a task that was booked is paid for. */
+void fg_core_spent(const struct fg_aggregator *a, double spent[FG_LIMITS]);
+bool fg_core_spent_up(const struct fg_aggregator *a);
+fg_time_t fg_core_end(const struct fg_aggregator *a);
+bool fg_core_limited(const struct fg_aggregator *a);
+bool fg_core_left(const struct fg_aggregator *a);
+void fg_core_afford(struct fg_aggregator *a);
+void fg_core_pay(struct fg_aggregator *a, uint32_t client, const struct fg_outcome *o, double energy_j);
 
 /* Policy, outlook and what they need. */
 enum fg_status fg_core_pick_create(struct fg_aggregator *a, struct fg_err *err) FG_NODISCARD;

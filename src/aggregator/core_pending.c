@@ -54,12 +54,14 @@ static enum fg_status put_row(struct fg_str *out, const struct fg_participation 
 {
     enum fg_status st;
     FG_TRY(fg_put_u32(out, p->client));
+    FG_TRY(fg_put_u32(out, p->shard));
     FG_TRY(fg_put_u8(out, p->verdict));
     FG_TRY(fg_put_u32(out, p->steps));
     FG_TRY(fg_put_u32(out, p->steps_planned));
     FG_TRY(fg_put_u32(out, p->staleness));
     FG_TRY(fg_put_u64(out, p->bytes_up));
     FG_TRY(fg_put_u64(out, p->bytes_down));
+    FG_TRY(fg_put_u64(out, p->shard_bytes));
     FG_TRY(fg_put_f64(out, p->energy_j));
     FG_TRY(fg_put_f64(out, p->carbon_g));
     FG_TRY(fg_put_f64(out, p->loss));
@@ -72,12 +74,14 @@ cleanup:
 static void get_row(struct fg_participation *p, struct fg_reader *in)
 {
     p->client = fg_get_u32(in);
+    p->shard = fg_get_u32(in);
     p->verdict = fg_get_u8(in);
     p->steps = fg_get_u32(in);
     p->steps_planned = fg_get_u32(in);
     p->staleness = fg_get_u32(in);
     p->bytes_up = fg_get_u64(in);
     p->bytes_down = fg_get_u64(in);
+    p->shard_bytes = fg_get_u64(in);
     p->energy_j = fg_get_f64(in);
     p->carbon_g = fg_get_f64(in);
     p->loss = fg_get_f64(in);
@@ -100,6 +104,7 @@ enum fg_status fg_core_save_slots(const struct fg_aggregator *a, struct fg_str *
         FG_TRY(fg_put_u64(out, s->task.id));
         FG_TRY(fg_put_u64(out, s->task.version));
         FG_TRY(fg_put_u32(out, s->task.client));
+        FG_TRY(fg_put_u32(out, s->task.shard));
         FG_TRY(fg_put_u32(out, s->task.number));
         FG_TRY(fg_put_u32(out, s->task.round));
         FG_TRY(fg_put_u32(out, s->task.steps));
@@ -107,6 +112,8 @@ enum fg_status fg_core_save_slots(const struct fg_aggregator *a, struct fg_str *
         FG_TRY(fg_put_f64(out, s->factor));
         FG_TRY(fg_put_u64(out, (uint64_t)s->begin));
         FG_TRY(fg_put_u64(out, s->bytes_down));
+        FG_TRY(fg_put_u64(out, s->ship_bytes));
+        FG_TRY(fg_put_u8(out, (uint8_t)(s->first + 2 * s->copy)));
     }
     FG_TRY(fg_put_u32(out, (uint32_t)a->n_kept));
     for (size_t i = 0; i < a->n_kept; i++) {
@@ -129,6 +136,7 @@ static enum fg_status load_slot(struct fg_aggregator *a, struct fg_reader *in)
     s->task.id = fg_get_u64(in);
     s->task.version = fg_get_u64(in);
     s->task.client = fg_get_u32(in);
+    s->task.shard = fg_get_u32(in);
     s->task.number = fg_get_u32(in);
     s->task.round = fg_get_u32(in);
     s->task.steps = fg_get_u32(in);
@@ -137,8 +145,13 @@ static enum fg_status load_slot(struct fg_aggregator *a, struct fg_reader *in)
     s->factor = fg_get_f64(in);
     s->begin = (fg_time_t)fg_get_u64(in);
     s->bytes_down = fg_get_u64(in);
+    s->ship_bytes = fg_get_u64(in);
+    uint8_t flags = fg_get_u8(in);
+    s->first = (flags & 1) != 0;
+    s->copy = (flags & 2) != 0;
     in->bad = in->bad || s->task.id <= before || s->task.id >= a->next_id || s->task.version > a->version ||
-              s->task.client >= a->cfg.select.clients || s->begin > a->now;
+              s->task.client >= a->cfg.select.clients || s->task.shard >= a->cfg.select.clients ||
+              s->begin > a->now || flags > 3;
     return FG_OK;
 }
 
@@ -205,6 +218,7 @@ enum fg_status fg_core_load_pending(struct fg_aggregator *a, struct fg_reader *i
         a->rows[a->n_rows] = (struct fg_participation){.round = a->round};
         get_row(&a->rows[a->n_rows], in);
         in->bad = in->bad || a->rows[a->n_rows].client >= a->cfg.select.clients ||
+                  a->rows[a->n_rows].shard >= a->cfg.select.clients ||
                   a->rows[a->n_rows].verdict > FG_VERDICT_ASKED;
     }
     in->bad = in->bad || a->record.t_end < a->now;

@@ -39,7 +39,9 @@ enum fg_status fg_core_pick_create(struct fg_aggregator *a, struct fg_err *err)
     s->slot = a->cfg.slot;
     s->lr = a->cfg.lr(a->cfg.lr_arg, 0);
     s->curvature = a->cfg.curvature;
+    s->limit[FG_LIMIT_CARBON_G] = s->budget_g;
     s->over_all = a->cfg.rule.over == FG_OVER_ALL;
+    s->moves = a->cfg.move.how != FG_MOVE_OWN;
     s->by_samples = a->cfg.rule.weights == FG_WEIGHT_SAMPLES;
     s->deadline = a->cfg.deadline;
     if (a->cfg.slot_pace && (s->deadline == 0 || a->cfg.slot < s->deadline)) {
@@ -48,6 +50,7 @@ enum fg_status fg_core_pick_create(struct fg_aggregator *a, struct fg_err *err)
     a->picks.client = fg_calloc(n, sizeof *a->picks.client);
     a->picks.steps = fg_calloc(n, sizeof *a->picks.steps);
     a->picks.weight = fg_calloc(n, sizeof *a->picks.weight);
+    a->picks.shard = fg_calloc(n, sizeof *a->picks.shard);
     a->up = fg_calloc(n, sizeof *a->up);
     a->counted = fg_calloc(n, sizeof *a->counted);
     a->factor = fg_calloc(n, sizeof *a->factor);
@@ -57,9 +60,10 @@ enum fg_status fg_core_pick_create(struct fg_aggregator *a, struct fg_err *err)
     a->chance = fg_calloc(capped, sizeof *a->chance);
     a->memory = fg_calloc(capped, sizeof *a->memory);
     a->order = fg_calloc(capped, sizeof *a->order);
-    if (a->picks.client == NULL || a->picks.steps == NULL || a->picks.weight == NULL || a->up == NULL ||
-        a->counted == NULL || a->factor == NULL || a->free == NULL || a->asked == NULL || a->target == NULL ||
-        a->chance == NULL || a->memory == NULL || a->order == NULL) {
+    if (a->picks.client == NULL || a->picks.steps == NULL || a->picks.weight == NULL ||
+        a->picks.shard == NULL || a->up == NULL || a->counted == NULL || a->factor == NULL ||
+        a->free == NULL || a->asked == NULL || a->target == NULL || a->chance == NULL || a->memory == NULL ||
+        a->order == NULL) {
         return FG_E_NOMEM;
     }
     enum fg_status st = fg_watch_init(&a->watch, (uint32_t)n);
@@ -81,6 +85,7 @@ void fg_core_pick_destroy(struct fg_aggregator *a)
     fg_free(a->picks.client);
     fg_free(a->picks.steps);
     fg_free(a->picks.weight);
+    fg_free(a->picks.shard);
     fg_free(a->up);
     fg_free(a->counted);
     fg_free(a->factor);
@@ -94,10 +99,12 @@ void fg_core_pick_destroy(struct fg_aggregator *a)
 
 /* ---- weights ---- */
 
-static double chance_of(const struct fg_aggregator *a, uint32_t client)
+/* The chance that the shard counts in a round. Where data move, plans of clients are of no shard: all shards
+ * have the same share of those who train. */
+static double chance_of(const struct fg_aggregator *a, uint32_t shard)
 {
-    double pi = a->policy->ops->chance != NULL ? a->policy->ops->chance(a->policy, client)
-                                               : fg_watch_use(&a->watch, client);
+    bool planned = a->policy->ops->chance != NULL && !a->policy->cfg.moves;
+    double pi = planned ? a->policy->ops->chance(a->policy, shard) : fg_watch_use(&a->watch, shard);
     return pi > 1e-6 ? (pi < 1.0 ? pi : 1.0) : 1e-6;
 }
 
@@ -146,55 +153,9 @@ static void weigh(struct fg_aggregator *a)
 {
     double most = a->cfg.inverse == FG_INVERSE_CAPPED ? cap(a) : a->cfg.inverse == FG_INVERSE_SIX ? 6.0 : 1e9;
     for (size_t k = 0; k < a->picks.n; k++) {
-        double w = 1.0 / chance_of(a, a->picks.client[k]);
+        double w = 1.0 / chance_of(a, a->picks.shard[k]);
         a->picks.weight[k] *= w < most ? w : most;
     }
-}
-
-/* ---- budget ---- */
-
-static double modelled_g(const struct fg_aggregator *a, uint32_t client, uint32_t steps)
-{
-    return fg_select_cost(&a->policy->cfg, client, steps).wh * 1e-3 *
-           fg_fleet_intensity(a->fleet, fg_fleet_zone(a->fleet, client), a->now);
-}
-
-/* What is left of the budget when the tasks that are not booked yet are: as they ended, or as modelled. */
-static double left_g(const struct fg_aggregator *a)
-{
-    double left = a->cfg.select.budget_g - a->view.spent_g;
-    for (size_t i = 0; i < a->n_slots; i++) {
-        const struct slot *s = &a->slots[i];
-        struct fg_usage used;
-        if (s->state == SLOT_DONE) {
-            fg_ledger_usage(a->fleet, s->task.client, &s->outcome, &used);
-            left -= used.carbon_g[FG_COST_COMPUTE] + used.carbon_g[FG_COST_DEVICE] +
-                    used.carbon_g[FG_COST_NETWORK];
-        } else {
-            left -= modelled_g(a, s->task.client, s->task.steps);
-        }
-    }
-    return left;
-}
-
-/* Keep those whose tasks still fit, by the model, in the order of the picks. With nobody left the run is
- * over. */
-static void afford(struct fg_aggregator *a, double left)
-{
-    struct fg_picks *p = &a->picks;
-    size_t kept = 0;
-    for (size_t k = 0; k < p->n; k++) {
-        uint32_t c = p->client[k];
-        double g = modelled_g(a, c, p->steps[k] != 0 ? p->steps[k] : a->cfg.steps[c]);
-        if (g <= left) {
-            left -= g;
-            p->client[kept] = c;
-            p->steps[kept] = p->steps[k];
-            p->weight[kept++] = p->weight[k];
-        }
-    }
-    a->last = a->last || (p->n > 0 && kept == 0);
-    p->n = kept;
 }
 
 /* ---- skew ---- */
@@ -212,7 +173,7 @@ static double skew_ratio(const struct fg_aggregator *a)
         weight += w;
     }
     for (size_t k = 0; k < a->picks.n; k++) {
-        uint32_t c = a->picks.client[k];
+        uint32_t c = a->picks.shard[k];
         double loss = a->n_asked > 0 ? a->asked[c] : (double)a->last_loss[c];
         if (loss < 0.0) {
             return -1.0;
@@ -266,9 +227,7 @@ static size_t without_tasks(struct fg_aggregator *a, const struct fg_event *ev)
 
 enum fg_status fg_core_look(struct fg_aggregator *a, const struct fg_event *ev)
 {
-    struct fg_ledger_summary spent;
     size_t under_way = fg_aggregator_keeps(a) && a->cfg.rule_ops->stale == FG_STALE_COUNTS ? a->n_slots : 0;
-    fg_ledger_summary(a->ledger, &spent);
     memcpy(a->up, ev->available, ev->n_available * sizeof *a->up);
     a->n_up = ev->n_available;
     a->ratio = -1.0;
@@ -286,9 +245,9 @@ enum fg_status fg_core_look(struct fg_aggregator *a, const struct fg_event *ev)
                                       .watch = &a->watch,
                                       .gauge = a->cfg.policy->gauges ? &a->gauge : NULL,
                                       .outlook = a->outlook,
-                                      .spent_g = spent.carbon_g,
                                       .first_loss = a->first_loss,
                                       .recent_loss = a->recent_loss};
+    fg_core_spent(a, a->view.spent);
     return a->outlook != NULL ? fg_outlook_see(a->outlook, ev->now, ev->available, ev->n_available) : FG_OK;
 }
 
@@ -307,9 +266,8 @@ enum fg_status fg_core_ask(struct fg_aggregator *a)
     const struct fg_select_ops *ops = a->policy->ops;
     clean_picks(a);
     enum fg_status st = ops->ask != NULL ? ops->ask(a->policy, &a->view, &a->picks) : FG_OK;
-    if (st == FG_OK && a->cfg.select.budget_g > 0.0) {
-        double left = left_g(a);
-        a->picks.n = left > 0.0 ? a->picks.n : 0;
+    if (st == FG_OK && fg_core_limited(a) && !fg_core_left(a)) {
+        a->picks.n = 0;
     }
     return st;
 }
@@ -338,10 +296,15 @@ enum fg_status fg_core_pick(struct fg_aggregator *a)
         hear(a);
     }
     clean_picks(a);
+    if (a->now >= fg_core_end(a)) {
+        a->last = true;
+        return FG_OK;
+    }
     enum fg_status st = a->policy->ops->pick(a->policy, &a->view, p);
     if (st == FG_OK && p->n > 0 && a->cfg.steps_ops != NULL) {
         st = a->cfg.steps_ops->plan(&a->policy->cfg, &a->view, p);
     }
+    st = st == FG_OK ? fg_core_move(a) : st;
     if (st != FG_OK) {
         return st;
     }
@@ -349,11 +312,11 @@ enum fg_status fg_core_pick(struct fg_aggregator *a)
     if (a->cfg.inverse != FG_INVERSE_NONE && p->n > 0) {
         weigh(a);
     }
-    if (a->cfg.select.budget_g > 0.0) {
-        afford(a, left_g(a));
+    if (fg_core_limited(a)) {
+        fg_core_afford(a);
     }
     a->ratio = skew_ratio(a);
-    fg_core_expect(a, a->now);
+    fg_core_expect(a);
     return FG_OK;
 }
 
@@ -368,7 +331,7 @@ enum fg_status fg_core_learn(struct fg_aggregator *a)
         const struct slot *s = &a->slots[i];
         if (s->state == SLOT_DONE && fg_verdict_counts(s->verdict)) {
             a->factor[a->n_counted] = s->factor;
-            a->counted[a->n_counted++] = s->task.client;
+            a->counted[a->n_counted++] = s->task.shard;
         }
     }
     if (a->ratio >= 0.0) {
@@ -376,6 +339,7 @@ enum fg_status fg_core_learn(struct fg_aggregator *a)
         a->skew.sum += a->ratio;
         a->skew.rounds++;
     }
+    fg_core_move_learn(a);
     fg_gauge_close(&a->gauge);
     fg_watch_round(&a->watch, a->up, a->n_up, a->counted, a->factor, a->n_counted);
     if (a->outlook != NULL) {

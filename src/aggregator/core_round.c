@@ -89,13 +89,6 @@ bool fg_core_due(const struct fg_aggregator *a, uint32_t every)
     return done == a->cfg.rounds || a->last || (every != 0 && done % every == 0);
 }
 
-static bool spent(const struct fg_aggregator *a)
-{
-    struct fg_ledger_summary s;
-    fg_ledger_summary(a->ledger, &s);
-    return a->cfg.select.budget_g > 0.0 && s.carbon_g >= a->cfg.select.budget_g;
-}
-
 enum fg_status fg_core_say_commit(const struct fg_aggregator *a, struct fg_actions *out)
 {
     return fg_core_act(out, &(struct fg_action){
@@ -118,7 +111,7 @@ enum fg_status fg_core_commit(struct fg_aggregator *a, struct fg_actions *out)
     if (st != FG_OK) {
         return st;
     }
-    a->last = a->last || spent(a);
+    a->last = a->last || fg_core_spent_up(a);
     fg_rule_commit(a->rule, a->x);
     a->version++;
     a->record.version = a->version;
@@ -171,30 +164,33 @@ static bool has_model(const struct fg_aggregator *a, uint32_t client)
 static enum fg_status assign(struct fg_aggregator *a, enum fg_task_kind kind, size_t k,
                              struct fg_actions *out)
 {
-    uint32_t client = a->picks.client[k], steps = a->picks.steps[k];
+    uint32_t client = a->picks.client[k], shard = a->picks.shard[k], steps = a->picks.steps[k];
     bool train = kind == FG_TASK_TRAIN, has = train && a->n_asked > 0 && has_model(a, client);
     enum fg_status st = FG_GROW(a->slots, a->n_slots, a->cap_slots);
     if (st != FG_OK) {
         return st;
     }
     struct slot *s = &a->slots[a->n_slots];
+    bool moves = fg_core_moves(a), copy = moves && a->mark[shard] != 0;
     *s = (struct slot){
         .task = {.id = a->next_id,
-                 .version = fg_rule_start_version(a->rule, client, a->version),
+                 .version = fg_rule_start_version(a->rule, shard, a->version),
                  .kind = kind,
                  .client = client,
-                 .number = a->tasks[client],
+                 .shard = shard,
+                 .number = !moves ? a->tasks[client] : a->drawn[shard] - (copy ? 1 : 0),
                  .round = a->round,
-                 .steps = train && steps == 0 ? a->cfg.steps[client] : steps,
+                 .steps = train && steps == 0 ? a->cfg.steps[shard] : steps,
                  .lr = (float)a->cfg.lr(a->cfg.lr_arg, a->round),
                  .kept = train && a->keeps != NULL ? a->keeps[client] : 0},
         .factor = a->picks.weight[k],
         .begin = a->now,
         .bytes_down = has ? 0 : a->cfg.model_bytes,
+        .ship_bytes = has ? 0 : fg_core_ships(a, client, shard),
+        .first = a->tasks[client] == 0,
+        .copy = copy,
     };
-    if (a->cfg.shard_bytes != NULL && !a->has_shard[client] && !has) {
-        s->bytes_down += a->cfg.shard_bytes[client];
-    }
+    s->bytes_down += s->ship_bytes;
     st = fg_core_act(out, &(struct fg_action){.kind = FG_ACTION_ASSIGN,
                                               .at = a->now,
                                               .id = s->task.id,
@@ -204,6 +200,10 @@ static enum fg_status assign(struct fg_aggregator *a, enum fg_task_kind kind, si
         a->n_slots++;
         a->next_id++;
         a->tasks[client]++;
+        a->mark[shard] = 1;
+        if (moves && !copy) {
+            a->drawn[shard]++;
+        }
         a->unresolved++;
         a->asking += !train;
         a->awaited += train;
@@ -214,6 +214,10 @@ static enum fg_status assign(struct fg_aggregator *a, enum fg_task_kind kind, si
 static enum fg_status give_out(struct fg_aggregator *a, enum fg_task_kind kind, struct fg_actions *out)
 {
     enum fg_status st = FG_OK;
+    for (size_t k = 0; k < a->picks.n; k++) {
+        a->picks.shard[k] = kind == FG_TASK_TRAIN ? a->picks.shard[k] : a->picks.client[k];
+        a->mark[a->picks.shard[k]] = 0;
+    }
     for (size_t k = 0; k < a->picks.n && st == FG_OK; k++) {
         st = assign(a, kind, k, out);
     }
@@ -263,6 +267,9 @@ enum fg_status fg_core_open(struct fg_aggregator *a, const struct fg_event *ev, 
     fg_time_t limit = a->cfg.deadline > 0 ? ev->now + a->cfg.deadline : FG_NEVER;
     if (a->cfg.slot_pace && fg_core_slot_begin(a, a->round + 1) < limit) {
         limit = fg_core_slot_begin(a, a->round + 1);
+    }
+    if (fg_core_end(a) < limit && fg_core_end(a) > ev->now) {
+        limit = fg_core_end(a);
     }
     if (st == FG_OK && a->asking == 0) {
         st = pick(a, out);

@@ -71,7 +71,7 @@ enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *
     FG_TRY(fg_put_f64s(out, rule->scalar, n * rule->ops->scalars));
     FG_TRY(fg_put_u32s(out, a->tasks, n));
     FG_TRY(fg_put_f32s(out, a->last_loss, n));
-    FG_TRY(fg_str_add(out, a->has_shard, n));
+    FG_TRY(fg_core_move_save(a, out));
     if (a->keeps != NULL) {
         FG_TRY(fg_put_u8(out, a->cfg.keeping == FG_KEEPING_AWAY));
         for (size_t i = 0; i < n; i++) {
@@ -150,14 +150,11 @@ static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, st
     fg_get_f64s(r, a->rule->scalar, n * a->rule->ops->scalars);
     fg_get_u32s(r, a->tasks, n);
     fg_get_f32s(r, a->last_loss, n);
-    const void *flags = fg_get_bytes(r, n);
-    if (flags != NULL) {
-        memcpy(a->has_shard, flags, n);
-    }
+    enum fg_status st = fg_core_move_load(a, r);
     if (a->keeps != NULL) {
         load_keeps(a, r);
     }
-    enum fg_status st = load_policy(a, r);
+    st = st == FG_OK ? load_policy(a, r) : st;
     if (st != FG_OK) {
         return fg_fail(err, st, "aggregator state: %s", fg_status_text(st));
     }
@@ -208,6 +205,7 @@ void fg_aggregator_summary(const struct fg_aggregator *a, struct fg_summary *s)
     s->downlink_bytes = t.downlink_bytes;
     s->energy_wh = t.energy_wh;
     s->carbon_g = t.carbon_g;
+    s->money = a->cfg.select.prices != NULL ? a->money : -1.0;
     s->wasted_wh = t.wasted_wh;
     s->wasted_g = t.wasted_g;
     s->steps_total = t.steps_total;

@@ -15,18 +15,14 @@ static double share_of(const struct fg_aggregator *a, uint32_t client)
 /* ---- kept from round to round ---- */
 
 /* What the picks are expected to cost undisturbed, at the forecast or present intensity. */
-void fg_core_expect(struct fg_aggregator *a, fg_time_t now)
+void fg_core_expect(struct fg_aggregator *a)
 {
     struct fg_core_tally *t = &a->tally;
     t->round_wh = t->round_g = t->round_s = 0.0;
     for (size_t k = 0; k < a->picks.n; k++) {
-        uint32_t c = a->picks.client[k], zone = fg_fleet_zone(a->fleet, c);
-        struct fg_task_cost cost =
-            fg_select_cost(&a->policy->cfg, c, a->picks.steps[k] != 0 ? a->picks.steps[k] : a->cfg.steps[c]);
-        double intensity = a->outlook != NULL ? fg_outlook_carbon(a->outlook, zone, 0)
-                                              : fg_fleet_intensity(a->fleet, zone, now);
+        struct fg_task_cost cost = fg_core_cost(a, k);
         t->round_wh += cost.wh;
-        t->round_g += cost.wh * 1e-3 * intensity;
+        t->round_g += cost.wh * 1e-3 * fg_core_intensity(a, a->picks.client[k]);
         t->round_s = cost.seconds > t->round_s ? cost.seconds : t->round_s;
     }
     double limit = fg_seconds(a->policy->cfg.deadline);

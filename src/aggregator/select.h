@@ -16,11 +16,13 @@
 #include "src/aggregator/select_gauge.h"
 #include "src/aggregator/select_watch.h"
 #include "src/availability/fleet.h"
+#include "src/availability/price.h"
 #include "src/base/bytes.h"
 #include "src/base/status.h"
 #include "src/base/str.h"
 #include "src/base/time.h"
 #include "src/forecast/outlook.h"
+#include "src/plan/limits.h"
 #include "src/plan/outcome.h"
 #include "src/plan/record.h"
 
@@ -32,8 +34,10 @@ struct fg_select_config {
     uint32_t groups;  /* cyclic: number of groups, 0 for policies without */
     uint32_t rounds;  /* in all */
     fg_time_t slot;
-    double budget_g; /* carbon.budget_g, 0 = none */
-    double alpha;    /* select.alpha, slack and tune: greenfl */
+    double budget_g;                /* carbon.budget_g, 0 = none */
+    double limit[FG_LIMITS];        /* 0 = none; that of carbon is filled in from budget_g */
+    const struct fg_prices *prices; /* NULL = none are given; borrowed */
+    double alpha;                   /* select.alpha, slack and tune: greenfl */
     uint32_t slack;
     bool slack_auto;
     uint32_t tune;
@@ -47,6 +51,7 @@ struct fg_select_config {
     double quantile;       /* pause */
     const char *counts;    /* random: select.counts as it is; borrowed */
     bool over_all;         /* updates are divided by everyone's weight, not by that of those who came */
+    bool moves;            /* who trains is given the shard that lacks most: chances are those of shards */
     bool by_samples;       /* a client should count its samples; else all the same */
     fg_time_t deadline;    /* a round lasts at most so long, 0 = no limit */
     uint32_t replan;       /* rounds between two plans, 0 = plan once */
@@ -70,7 +75,7 @@ struct fg_select_view {
     const struct fg_watch *watch;     /* who was up and who took part so far */
     const struct fg_gauge *gauge;     /* what updates told of the problem; NULL unless the policy gauges */
     const struct fg_outlook *outlook; /* forecasts; NULL unless the policy has a horizon */
-    double spent_g;                   /* carbon so far */
+    double spent[FG_LIMITS];          /* so far */
     double first_loss,
         recent_loss; /* mean training loss of the first and the last round that had one; < 0 = none */
 };
@@ -80,6 +85,7 @@ struct fg_picks {
     uint32_t *client; /* (n) */
     uint32_t *steps;  /* (n) local steps; 0 = those of the configuration */
     double *weight;   /* (n) factor on the update's weight; 1 */
+    uint32_t *shard;  /* (n) whose data; settled by the core when the policy has picked */
     size_t n;
     bool done; /* nobody is picked now and nobody will be */
 };
@@ -170,6 +176,10 @@ struct fg_task_cost {
     double wh; /* devices and network, PUE included */
 };
 struct fg_task_cost fg_select_cost(const struct fg_select_config *cfg, uint32_t client, uint32_t steps);
+
+/* The same on another's shard, with so many bytes shipped beside the model. */
+struct fg_task_cost fg_select_cost_on(const struct fg_select_config *cfg, uint32_t client, uint32_t shard,
+                                      uint32_t steps, uint64_t ship_bytes);
 
 /* Grams that a full task of the client is expected to emit when it begins h slots from now. */
 double fg_select_grams(const struct fg_select_config *cfg, const struct fg_outlook *o, uint32_t client,

@@ -22,8 +22,8 @@ struct agenda {
     struct {
         struct fg_way way; /* slots that are used at all, alpha */
         double grams_max;
-        bool chosen;                         /* the way will not change any more */
-        double value, bound, spent_g, price; /* the certificate */
+        bool chosen;                                    /* the way will not change any more */
+        double value, bound, spent_g, price[FG_LIMITS]; /* the certificate */
     } first;
 };
 
@@ -104,7 +104,7 @@ static uint32_t horizon(const struct fg_select_config *cfg)
 /* ---- planning ---- */
 
 static void adopt(struct fg_select *s, const struct fg_slots_plan *plan, const struct fg_ahead *a,
-                  uint32_t round)
+                  uint32_t round, const double price[FG_LIMITS])
 {
     struct agenda *next = &((struct own *)s->own)->next;
     next->from = round;
@@ -121,7 +121,7 @@ static void adopt(struct fg_select *s, const struct fg_slots_plan *plan, const s
         next->first.value = plan->value;
         next->first.bound = plan->bound;
         next->first.spent_g = plan->spent_g;
-        next->first.price = plan->price_per_g;
+        memcpy(next->first.price, price, sizeof next->first.price);
     }
 }
 
@@ -170,9 +170,14 @@ static enum fg_status make_plan(struct fg_select *s, const struct fg_select_view
     }
     struct fg_select_config cfg = s->cfg;
     cfg.alpha = next->first.way.alpha;
-    FG_TRY(fg_ahead_solve(&plan, &a, &cfg, slots, left > 0.0 ? next->tune : 0, o->gained, left,
-                          next->first.grams_max));
-    adopt(s, plan, &a, view->round);
+    uint32_t tune = left > 0.0 ? next->tune : 0;
+    double price[FG_LIMITS] = {0.0};
+    FG_TRY(fg_ahead_solve(&plan, &a, &cfg, slots, tune, o->gained, left, next->first.grams_max, price));
+    if (first) {
+        FG_TRY(fg_ahead_price_slot(&price[FG_LIMIT_HOURS], plan, &a, &cfg, tune, o->gained, left,
+                                   next->first.grams_max));
+    }
+    adopt(s, plan, &a, view->round, price);
     o->made = true;
 cleanup:
     fg_slots_plan_destroy(plan);
@@ -260,10 +265,21 @@ static enum fg_status learn(struct fg_select *s, const struct fg_participation *
 
 /* ---- forage: weights of its own ---- */
 
-/* min(1 / pi, cap), the cap by the planned chances of all clients. */
+/* min(1 / pi, cap), the cap by the planned chances of all clients; the same for all where data move, because
+ * then no shard's chance is a client's. */
 static enum fg_status weigh(struct fg_select *s, const struct fg_select_view *view, struct fg_picks *out)
 {
     size_t n = s->cfg.clients;
+    if (s->cfg.moves) {
+        double pi = 0.0;
+        for (uint32_t c = 0; c < n; c++) {
+            pi += chance(s, c) / (double)n;
+        }
+        for (size_t k = 0; k < out->n && pi > 0.0; k++) {
+            out->weight[k] = 1.0 / pi;
+        }
+        return FG_OK;
+    }
     double *rows = fg_calloc(4 * n, sizeof *rows), steps = 0.0;
     if (rows == NULL) {
         return FG_E_NOMEM;
@@ -313,7 +329,7 @@ static enum fg_status save(const struct fg_select *s, struct fg_str *out)
     FG_TRY(fg_put_f64(out, a->first.value));
     FG_TRY(fg_put_f64(out, a->first.bound));
     FG_TRY(fg_put_f64(out, a->first.spent_g));
-    FG_TRY(fg_put_f64(out, a->first.price));
+    FG_TRY(fg_put_f64s(out, a->first.price, FG_LIMITS));
     FG_TRY(fg_str_add(out, a->on, n * s->cfg.rounds));
     FG_TRY(fg_put_f64s(out, a->expected, n));
     FG_TRY(fg_put_f64s(out, o->gained, n));
@@ -336,7 +352,7 @@ static enum fg_status load(struct fg_select *s, struct fg_reader *in)
     a->first.value = fg_get_f64(in);
     a->first.bound = fg_get_f64(in);
     a->first.spent_g = fg_get_f64(in);
-    a->first.price = fg_get_f64(in);
+    fg_get_f64s(in, a->first.price, FG_LIMITS);
     const void *on = fg_get_bytes(in, n * s->cfg.rounds);
     if (on != NULL) {
         memcpy(a->on, on, n * s->cfg.rounds);
@@ -357,7 +373,8 @@ static void promise(const struct fg_select *s, struct fg_promise *out)
                                .value = a->first.value,
                                .bound = a->first.bound,
                                .carbon_g = a->first.spent_g,
-                               .price_per_g = a->first.price};
+                               .price_per_g = a->first.price[FG_LIMIT_CARBON_G]};
+    memcpy(out->price, a->first.price, sizeof out->price);
 }
 
 static bool planned(const struct fg_select *s, uint32_t client, uint32_t round)

@@ -4,6 +4,7 @@
 
 #include "src/aggregator/select_weight.h"
 #include "src/base/mem.h"
+#include "src/planner/budgets.h"
 #include "src/planner/error.h"
 
 enum { LENGTHS = 12 }; /* that are tried */
@@ -15,7 +16,61 @@ void fg_ahead_fini(struct fg_ahead *a)
 {
     fg_free(a->grams);
     fg_free(a->chance);
+    for (int r = 0; r < FG_LIMITS; r++) {
+        fg_free(a->cost[r]);
+    }
     *a = (struct fg_ahead){0};
+}
+
+/* ---- what is expected ---- */
+
+static enum fg_status make_costs(struct fg_ahead *a, const struct fg_select_config *cfg,
+                                 const struct fg_select_view *view)
+{
+    for (int r = FG_LIMIT_CARBON_G + 1; r < FG_LIMITS_SPENT; r++) {
+        if (cfg->limit[r] > 0.0) {
+            a->left[r] = cfg->limit[r] > view->spent[r] ? cfg->limit[r] - view->spent[r] : 0.0;
+            a->cost[r] = fg_calloc((size_t)a->clients * a->slots, sizeof(double));
+            if (a->cost[r] == NULL) {
+                return FG_E_NOMEM;
+            }
+        }
+    }
+    if (cfg->limit[FG_LIMIT_ROUNDS] > 0.0) { /* the core ends the run when none is left */
+        double left = cfg->limit[FG_LIMIT_ROUNDS] - view->spent[FG_LIMIT_ROUNDS];
+        a->rounds_left = left > 1.0 ? (uint32_t)left : 1;
+    }
+    return FG_OK;
+}
+
+/* Slots that begin when the time is up come to nothing. */
+static bool in_time(const struct fg_select_config *cfg, const struct fg_select_view *view, uint32_t h)
+{
+    double limit = cfg->limit[FG_LIMIT_HOURS];
+    return !(limit > 0.0) || view->spent[FG_LIMIT_HOURS] + (double)h * fg_seconds(cfg->slot) / 3600.0 < limit;
+}
+
+static void look_at(struct fg_ahead *a, const struct fg_select_config *cfg, const struct fg_select_view *view,
+                    uint32_t c, bool up)
+{
+    double wh = fg_select_cost(cfg, c, cfg->steps[c]).wh, kwh = wh * 1e-3;
+    uint32_t zone = fg_fleet_zone(cfg->fleet, c);
+    for (uint32_t h = 0; h < a->slots; h++) {
+        size_t i = (size_t)c * a->slots + h;
+        a->grams[i] = kwh * fg_outlook_carbon(view->outlook, zone, h);
+        a->chance[i] = (h > 0 || up) && in_time(cfg, view, h) ? fg_outlook_up(view->outlook, c, h) : 0.0;
+        if (a->cost[FG_LIMIT_ENERGY_WH] != NULL) {
+            a->cost[FG_LIMIT_ENERGY_WH][i] = a->chance[i] * wh;
+        }
+        if (a->cost[FG_LIMIT_BYTES] != NULL) {
+            a->cost[FG_LIMIT_BYTES][i] = a->chance[i] * (double)(cfg->model_bytes + cfg->update_bytes);
+        }
+        if (a->cost[FG_LIMIT_MONEY] != NULL && cfg->prices != NULL) {
+            fg_time_t then = view->now + (fg_time_t)h * cfg->slot;
+            a->cost[FG_LIMIT_MONEY][i] =
+                a->chance[i] * kwh * fg_price_expected(cfg->prices, zone, view->now, then);
+        }
+    }
 }
 
 enum fg_status fg_ahead_look(struct fg_ahead *out, const struct fg_select_config *cfg,
@@ -25,21 +80,15 @@ enum fg_status fg_ahead_look(struct fg_ahead *out, const struct fg_select_config
                          .slots = slots,
                          .grams = fg_calloc((size_t)cfg->clients * slots, sizeof(double)),
                          .chance = fg_calloc((size_t)cfg->clients * slots, sizeof(double))};
-    if (a.grams == NULL || a.chance == NULL) {
+    if (a.grams == NULL || a.chance == NULL || make_costs(&a, cfg, view) != FG_OK) {
         fg_ahead_fini(&a);
         return FG_E_NOMEM;
     }
     size_t k = 0;
     for (uint32_t c = 0; c < cfg->clients; c++) {
-        double kwh = fg_select_cost(cfg, c, cfg->steps[c]).wh * 1e-3;
-        uint32_t zone = fg_fleet_zone(cfg->fleet, c);
         bool up = k < view->n_available && view->available[k] == c;
         k += up;
-        for (uint32_t h = 0; h < slots; h++) {
-            size_t i = (size_t)c * slots + h;
-            a.grams[i] = kwh * fg_outlook_carbon(view->outlook, zone, h);
-            a.chance[i] = h > 0 || up ? fg_outlook_up(view->outlook, c, h) : 0.0;
-        }
+        look_at(&a, cfg, view, c, up);
     }
     *out = a;
     return FG_OK;
@@ -57,9 +106,9 @@ double fg_ahead_dearest(const struct fg_ahead *a)
 double fg_ahead_left(const struct fg_ahead *a, const struct fg_select_config *cfg,
                      const struct fg_select_view *view)
 {
-    double all = 1.0;
+    double all = 1.0, spent = view->spent[FG_LIMIT_CARBON_G];
     if (cfg->budget_g > 0.0) {
-        return cfg->budget_g > view->spent_g ? cfg->budget_g - view->spent_g : 0.0;
+        return cfg->budget_g > spent ? cfg->budget_g - spent : 0.0;
     }
     for (size_t i = 0; i < (size_t)a->clients * a->slots; i++) {
         all += a->grams[i];
@@ -69,51 +118,133 @@ double fg_ahead_left(const struct fg_ahead *a, const struct fg_select_config *cf
 
 uint32_t fg_ahead_window(const struct fg_ahead *a, uint32_t slots, uint32_t tune, double left_g)
 {
-    double window_g = 0.0;
+    double window_g = 0.0, window[FG_LIMITS] = {0.0};
     tune = tune < slots ? tune : slots;
+    tune = a->rounds_left > 0 && tune > a->rounds_left ? a->rounds_left : tune;
     for (uint32_t n = 0; n < tune; n++) {
         for (uint32_t c = 0; c < a->clients; c++) {
             size_t i = (size_t)c * a->slots + (slots - 1 - n);
             window_g += a->chance[i] * a->grams[i];
+            for (int r = 0; r < FG_LIMITS; r++) {
+                window[r] += a->cost[r] != NULL ? a->cost[r][i] : 0.0;
+            }
         }
-        if (window_g > left_g) {
-            return n;
+        for (int r = 0; r < FG_LIMITS; r++) {
+            if (window_g > left_g || (a->cost[r] != NULL && window[r] > a->left[r] / 2.0)) {
+                return n;
+            }
         }
     }
     return tune;
 }
 
+/* ---- plans ---- */
+
+/* The first `slots` of each client's a->slots, to the end of `to`. */
+static const double *cut(double *to, const double *from, const struct fg_ahead *a, uint32_t slots)
+{
+    for (size_t c = 0; c < a->clients; c++) {
+        memcpy(to + c * slots, from + c * a->slots, slots * sizeof *to);
+    }
+    return to;
+}
+
+/* Beside carbon. */
+static uint32_t budgets_of(const struct fg_ahead *a)
+{
+    uint32_t n = 0;
+    for (int r = 0; r < FG_LIMITS_SPENT; r++) {
+        n += a->cost[r] != NULL;
+    }
+    return n;
+}
+
+/* Under carbon and whatever else there is; rows (budgets + 1, clients, slots) holds the costs. */
+static enum fg_status solve_all(struct fg_slots_plan **out, const struct fg_slots_problem *p,
+                                const struct fg_ahead *a, double *rows, double *price)
+{
+    size_t cells = (size_t)p->clients * p->slots;
+    struct fg_slots_side budget[FG_LIMITS];
+    struct fg_budgets_problem all = {.slots = *p, .budget = budget, .n = 1, .rounds = a->rounds_left};
+    int which[FG_LIMITS] = {FG_LIMIT_CARBON_G};
+    struct fg_budgets_plan plan;
+    struct fg_err err;
+    for (size_t i = 0; i < cells; i++) {
+        rows[i] = p->chance[i] * p->grams[i];
+    }
+    budget[0] = (struct fg_slots_side){rows, p->budget_g};
+    for (int r = 0; r < FG_LIMITS_SPENT; r++) {
+        if (a->cost[r] != NULL) {
+            const double *cost = cut(rows + all.n * cells, a->cost[r], a, p->slots);
+            which[all.n] = r;
+            budget[all.n++] = (struct fg_slots_side){cost, a->left[r]};
+        }
+    }
+    enum fg_status st = fg_budgets_solve(&plan, &all, &err);
+    if (st != FG_OK) {
+        return st;
+    }
+    for (uint32_t r = 0; r < all.n && price != NULL; r++) {
+        price[which[r]] = plan.price[r];
+    }
+    if (price != NULL) {
+        price[FG_LIMIT_ROUNDS] = plan.price_round;
+    }
+    plan.slots->spent_g = plan.spent[0];
+    plan.slots->price_per_g = plan.price[0];
+    *out = plan.slots;
+    return FG_OK;
+}
+
 enum fg_status fg_ahead_solve(struct fg_slots_plan **out, const struct fg_ahead *a,
                               const struct fg_select_config *cfg, uint32_t slots, uint32_t tune,
-                              const double *base, double left_g, double grams_max)
+                              const double *base, double left_g, double grams_max, double *price)
 {
-    size_t clients = a->clients;
-    double *cut = NULL;
+    size_t cells = (size_t)a->clients * slots;
+    uint32_t budgets = budgets_of(a);
+    bool whole = slots == a->slots, alone = budgets == 0 && a->rounds_left == 0;
+    double *rows = fg_calloc((whole ? 0 : 2) * cells + (alone ? 0 : (budgets + 1) * cells) + 1, sizeof *rows);
+    if (rows == NULL) {
+        return FG_E_NOMEM;
+    }
+    double *costs = rows + (whole ? 0 : 2 * cells);
     struct fg_slots_problem p = {.clients = a->clients,
                                  .slots = slots,
-                                 .grams = a->grams,
-                                 .chance = a->chance,
+                                 .grams = whole ? a->grams : cut(rows, a->grams, a, slots),
+                                 .chance = whole ? a->chance : cut(rows + cells, a->chance, a, slots),
                                  .base = base,
                                  .budget_g = left_g,
                                  .alpha = cfg->alpha,
                                  .grams_max = grams_max,
                                  .tune = tune,
                                  .nodes = FG_SLOTS_NODES};
-    if (slots < a->slots) {
-        cut = fg_calloc(2 * clients * slots, sizeof *cut);
-        if (cut == NULL) {
-            return FG_E_NOMEM;
-        }
-        for (size_t c = 0; c < clients; c++) {
-            memcpy(cut + c * slots, a->grams + c * a->slots, slots * sizeof *cut);
-            memcpy(cut + (clients + c) * slots, a->chance + c * a->slots, slots * sizeof *cut);
-        }
-        p.grams = cut;
-        p.chance = cut + clients * slots;
-    }
     struct fg_err err;
-    enum fg_status st = fg_slots_solve(out, &p, &err);
-    fg_free(cut);
+    enum fg_status st = alone ? fg_slots_solve(out, &p, &err) : solve_all(out, &p, a, costs, price);
+    if (st == FG_OK && alone && price != NULL) {
+        price[FG_LIMIT_CARBON_G] = (*out)->price_per_g;
+    }
+    fg_free(rows);
+    return st;
+}
+
+enum fg_status fg_ahead_price_slot(double *price, const struct fg_slots_plan *plan, const struct fg_ahead *a,
+                                   const struct fg_select_config *cfg, uint32_t tune, const double *base,
+                                   double left_g, double grams_max)
+{
+    struct fg_slots_plan *shorter = NULL;
+    *price = 0.0;
+    if (plan->slots <= tune + 1) {
+        return FG_OK;
+    }
+    enum fg_status st =
+        fg_ahead_solve(&shorter, a, cfg, plan->slots - 1, tune, base, left_g, grams_max, NULL);
+    if (st == FG_E_RANGE) { /* its window would cost more than there is */
+        return FG_OK;
+    }
+    if (st == FG_OK && plan->bound > shorter->bound) {
+        *price = plan->bound - shorter->bound;
+    }
+    fg_slots_plan_destroy(shorter);
     return st;
 }
 
@@ -172,7 +303,7 @@ enum fg_status fg_ahead_length(uint32_t *slots, const struct fg_ahead *a, const 
         uint32_t n = shortest + (uint32_t)((uint64_t)cfg->slack * k / (tries > 1 ? tries - 1 : 1));
         struct fg_slots_plan *plan = NULL;
         st = fg_ahead_solve(&plan, a, cfg, n, fg_ahead_window(a, n, cfg->tune, left_g / 2.0), NULL, left_g,
-                            grams_max);
+                            grams_max, NULL);
         if (st == FG_OK) {
             double e = predicted(a, cfg, plan, chance);
             if (k == 0 || e < best) {
@@ -243,7 +374,7 @@ static enum fg_status try_way(double *error, struct search *s, const struct fg_w
     cfg.alpha = way->alpha;
     enum fg_status st =
         fg_ahead_solve(&plan, s->a, &cfg, slots, fg_ahead_window(s->a, slots, cfg.tune, s->left_g / 2.0),
-                       s->base, s->left_g, s->grams_max);
+                       s->base, s->left_g, s->grams_max, NULL);
     if (st == FG_OK) {
         *error = capped_error(s, plan);
     }

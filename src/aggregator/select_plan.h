@@ -11,8 +11,11 @@
 /* What is expected of the next slots. Shapes: (clients, slots), slot 0 begins at the view's now. */
 struct fg_ahead {
     uint32_t clients, slots;
-    double *grams;  /* of a full task */
-    double *chance; /* that its update counts */
+    double *grams;           /* of a full task */
+    double *chance;          /* that its update counts */
+    double *cost[FG_LIMITS]; /* booked on average, of each budget beside carbon's; NULL where there is none */
+    double left[FG_LIMITS];  /* of it */
+    uint32_t rounds_left;    /* in which somebody may train, 0 = any number */
 };
 
 /* Slot 0: who is up is known, whether they stay is not. Errors: FG_E_NOMEM. Owner: the caller,
@@ -27,14 +30,22 @@ double fg_ahead_dearest(const struct fg_ahead *a);
 double fg_ahead_left(const struct fg_ahead *a, const struct fg_select_config *cfg,
                      const struct fg_select_view *view);
 
-/* As many of the last of `slots` slots as left_g pays for everyone, at most `tune`. */
+/* As many of the last of `slots` slots as left_g and half of every other budget pay for everyone, at most
+ * `tune`. */
 uint32_t fg_ahead_window(const struct fg_ahead *a, uint32_t slots, uint32_t tune, double left_g);
 
-/* Plan the first `slots` slots, the last `tune` of them for everyone (fg_slots_solve). Shapes: base
- * (clients), value gained so far; may be NULL. */
+/* Plan the first `slots` slots, the last `tune` of them for everyone (fg_slots_solve, with more budgets than
+ * carbon's fg_budgets_solve). Shapes: base (clients), value gained so far; may be NULL. price (FG_LIMITS): what one
+ * more unit of each budget is worth; may be NULL. */
 enum fg_status fg_ahead_solve(struct fg_slots_plan **out, const struct fg_ahead *a,
                               const struct fg_select_config *cfg, uint32_t slots, uint32_t tune,
-                              const double *base, double left_g, double grams_max) FG_NODISCARD;
+                              const double *base, double left_g, double grams_max,
+                              double *price) FG_NODISCARD;
+
+/* What one slot more is worth at the margin: the bound of `plan` less that of a plan one slot shorter. */
+enum fg_status fg_ahead_price_slot(double *price, const struct fg_slots_plan *plan, const struct fg_ahead *a,
+                                   const struct fg_select_config *cfg, uint32_t tune, const double *base,
+                                   double left_g, double grams_max) FG_NODISCARD;
 
 /* Correlation of training in a slot and in the next in a plan's row, P(on | on) - P(on | off), within 0.9;
  * 0 where nothing can be said. */

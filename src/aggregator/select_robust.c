@@ -70,7 +70,7 @@ static enum fg_status make_plan(struct fg_select *s, const struct fg_select_view
     enum fg_status st;
     FG_TRY(fg_ahead_look(&a, &s->cfg, view, s->cfg.rounds));
     FG_TRY(fg_ahead_solve(&plan, &a, &s->cfg, s->cfg.rounds, 0, NULL, fg_ahead_left(&a, &s->cfg, view),
-                          fg_ahead_dearest(&a)));
+                          fg_ahead_dearest(&a), NULL));
     for (uint32_t c = 0; c < s->cfg.clients; c++) {
         propose(o->proposed, s->cfg.clients, c, plan->count[c], a.grams + (size_t)c * a.slots, a.slots);
     }

@@ -153,18 +153,18 @@ static enum fg_status encode_shard(struct fg_ranks_shards *sh, uint32_t client)
 static enum fg_status shard_of(void *arg, const struct fg_task *task, uint8_t hash[32], struct fg_err *err)
 {
     struct fg_ranks_shards *sh = arg;
-    uint32_t client = task->client;
-    if (!sh->named[client]) {
-        enum fg_status st = encode_shard(sh, client);
+    uint32_t shard = task->shard;
+    if (!sh->named[shard]) {
+        enum fg_status st = encode_shard(sh, shard);
         if (st == FG_OK) {
-            st = fg_shard_name(sh->name[client], sh->bytes.data, sh->bytes.len);
+            st = fg_shard_name(sh->name[shard], sh->bytes.data, sh->bytes.len);
         }
         if (st != FG_OK) {
-            return fg_fail(err, st, "the shard of client %u: %s", client, fg_status_text(st));
+            return fg_fail(err, st, "shard %u: %s", shard, fg_status_text(st));
         }
-        sh->named[client] = true;
+        sh->named[shard] = true;
     }
-    memcpy(hash, sh->name[client], FG_SHARD_HASH_BYTES);
+    memcpy(hash, sh->name[shard], FG_SHARD_HASH_BYTES);
     return FG_OK;
 }
 

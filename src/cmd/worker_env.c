@@ -214,7 +214,7 @@ static enum fg_status encode(struct fg_job *job, void *arg)
 {
     struct seat *s = arg;
     const struct fg_worker_env_state *w = s->owner;
-    s->ws.client = job->task.client;
+    s->ws.shard = job->task.shard;
     s->ws.number = job->task.number;
     return w->codec->encode(&s->ws, s->bytes, w->bound, &s->len, job->delta, w->P);
 }
@@ -249,11 +249,11 @@ static enum fg_status find_data(struct seat *s, const struct fg_session_job *j, 
 {
     const struct fg_worker_env_state *w = s->owner;
     if (w->setup != NULL) {
-        if (j->task.client >= w->setup->clients) {
-            return fg_fail(&s->err, FG_E_INPUT, "client %u does not exist here", j->task.client);
+        if (j->task.shard >= w->setup->clients) {
+            return fg_fail(&s->err, FG_E_INPUT, "shard %u does not exist here", j->task.shard);
         }
         job->data = w->setup->data;
-        fg_setup_shard(w->setup, j->task.client, &job->index, &job->n);
+        fg_setup_shard(w->setup, j->task.shard, &job->index, &job->n);
         return FG_OK;
     }
     if (j->shard.data == NULL) {

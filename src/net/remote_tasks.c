@@ -130,7 +130,7 @@ static bool is_state_of(const struct fg_task *task, struct fg_view bytes, size_t
     if (fg_train_state_decode(&s, bytes.data, bytes.len, P, &err) != FG_OK) {
         return false;
     }
-    bool fits = s.client == task->client && s.number == task->number && s.steps > 0 &&
+    bool fits = s.shard == task->shard && s.number == task->number && s.steps > 0 &&
                 s.steps < task->steps && fg_kernel_all_finite(s.params, P) &&
                 (s.velocity == NULL || fg_kernel_all_finite(s.velocity, P));
     fg_train_state_fini(&s);
@@ -303,7 +303,7 @@ enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok)
     }
     const struct fg_codec *codec = fg_codec_by_id(e->codec);
     r->ws.opts = r->opts.coding;
-    r->ws.client = e->task.client;
+    r->ws.shard = e->task.shard;
     r->ws.number = e->task.number;
     enum fg_status st = codec->decode(&r->ws, e->delta, r->opts.params, e->encoded.data, e->encoded.len);
     if (st == FG_OK) {

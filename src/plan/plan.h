@@ -1,10 +1,10 @@
 /* The shared vocabulary of aggregator, worker, simulator and wire: tasks out, results back.
  *
  * A client is a logical participant; a worker is a process that carries out tasks for any number of clients.
- * A result is a pure function of (parameters of `version`, the client's shard, steps, seed, client, number,
- * learning rate, local-work settings of the configuration): a task lost with its worker can be run again
- * anywhere and gives the same bytes. Where a codec has clients keep something from task to task (codec.h), it is
- * a function of that, too: lost with who holds it, and then anew from nothing.
+ * A result is a pure function of (parameters of `version`, shard, steps, seed, number, learning rate,
+ * local-work settings of the configuration), whichever client it is given to: a task lost with its worker can
+ * be run again anywhere and gives the same bytes. Where a codec has clients keep something from task to task
+ * (codec.h), it is a function of that, too: lost with who holds it, and then anew from nothing.
  */
 #ifndef FG_PLAN_PLAN_H
 #define FG_PLAN_PLAN_H
@@ -25,8 +25,10 @@ struct fg_task {
     uint64_t id;      /* grows by one with every task of a run, from 1 */
     uint64_t version; /* of the parameters it starts from */
     uint32_t kind;    /* enum fg_task_kind */
-    uint32_t client;
-    uint32_t number; /* how many tasks this client had before: keys its random streams */
+    uint32_t client;  /* who carries it out */
+    uint32_t shard;   /* whose data: the client's own, unless data move (data.move) */
+    uint32_t number;  /* how many tasks this shard had before: with it, keys the random streams. Copies of a
+                      * task share both, and so give the same bytes */
     uint32_t round;
     /* Local steps to do, at most those that fit; evaluation: samples to look at, drawn anew by each task, 0 = all. */
     uint32_t steps;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "src/base/time.h"
+#include "src/plan/limits.h"
 
 /* Numbers of an evaluation; `have` and `have_clients` say which are given. Accuracies are fractions 0..1. */
 struct fg_evaluation {
@@ -38,6 +39,8 @@ struct fg_participation {
     double energy_j, carbon_g;
     double loss; /* mean training loss it reported; 0 when nothing came, < 0 where nothing was computed */
     fg_time_t t_begin, t_end;
+    uint64_t shard_bytes; /* of bytes_down, if all came: data shipped with the task */
+    uint32_t shard;       /* whose data */
 };
 
 /* What energy and carbon went into; doc/cost-model.md. */
@@ -107,11 +110,12 @@ struct fg_measured {
 /* What a policy that plans ahead promised when it planned first. */
 struct fg_promise {
     bool have;
-    uint32_t slots;     /* that the plan uses */
-    double value;       /* of its objective, by the forecasts */
-    double bound;       /* no plan within the budget has a larger value */
-    double carbon_g;    /* that it expected to emit */
-    double price_per_g; /* what one more gram of budget was worth; 0 = it did not bind */
+    uint32_t slots;          /* that the plan uses */
+    double value;            /* of its objective, by the forecasts */
+    double bound;            /* no plan within the budget has a larger value */
+    double carbon_g;         /* that it expected to emit */
+    double price_per_g;      /* what one more gram of budget was worth; 0 = it did not bind */
+    double price[FG_LIMITS]; /* the same of each budget; of hours: of a slot more */
 };
 
 struct fg_summary {
@@ -133,6 +137,7 @@ struct fg_summary {
     uint64_t memory_bytes;  /* of that */
     uint64_t uplink_bytes, downlink_bytes;
     double energy_wh, carbon_g, wasted_wh, wasted_g;
+    double money; /* paid for energy_wh; < 0 = no prices are given */
     uint64_t steps_total, steps_wasted;
     uint64_t updates_used; /* partial ones included */
     uint64_t updates_partial, updates_lost, updates_late;

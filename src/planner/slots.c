@@ -22,7 +22,7 @@ static bool good(double x)
 
 static enum fg_status check(const struct fg_slots_problem *p, struct fg_err *err)
 {
-    if (p->clients == 0 || p->slots == 0 || p->tune > p->slots) {
+    if (p->clients == 0 || p->slots == 0 || p->tune > p->slots || p->sides > FG_SLOTS_SIDES) {
         return fg_fail(
             err, FG_E_RANGE,
             "schedule: expected clients, slots, and a tuning window of at most all slots, found %" PRIu32
@@ -116,6 +116,7 @@ static void fill(struct fg_slots_work *w, double *window_g)
         for (uint32_t t = open; t < p->slots; t++) {
             w->base[c] += value_of(w, first + t);
             *window_g += cost_of(w, first + t);
+            fg_slots_spend(p, w->side, first + t, 1.0);
         }
     }
 }
@@ -161,11 +162,13 @@ static void look(const struct fg_slots_work *w, struct front *x)
 }
 
 /* Take what is best for each gram until the budget is gone, then go on with what still fits. plan->bound:
- * the chord through the first item that does not fit; plan->price_per_g its slope, 0 if all fits. */
+ * the chord through the first item that does not fit; plan->price_per_g its slope, 0 if all fits. With sides
+ * the chord is no bound. */
 static void greedy(struct fg_slots_plan *plan, const struct fg_slots_work *w, struct front *heap)
 {
     const struct fg_slots_problem *p = w->p;
-    double left = w->budget_g, value = 0;
+    double left = w->budget_g, value = 0, side[FG_SLOTS_SIDES];
+    memcpy(side, w->side, sizeof side);
     uint32_t n = 0;
     for (uint32_t c = 0; c < p->clients; c++) {
         struct front x = {.u = w->base[c], .f = fg_slots_utility(w->base[c], p->alpha), .client = c};
@@ -181,18 +184,21 @@ static void greedy(struct fg_slots_plan *plan, const struct fg_slots_work *w, st
     while (n > 0) {
         struct front *x = &heap[0];
         const struct fg_slots_item *it = &w->item[(size_t)x->client * p->slots + x->next];
-        bool fits = it->c <= left;
+        size_t cell = (size_t)x->client * p->slots + it->slot;
+        bool fits = it->c <= left && fg_slots_fits(p, side, cell);
         if (fits) {
-            plan->on[(size_t)x->client * p->slots + it->slot] = 1;
+            plan->on[cell] = 1;
+            fg_slots_spend(p, side, cell, 1.0);
             value += x->f_next - x->f;
             left -= it->c;
             x->u += it->v;
             x->f = x->f_next;
-        } else if (plan->price_per_g == 0 && x->ratio > 0) {
+        } else if (plan->price_per_g == 0 && x->ratio > 0 && x->ratio < INFINITY) {
             plan->bound = value + x->ratio * left;
             plan->price_per_g = x->ratio;
         }
-        if (++x->next == w->n[x->client] || (!fits && w->nested)) {
+        plan->exact = plan->exact && fits;
+        if (++x->next == w->n[x->client] || (!fits && w->nested && p->sides == 0)) {
             heap[0] = heap[--n];
         } else {
             look(w, x);
@@ -224,11 +230,13 @@ static void book(struct fg_slots_plan *plan, const struct fg_slots_work *w)
 
 static enum fg_status decide(struct fg_slots_plan *plan, struct fg_slots_work *w, struct front *heap)
 {
+    plan->exact = true;
     greedy(plan, w, heap);
     book(plan, w);
-    plan->exact = plan->price_per_g == 0;
+    plan->exact = w->p->sides == 0 ? plan->price_per_g == 0 : plan->exact;
     if (!plan->exact) {
-        if (!w->nested && w->p->alpha < 1) { /* the chord holds for prefixes and for sums only */
+        if (w->p->sides > 0 || (!w->nested && w->p->alpha < 1)) { /* the chord: for prefixes and sums only */
+            plan->price_per_g = plan->price_per_g > 0 ? plan->price_per_g : 1;
             plan->bound = fg_slots_lagrange(w, &plan->price_per_g);
         }
         enum fg_status st = fg_slots_search(plan, w, plan->price_per_g);
@@ -284,11 +292,18 @@ enum fg_status fg_slots_solve(struct fg_slots_plan **out, const struct fg_slots_
         st = FG_E_NOMEM;
         goto cleanup;
     }
+    for (uint32_t r = 0; r < p->sides; r++) {
+        w.side[r] = p->side[r].budget;
+    }
     fill(&w, &window_g);
     w.budget_g = p->budget_g - window_g;
+    for (uint32_t r = 0; r < p->sides; r++) {
+        w.budget_g = w.side[r] < 0 ? -1 : w.budget_g;
+    }
     if (w.budget_g < 0) {
         st = fg_fail(err, FG_E_RANGE,
-                     "schedule: the tuning window of %" PRIu32 " slots needs %g g, the budget is %g g",
+                     "schedule: the tuning window of %" PRIu32
+                     " slots needs %g g or more of something else than there is, the budget is %g g",
                      p->tune, window_g, p->budget_g);
         goto cleanup;
     }

@@ -20,6 +20,12 @@
 #define FG_SLOTS_SMALL 64
 #define FG_SLOTS_NODES 200000
 
+/* What else must not be exceeded by the slots taken: energy, bytes, money. */
+struct fg_slots_side {
+    const double *cost; /* (clients, slots) >= 0, booked on average */
+    double budget;
+};
+
 struct fg_slots_problem {
     uint32_t clients;
     uint32_t slots;
@@ -31,7 +37,9 @@ struct fg_slots_problem {
     double alpha;           /* (0, 1]: 1 = as green as possible, towards 0 = as fair as possible */
     double grams_max; /* what a worthless slot costs; 0 = the largest of grams. A dearer slot is worth 0 */
     uint32_t tune;    /* the last slots in which every client trains, paid for first */
-    uint32_t nodes;   /* branch and bound: visit at most this many; 0 = greedy and bound only */
+    const struct fg_slots_side *side; /* (sides) the bound does not use them; src/planner/budgets.h does */
+    uint32_t sides;
+    uint32_t nodes; /* branch and bound: visit at most this many; 0 = greedy and bound only */
 };
 
 struct fg_slots_plan {

@@ -125,10 +125,11 @@ double fg_slots_lagrange(const struct fg_slots_work *w, double *price)
 struct search {
     const struct fg_slots_work *w;
     double price;
-    double *rest;  /* (clients + 1) sum of the row bounds from this client on */
-    uint8_t *on;   /* (clients, slots) the branch under way */
-    uint8_t *best; /* (clients, slots) the plan's */
-    double value;  /* of the best so far */
+    double *rest;                /* (clients + 1) sum of the row bounds from this client on */
+    uint8_t *on;                 /* (clients, slots) the branch under way */
+    uint8_t *best;               /* (clients, slots) the plan's */
+    double value;                /* of the best so far */
+    double side[FG_SLOTS_SIDES]; /* left of each */
     uint32_t nodes;
 };
 
@@ -160,14 +161,17 @@ static void branch(struct search *s, uint32_t client, uint32_t i, double u, doub
         return;
     }
     const struct fg_slots_item *it = &w->item[(size_t)client * w->p->slots + i];
-    uint8_t *cell = &s->on[(size_t)client * w->p->slots + it->slot];
-    if (it->c <= left) {
-        *cell = 1;
+    size_t cell = (size_t)client * w->p->slots + it->slot;
+    bool sides = w->p->sides > 0;
+    if (it->c <= left && fg_slots_fits(w->p, s->side, cell)) {
+        s->on[cell] = 1;
+        fg_slots_spend(w->p, s->side, cell, 1.0);
         branch(s, client, i + 1, u + it->v, done, left - it->c);
-        *cell = 0;
+        fg_slots_spend(w->p, s->side, cell, -1.0);
+        s->on[cell] = 0;
     }
-    if (it->c > 0) { /* what is free is always taken; without this item a nested row ends */
-        branch(s, client, w->nested ? w->n[client] : i + 1, u, done, left);
+    if (it->c > 0 || sides) { /* what is free is always taken; without this item a nested row ends */
+        branch(s, client, w->nested && !sides ? w->n[client] : i + 1, u, done, left);
     }
 }
 
@@ -178,6 +182,7 @@ enum fg_status fg_slots_search(struct fg_slots_plan *plan, const struct fg_slots
     }
     uint32_t clients = plan->clients, open = plan->slots - w->p->tune;
     struct search s = {.w = w, .price = price, .best = plan->on, .value = plan->value};
+    memcpy(s.side, w->side, sizeof s.side);
     enum fg_status st = FG_OK;
     double g;
     s.rest = fg_calloc((size_t)clients + 1, sizeof *s.rest);

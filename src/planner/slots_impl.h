@@ -17,6 +17,8 @@ struct fg_slots_item {
     uint32_t slot;
 };
 
+enum { FG_SLOTS_SIDES = 8 }; /* at most */
+
 struct fg_slots_work {
     const struct fg_slots_problem *p;
     double grams_max;
@@ -25,9 +27,28 @@ struct fg_slots_work {
     uint32_t *n;                /* (clients) items in each row */
     double *base;               /* (clients) sum of v inside the window */
     size_t items;
+    double side[FG_SLOTS_SIDES]; /* what the tuning window leaves of each */
     bool
         nested; /* along every row c grows and v falls: then the best set is a prefix (no other row beats it) */
 };
+
+/* Whether cell i fits into what is left of the sides; and take it from there. */
+static inline bool fg_slots_fits(const struct fg_slots_problem *p, const double *left, size_t i)
+{
+    for (uint32_t r = 0; r < p->sides; r++) {
+        if (p->side[r].cost[i] > left[r]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static inline void fg_slots_spend(const struct fg_slots_problem *p, double *left, size_t i, double sign)
+{
+    for (uint32_t r = 0; r < p->sides; r++) {
+        left[r] -= sign * p->side[r].cost[i];
+    }
+}
 
 /* u^alpha, 0 at 0. */
 double fg_slots_utility(double u, double alpha);

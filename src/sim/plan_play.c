@@ -52,7 +52,7 @@ static enum fg_status collect(struct fg_executor *ex, uint64_t id, struct fg_res
             *out = (struct fg_result){.id = id,
                                       .client = x->tasks[i].client,
                                       .steps = x->tasks[i].steps,
-                                      .samples = x->samples[x->tasks[i].client],
+                                      .samples = x->samples[x->tasks[i].shard],
                                       .loss = 1.0,
                                       .delta = &x->delta};
             return FG_OK;

@@ -282,6 +282,7 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
         .steps = s->steps,
         .samples = s->samples,
         .shard_bytes = s->shard_bytes,
+        .move = fg_setup_move_config(s),
         .select = {.seed = c->run.seed,
                    .clients = s->clients,
                    .want = want,
@@ -300,6 +301,12 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
                    .quantile = c->select.quantile,
                    .counts = c->select.counts,
                    .budget_g = c->carbon.budget_g,
+                   .limit = {[FG_LIMIT_ENERGY_WH] = c->budget.energy_wh,
+                             [FG_LIMIT_BYTES] = 1e6 * c->budget.mb,
+                             [FG_LIMIT_MONEY] = c->budget.money,
+                             [FG_LIMIT_ROUNDS] = c->budget.rounds,
+                             [FG_LIMIT_HOURS] = c->budget.hours},
+                   .prices = fg_setup_has_prices(s) ? &s->prices : NULL,
                    .rounds = c->run.rounds,
                    .batch = s->local.batch,
                    .groups = c->select.groups != 0 ? c->select.groups : (s->clients + want - 1) / want},
@@ -372,6 +379,8 @@ enum fg_status fg_setup_create(struct fg_setup **out, const struct fg_config *cf
     FG_TRY(bare ? FG_OK : fg_setup_make_test_set(s, err));
     FG_TRY(bare ? FG_OK : make_model(s, err));
     FG_TRY(size_tasks(s, err));
+    FG_TRY(fg_setup_move(s, err));
+    FG_TRY(fg_setup_prices(s, err));
     FG_TRY(check_policy(s, err));
     *out = s;
     return FG_OK;
@@ -399,6 +408,8 @@ void fg_setup_destroy(struct fg_setup *s)
     fg_free(s->steps);
     fg_free(s->samples);
     fg_free(s->shard_bytes);
+    fg_free(s->may_go);
+    fg_setup_prices_fini(s);
     fg_free(s->test_index);
     fg_free(s->params);
     fg_free(s);

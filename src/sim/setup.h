@@ -13,6 +13,7 @@
 #include "kernels/kernels.h"
 #include "src/aggregator/core.h"
 #include "src/availability/fleet.h"
+#include "src/availability/price.h"
 #include "src/config/config.h"
 #include "src/model/model.h"
 #include "src/wire/codec.h"
@@ -35,11 +36,15 @@ struct fg_setup {
     uint32_t clients;
     uint32_t threads; /* resolved run.threads */
     struct fg_local_opts local;
-    uint32_t batch;        /* samples a step; the largest shard under full batch */
-    uint32_t *steps;       /* (clients) local steps of a full task */
-    uint32_t *samples;     /* (clients) */
-    uint64_t *shard_bytes; /* (clients) under movable placement, else NULL */
-    uint32_t *test_index;  /* (n_test) the global test set */
+    uint32_t batch;           /* samples a step; the largest shard under full batch */
+    uint32_t *steps;          /* (clients) local steps of a full task */
+    uint32_t *samples;        /* (clients) */
+    uint64_t *shard_bytes;    /* (clients) under movable placement, else NULL */
+    struct fg_prices prices;  /* of electricity, by the fleet's zones */
+    struct fg_carbon **price; /* (n_price) their files */
+    size_t n_price;
+    uint64_t *may_go;     /* (clients) zones where the shard may go, NULL = all */
+    uint32_t *test_index; /* (n_test) the global test set */
     size_t n_test;
     const struct fg_codec *codec;
     struct fg_codec_opts coding; /* of wire.*, for this model */

@@ -17,6 +17,16 @@ uint32_t fg_setup_bare_samples(const struct fg_config *c, uint32_t client);
 /* clients, from the data set and the trace. */
 enum fg_status fg_setup_count_clients(struct fg_setup *s, struct fg_err *err);
 
+/* may_go; whether data may move at all in this run; what the core needs of it. Errors: FG_E_CONFIG, FG_E_INPUT,
+ * FG_E_MISSING, FG_E_IO. */
+enum fg_status fg_setup_move(struct fg_setup *s, struct fg_err *err);
+struct fg_move_config fg_setup_move_config(const struct fg_setup *s);
+
+/* prices, price; whether there are any. Errors: FG_E_CONFIG, FG_E_INPUT, FG_E_MISSING, FG_E_IO. */
+enum fg_status fg_setup_prices(struct fg_setup *s, struct fg_err *err);
+bool fg_setup_has_prices(const struct fg_setup *s);
+void fg_setup_prices_fini(struct fg_setup *s);
+
 /* part, which may depend on the fleet. */
 enum fg_status fg_setup_make_partition(struct fg_setup *s, struct fg_err *err);
 

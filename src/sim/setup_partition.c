@@ -81,7 +81,7 @@ enum fg_status fg_setup_task_shard(void *setup, const struct fg_task *task, stru
     (void)err;
     const struct fg_setup *s = setup;
     out->data = s->data;
-    fg_setup_shard(s, task->client, &out->index, &out->n);
+    fg_setup_shard(s, task->shard, &out->index, &out->n);
     return FG_OK;
 }
 

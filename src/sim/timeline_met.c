@@ -20,7 +20,7 @@ struct timeline {
 static void foresee(const struct timeline *t, struct fg_flight *f, double step_s, fg_time_t until)
 {
     struct fg_outcome *o = &f->outcome;
-    uint32_t n = t->cfg.samples[f->task.client];
+    uint32_t n = t->cfg.samples[f->task.shard];
     bool train = f->task.kind == FG_TASK_TRAIN;
     double steps = train ? (double)f->task.steps /* forward alone is a third of forward and backward */
                          : fg_local_steps(n, t->cfg.batch, 1, 0) * (double)fg_evaluated(&f->task, n) /

@@ -29,7 +29,7 @@ static bool arrives(const struct fg_flight *f)
  * forward alone is a third of forward and backward. */
 static double samples_per_step(const struct timeline *t, const struct fg_task *task)
 {
-    uint32_t n = t->cfg.samples[task->client], steps = fg_local_steps(n, t->cfg.batch, 1, 0);
+    uint32_t n = t->cfg.samples[task->shard], steps = fg_local_steps(n, t->cfg.batch, 1, 0);
     if (task->kind == FG_TASK_EVALUATE) {
         return (double)fg_evaluated(task, n) / 3.0;
     }
@@ -189,7 +189,7 @@ static enum fg_status fill_result(struct timeline *t, struct fg_flight *f, struc
     ev->result = &t->result;
     if (t->line.ex == NULL) { /* done, and nothing is known of it */
         t->result.steps = f->outcome.steps;
-        t->result.samples = t->cfg.samples[f->task.client];
+        t->result.samples = t->cfg.samples[f->task.shard];
         t->result.loss = FG_LOSS_UNKNOWN;
         t->result.delta = &nothing;
         return FG_OK;

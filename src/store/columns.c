@@ -48,12 +48,14 @@ const struct fg_col fg_round_cols[] = {
 const struct fg_col fg_participation_cols[] = {
     P("round", "", U32, round, "round of the assignment, from 0"),
     P("client", "", U32, client, "who got it"),
+    P("shard", "", U32, shard, "whose data: the client's own unless data move"),
     P("verdict", "", U8, verdict, "0 used, 1 partial, 2 lost, 3 late, 4 stale, 5 asked for its loss"),
     P("steps", "steps", U32, steps, "local steps done"),
     P("steps_planned", "steps", U32, steps_planned, "local steps asked for"),
     P("staleness", "commits", U32, staleness, "commits between its model and this round's"),
     P("bytes_up", "B", U64, bytes_up, "bytes from the client"),
     P("bytes_down", "B", U64, bytes_down, "bytes to the client"),
+    P("shard_bytes", "B", U64, shard_bytes, "of these, data that were shipped with the task"),
     P("energy_j", "J", F64, energy_j, "energy of computing and communication"),
     P("carbon_g", "gCO2", F64, carbon_g, "with the zone's intensity at that time"),
     P("loss", "nat", F64, loss, "training loss it reported, 0 when nothing came"),
@@ -259,8 +261,10 @@ struct part_row {
     uint64_t bytes_up, bytes_down;
     double energy_j, carbon_g, loss;
     int64_t t_begin, t_end;
+    uint64_t shard_bytes;
+    uint32_t shard, zero;
 };
-_Static_assert(sizeof(struct part_row) == FG_PARTS_ROW, "rows of a part file are 80 bytes");
+_Static_assert(sizeof(struct part_row) == FG_PARTS_ROW, "rows of a part file are 96 bytes");
 
 static void pack(struct part_row *row, const struct fg_participation *p)
 {
@@ -276,7 +280,9 @@ static void pack(struct part_row *row, const struct fg_participation *p)
                              .carbon_g = p->carbon_g,
                              .loss = p->loss,
                              .t_begin = p->t_begin,
-                             .t_end = p->t_end};
+                             .t_end = p->t_end,
+                             .shard_bytes = p->shard_bytes,
+                             .shard = p->shard};
 }
 
 enum fg_status fg_parts_header(struct fg_str *out)
@@ -325,5 +331,7 @@ void fg_parts_at(struct fg_participation *out, const void *bytes, size_t i)
                                      .carbon_g = row.carbon_g,
                                      .loss = row.loss,
                                      .t_begin = row.t_begin,
-                                     .t_end = row.t_end};
+                                     .t_end = row.t_end,
+                                     .shard_bytes = row.shard_bytes,
+                                     .shard = row.shard};
 }

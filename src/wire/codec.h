@@ -3,7 +3,7 @@
  * A codec is a const struct of functions and one line in the registry of codec.c. Decoding takes any bytes
  * from anywhere: it gives exactly n floats or an error, never writes outside, never crashes. The same floats
  * with the same options and key give the same bytes on every machine with the same version of the codec's
- * library: what a codec draws comes from the stream (seed, FG_RNG_CODEC, client, number), so that a task that is
+ * library: what a codec draws comes from the stream (seed, FG_RNG_CODEC, shard, number), so that a task that is
  * repeated elsewhere gives the same bytes. Formulas, bias, variance and cost: doc/algorithms/codecs.md.
  *
  * Numbers that are not finite: a layer (or chunk) that holds one decodes to numbers that are not finite, so that the
@@ -35,7 +35,7 @@ struct fg_codec_opts {
 /* Scratch memory and library contexts, kept between calls. Zero-initialise; fg_codec_ws_fini(). */
 struct fg_codec_ws {
     struct fg_codec_opts opts; /* set once; `layer` is borrowed */
-    uint32_t client, number;   /* of the task whose update comes next */
+    uint32_t shard, number;    /* of the task whose update comes next */
     float *kept; /* (n) with clients_keep_state: what the client kept, which encode brings forward */
     const struct fg_coders *coders; /* NULL: the fastest of this CPU */
     uint8_t *buf;

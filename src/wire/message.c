@@ -124,7 +124,7 @@ static void put_task(struct fg_packer *w, const struct fg_msg_task *t)
     fg_pack_le(w, t->task.steps, 4);
     fg_pack_f32(w, t->task.lr);
     fg_pack_le(w, t->has_shard ? 1 : 0, 4);
-    fg_pack_le(w, 0, 4);
+    fg_pack_le(w, t->task.shard, 4);
     fg_pack_bytes(w, t->shard, FG_SHARD_HASH_BYTES);
     fg_pack_le(w, t->task.kept, 8);
 }
@@ -141,7 +141,7 @@ static void get_task(struct fg_msg_task *t, const uint8_t *raw)
     t->task.steps = fg_get_u32(&r);
     fg_get_f32s(&r, &t->task.lr, 1);
     t->has_shard = fg_get_u32(&r) != 0;
-    (void)fg_get_u32(&r);
+    t->task.shard = fg_get_u32(&r);
     const uint8_t *hash = view(&r, FG_SHARD_HASH_BYTES);
     memcpy(t->shard, hash, FG_SHARD_HASH_BYTES);
     t->task.kept = fg_get_u64(&r);

@@ -16,7 +16,7 @@
 static inline struct fg_coder_stream fg_noise_stream(const struct fg_codec_ws *ws)
 {
     struct fg_coder_stream s = {.key = {(uint32_t)ws->opts.seed, (uint32_t)(ws->opts.seed >> 32)}};
-    fg_rng_counter(s.ctr, FG_RNG_CODEC, ws->client, ws->number, 0);
+    fg_rng_counter(s.ctr, FG_RNG_CODEC, ws->shard, ws->number, 0);
     return s;
 }
 

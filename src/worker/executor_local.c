@@ -242,7 +242,7 @@ static enum fg_status through_codec(struct fg_job *job, void *arg)
     if (e == NULL) {
         return FG_E_NOMEM;
     }
-    e->ws.client = job->task.client;
+    e->ws.shard = job->task.shard;
     e->ws.number = job->task.number;
     e->ws.kept = tail->kept;
     enum fg_status st = codec->encode(&e->ws, e->bytes, e->cap, &len, job->delta, P);

@@ -191,7 +191,7 @@ static void step(struct fg_local *l, const struct fg_job *job)
     uint32_t batch = l->opts.batch == 0 ? job->n : l->opts.batch;
     size_t first = (size_t)place * batch, n = job->n - first < batch ? job->n - first : batch;
     const uint32_t *index = l->order + first;
-    struct fg_net_key key = {l->seed, job->task.client, job->task.number, f->steps, 0};
+    struct fg_net_key key = {l->seed, job->task.shard, job->task.number, f->steps, 0};
     float lr = job->task.lr;
     if (l->grad == NULL) {
         gather(l, job->data, index, n);
@@ -224,7 +224,7 @@ static enum fg_status begin(struct fg_local *l, const struct fg_job *job)
 {
     const struct fg_train_state *r = job->resume;
     uint32_t batch = l->opts.batch == 0 ? job->n : l->opts.batch;
-    if (r != NULL && (r->n != fg_model_params(l->m) || r->client != job->task.client ||
+    if (r != NULL && (r->n != fg_model_params(l->m) || r->shard != job->task.shard ||
                       r->number != job->task.number || (r->velocity == NULL) != (l->velocity == NULL))) {
         return FG_E_SHAPE;
     }
@@ -233,7 +233,7 @@ static enum fg_status begin(struct fg_local *l, const struct fg_job *job)
         return st;
     }
     l->f = (struct flight){.per_epoch = job->n == 0 ? 1 : (job->n - 1) / batch + 1};
-    fg_rng_init(&l->f.rng, l->seed, FG_RNG_SHUFFLE, job->task.client, job->task.number);
+    fg_rng_init(&l->f.rng, l->seed, FG_RNG_SHUFFLE, job->task.shard, job->task.number);
     if (l->start != NULL) {
         fg_model_pack(l->m, l->start, job->params);
     }
@@ -256,7 +256,7 @@ static enum fg_status begin(struct fg_local *l, const struct fg_job *job)
 static enum fg_status hand_back(struct fg_local *l, const struct fg_job *job)
 {
     size_t P = fg_model_params(l->m);
-    struct fg_train_state s = {.client = job->task.client,
+    struct fg_train_state s = {.shard = job->task.shard,
                                .number = job->task.number,
                                .steps = l->f.steps,
                                .seen = l->f.seen,
@@ -341,7 +341,7 @@ static enum fg_status evaluate(struct fg_local *l, struct fg_job *job, atomic_in
         if (st != FG_OK) {
             return st;
         }
-        fg_rng_init(&l->f.rng, l->seed, FG_RNG_SHUFFLE, job->task.client, job->task.number);
+        fg_rng_init(&l->f.rng, l->seed, FG_RNG_SHUFFLE, job->task.shard, job->task.number);
         fg_rng_shuffle(&l->f.rng, l->order, job->n);
         index = l->order;
     }

@@ -16,7 +16,7 @@ enum fg_status fg_train_state_encode(const struct fg_train_state *s, struct fg_s
     FG_TRY(fg_str_add(out, magic, sizeof magic));
     FG_TRY(fg_put_u32(out, VERSION));
     FG_TRY(fg_put_u32(out, s->velocity != NULL ? HAS_VELOCITY : 0));
-    FG_TRY(fg_put_u32(out, s->client));
+    FG_TRY(fg_put_u32(out, s->shard));
     FG_TRY(fg_put_u32(out, s->number));
     FG_TRY(fg_put_u32(out, s->steps));
     FG_TRY(fg_put_u64(out, s->seen));
@@ -59,7 +59,7 @@ enum fg_status fg_train_state_decode(struct fg_train_state *out, const uint8_t *
     struct fg_train_state s = {.n = P};
     struct fg_reader r = fg_reader_of(bytes + 8, len - 8);
     uint32_t flags = fg_get_u32(&r);
-    s.client = fg_get_u32(&r);
+    s.shard = fg_get_u32(&r);
     s.number = fg_get_u32(&r);
     s.steps = fg_get_u32(&r);
     s.seen = fg_get_u64(&r);

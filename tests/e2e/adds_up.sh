@@ -102,8 +102,8 @@ def close(what, a, b, within=1e-6):
     assert abs(a - b) <= within * max(abs(a), abs(b), 1e-30), f"{what}: {a!r} and {b!r}"
 
 data = open(run + "/participation.part", "rb").read()
-assert data[:8] == b"FGPARTS1" and struct.unpack("<I", data[8:12]) == (80,)
-rows = [struct.unpack("<6I2Q3d2q", data[i:i + 80]) for i in range(16, len(data), 80)]
+assert data[:8] == b"FGPARTS1" and struct.unpack("<I", data[8:12]) == (96,)
+rows = [struct.unpack("<6I2Q3d2q", data[i:i + 80]) for i in range(16, len(data), 96)]
 per_round, per_client, verdicts = {}, {}, [0] * 5
 table = list(csv.DictReader(open(run + "/rounds.csv")))
 commits = [float(r["t_end_s"]) - ZERO for r in table]

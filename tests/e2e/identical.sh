@@ -52,6 +52,21 @@ expect "the same over 3 ranks of simulate" "$want" "$(sha "$T/ranks3")"
 timeout 120 "$FORAGE" launch -q -n 3 "${SMALL[@]}" --set data.placement=movable --out "$T/movable" "$EXAMPLE" >"$T/movable.out" 2>&1
 simulate movable1 --set data.placement=movable
 expect "shipped shards: launch as simulate" "$(sha "$T/movable1")" "$(sha "$T/movable")"
+# Movable data: who trains on whose, copies and bars included, and who was shipped what.
+shipped() { # RUN: a line for every participation with its shard and the bytes of data that came with it
+    od -An -v -t u4 -w96 -j16 "$1/participation.part" | awk '{print $1, $2, $3, $21, $23}'
+}
+M=(--set run.rounds=12 --set run.eval_every=12 --set data.placement=movable --set data.move=plan --set select.redundancy=2
+    --set data.move_worth=8 --set data.barred_zones=GB)
+for policy in uniform forage greenest; do
+    timeout 120 "$FORAGE" launch -q -n 3 "${M[@]}" --set select.policy=$policy --out "$T/move" --force "$EXAMPLE" >"$T/move.out" 2>&1
+    "$FORAGE" simulate -q "${M[@]}" --set select.policy=$policy --out "$T/move1" --force "$EXAMPLE" >"$T/move1.out" 2>&1
+    expect_match "$policy, moved data: a hash" '^[0-9a-f]{64}$' "$(sha "$T/move1")"
+    expect "$policy, moved data: launch as simulate" "$(sha "$T/move1")" "$(sha "$T/move")"
+    expect "$policy, moved data: the same books" "$(sha256sum <"$T/move1/rounds.csv")" "$(sha256sum <"$T/move/rounds.csv")"
+    expect "$policy, moved data: shipped to the same" "$(shipped "$T/move1")" "$(shipped "$T/move")"
+    expect_match "$policy, moved data: some train on others' data" '^[1-9]' "$(shipped "$T/move1" | awk '$2 != $5 {n++} END {print n + 0}')"
+done
 G=(--set run.rounds=12 --set run.eval_every=12 --set select.policy=greenfl --set carbon.budget_g=60 --set aggregate.over=all
     --set aggregate.inverse=capped --set select.slack=4 --set select.slack_auto=yes)
 timeout 120 "$FORAGE" launch -q -n 3 "${G[@]}" --out "$T/plan" "$EXAMPLE" >"$T/plan.out" 2>&1

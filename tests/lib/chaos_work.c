@@ -111,7 +111,7 @@ static void hand_back(struct chaos *c, const struct fg_session_job *j, uint32_t 
     memcpy(x, j->params, sizeof x);
     chaos_steps(x, &j->task, 0, steps);
     struct fg_train_state s = {
-        .client = j->task.client, .number = j->task.number, .steps = steps, .n = CHAOS_P, .params = x};
+        .shard = j->task.shard, .number = j->task.number, .steps = steps, .n = CHAOS_P, .params = x};
     a->st = FG_E_INTERRUPTED;
     if (steps > 0) {
         assert_int_equal(fg_train_state_encode(&s, bytes), FG_OK);

@@ -38,7 +38,7 @@ static void state_after(struct fg_train_state *s, float params[PRETEND_P], const
     for (uint32_t i = 0; i < PRETEND_P; i++) {
         params[i] = (float)(t->id * 100 + steps) + (float)i * 0.5f;
     }
-    *s = (struct fg_train_state){.client = t->client,
+    *s = (struct fg_train_state){.shard = t->shard,
                                  .number = t->number,
                                  .steps = steps,
                                  .seen = steps,

@@ -15,6 +15,7 @@
 enum { CLIENTS = 12, PARAMS = 5, ROUNDS = 8 };
 
 static uint32_t steps_of[CLIENTS], samples_of[CLIENTS];
+static uint64_t shard_bytes[CLIENTS], allowed[CLIENTS];
 
 static double constant_lr(const void *arg, uint32_t round)
 {
@@ -109,6 +110,40 @@ static struct fg_outcome outcome_of(const struct world *w, const struct open_tas
                                .bytes_up = 50};
 }
 
+/* A task's data: its client's own, or where they may go; copies alone share them. */
+static void check_shard(const struct world *w, const struct fg_task *t)
+{
+    const struct fg_move_config *m = &w->cfg.move;
+    uint32_t copies = 0;
+    assert_true(t->shard < CLIENTS);
+    assert_true(t->shard == t->client || allowed[t->shard] != 0);
+    assert_true(t->shard == t->client || m->how != FG_MOVE_OWN || m->copies > 1);
+    for (size_t i = 0; i < w->n_open; i++) {
+        const struct fg_task *other = &w->open[i].task;
+        if (other->shard == t->shard) {
+            copies++;
+            assert_int_equal(other->round, t->round);
+            assert_int_equal(other->number, t->number);
+            assert_int_equal(other->steps, t->steps);
+            assert_int_equal(other->version, t->version);
+        }
+    }
+    assert_true(copies == 0 || copies < m->copies);
+}
+
+/* No shard counts twice in a round. */
+static void check_counted(const struct world *w)
+{
+    size_t n;
+    const struct fg_participation *rows = fg_aggregator_participation(w->agg, &n);
+    uint8_t counted[CLIENTS] = {0};
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i].verdict == FG_VERDICT_USED || rows[i].verdict == FG_VERDICT_PARTIAL) {
+            assert_int_equal(counted[rows[i].shard]++, 0);
+        }
+    }
+}
+
 static void perform(struct world *w, const struct fg_action *a)
 {
     switch (a->kind) {
@@ -126,6 +161,7 @@ static void perform(struct world *w, const struct fg_action *a)
         for (size_t i = 0; i < w->n_open; i++) {
             assert_int_not_equal(w->open[i].task.client, a->task.client);
         }
+        check_shard(w, &a->task);
         w->open[w->n_open++] = (struct open_task){a->task, a->at};
         w->asked += a->task.kind == FG_TASK_EVALUATE;
         break;
@@ -140,6 +176,7 @@ static void perform(struct world *w, const struct fg_action *a)
     }
     case FG_ACTION_COMMIT:
         assert_true(w->n_open == 0 || fg_aggregator_keeps(w->agg));
+        check_counted(w);
         naive_commit(w);
         w->committed = true;
         break;
@@ -387,6 +424,7 @@ static void configure(struct world *w, uint32_t seed)
                    .quantile = 0.5,
                    .counts = "3 0 1 2 8 1 1 5 2 2 1 4",
                    .budget_g = plain || fg_rng_below(r, 2) == 0 ? 0.0 : 1e-4 * fg_rng_uniform(r)},
+        .move = {.worth = 4.0 * fg_rng_uniform(r), .margin = fg_rng_uniform(r), .allowed = allowed},
         .policy = fg_select_list()[fg_rng_below(r, plain ? 3 : n_policies)],
         .steps_ops = plain ? NULL : fg_steps_list()[fg_rng_below(r, 3)],
         .inverse = plain ? FG_INVERSE_NONE : (enum fg_inverse)fg_rng_below(r, 4),
@@ -404,6 +442,16 @@ static void configure(struct world *w, uint32_t seed)
                  .rows = {w->rows[0], w->changed}},
         .rule_ops = fg_rule_list()[fg_rng_below(r, 2) == 0 ? 0 : fg_rng_below(r, n_rules)],
     };
+    bool asks = w->cfg.policy->ask != NULL || w->cfg.policy->by_loss;
+    for (uint32_t c = 0; c < CLIENTS; c++) {
+        shard_bytes[c] = fg_rng_below(r, 1000);
+        allowed[c] = fg_rng_below(r, 4) != 0;
+    }
+    w->cfg.shard_bytes = fg_rng_below(r, 2) == 0 ? shard_bytes : NULL;
+    if (w->cfg.shard_bytes != NULL && !plain && !asks) {
+        w->cfg.move.how = (enum fg_move)fg_rng_below(r, 3);
+        w->cfg.move.copies = 1 + fg_rng_below(r, 3);
+    }
     w->twin = plain && w->cfg.rule_ops == fg_rule_find("fedavg");
 }
 

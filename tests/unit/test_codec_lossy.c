@@ -19,7 +19,7 @@ static struct fg_codec_ws workspace(void)
     static float kept[N];
     memset(kept, 0, sizeof kept);
     return (struct fg_codec_ws){
-        .kept = kept, .opts = {.layer = layers, .layers = 4, .seed = 7}, .client = 3, .number = 5};
+        .kept = kept, .opts = {.layer = layers, .layers = 4, .seed = 7}, .shard = 3, .number = 5};
 }
 
 /* Like an update, each layer with a spread of its own; the last layer is one value. */
@@ -105,7 +105,7 @@ static void a_repeated_task_gives_the_same_bytes(void **state)
         there_and_back(drawn[c], &ws, y, x, N);
         for (int what = 0; what < 4; what++) {
             struct fg_codec_ws again = workspace();
-            again.client += what == 1;
+            again.shard += what == 1;
             again.number += what == 2;
             again.opts.seed += what == 3;
             there_and_back(drawn[c], &again, other, x, N);
@@ -247,7 +247,7 @@ static void drive_has_its_variance_and_no_bias(void **state)
     static float x[M], y[M];
     static double sum[M];
     struct fg_rng r;
-    struct fg_codec_ws ws = {.client = 1};
+    struct fg_codec_ws ws = {.shard = 1};
     double norm = 0, error = 0, bias = 0;
     fg_rng_init(&r, 2, FG_RNG_TEST, 78, 0);
     for (size_t i = 0; i < M; i++) {

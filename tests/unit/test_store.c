@@ -364,7 +364,8 @@ static void participation_rows_read_back(void **state)
     (void)state;
     struct fg_str text = {0};
     struct fg_participation out,
-        p = {3, 4000000000u, FG_VERDICT_LATE, 17, 18, 6, 1ull << 40, 5, 0.1, -2.5, 3e-9, -7, 99};
+        p = {3,  4000000000u, FG_VERDICT_LATE, 17, 18, 6, 1ull << 40, 5, 0.1, -2.5, 3e-9,
+             -7, 99,          1ull << 33,      21};
     size_t n = 0;
     assert_int_equal(fg_parts_header(&text), FG_OK);
     assert_int_equal(text.len, FG_PARTS_HEADER);
@@ -377,7 +378,7 @@ static void participation_rows_read_back(void **state)
     assert_true(out.round == 3 && out.client == 4000000000u && out.verdict == FG_VERDICT_LATE &&
                 out.steps == 17);
     assert_true(out.steps_planned == 18 && out.bytes_up == 1ull << 40 && out.bytes_down == 5);
-    assert_true(out.t_begin == -7 && out.t_end == 99);
+    assert_true(out.t_begin == -7 && out.t_end == 99 && out.shard_bytes == 1ull << 33 && out.shard == 21);
     fg_assert_close(out.carbon_g, -2.5, 0);
     fg_assert_close(out.loss, 3e-9, 0);
     assert_int_equal(fg_parts_count(&n, "FGPARTS1\x4f\0\0\0\0\0\0\0", 16, NULL), FG_E_VERSION);

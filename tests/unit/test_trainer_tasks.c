@@ -70,13 +70,13 @@ static void damaged_states_are_refused(void **state)
     (void)state;
     float w[3] = {1, 2, 3}, v[3] = {4, 5, 6};
     struct fg_train_state
-        s = {.client = 1, .number = 2, .steps = 3, .seen = 4, .loss = 5, .n = 3, .params = w, .velocity = v},
+        s = {.shard = 1, .number = 2, .steps = 3, .seen = 4, .loss = 5, .n = 3, .params = w, .velocity = v},
         out = {0};
     struct fg_str bytes = {0};
     assert_int_equal(fg_train_state_encode(&s, &bytes), FG_OK);
     uint8_t *b = (uint8_t *)bytes.data;
     assert_int_equal(fg_train_state_decode(&out, b, bytes.len, 3, NULL), FG_OK);
-    assert_true(out.client == 1 && out.number == 2 && out.steps == 3 && out.seen == 4 && out.loss == 5);
+    assert_true(out.shard == 1 && out.number == 2 && out.steps == 3 && out.seen == 4 && out.loss == 5);
     assert_memory_equal(out.params, w, sizeof w);
     assert_memory_equal(out.velocity, v, sizeof v);
     fg_train_state_fini(&out);

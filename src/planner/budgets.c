@@ -1,0 +1,315 @@
+#include "src/planner/budgets.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/fmath.h"
+#include "src/base/mem.h"
+#include "src/planner/slots_impl.h"
+
+/* Budgets, and where the number of rounds is limited one more that this implies: value taken is at most the
+ * value of the best so many slots. It bounds and does not bind. */
+struct work {
+    const struct fg_budgets_problem *p;
+    struct fg_slots_problem slots; /* with the implied cost */
+    size_t cells;
+    uint32_t n;     /* of the weights */
+    double *cost;   /* (cells) implied */
+    double *worth;  /* (cells) value, NULL unless rounds are limited */
+    double *chance; /* (cells) in the chosen slots, NULL unless rounds are limited */
+    double amount[FG_BUDGETS + 1];
+    double weight[FG_BUDGETS + 1]; /* sum to 1 */
+};
+
+static const double *cost_of(const struct work *w, uint32_t r)
+{
+    return r < w->p->n ? w->p->budget[r].cost : w->worth;
+}
+
+static void imply(struct work *w)
+{
+    memset(w->cost, 0, w->cells * sizeof *w->cost);
+    for (uint32_t r = 0; r < w->n; r++) {
+        double f = w->amount[r] > 0.0 ? w->weight[r] / w->amount[r] : 0.0;
+        const double *cost = cost_of(w, r);
+        for (size_t i = 0; f > 0.0 && i < w->cells; i++) {
+            w->cost[i] += f * cost[i];
+        }
+    }
+    w->slots.expected = w->cost;
+    w->slots.budget_g = 0.0;
+    for (uint32_t r = 0; r < w->n; r++) {
+        w->slots.budget_g += w->amount[r] > 0.0 ? w->weight[r] : 0.0;
+    }
+}
+
+/* ---- rounds ---- */
+
+struct slot_worth {
+    double worth;
+    uint32_t slot;
+};
+
+static int by_worth(const void *a, const void *b)
+{
+    const struct slot_worth *x = a, *y = b;
+    if (x->worth != y->worth) {
+        return x->worth > y->worth ? -1 : 1;
+    }
+    return x->slot < y->slot ? -1 : x->slot > y->slot;
+}
+
+static double value_at(const struct fg_slots_problem *s, double grams_max, size_t i)
+{
+    return (s->chance != NULL ? s->chance[i] : 1.0) * fmax(0.0, grams_max - s->grams[i]);
+}
+
+/* What each slot is worth, to those in `on` (NULL = everyone), best first. */
+static void rank_slots(const struct work *w, struct slot_worth *rank, const uint8_t *on)
+{
+    const struct fg_slots_problem *s = &w->p->slots;
+    for (uint32_t t = 0; t < s->slots; t++) {
+        rank[t] = (struct slot_worth){.slot = t};
+        for (uint32_t c = 0; c < s->clients; c++) {
+            size_t i = (size_t)c * s->slots + t;
+            rank[t].worth += on == NULL || on[i] ? w->worth[i] : 0.0;
+        }
+    }
+    qsort(rank, s->slots - s->tune, sizeof *rank, by_worth);
+}
+
+static enum fg_status limit_rounds(struct work *w)
+{
+    const struct fg_slots_problem *s = &w->p->slots;
+    if (w->p->rounds == 0 || w->p->rounds >= s->slots) {
+        return FG_OK;
+    }
+    struct slot_worth *rank = fg_calloc(s->slots, sizeof *rank);
+    w->worth = fg_calloc(w->cells, sizeof *w->worth);
+    w->chance = fg_calloc(w->cells, sizeof *w->chance);
+    if (rank == NULL || w->worth == NULL || w->chance == NULL) {
+        fg_free(rank);
+        return FG_E_NOMEM;
+    }
+    double most = s->grams_max;
+    for (size_t i = 0; s->grams_max == 0.0 && i < w->cells; i++) {
+        most = fmax(most, s->grams[i]);
+    }
+    w->slots.grams_max = most; /* the same in all that follows */
+    for (size_t i = 0; i < w->cells; i++) {
+        w->worth[i] = value_at(s, most, i);
+    }
+    rank_slots(w, rank, NULL);
+    double amount = 0.0;
+    for (uint32_t t = 0; t < s->slots; t++) {
+        bool window = t >= s->slots - s->tune;
+        amount += window || t + s->tune < w->p->rounds ? rank[t].worth : 0.0;
+    }
+    w->amount[w->n++] = amount;
+    fg_free(rank);
+    return FG_OK;
+}
+
+/* Nobody comes but in the slots that are worth most, to everyone or to those who are planned. */
+static enum fg_status choose_slots(struct work *w, const uint8_t *on)
+{
+    const struct fg_slots_problem *s = &w->p->slots;
+    struct slot_worth *rank = fg_calloc(s->slots, sizeof *rank);
+    if (rank == NULL) {
+        return FG_E_NOMEM;
+    }
+    rank_slots(w, rank, on);
+    memset(w->chance, 0, w->cells * sizeof *w->chance);
+    for (uint32_t t = 0; t < s->slots; t++) {
+        bool window = t >= s->slots - s->tune;
+        for (uint32_t c = 0; (window || t + s->tune < w->p->rounds) && c < s->clients; c++) {
+            size_t i = (size_t)c * s->slots + rank[t].slot;
+            w->chance[i] = s->chance != NULL ? s->chance[i] : 1.0;
+        }
+    }
+    fg_free(rank);
+    return FG_OK;
+}
+
+/* ---- one set of weights ---- */
+
+static void take_better(struct fg_slots_plan **best, struct fg_slots_plan *plan)
+{
+    if (*best == NULL || plan->value > (*best)->value) {
+        struct fg_slots_plan *old = *best;
+        *best = plan;
+        plan = old;
+    }
+    fg_slots_plan_destroy(plan);
+}
+
+/* A schedule within every budget, for these weights. */
+static enum fg_status make(struct work *w, struct fg_slots_plan **best, const double *chance,
+                           struct fg_err *err)
+{
+    struct fg_slots_problem s = w->slots;
+    struct fg_slots_plan *plan;
+    s.chance = chance != NULL ? chance : s.chance;
+    s.side = w->p->budget;
+    s.sides = w->p->n;
+    enum fg_status st = fg_slots_solve(&plan, &s, err);
+    if (st == FG_OK) {
+        take_better(best, plan);
+    }
+    return st;
+}
+
+struct search {
+    struct fg_slots_plan *best;
+    double bound;
+    double weight[FG_BUDGETS + 1]; /* those of the bound */
+    double price;                  /* of the implied budget there */
+    double use[FG_BUDGETS + 1];    /* of each, relaxed */
+};
+
+static enum fg_status look(struct work *w, struct search *f, struct fg_err *err)
+{
+    struct fg_slots_plan *relaxed;
+    imply(w);
+    enum fg_status st = fg_slots_solve(&relaxed, &w->slots, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    if (f->best == NULL || relaxed->bound < f->bound) {
+        f->bound = relaxed->bound;
+        f->price = relaxed->price_per_g;
+        memcpy(f->weight, w->weight, sizeof f->weight);
+    }
+    for (uint32_t r = 0; r < w->n; r++) {
+        const double *cost = cost_of(w, r);
+        f->use[r] = 0.0;
+        for (size_t i = 0; i < w->cells; i++) {
+            f->use[r] += relaxed->on[i] ? cost[i] : 0.0;
+        }
+    }
+    if (w->n == 1) { /* what is implied is the budget itself */
+        take_better(&f->best, relaxed);
+        return FG_OK;
+    }
+    if (w->chance == NULL) {
+        st = make(w, &f->best, NULL, err);
+    } else {
+        st = choose_slots(w, relaxed->on);
+        st = st == FG_OK ? make(w, &f->best, w->chance, err) : st;
+        st = st == FG_OK ? choose_slots(w, NULL) : st;
+        st = st == FG_OK ? make(w, &f->best, w->chance, err) : st;
+    }
+    fg_slots_plan_destroy(relaxed);
+    return st;
+}
+
+/* Weights grow where the relaxed plan spends too much, and shrink where it leaves something. */
+static void adjust(struct work *w, const struct search *f, uint32_t round)
+{
+    double sum = 0.0, step = 1.0 / (1.0 + 0.15 * (double)round);
+    for (uint32_t r = 0; r < w->n; r++) {
+        double over = w->amount[r] > 0.0 ? f->use[r] / w->amount[r] - 1.0 : 0.0;
+        w->weight[r] *= fg_exp(step * fmax(-2.0, fmin(2.0, over)));
+        w->weight[r] = fmax(w->weight[r], 1e-9);
+        sum += w->weight[r];
+    }
+    for (uint32_t r = 0; r < w->n; r++) {
+        w->weight[r] /= sum;
+    }
+}
+
+static uint32_t tries_of(const struct work *w)
+{
+    double by_size = 2e6 / ((double)w->cells + 1.0);
+    return w->n == 1          ? 1
+           : w->p->tries != 0 ? w->p->tries
+           : by_size < 8.0    ? 8
+           : by_size > 400.0  ? 400
+                              : (uint32_t)by_size;
+}
+
+static enum fg_status search(struct work *w, struct search *f, struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    for (uint32_t r = 0; r < w->n; r++) {
+        w->weight[r] = 1.0 / (double)w->n;
+    }
+    uint32_t tries = tries_of(w);
+    for (uint32_t k = 0; k < tries && st == FG_OK; k++) {
+        st = look(w, f, err);
+        adjust(w, f, k);
+    }
+    return st;
+}
+
+static enum fg_status solve(struct search *f, const struct fg_budgets_problem *p, double *amount_rounds,
+                            struct fg_err *err)
+{
+    struct work w = {.p = p, .slots = p->slots, .n = p->n};
+    w.cells = (size_t)p->slots.clients * p->slots.slots;
+    w.slots.side = NULL;
+    w.slots.sides = 0;
+    for (uint32_t r = 0; r < p->n; r++) {
+        w.amount[r] = p->budget[r].budget;
+    }
+    w.cost = fg_calloc(w.cells, sizeof *w.cost);
+    enum fg_status st = w.cost != NULL ? limit_rounds(&w) : FG_E_NOMEM;
+    st = st == FG_OK ? search(&w, f, err) : st;
+    *amount_rounds = w.n > p->n ? w.amount[p->n] : 0.0;
+    fg_free(w.cost);
+    fg_free(w.worth);
+    fg_free(w.chance);
+    return st;
+}
+
+/* ---- all ---- */
+
+/* Where rounds are limited: how much more the bound would be with one more of them. */
+static enum fg_status price_round(double *price, const struct fg_budgets_problem *p, double bound,
+                                  struct fg_err *err)
+{
+    struct fg_budgets_problem more = *p;
+    struct search f = {0};
+    double amount;
+    more.rounds++;
+    enum fg_status st = solve(&f, &more, &amount, err);
+    *price = st == FG_OK && f.bound > bound ? f.bound - bound : 0.0;
+    fg_slots_plan_destroy(f.best);
+    return st;
+}
+
+enum fg_status fg_budgets_solve(struct fg_budgets_plan *out, const struct fg_budgets_problem *p,
+                                struct fg_err *err)
+{
+    struct fg_budgets_plan plan = {0};
+    struct search f = {0};
+    double amount_rounds = 0.0;
+    FG_ASSERT(p->n >= 1 && p->n <= FG_BUDGETS);
+    enum fg_status st = solve(&f, p, &amount_rounds, err);
+    if (st == FG_OK && amount_rounds > 0.0) {
+        st = price_round(&plan.price_round, p, f.bound, err);
+    }
+    if (st != FG_OK) {
+        fg_slots_plan_destroy(f.best);
+        return st;
+    }
+    plan.slots = f.best;
+    for (uint32_t r = 0; r < p->n; r++) {
+        plan.price[r] = p->budget[r].budget > 0.0 ? f.price * f.weight[r] / p->budget[r].budget : 0.0;
+        for (size_t i = 0; i < (size_t)p->slots.clients * p->slots.slots; i++) {
+            plan.spent[r] += plan.slots->on[i] ? p->budget[r].cost[i] : 0.0;
+        }
+    }
+    bool all = plan.slots->exact && amount_rounds == 0.0; /* within the slots chosen says nothing of others */
+    plan.slots->bound = all ? plan.slots->value : fmax(f.bound, plan.slots->value);
+    plan.slots->exact = all;
+    *out = plan;
+    return FG_OK;
+}
+
+void fg_budgets_plan_fini(struct fg_budgets_plan *plan)
+{
+    fg_slots_plan_destroy(plan->slots);
+    *plan = (struct fg_budgets_plan){0};
+}
