@@ -165,7 +165,8 @@ static enum fg_status solve_all(struct fg_slots_plan **out, const struct fg_slot
 {
     size_t cells = (size_t)p->clients * p->slots;
     struct fg_slots_side budget[FG_LIMITS];
-    struct fg_budgets_problem all = {.slots = *p, .budget = budget, .n = 1, .rounds = a->rounds_left};
+    struct fg_budgets_problem all = {
+        .slots = *p, .budget = budget, .n = 1, .rounds = a->rounds_left, .price_round = price != NULL};
     int which[FG_LIMITS] = {FG_LIMIT_CARBON_G};
     struct fg_budgets_plan plan;
     struct fg_err err;

@@ -221,12 +221,9 @@ static void adjust(struct work *w, const struct search *f, uint32_t round)
 
 static uint32_t tries_of(const struct work *w)
 {
-    double by_size = 2e6 / ((double)w->cells + 1.0);
-    return w->n == 1          ? 1
-           : w->p->tries != 0 ? w->p->tries
-           : by_size < 8.0    ? 8
-           : by_size > 400.0  ? 400
-                              : (uint32_t)by_size;
+    double by_size = 4e5 / ((double)w->cells + 1.0);
+    uint32_t tries = by_size < 8.0 ? 8 : by_size > 60.0 ? 60 : (uint32_t)by_size;
+    return w->n == 1 ? 1 : w->p->tries != 0 ? w->p->tries : tries;
 }
 
 static enum fg_status search(struct work *w, struct search *f, struct fg_err *err)
@@ -287,7 +284,7 @@ enum fg_status fg_budgets_solve(struct fg_budgets_plan *out, const struct fg_bud
     double amount_rounds = 0.0;
     FG_ASSERT(p->n >= 1 && p->n <= FG_BUDGETS);
     enum fg_status st = solve(&f, p, &amount_rounds, err);
-    if (st == FG_OK && amount_rounds > 0.0) {
+    if (st == FG_OK && amount_rounds > 0.0 && p->price_round) {
         st = price_round(&plan.price_round, p, f.bound, err);
     }
     if (st != FG_OK) {

@@ -20,7 +20,7 @@ struct fg_budgets_problem {
     uint32_t n;                         /* >= 1 */
     uint32_t
         rounds;     /* at most so many slots in which anybody trains, the window's included; 0 = any number */
-    uint32_t tries; /* weights to try; 0 = by size, 8 to 400 */
+    uint32_t tries; /* weights to try; 0 = by size, 8 to 60 */
 };
 
 struct fg_budgets_plan {

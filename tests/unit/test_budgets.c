@@ -215,7 +215,8 @@ static void rounds_have_a_price(void **state)
             {.clients = 1, .slots = 10, .grams = grams, .chance = chance, .alpha = 1.0, .grams_max = 100.0},
         .budget = &budget,
         .n = 1,
-        .rounds = 1};
+        .rounds = 1,
+        .price_round = true};
     struct fg_budgets_plan plan;
     struct fg_err err = {{0}};
     assert_int_equal(fg_budgets_solve(&plan, &p, &err), FG_OK);
