@@ -19,8 +19,9 @@ struct fg_budgets_problem {
     const struct fg_slots_side *budget; /* (n) cost booked on average; more than 0 of each */
     uint32_t n;                         /* >= 1 */
     uint32_t
-        rounds;     /* at most so many slots in which anybody trains, the window's included; 0 = any number */
-    uint32_t tries; /* weights to try; 0 = by size, 8 to 60 */
+        rounds; /* at most so many slots in which anybody trains, the window's included; 0 = any number */
+    bool price_round; /* find out what one round more is worth: everything twice */
+    uint32_t tries;   /* weights to try; 0 = by size, 8 to 60 */
 };
 
 struct fg_budgets_plan {
