@@ -1,5 +1,6 @@
 /* The build without CUDA: no device. */
 #include "kernels/cuda.h"
+#include "kernels/device.h"
 
 int fg_cuda_device_count(void)
 {
@@ -17,4 +18,10 @@ enum fg_status fg_cuda_dense_forward(float *y, const float *x, const float *w, c
 {
     (void)y, (void)x, (void)w, (void)bias, (void)batch, (void)in, (void)out;
     return fg_fail(err, FG_E_UNSUPPORTED, "CUDA: no device %d: this program was built without CUDA", device);
+}
+
+enum fg_status fg_device_cuda(struct fg_device **out, int number, struct fg_err *err)
+{
+    (void)out;
+    return fg_fail(err, FG_E_UNSUPPORTED, "CUDA: no device %d: this program was built without CUDA", number);
 }

@@ -4,6 +4,8 @@ libforage_a_SOURCES += kernels/kernels.h kernels/isa.h kernels/table.h kernels/c
 	kernels/coders.h kernels/ref_coders.c \
 	kernels/fold.h kernels/fold.c \
 	kernels/bf16.h kernels/bf16.c
+libforage_a_SOURCES += kernels/device.h kernels/device_at.h kernels/device_emulated.c kernels/device_linear.h \
+	kernels/device_ops.h kernels/device_pointwise.h
 
 FG_WIDE_SOURCES = kernels/wide.c kernels/wide_layers.h kernels/wide_linear.h kernels/wide_math.h \
 	kernels/wide_pointwise.h kernels/wide_tile.h kernels/wide_update.h kernels/wide_backward.h \

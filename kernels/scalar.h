@@ -12,27 +12,29 @@
 #include <string.h>
 
 #include "kernels/constants.h"
+#include "src/base/both.h"
 
-static inline float bits_float(uint32_t u)
+FG_BOTH static inline float bits_float(uint32_t u)
 {
     float f;
     memcpy(&f, &u, sizeof f);
     return f;
 }
 
-static inline uint32_t float_bits(float f)
+FG_BOTH static inline uint32_t float_bits(float f)
 {
     uint32_t u;
     memcpy(&u, &f, sizeof u);
     return u;
 }
 
-static inline int32_t shift_right(int32_t v, int by) /* arithmetic, whatever the compiler's choice for >> */
+FG_BOTH static inline int32_t shift_right(int32_t v,
+                                          int by) /* arithmetic, whatever the compiler's choice for >> */
 {
     return v < 0 ? ~(~v >> by) : v >> by;
 }
 
-static inline float scalar_exp(float x)
+FG_BOTH static inline float scalar_exp(float x)
 {
     x = x > EXP_MAX ? EXP_MAX : x;
     x = x < EXP_MIN ? EXP_MIN : x;
@@ -52,7 +54,7 @@ static inline float scalar_exp(float x)
     return p * s1 * s2; /* two factors: results may be infinite or subnormal */
 }
 
-static inline float scalar_log(float x)
+FG_BOTH static inline float scalar_log(float x)
 {
     float shift = x < 0x1p-126f ? 23.0f : 0.0f; /* subnormals are scaled first */
     float y = x < 0x1p-126f ? x * 0x1p23f : x;
@@ -78,7 +80,7 @@ static inline float scalar_log(float x)
     return x == x ? r : x;
 }
 
-static inline float scalar_tanh(float x)
+FG_BOTH static inline float scalar_tanh(float x)
 {
     float a = fabsf(x), z = x * x, p = TANH_C4;
     p = fmaf(p, z, TANH_C3);
@@ -90,7 +92,7 @@ static inline float scalar_tanh(float x)
     return a < 0.625f ? p : copysignf(big, x);
 }
 
-static inline float scalar_sigmoid(float x)
+FG_BOTH static inline float scalar_sigmoid(float x)
 {
     float e = scalar_exp(-fabsf(x));
     return (x < 0.0f ? e : 1.0f) / (1.0f + e);

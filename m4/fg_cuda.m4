@@ -11,7 +11,7 @@ AC_DEFUN([FG_CUDA], [
     [AC_PATH_PROG([NVCC], [nvcc], [], [$with_cuda/bin])])
   AS_IF([test -n "$NVCC"], [
     # sm_80 and sm_90 as machine code, PTX for what comes later. No contraction: kernels call fmaf where they mean it.
-    FG_NVCCFLAGS="-O2 -std=c++14 --fmad=false -Xcompiler -Wall,-Wextra,-fPIC"
+    FG_NVCCFLAGS="-O2 -std=c++17 --fmad=false -Xcompiler -Wall,-Wextra,-fPIC"
     FG_NVCCFLAGS="$FG_NVCCFLAGS -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90"
     FG_NVCCFLAGS="$FG_NVCCFLAGS -gencode arch=compute_90,code=compute_90"
     fg_cuda_root=`AS_DIRNAME(["$NVCC"])`/..

@@ -11,6 +11,7 @@
 #include "kernels/cuda.h"
 #include "src/base/cpu.h"
 #include "src/cmd/doctor.h"
+#include "src/worker/trainer_device.h"
 
 void fg_doctor_check_cpu(struct fg_doctor *d)
 {
@@ -100,6 +101,30 @@ void fg_doctor_check_zones(struct fg_doctor *d)
                   good ? "time zones by name: %s" : "no time zones by name: %s cannot be read", path);
 }
 
+#ifdef FG_HAVE_CUDA
+/* How many clients of common models the device has room for at once. */
+static void check_lanes(struct fg_doctor *d, int device, uint64_t free_bytes)
+{
+    static const struct {
+        const char *model;
+        struct fg_model_input in;
+    } models[] = {{"2nn", {FG_INPUT_IMAGE, {28, 28, 1}, 10}}, {"pfl_cnn", {FG_INPUT_IMAGE, {32, 32, 3}, 10}}};
+    const struct fg_local_opts opts = {.batch = 10};
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        struct fg_model *m = NULL;
+        uint64_t bytes = 0;
+        if (fg_model_create(&m, models[i].model, &models[i].in, NULL, NULL) == FG_OK &&
+            fg_trainer_device_estimate(&bytes, m, &opts, 600, 1, NULL) == FG_OK) {
+            fg_doctor_add(d, FG_DOCTOR_OK, "cuda", NULL,
+                          "device %d: room for %llu clients of %s at once (%.1f MiB each)", device,
+                          (unsigned long long)(free_bytes / bytes), models[i].model,
+                          (double)bytes / (1024.0 * 1024.0));
+        }
+        fg_model_destroy(m);
+    }
+}
+#endif
+
 void fg_doctor_check_cuda(struct fg_doctor *d)
 {
 #ifdef FG_HAVE_CUDA
@@ -117,6 +142,7 @@ void fg_doctor_check_cuda(struct fg_doctor *d)
                           "device %d: %s, sm_%d%d, %d multiprocessors, %.1f of %.1f GiB free", i, dev.name,
                           dev.major, dev.minor, dev.multiprocessors, (double)dev.free_bytes / gib,
                           (double)dev.memory_bytes / gib);
+            check_lanes(d, i, dev.free_bytes);
         } else {
             fg_doctor_add(d, FG_DOCTOR_FAIL, "cuda",
                           "see whether nvidia-smi works; the driver may be too old", "%s", err.text);

@@ -239,8 +239,9 @@ static enum fg_status make_executor(struct study *s, const struct fg_study_shell
     if (setup->cost_only) {
         return FG_OK;
     }
-    enum fg_status st = fg_trainer_create_cpu(&s->trainer, setup->model, &setup->local, s->cfg->run.seed,
-                                              setup->threads, setup->kernels, err);
+    unsigned width;
+    enum fg_status st =
+        fg_setup_trainer(&s->trainer, &width, s->cfg, setup->model, &setup->local, setup->data, err);
     if (st != FG_OK) {
         return st;
     }
@@ -249,7 +250,7 @@ static enum fg_status make_executor(struct study *s, const struct fg_study_shell
                                           .codec = setup->codec,
                                           .coding = setup->coding,
                                           .kept = s->kept,
-                                          .width = setup->threads,
+                                          .width = width,
                                           .stop = &fg_study_stop};
     struct fg_executor *local;
     st = fg_executor_local_create(&local, s->trainer, fg_model_params(setup->model), &opts, err);

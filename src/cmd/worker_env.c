@@ -165,10 +165,8 @@ static enum fg_status configure(void *arg, const struct fg_worker_work *work, st
                                 struct fg_err *err)
 {
     struct fg_worker_env_state *w = arg;
-    const struct fg_kernels *kernels;
     enum fg_status st;
     FG_TRY(read_config(w, work, err));
-    FG_TRY(fg_setup_kernels(&kernels, &w->cfg, err));
     lower_priority(w->cfg.worker.nice);
     bool movable = w->cfg.data.placement == FG_OPT_PLACEMENT_MOVABLE;
     st = movable ? make_model(w, work->input, err) : fg_setup_create(&w->setup, &w->cfg, FG_START_AUTO, err);
@@ -178,14 +176,15 @@ static enum fg_status configure(void *arg, const struct fg_worker_work *work, st
     FG_TRY(st);
     const struct fg_model *model = movable ? w->model : w->setup->model;
     struct fg_local_opts local = fg_setup_local(&w->cfg);
-    unsigned threads = fg_setup_threads(&w->cfg);
+    unsigned threads = 0; /* tasks at once */
     w->P = fg_model_params(model);
     w->codec = fg_codec_find(w->cfg.wire.codec);
     if (w->codec == NULL) {
         st = fg_fail(err, FG_E_CONFIG, "wire.codec: this worker has no codec '%s'", w->cfg.wire.codec);
         goto cleanup;
     }
-    FG_TRY(fg_trainer_create_cpu(&w->trainer, model, &local, w->cfg.run.seed, threads, kernels, err));
+    FG_TRY(fg_setup_trainer(&w->trainer, &threads, &w->cfg, model, &local, movable ? NULL : w->setup->data,
+                            err));
     st = fg_setup_coding(&w->coding, &w->cfg, model);
     w->bound = st == FG_OK ? w->codec->bound(&w->coding, w->P) : 0;
     if (st != FG_OK || make_seats(w, threads) != FG_OK) {

@@ -14,6 +14,7 @@
 #ifndef FG_MODEL_LAYER_H
 #define FG_MODEL_LAYER_H
 
+#include "kernels/device.h"
 #include "kernels/kernels.h"
 #include "src/base/rng.h"
 #include "src/model/model.h"
@@ -101,6 +102,27 @@ struct fg_pass {
     size_t first_row; /* rows of the same step that went before, when a large batch goes in parts */
 };
 
+/* A layer's turn in making a program for devices: where its operands are; it adds its operations. */
+struct fg_emit {
+    struct fg_program *program;
+    size_t room; /* operations */
+    enum fg_status st;
+    size_t capacity; /* samples */
+    bool train;
+    bool update;  /* weights are updated by the operation that makes their gradient */
+    bool need_dx; /* backward */
+    struct fg_ref x, y, save, scratch, dy, dx;
+};
+
+/* A place further on: `at` floats, and `per` for each sample in flight. */
+struct fg_ref fg_ref_skip(struct fg_ref r, size_t at, size_t per);
+
+/* Where a tensor is, and where its gradient goes (or itself, e->update). */
+struct fg_ref fg_emit_tensor(const struct fg_layer *l, unsigned i);
+struct fg_ref fg_emit_gradient(const struct fg_emit *e, const struct fg_layer *l, unsigned i);
+
+void fg_emit_op(struct fg_emit *e, const struct fg_op *op);
+
 struct fg_layer_ops {
     const char *name;
     const struct fg_layer_arg *args; /* ended by a NULL name; NULL: none */
@@ -112,6 +134,9 @@ struct fg_layer_ops {
     size_t (*scratch)(const struct fg_layer *l, size_t batch); /* bytes; NULL: none */
     void (*forward)(const struct fg_layer *l, struct fg_pass *p);
     void (*backward)(const struct fg_layer *l, struct fg_pass *p);
+    /* The same as operations of a device's program. */
+    void (*emit_forward)(const struct fg_layer *l, struct fg_emit *e);
+    void (*emit_backward)(const struct fg_layer *l, struct fg_emit *e);
 };
 
 struct fg_model {
@@ -136,6 +161,9 @@ enum fg_status fg_layer_same_shape(struct fg_layer *l, struct fg_err *err);
 
 /* "a 24x24x32 image", "a vector of 200", ... */
 const char *fg_shape_text(const struct fg_shape *s, char *buf, size_t len);
+
+/* Whether layer i may write over its input: nobody needs what was there. */
+bool fg_layer_in_place(const struct fg_model *m, unsigned i);
 
 /* Shapes with their strides set; floats of one batch. */
 struct fg_shape fg_shape_vector(uint32_t features);

@@ -178,6 +178,92 @@ static void backward(const struct fg_layer *l, struct fg_pass *p)
     }
 }
 
+static struct fg_window window_of(const struct fg_conv *s)
+{
+    return (struct fg_window){.h = (uint32_t)s->h,
+                              .w = (uint32_t)s->w,
+                              .cs = (uint32_t)s->cs,
+                              .cin = (uint32_t)s->cin,
+                              .k = (uint32_t)s->kh,
+                              .stride = (uint32_t)s->stride,
+                              .oh = (uint32_t)s->oh,
+                              .ow = (uint32_t)s->ow,
+                              .np = (uint32_t)s->np,
+                              .cout = (uint32_t)s->cout};
+}
+
+/* x in a border: s is what it becomes. */
+static void emit_pad(struct fg_emit *e, struct fg_ref x, struct fg_ref y, const struct fg_shape *from,
+                     const struct fg_conv *s, size_t top, size_t left, size_t dilate)
+{
+    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_IMAGE_PAD,
+                                  .x = x,
+                                  .y = y,
+                                  .win = {.h = from->h, .w = from->w, .cs = (uint32_t)s->cs},
+                                  .dh = (uint32_t)s->h,
+                                  .dw = (uint32_t)s->w,
+                                  .top = (uint32_t)top,
+                                  .left = (uint32_t)left,
+                                  .dilate = (uint32_t)dilate});
+}
+
+static void emit_forward(const struct fg_layer *l, struct fg_emit *e)
+{
+    struct fg_conv s = geometry(l, 1);
+    bool wider = has_border(l, &s);
+    if (wider) {
+        emit_pad(e, e->x, e->save, &l->in, &s, border(l, l->in.h, l->out.h).before,
+                 border(l, l->in.w, l->out.w).before, 1);
+    }
+    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_CONV,
+                                  .flags = FG_OP_BIAS,
+                                  .x = wider ? e->save : e->x,
+                                  .y = e->y,
+                                  .w = fg_emit_tensor(l, 0),
+                                  .aux = fg_emit_tensor(l, 1),
+                                  .win = window_of(&s)});
+}
+
+static void emit_backward_input(const struct fg_layer *l, struct fg_emit *e)
+{
+    size_t k = (size_t)l->arg[KERNEL];
+    struct fg_ref flipped = fg_ref_skip(e->scratch, dilated_floats(l, e->capacity), 0);
+    struct fg_conv s = backward_geometry(l, 1);
+    emit_pad(e, e->dy, e->scratch, &l->out, &s, k - 1 - border(l, l->in.h, l->out.h).before,
+             k - 1 - border(l, l->in.w, l->out.w).before, (size_t)l->arg[STRIDE]);
+    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_CONV_FLIP,
+                                  .w = fg_emit_tensor(l, 0),
+                                  .y = flipped,
+                                  .in = l->in.c,
+                                  .out = l->out.c,
+                                  .np = (uint32_t)l->out.ld,
+                                  .ldy = (uint32_t)l->in.ld,
+                                  .win = {.k = (uint32_t)k}});
+    fg_emit_op(e, &(struct fg_op){
+                      .kind = FG_OP_CONV, .x = e->scratch, .y = e->dx, .w = flipped, .win = window_of(&s)});
+}
+
+static void emit_backward(const struct fg_layer *l, struct fg_emit *e)
+{
+    struct fg_conv s = geometry(l, 1);
+    uint32_t flags = e->update ? FG_OP_UPDATE : 0;
+    if (e->need_dx) {
+        emit_backward_input(l, e);
+    }
+    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_CONV_DW,
+                                  .flags = flags,
+                                  .x = has_border(l, &s) ? e->save : e->x,
+                                  .d = e->dy,
+                                  .y = fg_emit_gradient(e, l, 0),
+                                  .win = window_of(&s)});
+    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_COLUMN_SUM,
+                                  .flags = flags,
+                                  .d = e->dy,
+                                  .y = fg_emit_gradient(e, l, 1),
+                                  .rows = (uint32_t)(s.oh * s.ow),
+                                  .np = (uint32_t)s.np});
+}
+
 const struct fg_layer_ops fg_layer_conv2d = {
     .name = "conv2d",
     .args = args,
@@ -186,4 +272,6 @@ const struct fg_layer_ops fg_layer_conv2d = {
     .scratch = scratch,
     .forward = forward,
     .backward = backward,
+    .emit_forward = emit_forward,
+    .emit_backward = emit_backward,
 };

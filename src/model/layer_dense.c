@@ -64,10 +64,51 @@ static void backward(const struct fg_layer *l, struct fg_pass *p)
     p->k->column_sum_sgd(p->dy, p->rows, np, p->mlr, p->update + b);
 }
 
+static void emit_forward(const struct fg_layer *l, struct fg_emit *e)
+{
+    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_DENSE,
+                                  .flags = FG_OP_BIAS,
+                                  .x = e->x,
+                                  .y = e->y,
+                                  .w = fg_emit_tensor(l, 0),
+                                  .aux = fg_emit_tensor(l, 1),
+                                  .rows = l->in.t,
+                                  .in = l->in.c,
+                                  .np = (uint32_t)l->out.ld,
+                                  .ldx = (uint32_t)l->in.row});
+}
+
+static void emit_backward(const struct fg_layer *l, struct fg_emit *e)
+{
+    struct fg_op op = {.d = e->dy,
+                       .w = fg_emit_tensor(l, 0),
+                       .rows = l->in.t,
+                       .in = l->in.c,
+                       .out = l->out.c,
+                       .np = (uint32_t)l->out.ld,
+                       .ldx = (uint32_t)l->in.row,
+                       .ldy = (uint32_t)l->in.row,
+                       .flags = e->update ? FG_OP_UPDATE : 0};
+    if (e->need_dx) {
+        op.kind = FG_OP_DENSE_DX;
+        op.y = e->dx;
+        fg_emit_op(e, &op);
+    }
+    op.kind = FG_OP_DENSE_DW;
+    op.x = e->x;
+    op.y = fg_emit_gradient(e, l, 0);
+    fg_emit_op(e, &op);
+    op.kind = FG_OP_COLUMN_SUM;
+    op.y = fg_emit_gradient(e, l, 1);
+    fg_emit_op(e, &op);
+}
+
 const struct fg_layer_ops fg_layer_dense = {
     .name = "dense",
     .args = args,
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .emit_forward = emit_forward,
+    .emit_backward = emit_backward,
 };

@@ -38,6 +38,32 @@ static void backward(const struct fg_layer *l, struct fg_pass *p)
     mask(l, p, p->dy, p->dx);
 }
 
+static void emit_mask(const struct fg_layer *l, struct fg_emit *e, struct fg_ref x, struct fg_ref y)
+{
+    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_DROPOUT,
+                                  .x = x,
+                                  .y = y,
+                                  .rows = (uint32_t)(l->in.t * l->in.row),
+                                  .number = l->number,
+                                  .threshold = (uint32_t)(l->arg[RATE] * 4294967296.0),
+                                  .f = (float)(1.0 / (1.0 - l->arg[RATE]))});
+}
+
+static void emit_forward(const struct fg_layer *l, struct fg_emit *e)
+{
+    if (e->train) {
+        emit_mask(l, e, e->x, e->y);
+    } else if (e->x.at != e->y.at) {
+        fg_emit_op(e, &(struct fg_op){
+                          .kind = FG_OP_COPY, .x = e->x, .y = e->y, .rows = (uint32_t)(l->in.t * l->in.row)});
+    }
+}
+
+static void emit_backward(const struct fg_layer *l, struct fg_emit *e)
+{
+    emit_mask(l, e, e->dy, e->dx);
+}
+
 const struct fg_layer_ops fg_layer_dropout = {
     .name = "dropout",
     .args = args,
@@ -45,4 +71,6 @@ const struct fg_layer_ops fg_layer_dropout = {
     .shape = fg_layer_same_shape,
     .forward = forward,
     .backward = backward,
+    .emit_forward = emit_forward,
+    .emit_backward = emit_backward,
 };

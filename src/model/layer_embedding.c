@@ -69,6 +69,28 @@ static void backward(const struct fg_layer *l, struct fg_pass *p)
     }
 }
 
+static void emit_forward(const struct fg_layer *l, struct fg_emit *e)
+{
+    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_EMBED,
+                                  .x = e->x,
+                                  .y = e->y,
+                                  .w = fg_emit_tensor(l, 0),
+                                  .rows = l->in.t,
+                                  .np = (uint32_t)l->out.ld});
+}
+
+static void emit_backward(const struct fg_layer *l, struct fg_emit *e)
+{
+    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_EMBED_DW,
+                                  .flags = e->update ? FG_OP_UPDATE : 0,
+                                  .x = e->x,
+                                  .d = e->dy,
+                                  .y = fg_emit_gradient(e, l, 0),
+                                  .rows = l->in.t,
+                                  .in = l->classes,
+                                  .np = (uint32_t)l->out.ld});
+}
+
 const struct fg_layer_ops fg_layer_embedding = {
     .name = "embedding",
     .args = args,
@@ -77,4 +99,6 @@ const struct fg_layer_ops fg_layer_embedding = {
     .scratch = scratch,
     .forward = forward,
     .backward = backward,
+    .emit_forward = emit_forward,
+    .emit_backward = emit_backward,
 };

@@ -46,9 +46,35 @@ static void backward(const struct fg_layer *l, struct fg_pass *p)
     }
 }
 
+static void emit_forward(const struct fg_layer *l, struct fg_emit *e)
+{
+    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_PACK,
+                                  .x = e->x,
+                                  .y = e->y,
+                                  .rows = l->in.h * l->in.w,
+                                  .in = l->in.c,
+                                  .ldx = (uint32_t)l->in.ld,
+                                  .ldy = (uint32_t)l->out.row});
+}
+
+static void emit_backward(const struct fg_layer *l, struct fg_emit *e)
+{
+    if (e->need_dx) {
+        fg_emit_op(e, &(struct fg_op){.kind = FG_OP_UNPACK,
+                                      .x = e->dy,
+                                      .y = e->dx,
+                                      .rows = l->in.h * l->in.w,
+                                      .in = l->in.c,
+                                      .ldx = (uint32_t)l->out.row,
+                                      .ldy = (uint32_t)l->in.ld});
+    }
+}
+
 const struct fg_layer_ops fg_layer_flatten = {
     .name = "flatten",
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .emit_forward = emit_forward,
+    .emit_backward = emit_backward,
 };

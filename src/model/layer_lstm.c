@@ -131,6 +131,123 @@ static void backward(const struct fg_layer *l, struct fg_pass *p)
     }
 }
 
+/* Where position t of what forward leaves begins. */
+struct emitted {
+    struct fg_ref gates, c, tc;
+};
+
+static struct emitted emitted(const struct fg_layer *l, const struct fg_emit *e, size_t t)
+{
+    size_t hp = l->out.ld, all = e->capacity * hp;
+    return (struct emitted){fg_ref_skip(e->save, 0, 4 * hp * t),
+                            fg_ref_skip(e->save, 4 * all * l->in.t, hp * t),
+                            fg_ref_skip(e->save, all * (5 * (size_t)l->in.t + 1), hp * t)};
+}
+
+static void emit_forward(const struct fg_layer *l, struct fg_emit *e)
+{
+    uint32_t hp = (uint32_t)l->out.ld;
+    struct emitted at = emitted(l, e, 0);
+    struct fg_op dense = {.kind = FG_OP_DENSE,
+                          .flags = FG_OP_BIAS,
+                          .x = e->x,
+                          .y = at.gates,
+                          .w = fg_emit_tensor(l, 0),
+                          .aux = fg_emit_tensor(l, 2),
+                          .rows = l->in.t,
+                          .in = l->in.c,
+                          .np = 4 * hp,
+                          .ldx = (uint32_t)l->in.row};
+    fg_emit_op(e, &dense);
+    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_ZERO, .y = at.c, .rows = hp});
+    dense = (struct fg_op){.kind = FG_OP_DENSE,
+                           .flags = FG_OP_ONTO,
+                           .w = fg_emit_tensor(l, 1),
+                           .aux = fg_emit_tensor(l, 2),
+                           .rows = 1,
+                           .in = l->out.c,
+                           .np = 4 * hp,
+                           .ldx = hp};
+    for (size_t t = 0; t < l->in.t; t++) {
+        at = emitted(l, e, t);
+        if (t > 0) {
+            dense.x = fg_ref_skip(e->y, 0, hp * (t - 1));
+            dense.y = at.gates;
+            fg_emit_op(e, &dense);
+        }
+        fg_emit_op(e, &(struct fg_op){.kind = FG_OP_LSTM,
+                                      .x = at.gates,
+                                      .d = at.c,
+                                      .aux = emitted(l, e, t + 1).c,
+                                      .w = at.tc,
+                                      .y = fg_ref_skip(e->y, 0, hp * t),
+                                      .np = hp});
+    }
+}
+
+static void emit_backward_gates(const struct fg_layer *l, struct fg_emit *e)
+{
+    uint32_t hp = (uint32_t)l->out.ld;
+    struct fg_ref dh = e->scratch, dc = fg_ref_skip(dh, e->capacity * hp, 0);
+    struct fg_op dx = {.kind = FG_OP_DENSE_DX,
+                       .y = dh,
+                       .w = fg_emit_tensor(l, 1),
+                       .rows = 1,
+                       .in = l->out.c,
+                       .out = 4 * hp,
+                       .np = 4 * hp,
+                       .ldy = hp};
+    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_ZERO, .y = dc, .rows = hp});
+    for (size_t t = l->in.t; t-- > 0;) {
+        struct emitted at = emitted(l, e, t);
+        struct fg_ref dy = fg_ref_skip(e->dy, 0, hp * t);
+        if (t + 1 < l->in.t) {
+            dx.d = emitted(l, e, t + 1).gates;
+            fg_emit_op(e, &dx);
+            fg_emit_op(e, &(struct fg_op){.kind = FG_OP_ADD, .x = dh, .y = dy, .rows = hp});
+        }
+        fg_emit_op(
+            e,
+            &(struct fg_op){
+                .kind = FG_OP_LSTM_DX, .x = at.gates, .y = dc, .d = dy, .w = at.tc, .aux = at.c, .np = hp});
+    }
+}
+
+static void emit_backward(const struct fg_layer *l, struct fg_emit *e)
+{
+    uint32_t hp = (uint32_t)l->out.ld;
+    struct fg_op op = {.d = emitted(l, e, 0).gates,
+                       .w = fg_emit_tensor(l, 0),
+                       .rows = l->in.t,
+                       .in = l->in.c,
+                       .out = 4 * hp,
+                       .np = 4 * hp,
+                       .ldx = (uint32_t)l->in.row,
+                       .ldy = (uint32_t)l->in.row,
+                       .flags = e->update ? FG_OP_UPDATE : 0};
+    emit_backward_gates(l, e);
+    if (e->need_dx) {
+        op.kind = FG_OP_DENSE_DX;
+        op.y = e->dx;
+        fg_emit_op(e, &op);
+    }
+    op.kind = FG_OP_DENSE_DW;
+    op.x = e->x;
+    op.y = fg_emit_gradient(e, l, 0);
+    fg_emit_op(e, &op);
+    struct fg_op later = op; /* positions 1.., whose previous hidden states are y */
+    later.rows = l->in.t - 1;
+    later.x = e->y;
+    later.ldx = hp;
+    later.in = l->out.c;
+    later.d = emitted(l, e, 1).gates;
+    later.y = fg_emit_gradient(e, l, 1);
+    fg_emit_op(e, &later);
+    op.kind = FG_OP_COLUMN_SUM;
+    op.y = fg_emit_gradient(e, l, 2);
+    fg_emit_op(e, &op);
+}
+
 const struct fg_layer_ops fg_layer_lstm = {
     .name = "lstm",
     .args = args,
@@ -140,4 +257,6 @@ const struct fg_layer_ops fg_layer_lstm = {
     .scratch = scratch,
     .forward = forward,
     .backward = backward,
+    .emit_forward = emit_forward,
+    .emit_backward = emit_backward,
 };

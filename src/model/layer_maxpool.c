@@ -74,6 +74,42 @@ static void backward(const struct fg_layer *l, struct fg_pass *p)
     }
 }
 
+static struct fg_window window_of(const struct fg_layer *l)
+{
+    struct fg_pool s = geometry(l, 1);
+    return (struct fg_window){.h = (uint32_t)s.h,
+                              .w = (uint32_t)s.w,
+                              .cs = (uint32_t)s.cs,
+                              .k = (uint32_t)s.k,
+                              .stride = (uint32_t)s.stride,
+                              .oh = (uint32_t)s.oh,
+                              .ow = (uint32_t)s.ow};
+}
+
+static void emit_forward(const struct fg_layer *l, struct fg_emit *e)
+{
+    struct fg_ref x = e->x;
+    if (l->in.ld != l->out.ld) {
+        x = e->scratch;
+        fg_emit_op(e, &(struct fg_op){.kind = FG_OP_UNPACK,
+                                      .x = e->x,
+                                      .y = x,
+                                      .rows = l->in.h * l->in.w,
+                                      .in = l->in.c,
+                                      .ldx = (uint32_t)l->in.row,
+                                      .ldy = (uint32_t)l->out.ld});
+    }
+    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_POOL, .x = x, .y = e->y, .d = e->save, .win = window_of(l)});
+}
+
+static void emit_backward(const struct fg_layer *l, struct fg_emit *e)
+{
+    if (e->need_dx) {
+        fg_emit_op(e, &(struct fg_op){
+                          .kind = FG_OP_POOL_DX, .x = e->dy, .y = e->dx, .d = e->save, .win = window_of(l)});
+    }
+}
+
 const struct fg_layer_ops fg_layer_maxpool = {
     .name = "maxpool",
     .args = args,
@@ -82,4 +118,6 @@ const struct fg_layer_ops fg_layer_maxpool = {
     .scratch = scratch,
     .forward = forward,
     .backward = backward,
+    .emit_forward = emit_forward,
+    .emit_backward = emit_backward,
 };

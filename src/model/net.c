@@ -35,8 +35,7 @@ static enum fg_status own(struct fg_net *net, void *ptr_to_ptr, size_t n, size_t
     return FG_OK;
 }
 
-/* Whether layer i may write over its input: nobody needs what was there. */
-static bool in_place(const struct fg_model *m, unsigned i)
+bool fg_layer_in_place(const struct fg_model *m, unsigned i)
 {
     const struct fg_layer *l = &m->layer[i];
     if (l->view) {
@@ -65,7 +64,7 @@ static enum fg_status allocate_layers(struct fg_net *net)
         widest = out > widest ? out : widest;
         scratch = need > scratch ? need : scratch;
         net->act[i + 1] = net->act[i];
-        if (!in_place(m, i)) {
+        if (!fg_layer_in_place(m, i)) {
             FG_TRY(own(net, &net->act[i + 1], out, sizeof(float)));
         }
         if (l->ops->save != NULL) {

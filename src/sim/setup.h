@@ -80,6 +80,15 @@ enum fg_status fg_setup_kernels(const struct fg_kernels **out, const struct fg_c
 /* run.threads, resolved. */
 unsigned fg_setup_threads(const struct fg_config *c);
 
+/* The trainer that worker.device asks for, and how many tasks it likes to have at once.
+ *
+ * data: kept on the device for the trainer's life; NULL: brought there by each run.
+ * Errors: FG_E_CONFIG, FG_E_UNSUPPORTED without such a device, FG_E_NOMEM, FG_E_IO.
+ * Owner:  the caller, fg_trainer_destroy(). */
+enum fg_status fg_setup_trainer(struct fg_trainer **out, unsigned *width, const struct fg_config *c,
+                                const struct fg_model *model, const struct fg_local_opts *local,
+                                const struct fg_dataset *data, struct fg_err *err) FG_NODISCARD;
+
 /* How updates of this model are encoded. Errors: FG_E_NOMEM. Owner: the caller, fg_setup_coding_fini(). */
 enum fg_status fg_setup_coding(struct fg_codec_opts *out, const struct fg_config *c,
                                const struct fg_model *model) FG_NODISCARD;

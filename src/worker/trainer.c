@@ -3,6 +3,19 @@
 
 #include <string.h>
 
+enum fg_status fg_local_opts_check(const struct fg_local_opts *o, struct fg_err *err)
+{
+    if (!(o->momentum >= 0.0f && o->momentum < 1.0f)) {
+        return fg_fail(err, FG_E_CONFIG, "momentum: expected 0 <= x < 1, found %g", (double)o->momentum);
+    }
+    if (!(o->weight_decay >= 0.0f && o->clip >= 0.0f && o->prox_mu >= 0.0f)) {
+        return fg_fail(err, FG_E_CONFIG,
+                       "weight decay %g, clipping %g and proximal term %g: none may be negative",
+                       (double)o->weight_decay, (double)o->clip, (double)o->prox_mu);
+    }
+    return FG_OK;
+}
+
 uint32_t fg_local_steps(uint32_t n, uint32_t batch, uint32_t epochs, uint32_t steps)
 {
     if (n == 0) {

@@ -28,6 +28,9 @@ struct fg_local_opts {
     float momentum, weight_decay, clip, prox_mu;
 };
 
+/* FG_E_CONFIG for settings out of range. */
+enum fg_status fg_local_opts_check(const struct fg_local_opts *o, struct fg_err *err) FG_NODISCARD;
+
 /* Local steps of a client: `steps` if given, else `epochs` passes over n samples, the last batch of a pass
  * may be smaller. No samples, no steps. */
 uint32_t fg_local_steps(uint32_t n, uint32_t batch, uint32_t epochs, uint32_t steps);

@@ -234,19 +234,11 @@ static const struct fg_trainer_ops cpu_ops = {"cpu", run, evaluate, destroy};
 
 static enum fg_status check_opts(const struct fg_local_opts *o, unsigned threads, struct fg_err *err)
 {
-    if (!(o->momentum >= 0.0f && o->momentum < 1.0f)) {
-        return fg_fail(err, FG_E_CONFIG, "momentum: expected 0 <= x < 1, found %g", (double)o->momentum);
-    }
-    if (!(o->weight_decay >= 0.0f && o->clip >= 0.0f && o->prox_mu >= 0.0f)) {
-        return fg_fail(err, FG_E_CONFIG,
-                       "weight decay %g, clipping %g and proximal term %g: none may be negative",
-                       (double)o->weight_decay, (double)o->clip, (double)o->prox_mu);
-    }
     if (threads < 1 || threads > FG_TRAINER_THREADS_MAX) {
         return fg_fail(err, FG_E_CONFIG, "threads: expected 1 to %d, found %u", FG_TRAINER_THREADS_MAX,
                        threads);
     }
-    return FG_OK;
+    return fg_local_opts_check(o, err);
 }
 
 enum fg_status fg_trainer_create_cpu(struct fg_trainer **out, const struct fg_model *model,

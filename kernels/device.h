@@ -1,0 +1,191 @@
+/* Devices that train many clients at once: the program that each client (lane) runs, and how it is started.
+ *
+ * A training step of a model is a list of operations (fg_op) over one lane's memory. Every output of an
+ * operation is made by one thread, which adds its terms in the order that kernels.h states: so a lane's bits
+ * are those of the CPU, however many threads, blocks or lanes there are. Operations follow each other with all
+ * outputs of one complete before the next begins. Lanes share nothing but the data set and what they only read.
+ *
+ *   model --fg_model_program()--> fg_op[] --fg_device->run--> every lane, steps from..to
+ *
+ * kernels/device_ops.h is the one source of all operations; the CUDA device compiles it with nvcc, the emulated
+ * one with the host's compiler, threads being a loop. Two ways to run: `resident` gives a lane one block for
+ * several steps, its first `hot` floats in shared memory; otherwise every operation is a launch over (threads,
+ * lanes).
+ *
+ * Thread safety: one thread a device.
+ */
+#ifndef FG_KERNELS_DEVICE_H
+#define FG_KERNELS_DEVICE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { FG_DEVICE_PART = 64 }; /* samples that go through a program at once; larger batches go in parts */
+
+/* Memory that an operand lies in. */
+enum fg_space {
+    FG_SPACE_LANE,   /* the lane's own */
+    FG_SPACE_PARAMS, /* the packed parameters */
+    FG_SPACE_GRAD    /* the packed gradient; of a part that is not the first of its batch: another vector */
+};
+
+/* at + per * (samples in flight) floats from the beginning of a space. */
+struct fg_ref {
+    uint32_t space, at, per;
+};
+
+enum fg_op_kind {
+    FG_OP_LOAD,       /* samples -> y, labels -> d (int32) */
+    FG_OP_DENSE,      /* y = bias or y, + x w */
+    FG_OP_DENSE_DX,   /* y = d w^T */
+    FG_OP_DENSE_DW,   /* y = x^T d, or w update */
+    FG_OP_COLUMN_SUM, /* y = sum of rows of d, or update */
+    FG_OP_CONV,       /* y = bias or 0, + conv(x, w) */
+    FG_OP_CONV_FLIP,  /* y = w flipped */
+    FG_OP_CONV_DW,    /* y = gradient, or update */
+    FG_OP_IMAGE_PAD,  /* y = x in a border */
+    FG_OP_POOL,       /* y = largest, d = their places (bytes) */
+    FG_OP_POOL_DX,    /* y = gradient from x by the places d */
+    FG_OP_PACK,       /* y = x without the padding between pixels (flatten) */
+    FG_OP_UNPACK,     /* y = x with it */
+    FG_OP_RELU,       /* y = relu(x) */
+    FG_OP_RELU_DX,    /* y = x > 0 ? d : 0 */
+    FG_OP_TANH,       /* y = tanh(x) */
+    FG_OP_TANH_DX,    /* y = d (1 - x^2) */
+    FG_OP_ADD,        /* y = y + x */
+    FG_OP_COPY,       /* y = x */
+    FG_OP_ZERO,       /* y = 0 */
+    FG_OP_DROPOUT,    /* y = mask x */
+    FG_OP_LOSS,       /* scores x, labels d -> gradient y, losses w */
+    FG_OP_SCORE,      /* scores x, labels d -> losses w, right or not y (int32) */
+    FG_OP_LOSS_SUM,   /* losses w into the lane's sum */
+    FG_OP_SCORE_SUM,  /* losses w, right or not y into the lane's scores */
+    FG_OP_EMBED,      /* y = rows of w, chosen by x */
+    FG_OP_EMBED_DW,   /* y = sum of d by x, or update */
+    FG_OP_LSTM,       /* gates x in-out; y = h, d = c before, c after is d one step on; w = tanh c */
+    FG_OP_LSTM_DX,  /* gates x in-out to their gradients; y = dc in-out, d = dh, w = tanh c, aux = c before */
+    FG_OP_ADD_PART, /* y = y + x, over vectors of parameters from here on */
+    FG_OP_PROX,     /* y = y + mu (x - w) */
+    FG_OP_SQUARES,  /* w = 16 sums of squares of x (double) */
+    FG_OP_CLIP,     /* y scaled to the norm of w's sums */
+    FG_OP_MOMENTUM, /* y = y + lr v; v = d, gradient x */
+    FG_OP_DECAY,    /* y with weight decay, gradient x */
+    FG_OP_STEP,     /* y = y - lr x */
+    FG_OP_KINDS
+};
+
+/* When an operation happens, of a batch that goes in parts. */
+enum fg_when { FG_WHEN_ALWAYS, FG_WHEN_LATER, FG_WHEN_LAST };
+
+/* A convolution or pooling: as struct fg_conv and fg_pool, for one sample. */
+struct fg_window {
+    uint32_t h, w, cs, cin, k, stride, oh, ow, np, cout;
+};
+
+struct fg_op {
+    uint32_t kind, when;
+    struct fg_ref x, y, w, d, aux;
+    uint32_t rows;                      /* a sample: rows of a dense layer, floats of an elementwise one */
+    uint32_t in, out, np, ldx, ldy;     /* dense: inputs, outputs, padded outputs, strides */
+    uint32_t flags;                     /* FG_OP_UPDATE, FG_OP_BIAS, FG_OP_ONTO */
+    uint32_t number, threshold;         /* dropout: of the layer; kernels.h */
+    uint32_t top, left, dilate, dh, dw; /* image_pad */
+    float f, g;                         /* scale of dropout; mu, clip, momentum; weight decay */
+    uint32_t outputs;                   /* threads that have something to do when the batch is full */
+    struct fg_window win;
+};
+
+enum { FG_OP_UPDATE = 1, FG_OP_BIAS = 2, FG_OP_ONTO = 4 };
+
+/* Samples as fg_dataset has them, in device memory. */
+struct fg_device_data {
+    const void *x;
+    const uint16_t *y;
+    const float *scale, *shift;                        /* (channels) */
+    uint32_t width, label_width, channels, bytes, raw; /* bytes: uint8; raw: not scaled */
+};
+
+/* One client's work. Pointers are the device's. Order: the samples of each epoch, epoch by epoch, from the
+ * epoch of step `start` on. */
+struct fg_lane {
+    float *memory;       /* (floats of the program) */
+    const float *params; /* NULL: the lane's own, at the beginning of memory */
+    const uint32_t *order;
+    const struct fg_device_data *data;
+    double *score_loss;    /* (n) of each sample, evaluation */
+    uint32_t *score_right; /* (n) */
+    uint64_t seed;
+    uint32_t client, number;
+    uint32_t n, batch;   /* samples, those of a step */
+    uint32_t start, end; /* steps done before, to do in all */
+    float lr;
+    uint32_t positions;     /* labels a sample */
+    double loss, step_loss; /* sum over all steps; of the step in flight */
+};
+
+/* A program: operations and where in a lane's memory things are (floats). */
+struct fg_program {
+    struct fg_op *op;
+    size_t n;
+    size_t floats;          /* of a lane */
+    size_t grad, part;      /* FG_SPACE_GRAD: of the first part, of the others */
+    size_t velocity, first; /* packed vectors, 0: none: momentum's; the parameters at the start */
+    size_t packed;
+};
+
+struct fg_device_run {
+    const struct fg_program *program; /* the host's */
+    const struct fg_op *op;           /* (program->n) the device's copy */
+    struct fg_lane *lanes;            /* the device's; the longest first */
+    size_t n;                         /* lanes that have steps left at `from` */
+    uint32_t from, to;                /* steps; a lane stops at its own end */
+    uint32_t parts;                   /* of the largest batch */
+};
+
+struct fg_device;
+
+struct fg_device_ops {
+    /* Bytes free and in all. */
+    enum fg_status (*memory)(struct fg_device *d, uint64_t *free_bytes, uint64_t *all, struct fg_err *err);
+    /* Errors: FG_E_NOMEM; FG_E_IO when the device fails, here and below. */
+    enum fg_status (*alloc)(struct fg_device *d, void **out, size_t bytes, struct fg_err *err);
+    void (*free)(struct fg_device *d, void *p);
+    enum fg_status (*put)(struct fg_device *d, void *to, const void *from, size_t bytes, struct fg_err *err);
+    enum fg_status (*get)(struct fg_device *d, void *to, const void *from, size_t bytes, struct fg_err *err);
+    enum fg_status (*run)(struct fg_device *d, const struct fg_device_run *r, struct fg_err *err);
+    void (*destroy)(struct fg_device *d);
+};
+
+struct fg_device {
+    const struct fg_device_ops *ops;
+    char name[80];
+};
+
+/* The emulated device: the operations in plain C, threads in an order that depends on `shuffle`.
+ *
+ * memory_bytes: what it pretends to have. fail_at: the number of the call of alloc, put, get or run that fails
+ * as a lost device would, from 1; 0: none. */
+struct fg_emulation {
+    uint64_t memory_bytes;
+    uint32_t threads; /* in a block */
+    uint32_t shuffle; /* odd multiples of it order the threads; 0: ascending */
+    uint32_t fail_at;
+    int resident; /* a lane at a time for all steps, or an operation at a time for all lanes */
+};
+enum fg_status fg_device_emulated(struct fg_device **out, const struct fg_emulation *how,
+                                  struct fg_err *err) FG_NODISCARD;
+
+/* CUDA device `number`. Errors: FG_E_UNSUPPORTED without it or without CUDA, FG_E_IO. */
+enum fg_status fg_device_cuda(struct fg_device **out, int number, struct fg_err *err) FG_NODISCARD;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

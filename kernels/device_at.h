@@ -1,0 +1,72 @@
+/* Where a lane stands: the samples of one part of one step, and the addresses of operands. For device_ops.h. */
+#ifndef FG_KERNELS_DEVICE_AT_H
+#define FG_KERNELS_DEVICE_AT_H
+
+#include "kernels/device.h"
+#include "src/base/both.h"
+
+/* One part of one step of one lane. */
+struct fg_at {
+    float *memory; /* the lane's */
+    float *hot;    /* the first `hot_floats` of it, elsewhere */
+    size_t hot_floats;
+    const float *params;
+    size_t grad;    /* where FG_SPACE_GRAD begins in memory */
+    uint32_t n;     /* samples in flight */
+    uint32_t whole; /* samples of the step */
+    uint32_t first; /* samples of the step that went before */
+    uint32_t step;
+    const uint32_t *index; /* (n) */
+    size_t place;          /* of index in the lane's order */
+    int last;              /* the step's last part */
+};
+
+/* False when the lane has no such step or the step no such part. */
+FG_BOTH static inline int fg_at_find(struct fg_at *at, const struct fg_lane *lane, size_t grad,
+                                     size_t part_grad, uint32_t step, uint32_t part)
+{
+    if (step < lane->start || step >= lane->end) {
+        return 0;
+    }
+    uint32_t per_epoch = (lane->n - 1) / lane->batch + 1;
+    uint32_t epoch = step / per_epoch - lane->start / per_epoch, place = step % per_epoch;
+    size_t from = (size_t)place * lane->batch;
+    uint32_t left = (uint32_t)(lane->n - from), whole = left < lane->batch ? left : lane->batch;
+    uint32_t first = part * FG_DEVICE_PART;
+    if (first >= whole) {
+        return 0;
+    }
+    at->memory = lane->memory;
+    at->hot = lane->memory;
+    at->hot_floats = 0;
+    at->params = lane->params;
+    at->grad = part == 0 ? grad : part_grad;
+    at->n = whole - first < (uint32_t)FG_DEVICE_PART ? whole - first : (uint32_t)FG_DEVICE_PART;
+    at->whole = whole;
+    at->first = first;
+    at->step = step;
+    at->place = (size_t)epoch * lane->n + from + first;
+    at->index = lane->order + at->place;
+    at->last = first + at->n == whole;
+    return 1;
+}
+
+/* An operand lies as a whole in front of or behind hot_floats. */
+FG_BOTH static inline float *fg_at_ref(const struct fg_at *at, struct fg_ref r)
+{
+    size_t i = r.at + (size_t)r.per * at->n;
+    if (r.space == FG_SPACE_PARAMS && at->params) {
+        return (float *)(uintptr_t)(at->params +
+                                    i); /* read only: programs that write have lanes with their own */
+    }
+    i += r.space == FG_SPACE_GRAD ? at->grad : 0;
+    return i < at->hot_floats ? at->hot + i : at->memory + i;
+}
+
+FG_BOTH static inline int fg_at_happens(const struct fg_at *at, const struct fg_op *op)
+{
+    return op->when == FG_WHEN_ALWAYS || (op->when == FG_WHEN_LATER && at->first > 0) ||
+           (op->when == FG_WHEN_LAST && at->last);
+}
+
+#endif

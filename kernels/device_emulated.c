@@ -1,0 +1,144 @@
+/* The emulated device: kernels/device_ops.h in plain C, for tests and for machines without a GPU to develop on. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/device.h"
+#include "kernels/device_ops.h"
+#include "src/base/mem.h"
+
+struct emulated {
+    struct fg_device base;
+    struct fg_emulation how;
+    uint64_t used;
+    uint32_t calls;
+};
+
+/* Blocks remember their size in front of them. */
+enum { HEAD = 64 };
+
+static enum fg_status lost(struct emulated *d, struct fg_err *err)
+{
+    d->calls++;
+    return d->how.fail_at != 0 && d->calls >= d->how.fail_at
+               ? fg_fail(err, FG_E_IO, "the emulated device is lost")
+               : FG_OK;
+}
+
+static enum fg_status memory(struct fg_device *base, uint64_t *free_bytes, uint64_t *all, struct fg_err *err)
+{
+    struct emulated *d = (struct emulated *)base;
+    (void)err;
+    *all = d->how.memory_bytes;
+    *free_bytes = *all - d->used;
+    return FG_OK;
+}
+
+static enum fg_status alloc(struct fg_device *base, void **out, size_t bytes, struct fg_err *err)
+{
+    struct emulated *d = (struct emulated *)base;
+    enum fg_status st = lost(d, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    char *p = bytes > d->how.memory_bytes - d->used ? NULL : fg_calloc_aligned(bytes + HEAD, 1);
+    if (p == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "the emulated device has no %zu bytes", bytes);
+    }
+    memset(p + HEAD, 0x7f, bytes); /* what a program reads unwritten shows */
+    memcpy(p, &bytes, sizeof bytes);
+    d->used += bytes;
+    *out = p + HEAD;
+    return FG_OK;
+}
+
+static void release(struct fg_device *base, void *p)
+{
+    struct emulated *d = (struct emulated *)base;
+    if (p != NULL) {
+        size_t bytes;
+        memcpy(&bytes, (char *)p - HEAD, sizeof bytes);
+        d->used -= bytes;
+        fg_free((char *)p - HEAD);
+    }
+}
+
+static enum fg_status copy(struct fg_device *base, void *to, const void *from, size_t bytes,
+                           struct fg_err *err)
+{
+    enum fg_status st = lost((struct emulated *)base, err);
+    if (st == FG_OK && bytes > 0) {
+        memcpy(to, from, bytes);
+    }
+    return st;
+}
+
+/* One operation of one lane, thread by thread: the order is a permutation, since an odd factor has an inverse. */
+static void run_threads(const struct emulated *d, const struct fg_op *op, const struct fg_at *at,
+                        struct fg_lane *lane)
+{
+    uint32_t nt = d->how.threads;
+    for (uint32_t i = 0; i < nt; i++) {
+        uint32_t t = d->how.shuffle != 0 ? (nt - 1 - (i + d->how.shuffle) % nt) : i;
+        fg_op_run(op, at, lane, t, nt);
+    }
+}
+
+static void run_lane(const struct emulated *d, const struct fg_device_run *r, size_t i, size_t from_op,
+                     size_t to_op, uint32_t step, uint32_t part)
+{
+    struct fg_at at;
+    struct fg_lane *lane = &r->lanes[i];
+    if (fg_at_find(&at, lane, r->program->grad, r->program->part, step, part)) {
+        for (size_t o = from_op; o < to_op; o++) {
+            if (fg_at_happens(&at, &r->op[o])) {
+                run_threads(d, &r->op[o], &at, lane);
+            }
+        }
+    }
+}
+
+static enum fg_status run(struct fg_device *base, const struct fg_device_run *r, struct fg_err *err)
+{
+    struct emulated *d = (struct emulated *)base;
+    enum fg_status st = lost(d, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    size_t lanes = d->how.resident ? r->n : 1;
+    for (size_t i = 0; i < lanes; i++) {
+        for (uint32_t step = r->from; step < r->to; step++) {
+            for (uint32_t part = 0; part < r->parts; part++) {
+                if (d->how.resident) {
+                    run_lane(d, r, i, 0, r->program->n, step, part);
+                    continue;
+                }
+                for (size_t o = 0; o < r->program->n; o++) {
+                    for (size_t k = r->n; k-- > 0;) {
+                        run_lane(d, r, k, o, o + 1, step, part);
+                    }
+                }
+            }
+        }
+    }
+    return FG_OK;
+}
+
+static void destroy(struct fg_device *base)
+{
+    fg_free(base);
+}
+
+static const struct fg_device_ops ops = {memory, alloc, release, copy, copy, run, destroy};
+
+enum fg_status fg_device_emulated(struct fg_device **out, const struct fg_emulation *how, struct fg_err *err)
+{
+    struct emulated *d = fg_calloc(1, sizeof *d);
+    if (d == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "no memory for a device");
+    }
+    d->base.ops = &ops;
+    strcpy(d->base.name, "emulated");
+    d->how = *how;
+    *out = &d->base;
+    return FG_OK;
+}

@@ -1,0 +1,235 @@
+/* Dense layers, convolutions and pooling as device operations; orders of sums as kernels.h states them. Included by
+ * device_ops.h only.
+ *
+ * Threads t, t + nt, ... make the outputs in memory order, so that neighbours write neighbours and read neighbouring
+ * weights; a thread makes up to FG_TILE rows of its column at once, so that a weight is read once for them. */
+#define FG_TILE 5
+
+FG_BOTH static inline float finish(const struct fg_op *op, float lr, float sum, float w)
+{
+    return (op->flags & FG_OP_UPDATE) != 0 ? fmaf(-lr, sum, w) : sum;
+}
+
+FG_BOTH static inline void op_dense(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
+{
+    const float *x = fg_at_ref(at, op->x), *w = fg_at_ref(at, op->w), *bias = fg_at_ref(at, op->aux);
+    float *y = fg_at_ref(at, op->y);
+    size_t rows = (size_t)op->rows * at->n, np = op->np, tiles = (rows + FG_TILE - 1) / FG_TILE;
+    for (size_t e = t; e < tiles * np; e += nt) {
+        size_t j = e % np, r = e / np * FG_TILE, some = rows - r < FG_TILE ? rows - r : FG_TILE;
+        float sum[FG_TILE];
+        const float *row[FG_TILE];
+        for (size_t k = 0; k < FG_TILE; k++) {
+            size_t here = r + (k < some ? k : 0);
+            row[k] = x + here * op->ldx;
+            sum[k] = (op->flags & FG_OP_ONTO) != 0   ? y[here * np + j]
+                     : (op->flags & FG_OP_BIAS) != 0 ? bias[j]
+                                                     : 0.0f;
+        }
+        for (size_t i = 0; i < op->in; i++) {
+            float wi = w[i * np + j];
+            for (size_t k = 0; k < FG_TILE; k++) {
+                sum[k] = fmaf(row[k][i], wi, sum[k]);
+            }
+        }
+        for (size_t k = 0; k < some; k++) {
+            y[(r + k) * np + j] = sum[k];
+        }
+    }
+}
+
+FG_BOTH static inline void op_dense_dx(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
+{
+    const float *d = fg_at_ref(at, op->d), *w = fg_at_ref(at, op->w);
+    float *y = fg_at_ref(at, op->y);
+    size_t rows = (size_t)op->rows * at->n, np = op->np, ld = op->ldy, tiles = (rows + FG_TILE - 1) / FG_TILE;
+    for (size_t e = t; e < tiles * ld; e += nt) {
+        size_t i = e % ld, r = e / ld * FG_TILE, some = rows - r < FG_TILE ? rows - r : FG_TILE;
+        float sum[FG_TILE] = {0.0f};
+        const float *row[FG_TILE];
+        for (size_t k = 0; k < FG_TILE; k++) {
+            row[k] = d + (r + (k < some ? k : 0)) * np;
+        }
+        for (size_t j = 0; i < op->in && j < op->out; j++) {
+            float wi = w[i * np + j];
+            for (size_t k = 0; k < FG_TILE; k++) {
+                sum[k] = fmaf(row[k][j], wi, sum[k]);
+            }
+        }
+        for (size_t k = 0; k < some; k++) {
+            y[(r + k) * ld + i] = sum[k];
+        }
+    }
+}
+
+FG_BOTH static inline void op_dense_dw(const struct fg_op *op, const struct fg_at *at, float lr, size_t t,
+                                       size_t nt)
+{
+    const float *x = fg_at_ref(at, op->x), *d = fg_at_ref(at, op->d);
+    float *y = fg_at_ref(at, op->y);
+    size_t rows = (size_t)op->rows * at->n, np = op->np;
+    for (size_t e = t; e < op->in * np; e += nt) {
+        size_t i = e / np, j = e % np;
+        float sum = 0.0f;
+        for (size_t r = 0; r < rows; r++) {
+            sum = fmaf(x[r * op->ldx + i], d[r * np + j], sum);
+        }
+        y[e] = finish(op, lr, sum, y[e]);
+    }
+}
+
+FG_BOTH static inline void op_column_sum(const struct fg_op *op, const struct fg_at *at, float lr, size_t t,
+                                         size_t nt)
+{
+    const float *d = fg_at_ref(at, op->d);
+    float *y = fg_at_ref(at, op->y);
+    size_t rows = (size_t)op->rows * at->n, np = op->np;
+    for (size_t j = t; j < np; j += nt) {
+        float sum = 0.0f;
+        for (size_t r = 0; r < rows; r++) {
+            sum += d[r * np + j];
+        }
+        y[j] = finish(op, lr, sum, y[j]);
+    }
+}
+
+/* Where the window of output pixel p of the batch begins. */
+FG_BOTH static inline size_t corner(const struct fg_window *s, size_t p)
+{
+    size_t b = p / ((size_t)s->oh * s->ow), r = p / s->ow % s->oh, q = p % s->ow;
+    return ((b * s->h + r * s->stride) * s->w + q * s->stride) * s->cs;
+}
+
+FG_BOTH static inline void op_conv(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
+{
+    const struct fg_window *s = &op->win;
+    const float *x = fg_at_ref(at, op->x), *w = fg_at_ref(at, op->w), *bias = fg_at_ref(at, op->aux);
+    float *y = fg_at_ref(at, op->y);
+    size_t np = s->np, pixels = (size_t)at->n * s->oh * s->ow, tiles = (pixels + FG_TILE - 1) / FG_TILE;
+    for (size_t e = t; e < tiles * np; e += nt) {
+        size_t o = e % np, p = e / np * FG_TILE, some = pixels - p < FG_TILE ? pixels - p : FG_TILE;
+        float sum[FG_TILE];
+        const float *from[FG_TILE];
+        for (size_t k = 0; k < FG_TILE; k++) {
+            from[k] = x + corner(s, p + (k < some ? k : 0));
+            sum[k] = (op->flags & FG_OP_BIAS) != 0 ? bias[o] : 0.0f;
+        }
+        for (size_t tap = 0; tap < (size_t)s->k * s->k; tap++) {
+            size_t off = (tap / s->k * s->w + tap % s->k) * s->cs;
+            const float *wt = w + tap * s->cin * np + o;
+            for (size_t i = 0; i < s->cin; i++) {
+                float wi = wt[i * np];
+                for (size_t k = 0; k < FG_TILE; k++) {
+                    sum[k] = fmaf(from[k][off + i], wi, sum[k]);
+                }
+            }
+        }
+        for (size_t k = 0; k < some; k++) {
+            y[(p + k) * np + o] = sum[k];
+        }
+    }
+}
+
+/* Input channels of one tap in tiles: a gradient is read once for them. */
+FG_BOTH static inline void op_conv_dw(const struct fg_op *op, const struct fg_at *at, float lr, size_t t,
+                                      size_t nt)
+{
+    const struct fg_window *s = &op->win;
+    const float *x = fg_at_ref(at, op->x), *d = fg_at_ref(at, op->d);
+    float *y = fg_at_ref(at, op->y);
+    size_t np = s->np, tiles = (s->cin + FG_TILE - 1) / FG_TILE;
+    for (size_t e = t; e < (size_t)s->k * s->k * tiles * np; e += nt) {
+        size_t o = e % np, i = e / np % tiles * FG_TILE, tap = e / np / tiles;
+        size_t some = s->cin - i < FG_TILE ? s->cin - i : FG_TILE, p = 0;
+        const float *from = x + (tap / s->k * s->w + tap % s->k) * s->cs + i;
+        float sum[FG_TILE] = {0.0f};
+        for (size_t b = 0; b < at->n; b++) {
+            for (size_t r = 0; r < s->oh; r++) {
+                const float *xp = from + (b * s->h + r * s->stride) * s->w * s->cs;
+                for (size_t q = 0; q < s->ow; q++, p++, xp += s->stride * s->cs) {
+                    float dp = d[p * np + o];
+                    for (size_t k = 0; k < FG_TILE; k++) {
+                        sum[k] = fmaf(xp[k < some ? k : 0], dp, sum[k]);
+                    }
+                }
+            }
+        }
+        for (size_t k = 0; k < some; k++) {
+            float *to = y + (tap * s->cin + i + k) * np + o;
+            *to = finish(op, lr, sum[k], *to);
+        }
+    }
+}
+
+FG_BOTH static inline void op_conv_flip(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
+{
+    const float *w = fg_at_ref(at, op->w);
+    float *y = fg_at_ref(at, op->y);
+    size_t cp = op->ldy, taps = (size_t)op->win.k * op->win.k, cout = op->out;
+    for (size_t e = t; e < taps * cout * cp; e += nt) {
+        size_t i = e % cp, o = e / cp % cout, tap = e / cp / cout;
+        y[e] = i < op->in ? w[((taps - 1 - tap) * op->in + i) * op->np + o] : 0.0f;
+    }
+}
+
+/* Whether place v of a bordered image holds pixel *from of n of the source. */
+FG_BOTH static inline int inside(size_t v, size_t before, size_t dilate, size_t n, size_t *from)
+{
+    *from = (v - before) / dilate;
+    return v >= before && (v - before) % dilate == 0 && *from < n;
+}
+
+FG_BOTH static inline void op_image_pad(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
+{
+    const float *x = fg_at_ref(at, op->x);
+    float *y = fg_at_ref(at, op->y);
+    size_t cs = op->win.cs, h = op->win.h, w = op->win.w;
+    for (size_t e = t; e < (size_t)at->n * op->dh * op->dw * cs; e += nt) {
+        size_t c = e % cs, v = e / cs % op->dw, u = e / cs / op->dw % op->dh, b = e / cs / op->dw / op->dh, r,
+               q;
+        int in = inside(u, op->top, op->dilate, h, &r) & inside(v, op->left, op->dilate, w, &q);
+        y[e] = in ? x[((b * h + r) * w + q) * cs + c] : 0.0f;
+    }
+}
+
+FG_BOTH static inline void op_pool(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
+{
+    const struct fg_window *s = &op->win;
+    const float *x = fg_at_ref(at, op->x);
+    float *y = fg_at_ref(at, op->y);
+    uint8_t *arg = (uint8_t *)fg_at_ref(at, op->d);
+    for (size_t e = t; e < (size_t)at->n * s->oh * s->ow * s->cs; e += nt) {
+        const float *xp = x + corner(s, e / s->cs) + e % s->cs;
+        float best = xp[0];
+        unsigned place = 0;
+        for (unsigned k = 1; k < s->k * s->k; k++) {
+            float v = xp[(size_t)(k / s->k * s->w + k % s->k) * s->cs];
+            place = v > best ? k : place;
+            best = v > best ? v : best;
+        }
+        y[e] = best;
+        arg[e] = (uint8_t)place;
+    }
+}
+
+/* One thread an input: it looks at the windows that contain it, in the order of outputs. */
+FG_BOTH static inline void op_pool_dx(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
+{
+    const struct fg_window *s = &op->win;
+    const float *d = fg_at_ref(at, op->x);
+    float *y = fg_at_ref(at, op->y);
+    const uint8_t *arg = (const uint8_t *)fg_at_ref(at, op->d);
+    for (size_t e = t; e < (size_t)at->n * s->h * s->w * s->cs; e += nt) {
+        size_t c = e % s->cs, v = e / s->cs % s->w, u = e / s->cs / s->w % s->h, b = e / s->cs / s->w / s->h;
+        size_t r0 = u < s->k ? 0 : (u - s->k) / s->stride + 1, q0 = v < s->k ? 0 : (v - s->k) / s->stride + 1;
+        float sum = 0.0f;
+        for (size_t r = r0; r < s->oh && r * s->stride <= u; r++) {
+            for (size_t q = q0; q < s->ow && q * s->stride <= v; q++) {
+                size_t p = ((b * s->oh + r) * s->ow + q) * s->cs + c;
+                size_t place = (u - r * s->stride) * s->k + (v - q * s->stride);
+                sum = arg[p] == place ? sum + d[p] : sum;
+            }
+        }
+        y[e] = sum;
+    }
+}

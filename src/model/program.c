@@ -1,0 +1,270 @@
+#include "src/model/program.h"
+
+#include "src/base/mem.h"
+#include "src/model/layer.h"
+
+struct fg_ref fg_ref_skip(struct fg_ref r, size_t at, size_t per)
+{
+    r.at += (uint32_t)at;
+    r.per += (uint32_t)per;
+    return r;
+}
+
+struct fg_ref fg_emit_tensor(const struct fg_layer *l, unsigned i)
+{
+    return (struct fg_ref){FG_SPACE_PARAMS, (uint32_t)l->tensor[i].packed, 0};
+}
+
+struct fg_ref fg_emit_gradient(const struct fg_emit *e, const struct fg_layer *l, unsigned i)
+{
+    struct fg_ref r = fg_emit_tensor(l, i);
+    r.space = e->update ? FG_SPACE_PARAMS : FG_SPACE_GRAD;
+    return r;
+}
+
+/* About how many threads have something to do, which only the speed depends on. */
+static size_t outputs(const struct fg_op *op, size_t n)
+{
+    const struct fg_window *s = &op->win;
+    switch ((enum fg_op_kind)op->kind) {
+    case FG_OP_DENSE:
+        return op->rows * n / 4 * op->np + op->np;
+    case FG_OP_DENSE_DX:
+        return op->rows * n / 4 * op->ldy + op->ldy;
+    case FG_OP_DENSE_DW:
+    case FG_OP_EMBED_DW:
+        return (size_t)op->in * op->np;
+    case FG_OP_COLUMN_SUM:
+        return op->np;
+    case FG_OP_CONV:
+        return n * s->oh * s->ow / 4 * s->np + s->np;
+    case FG_OP_CONV_DW:
+        return (size_t)s->k * s->k * (s->cin / 4 + 1) * s->np;
+    case FG_OP_CONV_FLIP:
+        return (size_t)s->k * s->k * op->out * op->ldy;
+    case FG_OP_IMAGE_PAD:
+        return n * op->dh * op->dw * s->cs;
+    case FG_OP_POOL:
+        return n * s->oh * s->ow * s->cs;
+    case FG_OP_POOL_DX:
+        return n * s->h * s->w * s->cs;
+    case FG_OP_LOAD:
+    case FG_OP_PACK:
+        return n * op->ldy;
+    case FG_OP_UNPACK:
+        return n * op->rows * op->ldy;
+    case FG_OP_EMBED:
+        return n * op->rows * op->np;
+    case FG_OP_LSTM:
+    case FG_OP_LSTM_DX:
+        return n * op->np;
+    case FG_OP_LOSS_SUM:
+        return 1;
+    case FG_OP_SCORE_SUM:
+        return n;
+    case FG_OP_SQUARES:
+        return 16;
+    case FG_OP_ADD_PART:
+    case FG_OP_PROX:
+    case FG_OP_CLIP:
+    case FG_OP_MOMENTUM:
+    case FG_OP_DECAY:
+    case FG_OP_STEP:
+        return op->in;
+    default:
+        return op->rows * n;
+    }
+}
+
+void fg_emit_op(struct fg_emit *e, const struct fg_op *op)
+{
+    struct fg_program *p = e->program;
+    if (e->st == FG_OK) {
+        e->st = p->n < e->room ? FG_OK : fg_grow(&p->op, &e->room, sizeof *p->op);
+    }
+    if (e->st == FG_OK) {
+        p->op[p->n] = *op;
+        p->op[p->n++].outputs = (uint32_t)outputs(op, e->capacity);
+    }
+}
+
+/* Give `floats` of the lane's memory away. */
+static struct fg_ref place(struct fg_emit *e, size_t floats)
+{
+    size_t at = e->program->floats;
+    e->program->floats += fg_kernel_pad(floats);
+    if (e->program->floats > UINT32_MAX && e->st == FG_OK) {
+        e->st = FG_E_UNSUPPORTED;
+    }
+    return (struct fg_ref){FG_SPACE_LANE, (uint32_t)at, 0};
+}
+
+struct places {
+    struct fg_ref *act;  /* (layers + 1) */
+    struct fg_ref *save; /* (layers) */
+    struct fg_ref scratch, delta[2], loss, target, right;
+};
+
+static size_t floats_of(size_t (*bytes)(const struct fg_layer *, size_t), const struct fg_layer *l,
+                        size_t batch)
+{
+    return bytes == NULL ? 0 : (bytes(l, batch) + sizeof(float) - 1) / sizeof(float);
+}
+
+static void place_all(struct fg_emit *e, const struct fg_model *m, struct places *at)
+{
+    size_t scratch = 0, widest = 0, rows = e->capacity * m->layer[m->layers - 1].out.t;
+    (void)place(e, m->packed);
+    at->act[0] = place(e, fg_shape_floats(&m->layer[0].in, e->capacity));
+    for (unsigned i = 0; i < m->layers; i++) {
+        const struct fg_layer *l = &m->layer[i];
+        size_t in = fg_shape_floats(&l->in, e->capacity), out = fg_shape_floats(&l->out, e->capacity);
+        size_t need = floats_of(l->ops->scratch, l, e->capacity);
+        widest = in > widest && !l->from_data ? in : widest;
+        widest = out > widest ? out : widest;
+        scratch = need > scratch ? need : scratch;
+        at->act[i + 1] = fg_layer_in_place(m, i) ? at->act[i] : place(e, out);
+        at->save[i] = place(e, floats_of(l->ops->save, l, e->capacity));
+    }
+    at->target = place(e, rows);
+    at->loss = place(e, rows);
+    at->right = place(e, e->train ? 0 : rows);
+    at->scratch = place(e, scratch);
+    at->delta[0] = place(e, e->train ? widest : 0);
+    at->delta[1] = place(e, e->train ? widest : 0);
+}
+
+static void forward(struct fg_emit *e, const struct fg_model *m, const struct places *at)
+{
+    const struct fg_shape *in = &m->layer[0].in, *out = &m->layer[m->layers - 1].out;
+    struct fg_op loss = {.kind = e->train ? FG_OP_LOSS : FG_OP_SCORE,
+                         .x = at->act[m->layers],
+                         .d = at->target,
+                         .y = e->train ? at->delta[0] : at->right,
+                         .w = at->loss,
+                         .rows = out->t,
+                         .out = out->c,
+                         .np = (uint32_t)out->ld};
+    fg_emit_op(e,
+               &(struct fg_op){
+                   .kind = FG_OP_LOAD, .y = at->act[0], .d = at->target, .ldy = (uint32_t)(in->row * in->t)});
+    for (unsigned i = 0; i < m->layers; i++) {
+        const struct fg_layer *l = &m->layer[i];
+        e->x = at->act[i];
+        e->y = at->act[i + 1];
+        e->save = at->save[i];
+        e->scratch = at->scratch;
+        if (!l->view) {
+            l->ops->emit_forward(l, e);
+        }
+    }
+    fg_emit_op(e, &loss);
+    loss.kind = e->train ? FG_OP_LOSS_SUM : FG_OP_SCORE_SUM;
+    fg_emit_op(e, &loss);
+}
+
+static void backward(struct fg_emit *e, const struct fg_model *m, const struct places *at)
+{
+    unsigned d = 0;
+    for (unsigned i = m->layers; i-- > 0;) {
+        const struct fg_layer *l = &m->layer[i];
+        e->x = at->act[i];
+        e->y = at->act[i + 1];
+        e->save = at->save[i];
+        e->dy = at->delta[d];
+        e->need_dx = !l->from_data;
+        if (!l->view) {
+            d = l->ops->may_be_in_place || l->from_data ? d : 1 - d;
+            e->dx = at->delta[d];
+            l->ops->emit_backward(l, e);
+        }
+        if (l->from_data) {
+            break;
+        }
+    }
+}
+
+/* What follows when a step's gradient is whole. */
+static void optimise(struct fg_emit *e, const struct fg_program_opts *o, uint32_t packed)
+{
+    struct fg_program *p = e->program;
+    struct fg_ref params = {FG_SPACE_PARAMS, 0, 0}, grad = place(e, packed), part = grad, squares = {0};
+    struct fg_ref velocity = {0}, first = {0};
+    p->grad = grad.at;
+    if (o->batch == 0 || o->batch > FG_DEVICE_PART) {
+        part = place(e, packed);
+        fg_emit_op(e, &(struct fg_op){
+                          .kind = FG_OP_ADD_PART, .when = FG_WHEN_LATER, .x = part, .y = grad, .in = packed});
+    }
+    p->part = part.at;
+    struct fg_op op = {.when = FG_WHEN_LAST, .x = grad, .y = params, .in = packed};
+    if (o->prox_mu != 0.0f) {
+        first = place(e, packed);
+        struct fg_op prox = {.kind = FG_OP_PROX,
+                             .when = FG_WHEN_LAST,
+                             .x = params,
+                             .w = first,
+                             .y = grad,
+                             .in = packed,
+                             .f = o->prox_mu};
+        fg_emit_op(e, &prox);
+    }
+    if (o->clip != 0.0f) {
+        squares = place(e, 32);
+        struct fg_op clip = {
+            .kind = FG_OP_SQUARES, .when = FG_WHEN_LAST, .x = grad, .w = squares, .y = grad, .in = packed};
+        fg_emit_op(e, &clip);
+        clip.kind = FG_OP_CLIP;
+        clip.f = o->clip;
+        fg_emit_op(e, &clip);
+    }
+    if (o->momentum != 0.0f) {
+        velocity = place(e, packed);
+    }
+    op.kind = o->momentum != 0.0f ? FG_OP_MOMENTUM : o->weight_decay != 0.0f ? FG_OP_DECAY : FG_OP_STEP;
+    op.d = velocity;
+    op.f = o->momentum;
+    op.g = o->weight_decay;
+    fg_emit_op(e, &op);
+    p->velocity = velocity.at;
+    p->first = first.at;
+}
+
+enum fg_status fg_model_program(struct fg_program *out, const struct fg_model *m,
+                                const struct fg_program_opts *o, struct fg_err *err)
+{
+    struct fg_program p = {.packed = m->packed};
+    bool large = o->batch == 0 || o->batch > FG_DEVICE_PART;
+    struct fg_emit e = {.program = &p,
+                        .capacity = large ? FG_DEVICE_PART : o->batch,
+                        .train = !o->evaluate,
+                        .update = o->momentum == 0.0f && o->weight_decay == 0.0f && o->clip == 0.0f &&
+                                  o->prox_mu == 0.0f && !large};
+    struct places at = {.act = fg_calloc(m->layers + 1, sizeof *at.act),
+                        .save = fg_calloc(m->layers, sizeof *at.save)};
+    e.st = at.act == NULL || at.save == NULL ? FG_E_NOMEM : FG_OK;
+    if (e.st == FG_OK) {
+        place_all(&e, m, &at);
+        forward(&e, m, &at);
+    }
+    if (e.st == FG_OK && e.train) {
+        backward(&e, m, &at);
+    }
+    if (e.st == FG_OK && e.train && !e.update) {
+        optimise(&e, o, (uint32_t)m->packed);
+    }
+    fg_free(at.act);
+    fg_free(at.save);
+    if (e.st != FG_OK) {
+        fg_program_fini(&p);
+        return fg_fail(err, e.st, "a program of this model for devices: %s", fg_status_text(e.st));
+    }
+    *out = p;
+    return FG_OK;
+}
+
+void fg_program_fini(struct fg_program *p)
+{
+    fg_free(p->op);
+    *p = (struct fg_program){0};
+}

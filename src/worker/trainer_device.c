@@ -1,0 +1,347 @@
+#include "src/worker/trainer_device_internal.h"
+
+#include <string.h>
+
+#include "src/base/mem.h"
+#include "src/model/net.h"
+
+enum { BLOCK = 256 }; /* samples whose losses are summed first, as the CPU trainer does */
+
+/* The data sets of one run: those that are kept, and the others. */
+struct brought {
+    struct fg_resident *r; /* (n) */
+    size_t n, cap;
+};
+
+static enum fg_status bring(const struct fg_device_data **out, struct fg_device_trainer *t, struct brought *b,
+                            const struct fg_dataset *data, struct fg_err *err)
+{
+    for (size_t i = 0; i < t->n_kept; i++) {
+        if (t->kept[i].of == data) {
+            *out = t->kept[i].view;
+            return FG_OK;
+        }
+    }
+    for (size_t i = 0; i < b->n; i++) {
+        if (b->r[i].of == data) {
+            *out = b->r[i].view;
+            return FG_OK;
+        }
+    }
+    enum fg_status st = FG_GROW(b->r, b->n, b->cap);
+    if (st == FG_OK) {
+        st = fg_resident_put(&b->r[b->n], t->d, data, err);
+    }
+    if (st == FG_OK) {
+        *out = b->r[b->n++].view;
+    }
+    return st;
+}
+
+static void drop(struct brought *b, struct fg_device *d)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        fg_resident_drop(&b->r[i], d);
+    }
+    fg_free(b->r);
+}
+
+static enum fg_status check_jobs(const struct fg_device_trainer *t, const struct fg_job *jobs, size_t n,
+                                 struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; st == FG_OK && i < n; i++) {
+        FG_ASSERT(jobs[i].task.kind == FG_TASK_EVALUATE || jobs[i].delta != NULL);
+        st = jobs[i].n > 0 ? fg_trainer_check_data(t->m, jobs[i].data, err) : FG_OK;
+    }
+    return st;
+}
+
+/* Jobs of one kind in one run. Waves reorder lanes: mine says whose each one is. */
+struct cohort {
+    struct fg_job_lane *job;   /* (n) */
+    struct fg_wave_lane *lane; /* (busy) lanes with steps to do, */
+    struct fg_wave_lane *idle; /* (n - busy) and without */
+    size_t n, busy, resting;
+};
+
+static struct fg_job_lane *owner(struct cohort *c, const struct fg_wave_lane *w)
+{
+    size_t i = 0;
+    while (c->job[i].params != w->params) {
+        i++;
+    }
+    return &c->job[i];
+}
+
+static enum fg_status make_lanes(struct fg_device_trainer *t, struct cohort *c, struct brought *b,
+                                 struct fg_job *jobs, size_t n, bool train, struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; st == FG_OK && i < n; i++) {
+        if ((jobs[i].task.kind != FG_TASK_EVALUATE) != train) {
+            continue;
+        }
+        struct fg_wave_lane w;
+        st = fg_job_lane_init(&c->job[c->n++], &w, t, &jobs[i]);
+        if (st != FG_OK) {
+            jobs[i].status = st;
+            return fg_fail(err, st, "task %llu of client %u: %s", (unsigned long long)jobs[i].task.id,
+                           jobs[i].task.client, fg_status_text(st));
+        }
+        if (w.lane.end > w.lane.start) {
+            st = bring(&w.data, t, b, jobs[i].data, err);
+            c->lane[c->busy++] = w;
+        } else {
+            c->idle[c->resting++] = w;
+        }
+    }
+    return st;
+}
+
+static enum fg_status run_kind(struct fg_device_trainer *t, struct brought *b, struct fg_job *jobs, size_t n,
+                               bool train, atomic_int *stop, struct fg_err *err)
+{
+    struct cohort c = {.job = fg_calloc(n, sizeof *c.job),
+                       .lane = fg_calloc(n, sizeof *c.lane),
+                       .idle = fg_calloc(n, sizeof *c.idle)};
+    enum fg_status st = FG_E_NOMEM;
+    if (c.job == NULL || c.lane == NULL || c.idle == NULL) {
+        fg_fail(err, st, "no memory for a cohort of %zu", n);
+        goto cleanup;
+    }
+    FG_TRY(make_lanes(t, &c, b, jobs, n, train, err));
+    if (c.busy > 0) {
+        st = fg_waves_run(t->d, train ? &t->train : &t->score, train ? t->train_op : t->score_op, c.lane,
+                          c.busy, stop, err);
+    }
+    if (st != FG_OK && st != FG_E_INTERRUPTED) {
+        goto cleanup;
+    }
+    for (size_t i = 0; i < c.busy; i++) {
+        fg_job_lane_done(owner(&c, &c.lane[i]), &c.lane[i], t);
+    }
+    for (size_t i = 0; i < c.resting; i++) {
+        fg_job_lane_done(owner(&c, &c.idle[i]), &c.idle[i], t);
+    }
+cleanup:
+    for (size_t i = 0; i < c.n; i++) {
+        fg_job_lane_fini(&c.job[i]);
+    }
+    fg_free(c.job);
+    fg_free(c.lane);
+    fg_free(c.idle);
+    return st == FG_E_INTERRUPTED ? FG_OK : st; /* each job says so itself */
+}
+
+static enum fg_status run(struct fg_trainer *base, struct fg_job *jobs, size_t n, atomic_int *stop,
+                          struct fg_err *err)
+{
+    struct fg_device_trainer *t = (struct fg_device_trainer *)base;
+    struct brought b = {0};
+    enum fg_status st = check_jobs(t, jobs, n, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    for (size_t i = 0; i < n; i++) {
+        jobs[i].status = FG_E_INTERRUPTED;
+    }
+    FG_TRY(run_kind(t, &b, jobs, n, true, stop, err));
+    FG_TRY(run_kind(t, &b, jobs, n, false, stop, err));
+    for (size_t i = 0; i < n; i++) {
+        if (jobs[i].status != FG_OK) {
+            st = fg_fail(err, jobs[i].status, "task %llu of client %u: %s",
+                         (unsigned long long)jobs[i].task.id, jobs[i].task.client,
+                         fg_status_text(jobs[i].status));
+            break;
+        }
+    }
+cleanup:
+    for (size_t i = 0; st != FG_OK && i < n; i++) {
+        jobs[i].status = jobs[i].status == FG_E_INTERRUPTED ? st : jobs[i].status;
+    }
+    drop(&b, t->d);
+    return st;
+}
+
+/* ---- evaluation ---- */
+
+struct scoring {
+    struct fg_wave_lane *lane; /* (blocks) */
+    uint32_t *order;           /* (n) */
+    double *loss;              /* (n) */
+    uint32_t *right;           /* (n) */
+    float *packed;
+    void *params; /* on the device */
+};
+
+static void make_blocks(struct scoring *s, const struct fg_device_trainer *t,
+                        const struct fg_device_data *data, const uint32_t *index, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        s->order[i] = index != NULL ? index[i] : (uint32_t)i;
+    }
+    for (size_t first = 0; first < n; first += BLOCK) {
+        uint32_t now = (uint32_t)(n - first < BLOCK ? n - first : BLOCK);
+        s->lane[first / BLOCK] = (struct fg_wave_lane){.data = data,
+                                                       .lane = {.params = s->params,
+                                                                .n = now,
+                                                                .batch = FG_DEVICE_PART,
+                                                                .end = (now - 1) / FG_DEVICE_PART + 1,
+                                                                .positions = t->positions},
+                                                       .order = s->order + first,
+                                                       .n_order = now,
+                                                       .score_loss = s->loss + first,
+                                                       .score_right = s->right + first};
+    }
+}
+
+static struct fg_score add_up(const struct scoring *s, size_t n, uint32_t positions,
+                              const struct fg_sample_scores *each)
+{
+    struct fg_score sum = {0, 0, (uint64_t)n * positions};
+    for (size_t first = 0; first < n; first += BLOCK) {
+        double block = 0;
+        for (size_t i = first; i < n && i < first + BLOCK; i++) {
+            block += s->loss[i];
+            sum.correct += s->right[i];
+        }
+        sum.loss += block;
+    }
+    sum.loss = sum.scored > 0 ? sum.loss / (double)sum.scored : 0;
+    if (each != NULL && each->loss != NULL) {
+        memcpy(each->loss, s->loss, n * sizeof *each->loss);
+    }
+    if (each != NULL && each->correct != NULL) {
+        memcpy(each->correct, s->right, n * sizeof *each->correct);
+    }
+    return sum;
+}
+
+static enum fg_status evaluate(struct fg_trainer *base, const float *params, const struct fg_dataset *data,
+                               const uint32_t *index, size_t n, const struct fg_sample_scores *each,
+                               struct fg_score *out, atomic_int *stop, struct fg_err *err)
+{
+    struct fg_device_trainer *t = (struct fg_device_trainer *)base;
+    size_t blocks = (n + BLOCK - 1) / BLOCK;
+    const struct fg_device_data *view = NULL;
+    struct brought b = {0};
+    enum fg_status st = fg_trainer_check_data(t->m, data, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    struct scoring s = {.lane = fg_calloc(blocks, sizeof *s.lane),
+                        .order = fg_calloc(n, sizeof *s.order),
+                        .loss = fg_calloc(n, sizeof *s.loss),
+                        .right = fg_calloc(n, sizeof *s.right),
+                        .packed = fg_calloc_aligned(fg_model_packed(t->m), sizeof *s.packed)};
+    if (s.lane == NULL || s.order == NULL || s.loss == NULL || s.right == NULL || s.packed == NULL) {
+        st = fg_fail(err, FG_E_NOMEM, "no memory to evaluate %zu samples", n);
+        goto cleanup;
+    }
+    fg_model_pack(t->m, s.packed, params);
+    FG_TRY(fg_device_copy(&s.params, t->d, s.packed, fg_model_packed(t->m) * sizeof *s.packed, err));
+    FG_TRY(bring(&view, t, &b, data, err));
+    make_blocks(&s, t, view, index, n);
+    if (blocks > 0) {
+        st = fg_waves_run(t->d, &t->score, t->score_op, s.lane, blocks, stop, err);
+    }
+    if (st == FG_OK) {
+        *out = add_up(&s, n, t->positions, each);
+    } else if (st == FG_E_INTERRUPTED) {
+        fg_fail(err, st, "evaluation: %s", fg_status_text(st));
+    }
+cleanup:
+    t->d->ops->free(t->d, s.params);
+    drop(&b, t->d);
+    fg_free(s.lane);
+    fg_free(s.order);
+    fg_free(s.loss);
+    fg_free(s.right);
+    fg_free(s.packed);
+    return st;
+}
+
+/* ---- life ---- */
+
+static void destroy(struct fg_trainer *base)
+{
+    struct fg_device_trainer *t = (struct fg_device_trainer *)base;
+    for (size_t i = 0; i < t->n_kept; i++) {
+        fg_resident_drop(&t->kept[i], t->d);
+    }
+    t->d->ops->free(t->d, t->train_op);
+    t->d->ops->free(t->d, t->score_op);
+    t->d->ops->destroy(t->d);
+    fg_program_fini(&t->train);
+    fg_program_fini(&t->score);
+    fg_free(t->kept);
+    fg_free(t);
+}
+
+static const struct fg_trainer_ops device_ops = {"device", run, evaluate, destroy};
+
+static struct fg_program_opts program_opts(const struct fg_local_opts *o)
+{
+    return (struct fg_program_opts){.batch = o->batch,
+                                    .momentum = o->momentum,
+                                    .weight_decay = o->weight_decay,
+                                    .clip = o->clip,
+                                    .prox_mu = o->prox_mu};
+}
+
+enum fg_status fg_trainer_create_device(struct fg_trainer **out, const struct fg_model *model,
+                                        const struct fg_local_opts *opts, uint64_t seed,
+                                        struct fg_device *device, struct fg_err *err)
+{
+    struct fg_program_opts train = program_opts(opts), score = {.evaluate = true};
+    struct fg_device_trainer *t = fg_calloc(1, sizeof *t);
+    enum fg_status st = FG_E_NOMEM;
+    if (t == NULL) {
+        device->ops->destroy(device);
+        return fg_fail(err, st, "no memory for a trainer");
+    }
+    t->base.ops = &device_ops;
+    t->m = model;
+    t->opts = *opts;
+    t->seed = seed;
+    t->d = device;
+    t->positions = fg_model_input(model)->kind == FG_INPUT_TOKENS ? fg_model_input(model)->shape[0] : 1;
+    FG_TRY(fg_local_opts_check(opts, err));
+    FG_TRY(fg_model_program(&t->train, model, &train, err));
+    FG_TRY(fg_model_program(&t->score, model, &score, err));
+    FG_TRY(fg_device_copy(&t->train_op, device, t->train.op, t->train.n * sizeof *t->train.op, err));
+    FG_TRY(fg_device_copy(&t->score_op, device, t->score.op, t->score.n * sizeof *t->score.op, err));
+    *out = &t->base;
+    return FG_OK;
+cleanup:
+    destroy(&t->base);
+    return st;
+}
+
+enum fg_status fg_trainer_device_keep(struct fg_trainer *base, const struct fg_dataset *data,
+                                      struct fg_err *err)
+{
+    struct fg_device_trainer *t = (struct fg_device_trainer *)base;
+    FG_ASSERT(base->ops == &device_ops);
+    enum fg_status st = FG_GROW(t->kept, t->n_kept, t->cap_kept);
+    if (st == FG_OK) {
+        st = fg_resident_put(&t->kept[t->n_kept], t->d, data, err);
+    }
+    t->n_kept += st == FG_OK;
+    return st;
+}
+
+enum fg_status fg_trainer_device_estimate(uint64_t *bytes, const struct fg_model *model,
+                                          const struct fg_local_opts *opts, uint32_t n, uint32_t epochs,
+                                          struct fg_err *err)
+{
+    struct fg_program_opts o = program_opts(opts);
+    struct fg_program p;
+    enum fg_status st = fg_model_program(&p, model, &o, err);
+    if (st == FG_OK) {
+        *bytes = fg_wave_lane_bytes(&p, (uint64_t)n * epochs, 0);
+        fg_program_fini(&p);
+    }
+    return st;
+}

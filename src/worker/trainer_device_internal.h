@@ -1,0 +1,43 @@
+/* Inside of the device trainer: the trainer itself, and jobs as lanes. */
+#ifndef FG_WORKER_TRAINER_DEVICE_INTERNAL_H
+#define FG_WORKER_TRAINER_DEVICE_INTERNAL_H
+
+#include "src/model/program.h"
+#include "src/worker/resident.h"
+#include "src/worker/trainer_device.h"
+#include "src/worker/wave.h"
+
+struct fg_device_trainer {
+    struct fg_trainer base;
+    const struct fg_model *m;
+    struct fg_local_opts opts;
+    uint64_t seed;
+    uint32_t positions;
+    struct fg_device *d;
+    struct fg_program train, score;
+    void *train_op, *score_op; /* on the device */
+    struct fg_resident *kept;  /* (n_kept) */
+    size_t n_kept, cap_kept;
+};
+
+/* A job and its lane's buffers; all zero where it has none. */
+struct fg_job_lane {
+    struct fg_job *job;
+    float *params, *velocity, *first; /* packed */
+    uint32_t *order;
+    double *score_loss;
+    uint32_t *score_right;
+    uint64_t seen; /* positions before */
+};
+
+/* Make the lane of a job that has something to do. Errors: FG_E_SHAPE for a state of another task; FG_E_NOMEM.
+ * Owner: the caller, fg_job_lane_fini(), also on failure. */
+enum fg_status fg_job_lane_init(struct fg_job_lane *j, struct fg_wave_lane *lane,
+                                const struct fg_device_trainer *t, struct fg_job *job) FG_NODISCARD;
+void fg_job_lane_fini(struct fg_job_lane *j);
+
+/* Fill in the lower half of the job from what its lane came to. */
+void fg_job_lane_done(struct fg_job_lane *j, const struct fg_wave_lane *lane,
+                      const struct fg_device_trainer *t);
+
+#endif

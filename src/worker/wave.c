@@ -1,0 +1,287 @@
+#include "src/worker/wave.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "src/base/mem.h"
+#include "src/worker/resident.h"
+
+/* Steps a launch: the stop flag is asked between them. */
+enum { CHUNK = 8, LONGEST_NAP_US = 10000 };
+
+fg_time_t fg_steady_us(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (fg_time_t)t.tv_sec * FG_SECOND + t.tv_nsec / 1000;
+}
+
+static bool stopped(atomic_int *stop)
+{
+    return stop != NULL && atomic_load_explicit(stop, memory_order_relaxed) != 0;
+}
+
+void fg_steady_wait(fg_time_t at, atomic_int *stop)
+{
+    fg_time_t left;
+    while ((left = at - fg_steady_us()) > 0 && !stopped(stop)) {
+        long us = left < LONGEST_NAP_US ? (long)left : LONGEST_NAP_US;
+        (void)nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
+    }
+}
+
+/* Device memory of one wave. */
+struct wave {
+    struct fg_device *d;
+    const struct fg_program *p;
+    const struct fg_op *op;
+    struct fg_wave_lane *lane;
+    size_t n;
+    struct fg_lane *host;  /* (n) */
+    struct fg_lane *lanes; /* the device's, here and below */
+    float *memory;         /* (n, floats) */
+    uint32_t *order;       /* one lane's after the other's */
+    double *loss;
+    uint32_t *right;
+    float *zeros; /* (packed), the host's */
+};
+
+uint64_t fg_wave_lane_bytes(const struct fg_program *p, uint64_t n_order, uint64_t scored)
+{
+    return p->floats * sizeof(float) + sizeof(struct fg_lane) + n_order * sizeof(uint32_t) +
+           scored * (sizeof(double) + sizeof(uint32_t));
+}
+
+static uint64_t bytes_of(const struct fg_program *p, const struct fg_wave_lane *l)
+{
+    return fg_wave_lane_bytes(p, l->n_order, l->score_loss != NULL ? l->lane.n : 0);
+}
+
+static enum fg_status get_memory(struct wave *w, struct fg_err *err)
+{
+    const struct fg_device_ops *ops = w->d->ops;
+    size_t order = 0, scores = 0;
+    enum fg_status st;
+    for (size_t i = 0; i < w->n; i++) {
+        order += w->lane[i].n_order;
+        scores += w->lane[i].score_loss != NULL ? w->lane[i].lane.n : 0;
+    }
+    void *p;
+    FG_TRY(ops->alloc(w->d, &p, w->n * sizeof(struct fg_lane), err));
+    w->lanes = p;
+    FG_TRY(ops->alloc(w->d, &p, w->n * w->p->floats * sizeof(float), err));
+    w->memory = p;
+    FG_TRY(ops->alloc(w->d, &p, order * sizeof(uint32_t) + 1, err));
+    w->order = p;
+    FG_TRY(ops->alloc(w->d, &p, scores * sizeof(double) + 1, err));
+    w->loss = p;
+    FG_TRY(ops->alloc(w->d, &p, scores * sizeof(uint32_t) + 1, err));
+    w->right = p;
+cleanup:
+    return st;
+}
+
+static void drop_memory(struct wave *w)
+{
+    w->d->ops->free(w->d, w->lanes);
+    w->d->ops->free(w->d, w->memory);
+    w->d->ops->free(w->d, w->order);
+    w->d->ops->free(w->d, w->loss);
+    w->d->ops->free(w->d, w->right);
+    w->lanes = NULL;
+    w->memory = NULL;
+    w->order = NULL;
+    w->loss = NULL;
+    w->right = NULL;
+}
+
+static enum fg_status put_vector(struct wave *w, float *to, const float *from, struct fg_err *err)
+{
+    return w->d->ops->put(w->d, to, from != NULL ? from : w->zeros, w->p->packed * sizeof(float), err);
+}
+
+static enum fg_status put_lanes(struct wave *w, struct fg_err *err)
+{
+    const struct fg_device_ops *ops = w->d->ops;
+    uint32_t *order = w->order;
+    size_t scored = 0;
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; i < w->n; i++) {
+        struct fg_wave_lane *l = &w->lane[i];
+        float *memory = w->memory + i * w->p->floats;
+        l->lane.memory = memory;
+        l->lane.order = order;
+        l->lane.data = l->data;
+        l->lane.score_loss = w->loss + scored;
+        l->lane.score_right = w->right + scored;
+        scored += l->score_loss != NULL ? l->lane.n : 0;
+        FG_TRY(ops->put(w->d, order, l->order, l->n_order * sizeof *order, err));
+        order += l->n_order;
+        if (l->params != NULL) {
+            FG_TRY(put_vector(w, memory, l->params, err));
+        }
+        if (w->p->velocity != 0) {
+            FG_TRY(put_vector(w, memory + w->p->velocity, l->velocity, err));
+        }
+        if (w->p->first != 0) {
+            FG_TRY(put_vector(w, memory + w->p->first, l->first != NULL ? l->first : l->params, err));
+        }
+        w->host[i] = l->lane;
+    }
+    FG_TRY(ops->put(w->d, w->lanes, w->host, w->n * sizeof *w->host, err));
+cleanup:
+    return st;
+}
+
+/* Until the last lane's end or the stop flag; *at is the step that everything was done before. */
+static enum fg_status run_steps(struct wave *w, uint32_t *at, atomic_int *stop, struct fg_err *err)
+{
+    uint32_t end = w->lane[0].lane.end, largest = 1;
+    size_t n = w->n;
+    fg_time_t step_us = 0, then = 0;
+    *at = end;
+    for (size_t i = 0; i < n; i++) {
+        const struct fg_lane *l = &w->lane[i].lane;
+        uint32_t batch = l->batch < l->n ? l->batch : l->n;
+        *at = l->start < *at ? l->start : *at;
+        largest = batch > largest ? batch : largest;
+        step_us = w->lane[i].step_us > step_us ? w->lane[i].step_us : step_us;
+    }
+    then = step_us > 0 ? fg_steady_us() : 0;
+    while (*at < end) {
+        uint32_t chunk = step_us > 0 ? 1 : CHUNK;
+        if (step_us > 0) {
+            fg_steady_wait(then += step_us, stop);
+        }
+        if (stopped(stop)) {
+            return FG_E_INTERRUPTED;
+        }
+        while (n > 0 && w->lane[n - 1].lane.end <= *at) {
+            n--;
+        }
+        struct fg_device_run r = {.program = w->p,
+                                  .op = w->op,
+                                  .lanes = w->lanes,
+                                  .n = n,
+                                  .from = *at,
+                                  .to = end - *at < chunk ? end : *at + chunk,
+                                  .parts = (largest - 1) / FG_DEVICE_PART + 1};
+        enum fg_status st = w->d->ops->run(w->d, &r, err);
+        if (st != FG_OK) {
+            return st;
+        }
+        *at = r.to;
+    }
+    return FG_OK;
+}
+
+static enum fg_status get_lanes(struct wave *w, uint32_t at, struct fg_err *err)
+{
+    const struct fg_device_ops *ops = w->d->ops;
+    size_t packed = w->p->packed * sizeof(float);
+    enum fg_status st;
+    FG_TRY(ops->get(w->d, w->host, w->lanes, w->n * sizeof *w->host, err));
+    for (size_t i = 0; i < w->n; i++) {
+        struct fg_wave_lane *l = &w->lane[i];
+        const struct fg_lane *h = &w->host[i];
+        l->lane.loss = h->loss;
+        l->steps = at < l->lane.start ? l->lane.start : at > l->lane.end ? l->lane.end : at;
+        if (l->out_params != NULL) {
+            FG_TRY(ops->get(w->d, l->out_params, h->memory, packed, err));
+        }
+        if (l->out_velocity != NULL) {
+            FG_TRY(ops->get(w->d, l->out_velocity, h->memory + w->p->velocity, packed, err));
+        }
+        if (l->score_loss != NULL) {
+            FG_TRY(ops->get(w->d, l->score_loss, h->score_loss, h->n * sizeof(double), err));
+            FG_TRY(ops->get(w->d, l->score_right, h->score_right, h->n * sizeof(uint32_t), err));
+        }
+    }
+cleanup:
+    return st;
+}
+
+static int longest_first(const void *a, const void *b)
+{
+    const struct fg_wave_lane *x = a, *y = b;
+    if (x->lane.end != y->lane.end) {
+        return x->lane.end < y->lane.end ? 1 : -1;
+    }
+    return x->lane.client < y->lane.client ? -1 : x->lane.client > y->lane.client;
+}
+
+/* How many lanes of those from `lane` on fit by estimate, at least one. */
+static size_t fitting(const struct fg_program *p, const struct fg_wave_lane *lane, size_t n,
+                      uint64_t free_bytes)
+{
+    uint64_t sum = 0;
+    size_t fit = 0;
+    while (fit < n && (sum += bytes_of(p, &lane[fit])) <= free_bytes - free_bytes / 16) {
+        fit++;
+    }
+    return fit > 0 ? fit : 1;
+}
+
+/* As many lanes as memory can be had for: halved until it suffices. */
+static enum fg_status allocate(struct wave *w, size_t n, struct fg_err *err)
+{
+    uint64_t free_bytes, all;
+    enum fg_status st = w->d->ops->memory(w->d, &free_bytes, &all, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    w->n = fitting(w->p, w->lane, n, free_bytes);
+    while ((st = get_memory(w, err)) == FG_E_NOMEM && w->n > 1) {
+        drop_memory(w);
+        w->n = (w->n + 1) / 2;
+    }
+    return st;
+}
+
+/* What a lane of a later wave comes to when the run is interrupted before it. */
+static void not_begun(struct fg_wave_lane *l, size_t packed)
+{
+    l->steps = l->lane.start;
+    if (l->out_params != NULL) {
+        memcpy(l->out_params, l->params, packed * sizeof *l->out_params);
+    }
+    if (l->out_velocity != NULL && l->velocity != NULL) {
+        memcpy(l->out_velocity, l->velocity, packed * sizeof *l->out_velocity);
+    }
+}
+
+enum fg_status fg_waves_run(struct fg_device *d, const struct fg_program *p, const struct fg_op *op,
+                            struct fg_wave_lane *lanes, size_t n, atomic_int *stop, struct fg_err *err)
+{
+    enum fg_status st = FG_OK, interrupted = FG_OK;
+    struct wave w = {.d = d, .p = p, .op = op};
+    w.host = fg_calloc(n, sizeof *w.host);
+    w.zeros = fg_calloc(p->packed, sizeof *w.zeros);
+    if (w.host == NULL || w.zeros == NULL) {
+        st = fg_fail(err, FG_E_NOMEM, "no memory for %zu lanes", n);
+        goto cleanup;
+    }
+    qsort(lanes, n, sizeof *lanes, longest_first);
+    for (size_t done = 0; done < n && interrupted == FG_OK; done += w.n) {
+        uint32_t at;
+        w.lane = lanes + done;
+        FG_TRY(allocate(&w, n - done, err));
+        FG_TRY(put_lanes(&w, err));
+        interrupted = run_steps(&w, &at, stop, err);
+        st = interrupted != FG_E_INTERRUPTED ? interrupted : FG_OK;
+        if (st == FG_OK) {
+            st = get_lanes(&w, at, err);
+        }
+        drop_memory(&w);
+        FG_TRY(st);
+        for (size_t i = done + w.n; interrupted != FG_OK && i < n; i++) {
+            not_begun(&lanes[i], p->packed);
+        }
+    }
+cleanup:
+    drop_memory(&w);
+    fg_free(w.host);
+    fg_free(w.zeros);
+    return st != FG_OK ? st : interrupted;
+}
