@@ -3,9 +3,9 @@
 #define FG_WORKER_TRAINER_DEVICE_INTERNAL_H
 
 #include "src/model/program.h"
-#include "src/worker/resident.h"
 #include "src/worker/trainer_device.h"
-#include "src/worker/wave.h"
+#include "src/worker/trainer_resident.h"
+#include "src/worker/trainer_wave.h"
 
 struct fg_device_trainer {
     struct fg_trainer base;

@@ -24,6 +24,7 @@ done
 a=$(model "$T/cpu") b=$(model "$T/emulated")
 if [ -n "$a" ] && [ "$a" = "$b" ]; then ok "the emulated device gives the CPU's model"; else not_ok "the emulated device gives the CPU's model" "$a $b"; fi
 for wrong in gpu cuda: cuda:x cuda:999; do
-    "$FORAGE" simulate -q --force --set worker.device=$wrong --out "$T/w" "$T/s.ini" >"$T/o" 2>"$T/err"
-    if [ $? -ne 0 ] && grep -q "worker.device" "$T/err"; then ok "$wrong is refused"; else not_ok "$wrong is refused" "$(cat "$T/err")"; fi
+    if ! "$FORAGE" simulate -q --force --set worker.device=$wrong --out "$T/w" "$T/s.ini" >"$T/o" 2>"$T/err" &&
+        grep -q "worker.device" "$T/err"; then ok "$wrong is refused"; else not_ok "$wrong is refused" "$(cat "$T/err")"; fi
 done
+done_testing

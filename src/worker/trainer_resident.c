@@ -1,4 +1,4 @@
-#include "src/worker/resident.h"
+#include "src/worker/trainer_resident.h"
 
 enum fg_status fg_device_copy(void **out, struct fg_device *d, const void *from, size_t bytes,
                               struct fg_err *err)

@@ -2,8 +2,8 @@
  *
  * Thread safety: one thread a device.
  */
-#ifndef FG_WORKER_WAVE_H
-#define FG_WORKER_WAVE_H
+#ifndef FG_WORKER_TRAINER_WAVE_H
+#define FG_WORKER_TRAINER_WAVE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

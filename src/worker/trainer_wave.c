@@ -1,11 +1,11 @@
-#include "src/worker/wave.h"
+#include "src/worker/trainer_wave.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "src/base/mem.h"
-#include "src/worker/resident.h"
+#include "src/worker/trainer_resident.h"
 
 /* Steps a launch: the stop flag is asked between them. */
 enum { CHUNK = 8, LONGEST_NAP_US = 10000 };

@@ -2,8 +2,8 @@
  *
  * Thread safety: one thread a device.
  */
-#ifndef FG_WORKER_RESIDENT_H
-#define FG_WORKER_RESIDENT_H
+#ifndef FG_WORKER_TRAINER_RESIDENT_H
+#define FG_WORKER_TRAINER_RESIDENT_H
 
 #include "datasets/dataset.h"
 #include "kernels/device.h"
