@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""The opponent on a GPU: pfl-research's CIFAR10 benchmark shape in JAX, as an expert would write it.
+
+1000 users x 50 images, cohort 50, one local epoch, batch 10, lr 0.1, the pfl CNN with dropout, unweighted mean,
+evaluation every 10 rounds on 10,000 images. Data are random bytes: time is measured, not accuracy.
+Two forms: `scan`, whole rounds in one jit (vmap over clients, scan over steps and rounds); `loop`, one jitted step of
+all clients called from Python. The last line on stdout is JSON. Exits 77 without JAX or without a GPU (--cpu allows it).
+"""
+import argparse
+import json
+import sys
+import time
+
+try:
+    import jax
+    import jax.numpy as jnp
+    from jax import lax, random
+except ImportError:
+    print("jax_pfl: no JAX here")
+    sys.exit(77)
+
+USERS, IMAGES, BATCH, LR = 1000, 50, 10, 0.1
+
+
+def init(key):
+    shapes = {"c1": (3, 3, 3, 32), "c2": (3, 3, 32, 64), "d1": (12544, 128), "d2": (128, 10)}
+    params = {}
+    for name, shape in shapes.items():
+        key, use = random.split(key)
+        fan = shape[-1] + shape[-2]
+        if len(shape) == 4:
+            fan *= 9
+        limit = (6.0 / fan) ** 0.5
+        params[name] = (random.uniform(use, shape, minval=-limit, maxval=limit), jnp.zeros(shape[-1]))
+    return params
+
+
+def conv(x, p):
+    y = lax.conv_general_dilated(x, p[0], (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return jax.nn.relu(y + p[1])
+
+
+def drop(key, x, rate):
+    return jnp.where(random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0.0)
+
+
+def scores(params, x, key):
+    x = x.astype(jnp.float32) / 255.0 - 0.5
+    x = conv(conv(x, params["c1"]), params["c2"])
+    x = lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+    if key is not None:
+        x = drop(random.fold_in(key, 0), x, 0.25)
+    x = jax.nn.relu(x.reshape(x.shape[0], -1) @ params["d1"][0] + params["d1"][1])
+    if key is not None:
+        x = drop(random.fold_in(key, 1), x, 0.5)
+    return x @ params["d2"][0] + params["d2"][1]
+
+
+def loss(params, x, y, key):
+    z = scores(params, x, key)
+    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], 1))
+
+
+def sgd(params, x, y, key):
+    gradient = jax.grad(loss)(params, x, y, key)
+    return jax.tree_util.tree_map(lambda w, g: w - LR * g, params, gradient)
+
+
+def client(params, data, user, key):
+    """One local epoch: a scan over its steps, in a random order."""
+    order = random.permutation(key, IMAGES).reshape(-1, BATCH) + user * IMAGES
+
+    def step(w, i):
+        return sgd(w, data[0][order[i]], data[1][order[i]], random.fold_in(key, i)), None
+
+    return lax.scan(step, params, jnp.arange(IMAGES // BATCH))[0]
+
+
+def cohort_round(params, data, key, cohort):
+    who = random.choice(key, USERS, (cohort,), replace=False)
+    ends = jax.vmap(client, (None, None, 0, 0))(params, data, who, random.split(key, cohort))
+    return jax.tree_util.tree_map(lambda w: jnp.mean(w, 0), ends)
+
+
+def by_scan(cohort):
+    def some_rounds(params, data, key, n):
+        def one(w, i):
+            return cohort_round(w, data, random.fold_in(key, i), cohort), None
+        return lax.scan(one, params, jnp.arange(n))[0]
+    return jax.jit(some_rounds, static_argnums=3)
+
+
+def by_loop(cohort):
+    step = jax.jit(jax.vmap(sgd))
+    spread = jax.jit(lambda w: jax.tree_util.tree_map(lambda p: jnp.broadcast_to(p, (cohort, *p.shape)), w))
+    mean = jax.jit(lambda w: jax.tree_util.tree_map(lambda p: jnp.mean(p, 0), w))
+
+    @jax.jit
+    def pick(data, key):
+        who = random.choice(key, USERS, (cohort,), replace=False)
+        keys = random.split(key, cohort)
+        order = jax.vmap(lambda k: random.permutation(k, IMAGES))(keys) + who[:, None] * IMAGES
+        return order.reshape(cohort, -1, BATCH).transpose(1, 0, 2), keys
+
+    gather = jax.jit(lambda data, index: (data[0][index], data[1][index]))
+
+    def some_rounds(params, data, key, n):
+        for r in range(n):
+            order, keys = pick(data, random.fold_in(key, r))
+            w = spread(params)
+            for i in range(IMAGES // BATCH):
+                x, y = gather(data, order[i])
+                w = step(w, x, y, jax.vmap(random.fold_in, (0, None))(keys, i))
+            params = mean(w)
+        return params
+    return some_rounds
+
+
+def accuracy(params, x, y):
+    def part(total, xy):
+        return total + jnp.sum(jnp.argmax(scores(params, xy[0], None), 1) == xy[1]), None
+    parts = (x.reshape(-1, 500, *x.shape[1:]), y.reshape(-1, 500))
+    return lax.scan(part, 0, parts)[0]
+
+
+def measure(form, rounds, cohort, every, data, test):
+    run = {"scan": by_scan, "loop": by_loop}[form](cohort)
+    evaluate = jax.jit(accuracy)
+    params, key = init(random.PRNGKey(1)), random.PRNGKey(2)
+    jax.block_until_ready((run(params, data, key, every), evaluate(params, *test)))  # compiled before the clock
+    begin = time.perf_counter()
+    for r in range(0, rounds, every):
+        params = run(params, data, random.fold_in(key, r), every)
+        right = evaluate(params, *test)
+    jax.block_until_ready((params, right))
+    return time.perf_counter() - begin
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=1500)
+    parser.add_argument("--cohort", type=int, default=50)
+    parser.add_argument("--every", type=int, default=10)
+    parser.add_argument("--tf32", action="store_true")
+    parser.add_argument("--cpu", action="store_true", help="without a GPU, too")
+    arg = parser.parse_args()
+    if jax.default_backend() != "gpu" and not arg.cpu:
+        print("jax_pfl: JAX sees no GPU")
+        sys.exit(77)
+    jax.config.update("jax_default_matmul_precision", "tensorfloat32" if arg.tf32 else "highest")
+    key = random.PRNGKey(0)
+    data = (random.randint(key, (USERS * IMAGES, 32, 32, 3), 0, 256, jnp.uint8),
+            random.randint(key, (USERS * IMAGES,), 0, 10))
+    test = (data[0][:10000], data[1][:10000]) if USERS * IMAGES >= 10000 else data
+    out = {"device": str(jax.devices()[0]), "rounds": arg.rounds, "cohort": arg.cohort, "tf32": arg.tf32}
+    for form in ("scan", "loop"):
+        out[form + "_s"] = measure(form, arg.rounds, arg.cohort, arg.every, data, test)
+        out[form + "_samples_per_s"] = arg.rounds * arg.cohort * IMAGES / out[form + "_s"]
+    print(json.dumps(out))
+
+
+if __name__ == "__main__":
+    main()
