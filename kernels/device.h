@@ -174,7 +174,7 @@ struct fg_device {
 struct fg_emulation {
     uint64_t memory_bytes;
     uint32_t threads; /* in a block */
-    uint32_t shuffle; /* odd multiples of it order the threads; 0: ascending */
+    uint32_t shuffle; /* threads run descending, begun this far on; 0: ascending */
     uint32_t fail_at;
     int resident; /* a lane at a time for all steps, or an operation at a time for all lanes */
 };

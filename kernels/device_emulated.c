@@ -72,7 +72,7 @@ static enum fg_status copy(struct fg_device *base, void *to, const void *from, s
     return st;
 }
 
-/* One operation of one lane, thread by thread: the order is a permutation, since an odd factor has an inverse. */
+/* One operation of one lane, thread by thread. */
 static void run_threads(const struct emulated *d, const struct fg_op *op, const struct fg_at *at,
                         struct fg_lane *lane)
 {
