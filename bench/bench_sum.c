@@ -42,7 +42,7 @@ static void must(bool good, const char *what)
 static struct frame encode(const struct way *w, const float *delta, uint32_t client)
 {
     const struct fg_codec *codec = fg_codec_find(w->codec);
-    struct fg_codec_ws ws = {.opts.density = w->density, .client = client};
+    struct fg_codec_ws ws = {.opts.density = w->density, .shard = client};
     struct fg_msg m = {.type = FG_MSG_RESULT};
     size_t cap = codec->bound(&ws.opts, P), len = 0;
     uint8_t *bytes = fg_calloc(cap, 1);

@@ -121,7 +121,7 @@ struct fg_lane {
     double *score_loss;    /* (n) of each sample, evaluation */
     uint32_t *score_right; /* (n) */
     uint64_t seed;
-    uint32_t client, number;
+    uint32_t shard, number;
     uint32_t n, batch;   /* samples, those of a step */
     uint32_t start, end; /* steps done before, to do in all */
     float lr;

@@ -89,7 +89,7 @@ FG_BOTH static inline void op_dropout(const struct fg_op *op, const struct fg_at
     for (size_t e = t; e < (n + 3) / 4; e += nt) {
         uint64_t block = base + e;
         uint32_t ctr[4] = {(uint32_t)block,
-                           (uint32_t)FG_RNG_DROPOUT << 24 | (uint32_t)(block >> 32 & 0xFFFFFFu), lane->client,
+                           (uint32_t)FG_RNG_DROPOUT << 24 | (uint32_t)(block >> 32 & 0xFFFFFFu), lane->shard,
                            lane->number};
         uint32_t word[4];
         fg_philox_block(word, ctr, key);

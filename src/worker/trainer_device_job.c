@@ -31,7 +31,7 @@ static enum fg_status draw_orders(struct fg_job_lane *j, struct fg_wave_lane *w,
     w->n_order = (size_t)(to - from) * l->n;
     w->order = j->order = vector(&st, w->n_order, sizeof *j->order);
     if (st == FG_OK) {
-        fg_rng_init(&rng, t->seed, FG_RNG_SHUFFLE, l->client, l->number);
+        fg_rng_init(&rng, t->seed, FG_RNG_SHUFFLE, l->shard, l->number);
         memcpy(now, j->job->index, l->n * sizeof *now);
         for (uint32_t e = 0; e < to; e++) {
             fg_rng_shuffle(&rng, now, l->n);
@@ -52,7 +52,7 @@ static enum fg_status init_train(struct fg_job_lane *j, struct fg_wave_lane *w,
     struct fg_lane *l = &w->lane;
     enum fg_status st = FG_OK;
     bool momentum = t->opts.momentum != 0.0f;
-    if (r != NULL && (r->n != fg_model_params(t->m) || r->client != job->task.client ||
+    if (r != NULL && (r->n != fg_model_params(t->m) || r->shard != job->task.shard ||
                       r->number != job->task.number || (r->velocity == NULL) != !momentum)) {
         return FG_E_SHAPE;
     }
@@ -109,7 +109,7 @@ static enum fg_status init_score(struct fg_job_lane *j, struct fg_wave_lane *w,
     }
     if (l->n < job->n) {
         struct fg_rng rng;
-        fg_rng_init(&rng, t->seed, FG_RNG_SHUFFLE, l->client, l->number);
+        fg_rng_init(&rng, t->seed, FG_RNG_SHUFFLE, l->shard, l->number);
         fg_rng_shuffle(&rng, j->order, job->n);
     }
     fg_model_pack(t->m, j->params, job->params);
@@ -123,7 +123,7 @@ enum fg_status fg_job_lane_init(struct fg_job_lane *j, struct fg_wave_lane *w,
     *j = (struct fg_job_lane){.job = job};
     *w = (struct fg_wave_lane){.lane = {.n = job->n,
                                         .seed = t->seed,
-                                        .client = job->task.client,
+                                        .shard = job->task.shard,
                                         .number = job->task.number,
                                         .lr = job->task.lr,
                                         .positions = t->positions}};
@@ -158,7 +158,7 @@ static enum fg_status hand_back(struct fg_job_lane *j, const struct fg_wave_lane
 {
     size_t P = fg_model_params(t->m);
     enum fg_status st = FG_OK;
-    struct fg_train_state s = {.client = w->lane.client,
+    struct fg_train_state s = {.shard = w->lane.shard,
                                .number = w->lane.number,
                                .steps = w->steps,
                                .seen = j->seen,

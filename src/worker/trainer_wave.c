@@ -208,7 +208,7 @@ static int longest_first(const void *a, const void *b)
     if (x->lane.end != y->lane.end) {
         return x->lane.end < y->lane.end ? 1 : -1;
     }
-    return x->lane.client < y->lane.client ? -1 : x->lane.client > y->lane.client;
+    return x->lane.shard < y->lane.shard ? -1 : x->lane.shard > y->lane.shard;
 }
 
 /* How many lanes of those from `lane` on fit by estimate, at least one. */

@@ -93,7 +93,7 @@ static void check_resume(struct pretend *w, const struct fg_session_job *j)
     }
     assert_int_equal(fg_train_state_decode(&got, j->resume.data, j->resume.len, PRETEND_P, &err), FG_OK);
     state_after(&want, params, &j->task, got.steps);
-    assert_int_equal(got.client, want.client);
+    assert_int_equal(got.shard, want.shard);
     assert_int_equal(got.number, want.number);
     assert_in_range(got.steps, 1, j->task.steps - 1);
     assert_memory_equal(got.params, want.params, sizeof params);

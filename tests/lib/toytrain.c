@@ -44,7 +44,8 @@ struct fg_job toy_job(const struct fg_dataset *d, const uint32_t *index, uint32_
         .n = n,
         .params = params,
         .delta = delta,
-        .task = {.id = 1, .kind = FG_TASK_TRAIN, .client = 5, .number = 2, .steps = steps, .lr = lr}};
+        .task = {
+            .id = 1, .kind = FG_TASK_TRAIN, .client = 5, .shard = 5, .number = 2, .steps = steps, .lr = lr}};
 }
 
 void toy_run(struct fg_trainer *t, struct fg_job *jobs, size_t n)

@@ -174,7 +174,7 @@ static void run_cohort(const struct fg_dataset *d, const struct fg_model *m, con
     fg_model_init(m, 3, w);
     for (uint32_t i = 0; i < JOBS; i++) {
         jobs[i] = toy_job(d, index + i, 3 + 7 * i, 2 + (i * 5) % 7, 0.1f, w, deltas + i * n_params);
-        jobs[i].task.client = i;
+        jobs[i].task.client = jobs[i].task.shard = i;
         jobs[i].task.kind = i % 4 == 3 ? FG_TASK_EVALUATE : FG_TASK_TRAIN;
     }
     toy_run(t, jobs, JOBS);
