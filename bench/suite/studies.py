@@ -51,7 +51,7 @@ def lr_mnist(fig, forage, folder, repeats, quick):
     real = os.path.join(os.environ.get("FORAGE_DATA", ""), "mnist")
     size = (2000, 100) if quick else (60000, 10000)
     data = real if os.path.isdir(real) and not quick else write_mnist(os.path.join(folder, "mnist"), *size)
-    rounds = 3 if quick else 100
+    rounds = 300 if quick else 100  # of few samples: enough to be more than noise
 
     def study(n):
         return {

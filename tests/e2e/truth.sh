@@ -27,7 +27,7 @@ run = sys.argv[1]
 s = json.load(open(run + "/summary.json"))
 t, n = s["theory"], s["clients"]
 data = open(run + "/participation.part", "rb").read()
-rows = [struct.unpack("<6I2Q3d2q", data[i:i + 80]) for i in range(16, len(data), 80)]
+rows = [struct.unpack("<6I2Q3d2q", data[i:i + 80]) for i in range(16, len(data), 96)]
 
 def close(what, a, b, within=1e-9):
     assert abs(a - b) <= within * max(abs(a), abs(b), 1e-30), f"{what}: {a!r} and {b!r}"
