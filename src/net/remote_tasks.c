@@ -130,8 +130,8 @@ static bool is_state_of(const struct fg_task *task, struct fg_view bytes, size_t
     if (fg_train_state_decode(&s, bytes.data, bytes.len, P, &err) != FG_OK) {
         return false;
     }
-    bool fits = s.shard == task->shard && s.number == task->number && s.steps > 0 &&
-                s.steps < task->steps && fg_kernel_all_finite(s.params, P) &&
+    bool fits = s.shard == task->shard && s.number == task->number && s.steps > 0 && s.steps < task->steps &&
+                fg_kernel_all_finite(s.params, P) &&
                 (s.velocity == NULL || fg_kernel_all_finite(s.velocity, P));
     fg_train_state_fini(&s);
     return fits;

@@ -41,11 +41,11 @@ uint32_t fg_evaluated(const struct fg_task *task, uint32_t n);
 /* A task stopped between two steps: everything it needs to go on, anywhere, to the same end. */
 struct fg_train_state {
     uint32_t shard, number, steps; /* steps done */
-    uint64_t seen;                  /* positions */
-    double loss;                    /* sum over the positions seen */
-    size_t n;                       /* P */
-    float *params;                  /* (P) */
-    float *velocity;                /* (P), NULL without momentum */
+    uint64_t seen;                 /* positions */
+    double loss;                   /* sum over the positions seen */
+    size_t n;                      /* P */
+    float *params;                 /* (P) */
+    float *velocity;               /* (P), NULL without momentum */
 };
 
 /* Bytes of a state (layout in doc/models.md), appended to *out. */
