@@ -40,7 +40,7 @@ enum fg_status fg_setup_prices(struct fg_setup *s, struct fg_err *err)
     if (n == 0) {
         return FG_OK;
     }
-    s->prices.zone = fg_calloc(s->prices.zones, sizeof *s->prices.zone);
+    s->prices.zone = fg_calloc(s->prices.zones, sizeof(const struct fg_carbon *));
     s->price = fg_calloc(n, sizeof(struct fg_carbon *));
     if (s->prices.zone == NULL || s->price == NULL) {
         return fg_fail(err, FG_E_NOMEM, "out of memory for %zu prices", n);

@@ -24,7 +24,7 @@ enum fg_status fg_trainer_create_device(struct fg_trainer **out, const struct fg
 
 /* Keep a data set on the device for the life of the trainer, which it must outlive; others are brought there for every
  * run. */
-enum fg_status fg_trainer_device_keep(struct fg_trainer *t, const struct fg_dataset *data,
+enum fg_status fg_trainer_device_keep(struct fg_trainer *base, const struct fg_dataset *data,
                                       struct fg_err *err) FG_NODISCARD;
 
 /* Bytes of device memory a client of n samples takes that does `epochs` passes over them. */

@@ -32,12 +32,11 @@ struct fg_job_lane {
 
 /* Make the lane of a job that has something to do. Errors: FG_E_SHAPE for a state of another task; FG_E_NOMEM.
  * Owner: the caller, fg_job_lane_fini(), also on failure. */
-enum fg_status fg_job_lane_init(struct fg_job_lane *j, struct fg_wave_lane *lane,
+enum fg_status fg_job_lane_init(struct fg_job_lane *j, struct fg_wave_lane *w,
                                 const struct fg_device_trainer *t, struct fg_job *job) FG_NODISCARD;
 void fg_job_lane_fini(struct fg_job_lane *j);
 
 /* Fill in the lower half of the job from what its lane came to. */
-void fg_job_lane_done(struct fg_job_lane *j, const struct fg_wave_lane *lane,
-                      const struct fg_device_trainer *t);
+void fg_job_lane_done(struct fg_job_lane *j, const struct fg_wave_lane *w, const struct fg_device_trainer *t);
 
 #endif
