@@ -75,9 +75,10 @@ enum fg_status fg_dataset_create(struct fg_dataset **out, const struct fg_datase
         return st;
     }
     if (allocate_samples(ds) != FG_OK) {
+        size_t bytes = ds->width * (layout->dtype == FG_U8 ? 1 : sizeof(float));
         fg_dataset_destroy(ds);
         return fg_fail(err, FG_E_NOMEM, "%s: out of memory for %zu samples of %zu bytes", name, layout->n,
-                       ds->width * (layout->dtype == FG_U8 ? 1 : sizeof(float)));
+                       bytes);
     }
     *out = ds;
     return FG_OK;

@@ -181,7 +181,9 @@ void fg_queue_keep(struct fg_queue *q, bool (*wanted)(const struct fg_queue_entr
 {
     q->n_fresh = keep(q->heap, q->n_heap + q->n_fresh, wanted, arg);
     q->n_heap = 0;
-    q->n_run = q->next + keep(q->run + q->next, q->n_run - q->next, wanted, arg);
+    if (q->next < q->n_run) {
+        q->n_run = q->next + keep(q->run + q->next, q->n_run - q->next, wanted, arg);
+    }
 }
 
 enum fg_status fg_queue_push(struct fg_queue *q, struct fg_queue_entry e)
