@@ -65,7 +65,9 @@ static void get(struct fg_reader *r, void *v, size_t n, size_t size)
         memcpy(v, at, n * size);
     } else if (at == NULL) {
         r->bad = true;
-        memset(v, 0, n <= SIZE_MAX / size ? n * size : 0);
+        if (n != 0 && n <= SIZE_MAX / size) {
+            memset(v, 0, n * size);
+        }
     }
 }
 

@@ -132,10 +132,11 @@ static uint32_t holder_of(const struct remote *r, const struct entry *e)
 {
     uint32_t client = e->task.client;
     uint32_t peer = e->task.kept != 0 && client < r->n_holder ? r->holder[client] : REMOTE_NOBODY;
+    if (peer == REMOTE_NOBODY || e->suspect == peer) {
+        return REMOTE_NOBODY;
+    }
     const struct worker *w = &r->worker[peer];
-    return peer != REMOTE_NOBODY && w->state == WORKER_WELCOME && !w->silent && e->suspect != peer
-               ? peer
-               : REMOTE_NOBODY;
+    return w->state == WORKER_WELCOME && !w->silent ? peer : REMOTE_NOBODY;
 }
 
 enum fg_status remote_holds(struct remote *r, uint32_t client, uint32_t peer)
