@@ -74,6 +74,7 @@ enum fg_status fg_dataset_create(struct fg_dataset **out, const struct fg_datase
     if (st != FG_OK) {
         return st;
     }
+    FG_ASSERT(ds != NULL);
     if (allocate_samples(ds) != FG_OK) {
         size_t bytes = ds->width * (layout->dtype == FG_U8 ? 1 : sizeof(float));
         fg_dataset_destroy(ds);

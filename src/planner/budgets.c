@@ -291,6 +291,7 @@ enum fg_status fg_budgets_solve(struct fg_budgets_plan *out, const struct fg_bud
         fg_slots_plan_destroy(f.best);
         return st;
     }
+    FG_ASSERT(f.best != NULL);
     plan.slots = f.best;
     for (uint32_t r = 0; r < p->n; r++) {
         plan.price[r] = p->budget[r].budget > 0.0 ? f.price * f.weight[r] / p->budget[r].budget : 0.0;
