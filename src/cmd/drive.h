@@ -24,6 +24,7 @@ enum { FG_DRIVE_CLIENTS_MAX = 1000 }; /* chosen: each is a process */
 struct fg_drive_report {
     uint64_t ups, kills, notices; /* workers asked for, killed, told to go beforehand */
     uint64_t early;               /* workers that had ended by themselves when they were to be killed */
+    double late_s;                /* the longest that one came or went after its time, in real seconds */
 };
 
 struct fg_drive; /* opaque */

@@ -25,7 +25,8 @@ enum place { AWAY, ASKED, HERE, NOTICED };
 struct player {
     enum place place;
     int process;    /* pidfd while HERE or NOTICED, else -1 */
-    fg_time_t down; /* when it goes, while it is up; in the run's time */
+    fg_time_t up;   /* when it was asked for, as soon as time passes; in the run's time, as `down` */
+    fg_time_t down; /* when it goes, while it is up */
 };
 
 struct fg_drive {
@@ -159,6 +160,21 @@ static bool read_numbers(const struct fg_drive *d, const char *name, int wanted,
     return ok;
 }
 
+static fg_time_t now_of(const struct fg_drive *d)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    fg_time_t steady = (fg_time_t)t.tv_sec * FG_SECOND + t.tv_nsec / 1000;
+    return d->zero + (fg_time_t)((double)(steady - d->steady) * d->speed);
+}
+
+/* Something that was due in the run's time happens now. */
+static void happened(struct fg_drive *d, fg_time_t due, fg_time_t now)
+{
+    double late_s = d->passes ? (double)(now - due) / (double)FG_SECOND / d->speed : 0.0;
+    d->report.late_s = late_s > d->report.late_s ? late_s : d->report.late_s;
+}
+
 /* Which workers have come up. */
 static void read_joined(struct fg_drive *d)
 {
@@ -174,6 +190,7 @@ static void read_joined(struct fg_drive *d)
         if (sscanf(line, "%u %ld", &client, &pid) == 2 && client < d->n) {
             struct player *p = &d->player[client];
             forget_process(p);
+            happened(d, p->up, d->passes ? now_of(d) : p->up);
             p->process = pidfd_open((pid_t)pid, 0);
             p->place = p->process >= 0 ? HERE : AWAY;
         }
@@ -193,6 +210,7 @@ static void ask(struct fg_drive *d, uint32_t client, fg_time_t now)
     (void)snprintf(text, sizeof text, "%u\n", client);
     if (tell(d, text)) {
         p->place = ASKED;
+        p->up = now;
         p->down = fg_fleet_up_until(d->setup->fleet, client, now);
         d->report.ups++;
     }
@@ -214,8 +232,9 @@ static void name_all(struct fg_drive *d)
     d->named = tell(d, "go\n");
 }
 
-static void let_go(struct fg_drive *d, struct player *p)
+static void let_go(struct fg_drive *d, struct player *p, fg_time_t now)
 {
+    happened(d, p->down, now);
     if (pidfd_send_signal(p->process, SIGKILL, NULL, 0) == 0) {
         d->report.kills++;
     } else if (p->place == HERE) {
@@ -250,18 +269,10 @@ static fg_time_t play(struct fg_drive *d, uint32_t client, fg_time_t now)
         give_notice(d, p);
     }
     if ((p->place == HERE || p->place == NOTICED) && now >= p->down) {
-        let_go(d, p);
+        let_go(d, p, now);
         return now;
     }
     return p->place == HERE && p->down != FG_NEVER ? p->down - d->notice_us : p->down;
-}
-
-static fg_time_t now_of(const struct fg_drive *d)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    fg_time_t steady = (fg_time_t)t.tv_sec * FG_SECOND + t.tv_nsec / 1000;
-    return d->zero + (fg_time_t)((double)(steady - d->steady) * d->speed);
 }
 
 int fg_drive_tick(struct fg_drive *d)

@@ -34,9 +34,9 @@ static void print_all(const struct fg_drive_report *played, double hour_s, const
 {
     (void)printf(
         "\nplayed     an hour of the trace in %g s: %llu workers came, %llu were given notice, %llu were "
-        "killed; %llu had ended by themselves\n",
+        "killed; %llu had ended by themselves; at most %.2f s late\n",
         hour_s, (unsigned long long)played->ups, (unsigned long long)played->notices,
-        (unsigned long long)played->kills, (unsigned long long)played->early);
+        (unsigned long long)played->kills, (unsigned long long)played->early, played->late_s);
     (void)printf("predicted  %s\n\n", predicted);
     fg_compare_print(c, names);
 }
@@ -55,9 +55,9 @@ enum fg_status fg_drive_predict(const struct fg_drive *d, const char *dir, bool 
         print_all(played, hour_s, predicted.data, c);
         goto cleanup;
     }
-    json_t *p = json_pack("{s:f,s:I,s:I,s:I,s:I}", "hour_s", hour_s, "workers", (json_int_t)played->ups,
+    json_t *p = json_pack("{s:f,s:I,s:I,s:I,s:I,s:f}", "hour_s", hour_s, "workers", (json_int_t)played->ups,
                           "killed", (json_int_t)played->kills, "noticed", (json_int_t)played->notices,
-                          "ended_early", (json_int_t)played->early);
+                          "ended_early", (json_int_t)played->early, "late_s", played->late_s);
     (void)json_object_set_new(c, "played", p);
     (void)json_dumpf(c, stdout, JSON_INDENT(2));
     (void)putchar('\n');

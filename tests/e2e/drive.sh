@@ -27,8 +27,15 @@ DRIVE=(--set run.rounds=8 --set run.eval_every=4 --set run.threads=1 --set data.
 # in_json FILE EXPRESSION: of the object j
 in_json() { "${FG_PYTHON:-python3}" -c 'import json,sys; j=json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"; }
 
-timeout 120 "$FORAGE" launch --drive -q --json "${DRIVE[@]}" --out "$T/run" "$EXAMPLE" >"$T/json" 2>"$T/err"
-expect "a trace is played to its end" 0 $?
+# A machine that is too busy to play an hour in 1.5 s says so: then the run says nothing, and is made again.
+for _ in 1 2 3; do
+    timeout 120 "$FORAGE" launch --drive -q --json --force "${DRIVE[@]}" --out "$T/run" "$EXAMPLE" >"$T/json" 2>"$T/err"
+    rc=$?
+    [ "$(in_json "$T/json" 'j["played"]["late_s"] > 0.75')" = True ] || break
+    printf '# played with a delay of %s s: once more\n' "$(in_json "$T/json" 'j["played"]["late_s"]')"
+done
+expect "a trace is played to its end" 0 $rc
+expect "and it is told how late workers came and went" True "$(in_json "$T/json" '0 < j["played"]["late_s"] < 60')"
 expect "it is real time" real "$(sed -n 's/^clock = //p' "$T/run/config.ini")"
 expect "all rounds are there" 8 "$(in_json "$T/json" 'j["deployed"]["rounds"]')"
 expect "the prediction is of the same run in virtual time" "8 virtual" "$(in_json "$T/json" 'j["predicted"]["rounds"]') $(sed -n 's/^clock = //p' "$T/run-predicted/config.ini")"
