@@ -80,24 +80,9 @@ static void emit_forward(const struct fg_layer *l, struct fg_emit *e)
 
 static void emit_backward(const struct fg_layer *l, struct fg_emit *e)
 {
-    struct fg_op op = {.d = e->dy,
-                       .w = fg_emit_tensor(l, 0),
-                       .rows = l->in.t,
-                       .in = l->in.c,
-                       .out = l->out.c,
-                       .np = (uint32_t)l->out.ld,
-                       .ldx = (uint32_t)l->in.row,
-                       .ldy = (uint32_t)l->in.row,
-                       .flags = e->update ? FG_OP_UPDATE : 0};
-    if (e->need_dx) {
-        op.kind = FG_OP_DENSE_DX;
-        op.y = e->dx;
-        fg_emit_op(e, &op);
-    }
-    op.kind = FG_OP_DENSE_DW;
-    op.x = e->x;
-    op.y = fg_emit_gradient(e, l, 0);
-    fg_emit_op(e, &op);
+    struct fg_op op = {
+        .d = e->dy, .rows = l->in.t, .in = l->in.c, .out = l->out.c, .np = (uint32_t)l->out.ld};
+    fg_emit_dense_backward(e, l, &op);
     op.kind = FG_OP_COLUMN_SUM;
     op.y = fg_emit_gradient(e, l, 1);
     fg_emit_op(e, &op);

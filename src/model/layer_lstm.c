@@ -216,25 +216,10 @@ static void emit_backward_gates(const struct fg_layer *l, struct fg_emit *e)
 static void emit_backward(const struct fg_layer *l, struct fg_emit *e)
 {
     uint32_t hp = (uint32_t)l->out.ld;
-    struct fg_op op = {.d = emitted(l, e, 0).gates,
-                       .w = fg_emit_tensor(l, 0),
-                       .rows = l->in.t,
-                       .in = l->in.c,
-                       .out = 4 * hp,
-                       .np = 4 * hp,
-                       .ldx = (uint32_t)l->in.row,
-                       .ldy = (uint32_t)l->in.row,
-                       .flags = e->update ? FG_OP_UPDATE : 0};
+    struct fg_op op = {
+        .d = emitted(l, e, 0).gates, .rows = l->in.t, .in = l->in.c, .out = 4 * hp, .np = 4 * hp};
     emit_backward_gates(l, e);
-    if (e->need_dx) {
-        op.kind = FG_OP_DENSE_DX;
-        op.y = e->dx;
-        fg_emit_op(e, &op);
-    }
-    op.kind = FG_OP_DENSE_DW;
-    op.x = e->x;
-    op.y = fg_emit_gradient(e, l, 0);
-    fg_emit_op(e, &op);
+    fg_emit_dense_backward(e, l, &op);
     struct fg_op later = op; /* positions 1.., whose previous hidden states are y */
     later.rows = l->in.t - 1;
     later.x = e->y;

@@ -88,6 +88,22 @@ void fg_emit_op(struct fg_emit *e, const struct fg_op *op)
     }
 }
 
+void fg_emit_dense_backward(struct fg_emit *e, const struct fg_layer *l, struct fg_op *op)
+{
+    op->w = fg_emit_tensor(l, 0);
+    op->ldx = op->ldy = (uint32_t)l->in.row;
+    op->flags = e->update ? FG_OP_UPDATE : 0;
+    if (e->need_dx) {
+        op->kind = FG_OP_DENSE_DX;
+        op->y = e->dx;
+        fg_emit_op(e, op);
+    }
+    op->kind = FG_OP_DENSE_DW;
+    op->x = e->x;
+    op->y = fg_emit_gradient(e, l, 0);
+    fg_emit_op(e, op);
+}
+
 /* Give `floats` of the lane's memory away. */
 static struct fg_ref place(struct fg_emit *e, size_t floats)
 {
