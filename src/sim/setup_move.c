@@ -27,7 +27,8 @@ static enum fg_status check(const struct fg_setup *s, struct fg_err *err)
         return refuse(c, key, "select.policy chooses clients by their own data, which then say nothing", err);
     }
     if (s->codec->clients_keep_state) {
-        return refuse(c, key, "clients keep something for wire.codec, which would not move with the data",
+        return refuse(c, key,
+                      "expected a wire.codec for which clients keep nothing: it would not move with the data",
                       err);
     }
     return FG_OK;
