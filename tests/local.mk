@@ -75,6 +75,7 @@ tests_unit_test_kept_SOURCES = tests/unit/test_kept.c $(toy_sources)
 tests_unit_test_executor_local_SOURCES = tests/unit/test_executor_local.c $(toy_sources)
 tests_unit_test_net_SOURCES = tests/unit/test_net.c tests/lib/refnet.c tests/lib/refnet.h
 UNIT_TESTS += tests/unit/prop_session
+tests_unit_prop_core_SOURCES = tests/unit/prop_core.c tests/lib/any_config.c tests/lib/any_config.h
 tests_unit_prop_session_SOURCES = tests/unit/prop_session.c tests/lib/twin.c tests/lib/twin.h
 UNIT_TESTS += tests/unit/test_executor_remote
 UNIT_TESTS += tests/unit/test_worker_shell

@@ -4,6 +4,7 @@
  * others, lets deadlines pass, stops and resumes; after every event the invariants are checked, and the
  * parameters are compared with a naive twin that adds up the updates that were accepted.
  */
+#include "tests/lib/any_config.h"
 #include "tests/lib/test.h"
 
 #include <stdlib.h>
@@ -12,17 +13,7 @@
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 
-enum { CLIENTS = 12, PARAMS = 5, ROUNDS = 8 };
-
-static uint32_t steps_of[CLIENTS], samples_of[CLIENTS];
-static uint64_t shard_bytes[CLIENTS], allowed[CLIENTS];
-
-static double constant_lr(const void *arg, uint32_t round)
-{
-    (void)arg;
-    (void)round;
-    return 0.5;
-}
+enum { CLIENTS = ANY_CLIENTS, PARAMS = ANY_PARAMS };
 
 struct open_task {
     struct fg_task task;
@@ -33,7 +24,8 @@ struct world {
     struct fg_rng rng;
     struct fg_aggregator *agg;
     struct fg_fleet *fleet;
-    struct fg_aggregator_config cfg;
+    struct any_config any;
+    struct fg_aggregator_config cfg; /* of it */
     struct open_task open[CLIENTS];
     size_t n_open;
     uint64_t done_id[4096];
@@ -116,7 +108,7 @@ static void check_shard(const struct world *w, const struct fg_task *t)
     const struct fg_move_config *m = &w->cfg.move;
     uint32_t copies = 0;
     assert_true(t->shard < CLIENTS);
-    assert_true(t->shard == t->client || allowed[t->shard] != 0);
+    assert_true(t->shard == t->client || w->any.allowed[t->shard] != 0);
     assert_true(t->shard == t->client || m->how != FG_MOVE_OWN || m->copies > 1);
     for (size_t i = 0; i < w->n_open; i++) {
         const struct fg_task *other = &w->open[i].task;
@@ -144,6 +136,14 @@ static void check_counted(const struct world *w)
     }
 }
 
+/* By name; 0: nothing, as nobody does but where the codec has them. */
+static uint64_t what_it_keeps(const struct world *w, uint32_t client)
+{
+    const uint64_t *keeps = fg_aggregator_keeps_of(w->agg);
+    assert_int_equal(keeps != NULL, w->cfg.keeping != FG_KEEPING_NONE);
+    return keeps != NULL ? keeps[client] : 0;
+}
+
 static void perform(struct world *w, const struct fg_action *a)
 {
     switch (a->kind) {
@@ -162,6 +162,7 @@ static void perform(struct world *w, const struct fg_action *a)
             assert_int_not_equal(w->open[i].task.client, a->task.client);
         }
         check_shard(w, &a->task);
+        assert_int_equal(a->task.kept, a->task.kind == FG_TASK_TRAIN ? what_it_keeps(w, a->task.client) : 0);
         w->open[w->n_open++] = (struct open_task){a->task, a->at};
         w->asked += a->task.kind == FG_TASK_EVALUATE;
         break;
@@ -221,7 +222,7 @@ static void answer(struct world *w, bool lost)
         delta[fg_rng_below(&w->rng, PARAMS)] = fg_rng_below(&w->rng, 2) == 0 ? NAN : -INFINITY;
     }
     if (train && !broken && (!partial || w->cfg.hand_back)) {
-        double weight = (double)samples_of[t.task.client];
+        double weight = (double)w->any.samples[t.task.client];
         for (int i = 0; i < PARAMS; i++) {
             w->sum[i] += weight * (double)delta[i];
         }
@@ -232,6 +233,7 @@ static void answer(struct world *w, bool lost)
                           .steps = steps,
                           .loss = fg_rng_uniform(&w->rng),
                           .delta = train ? delta : NULL,
+                          .kept = train && w->cfg.keeping != FG_KEEPING_NONE ? t.task.id + 1 : 0,
                           .wire_bytes = 50};
     send(w, &(struct fg_event){
                 .kind = FG_EVENT_RESULT, .now = w->now, .id = t.task.id, .result = &r, .outcome = &o});
@@ -290,6 +292,17 @@ static void save(struct world *w)
     w->saved_commits = w->commits;
 }
 
+/* Whoever held what clients keep is gone, as in a run that goes on; a checkpoint says so. */
+static void forget(struct world *w)
+{
+    send(w, &(struct fg_event){.kind = FG_EVENT_FORGET, .now = fg_aggregator_now(w->agg)});
+    for (uint32_t c = 0; c < CLIENTS; c++) {
+        assert_int_equal(what_it_keeps(w, c), 0);
+    }
+    assert_false(fg_aggregator_forgets(w->agg));
+    save(w);
+}
+
 /* Stop in the middle, throw the aggregator away, load the last commit: as if the open round had never been. */
 static void stop_and_resume(struct world *w)
 {
@@ -318,6 +331,10 @@ static void stop_and_resume(struct world *w)
     w->weight = 0.0;
     w->finished = w->asleep = false;
     w->now = fg_aggregator_now(w->agg);
+    assert_true(!fg_aggregator_forgets(w->agg) || w->cfg.keeping == FG_KEEPING_AWAY);
+    if (fg_aggregator_forgets(w->agg)) {
+        forget(w);
+    }
     begin(w);
 }
 
@@ -375,86 +392,6 @@ static void act_once(struct world *w)
     }
 }
 
-static void configure(struct world *w, uint32_t seed)
-{
-    struct fg_rng *r = &w->rng;
-    fg_rng_init(r, seed, FG_RNG_TEST, 0, 0);
-    for (uint32_t c = 0; c < CLIENTS; c++) {
-        steps_of[c] = 1 + fg_rng_below(r, 9);
-        samples_of[c] = 1 + fg_rng_below(r, 50);
-    }
-    uint32_t n_rules = 0;
-    while (fg_rule_list()[n_rules] != NULL) {
-        n_rules++;
-    }
-    uint32_t n_policies = 0;
-    while (fg_select_list()[n_policies] != NULL) {
-        n_policies++;
-    }
-    bool plain = fg_rng_below(r, 2) == 0; /* one of the first three policies and no weights */
-    w->cfg = (struct fg_aggregator_config){
-        .rounds = ROUNDS,
-        .start = 1000 * FG_SECOND,
-        .slot = 500 * FG_SECOND,
-        .slot_pace = fg_rng_below(r, 2) == 0,
-        .deadline = fg_rng_below(r, 2) == 0 ? 300 * FG_SECOND : 0,
-        .hand_back = fg_rng_below(r, 2) == 0,
-        .target_accuracy = 0.4,
-        .eval_every = 1,
-        .lr = constant_lr,
-        .model_bytes = 100,
-        .update_bytes = 50,
-        .steps = steps_of,
-        .samples = samples_of,
-        .select = {.seed = seed,
-                   .clients = CLIENTS,
-                   .want = 1 + fg_rng_below(r, 6),
-                   .over = fg_rng_below(r, 2) == 0 ? 1.0 : 1.5,
-                   .groups = 3,
-                   .alpha = fg_rng_below(r, 2) == 0 ? 1.0 : 0.3,
-                   .slack = fg_rng_below(r, 4),
-                   .slack_auto = fg_rng_below(r, 2) == 0,
-                   .tune = fg_rng_below(r, 3),
-                   .replan = fg_rng_below(r, 3),
-                   .candidates = fg_rng_below(r, 9),
-                   .rate = 0.1,
-                   .trust = 0.5,
-                   .zone_wh = fg_rng_below(r, 2) == 0 ? 0.0 : 1e-3,
-                   .zones = 1,
-                   .quantile = 0.5,
-                   .counts = "3 0 1 2 8 1 1 5 2 2 1 4",
-                   .budget_g = plain || fg_rng_below(r, 2) == 0 ? 0.0 : 1e-4 * fg_rng_uniform(r)},
-        .move = {.worth = 4.0 * fg_rng_uniform(r), .margin = fg_rng_uniform(r), .allowed = allowed},
-        .policy = fg_select_list()[fg_rng_below(r, plain ? 3 : n_policies)],
-        .steps_ops = plain ? NULL : fg_steps_list()[fg_rng_below(r, 3)],
-        .inverse = plain ? FG_INVERSE_NONE : (enum fg_inverse)fg_rng_below(r, 4),
-        .curvature = 1.0,
-        .staleness = 1 + fg_rng_below(r, 3),
-        .history_h = 2,
-        .from_wakes = fg_rng_below(r, 2) == 0,
-        .rule = {.params = PARAMS,
-                 .clients = CLIENTS,
-                 .total_samples = 100.0,
-                 .lr = 1.0,
-                 .tau = 1e-3,
-                 .blocks = 2,
-                 .cycle = 3,
-                 .rows = {w->rows[0], w->changed}},
-        .rule_ops = fg_rule_list()[fg_rng_below(r, 2) == 0 ? 0 : fg_rng_below(r, n_rules)],
-    };
-    bool asks = w->cfg.policy->ask != NULL || w->cfg.policy->by_loss;
-    for (uint32_t c = 0; c < CLIENTS; c++) {
-        shard_bytes[c] = fg_rng_below(r, 1000);
-        allowed[c] = fg_rng_below(r, 4) != 0;
-    }
-    w->cfg.shard_bytes = fg_rng_below(r, 2) == 0 ? shard_bytes : NULL;
-    if (w->cfg.shard_bytes != NULL && !plain && !asks) {
-        w->cfg.move.how = (enum fg_move)fg_rng_below(r, 3);
-        w->cfg.move.copies = 1 + fg_rng_below(r, 3);
-    }
-    w->twin = plain && w->cfg.rule_ops == fg_rule_find("fedavg");
-}
-
 static void random_event_orders_keep_every_invariant(void **state)
 {
     (void)state;
@@ -466,7 +403,11 @@ static void random_event_orders_keep_every_invariant(void **state)
         struct fg_err err = {{0}};
         float zero[PARAMS] = {0};
         assert_non_null(w);
-        configure(w, seed);
+        fg_rng_init(&w->rng, seed, FG_RNG_TEST, 0, 0);
+        any_config(&w->any, &w->rng, seed);
+        w->cfg = w->any.cfg;
+        w->cfg.rule.rows = (struct fg_rule_rows){w->rows[0], w->changed};
+        w->twin = w->any.plain && w->cfg.rule_ops == fg_rule_find("fedavg");
         struct fg_fleet_spec spec;
         fg_fleet_spec_defaults(&spec);
         spec.clients = CLIENTS;
