@@ -66,6 +66,11 @@ enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_
     fg_rule_begin(a->rule, x);
     FG_TRY(fg_ledger_create(&a->ledger, (uint32_t)n));
     FG_TRY(fg_core_footprint_create(a, err));
+    if (cfg->down.codec != NULL) {
+        a->holds = fg_calloc(n, sizeof *a->holds);
+        FG_TRY(a->holds != NULL ? FG_OK : FG_E_NOMEM);
+        FG_TRY(fg_down_create(&a->down, &cfg->down, cfg->rule.params == cfg->down.params ? x : NULL));
+    }
     FG_TRY(fg_core_pick_create(a, err));
     fg_core_rest(a);
     *out = a;
@@ -88,6 +93,8 @@ void fg_aggregator_destroy(struct fg_aggregator *a)
         fg_free(a->last_loss);
         fg_core_move_destroy(a);
         fg_free(a->keeps);
+        fg_down_destroy(a->down);
+        fg_free(a->holds);
         fg_core_pick_destroy(a);
         for (size_t i = 0; i < a->n_kept; i++) {
             fg_free(a->kept[i].x);

@@ -47,6 +47,7 @@
 #include "src/base/str.h"
 #include "src/plan/plan.h"
 #include "src/plan/record.h"
+#include "src/wire/down.h"
 
 /* Whether clients keep something from task to task that their updates depend on (codec.h), and who holds it for them:
  * this process, which saves it beside the aggregator's state, or workers, and then it is gone when they are. */
@@ -104,6 +105,7 @@ struct fg_aggregator_config {
     uint64_t eval_samples, eval_client_samples; /* of a global evaluation, of one per client */
     bool coded;                                 /* updates are compressed */
     enum fg_keeping keeping;
+    struct fg_down_config down; /* how models go down; not with rules of own_start */
 };
 
 enum fg_event_kind {
@@ -145,7 +147,8 @@ struct fg_action {
     fg_time_t at;
     uint64_t id;
     struct fg_task task;
-    uint64_t bytes_down; /* ASSIGN: model and, the first time, the shard; 0 if the client has it all */
+    uint64_t
+        bytes_down; /* ASSIGN: model, or what leads to it, and, the first time, the shard; 0 if the client has it all */
     bool evaluate, evaluate_clients;
     enum fg_finish reason;
 };
@@ -204,10 +207,12 @@ struct fg_plural {
 enum fg_status fg_aggregator_plural(const struct fg_aggregator *a, struct fg_plural *out) FG_NODISCARD;
 void fg_plural_fini(struct fg_plural *p);
 
-/* What a task of the client starts from, given the task's version: the newest parameters, or those that the
- * client received last where the rule keeps them.
+/* What a task of the client starts from, given the task's version: the newest parameters (cfg.down: what of them goes
+ * down), or those that the client received last where the rule keeps them.
  * Shapes: (P). Owner: the aggregator; valid until the round closes. */
 const float *fg_aggregator_start_of(const struct fg_aggregator *a, uint32_t client, uint64_t version);
+/* The models that go down, where these are not the newest parameters as they are; else NULL. */
+const struct fg_down *fg_aggregator_down(const struct fg_aggregator *a);
 uint64_t fg_aggregator_version(const struct fg_aggregator *a);
 fg_time_t fg_aggregator_now(const struct fg_aggregator *a); /* of the last event, or the start */
 bool fg_aggregator_pending(const struct fg_aggregator *a);  /* the last commit's evaluation is not in yet */

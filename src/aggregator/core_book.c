@@ -63,14 +63,15 @@ static void book_footprint_of(struct fg_aggregator *a, const struct slot *s, con
 {
     uint32_t client = s->task.client;
     double ships = (double)s->ship_bytes;
-    struct fg_footprint_task t = {.client = client,
-                                  .outcome = &s->outcome,
-                                  .usage = cost,
-                                  .verdict = s->verdict,
-                                  .shard_share = ships > 0.0 ? ships / (double)s->bytes_down : 0.0,
-                                  .first = s->first,
-                                  .coded_bytes =
-                                      a->cfg.coded && s->task.kind == FG_TASK_TRAIN ? a->cfg.model_bytes : 0};
+    struct fg_footprint_task t = {
+        .client = client,
+        .outcome = &s->outcome,
+        .usage = cost,
+        .verdict = s->verdict,
+        .shard_share = ships > 0.0 ? ships / (double)s->bytes_down : 0.0,
+        .first = s->first,
+        .coded_bytes = a->down != NULL && s->bytes_down > s->ship_bytes ? a->cfg.model_bytes : 0};
+    t.coded_bytes += a->cfg.coded && s->task.kind == FG_TASK_TRAIN ? a->cfg.model_bytes : 0;
     fg_footprint_task(a->footprint, &t, a->now);
 }
 
@@ -113,6 +114,9 @@ enum fg_status fg_core_book(struct fg_aggregator *a)
             if (st != FG_OK) {
                 return st;
             }
+        }
+        if (a->down != NULL && s->outcome.download_done && s->task.version >= a->holds[client]) {
+            a->holds[client] = (uint32_t)s->task.version + 1;
         }
         if (a->keeps != NULL && fg_verdict_counts(s->verdict)) {
             a->keeps[client] = s->kept;

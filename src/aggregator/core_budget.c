@@ -103,8 +103,8 @@ void fg_core_afford(struct fg_aggregator *a)
     size_t kept = 0;
     find_left(a, left);
     for (size_t k = 0; k < p->n; k++) {
-        uint64_t bytes =
-            a->cfg.model_bytes + fg_core_ships(a, p->client[k], p->shard[k]) + a->cfg.update_bytes;
+        uint64_t bytes = fg_core_model_due(a, p->client[k]) + fg_core_ships(a, p->client[k], p->shard[k]) +
+                         a->cfg.update_bytes;
         double cost[FG_LIMITS_SPENT];
         bool fits = true;
         price_task(a, p->client[k], fg_core_cost(a, k), bytes, cost);

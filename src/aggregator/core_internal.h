@@ -71,9 +71,11 @@ struct fg_aggregator {
     double money;              /* paid for energy */
     uint32_t rounds_used;      /* with tasks */
     uint32_t pools, withdrawn; /* rounds with two tasks and more; of these, those that lost all */
-    uint64_t *keeps; /* (clients) as fg_task.kept of their next tasks; NULL unless they keep something */
-    uint64_t resets; /* updates that counted although what their client had kept was gone */
-    bool lost_kept;  /* what they kept was held by those who are gone */
+    uint64_t *keeps;      /* (clients) as fg_task.kept of their next tasks; NULL unless they keep something */
+    uint64_t resets;      /* updates that counted although what their client had kept was gone */
+    bool lost_kept;       /* what they kept was held by those who are gone */
+    struct fg_down *down; /* NULL: models go down whole */
+    uint32_t *holds; /* (clients) the version that each received last, plus 1; 0: none. Only with `down` */
     struct fg_ledger *ledger;
     struct fg_footprint *footprint;
     struct fg_summary total; /* numbers only */
@@ -137,6 +139,10 @@ void fg_core_rest(struct fg_aggregator *a);
 /* Keep parameters (P) under their version; find them again, or NULL. */
 enum fg_status fg_core_keep(struct fg_aggregator *a, uint64_t version, const float *x) FG_NODISCARD;
 const float *fg_core_kept(const struct fg_aggregator *a, uint64_t version);
+
+/* What goes down: the newest model, and the bytes that bring it to a client. */
+const float *fg_core_model(const struct fg_aggregator *a);
+uint64_t fg_core_model_due(const struct fg_aggregator *a, uint32_t client);
 
 /* Book every task of the round in the ledger, in the order of their ids, and fill in record and rows.
  * Errors: FG_E_NOMEM. */

@@ -81,6 +81,18 @@ static void clear(struct fg_aggregator *a)
     fg_core_rest(a);
 }
 
+const float *fg_core_model(const struct fg_aggregator *a)
+{
+    const float *model = a->down != NULL ? fg_down_model(a->down) : NULL;
+    return model != NULL ? model : a->x;
+}
+
+uint64_t fg_core_model_due(const struct fg_aggregator *a, uint32_t client)
+{
+    bool step = a->down != NULL && a->holds[client] > 0;
+    return step ? fg_down_due(a->down, a->holds[client] - 1) : a->cfg.model_bytes;
+}
+
 /* ---- closing ---- */
 
 bool fg_core_due(const struct fg_aggregator *a, uint32_t every)
@@ -106,13 +118,17 @@ enum fg_status fg_core_commit(struct fg_aggregator *a, struct fg_actions *out)
         st = fg_core_learn(a);
     }
     if (st == FG_OK && starts_from(a, a->version)) {
-        st = fg_core_keep(a, a->version, a->x);
+        st = fg_core_keep(a, a->version, fg_core_model(a));
     }
     if (st != FG_OK) {
         return st;
     }
     a->last = a->last || fg_core_spent_up(a);
     fg_rule_commit(a->rule, a->x);
+    st = a->down != NULL ? fg_down_advance(a->down, a->x) : FG_OK;
+    if (st != FG_OK) {
+        return st;
+    }
     a->version++;
     a->record.version = a->version;
     a->record.t_end = a->now;
@@ -185,7 +201,7 @@ static enum fg_status assign(struct fg_aggregator *a, enum fg_task_kind kind, si
                  .kept = train && a->keeps != NULL ? a->keeps[client] : 0},
         .factor = a->picks.weight[k],
         .begin = a->now,
-        .bytes_down = has ? 0 : a->cfg.model_bytes,
+        .bytes_down = has ? 0 : fg_core_model_due(a, client),
         .ship_bytes = has ? 0 : fg_core_ships(a, client, shard),
         .first = a->tasks[client] == 0,
         .copy = copy,

@@ -79,6 +79,10 @@ enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *
         }
         FG_TRY(fg_put_u64(out, a->resets));
     }
+    if (a->down != NULL) {
+        FG_TRY(fg_down_save(a->down, out));
+        FG_TRY(fg_put_u32s(out, a->holds, n));
+    }
     FG_TRY(fg_put_f64(out, a->first_loss));
     FG_TRY(fg_put_f64(out, a->recent_loss));
     FG_TRY(fg_footprint_save(a->footprint, out));
@@ -120,6 +124,16 @@ static void load_keeps(struct fg_aggregator *a, struct fg_reader *r)
     a->lost_kept = away && any;
 }
 
+static enum fg_status load_down(struct fg_aggregator *a, struct fg_reader *r)
+{
+    enum fg_status st = fg_down_load(a->down, a->version, r);
+    fg_get_u32s(r, a->holds, a->cfg.select.clients);
+    for (uint32_t i = 0; i < a->cfg.select.clients; i++) {
+        r->bad = r->bad || (a->holds[i] != 0 && (a->holds[i] - 1 > a->version || a->tasks[i] == 0));
+    }
+    return st;
+}
+
 static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, struct fg_err *err)
 {
     size_t p = a->cfg.rule.params, n = a->cfg.select.clients;
@@ -154,6 +168,7 @@ static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, st
     if (a->keeps != NULL) {
         load_keeps(a, r);
     }
+    st = st == FG_OK && a->down != NULL ? load_down(a, r) : st;
     st = st == FG_OK ? load_policy(a, r) : st;
     if (st != FG_OK) {
         return fg_fail(err, st, "aggregator state: %s", fg_status_text(st));
@@ -322,8 +337,13 @@ void fg_plural_fini(struct fg_plural *p)
 
 const float *fg_aggregator_start_of(const struct fg_aggregator *a, uint32_t client, uint64_t version)
 {
-    const float *kept = version == a->version ? a->x : fg_core_kept(a, version);
+    const float *kept = version == a->version ? fg_core_model(a) : fg_core_kept(a, version);
     return kept != NULL ? kept : fg_rule_start(a->rule, client);
+}
+
+const struct fg_down *fg_aggregator_down(const struct fg_aggregator *a)
+{
+    return a->down;
 }
 
 uint64_t fg_aggregator_version(const struct fg_aggregator *a)

@@ -46,7 +46,7 @@ static bool registered(const char *key, size_t i, const char **name, const char 
     } else if (strcmp(key, "forecast.carbon") == 0 && fg_outlook_carbon_name(i) != NULL) {
         *name = fg_outlook_carbon_name(i);
         *doc = fg_outlook_carbon_doc(i);
-    } else if (strcmp(key, "wire.codec") == 0 && fg_codecs[i] != NULL) {
+    } else if ((strcmp(key, "wire.codec") == 0 || strcmp(key, "wire.down") == 0) && fg_codecs[i] != NULL) {
         *name = fg_codecs[i]->name;
         *doc = fg_codecs[i]->doc;
     } else {

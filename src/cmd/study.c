@@ -265,6 +265,9 @@ static enum fg_status make_executor(struct study *s, const struct fg_study_shell
         return FG_OK;
     }
     st = shell->executor(shell->arg, setup, local, &fg_study_stop, &s->ex, err);
+    if (st == FG_OK && s->ex->ops->follow != NULL && fg_aggregator_down(s->agg) != NULL) {
+        s->ex->ops->follow(s->ex, fg_aggregator_down(s->agg));
+    }
 cleanup:
     if (st != FG_OK) {
         local->ops->destroy(local);

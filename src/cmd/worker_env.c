@@ -200,6 +200,7 @@ static enum fg_status configure(void *arg, const struct fg_worker_work *work, st
     *out = (struct fg_worker_ready){.params = w->P,
                                     .cohort = threads,
                                     .keeps_shards = w->shards != NULL,
+                                    .coding = &w->coding,
                                     .cache_bytes = (size_t)w->cfg.worker.cache_mb << 20,
                                     .grace_us = fg_from_seconds(w->cfg.workers.grace_s)};
 cleanup:

@@ -257,6 +257,7 @@ static void destroy(struct fg_executor *base)
     fg_free(r->queue);
     fg_free(r->again);
     fg_free(r->chunk);
+    fg_free(r->chain);
     fg_free(r->holder);
     fg_free(r->refusal);
     fg_free(r->note);
@@ -268,6 +269,11 @@ static void destroy(struct fg_executor *base)
     fg_free(r);
 }
 
+static void follow(struct fg_executor *base, const struct fg_down *down)
+{
+    ((struct remote *)base)->down = down;
+}
+
 static const struct fg_executor_ops ops = {
     .name = "remote",
     .publish = publish,
@@ -275,6 +281,7 @@ static const struct fg_executor_ops ops = {
     .collect = collect,
     .release = release,
     .poll = poll,
+    .follow = follow,
     .destroy = destroy,
 };
 

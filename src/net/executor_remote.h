@@ -1,6 +1,6 @@
 /* The executor over workers: spreads a cohort over the processes at the other end of a transport.
  *
- *   submit -> queue -> chunks to idle workers (MODEL once for each version, then TASKS) -> RESULT -> collect
+ *   submit -> queue -> chunks to idle workers (MODEL or STEPS once for each version, then TASKS) -> RESULT -> collect
  *
  * A result is a pure function of its task, so whatever happens to a worker changes nothing but time: when it
  * dies, hangs or refuses, its tasks go back to the front of the queue and another worker repeats them, or goes on
@@ -108,6 +108,7 @@ struct fg_executor_remote_stats {
     uint64_t answers_late;         /* used although their worker had been given up */
     uint64_t answers_ignored;      /* duplicates, and answers to tasks that nobody wants any more */
     uint64_t frames_refused;
+    uint64_t models_sent, steps_sent;    /* whole versions; messages that lead from one to another */
     uint64_t bytes_sent, bytes_received; /* whole frames: what really travelled */
 };
 

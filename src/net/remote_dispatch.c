@@ -3,6 +3,7 @@
 
 #include "src/base/mem.h"
 #include "src/net/remote_internal.h"
+#include "src/wire/down.h"
 
 /* Versions below this are not asked for again. */
 static uint64_t floor_version(const struct remote *r)
@@ -14,15 +15,56 @@ static uint64_t floor_version(const struct remote *r)
     return least;
 }
 
+/* The newest version before `number` that the worker keeps, if steps from it are fewer bytes than the model. */
+static bool find_base(const struct remote *r, const struct worker *w, uint64_t number, uint64_t *base)
+{
+    bool found = false;
+    uint64_t bytes = 0;
+    for (size_t i = 0; r->down != NULL && w->answered && i < w->n_known; i++) {
+        if (w->known[i] < number && (!found || w->known[i] > *base)) {
+            *base = w->known[i];
+            found = true;
+        }
+    }
+    for (uint64_t v = number; found && v > *base; v--) {
+        struct fg_down_step s;
+        found = fg_down_step(r->down, v, &s);
+        bytes += found ? s.len : 0;
+        found = found && bytes < r->opts.params * sizeof(float);
+    }
+    return found;
+}
+
+static enum fg_status send_steps(struct remote *r, uint32_t peer, uint64_t base, uint64_t number)
+{
+    struct fg_msg m = {.type = FG_MSG_STEPS};
+    size_t n = 0;
+    m.u.steps.version = number;
+    m.u.steps.from = base;
+    m.u.steps.params = r->opts.params;
+    m.u.steps.codec = fg_down_codec(r->down)->id;
+    for (uint64_t v = base + 1; v <= number; v++) {
+        struct fg_down_step s;
+        enum fg_status st = FG_GROW(r->chain, n, r->cap_chain);
+        if (st != FG_OK) {
+            return st;
+        }
+        FG_ASSERT(fg_down_step(r->down, v, &s));
+        r->chain[n++] = (struct fg_view){.data = s.bytes, .len = s.len};
+        m.u.steps.hash = s.hash;
+    }
+    m.u.steps.list = r->chain;
+    return remote_send(r, peer, &m);
+}
+
 static enum fg_status send_version(struct remote *r, uint32_t peer, uint64_t number)
 {
     struct worker *w = &r->worker[peer];
-    uint64_t least = floor_version(r);
     bool known = false;
     size_t kept = 0;
     for (size_t i = 0; i < w->n_known; i++) {
         known = known || w->known[i] == number;
-        if (w->known[i] >= least) {
+        if (w->known[i] >= w->floor) {
             w->known[kept++] = w->known[i];
         }
     }
@@ -30,6 +72,8 @@ static enum fg_status send_version(struct remote *r, uint32_t peer, uint64_t num
     if (known) {
         return FG_OK;
     }
+    uint64_t base = 0;
+    bool steps = find_base(r, w, number, &base);
     const struct version *v = remote_version(r, number);
     struct fg_msg m = {.type = FG_MSG_MODEL};
     FG_ASSERT(v != NULL);
@@ -39,7 +83,9 @@ static enum fg_status send_version(struct remote *r, uint32_t peer, uint64_t num
     enum fg_status st = FG_GROW(w->known, w->n_known, w->cap_known);
     if (st == FG_OK) {
         w->known[w->n_known++] = number;
-        st = remote_send(r, peer, &m);
+        r->stats.steps_sent += steps;
+        r->stats.models_sent += !steps;
+        st = steps ? send_steps(r, peer, base, number) : remote_send(r, peer, &m);
     }
     return st;
 }
@@ -49,6 +95,7 @@ static enum fg_status send_chunk(struct remote *r, uint32_t peer, size_t count)
 {
     struct fg_msg m = {.type = FG_MSG_TASKS};
     m.u.tasks.floor = floor_version(r);
+    r->worker[peer].floor = m.u.tasks.floor > r->worker[peer].floor ? m.u.tasks.floor : r->worker[peer].floor;
     m.u.tasks.n = (uint32_t)count;
     m.u.tasks.list = r->chunk;
     r->worker[peer].has += (uint32_t)count;

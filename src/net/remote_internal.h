@@ -54,8 +54,10 @@ struct worker {
     char name[64];            /* of its host */
     uint32_t pid;
     uint32_t has;    /* tasks it has */
-    uint64_t *known; /* versions it was sent and may still keep */
+    uint64_t *known; /* versions it was sent and keeps, or may still keep */
     size_t n_known, cap_known;
+    uint64_t floor;         /* it was told that versions below are of no use any more */
+    bool answered;          /* with a result: it is configured */
     fg_time_t heard, asked; /* real time of its last frame, of our last PING */
 };
 
@@ -64,6 +66,9 @@ struct remote {
     struct fg_executor_remote_opts opts;
     char *config;
     struct fg_codec_ws ws;
+    const struct fg_down *down; /* the sequence that the versions are of, or NULL */
+    struct fg_view *chain;      /* scratch: steps to send */
+    size_t cap_chain;
     struct version *version; /* the newest last */
     size_t n_version, cap_version;
     struct entry *entry; /* by growing id */

@@ -41,6 +41,7 @@ enum fg_status remote_not_welcome(struct remote *r, uint32_t peer)
     }
     fg_log_write(FG_LOG_WARN, "worker %u was not reached by our welcome; it is welcomed again", peer);
     w->n_known = 0;
+    w->answered = false;
     enum fg_status st = give_again(r, peer);
     return st == FG_OK ? remote_welcome(r, peer) : st;
 }

@@ -199,10 +199,8 @@ static enum fg_status on_refused(struct remote *r, uint32_t peer, const struct f
         r->stats.answers_ignored++;
         return FG_OK;
     }
-    for (size_t i = 0; m->u.refused.reason == FG_REFUSED_VERSION && i < w->n_known; i++) {
-        if (w->known[i] == e->task.version) {
-            w->known[i] = w->known[--w->n_known];
-        }
+    if (m->u.refused.reason == FG_REFUSED_VERSION) { /* nor, it may be, what it is reached from */
+        w->n_known = 0;
     }
     fg_log_write(FG_LOG_DEBUG, "worker %u refused task %llu: %.*s", peer, (unsigned long long)e->task.id,
                  (int)why.len, (const char *)why.data);
@@ -229,6 +227,7 @@ static enum fg_status on_message(struct remote *r, uint32_t peer, const struct f
     case FG_MSG_HELLO:
         return on_hello(r, peer, m);
     case FG_MSG_RESULT:
+        r->worker[peer].answered = true;
         return remote_answer(r, peer, m, frame);
     case FG_MSG_STATE:
         return remote_keep_state(r, peer, m, frame);

@@ -214,6 +214,7 @@ static enum fg_status on_errand_done(struct shell *sh)
         ev.cohort = sh->ready.cohort;
         ev.cache_bytes = sh->ready.cache_bytes;
         ev.keeps_shards = sh->ready.keeps_shards;
+        ev.coding = sh->ready.coding;
         sh->grace_us = sh->ready.grace_us;
         return step(sh, &ev);
     case ERRAND_RUN:

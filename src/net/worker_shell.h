@@ -22,10 +22,11 @@ struct fg_worker_work {
 
 /* What came of it. */
 struct fg_worker_ready {
-    uint64_t params;    /* P of the model */
-    uint32_t cohort;    /* tasks worth running together */
-    size_t cache_bytes; /* for shards */
-    bool keeps_shards;  /* the two functions below do something */
+    uint64_t params;                    /* P of the model */
+    uint32_t cohort;                    /* tasks worth running together */
+    size_t cache_bytes;                 /* for shards */
+    bool keeps_shards;                  /* the two functions below do something */
+    const struct fg_codec_opts *coding; /* of differences of models; the environment keeps it */
     fg_time_t
         grace_us; /* from a notice to the end of this worker: for what is unfinished to be handed back */
 };

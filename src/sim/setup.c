@@ -173,6 +173,9 @@ static enum fg_status make_model(struct fg_setup *s, struct fg_err *err)
     s->n_params = p;
     s->model_bytes = p * sizeof(float);
     s->update_bytes = s->codec->expected(&s->coding, p);
+    s->down.coding = s->coding;
+    s->down.coding.density = c->wire.down_density;
+    s->down.params = p;
     if (s->cost_only) {
         return FG_OK;
     }
@@ -340,6 +343,7 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
         .eval_samples = s->n_test,
         .eval_client_samples = s->part != NULL ? s->part->test_first[s->clients] : 0,
         .coded = strcmp(s->codec->name, "none") != 0,
+        .down = s->down,
     };
 }
 

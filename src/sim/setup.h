@@ -17,6 +17,7 @@
 #include "src/config/config.h"
 #include "src/model/model.h"
 #include "src/wire/codec.h"
+#include "src/wire/down.h"
 #include "src/worker/executor_local.h"
 #include "src/worker/trainer.h"
 
@@ -48,6 +49,7 @@ struct fg_setup {
     size_t n_test;
     const struct fg_codec *codec;
     struct fg_codec_opts coding; /* of wire.*, for this model */
+    struct fg_down_config down;  /* of wire.down; its codec is NULL where models go down whole */
     const struct fg_select_ops *policy;
     const struct fg_rule_ops *rule;
     uint64_t model_bytes, update_bytes;

@@ -65,6 +65,10 @@ enum fg_status fg_setup_check_mode(const struct fg_setup *s, struct fg_err *err)
                                 "none under train.mode = cost-only: how small another codec makes an update "
                                 "depends on what was learned");
     }
+    if (s->down.codec != NULL) {
+        return fg_config_reject(c, "wire.down", err,
+                                "none under train.mode = cost-only: no model is learned");
+    }
     if (c->model.from[0] != '\0') {
         return fg_config_reject(c, "model.from", err, "empty under train.mode = cost-only");
     }

@@ -79,6 +79,31 @@ static enum fg_status check_forecasts(const struct fg_config *c, struct fg_err *
                : FG_OK;
 }
 
+/* How models go down; `none`: whole, as without it. */
+static enum fg_status find_down(struct fg_setup *s, struct fg_err *err)
+{
+    const struct fg_config *c = s->cfg;
+    const struct fg_codec *codec = fg_codec_find(c->wire.down);
+    if (codec == NULL) {
+        return unknown_name(c, "wire.down", c->wire.down, codec_at, err);
+    }
+    if (codec == &fg_codec_none) {
+        return FG_OK;
+    }
+    if (codec == &fg_codec_zstd) { /* what steps weigh decides durations */
+        return fg_config_reject(
+            c, "wire.down", err,
+            "a codec other than zstd, whose output differs with the version of its library");
+    }
+    s->down.codec = codec;
+    return s->rule->own_start
+               ? fg_config_reject(
+                     c, "wire.down", err,
+                     "none with aggregate.rule = %s, where clients go on from models of their own",
+                     s->rule->name)
+               : FG_OK;
+}
+
 enum fg_status fg_setup_find_names(struct fg_setup *s, struct fg_err *err)
 {
     const struct fg_config *c = s->cfg;
@@ -97,7 +122,8 @@ enum fg_status fg_setup_find_names(struct fg_setup *s, struct fg_err *err)
     if (s->codec == NULL) {
         return unknown_name(c, "wire.codec", c->wire.codec, codec_at, err);
     }
-    enum fg_status st = check_forecasts(c, err);
+    enum fg_status st = find_down(s, err);
+    st = st == FG_OK ? check_forecasts(c, err) : st;
     if (st != FG_OK) {
         return st;
     }

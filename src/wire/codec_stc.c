@@ -3,7 +3,7 @@
  *
  * k = ceil(density n). Bytes: f32 mu, u32 how many, u8 Rice parameter, then places and signs (gaps.h).
  *
- * Source: Sattler et al., 2019 (STC), algorithms 1 and 2, the upload; the server sends whole models down.
+ * Source: Sattler et al., 2019 (STC), algorithms 1 and 2, the upload; going down: down.h.
  */
 #include <math.h>
 

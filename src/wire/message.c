@@ -59,6 +59,15 @@ static enum fg_status texts_fit(const struct fg_msg *m)
     return longest <= FG_MSG_TEXT_MAX ? FG_OK : FG_E_RANGE;
 }
 
+static uint64_t steps_size(const struct fg_msg *m)
+{
+    uint64_t size = 0;
+    for (uint64_t i = 0; i < m->u.steps.version - m->u.steps.from && size <= FG_FRAME_MAX; i++) {
+        size += 8 + (uint64_t)m->u.steps.list[i].len;
+    }
+    return size;
+}
+
 /* Bytes of the payload. Lengths of arrays are bounded by FG_FRAME_MAX first, so that sums cannot wrap. */
 static enum fg_status payload_size(size_t *size, const struct fg_msg *m)
 {
@@ -74,6 +83,10 @@ static enum fg_status payload_size(size_t *size, const struct fg_msg *m)
     case FG_MSG_MODEL:
         fixed = 16;
         array = m->u.model.params <= FG_FRAME_MAX ? 4 * m->u.model.params : UINT64_MAX;
+        break;
+    case FG_MSG_STEPS:
+        fixed = 40;
+        array = steps_size(m);
         break;
     case FG_MSG_TASKS:
         fixed = 16;
@@ -166,6 +179,20 @@ static void put_result(struct fg_packer *w, const struct fg_msg *m)
     fg_pack_bytes(w, m->u.result.delta.data, m->u.result.delta.len);
 }
 
+static void put_steps(struct fg_packer *w, const struct fg_msg *m)
+{
+    fg_pack_le(w, m->u.steps.version, 8);
+    fg_pack_le(w, m->u.steps.from, 8);
+    fg_pack_le(w, m->u.steps.params, 8);
+    fg_pack_le(w, m->u.steps.hash, 8);
+    fg_pack_le(w, m->u.steps.codec, 4);
+    fg_pack_le(w, 0, 4);
+    for (uint64_t i = 0; i < m->u.steps.version - m->u.steps.from; i++) {
+        fg_pack_le(w, m->u.steps.list[i].len, 8);
+        fg_pack_bytes(w, m->u.steps.list[i].data, m->u.steps.list[i].len);
+    }
+}
+
 static void put_payload(struct fg_packer *w, const struct fg_msg *m)
 {
     switch (m->type) {
@@ -190,6 +217,9 @@ static void put_payload(struct fg_packer *w, const struct fg_msg *m)
         fg_pack_le(w, m->u.model.version, 8);
         fg_pack_le(w, m->u.model.params, 8);
         fg_pack_f32s(w, m->u.model.values, (size_t)m->u.model.params);
+        break;
+    case FG_MSG_STEPS:
+        put_steps(w, m);
         break;
     case FG_MSG_TASKS:
         fg_pack_le(w, m->u.tasks.floor, 8);
@@ -272,6 +302,23 @@ static void get_result(struct fg_msg *m, struct fg_reader *r)
     m->u.result.delta = get_blob(r);
 }
 
+/* At least one step, and as many as there are blobs. */
+static void get_steps(struct fg_msg *m, struct fg_reader *r)
+{
+    m->u.steps.version = fg_get_u64(r);
+    m->u.steps.from = fg_get_u64(r);
+    m->u.steps.params = fg_get_u64(r);
+    m->u.steps.hash = fg_get_u64(r);
+    m->u.steps.codec = fg_get_u32(r);
+    (void)fg_get_u32(r);
+    r->bad = r->bad || m->u.steps.version <= m->u.steps.from;
+    m->u.steps.raw.data = r->p;
+    for (uint64_t i = m->u.steps.from; i < m->u.steps.version && !r->bad; i++) {
+        (void)get_blob(r);
+    }
+    m->u.steps.raw.len = r->bad ? 0 : (size_t)(r->p - m->u.steps.raw.data);
+}
+
 static void get_hash(struct fg_msg *m, struct fg_reader *r)
 {
     const uint8_t *hash = view(r, FG_SHARD_HASH_BYTES);
@@ -322,6 +369,9 @@ enum fg_status fg_msg_decode(struct fg_msg *out, const struct fg_frame *f)
         r.bad = r.bad || m.u.model.params > FG_FRAME_MAX;
         m.u.model.raw = r.bad ? NULL : view(&r, 4 * m.u.model.params);
         break;
+    case FG_MSG_STEPS:
+        get_steps(&m, &r);
+        break;
     case FG_MSG_TASKS:
         m.u.tasks.floor = fg_get_u64(&r);
         m.u.tasks.n = fg_get_u32(&r);
@@ -367,6 +417,14 @@ void fg_msg_task_at(struct fg_msg_task *out, const struct fg_msg *m, size_t i)
     } else {
         get_task(out, m->u.tasks.raw + i * FG_MSG_TASK_BYTES);
     }
+}
+
+struct fg_view fg_msg_step_next(struct fg_view *rest)
+{
+    struct fg_reader r = fg_reader_of(rest->data, rest->len);
+    struct fg_view step = get_blob(&r);
+    *rest = (struct fg_view){.data = r.p, .len = (size_t)(r.end - r.p)};
+    return step;
 }
 
 void fg_msg_model_values(float *out, const struct fg_msg *m)

@@ -10,6 +10,7 @@
  *                             <-   SHARD (bytes)
  *   RESULT or REFUSED         ->
  *   PONG                      <->  PING
+ *                             <-   STEPS (from a version of the parameters to a later one)
  *   STATE, BYE                ->   (the worker leaves; where an unfinished task stands)
  *                             <-   STATE (a task of the next TASKS goes on from there)
  *                             <-   STOP (the run is over)
@@ -43,7 +44,8 @@ enum fg_msg_type {
     FG_MSG_PING = 10,
     FG_MSG_PONG = 11,
     FG_MSG_BYE = 12,
-    FG_MSG_STATE = 13
+    FG_MSG_STATE = 13,
+    FG_MSG_STEPS = 14
 };
 
 /* Why a worker does not carry out a task (or, with task id 0, cannot work at all). */
@@ -92,6 +94,14 @@ struct fg_msg {
             const float *values; /* (P) when encoding */
             const uint8_t *raw;  /* (4 P) little-endian, after decoding */
         } model;
+        struct {
+            uint64_t version, from; /* each step leads one version on */
+            uint64_t params;        /* P */
+            uint64_t hash;          /* of the parameters at the end, fg_down_hash() */
+            uint32_t codec;
+            const struct fg_view *list; /* (version - from) when encoding */
+            struct fg_view raw;         /* after decoding: (version - from) blobs, fg_msg_step_next() */
+        } steps;
         struct {
             uint64_t floor; /* versions below are not asked for again: drop them */
             uint32_t n;
@@ -142,6 +152,9 @@ void fg_msg_task_at(struct fg_msg_task *out, const struct fg_msg *m, size_t i);
 
 /* The parameters of a decoded MODEL message. Shapes: out (m->u.model.params). */
 void fg_msg_model_values(float *out, const struct fg_msg *m);
+
+/* The next step of a decoded STEPS message, cut off the front of `rest` (at first m->u.steps.raw). */
+struct fg_view fg_msg_step_next(struct fg_view *rest);
 
 /* For logs: "damaged shard". */
 const char *fg_refusal_text(enum fg_refusal reason);

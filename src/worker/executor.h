@@ -14,6 +14,7 @@
 #include "src/base/status.h"
 #include "src/plan/plan.h"
 
+struct fg_down;
 struct fg_executor; /* opaque; first member of every implementation is `const struct fg_executor_ops *ops` */
 
 struct fg_executor_ops {
@@ -31,6 +32,9 @@ struct fg_executor_ops {
     void (*release)(struct fg_executor *ex, uint64_t id);
     /* Give other work a moment (heartbeats, joins); never blocks. NULL = nothing to do. */
     enum fg_status (*poll)(struct fg_executor *ex, struct fg_err *err);
+    /* The versions published are those of this sequence, which outlives the executor: who has one may be sent what leads to
+     * the next. NULL = it makes no difference. */
+    void (*follow)(struct fg_executor *ex, const struct fg_down *down);
     void (*destroy)(struct fg_executor *ex);
 };
 

@@ -292,6 +292,9 @@ static enum fg_status on_message(struct fg_session *s, const struct fg_msg *m, u
     if (m->type == FG_MSG_MODEL && configured && m->u.model.params == s->params) {
         return session_version_keep(s, m);
     }
+    if (m->type == FG_MSG_STEPS && s->coding != NULL && m->u.steps.params == s->params) {
+        return session_version_reach(s, m);
+    }
     if (m->type == FG_MSG_STATE && configured) {
         return session_state_keep(s, m);
     }
@@ -345,6 +348,7 @@ static enum fg_status on_ready(struct fg_session *s, const struct fg_session_eve
     s->cohort = ev->cohort;
     s->cache_bytes = ev->cache_bytes;
     s->keeps_shards = ev->keeps_shards;
+    s->coding = ev->coding;
     s->phase = PHASE_WORKING;
     return session_shards_begin(s, out);
 }

@@ -28,6 +28,7 @@
 
 #include "src/base/status.h"
 #include "src/plan/plan.h"
+#include "src/wire/codec.h"
 #include "src/wire/message.h"
 
 struct fg_session;
@@ -72,6 +73,8 @@ struct fg_session_event {
     bool keeps_shards;   /* READY: LOOKUP and KEEP are carried out */
     const uint8_t *hash; /* STORED: of which shard; .frame, .len: its bytes, NULL when missing */
     size_t cache_bytes;  /* READY: for shards that no task needs at the moment */
+    const struct fg_codec_opts *coding; /* READY: how differences of models are coded; borrowed from then on.
+                                         * NULL: such cannot be read here */
     const struct fg_session_answer *answers; /* DONE: (n) */
     size_t n;
 };

@@ -57,6 +57,8 @@ struct fg_session {
     size_t n_shards, cap_shards;
     struct state *states; /* that came for the next TASKS */
     size_t n_states, cap_states;
+    const struct fg_codec_opts *coding; /* NULL until READY */
+    struct fg_codec_ws ws;
     struct fg_session_stats stats;
 };
 
@@ -80,6 +82,8 @@ enum fg_status session_request_again(struct fg_session *s, struct fg_session_act
 /* Versions. keep: a MODEL message's parameters, replacing the same number; drop: what floor and jobs allow. */
 const float *session_version(const struct fg_session *s, uint64_t number);
 enum fg_status session_version_keep(struct fg_session *s, const struct fg_msg *model);
+/* One that is reached from another: nothing if that is not here, or it leads elsewhere. */
+enum fg_status session_version_reach(struct fg_session *s, const struct fg_msg *steps);
 void session_versions_drop(struct fg_session *s);
 
 /* Shards. expect: make an entry without bytes; put: FG_E_CORRUPT if the bytes do not hash to the name. */

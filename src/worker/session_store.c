@@ -3,6 +3,7 @@
 
 #include "src/base/hash.h"
 #include "src/base/mem.h"
+#include "src/wire/down.h"
 #include "src/worker/session_internal.h"
 
 static struct version *find_version(const struct fg_session *s, uint64_t number)
@@ -40,6 +41,50 @@ enum fg_status session_version_keep(struct fg_session *s, const struct fg_msg *m
     }
     s->versions[s->n_versions++] = (struct version){model->u.model.version, params};
     return FG_OK;
+}
+
+/* All steps of the message from `x` (P) on; scratch (P). */
+static enum fg_status take_steps(struct fg_session *s, const struct fg_msg *m, float *x, float *scratch)
+{
+    const struct fg_codec *codec = fg_codec_by_id(m->u.steps.codec);
+    struct fg_view rest = m->u.steps.raw;
+    enum fg_status st = codec != NULL ? FG_OK : FG_E_CORRUPT;
+    s->ws.opts = *s->coding;
+    for (uint64_t v = m->u.steps.from + 1; v <= m->u.steps.version && st == FG_OK; v++) {
+        struct fg_view step = fg_msg_step_next(&rest);
+        st = fg_down_apply(&s->ws, codec, v, x, scratch, (size_t)s->params, step.data, step.len);
+    }
+    bool same = st == FG_OK && fg_down_hash(x, (size_t)s->params) == m->u.steps.hash;
+    return st == FG_OK && !same ? FG_E_CORRUPT : st;
+}
+
+enum fg_status session_version_reach(struct fg_session *s, const struct fg_msg *m)
+{
+    const float *from = session_version(s, m->u.steps.from);
+    if (find_version(s, m->u.steps.version) != NULL) {
+        return FG_OK;
+    }
+    if (from == NULL) {
+        s->stats.frames_refused++;
+        return FG_OK;
+    }
+    enum fg_status st = FG_GROW(s->versions, s->n_versions, s->cap_versions);
+    float *x = st == FG_OK ? fg_calloc_aligned((size_t)s->params, sizeof *x) : NULL;
+    float *scratch = x != NULL ? fg_calloc_aligned((size_t)s->params, sizeof *x) : NULL;
+    st = st == FG_OK && scratch == NULL ? FG_E_NOMEM : st;
+    if (st == FG_OK) {
+        memcpy(x, from, (size_t)s->params * sizeof *x);
+        st = take_steps(s, m, x, scratch);
+    }
+    fg_free(scratch);
+    if (st == FG_OK) {
+        s->versions[s->n_versions++] = (struct version){m->u.steps.version, x};
+        s->floor = m->u.steps.version < s->floor ? m->u.steps.version : s->floor;
+        return FG_OK;
+    }
+    fg_free(x);
+    s->stats.frames_refused += st == FG_E_CORRUPT; /* its tasks will say that the version is not here */
+    return st == FG_E_CORRUPT ? FG_OK : st;
 }
 
 static bool version_needed(const struct fg_session *s, uint64_t number)
@@ -198,6 +243,7 @@ void session_stores_fini(struct fg_session *s)
         fg_free(s->jobs[i].resume.bytes);
     }
     session_states_drop(s);
+    fg_codec_ws_fini(&s->ws);
     fg_free(s->versions);
     fg_free(s->shards);
     fg_free(s->states);

@@ -96,4 +96,12 @@ for codec in fp16 bf16 int8 int4 ternary drive top-k stc sign; do
     expect "$codec: the same with 2 threads" "$found" "$(sha "$T/$codec-2") $(json "$T/$codec-2/summary.json" uplink_bytes)"
     expect "$codec: the same under launch -n 3" "$found" "$(sha "$T/$codec-3") $(json "$T/$codec-3/summary.json" uplink_bytes)"
 done
+for down in ternary drive sign; do
+    C=(--set run.rounds=3 --set "wire.down=$down" --set wire.codec=int4)
+    "$FORAGE" simulate -q "${C[@]}" --set run.threads=1 --out "$T/d-$down" "$EXAMPLE" >"$T/o" 2>&1
+    timeout 120 "$FORAGE" launch -q -n 3 "${C[@]}" --out "$T/d-$down-3" "$EXAMPLE" >"$T/o" 2>&1
+    found="$(sha "$T/d-$down") $(json "$T/d-$down/summary.json" downlink_bytes)"
+    expect_match "down as $down: a model" '^[0-9a-f]{64} [1-9]' "$found"
+    expect "down as $down: the same under launch -n 3" "$found" "$(sha "$T/d-$down-3") $(json "$T/d-$down-3/summary.json" downlink_bytes)"
+done
 done_testing

@@ -31,6 +31,12 @@ static unsigned long visit(const struct fg_msg *m)
             fg_msg_model_values(values, m);
         }
         fg_free(values);
+    } else if (m->type == FG_MSG_STEPS) {
+        struct fg_view rest = m->u.steps.raw;
+        while (rest.len > 0) {
+            struct fg_view step = fg_msg_step_next(&rest);
+            sum += touch(step.data, step.len);
+        }
     } else if (m->type == FG_MSG_HELLO) {
         sum =
             touch(m->u.hello.host.data, m->u.hello.host.len) + touch(m->u.hello.isa.data, m->u.hello.isa.len);

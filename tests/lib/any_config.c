@@ -108,5 +108,9 @@ void any_config(struct any_config *a, struct fg_rng *r, uint32_t seed)
         .rule_ops = fg_rule_list()[coin(r) ? 0 : fg_rng_below(r, n_rules())],
     };
     any_select(&a->cfg.select, r, a->plain);
+    if (!a->cfg.rule_ops->own_start && coin(r)) {
+        a->cfg.down = (struct fg_down_config){.codec = fg_codecs[1 + fg_rng_below(r, 10)],
+                                              .params = a->cfg.rule.params};
+    }
     any_move(a, r);
 }

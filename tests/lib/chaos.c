@@ -6,6 +6,8 @@
 
 enum { LATENCY_US = 2000, DETECTION_US = 20000, CONFIGURE_US = 50000, SPAWN_US = 100000, COHORT = 8 };
 
+const struct fg_codec_opts chaos_coding = {.density = 0.3, .seed = 9};
+
 static uint32_t below(struct chaos *c, uint32_t n)
 {
     return fg_rng_below(&c->rng, n);
@@ -175,6 +177,7 @@ static void ready(struct chaos *c, uint32_t i)
                                     .text = "no data on this machine",
                                     .params = CHAOS_P,
                                     .cohort = 1 + i % 3,
+                                    .coding = &chaos_coding,
                                     .cache_bytes = 2 * CHAOS_SHARD_LEN});
 }
 

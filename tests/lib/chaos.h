@@ -92,6 +92,9 @@ fg_time_t chaos_now(void *chaos);
 /* One fault, now, on this worker. */
 void chaos_strike(struct chaos *c, enum chaos_fault kind, uint32_t worker);
 
+/* How models go down as differences, one layer; for fg_down_create() with CHAOS_P parameters. */
+extern const struct fg_codec_opts chaos_coding;
+
 /* Let time pass as while the aggregator does something else. */
 void chaos_pass(struct chaos *c, fg_time_t us);
 

@@ -37,7 +37,7 @@ struct deployment {
     bool died;
     /* what came of it, over all lives of the aggregator */
     unsigned deaths, count[CHAOS_FAULTS], broken_frames, handed_back, continued;
-    uint64_t repeated, ignored, refused, lost, partial, reset;
+    uint64_t repeated, ignored, refused, lost, partial, reset, steps_sent;
     fg_time_t took;
 };
 
@@ -84,6 +84,10 @@ static void configure(struct deployment *d, uint64_t seed)
                  .rows = {d->rows[0], d->changed}},
         .rule_ops = fg_rule_list()[fg_rng_below(&d->rng, n_rules)],
     };
+    if (seed % 2 != 0 && !d->cfg.rule_ops->own_start) { /* models go down as differences */
+        d->cfg.down = (struct fg_down_config){
+            .codec = fg_codecs[1 + seed % 10], .coding = chaos_coding, .params = CHAOS_P};
+    }
     struct fg_fleet_spec spec;
     struct fg_err err;
     fg_fleet_spec_defaults(&spec);
@@ -240,6 +244,7 @@ static void end_executor(struct deployment *d)
     d->repeated += s.tasks_repeated;
     d->ignored += s.answers_ignored;
     d->refused += s.frames_refused;
+    d->steps_sent += s.steps_sent;
     d->took += d->chaos->now;
     d->ex->ops->destroy(d->ex);
     chaos_destroy(d->chaos);
@@ -261,6 +266,9 @@ static void live(struct deployment *d, bool disturbed)
     }
     d->cfg.keeping = !d->keeps ? FG_KEEPING_NONE : disturbed ? FG_KEEPING_AWAY : FG_KEEPING_HERE;
     assert_int_equal(fg_aggregator_create(&d->agg, &d->cfg, d->fleet, x, &err), FG_OK);
+    if (disturbed && fg_aggregator_down(d->agg) != NULL) {
+        d->ex->ops->follow(d->ex, fg_aggregator_down(d->agg));
+    }
     memcpy(d->rows, d->kept, sizeof d->rows);
     memset(d->changed, 0, sizeof d->changed);
     if (d->saved.len > 0) {
@@ -341,7 +349,7 @@ static void play(bool broken, uint64_t usual)
     uint64_t seed = fg_test_number("FG_TEST_SEED", 1), iters = fg_test_iters(usual);
     unsigned count[CHAOS_FAULTS] = {0}, deaths = 0;
     unsigned handed_back = 0, continued = 0, broken_frames = 0;
-    uint64_t repeated = 0, ignored = 0, refused = 0;
+    uint64_t repeated = 0, ignored = 0, refused = 0, steps_sent = 0;
     for (uint64_t i = 0; i < iters; i++) {
         struct deployment d;
         begin(&d, seed + i);
@@ -361,6 +369,7 @@ static void play(bool broken, uint64_t usual)
         repeated += d.repeated;
         ignored += d.ignored;
         refused += d.refused;
+        steps_sent += d.steps_sent;
     }
     print_message("crashes %u, stops %u, notices %u, partitions %u, flaps %u, deaths of the aggregator %u\n",
                   count[CHAOS_CRASH], count[CHAOS_STOP], count[CHAOS_NOTICE], count[CHAOS_PARTITION],
@@ -368,6 +377,8 @@ static void play(bool broken, uint64_t usual)
     print_message(
         "states handed back %u, gone on from %u; broken frames %u, refused by the aggregator %llu\n",
         handed_back, continued, broken_frames, (unsigned long long)refused);
+    print_message("models sent as steps from another %llu\n", (unsigned long long)steps_sent);
+    assert_true(iters < 100 || steps_sent > 3 * iters);
     for (int k = 0; k < CHAOS_FAULTS; k++) {
         assert_true(count[k] > iters / 2);
     }

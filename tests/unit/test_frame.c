@@ -18,6 +18,7 @@ static struct fg_msg sample(enum fg_msg_type type)
 {
     static const float values[3] = {1.5f, -0.0f, 3e-40f};
     static struct fg_msg_task list[2];
+    static struct fg_view steps[3];
     list[0] = (struct fg_msg_task){{7, 3, FG_TASK_TRAIN, 11, 13, 2, 5, 40, 0.1f, 2}, true, {1, 2, 3}};
     list[1] = (struct fg_msg_task){{8, 3, FG_TASK_EVALUATE, 12, 12, 1, 5, 0, 0.f, 0}, false, {0}};
     struct fg_msg m = {.type = type};
@@ -40,6 +41,17 @@ static struct fg_msg sample(enum fg_msg_type type)
         m.u.model.version = 9;
         m.u.model.params = 3;
         m.u.model.values = values;
+        break;
+    case FG_MSG_STEPS:
+        steps[0] = text("from 9 to 10");
+        steps[1] = text("");
+        steps[2] = text("11 to 12");
+        m.u.steps.version = 12;
+        m.u.steps.from = 9;
+        m.u.steps.params = 3;
+        m.u.steps.hash = 0x8877665544332211u;
+        m.u.steps.codec = 5;
+        m.u.steps.list = steps;
         break;
     case FG_MSG_TASKS:
         m.u.tasks.floor = 3;
@@ -146,6 +158,19 @@ static void assert_same(const struct fg_msg *got, const struct fg_msg *want)
         assert_memory_equal(values, want->u.model.values, sizeof values);
         break;
     }
+    case FG_MSG_STEPS: {
+        struct fg_view rest = got->u.steps.raw;
+        assert_int_equal(got->u.steps.version, want->u.steps.version);
+        assert_int_equal(got->u.steps.from, want->u.steps.from);
+        assert_int_equal(got->u.steps.params, want->u.steps.params);
+        assert_true(got->u.steps.hash == want->u.steps.hash);
+        assert_int_equal(got->u.steps.codec, want->u.steps.codec);
+        for (int i = 0; i < 3; i++) {
+            assert_view(fg_msg_step_next(&rest), want->u.steps.list[i]);
+        }
+        assert_int_equal(rest.len, 0);
+        break;
+    }
     case FG_MSG_TASKS:
         assert_tasks(got, want);
         break;
@@ -194,7 +219,7 @@ static uint8_t *encoded(enum fg_msg_type type, size_t *len)
 static void every_message_survives_the_round_trip(void **state)
 {
     (void)state;
-    for (int t = FG_MSG_HELLO; t <= FG_MSG_STATE; t++) {
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_STEPS; t++) {
         size_t len = 0;
         uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
         struct fg_frame f;
@@ -237,7 +262,7 @@ static void ping_has_the_documented_bytes(void **state)
 static void any_flipped_bit_is_refused(void **state)
 {
     (void)state;
-    for (int t = FG_MSG_HELLO; t <= FG_MSG_STATE; t++) {
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_STEPS; t++) {
         size_t len = 0;
         uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
         for (size_t bit = 0; bit < 8 * len; bit++) {
@@ -286,7 +311,7 @@ static void other_versions_and_lengths_are_named(void **state)
 static void payloads_that_lie_are_refused(void **state)
 {
     (void)state;
-    for (int t = FG_MSG_HELLO; t <= FG_MSG_STATE; t++) {
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_STEPS; t++) {
         size_t len = 0;
         uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
         struct fg_frame f;
