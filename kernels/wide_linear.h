@@ -4,20 +4,65 @@
  * that the memory is read as that many streams from front to back. */
 enum { LARGE = 1 << 18, STREAMS = 64 };
 
-static void dense_run(const float *x, size_t ldx, const float *w, enum tile_start from, const float *bias,
-                      float *y, size_t batch, size_t in, size_t np)
+/* panel[r][c] = m[r][c], `rows` x `vecs` vectors: rows that are far apart share a few sets of the caches and need a
+ * page each, side by side they stay. */
+static void pack_panel(const float *m, size_t ld, size_t rows, size_t vecs, float *panel)
 {
+    for (size_t r = 0; r < rows; r++, m += ld, panel += vecs * VL) {
+        v_store(panel, v_load(m));
+        if (vecs > 1) {
+            v_store(panel + VL, v_load(m + VL));
+        }
+    }
+}
+
+enum { PANEL = 256 }; /* rows: 32 KB at most */
+
+/* Whether packing pays for panels of a matrix with rows of np floats that are used by so many rows of the other: rows
+ * a multiple of 1 KB apart meet in a sixteenth of the first-level cache's sets or less. */
+static int pack_pays(size_t np, size_t uses)
+{
+    return np % 256 == 0 && uses >= 4 * TILE_ROWS;
+}
+
+/* Each panel of w is packed and used by all rows of x. */
+static void dense_run_packed(const float *x, size_t ldx, const float *w, const float *start, size_t lds,
+                             float *y, size_t batch, size_t in, size_t np)
+{
+    _Alignas(64) float panel[PANEL * 2 * VL];
+    for (size_t j = 0, vecs; j < np; j += vecs * VL) {
+        vecs = tile_vecs(np - j);
+        for (size_t i = 0; i < in; i += PANEL) {
+            struct tile t = {.x = x + i, .xr = ldx, .n1 = 1, .n2 = 1, .x3 = 1, .w = panel, .ldw = vecs * VL};
+            t.n3 = in - i < PANEL ? in - i : PANEL;
+            t.y = y + j;
+            t.ldy = np;
+            t.start = i > 0 ? t.y : start != NULL ? start + j : NULL;
+            t.lds = i > 0 ? np : lds;
+            pack_panel(w + i * np + j, np, t.n3, vecs, panel);
+            tile_rows(&t, batch, vecs);
+        }
+    }
+}
+
+static void dense_run(const float *x, size_t ldx, const float *w, const float *start, size_t lds, float *y,
+                      size_t batch, size_t in, size_t np)
+{
+    if (pack_pays(np, batch)) {
+        dense_run_packed(x, ldx, w, start, lds, y, batch, in, np);
+        return;
+    }
     size_t step = in * np > LARGE && batch <= TILE_ROWS ? STREAMS : in;
     for (size_t i = 0; i < in; i += step) {
         struct tile t = {.xr = ldx, .n1 = 1, .n2 = 1, .x3 = 1, .ldw = np, .ldy = np};
         t.n3 = in - i < step ? in - i : step;
-        t.from = i == 0 ? from : START_Y;
+        t.lds = i > 0 ? np : lds;
         for (size_t j = 0, vecs; j < np; j += vecs * VL) {
             vecs = tile_vecs(np - j);
             t.x = x + i;
             t.w = w + i * np + j;
-            t.start = bias ? bias + j : NULL;
             t.y = y + j;
+            t.start = i > 0 ? t.y : start != NULL ? start + j : NULL;
             tile_rows(&t, batch, vecs);
         }
     }
@@ -26,16 +71,16 @@ static void dense_run(const float *x, size_t ldx, const float *w, enum tile_star
 static void dense_forward(const float *x, size_t ldx, const float *w, const float *bias, float *y,
                           size_t batch, size_t in, size_t np)
 {
-    dense_run(x, ldx, w, bias ? START_ROW : START_ZERO, bias, y, batch, in, np);
+    dense_run(x, ldx, w, bias, 0, y, batch, in, np);
 }
 
 static void dense_accumulate(const float *x, size_t ldx, const float *w, float *y, size_t batch, size_t in,
                              size_t np)
 {
-    dense_run(x, ldx, w, START_Y, NULL, y, batch, in, np);
+    dense_run(x, ldx, w, y, np, y, batch, in, np);
 }
 
-enum { PANEL = 128 }; /* rows of a transposed panel: 16 KB, half of the smallest first-level cache */
+enum { FLIPPED = 128 }; /* rows of a transposed panel: 16 KB, half of the smallest first-level cache */
 
 /* panel[j][i] = w[i][j] for i < width (a multiple of VL; rows past `rows` read as 0), j < columns. */
 static void transpose_panel(const float *w, size_t np, size_t rows, size_t width, size_t columns,
@@ -65,19 +110,46 @@ static void dense_backward_input(const float *d, const float *w, float *dx, size
         BACKWARDS[batch - 1](&u);
         return;
     }
-    _Alignas(64) float panel[PANEL * 2 * VL];
+    _Alignas(64) float panel[FLIPPED * 2 * VL];
     for (size_t i = 0, vecs; i < fg_kernel_pad(in); i += vecs * VL) {
         vecs = tile_vecs(fg_kernel_pad(in) - i);
         size_t left = in > i ? in - i : 0, rows = left < vecs * VL ? left : vecs * VL;
-        for (size_t j = 0; j < n; j += PANEL) {
-            size_t columns = n - j < PANEL ? n - j : PANEL;
+        for (size_t j = 0; j < n; j += FLIPPED) {
+            size_t columns = n - j < FLIPPED ? n - j : FLIPPED;
             transpose_panel(w + i * np + j, np, rows, vecs * VL, columns, panel);
             struct tile t = {.x = d + j, .xr = np, .n1 = 1, .n2 = 1, .n3 = columns, .x3 = 1, .w = panel};
             t.ldw = vecs * VL;
-            t.from = j == 0 ? START_ZERO : START_Y;
             t.y = dx + i;
-            t.ldy = lddx;
+            t.ldy = t.lds = lddx;
+            t.start = j > 0 ? t.y : NULL;
             tile_rows(&t, batch, vecs);
+        }
+    }
+}
+
+/* Panels of d are packed, and the sums of some inputs stay in a block while panels pass. */
+static void dense_weights_packed(const float *x, size_t ldx, const float *d, int sgd, float a, float *w,
+                                 size_t batch, size_t in, size_t np)
+{
+    enum { INPUTS = 20 * TILE_ROWS };
+    _Alignas(64) float panel[PANEL * 2 * VL], sum[INPUTS * 2 * VL];
+    for (size_t i = 0; i < in; i += INPUTS) {
+        size_t rows = in - i < INPUTS ? in - i : INPUTS;
+        for (size_t j = 0, vecs; j < np; j += vecs * VL) {
+            vecs = tile_vecs(np - j);
+            struct tile t = {.xr = 1, .n1 = 1, .n2 = 1, .x3 = ldx, .w = panel, .ldw = vecs * VL, .a = a};
+            for (size_t b = 0; b < batch; b += PANEL) {
+                int last = b + PANEL >= batch;
+                t.n3 = last ? batch - b : PANEL;
+                pack_panel(d + b * np + j, np, t.n3, vecs, panel);
+                t.x = x + b * ldx + i;
+                t.start = b > 0 ? sum : NULL;
+                t.lds = 2 * VL;
+                t.y = last ? w + i * np + j : sum;
+                t.ldy = last ? np : 2 * VL;
+                t.sgd = sgd && last;
+                tile_rows(&t, rows, vecs);
+            }
         }
     }
 }
@@ -89,6 +161,10 @@ static void dense_weights(const float *x, size_t ldx, const float *d, int sgd, f
     if (batch <= UPDATE_BATCH && batch > 0) {
         struct update u = {.x = x, .ldx = ldx, .d = d, .w = w, .in = in, .np = np, .sgd = sgd, .a = a};
         update_small_batch(u, batch);
+        return;
+    }
+    if (pack_pays(np, in)) {
+        dense_weights_packed(x, ldx, d, sgd, a, w, batch, in, np);
         return;
     }
     struct tile t = {
@@ -190,10 +266,9 @@ static void conv_forward(const struct fg_conv *s, const float *x, const float *w
         t.n3 = merge ? s->kw * s->cin : s->cin;
         t.w = w + j;
         t.ldw = s->np;
-        t.from = bias ? START_ROW : START_ZERO;
-        t.start = bias ? bias + j : NULL;
         t.ldy = s->np;
         for (size_t p = 0; p < s->batch * s->oh; p++) {
+            t.start = bias ? bias + j : NULL;
             t.x = x + (p / s->oh * s->h + p % s->oh * s->stride) * s->w * s->cs;
             t.y = y + p * s->ow * s->np + j;
             tile_rows(&t, s->ow, vecs);

@@ -82,13 +82,12 @@ static void narrow_forward(const struct fg_conv *s, const float *x, const float 
 {
     _Alignas(64) float plane[PLANES], out[NARROW][2 * VL];
     size_t ld = round_up(s->h * s->w), places = (s->oh - 1) * s->w + s->ow;
-    struct tile t = {
-        .xr = 1, .n1 = s->kh, .n2 = s->kw, .n3 = s->cin, .x3 = s->np, .ldw = ld, .from = START_Y};
+    struct tile t = {.xr = 1, .n1 = s->kh, .n2 = s->kw, .n3 = s->cin, .x3 = s->np, .ldw = ld};
     t.x2 = s->cin * s->np;
     t.x1 = s->kw * t.x2;
     t.w2 = 1 - (ptrdiff_t)(s->cin * ld);
     t.w1 = (ptrdiff_t)s->w - (ptrdiff_t)s->kw;
-    t.ldy = 2 * VL;
+    t.ldy = t.lds = 2 * VL;
     for (size_t b = 0; b < s->batch; b++, x += s->h * s->w * s->cs) {
         size_t column = 0;
         to_planes(x, s->h * s->w, s->cs, s->cin, plane);
@@ -101,6 +100,7 @@ static void narrow_forward(const struct fg_conv *s, const float *x, const float 
             t.x = w;
             t.w = plane + f;
             t.y = out[0];
+            t.start = t.y;
             tile_rows(&t, s->cout, vecs);
             size_t left = places - f;
             y = narrow_store(out, s->cout, left < vecs * VL ? left : vecs * VL, &column, s->w, s->ow, y);

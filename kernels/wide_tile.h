@@ -1,12 +1,11 @@
 /* The register tile that dense and convolution layers are made of. Included by wide.c only.
  *
  * A tile is R rows x (1 or 2) vectors of outputs kept in registers while k runs:
- *     y[r, v] = start; for k ascending: y[r, v] = fma(x[r, k], w[k, v], y[r, v])
+ *     y[r, v] = start[r, v], or 0; for k ascending: y[r, v] = fma(x[r, k], w[k, v], y[r, v])
  * x is read one float at a time (broadcast), at x + r * xr + an offset that three nested loops over k walk;
  * w is read one row of the tile's width at a time, ldw floats apart. Lanes are outputs, so the order of each
  * sum is the order of k. Rows are samples (dense), pixels (conv) or input channels (weight gradients).
  */
-enum tile_start { START_ZERO, START_ROW, START_Y }; /* 0; the row t->start for every r; what y holds */
 
 struct tile {
     const float *x;
@@ -15,9 +14,9 @@ struct tile {
     const float *w;
     size_t ldw;
     ptrdiff_t w1, w2; /* added to w's walk at the end of each turn of the outer and the middle loop over k */
-    enum tile_start from;
-    const float *start;
-    int sgd; /* y = fma(a, sum, y) instead of y = sum */
+    const float *start; /* what the sums begin with; NULL: 0 */
+    size_t lds;         /* floats from row to row of start; 0: the same for all */
+    int sgd;            /* y = fma(a, sum, y) instead of y = sum */
     float a;
     float *y;
     size_t ldy;
@@ -33,16 +32,14 @@ static inline __attribute__((always_inline)) void tile_begin(const struct tile *
             acc[r][v] = v_set(0.0f);
         }
     }
-    if (t->from == START_ZERO) {
+    if (t->start == NULL) {
         return;
     }
-    const float *from = t->from == START_Y ? t->y : t->start;
-    size_t ld = t->from == START_Y ? t->ldy : 0;
     FG_UNROLL
     for (int r = 0; r < rows; r++) {
         FG_UNROLL
         for (int v = 0; v < vecs; v++) {
-            acc[r][v] = v_load(from + (size_t)r * ld + v * VL);
+            acc[r][v] = v_load(t->start + (size_t)r * t->lds + v * VL);
         }
     }
 }
@@ -143,8 +140,8 @@ typedef void (*tile_function)(const struct tile *t);
 TILE_LIST(TILE_DEFINE)
 static const tile_function TILES[TILE_ROWS][2][2] = {TILE_LIST(TILE_ENTRY)}; /* rows - 1, unit, vecs - 1 */
 
-/* Run a tile over `rows` rows of any number, in blocks of nearly equal size, `vecs` vectors wide. Moves t->x
- * and t->y past the rows. It is changed in place: a copy would be read before its stores can forward. */
+/* Run a tile over `rows` rows of any number, in blocks of nearly equal size, `vecs` vectors wide. Moves t->x,
+ * t->y and t->start past the rows. It is changed in place: a copy would be read before its stores can forward. */
 static void tile_rows(struct tile *t, size_t rows, size_t vecs)
 {
     int unit = t->xr == 1;
@@ -156,6 +153,7 @@ static void tile_rows(struct tile *t, size_t rows, size_t vecs)
         TILES[r - 1][unit][vecs - 1](t);
         t->x += r * t->xr;
         t->y += r * t->ldy;
+        t->start = t->start != NULL ? t->start + r * t->lds : NULL;
         rows -= r;
         r = rows;
     }

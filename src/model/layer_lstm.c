@@ -72,7 +72,8 @@ static struct saved saved(const struct fg_layer *l, const struct fg_pass *p)
 
 static size_t scratch(const struct fg_layer *l, size_t batch)
 {
-    return 2 * batch * l->out.ld * sizeof(float); /* dh of the step before, dc */
+    size_t hp = l->out.ld;
+    return (2 * batch * hp + 4 * hp * hp) * sizeof(float); /* dh of the step before, dc; the weights turned */
 }
 
 static void forward(const struct fg_layer *l, struct fg_pass *p)
@@ -97,13 +98,13 @@ static void forward(const struct fg_layer *l, struct fg_pass *p)
 static void backward_gates(const struct fg_layer *l, struct fg_pass *p, const struct saved *s)
 {
     size_t hp = l->out.ld, np = 4 * hp, step = p->batch * hp;
-    const float *hh = p->params + l->tensor[1].packed;
-    float *dh = p->scratch, *dc = dh + step;
+    float *dh = p->scratch, *dc = dh + step, *turned = dc + step; /* turned once for all positions */
+    p->k->conv_flip(p->params + l->tensor[1].packed, 1, 1, l->out.c, np, np, turned);
     memset(dc, 0, step * sizeof *dc);
     for (size_t t = l->in.t; t-- > 0;) {
         float *gates = s->gates + 4 * step * t, *dy = p->dy + step * t;
         if (t + 1 < l->in.t) {
-            p->k->dense_backward_input(gates + 4 * step, hh, dh, hp, p->batch, l->out.c, np, np);
+            p->k->dense_forward(gates + 4 * step, np, turned, NULL, dh, p->batch, np, hp);
             p->k->axpy(1.0f, dh, dy, step);
         }
         p->k->lstm_backward(gates, s->c + step * t, s->tc + step * t, dy, dc, gates, p->batch, hp);
