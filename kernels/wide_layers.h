@@ -153,23 +153,39 @@ static void row_gradient(float *d, size_t n, size_t np, float s, size_t label, f
     d[label] = at_label;
 }
 
+/* One sample; its sum of exponentials is returned, *above is how far its label is from the largest. */
+static float softmax_row(const float *z, int32_t label, size_t n, size_t np, float factor, float *d,
+                         float *above, int32_t *pred)
+{
+    float top = row_max(z, n);
+    int32_t first = pred ? row_first(z, n, top) : 0;
+    *above = label < 0 ? 0.0f : z[label] - top;
+    float s = row_exp(z, n, top, d);
+    if (pred) {
+        *pred = s == s ? first : -1;
+    }
+    if (d && label < 0) {
+        memset(d, 0, np * sizeof *d);
+    } else if (d) {
+        row_gradient(d, n, np, s, (size_t)label, factor);
+    }
+    return s;
+}
+
 static void softmax_xent(const float *z, const int32_t *label, size_t batch, size_t n, size_t np,
                          float factor, float *d, float *loss, int32_t *pred)
 {
-    for (size_t b = 0; b < batch; b++) {
-        const float *zb = z + b * np;
-        float *db = d ? d + b * np : NULL, top = row_max(zb, n), zl = label[b] < 0 ? 0.0f : zb[label[b]];
-        int32_t first = pred ? row_first(zb, n, top) : 0;
-        float s = row_exp(zb, n, top, db), part;
-        log_forward(&s, &part, 1);
-        loss[b] = label[b] < 0 ? 0.0f : part - (zl - top);
-        if (pred) {
-            pred[b] = s == s ? first : -1;
+    float sum[VL], part[VL], above[VL];
+    for (size_t b = 0; b < batch; b += VL) {
+        size_t rows = batch - b < VL ? batch - b : VL; /* whose logarithms are taken at once */
+        for (size_t r = 0; r < rows; r++) {
+            size_t at = b + r;
+            sum[r] = softmax_row(z + at * np, label[at], n, np, factor, d ? d + at * np : NULL, &above[r],
+                                 pred ? pred + at : NULL);
         }
-        if (d && label[b] < 0) {
-            memset(db, 0, np * sizeof *db);
-        } else if (d) {
-            row_gradient(db, n, np, s, (size_t)label[b], factor);
+        log_forward(sum, part, rows);
+        for (size_t r = 0; r < rows; r++) {
+            loss[b + r] = label[b + r] < 0 ? 0.0f : part[r] - above[r];
         }
     }
 }

@@ -96,27 +96,37 @@ static void dropout(const struct fg_dropout *m, const float *x, float *y, size_t
     }
 }
 
-/* Channels repeat every c vectors. */
-static void from_bytes(const uint8_t *x, const float *scales, const float *shift, size_t c, float *y,
-                       size_t n)
+/* Channels repeat every c vectors; c is a constant where this is inlined. Returns how many floats were done. */
+static inline __attribute__((always_inline)) size_t
+bytes_run(const uint8_t *x, const float *scales, const float *shift, size_t c, float *y, size_t n)
 {
-    enum { MOST = 4 };
-    V a[MOST], b[MOST];
-    size_t e = 0;
-    for (size_t v = 0; c <= MOST && v < c; v++) {
+    V a[4], b[4];
+    FG_UNROLL
+    for (size_t v = 0; v < c; v++) {
         float la[VL], lb[VL];
         for (size_t l = 0; l < VL; l++) {
             la[l] = scales[(v * VL + l) % c];
             lb[l] = shift[(v * VL + l) % c];
         }
-        a[v] = v_load(la);
-        b[v] = v_load(lb);
+        a[v] = c > 1 ? v_load(la) : v_set(scales[0]);
+        b[v] = c > 1 ? v_load(lb) : v_set(shift[0]);
     }
-    for (; c <= MOST && e + c * VL <= n; e += c * VL) {
+    size_t e = 0;
+    for (; e + c * VL <= n; e += c * VL) {
+        FG_UNROLL
         for (size_t v = 0; v < c; v++) {
             v_store(y + e + v * VL, v_fma(a[v], v_from_int(v_load_u8(x + e + v * VL)), b[v]));
         }
     }
+    return e;
+}
+
+static void from_bytes(const uint8_t *x, const float *scales, const float *shift, size_t c, float *y,
+                       size_t n)
+{
+    size_t e = c == 1   ? bytes_run(x, scales, shift, 1, y, n)
+               : c == 3 ? bytes_run(x, scales, shift, 3, y, n)
+                        : 0;
     for (size_t i = e % c; e < n; e++, i = i + 1 < c ? i + 1 : 0) {
         y[e] = fmaf(scales[i], (float)x[e], shift[i]);
     }

@@ -4,8 +4,10 @@
  */
 enum {
     UPDATE_BATCH = 12,
-    UPDATE_VECS = VL == 16 ? 2 : 1
-}; /* d takes up to 24 of 32, or 12 of 16 registers */
+    UPDATE_VECS = VL == 16 ? 2 : 1, /* d takes up to 24 of 32, or 12 of 16 registers */
+    UPDATE_ROWS =
+        VL == 16 ? 8 : 2 /* of w at a time where one vector is left, half of it where there are two */
+};
 
 struct update {
     const float *x; /* (batch, ldx) */
@@ -17,39 +19,70 @@ struct update {
     float a;
 };
 
-/* batch and vecs are constants where this is inlined. */
+struct update_at {
+    const float *x0, *x4, *x8; /* rows that share a pointer */
+    float *w;
+};
+
+/* `rows` rows of w side by side: as many independent chains of sums. All but u and at are constants where this is
+ * inlined. */
+static inline __attribute__((always_inline)) void update_rows(const struct update *u, struct update_at *at,
+                                                              V d[UPDATE_BATCH][UPDATE_VECS], int batch,
+                                                              int vecs, int rows)
+{
+    V s[UPDATE_ROWS][UPDATE_VECS], a = v_set(u->a);
+    size_t ldx = u->ldx, np = u->np;
+    FG_UNROLL
+    for (int r = 0; r < rows; r++) {
+        FG_UNROLL
+        for (int v = 0; v < vecs; v++) {
+            s[r][v] = v_set(0.0f);
+        }
+    }
+    FG_UNROLL
+    for (int b = 0; b < batch; b++) {
+        const float *xb = (b < 4 ? at->x0 : b < 8 ? at->x4 : at->x8) + (size_t)(b % 4) * ldx;
+        FG_UNROLL
+        for (int r = 0; r < rows; r++) {
+            V x = v_set(xb[r]);
+            FG_UNROLL
+            for (int v = 0; v < vecs; v++) {
+                s[r][v] = v_fma(x, d[b][v], s[r][v]);
+            }
+        }
+    }
+    FG_UNROLL
+    for (int r = 0; r < rows; r++) {
+        FG_UNROLL
+        for (int v = 0; v < vecs; v++) {
+            float *w = at->w + (size_t)r * np + v * VL;
+            v_store(w, u->sgd ? v_fma(a, s[r][v], v_load(w)) : s[r][v]);
+        }
+    }
+    at->w += (size_t)rows * np;
+    at->x0 += rows;
+    at->x4 += rows;
+    at->x8 += rows;
+}
+
 static inline __attribute__((always_inline)) void update_run(const struct update *u, int batch, int vecs)
 {
-    V d[UPDATE_BATCH][UPDATE_VECS], a = v_set(u->a);
-    size_t ldx = u->ldx, np = u->np;
+    V d[UPDATE_BATCH][UPDATE_VECS];
+    int rows = vecs > 1 ? UPDATE_ROWS / 2 : UPDATE_ROWS;
+    size_t ldx = u->ldx, i = u->in;
     FG_UNROLL
     for (int b = 0; b < batch; b++) {
         FG_UNROLL
         for (int v = 0; v < vecs; v++) {
-            d[b][v] = v_load(u->d + (size_t)b * np + v * VL);
+            d[b][v] = v_load(u->d + (size_t)b * u->np + v * VL);
         }
     }
-    const float *x0 = u->x, *x4 = batch > 4 ? x0 + 4 * ldx : x0, *x8 = batch > 8 ? x0 + 8 * ldx : x0;
-    float *w = u->w;
-    int sgd = u->sgd;
-    for (size_t i = u->in; i > 0; i--, w += np, x0++, x4++, x8++) {
-        V s0 = v_set(0.0f), s1 = s0;
-        FG_UNROLL
-        for (int b = 0; b < batch; b++) {
-            V x = v_set((b < 4 ? x0 : b < 8 ? x4 : x8)[(size_t)(b % 4) * ldx]);
-            s0 = v_fma(x, d[b][0], s0);
-            if (vecs > 1) {
-                s1 = v_fma(x, d[b][vecs - 1], s1);
-            }
-        }
-        if (sgd) {
-            s0 = v_fma(a, s0, v_load(w));
-            s1 = vecs > 1 ? v_fma(a, s1, v_load(w + VL)) : s1;
-        }
-        v_store(w, s0);
-        if (vecs > 1) {
-            v_store(w + VL, s1);
-        }
+    struct update_at at = {u->x, batch > 4 ? u->x + 4 * ldx : u->x, batch > 8 ? u->x + 8 * ldx : u->x, u->w};
+    for (; i >= (size_t)rows; i -= (size_t)rows) {
+        update_rows(u, &at, d, batch, vecs, rows);
+    }
+    for (; i > 0; i--) {
+        update_rows(u, &at, d, batch, vecs, 1);
     }
 }
 
