@@ -1,6 +1,6 @@
 """JAX at its best: jax_train.py MODEL FORM
 
-FORM: scan (vmap over 8 clients, scan over their steps, one program: best where all is dense), loop (a jitted step called
+FORM: scan (a scan over steps of vmap over 8 clients, one program: best where all is dense), loop (a jitted step called
 in a Python loop: best with convolutions, which are slow inside scan), forward (evaluation, jitted, 256 samples at a time).
 """
 import sys
@@ -90,12 +90,13 @@ def step_of(logits):
 def scan(name):
     params, logits = network(name)
     step, k = step_of(logits), common.VMAP
-    x, y = data(name, k, common.STEPS, common.BATCH)
+    x, y = data(name, common.STEPS, k, common.BATCH)
+    x = x.reshape(common.STEPS, k, common.BATCH, -1)
     params = jax.tree.map(lambda a: jnp.stack([a] * k), params)
 
     @partial(jax.jit, donate_argnums=0)
     def clients(p, x, y):
-        return jax.vmap(lambda p, x, y: jax.lax.scan(lambda q, b: (step(q, *b), 0), p, (x, y))[0])(p, x, y)
+        return jax.lax.scan(lambda q, b: (jax.vmap(step)(q, *b), 0), p, (x, y))[0]
     state = {"p": params}
 
     def work():
