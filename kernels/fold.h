@@ -1,17 +1,43 @@
-/* What is said of updates, and done with them, on the way into a sum: as fast as the CPU goes, the same bits everywhere.
+/* Sums of updates in whole numbers, and what is said of updates on the way: as fast as the CPU goes, the same bits
+ * everywhere, in whatever order. One table, several implementations, as kernels.h.
  *
- * Thread safety: pure functions.
+ * Thread safety: pure functions; the tables are const.
  */
 #ifndef FG_KERNELS_FOLD_H
 #define FG_KERNELS_FOLD_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+enum {
+    FG_FOLD_BITS = 54, /* terms are at most 2^54 in size, so that 511 of them fit a sum */
+    FG_FOLD_MOST = 64  /* vectors in one call */
+};
+
+/* What was seen of bytes as they went by. */
+struct fg_scan {
+    uint64_t hash; /* XXH3-64 of head and body */
+    float largest; /* |x| of the floats in it, NAN if one is not finite, 0 of none */
+};
+
+struct fg_folders {
+    const char *name; /* as of the kernels: "reference", "avx2", "avx512" */
+
+    /* sum[i] += for each of the m vectors the whole number nearest to scale[k] * x[k][i] (a product of doubles), ties to
+     * even. Shapes: x (m) of (n). */
+    void (*floats)(const float *const *x, const double *scale, size_t m, int64_t *sum, size_t n);
+    /* sum[i] += scale[k] * q[k][i], |scale[k]| <= 2^47 - 2^32. Shapes: q (m) of (n). */
+    void (*bytes)(const int8_t *const *q, const int64_t *scale, size_t m, int64_t *sum, size_t n);
+    /* One pass over head, then body; bytes from..len of the body are floats in memory order, `from` at most len. */
+    struct fg_scan (*scan)(const uint8_t *head, size_t head_len, const uint8_t *body, size_t len,
+                           size_t from);
+};
+
+/* By name, as fg_kernels_get(); NULL if the CPU or the build lacks it. */
+const struct fg_folders *fg_folders_get(const char *name);
 
 /* Whether none of x (n) is infinite or a NaN. */
 bool fg_kernel_all_finite(const float *x, size_t n);
-
-/* acc[i] += w * (double)x[i], product and sum rounded each. */
-void fg_kernel_fold(double w, const float *x, double *acc, size_t n);
 
 #endif

@@ -3,6 +3,7 @@
 #define FG_KERNELS_ISA_H
 
 #include "kernels/coders.h"
+#include "kernels/fold.h"
 #include "kernels/kernels.h"
 
 extern const struct fg_kernels fg_kernels_reference;     /* any CPU */
@@ -20,6 +21,10 @@ extern const struct fg_kernels fg_kernels_avx512_amx; /* after fg_amx_ready() */
 extern const struct fg_coders fg_coders_reference;
 extern const struct fg_coders fg_coders_avx2;
 extern const struct fg_coders fg_coders_avx512;
+
+extern const struct fg_folders fg_folders_reference;
+extern const struct fg_folders fg_folders_avx2;
+extern const struct fg_folders fg_folders_avx512;
 
 /* Whether this process may multiply tiles of bfloat16; asks the operating system for it. */
 int fg_amx_ready(void);

@@ -183,8 +183,6 @@ struct fg_kernels {
     void (*sgd_decay)(float a, float wd, const float *g, float *w, size_t n);
     /* s[e % 16] += x[e] * x[e] in double (the product is exact) for e ascending; then s[0] + ... + s[15]. */
     double (*sum_squares)(const float *x, size_t n);
-    /* acc[i] = fma(w, (double)x[i], acc[i]). */
-    void (*accumulate)(double w, const float *x, double *acc, size_t n);
 };
 
 /* How products are made.

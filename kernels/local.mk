@@ -2,7 +2,7 @@
 libforage_a_SOURCES += kernels/kernels.h kernels/isa.h kernels/table.h kernels/constants.h kernels/scalar.h \
 	kernels/ref_linear.h kernels/ref_pointwise.h kernels/ref_bf16.h kernels/reference.c kernels/select.c \
 	kernels/coders.h kernels/ref_coders.c \
-	kernels/fold.h kernels/fold.c \
+	kernels/fold.h kernels/fold.c kernels/fold_scan.h kernels/ref_fold.c \
 	kernels/bf16.h kernels/bf16.c
 libforage_a_SOURCES += kernels/device.h kernels/device_at.h kernels/device_emulated.c kernels/device_linear.h \
 	kernels/device_ops.h kernels/device_pointwise.h
@@ -10,7 +10,7 @@ libforage_a_SOURCES += kernels/device.h kernels/device_at.h kernels/device_emula
 FG_WIDE_SOURCES = kernels/wide.c kernels/wide_layers.h kernels/wide_linear.h kernels/wide_math.h \
 	kernels/wide_pointwise.h kernels/wide_tile.h kernels/wide_update.h kernels/wide_backward.h \
 	kernels/wide_narrow.h kernels/wide_bf16.h kernels/wide_amx.h kernels/unroll.h \
-	kernels/wide_philox.h kernels/wide_coders.c
+	kernels/wide_philox.h kernels/wide_coders.c kernels/wide_fold.c
 
 if X86
 KERNEL_LIBS += libforage_avx512.a libforage_avx2.a libforage_ref_fma.a

@@ -203,10 +203,3 @@ static double sum_squares(const float *x, size_t n)
     }
     return sum;
 }
-
-static void accumulate(double w, const float *x, double *acc, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        acc[i] = fma(w, (double)x[i], acc[i]);
-    }
-}

@@ -8,6 +8,7 @@
 struct choice {
     const struct fg_kernels *exact, *bf16;
     const struct fg_coders *coders;
+    const struct fg_folders *folders;
 };
 
 /* What the CPU and the operating system support, best first; their number. */
@@ -20,16 +21,18 @@ static size_t supported(struct choice out[3])
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
         out[n++] = (struct choice){&fg_kernels_avx512,
                                    fg_amx_ready() ? &fg_kernels_avx512_amx : &fg_kernels_avx512_bf16,
-                                   &fg_coders_avx512};
+                                   &fg_coders_avx512, &fg_folders_avx512};
     }
     if (fma) {
-        out[n++] = (struct choice){&fg_kernels_avx2, &fg_kernels_avx2_bf16, &fg_coders_avx2};
         out[n++] =
-            (struct choice){&fg_kernels_reference_fma, &fg_kernels_reference_fma_bf16, &fg_coders_reference};
+            (struct choice){&fg_kernels_avx2, &fg_kernels_avx2_bf16, &fg_coders_avx2, &fg_folders_avx2};
+        out[n++] = (struct choice){&fg_kernels_reference_fma, &fg_kernels_reference_fma_bf16,
+                                   &fg_coders_reference, &fg_folders_reference};
         return n;
     }
 #endif
-    out[n++] = (struct choice){&fg_kernels_reference, &fg_kernels_reference_bf16, &fg_coders_reference};
+    out[n++] = (struct choice){&fg_kernels_reference, &fg_kernels_reference_bf16, &fg_coders_reference,
+                               &fg_folders_reference};
     return n;
 }
 
@@ -56,4 +59,11 @@ const struct fg_coders *fg_coders_get(const char *name)
     struct choice list[3];
     const struct choice *found = find(name, list);
     return found != NULL ? found->coders : NULL;
+}
+
+const struct fg_folders *fg_folders_get(const char *name)
+{
+    struct choice list[3];
+    const struct choice *found = find(name, list);
+    return found != NULL ? found->folders : NULL;
 }

@@ -427,4 +427,74 @@ static inline VD vd_add(VD a, VD b)
     return _mm256_add_pd(a, b);
 }
 
+/* ---- sums in whole numbers ---- */
+
+static inline VD vd_mul(VD a, VD b)
+{
+    return _mm256_mul_pd(a, b);
+}
+
+static inline void vl_store(uint64_t *p, VI v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p, v);
+}
+
+/* The nearest whole numbers, ties to even; at most 2^54 in size. In two parts, each of which adding 3 * 2^51 leaves in the
+ * lower bits. */
+static inline VI vl_nearest(VD d)
+{
+    const VD big = _mm256_set1_pd(0x1.8p52);
+    VD whole = _mm256_round_pd(d, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    VD high = _mm256_round_pd(_mm256_mul_pd(whole, _mm256_set1_pd(0x1p-32)),
+                              _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    VD low = _mm256_sub_pd(whole, _mm256_mul_pd(high, _mm256_set1_pd(0x1p32)));
+    VI a = _mm256_slli_epi64(_mm256_castpd_si256(_mm256_add_pd(high, big)), 32);
+    VI b = _mm256_sub_epi64(_mm256_castpd_si256(_mm256_add_pd(low, big)), _mm256_castpd_si256(big));
+    return _mm256_add_epi64(a, b);
+}
+
+static inline VI vl_shl(VI a, int n)
+{
+    return _mm256_slli_epi64(a, n);
+}
+
+/* The lower (0) or upper (1) half of the lanes, in 64 bits with their sign. */
+static inline VI vl_of_int(VI v, int half)
+{
+    return _mm256_cvtepi32_epi64(half ? _mm256_extracti128_si256(v, 1) : _mm256_castsi256_si128(v));
+}
+
+/* 16-bit lanes, twice as many: "vh". */
+static inline VI vh_load_s8(const int8_t *p)
+{
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+/* Lanes of both in turn, four from each 128 bits: vi_first() and vi_second() bring results in their places back in order. */
+static inline VI vh_low(VI a, VI b)
+{
+    return _mm256_unpacklo_epi16(a, b);
+}
+
+static inline VI vh_high(VI a, VI b)
+{
+    return _mm256_unpackhi_epi16(a, b);
+}
+
+/* Of each pair of lanes the sum of the products, in 32 bits. */
+static inline VI vh_dot(VI a, VI b)
+{
+    return _mm256_madd_epi16(a, b);
+}
+
+static inline VI vi_first(VI low, VI high)
+{
+    return _mm256_permute2x128_si256(low, high, 0x20);
+}
+
+static inline VI vi_second(VI low, VI high)
+{
+    return _mm256_permute2x128_si256(low, high, 0x31);
+}
+
 #endif

@@ -423,4 +423,68 @@ static inline VD vd_add(VD a, VD b)
     return _mm512_add_pd(a, b);
 }
 
+/* ---- sums in whole numbers ---- */
+
+static inline VD vd_mul(VD a, VD b)
+{
+    return _mm512_mul_pd(a, b);
+}
+
+static inline void vl_store(uint64_t *p, VI v)
+{
+    _mm512_storeu_si512(p, v);
+}
+
+/* The nearest whole numbers, ties to even; at most 2^54 in size. */
+static inline VI vl_nearest(VD d)
+{
+    return _mm512_cvtpd_epi64(d);
+}
+
+static inline VI vl_shl(VI a, int n)
+{
+    return _mm512_slli_epi64(a, (unsigned)n);
+}
+
+/* The lower (0) or upper (1) half of the lanes, in 64 bits with their sign. */
+static inline VI vl_of_int(VI v, int half)
+{
+    return _mm512_cvtepi32_epi64(half ? _mm512_extracti64x4_epi64(v, 1) : _mm512_castsi512_si256(v));
+}
+
+/* 16-bit lanes, twice as many: "vh". */
+static inline VI vh_load_s8(const int8_t *p)
+{
+    return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+/* Lanes of both in turn, four from each 128 bits: vi_first() and vi_second() bring results in their places back in order. */
+static inline VI vh_low(VI a, VI b)
+{
+    return _mm512_unpacklo_epi16(a, b);
+}
+
+static inline VI vh_high(VI a, VI b)
+{
+    return _mm512_unpackhi_epi16(a, b);
+}
+
+/* Of each pair of lanes the sum of the products, in 32 bits. */
+static inline VI vh_dot(VI a, VI b)
+{
+    return _mm512_madd_epi16(a, b);
+}
+
+static inline VI vi_first(VI low, VI high)
+{
+    const VI at = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+    return _mm512_permutex2var_epi32(low, at, high);
+}
+
+static inline VI vi_second(VI low, VI high)
+{
+    const VI at = _mm512_setr_epi32(8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+    return _mm512_permutex2var_epi32(low, at, high);
+}
+
 #endif

@@ -14,7 +14,7 @@
         .softmax_xent = softmax_xent, .gather = gather, .scatter_add = scatter_add,                       \
         .lstm_forward = lstm_forward, .lstm_backward = lstm_backward, .from_bytes = from_bytes,           \
         .axpy = axpy, .scale = scale, .subtract = subtract, .prox = prox, .sgd_momentum = sgd_momentum,   \
-        .sgd_decay = sgd_decay, .sum_squares = sum_squares, .accumulate = accumulate,                     \
+        .sgd_decay = sgd_decay, .sum_squares = sum_squares,                                               \
     }
 
 #define FG_CODER_TABLE(label)                                                                               \

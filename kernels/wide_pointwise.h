@@ -208,16 +208,3 @@ static double sum_squares(const float *x, size_t n)
     }
     return sum;
 }
-
-static void accumulate(double w, const float *x, double *acc, size_t n)
-{
-    enum { STEP = VL / 2 };
-    VD vw = vd_set(w);
-    size_t i = 0;
-    for (; i + STEP <= n; i += STEP) {
-        vd_store(acc + i, vd_fma(vw, vd_load_float(x + i), vd_load(acc + i)));
-    }
-    for (; i < n; i++) {
-        acc[i] = fma(w, (double)x[i], acc[i]);
-    }
-}

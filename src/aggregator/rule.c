@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "kernels/fold.h"
 #include "src/base/mem.h"
 
 extern const struct fg_rule_ops fg_rule_fedavg, fg_rule_fedsgd, fg_rule_fedavgm, fg_rule_fedadagrad,
@@ -78,6 +77,7 @@ enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *op
     r->recall = 1.0;
     r->cfg.blocks = cfg->blocks > 0 ? cfg->blocks : 1;
     r->cfg.cycle = cfg->cycle > 0 ? cfg->cycle : 1;
+    enum fg_status made = fg_exact_create(&r->exact, cfg->params);
     r->sum = fg_calloc_aligned(cfg->params, sizeof *r->sum);
     r->state = fg_calloc(fg_rule_state(r), sizeof *r->state);
     r->scalar = fg_calloc((size_t)cfg->clients * ops->scalars, sizeof *r->scalar);
@@ -88,7 +88,8 @@ enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *op
     }
     bool have_rows = !own_rows || (r->rows.row != NULL && r->rows.changed != NULL);
     r->first = fg_calloc(ops->own_start ? cfg->params : 0, sizeof *r->first);
-    if (r->first == NULL || r->sum == NULL || r->state == NULL || r->scalar == NULL || !have_rows) {
+    if (made != FG_OK || r->first == NULL || r->sum == NULL || r->state == NULL || r->scalar == NULL ||
+        !have_rows) {
         fg_rule_destroy(r);
         return fg_fail(err, FG_E_NOMEM, "out of memory for the aggregation rule");
     }
@@ -103,6 +104,7 @@ void fg_rule_destroy(struct fg_rule *r)
 {
     if (r != NULL) {
         fg_rule_drop(r);
+        fg_exact_destroy(r->exact);
         fg_free(r->sum);
         fg_free(r->client);
         fg_free(r->samples);
@@ -211,7 +213,8 @@ static enum fg_status stage_late(struct fg_rule *r, const struct fg_rule_update 
         return FG_E_NOMEM;
     }
     memcpy(copy, u->delta, r->cfg.params * sizeof *copy);
-    r->late[r->n_late++] = (struct fg_rule_late){.delta = copy, .weight = weight, .staleness = u->staleness};
+    r->late[r->n_late++] = (struct fg_rule_late){
+        .delta = copy, .client = u->client, .weight = weight, .staleness = u->staleness};
     return FG_OK;
 }
 
@@ -225,24 +228,19 @@ enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u)
     if (r->ops->stages_late && u->staleness > 0) {
         return stage_late(r, u, weight);
     }
+    struct fg_exact_term term[2] = {{weight, u->delta}};
+    size_t terms = 1;
     if (r->ops->own_start) {
-        r->ops->fold_own(r, u, weight);
-        r->weight += weight;
-        return FG_OK;
-    }
-    double w = r->ops->scale != NULL ? r->ops->scale(r, u, weight) : weight;
-    double *restrict sum = r->sum;
-    const float *restrict delta = u->delta;
-    if (r->ops->remembers) {
-        const float *restrict last = fg_rule_row(r, u->client);
-        for (size_t i = 0; i < r->cfg.params; i++) {
-            sum[i] += w * ((double)delta[i] - r->recall * (double)last[i]);
-        }
+        r->ops->terms(r, u, weight, term);
+        terms = 2;
     } else {
-        fg_kernel_fold(w, delta, sum, r->cfg.params);
+        term[0].weight = r->ops->scale != NULL ? r->ops->scale(r, u, weight) : weight;
     }
-    r->weight += weight;
-    return FG_OK;
+    if (r->ops->remembers) {
+        term[terms++] = (struct fg_exact_term){-term[0].weight * r->recall, fg_rule_row(r, u->client)};
+    }
+    fg_fsum_add(&r->weights, weight);
+    return fg_exact_add(r->exact, term, terms);
 }
 
 static void apply_mean(struct fg_rule *r, float *x)
@@ -256,8 +254,33 @@ static void apply_mean(struct fg_rule *r, float *x)
     }
 }
 
+/* By client, so that what a rule does with them one by one has one order, however they came. */
+static void order_staged(struct fg_rule *r)
+{
+    for (uint32_t k = 1; k < r->folded; k++) {
+        for (uint32_t i = k; i > 0 && r->client[i - 1] > r->client[i]; i--) {
+            uint32_t client = r->client[i - 1], samples = r->samples[i - 1];
+            float *staged = r->staged[i - 1];
+            r->client[i - 1] = r->client[i];
+            r->samples[i - 1] = r->samples[i];
+            r->staged[i - 1] = r->staged[i];
+            r->client[i] = client;
+            r->samples[i] = samples;
+            r->staged[i] = staged;
+        }
+    }
+}
+
 void fg_rule_commit(struct fg_rule *r, float *x)
 {
+    if (r->ops->remembers) {
+        order_staged(r);
+    }
+    if (r->folded > 0) {
+        fg_exact_read(r->exact, r->sum);
+    }
+    r->weight = fg_fsum_read(&r->weights);
+    r->extra = fg_fsum_read(&r->extras);
     if (r->ops->commit != NULL) {
         r->ops->commit(r, x);
     } else {
@@ -273,7 +296,7 @@ void fg_rule_commit(struct fg_rule *r, float *x)
 void fg_rule_drop(struct fg_rule *r)
 {
     if (r->folded > 0) {
-        memset(r->sum, 0, r->cfg.params * sizeof *r->sum);
+        fg_exact_clear(r->exact);
     }
     for (uint32_t k = 0; r->ops->remembers && k < r->folded; k++) {
         fg_free(r->staged[k]);
@@ -281,6 +304,6 @@ void fg_rule_drop(struct fg_rule *r)
     while (r->n_late > 0) {
         fg_free(r->late[--r->n_late].delta);
     }
-    r->weight = r->extra = 0.0;
+    r->weights = r->extras = (struct fg_fsum){.n = 0};
     r->folded = 0;
 }

@@ -1,7 +1,7 @@
 /* Aggregation rules: how a round's updates become new parameters.
  *
- * Every rule folds updates one at a time into O(P) memory, in the order of their (virtual) arrival, which
- * under a virtual clock is the same in every run; sums are in double with separate multiply and add.
+ * Every rule folds updates one at a time into O(P) memory. Sums are exact (exact.h), so that a round's result
+ * does not depend on the order in which its updates came.
  * A rule is a const struct of functions in a file of its own and one line in the registry (rule.c).
  * Thread safety: one caller.
  */
@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "src/aggregator/exact.h"
+#include "src/base/fsum.h"
 #include "src/base/status.h"
 
 enum fg_weighting { FG_WEIGHT_SAMPLES, FG_WEIGHT_UNIFORM };
@@ -72,6 +74,7 @@ struct fg_rule_update {
 /* An update of an earlier round, kept until the round's end. */
 struct fg_rule_late {
     float *delta; /* (P) */
+    uint32_t client;
     double weight;
     double far; /* from the fresh ones, for rules that ask */
     uint32_t staleness;
@@ -81,9 +84,10 @@ struct fg_rule {
     const struct fg_rule_ops *ops;
     struct fg_rule_config cfg;
     /* the open round */
-    double *sum;   /* (P) sum of what fold adds */
-    double weight; /* sum of w_i */
-    double extra;  /* what else a rule adds up */
+    struct fg_exact *exact;         /* sum of what fold adds */
+    struct fg_fsum weights, extras; /* of w_i; of what else a rule adds up */
+    double *sum;                    /* (P) these three as numbers, while it commits */
+    double weight, extra;
     uint32_t folded;
     uint32_t *client;          /* (folded) whose updates */
     float **staged;            /* (folded) copies of their deltas, only for rules that remember them */
@@ -109,9 +113,10 @@ struct fg_rule_ops {
     unsigned scalars; /* numbers kept for each client */
     int remembers;    /* keeps each client's last update: 4 N P bytes; fold then adds delta - recall x last */
     /* A client begins with the model that it received last: rows hold these (4 N P bytes), scalar row 0
-     * their versions. fold_own and commit then do it all. */
+     * their versions. `terms` are what such an update adds. */
     int own_start;
-    void (*fold_own)(struct fg_rule *r, const struct fg_rule_update *u, double weight);
+    void (*terms)(struct fg_rule *r, const struct fg_rule_update *u, double weight,
+                  struct fg_exact_term term[2]);
     /* What local work must be for this rule: 1 = one step on the whole shard (FedSGD), 0 = as configured. */
     int full_batch;
     enum fg_partial partial;
@@ -146,7 +151,8 @@ enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *op
                               const struct fg_rule_config *cfg, struct fg_err *err) FG_NODISCARD;
 void fg_rule_destroy(struct fg_rule *r);
 
-/* Fold one update. Cost: one pass over delta. Errors: FG_E_NOMEM (nothing is changed then). */
+/* Fold one update. Cost: one pass over delta. Errors: FG_E_NOMEM, FG_E_RANGE (a weight that is not finite); the open round
+ * can then only be dropped. */
 enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u) FG_NODISCARD;
 
 /* Close the round: x (P) moves, the sum is cleared. Without any update x stays bit for bit the same. */

@@ -7,13 +7,12 @@
 #include "src/aggregator/rule.h"
 
 /* Row 0: the version of x_i, which is tau_i + 1. */
-static void fold_own(struct fg_rule *r, const struct fg_rule_update *u, double weight)
+static void terms(struct fg_rule *r, const struct fg_rule_update *u, double weight,
+                  struct fg_exact_term term[2])
 {
-    double missed = (double)(r->commits + 1) - r->scalar[u->client], step = r->cfg.lr * missed;
-    const float *start = fg_rule_start(r, u->client);
-    for (size_t i = 0; i < r->cfg.params; i++) {
-        r->sum[i] += weight * ((double)start[i] - step * (double)u->delta[i]);
-    }
+    double missed = (double)(r->commits + 1) - r->scalar[u->client];
+    term[0] = (struct fg_exact_term){weight, fg_rule_start(r, u->client)};
+    term[1] = (struct fg_exact_term){-weight * (r->cfg.lr * missed), u->delta};
 }
 
 static void commit(struct fg_rule *r, float *x)
@@ -36,6 +35,6 @@ const struct fg_rule_ops fg_rule_fedawe = {
     .source = "xiang24 (FedAWE), algorithm 1",
     .scalars = 1,
     .own_start = 1,
-    .fold_own = fold_own,
+    .terms = terms,
     .commit = commit,
 };

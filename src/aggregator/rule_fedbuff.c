@@ -11,6 +11,7 @@
  * round's end.
  */
 #include <math.h>
+#include <stdlib.h>
 
 #include "src/aggregator/rule.h"
 #include "src/base/fmath.h"
@@ -57,8 +58,19 @@ static void weigh_late(struct fg_rule *r)
     }
 }
 
+/* By client, then age: one order, however they came. */
+static int by_client(const void *a, const void *b)
+{
+    const struct fg_rule_late *x = a, *y = b;
+    int client = (x->client > y->client) - (x->client < y->client);
+    return client != 0 ? client : (x->staleness > y->staleness) - (x->staleness < y->staleness);
+}
+
 static void commit(struct fg_rule *r, float *x)
 {
+    if (r->n_late > 1) {
+        qsort(r->late, r->n_late, sizeof *r->late, by_client);
+    }
     weigh_late(r);
     for (uint32_t k = 0; k < r->n_late; k++) {
         const struct fg_rule_late *l = &r->late[k];

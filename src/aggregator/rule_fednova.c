@@ -31,7 +31,7 @@ static double norm_a(const struct fg_rule_config *cfg, uint32_t steps, double lr
 static double scale(struct fg_rule *r, const struct fg_rule_update *u, double weight)
 {
     double a = norm_a(&r->cfg, u->steps, u->lr);
-    r->extra += weight * a;
+    fg_fsum_add(&r->extras, weight * a);
     return weight / a;
 }
 

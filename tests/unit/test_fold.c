@@ -1,47 +1,127 @@
-/* Folding of updates: product and sum rounded each, whatever the weight; what is not finite is seen anywhere. */
+/* Sums in whole numbers: every table gives the same, down to ties; what is not finite is seen anywhere. */
 #include "tests/lib/test.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "kernels/fold.h"
+#include "src/base/hash.h"
+#include "src/base/rng.h"
 
-enum { N = 67 };
+enum { N = 203, M = 37, SLACK = 3 };
 
-static void fold_any_weight_rounds_product_and_sum(void **state)
+static const char *const tables[] = {"reference", "avx2", "avx512"};
+
+static void floats_add_the_nearest_whole_numbers_on_every_table(void **state)
 {
     (void)state;
-    /* Whole numbers are exact against a float; thirds, large odd numbers and the ends of the range are not. */
-    static const double weight[] = {
-        0.0,      1.0,         600.0,  -37.0, 536870911.0, 536870913.0, 1.0 / 3, 0.1, 4503599627370497.0,
-        0x1p-600, 0x1.8p-1060, 0x1p900};
-    for (size_t k = 0; k < sizeof weight / sizeof *weight; k++) {
-        float x[N];
-        double acc[N], want[N];
+    static float x[M][N + SLACK];
+    struct fg_rng r;
+    double scale[M];
+    int64_t want[N];
+    const float *row[M];
+    fg_rng_init(&r, 7, FG_RNG_TEST, 0, 0);
+    memset(want, 0, sizeof want);
+    for (int k = 0; k < M; k++) { /* x = a 2^-24, |a| < 2^24, scale = weight 2^-s: up to 2^54 */
+        int s = k % 11;
+        int64_t weight = (int64_t)(fg_rng_u64(&r) >> (10 + 29 * (k % 2)));
+        scale[k] = ldexp((double)(k % 3 == 0 ? -weight : weight), -s);
+        row[k] = x[k] + k % SLACK;
         for (int i = 0; i < N; i++) {
-            x[i] = (float)(i - 33) / 7.0f;
-            acc[i] = want[i] = 1.0 / (i + 1);
-            volatile double product = weight[k] * (double)x[i];
-            want[i] += product;
+            int32_t a = (int32_t)(fg_rng_u64(&r) >> 39) - (1 << 24);
+            a = i % 7 == 0 ? (i % 2 == 0 ? 1 << 23 : -(3 << 22)) : i % 31 == 0 ? 0 : a; /* ties among them */
+            x[k][k % SLACK + i] = ldexpf((float)a, -24);
+            volatile double product = scale[k] * (double)x[k][k % SLACK + i];
+            want[i] += (int64_t)rint(product);
         }
-        x[5] = 0x1.fffffep+100f;
-        volatile double product = weight[k] * 0x1.fffffep+100;
-        want[5] = 1.0 / 6 + product;
-        fg_kernel_fold(weight[k], x, acc, N);
-        assert_memory_equal(acc, want, sizeof want);
+    }
+    for (size_t t = 0; t < 3; t++) {
+        const struct fg_folders *f = fg_folders_get(tables[t]);
+        int64_t sum[N + 1] = {0};
+        if (f == NULL) {
+            continue;
+        }
+        sum[N] = 77;
+        f->floats(row, scale, M / 2, sum, N);
+        f->floats(row + M / 2, scale + M / 2, M - M / 2, sum, N);
+        assert_memory_equal(sum, want, sizeof want);
+        assert_int_equal(sum[N], 77);
+    }
+}
+
+static void bytes_add_exact_multiples_on_every_table(void **state)
+{
+    (void)state;
+    static int8_t q[FG_FOLD_MOST][N];
+    const int8_t *row[FG_FOLD_MOST];
+    int64_t scale[FG_FOLD_MOST], want[N];
+    struct fg_rng r;
+    fg_rng_init(&r, 8, FG_RNG_TEST, 0, 0);
+    const int64_t most = ((int64_t)1 << 47) - ((int64_t)1 << 31) - ((int64_t)1 << 15) - 1;
+    for (int m = 0; m <= FG_FOLD_MOST; m += m < 4 ? 1 : 15) {
+        memset(want, 0, sizeof want);
+        for (int k = 0; k < m; k++) {
+            scale[k] = k == 0 ? most : k == 1 ? -most : k == 2 ? -32768 : (int64_t)(fg_rng_u64(&r) >> 18);
+            row[k] = q[k];
+            for (int i = 0; i < N; i++) {
+                q[k][i] = (int8_t)(i % 5 == 0 ? -128 : (int)(fg_rng_u64(&r) >> 56) - 128);
+                want[i] += scale[k] * q[k][i];
+            }
+        }
+        for (size_t t = 0; t < 3; t++) {
+            const struct fg_folders *f = fg_folders_get(tables[t]);
+            int64_t sum[N] = {0};
+            if (f != NULL) {
+                f->bytes(row, scale, (size_t)m, sum, N);
+                assert_memory_equal(sum, want, sizeof want);
+            }
+        }
+    }
+}
+
+static void scan_hashes_head_and_body_and_sees_the_largest(void **state)
+{
+    (void)state;
+    enum { HEAD = 40, FROM = 80, FLOATS = 5000 };
+    static uint8_t frame[HEAD + FROM + 4 * FLOATS];
+    float x[FLOATS];
+    for (int i = 0; i < FLOATS; i++) {
+        x[i] = (float)(i % 91) / 8.f;
+    }
+    for (int i = 0; i < HEAD + FROM; i++) {
+        frame[i] = (uint8_t)(i * 7);
+    }
+    for (int at = 0; at < FLOATS; at += 617) {
+        for (int what = 0; what < 3; what++) {
+            float kept = x[at];
+            x[at] = what == 0 ? -99.5f : what == 1 ? NAN : -INFINITY;
+            memcpy(frame + HEAD + FROM, x, sizeof x);
+            x[at] = kept;
+            for (size_t t = 0; t < 3; t++) {
+                const struct fg_folders *f = fg_folders_get(tables[t]);
+                if (f != NULL) {
+                    struct fg_scan s = f->scan(frame, HEAD, frame + HEAD, sizeof frame - HEAD, FROM);
+                    assert_true(s.hash == fg_xxh64(frame, sizeof frame));
+                    assert_true(what == 0 ? s.largest == 99.5f : isnan(s.largest));
+                    s = f->scan(frame, HEAD, frame + HEAD, FROM, FROM);
+                    assert_true(s.hash == fg_xxh64(frame, HEAD + FROM) && s.largest == 0.f);
+                }
+            }
+        }
     }
 }
 
 static void all_finite_one_that_is_not_is_seen_anywhere(void **state)
 {
     (void)state;
-    float x[N];
+    enum { MOST = 67 };
+    float x[MOST];
     static const float odd[] = {INFINITY, -INFINITY, NAN};
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < MOST; i++) {
         x[i] = i % 2 == 0 ? 0x1.fffffep+127f : -0x1.fffffep+127f; /* the largest there are */
     }
     assert_true(fg_kernel_all_finite(x, 0));
-    for (size_t n = 1; n <= N; n++) {
+    for (size_t n = 1; n <= MOST; n++) {
         assert_true(fg_kernel_all_finite(x, n));
         for (size_t k = 0; k < 3; k++) {
             float kept = x[n / 2];
@@ -55,7 +135,9 @@ static void all_finite_one_that_is_not_is_seen_anywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fold_any_weight_rounds_product_and_sum),
+        cmocka_unit_test(floats_add_the_nearest_whole_numbers_on_every_table),
+        cmocka_unit_test(bytes_add_exact_multiples_on_every_table),
+        cmocka_unit_test(scan_hashes_head_and_body_and_sees_the_largest),
         cmocka_unit_test(all_finite_one_that_is_not_is_seen_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,44 @@
+/* Sums of weighted float vectors that come out the same in whatever order, and however many at a time, they are added.
+ *
+ * Values lie in blocks. In a block of an update a term weight * x becomes the nearest whole multiple of a unit, which is
+ * 2^-54 to 2^-46 of the largest term there: the unit is a power of 2^8 that this update alone decides. Whole numbers of one unit
+ * are added as such, in a window of the block; what has another unit has a window of its own. When the sum is read, the
+ * windows of a block are added exactly and rounded once, to double. So what is read is a function of the set of updates.
+ *
+ * Memory: 8 bytes a value, and 8 more for each further window that the sizes of a round's terms ask for, mostly none or one.
+ *
+ * Thread safety: one caller.
+ */
+#ifndef FG_AGGREGATOR_EXACT_H
+#define FG_AGGREGATOR_EXACT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/status.h"
+
+enum { FG_EXACT_BLOCK = 1024, FG_EXACT_MOST = 64 };
+
+struct fg_exact; /* opaque */
+
+/* What is added: weight * x. */
+struct fg_exact_term {
+    double weight;  /* finite */
+    const float *x; /* (n), finite */
+};
+
+/* A sum of n values, 0 at first. Errors: FG_E_NOMEM. Owner: the caller, fg_exact_destroy() (NULL allowed). */
+enum fg_status fg_exact_create(struct fg_exact **out, size_t n) FG_NODISCARD;
+void fg_exact_destroy(struct fg_exact *e);
+
+/* Add m (at most FG_EXACT_MOST) terms, block by block: each block of the sum is read and written once for all of them.
+ * Errors: FG_E_NOMEM, FG_E_RANGE (not finite); the sum can then only be cleared. */
+enum fg_status fg_exact_add(struct fg_exact *e, const struct fg_exact_term *term, size_t m) FG_NODISCARD;
+
+/* Shapes: out (n). */
+void fg_exact_read(const struct fg_exact *e, double *out);
+
+/* Back to 0. Cost: only blocks that were added to are touched. */
+void fg_exact_clear(struct fg_exact *e);
+
+#endif

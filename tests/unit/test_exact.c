@@ -1,0 +1,205 @@
+/* Exact sums: the same bits in any order and in any portions; right to the last place where terms are multiples of the unit;
+ * full windows pass on what they hold. */
+#include "tests/lib/test.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/aggregator/exact.h"
+#include "src/base/fsum.h"
+#include "src/base/mem.h"
+#include "src/base/rng.h"
+
+enum { N = 2 * FG_EXACT_BLOCK + 77, M = 40 };
+
+static float x[M][N];
+static double weight[M];
+
+static void fill(double spread_bits)
+{
+    struct fg_rng r;
+    fg_rng_init(&r, 3, FG_RNG_TEST, 0, 0);
+    for (int k = 0; k < M; k++) {
+        weight[k] = (k % 5 == 0 ? -1.0 : 1.0) * (1.0 + (double)(fg_rng_u64(&r) % 600) / 7.0);
+        float size = (float)exp2((double)(fg_rng_u64(&r) % 1000) / 1000.0 * spread_bits - spread_bits / 2.0);
+        for (int i = 0; i < N; i++) {
+            x[k][i] = (float)fg_rng_normal(&r) * size;
+        }
+    }
+}
+
+/* The sum of all terms in a random order, in random portions. */
+static void sum(double *out, uint32_t seed)
+{
+    struct fg_exact *e = NULL;
+    struct fg_exact_term term[M];
+    struct fg_rng r;
+    fg_rng_init(&r, 4, FG_RNG_TEST, seed, 0);
+    for (int k = 0; k < M; k++) {
+        term[k] = (struct fg_exact_term){weight[k], x[k]};
+    }
+    for (int k = M - 1; k > 0; k--) {
+        int other = (int)(fg_rng_u64(&r) % (uint64_t)(k + 1));
+        struct fg_exact_term t = term[k];
+        term[k] = term[other];
+        term[other] = t;
+    }
+    assert_int_equal(fg_exact_create(&e, N), FG_OK);
+    if (seed % 2 == 1) { /* what was there before leaves nothing */
+        assert_int_equal(fg_exact_add(e, term, 5), FG_OK);
+        fg_exact_clear(e);
+    }
+    for (size_t k = 0, m; k < M; k += m) {
+        m = 1 + fg_rng_u64(&r) % 9;
+        m = m < M - k ? m : M - k;
+        assert_int_equal(fg_exact_add(e, term + k, m), FG_OK);
+    }
+    fg_exact_read(e, out);
+    fg_exact_destroy(e);
+}
+
+static void any_order_and_any_portions_give_the_same_bits(void **state)
+{
+    (void)state;
+    static double first[N], again[N];
+    static const double spread[] = {0.0, 6.0, 12.0, 60.0};
+    for (size_t s = 0; s < 4; s++) {
+        fill(spread[s]);
+        sum(first, 0);
+        for (uint32_t seed = 1; seed < 8; seed++) {
+            sum(again, seed);
+            assert_memory_equal(first, again, sizeof first);
+        }
+        for (int i = 0; i < N; i += 97) { /* and near to what it is the sum of */
+            double want = 0.0, size = 0.0;
+            for (int k = 0; k < M; k++) {
+                want += weight[k] * (double)x[k][i];
+                double most = 0.0;
+                for (int j = i / FG_EXACT_BLOCK * FG_EXACT_BLOCK;
+                     j < N && j < (i / FG_EXACT_BLOCK + 1) * FG_EXACT_BLOCK; j++) {
+                    most = fabs((double)x[k][j]) > most ? fabs((double)x[k][j]) : most;
+                }
+                size += fabs(weight[k]) * most;
+            }
+            assert_true(fabs(first[i] - want) <= size * 0x1p-46);
+        }
+    }
+}
+
+/* Few significant bits: every term is a multiple of the unit, so the sum is the exact one, rounded once. */
+static void terms_of_few_bits_are_summed_without_any_error(void **state)
+{
+    (void)state;
+    static double got[N];
+    struct fg_rng r;
+    fg_rng_init(&r, 5, FG_RNG_TEST, 0, 0);
+    for (int shift = 0; shift < 80; shift += 5) {
+        for (int k = 0; k < M; k++) {
+            weight[k] = (double)(1 + fg_rng_u64(&r) % 1000) * (k % 2 == 0 ? 1.0 : ldexp(1.0, -shift));
+            for (int i = 0; i < N; i++) {
+                x[k][i] = (float)((int32_t)(fg_rng_u64(&r) >> 32) >> 8) * 0x1p-30f;
+            }
+        }
+        sum(got, 2);
+        for (int i = 0; i < N; i++) {
+            struct fg_fsum s = {.n = 0};
+            for (int k = 0; k < M; k++) {
+                fg_fsum_add(&s, weight[k] * (double)x[k][i]);
+            }
+            assert_true(got[i] == fg_fsum_read(&s));
+        }
+    }
+}
+
+static void thousands_of_the_largest_terms_fit(void **state)
+{
+    (void)state;
+    enum { TIMES = 3000 };
+    static float most[N];
+    static double got[N];
+    struct fg_exact *e = NULL;
+    for (int i = 0; i < N; i++) {
+        most[i] = i % 2 == 0 ? 0x1.fffffep+7f : -0x1.fffffep+7f;
+    }
+    assert_int_equal(fg_exact_create(&e, N), FG_OK);
+    struct fg_exact_term term[50];
+    for (int k = 0; k < 50; k++) {
+        term[k] = (struct fg_exact_term){1.0, most};
+    }
+    for (int k = 0; k < TIMES; k += 50) {
+        assert_int_equal(fg_exact_add(e, term, 50), FG_OK);
+    }
+    fg_exact_read(e, got);
+    for (int i = 0; i < N; i++) {
+        assert_true(got[i] == TIMES * (double)most[i]);
+    }
+    struct fg_exact_term off = {INFINITY, most};
+    assert_int_equal(fg_exact_add(e, &off, 1), FG_E_RANGE);
+    fg_exact_destroy(e);
+}
+
+static int fail_all(void *arg)
+{
+    (void)arg;
+    return 1;
+}
+
+static void no_memory_for_a_window_is_said(void **state)
+{
+    (void)state;
+    struct fg_exact *e = NULL;
+    static float small[N], large[N];
+    static double got[N];
+    for (int i = 0; i < N; i++) {
+        small[i] = 0x1p-60f;
+        large[i] = 1.0f;
+    }
+    assert_int_equal(fg_exact_create(&e, N), FG_OK);
+    struct fg_exact_term a = {1.0, small}, b = {1.0, large};
+    assert_int_equal(fg_exact_add(e, &a, 1), FG_OK);
+    fg_mem_set_hook(fail_all, NULL);
+    enum fg_status st = fg_exact_add(e, &b, 1);
+    fg_mem_set_hook(NULL, NULL);
+    assert_int_equal(st, FG_E_NOMEM);
+    fg_exact_clear(e);
+    assert_int_equal(fg_exact_add(e, &b, 1), FG_OK);
+    fg_exact_read(e, got);
+    assert_true(got[0] == 1.0 && got[N - 1] == 1.0);
+    fg_exact_destroy(e);
+}
+
+/* The last place is right where halves need what lies far below. */
+static void fsum_is_the_nearest_double(void **state)
+{
+    (void)state;
+    static const struct {
+        double x[4], want;
+    } cases[] = {{{1.0, 0x1p-53, 0x1p-200, 0.0}, 1.0 + 0x1p-52},
+                 {{1.0, 0x1p-53, -0x1p-200, 0.0}, 1.0},
+                 {{1.0, 0x1p-53, 0.0, 0.0}, 1.0},
+                 {{1e300, 1.0, -1e300, 0x1p-60}, 1.0},
+                 {{-1.0, -0x1p-53, -0x1p-106, 0.0}, -1.0 - 0x1p-52},
+                 {{0.0, 0.0, 0.0, 0.0}, 0.0}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        for (int first = 0; first < 4; first++) {
+            struct fg_fsum s = {.n = 0};
+            for (int i = 0; i < 4; i++) {
+                fg_fsum_add(&s, cases[c].x[(first + i) % 4]);
+            }
+            assert_true(fg_fsum_read(&s) == cases[c].want);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_order_and_any_portions_give_the_same_bits),
+        cmocka_unit_test(terms_of_few_bits_are_summed_without_any_error),
+        cmocka_unit_test(thousands_of_the_largest_terms_fit),
+        cmocka_unit_test(no_memory_for_a_window_is_said),
+        cmocka_unit_test(fsum_is_the_nearest_double),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
