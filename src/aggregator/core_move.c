@@ -122,6 +122,12 @@ static double ship_g(const void *arg, uint32_t client, uint32_t shard)
     return free ? 0.0 : (with.wh - bare.wh) * 1e-3 * fg_core_intensity(a, client);
 }
 
+static bool planned(const void *arg, uint32_t client, uint32_t shard)
+{
+    const struct fg_aggregator *a = arg;
+    return a->policy->ops->sends(a->policy, client, shard) && ship_g(arg, client, shard) < INFINITY;
+}
+
 /* ---- what is expected of a client ---- */
 
 /* Chance that it stays up: forecast, or as often as it did so far. */
@@ -209,6 +215,7 @@ static enum fg_status give_shards(struct fg_aggregator *a, double worth_g)
                                 .lack = a->lack,
                                 .taken = a->mark,
                                 .have = &a->have,
+                                .planned = plan && a->policy->ops->sends != NULL ? planned : NULL,
                                 .ship_g = ship_g,
                                 .arg = a,
                                 .worth_g = worth_g,

@@ -42,6 +42,13 @@ enum fg_status fg_core_pick_create(struct fg_aggregator *a, struct fg_err *err)
     s->limit[FG_LIMIT_CARBON_G] = s->budget_g;
     s->over_all = a->cfg.rule.over == FG_OVER_ALL;
     s->moves = a->cfg.move.how != FG_MOVE_OWN;
+    bool told = a->cfg.shard_bytes != NULL && a->cfg.move.how != FG_MOVE_ROTATE;
+    s->move = (struct fg_select_move){.bytes = told ? a->cfg.shard_bytes : NULL,
+                                      .have = &a->have,
+                                      .allowed = a->cfg.move.allowed,
+                                      .others = a->cfg.move.how == FG_MOVE_PLAN,
+                                      .copies = a->cfg.move.copies > 1 ? a->cfg.move.copies : 1,
+                                      .margin = a->cfg.move.margin};
     s->by_samples = a->cfg.rule.weights == FG_WEIGHT_SAMPLES;
     s->deadline = a->cfg.deadline;
     if (a->cfg.slot_pace && (s->deadline == 0 || a->cfg.slot < s->deadline)) {

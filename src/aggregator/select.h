@@ -25,6 +25,17 @@
 #include "src/plan/limits.h"
 #include "src/plan/outcome.h"
 #include "src/plan/record.h"
+#include "src/planner/holdings.h"
+
+/* What plans need to know of data that are shipped; borrowed. */
+struct fg_select_move {
+    const uint64_t *bytes;          /* (shards); NULL = data are in place, or go where the plan has no say */
+    const struct fg_holdings *have; /* who has what, now */
+    const uint64_t *allowed;        /* (shards) bit z: may go to zone z; NULL = everywhere */
+    bool others;                    /* clients may be given others' shards */
+    uint32_t copies;                /* of a task, at most; >= 1 */
+    double margin;                  /* updates */
+};
 
 struct fg_select_config {
     uint64_t seed;
@@ -41,17 +52,18 @@ struct fg_select_config {
     uint32_t slack;
     bool slack_auto;
     uint32_t tune;
-    double lr, curvature;  /* of the first round; c2 L of the planning model (aggregate.curvature) */
-    uint32_t candidates;   /* power-of-choice */
-    uint32_t ask_samples;  /* cpow-d, 0 = a training batch */
-    double rate;           /* f3ast */
-    double trust;          /* robust */
-    double zone_wh;        /* fedzero, 0 = no limit */
-    uint32_t zones;        /* zones: how many are used */
-    double quantile;       /* pause */
-    const char *counts;    /* random: select.counts as it is; borrowed */
-    bool over_all;         /* updates are divided by everyone's weight, not by that of those who came */
-    bool moves;            /* who trains is given the shard that lacks most: chances are those of shards */
+    double lr, curvature; /* of the first round; c2 L of the planning model (aggregate.curvature) */
+    uint32_t candidates;  /* power-of-choice */
+    uint32_t ask_samples; /* cpow-d, 0 = a training batch */
+    double rate;          /* f3ast */
+    double trust;         /* robust */
+    double zone_wh;       /* fedzero, 0 = no limit */
+    uint32_t zones;       /* zones: how many are used */
+    double quantile;      /* pause */
+    const char *counts;   /* random: select.counts as it is; borrowed */
+    bool over_all;        /* updates are divided by everyone's weight, not by that of those who came */
+    bool moves;           /* who trains is given the shard that lacks most: chances are those of shards */
+    struct fg_select_move move;
     bool by_samples;       /* a client should count its samples; else all the same */
     fg_time_t deadline;    /* a round lasts at most so long, 0 = no limit */
     uint32_t replan;       /* rounds between two plans, 0 = plan once */
@@ -133,6 +145,9 @@ struct fg_select_ops {
     /* Whether the plan in force has the client train in this round, up or not; NULL = its picks are its
      * plan. */
     bool (*planned)(const struct fg_select *s, uint32_t client, uint32_t round);
+    /* Whether the plan in force, from this round on, has the client train on the shard: it may then be shipped as if
+     * it were there. NULL = no plan says so. */
+    bool (*sends)(const struct fg_select *s, uint32_t client, uint32_t shard);
 };
 
 /* The policy of that name, or NULL; names in a NULL-terminated list for messages. */

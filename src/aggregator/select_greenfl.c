@@ -8,62 +8,37 @@
 #include <math.h>
 #include <string.h>
 
-#include "src/aggregator/select_plan.h"
+#include "src/aggregator/select_agenda.h"
 #include "src/aggregator/select_weight.h"
 #include "src/base/mem.h"
 
 enum { ENOUGH = 10 }; /* updates beyond one a round, before forage chooses its way */
 
-/* A plan from slot `from` on. What the first one settles goes on from plan to plan. */
-struct agenda {
-    uint32_t from, tune;
-    uint8_t *on;      /* (clients, rounds) */
-    double *expected; /* (clients) slots from `from` on in which it will train, on average */
-    struct {
-        struct fg_way way; /* slots that are used at all, alpha */
-        double grams_max;
-        bool chosen;                                    /* the way will not change any more */
-        double value, bound, spent_g, price[FG_LIMITS]; /* the certificate */
-    } first;
-};
-
 extern const struct fg_select_ops fg_select_greenfl, fg_select_forage;
 
 struct own {
-    struct agenda now, next; /* next: of the open round, if made */
+    struct fg_agenda now, next; /* next: of the open round, if made */
     bool made;
     uint32_t round; /* of the last pick */
-    double *gained; /* (clients) value so far */
+    double *gained; /* (clients; where plans ship: shards) value so far */
     uint32_t *used; /* (clients) slots so far */
+    uint8_t *taken; /* (shards) scratch */
 };
 
 /* ---- life ---- */
-
-static void free_agenda(struct agenda *a)
-{
-    fg_free(a->on);
-    fg_free(a->expected);
-}
 
 static void close_policy(struct fg_select *s)
 {
     struct own *o = s->own;
     if (o != NULL) {
-        free_agenda(&o->now);
-        free_agenda(&o->next);
+        fg_agenda_fini(&o->now);
+        fg_agenda_fini(&o->next);
         fg_free(o->gained);
         fg_free(o->used);
+        fg_free(o->taken);
         fg_free(o);
         s->own = NULL;
     }
-}
-
-static enum fg_status make_agenda(struct agenda *a, const struct fg_select_config *cfg)
-{
-    a->first.way = (struct fg_way){.slots = cfg->rounds, .alpha = cfg->alpha};
-    a->on = fg_calloc(cfg->clients, cfg->rounds);
-    a->expected = fg_calloc(cfg->clients, sizeof *a->expected);
-    return a->on != NULL && a->expected != NULL ? FG_OK : FG_E_NOMEM;
 }
 
 static enum fg_status open_policy(struct fg_select *s)
@@ -73,11 +48,12 @@ static enum fg_status open_policy(struct fg_select *s)
         return FG_E_NOMEM;
     }
     enum fg_status st;
-    FG_TRY(make_agenda(&o->now, &s->cfg));
-    FG_TRY(make_agenda(&o->next, &s->cfg));
+    FG_TRY(fg_agenda_init(&o->now, &s->cfg));
+    FG_TRY(fg_agenda_init(&o->next, &s->cfg));
     o->gained = fg_calloc(s->cfg.clients, sizeof *o->gained);
     o->used = fg_calloc(s->cfg.clients, sizeof *o->used);
-    st = o->gained != NULL && o->used != NULL ? FG_OK : FG_E_NOMEM;
+    o->taken = fg_calloc(s->cfg.clients, 1);
+    st = o->gained != NULL && o->used != NULL && o->taken != NULL ? FG_OK : FG_E_NOMEM;
 cleanup:
     return st;
 }
@@ -103,35 +79,13 @@ static uint32_t horizon(const struct fg_select_config *cfg)
 
 /* ---- planning ---- */
 
-static void adopt(struct fg_select *s, const struct fg_slots_plan *plan, const struct fg_ahead *a,
-                  uint32_t round, const double price[FG_LIMITS])
-{
-    struct agenda *next = &((struct own *)s->own)->next;
-    next->from = round;
-    for (uint32_t c = 0; c < s->cfg.clients; c++) {
-        uint8_t *row = next->on + (size_t)c * s->cfg.rounds;
-        memset(row, 0, s->cfg.rounds);
-        next->expected[c] = 0.0;
-        for (uint32_t h = 0; h < plan->slots; h++) {
-            row[round + h] = plan->on[(size_t)c * plan->slots + h];
-            next->expected[c] += row[round + h] ? a->chance[(size_t)c * a->slots + h] : 0.0;
-        }
-    }
-    if (round == 0) {
-        next->first.value = plan->value;
-        next->first.bound = plan->bound;
-        next->first.spent_g = plan->spent_g;
-        memcpy(next->first.price, price, sizeof next->first.price);
-    }
-}
-
 /* Once: greenfl the length, if wanted, at the start; forage everything, by the predicted error, when
  * enough updates have told of the problem. Until then it plans for all rounds, as configured. */
 static enum fg_status find_way(struct fg_select *s, const struct fg_select_view *view,
                                const struct fg_ahead *a, double left)
 {
     struct own *o = s->own;
-    struct agenda *next = &o->next;
+    struct fg_agenda *next = &o->next;
     if (s->ops == &fg_select_forage) {
         if (view->gauge->freedom < ENOUGH) {
             return FG_OK;
@@ -148,7 +102,7 @@ static enum fg_status find_way(struct fg_select *s, const struct fg_select_view 
 static enum fg_status make_plan(struct fg_select *s, const struct fg_select_view *view)
 {
     struct own *o = s->own;
-    struct agenda *next = &o->next;
+    struct fg_agenda *next = &o->next;
     struct fg_ahead a = {0};
     struct fg_slots_plan *plan = NULL;
     enum fg_status st;
@@ -172,12 +126,13 @@ static enum fg_status make_plan(struct fg_select *s, const struct fg_select_view
     cfg.alpha = next->first.way.alpha;
     uint32_t tune = left > 0.0 ? next->tune : 0;
     double price[FG_LIMITS] = {0.0};
-    FG_TRY(fg_ahead_solve(&plan, &a, &cfg, slots, tune, o->gained, left, next->first.grams_max, price));
+    FG_TRY(fg_ahead_solve(&plan, &a, &cfg, slots, tune, o->gained, left, next->first.grams_max,
+                          first ? price : NULL));
     if (first) {
         FG_TRY(fg_ahead_price_slot(&price[FG_LIMIT_HOURS], plan, &a, &cfg, tune, o->gained, left,
                                    next->first.grams_max));
     }
-    adopt(s, plan, &a, view->round, price);
+    FG_TRY(fg_agenda_adopt(next, &s->cfg, plan, &a, view->round, price));
     o->made = true;
 cleanup:
     fg_slots_plan_destroy(plan);
@@ -187,15 +142,28 @@ cleanup:
 
 /* ---- rounds ---- */
 
-static const struct agenda *agenda_of(const struct own *o)
+static const struct fg_agenda *agenda_of(const struct own *o)
 {
     return o->made ? &o->next : &o->now;
 }
 
 static bool in_window(const struct own *o)
 {
-    const struct agenda *a = agenda_of(o);
+    const struct fg_agenda *a = agenda_of(o);
     return o->round + a->tune >= a->first.way.slots;
+}
+
+/* Whether the plan gives it work in this round that nobody before it has: copies are given when it is known who
+ * came. */
+static bool has_work(struct fg_select *s, uint32_t client)
+{
+    struct own *o = s->own;
+    const struct fg_agenda *a = agenda_of(o);
+    size_t cell = (size_t)client * s->cfg.rounds + o->round;
+    uint8_t *taken = &o->taken[a->shard != NULL ? a->shard[cell] : client];
+    bool work = a->on[cell] && !*taken;
+    *taken |= work;
+    return work;
 }
 
 static enum fg_status pick(struct fg_select *s, const struct fg_select_view *view, struct fg_picks *out)
@@ -213,10 +181,10 @@ static enum fg_status pick(struct fg_select *s, const struct fg_select_view *vie
         return st;
     }
     bool window = in_window(o);
+    memset(o->taken, 0, s->cfg.clients);
     for (size_t i = 0; i < view->n_available; i++) {
-        uint32_t c = view->available[i];
-        if (window || agenda_of(o)->on[(size_t)c * s->cfg.rounds + view->round]) {
-            out->client[out->n++] = c;
+        if (window || has_work(s, view->available[i])) {
+            out->client[out->n++] = view->available[i];
         }
     }
     /* in the window the update is the plain mean, whether that is taken over the active or over all */
@@ -230,7 +198,7 @@ static enum fg_status pick(struct fg_select *s, const struct fg_select_view *vie
 static double chance(const struct fg_select *s, uint32_t client)
 {
     const struct own *o = s->own;
-    const struct agenda *a = agenda_of(o);
+    const struct fg_agenda *a = agenda_of(o);
     const uint8_t *row = a->on + (size_t)client * s->cfg.rounds;
     double planned = 0.0, left = 0.0;
     if (in_window(o)) {
@@ -248,7 +216,7 @@ static enum fg_status learn(struct fg_select *s, const struct fg_participation *
 {
     struct own *o = s->own;
     if (o->made) {
-        struct agenda old = o->now;
+        struct fg_agenda old = o->now;
         o->now = o->next;
         o->next = old;
         o->made = false;
@@ -257,7 +225,7 @@ static enum fg_status learn(struct fg_select *s, const struct fg_participation *
         if (rows[i].verdict == FG_VERDICT_USED || rows[i].verdict == FG_VERDICT_PARTIAL) {
             double v = o->now.first.grams_max - rows[i].carbon_g;
             o->used[rows[i].client]++;
-            o->gained[rows[i].client] += v > 0.0 ? v : 0.0;
+            o->gained[o->now.shard != NULL ? rows[i].shard : rows[i].client] += v > 0.0 ? v : 0.0;
         }
     }
     return FG_OK;
@@ -317,23 +285,10 @@ static enum fg_status pick_forage(struct fg_select *s, const struct fg_select_vi
 static enum fg_status save(const struct fg_select *s, struct fg_str *out)
 {
     const struct own *o = s->own;
-    const struct agenda *a = &o->now;
-    size_t n = s->cfg.clients;
     enum fg_status st;
-    FG_TRY(fg_put_u32(out, a->from));
-    FG_TRY(fg_put_u32(out, a->tune));
-    FG_TRY(fg_put_u32(out, a->first.way.slots));
-    FG_TRY(fg_put_f64(out, a->first.way.alpha));
-    FG_TRY(fg_put_u8(out, a->first.chosen));
-    FG_TRY(fg_put_f64(out, a->first.grams_max));
-    FG_TRY(fg_put_f64(out, a->first.value));
-    FG_TRY(fg_put_f64(out, a->first.bound));
-    FG_TRY(fg_put_f64(out, a->first.spent_g));
-    FG_TRY(fg_put_f64s(out, a->first.price, FG_LIMITS));
-    FG_TRY(fg_str_add(out, a->on, n * s->cfg.rounds));
-    FG_TRY(fg_put_f64s(out, a->expected, n));
-    FG_TRY(fg_put_f64s(out, o->gained, n));
-    FG_TRY(fg_put_u32s(out, o->used, n));
+    FG_TRY(fg_agenda_save(&o->now, &s->cfg, out));
+    FG_TRY(fg_put_f64s(out, o->gained, s->cfg.clients));
+    FG_TRY(fg_put_u32s(out, o->used, s->cfg.clients));
 cleanup:
     return st;
 }
@@ -341,53 +296,37 @@ cleanup:
 static enum fg_status load(struct fg_select *s, struct fg_reader *in)
 {
     struct own *o = s->own;
-    struct agenda *a = &o->now;
-    size_t n = s->cfg.clients;
-    a->from = fg_get_u32(in);
-    a->tune = fg_get_u32(in);
-    a->first.way.slots = fg_get_u32(in);
-    a->first.way.alpha = fg_get_f64(in);
-    a->first.chosen = fg_get_u8(in) != 0;
-    a->first.grams_max = fg_get_f64(in);
-    a->first.value = fg_get_f64(in);
-    a->first.bound = fg_get_f64(in);
-    a->first.spent_g = fg_get_f64(in);
-    fg_get_f64s(in, a->first.price, FG_LIMITS);
-    const void *on = fg_get_bytes(in, n * s->cfg.rounds);
-    if (on != NULL) {
-        memcpy(a->on, on, n * s->cfg.rounds);
-    }
-    fg_get_f64s(in, a->expected, n);
-    fg_get_f64s(in, o->gained, n);
-    fg_get_u32s(in, o->used, n);
-    in->bad = in->bad || a->from > s->cfg.rounds || a->first.way.slots > s->cfg.rounds ||
-              a->tune > a->first.way.slots;
+    fg_agenda_load(&o->now, &s->cfg, in);
+    fg_get_f64s(in, o->gained, s->cfg.clients);
+    fg_get_u32s(in, o->used, s->cfg.clients);
     return FG_OK;
 }
 
 static void promise(const struct fg_select *s, struct fg_promise *out)
 {
-    const struct agenda *a = &((const struct own *)s->own)->now;
-    *out = (struct fg_promise){.have = a->first.grams_max > 0.0,
-                               .slots = a->first.way.slots,
-                               .value = a->first.value,
-                               .bound = a->first.bound,
-                               .carbon_g = a->first.spent_g,
-                               .price_per_g = a->first.price[FG_LIMIT_CARBON_G]};
-    memcpy(out->price, a->first.price, sizeof out->price);
+    const struct fg_agenda *a = &((const struct own *)s->own)->now;
+    *out = a->first.promise;
+    out->slots = a->first.way.slots;
 }
 
 static bool planned(const struct fg_select *s, uint32_t client, uint32_t round)
 {
-    const struct agenda *a = agenda_of(s->own);
+    const struct fg_agenda *a = agenda_of(s->own);
     return round < a->first.way.slots &&
            (round + a->tune >= a->first.way.slots || a->on[(size_t)client * s->cfg.rounds + round] != 0);
+}
+
+static bool sends(const struct fg_select *s, uint32_t client, uint32_t shard)
+{
+    const struct own *o = s->own;
+    return fg_agenda_sends(agenda_of(o), &s->cfg, o->round, client, shard);
 }
 
 /* What both have. */
 #define PLANNED                                                                                \
     .check = check, .horizon = horizon, .chance = chance, .learn = learn, .open = open_policy, \
-    .close = close_policy, .save = save, .load = load, .promise = promise, .planned = planned
+    .close = close_policy, .save = save, .load = load, .promise = promise, .planned = planned, \
+    .sends = sends
 
 const struct fg_select_ops fg_select_greenfl = {
     .name = "greenfl",

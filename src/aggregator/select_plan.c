@@ -1,5 +1,6 @@
 #include "src/aggregator/select_plan.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "src/aggregator/select_weight.h"
@@ -11,88 +12,6 @@ enum { LENGTHS = 12 }; /* that are tried */
 
 /* The model orders ways roughly: one that promises this much less error than what is set is taken. */
 #define WORTH_IT 0.25
-
-void fg_ahead_fini(struct fg_ahead *a)
-{
-    fg_free(a->grams);
-    fg_free(a->chance);
-    for (int r = 0; r < FG_LIMITS; r++) {
-        fg_free(a->cost[r]);
-    }
-    *a = (struct fg_ahead){0};
-}
-
-/* ---- what is expected ---- */
-
-static enum fg_status make_costs(struct fg_ahead *a, const struct fg_select_config *cfg,
-                                 const struct fg_select_view *view)
-{
-    for (int r = FG_LIMIT_CARBON_G + 1; r < FG_LIMITS_SPENT; r++) {
-        if (cfg->limit[r] > 0.0) {
-            a->left[r] = cfg->limit[r] > view->spent[r] ? cfg->limit[r] - view->spent[r] : 0.0;
-            a->cost[r] = fg_calloc((size_t)a->clients * a->slots, sizeof(double));
-            if (a->cost[r] == NULL) {
-                return FG_E_NOMEM;
-            }
-        }
-    }
-    if (cfg->limit[FG_LIMIT_ROUNDS] > 0.0) { /* the core ends the run when none is left */
-        double left = cfg->limit[FG_LIMIT_ROUNDS] - view->spent[FG_LIMIT_ROUNDS];
-        a->rounds_left = left > 1.0 ? (uint32_t)left : 1;
-    }
-    return FG_OK;
-}
-
-/* Slots that begin when the time is up come to nothing. */
-static bool in_time(const struct fg_select_config *cfg, const struct fg_select_view *view, uint32_t h)
-{
-    double limit = cfg->limit[FG_LIMIT_HOURS];
-    return !(limit > 0.0) || view->spent[FG_LIMIT_HOURS] + (double)h * fg_seconds(cfg->slot) / 3600.0 < limit;
-}
-
-static void look_at(struct fg_ahead *a, const struct fg_select_config *cfg, const struct fg_select_view *view,
-                    uint32_t c, bool up)
-{
-    double wh = fg_select_cost(cfg, c, cfg->steps[c]).wh, kwh = wh * 1e-3;
-    uint32_t zone = fg_fleet_zone(cfg->fleet, c);
-    for (uint32_t h = 0; h < a->slots; h++) {
-        size_t i = (size_t)c * a->slots + h;
-        a->grams[i] = kwh * fg_outlook_carbon(view->outlook, zone, h);
-        a->chance[i] = (h > 0 || up) && in_time(cfg, view, h) ? fg_outlook_up(view->outlook, c, h) : 0.0;
-        if (a->cost[FG_LIMIT_ENERGY_WH] != NULL) {
-            a->cost[FG_LIMIT_ENERGY_WH][i] = a->chance[i] * wh;
-        }
-        if (a->cost[FG_LIMIT_BYTES] != NULL) {
-            a->cost[FG_LIMIT_BYTES][i] = a->chance[i] * (double)(cfg->model_bytes + cfg->update_bytes);
-        }
-        if (a->cost[FG_LIMIT_MONEY] != NULL && cfg->prices != NULL) {
-            fg_time_t then = view->now + (fg_time_t)h * cfg->slot;
-            a->cost[FG_LIMIT_MONEY][i] =
-                a->chance[i] * kwh * fg_price_expected(cfg->prices, zone, view->now, then);
-        }
-    }
-}
-
-enum fg_status fg_ahead_look(struct fg_ahead *out, const struct fg_select_config *cfg,
-                             const struct fg_select_view *view, uint32_t slots)
-{
-    struct fg_ahead a = {.clients = cfg->clients,
-                         .slots = slots,
-                         .grams = fg_calloc((size_t)cfg->clients * slots, sizeof(double)),
-                         .chance = fg_calloc((size_t)cfg->clients * slots, sizeof(double))};
-    if (a.grams == NULL || a.chance == NULL || make_costs(&a, cfg, view) != FG_OK) {
-        fg_ahead_fini(&a);
-        return FG_E_NOMEM;
-    }
-    size_t k = 0;
-    for (uint32_t c = 0; c < cfg->clients; c++) {
-        bool up = k < view->n_available && view->available[k] == c;
-        k += up;
-        look_at(&a, cfg, view, c, up);
-    }
-    *out = a;
-    return FG_OK;
-}
 
 double fg_ahead_dearest(const struct fg_ahead *a)
 {
@@ -119,6 +38,13 @@ double fg_ahead_left(const struct fg_ahead *a, const struct fg_select_config *cf
 uint32_t fg_ahead_window(const struct fg_ahead *a, uint32_t slots, uint32_t tune, double left_g)
 {
     double window_g = 0.0, window[FG_LIMITS] = {0.0};
+    for (uint32_t c = 0; c < a->clients && a->bytes != NULL; c++) { /* its data are sent to who has none */
+        double bytes = fg_slots_window_bytes(a->bytes, a->clients, c);
+        window_g += bytes * a->per_byte[FG_LIMIT_CARBON_G][c];
+        for (int r = 0; r < FG_LIMITS; r++) {
+            window[r] += a->cost[r] != NULL ? bytes * a->per_byte[r][c] : 0.0;
+        }
+    }
     tune = tune < slots ? tune : slots;
     tune = a->rounds_left > 0 && tune > a->rounds_left ? a->rounds_left : tune;
     for (uint32_t n = 0; n < tune; n++) {
@@ -173,12 +99,12 @@ static enum fg_status solve_all(struct fg_slots_plan **out, const struct fg_slot
     for (size_t i = 0; i < cells; i++) {
         rows[i] = p->chance[i] * p->grams[i];
     }
-    budget[0] = (struct fg_slots_side){rows, p->budget_g};
+    budget[0] = (struct fg_slots_side){rows, p->budget_g, a->per_byte[FG_LIMIT_CARBON_G]};
     for (int r = 0; r < FG_LIMITS_SPENT; r++) {
         if (a->cost[r] != NULL) {
             const double *cost = cut(rows + all.n * cells, a->cost[r], a, p->slots);
             which[all.n] = r;
-            budget[all.n++] = (struct fg_slots_side){cost, a->left[r]};
+            budget[all.n++] = (struct fg_slots_side){cost, a->left[r], a->per_byte[r]};
         }
     }
     enum fg_status st = fg_budgets_solve(&plan, &all, &err);
@@ -209,6 +135,10 @@ enum fg_status fg_ahead_solve(struct fg_slots_plan **out, const struct fg_ahead 
         return FG_E_NOMEM;
     }
     double *costs = rows + (whole ? 0 : 2 * cells);
+    struct fg_slots_ship ship = {.bytes = a->bytes,
+                                 .per_byte = a->per_byte[FG_LIMIT_CARBON_G],
+                                 .copies = a->copies,
+                                 .margin = a->margin};
     struct fg_slots_problem p = {.clients = a->clients,
                                  .slots = slots,
                                  .grams = whole ? a->grams : cut(rows, a->grams, a, slots),
@@ -218,6 +148,7 @@ enum fg_status fg_ahead_solve(struct fg_slots_plan **out, const struct fg_ahead 
                                  .alpha = cfg->alpha,
                                  .grams_max = grams_max,
                                  .tune = tune,
+                                 .ship = a->bytes != NULL ? &ship : NULL,
                                  .nodes = FG_SLOTS_NODES};
     struct fg_err err;
     enum fg_status st = alone ? fg_slots_solve(out, &p, &err) : solve_all(out, &p, a, costs, price);
@@ -265,18 +196,36 @@ double fg_ahead_memory(const uint8_t *on, uint32_t slots)
     return l < -0.9 ? -0.9 : l > 0.9 ? 0.9 : l;
 }
 
-/* With the chances of a plan, how often each client takes part, and the mean of the local steps. */
+void fg_ahead_chances(const struct fg_ahead *a, const struct fg_slots_plan *plan, double *chance,
+                      double *lost)
+{
+    memset(chance, 0, a->clients * sizeof *chance);
+    for (uint32_t t = 0; t < plan->slots; t++) {
+        for (uint32_t j = 0; j < a->clients; j++) {
+            lost[j] = 1.0;
+        }
+        for (uint32_t c = 0; c < a->clients; c++) {
+            size_t i = (size_t)c * plan->slots + t;
+            uint32_t j = plan->shard != NULL ? plan->shard[i] : c;
+            double p = plan->on[i] ? a->chance[(size_t)c * a->slots + t] : 0.0;
+            chance[j] += lost[j] * p;
+            lost[j] *= 1.0 - p;
+        }
+    }
+    for (uint32_t j = 0; j < a->clients; j++) {
+        chance[j] /= (double)plan->slots;
+    }
+}
+
+/* With the chances of a plan, how often each shard takes part, and the mean of the local steps. Shapes: chance,
+ * scratch (clients). */
 static void imply(struct fg_error_terms *e, const struct fg_ahead *a, const struct fg_select_config *cfg,
-                  const struct fg_slots_plan *plan, double *chance)
+                  const struct fg_slots_plan *plan, double *chance, double *scratch)
 {
     fg_error_defaults(e);
     e->mean_steps = 0.0;
+    fg_ahead_chances(a, plan, chance, scratch);
     for (uint32_t c = 0; c < a->clients; c++) {
-        double n = 0.0;
-        for (uint32_t t = 0; t < plan->slots; t++) {
-            n += plan->on[(size_t)c * plan->slots + t] ? a->chance[(size_t)c * a->slots + t] : 0.0;
-        }
-        chance[c] = n / (double)plan->slots;
         e->mean_steps += (double)cfg->steps[c] / (double)a->clients;
     }
     e->clients = a->clients;
@@ -290,7 +239,7 @@ static double predicted(const struct fg_ahead *a, const struct fg_select_config 
                         const struct fg_slots_plan *plan, double *chance)
 {
     struct fg_error_terms e;
-    imply(&e, a, cfg, plan, chance);
+    imply(&e, a, cfg, plan, chance, chance + a->clients);
     return fg_error_predict(&e).all;
 }
 
@@ -298,7 +247,7 @@ enum fg_status fg_ahead_length(uint32_t *slots, const struct fg_ahead *a, const 
                                double left_g, double grams_max)
 {
     uint32_t shortest = cfg->rounds - cfg->slack, tries = cfg->slack < LENGTHS ? cfg->slack + 1 : LENGTHS;
-    double best = 0.0, *chance = fg_calloc(cfg->clients, sizeof *chance);
+    double best = 0.0, *chance = fg_calloc(2 * (size_t)cfg->clients, sizeof *chance);
     enum fg_status st = chance != NULL ? FG_OK : FG_E_NOMEM;
     for (uint32_t k = 0; k < tries && st == FG_OK; k++) {
         uint32_t n = shortest + (uint32_t)((uint64_t)cfg->slack * k / (tries > 1 ? tries - 1 : 1));
@@ -325,10 +274,26 @@ struct search {
     const struct fg_ahead *a;
     const struct fg_select_config *cfg;
     double *target, *chance, *chance1, *memory, *runs, *weight, *scratch;
+    uint8_t *row; /* (slots) */
     const double *base;
     double unlike; /* the clients, as seen so far */
     double left_g, grams_max;
 };
+
+/* The slots in which somebody trains on the shard. Shapes: row (slots) scratch. */
+static const uint8_t *row_of(const struct fg_slots_plan *plan, uint32_t shard, uint8_t *row)
+{
+    if (plan->shard == NULL) {
+        return plan->on + (size_t)shard * plan->slots;
+    }
+    memset(row, 0, plan->slots);
+    for (size_t i = 0; i < (size_t)plan->clients * plan->slots; i++) {
+        if (plan->on[i] && plan->shard[i] == shard) {
+            row[i % plan->slots] = 1;
+        }
+    }
+    return row;
+}
 
 /* The predicted error of a plan whose weights are capped: the clients' differences shrink with the
  * gradient, so what they cost is in proportion to what is left to do. */
@@ -336,7 +301,7 @@ static double capped_error(struct search *s, const struct fg_slots_plan *plan)
 {
     struct fg_error_terms e;
     double z = 0.0, all = 0.0;
-    imply(&e, s->a, s->cfg, plan, s->chance);
+    imply(&e, s->a, s->cfg, plan, s->chance, s->scratch);
     double tau = e.mean_steps;
     e.mean_steps = fg_effective_steps(tau, e.lr, e.curvature);
     e.noise = 0.0; /* it is in the spread as measured */
@@ -359,8 +324,8 @@ static double capped_error(struct search *s, const struct fg_slots_plan *plan)
     }
     e.target = s->target;
     e.weight = s->weight;
-    for (uint32_t c = 0; c < s->a->clients; c++) { /* who trains when is the plan's doing now */
-        s->runs[c] = fg_ahead_memory(plan->on + (size_t)c * plan->slots, plan->slots);
+    for (uint32_t j = 0; j < s->a->clients; j++) { /* who trains when is the plan's doing now */
+        s->runs[j] = fg_ahead_memory(row_of(plan, j, s->row), plan->slots);
     }
     e.memory = s->runs;
     struct fg_error x = fg_error_predict(&e);
@@ -416,12 +381,15 @@ enum fg_status fg_ahead_search(struct fg_way *way, const struct fg_ahead *a,
     size_t n = cfg->clients;
     double *rows = fg_calloc(7 * n, sizeof *rows);
     struct search s = {.a = a,
+                       .row = fg_calloc(a->slots, 1),
                        .cfg = cfg,
                        .base = base,
                        .unlike = fg_gauge_unlike(view->gauge),
                        .left_g = left_g,
                        .grams_max = grams_max};
-    if (rows == NULL) {
+    if (rows == NULL || s.row == NULL) {
+        fg_free(rows);
+        fg_free(s.row);
         return FG_E_NOMEM;
     }
     s.target = rows;
@@ -438,5 +406,6 @@ enum fg_status fg_ahead_search(struct fg_way *way, const struct fg_ahead *a,
     }
     enum fg_status st = try_all(way, &s);
     fg_free(rows);
+    fg_free(s.row);
     return st;
 }

@@ -15,8 +15,20 @@ struct fg_ahead {
     double *chance;          /* that its update counts */
     double *cost[FG_LIMITS]; /* booked on average, of each budget beside carbon's; NULL where there is none */
     double left[FG_LIMITS];  /* of it */
-    uint32_t rounds_left;    /* in which somebody may train, 0 = any number */
+    double *bytes; /* (clients, shards) to send, INFINITY where it may not go; NULL where data stay, or
+                              * there are too many to plan for (FG_AHEAD_MOVES) */
+    double *per_byte
+        [FG_LIMITS]; /* (clients) of each budget, at the mean of the slots; NULL where there is none */
+    double margin;
+    uint32_t copies;
+    uint32_t rounds_left; /* in which somebody may train, 0 = any number */
 };
+
+/* Where data move, shipping is planned for at most so many clients x clients x slots. */
+#define FG_AHEAD_MOVES 2e7
+
+/* Whether plans have a say in who is sent which data. */
+bool fg_ahead_ships(const struct fg_select_config *cfg);
 
 /* Slot 0: who is up is known, whether they stay is not. Errors: FG_E_NOMEM. Owner: the caller,
  * fg_ahead_fini(). */
@@ -34,8 +46,13 @@ double fg_ahead_left(const struct fg_ahead *a, const struct fg_select_config *cf
  * `tune`. */
 uint32_t fg_ahead_window(const struct fg_ahead *a, uint32_t slots, uint32_t tune, double left_g);
 
+/* What each shard's chance of an update in a slot is by a plan; where data stay each client's.
+ * Shapes: chance (clients), lost (clients) scratch. */
+void fg_ahead_chances(const struct fg_ahead *a, const struct fg_slots_plan *plan, double *chance,
+                      double *lost);
+
 /* Plan the first `slots` slots, the last `tune` of them for everyone (fg_slots_solve, with more budgets than
- * carbon's fg_budgets_solve). Shapes: base (clients), value gained so far; may be NULL. price (FG_LIMITS): what one
+ * carbon's fg_budgets_solve). Shapes: base (clients; where data move: shards), value gained so far; may be NULL. price (FG_LIMITS): what one
  * more unit of each budget is worth; may be NULL. */
 enum fg_status fg_ahead_solve(struct fg_slots_plan **out, const struct fg_ahead *a,
                               const struct fg_select_config *cfg, uint32_t slots, uint32_t tune,

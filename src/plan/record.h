@@ -116,6 +116,11 @@ struct fg_promise {
     double carbon_g;         /* that it expected to emit */
     double price_per_g;      /* what one more gram of budget was worth; 0 = it did not bind */
     double price[FG_LIMITS]; /* the same of each budget; of hours: of a slot more */
+    bool ships;              /* it settled who is sent which data */
+    double sent_bytes;       /* of data that clients are to be sent */
+    uint32_t sent;           /* times that a client is to be sent another's data */
+    uint32_t receivers;      /* clients that are */
+    uint32_t copies;         /* tasks beside one that is the same, to be on the safe side */
 };
 
 struct fg_summary {

@@ -14,10 +14,12 @@ struct work {
     const struct fg_budgets_problem *p;
     struct fg_slots_problem slots; /* with the implied cost */
     size_t cells;
-    uint32_t n;     /* of the weights */
-    double *cost;   /* (cells) implied */
-    double *worth;  /* (cells) value, NULL unless rounds are limited */
-    double *chance; /* (cells) in the chosen slots, NULL unless rounds are limited */
+    uint32_t n;                /* of the weights */
+    double *cost;              /* (cells) implied */
+    struct fg_slots_ship ship; /* with the implied cost of a byte */
+    double *per_byte;          /* (clients) that; NULL unless data move */
+    double *worth;             /* (cells) value, NULL unless rounds are limited */
+    double *chance;            /* (cells) in the chosen slots, NULL unless rounds are limited */
     double amount[FG_BUDGETS + 1];
     double weight[FG_BUDGETS + 1]; /* sum to 1 */
 };
@@ -25,6 +27,26 @@ struct work {
 static const double *cost_of(const struct work *w, uint32_t r)
 {
     return r < w->p->n ? w->p->budget[r].cost : w->worth;
+}
+
+/* What shipping a byte to the client takes of budget r; of the rounds' worth nothing. */
+static double per_byte(const struct work *w, uint32_t r, uint32_t client)
+{
+    return r < w->p->n ? w->p->budget[r].per_byte[client] : 0.0;
+}
+
+/* What a schedule takes of budget r. */
+static double use_of(const struct work *w, const struct fg_slots_plan *plan, uint32_t r)
+{
+    const double *cost = cost_of(w, r);
+    double use = 0.0;
+    for (size_t i = 0; i < w->cells; i++) {
+        use += plan->on[i] ? cost[i] : 0.0;
+    }
+    for (uint32_t c = 0; plan->sent != NULL && c < plan->clients; c++) {
+        use += plan->sent[c] * per_byte(w, r, c);
+    }
+    return use;
 }
 
 static void imply(struct work *w)
@@ -35,6 +57,9 @@ static void imply(struct work *w)
         const double *cost = cost_of(w, r);
         for (size_t i = 0; f > 0.0 && i < w->cells; i++) {
             w->cost[i] += f * cost[i];
+        }
+        for (uint32_t c = 0; w->per_byte != NULL && c < w->p->slots.clients; c++) {
+            w->per_byte[c] = (r > 0 ? w->per_byte[c] : 0.0) + f * per_byte(w, r, c);
         }
     }
     w->slots.expected = w->cost;
@@ -182,11 +207,7 @@ static enum fg_status look(struct work *w, struct search *f, struct fg_err *err)
         memcpy(f->weight, w->weight, sizeof f->weight);
     }
     for (uint32_t r = 0; r < w->n; r++) {
-        const double *cost = cost_of(w, r);
-        f->use[r] = 0.0;
-        for (size_t i = 0; i < w->cells; i++) {
-            f->use[r] += relaxed->on[i] ? cost[i] : 0.0;
-        }
+        f->use[r] = use_of(w, relaxed, r);
     }
     if (w->n == 1) { /* what is implied is the budget itself */
         take_better(&f->best, relaxed);
@@ -251,10 +272,17 @@ static enum fg_status solve(struct search *f, const struct fg_budgets_problem *p
         w.amount[r] = p->budget[r].budget;
     }
     w.cost = fg_calloc(w.cells, sizeof *w.cost);
-    enum fg_status st = w.cost != NULL ? limit_rounds(&w) : FG_E_NOMEM;
+    bool moves = p->slots.ship != NULL;
+    if (moves) {
+        w.ship = *p->slots.ship;
+        w.ship.per_byte = w.per_byte = fg_calloc(p->slots.clients, sizeof *w.per_byte);
+        w.slots.ship = &w.ship;
+    }
+    enum fg_status st = w.cost != NULL && (!moves || w.per_byte != NULL) ? limit_rounds(&w) : FG_E_NOMEM;
     st = st == FG_OK ? search(&w, f, err) : st;
     *amount_rounds = w.n > p->n ? w.amount[p->n] : 0.0;
     fg_free(w.cost);
+    fg_free(w.per_byte);
     fg_free(w.worth);
     fg_free(w.chance);
     return st;
@@ -295,9 +323,8 @@ enum fg_status fg_budgets_solve(struct fg_budgets_plan *out, const struct fg_bud
     plan.slots = f.best;
     for (uint32_t r = 0; r < p->n; r++) {
         plan.price[r] = p->budget[r].budget > 0.0 ? f.price * f.weight[r] / p->budget[r].budget : 0.0;
-        for (size_t i = 0; i < (size_t)p->slots.clients * p->slots.slots; i++) {
-            plan.spent[r] += plan.slots->on[i] ? p->budget[r].cost[i] : 0.0;
-        }
+        plan.spent[r] =
+            use_of(&(struct work){.p = p, .cells = (size_t)p->slots.clients * p->slots.slots}, plan.slots, r);
     }
     bool all = plan.slots->exact && amount_rounds == 0.0; /* within the slots chosen says nothing of others */
     plan.slots->bound = all ? plan.slots->value : fmax(f.bound, plan.slots->value);

@@ -8,7 +8,8 @@
 double fg_move_gain(const struct fg_move_problem *p, size_t k, uint32_t shard)
 {
     double update = p->survives[k] * p->worth_g;
-    if (fg_holdings_has(p->have, p->client[k], shard)) {
+    if (fg_holdings_has(p->have, p->client[k], shard) ||
+        (p->planned != NULL && p->planned(p->arg, p->client[k], shard))) {
         return update * (1.0 + p->lack[shard]);
     }
     size_t held = fg_holdings_of(p->have, p->client[k], NULL, 0);

@@ -29,6 +29,8 @@ struct fg_move_problem {
     const double *lack;     /* (shards) updates behind its share; negative: ahead */
     const uint8_t *taken;   /* (shards) 1 = under way elsewhere; NULL = none */
     const struct fg_holdings *have;
+    /* A plan has it sent there anyway: it counts as there already. NULL = nothing is. */
+    bool (*planned)(const void *arg, uint32_t client, uint32_t shard);
     /* Grams of shipping the shard to the client; INFINITY where it may not go, or takes too long. */
     double (*ship_g)(const void *arg, uint32_t client, uint32_t shard);
     const void *arg;

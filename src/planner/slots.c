@@ -50,13 +50,13 @@ static enum fg_status check(const struct fg_slots_problem *p, struct fg_err *err
     return FG_OK;
 }
 
-static double value_of(const struct fg_slots_work *w, size_t i)
+double fg_slots_value(const struct fg_slots_work *w, size_t i)
 {
     double q = w->p->chance == NULL ? 1 : w->p->chance[i];
     return q * fmax(0, w->grams_max - w->p->grams[i]);
 }
 
-static double cost_of(const struct fg_slots_work *w, size_t i)
+double fg_slots_cost(const struct fg_slots_work *w, size_t i)
 {
     const struct fg_slots_problem *p = w->p;
     return p->expected != NULL ? p->expected[i]
@@ -103,7 +103,7 @@ static void fill(struct fg_slots_work *w, double *window_g)
         uint32_t n = 0;
         w->base[c] = p->base != NULL ? p->base[c] : 0;
         for (uint32_t t = 0; t < open; t++) {
-            double v = value_of(w, first + t), g = cost_of(w, first + t);
+            double v = fg_slots_value(w, first + t), g = fg_slots_cost(w, first + t);
             bool comes = p->chance == NULL || p->chance[first + t] > 0; /* else it is nothing, not a gift */
             if (comes && (v > 0 || g == 0)) {
                 row[n++] =
@@ -114,10 +114,15 @@ static void fill(struct fg_slots_work *w, double *window_g)
         w->items += n;
         w->nested = sort_row(row, n) && w->nested;
         for (uint32_t t = open; t < p->slots; t++) {
-            w->base[c] += value_of(w, first + t);
-            *window_g += cost_of(w, first + t);
+            w->base[c] += fg_slots_value(w, first + t);
+            *window_g += fg_slots_cost(w, first + t);
             fg_slots_spend(p, w->side, first + t, 1.0);
         }
+    }
+    for (uint32_t c = 0; c < p->clients && p->tune > 0 && p->ship != NULL; c++) {
+        double bytes = fg_slots_window_bytes(p->ship->bytes, p->clients, c);
+        *window_g += bytes * p->ship->per_byte[c];
+        fg_slots_spend_bytes(p, w->side, c, bytes);
     }
 }
 
@@ -220,8 +225,8 @@ static void book(struct fg_slots_plan *plan, const struct fg_slots_work *w)
             size_t i = (size_t)c * plan->slots + t;
             if (plan->on[i]) {
                 plan->count[c]++;
-                u += value_of(w, i);
-                plan->spent_g += cost_of(w, i);
+                u += fg_slots_value(w, i);
+                plan->spent_g += fg_slots_cost(w, i);
             }
         }
         plan->value += fg_slots_utility(u, w->p->alpha);
@@ -230,6 +235,9 @@ static void book(struct fg_slots_plan *plan, const struct fg_slots_work *w)
 
 static enum fg_status decide(struct fg_slots_plan *plan, struct fg_slots_work *w, struct front *heap)
 {
+    if (w->p->ship != NULL) {
+        return fg_slots_ship(plan, w);
+    }
     plan->exact = true;
     greedy(plan, w, heap);
     book(plan, w);
@@ -259,7 +267,10 @@ static enum fg_status make_plan(struct fg_slots_plan **out, const struct fg_slot
     plan->slots = p->slots;
     plan->on = fg_calloc(p->clients, p->slots);
     plan->count = fg_calloc(p->clients, sizeof *plan->count);
-    if (plan->on == NULL || plan->count == NULL) {
+    bool moves = p->ship != NULL;
+    plan->shard = moves ? fg_calloc((size_t)p->clients * p->slots, sizeof *plan->shard) : NULL;
+    plan->sent = moves ? fg_calloc(p->clients, sizeof *plan->sent) : NULL;
+    if (plan->on == NULL || plan->count == NULL || (moves && (plan->shard == NULL || plan->sent == NULL))) {
         fg_slots_plan_destroy(plan);
         return FG_E_NOMEM;
     }
@@ -324,6 +335,8 @@ void fg_slots_plan_destroy(struct fg_slots_plan *plan)
     if (plan != NULL) {
         fg_free(plan->count);
         fg_free(plan->on);
+        fg_free(plan->shard);
+        fg_free(plan->sent);
         fg_free(plan);
     }
 }

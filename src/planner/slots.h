@@ -24,6 +24,17 @@
 struct fg_slots_side {
     const double *cost; /* (clients, slots) >= 0, booked on average */
     double budget;
+    const double *per_byte; /* (clients) of a byte shipped; only where data move */
+};
+
+/* Data may move: an update counts for a shard (there are as many as clients; base is theirs), and a client
+ * must have the shard, or be sent it once. A slot of a client serves one shard; of several clients on the same
+ * shard in a slot one update counts, the first that comes in the order of their numbers. */
+struct fg_slots_ship {
+    const double *bytes;    /* (clients, shards) to send; 0 = it has it; INFINITY = it may not go there */
+    const double *per_byte; /* (clients) grams, as budget_g */
+    uint32_t copies;        /* clients on a shard in a slot, at most; >= 1 */
+    double margin;          /* a shard must lack so many updates more to be sent to who has another */
 };
 
 struct fg_slots_problem {
@@ -39,6 +50,7 @@ struct fg_slots_problem {
     uint32_t tune;    /* the last slots in which every client trains, paid for first */
     const struct fg_slots_side *side; /* (sides) the bound does not use them; src/planner/budgets.h does */
     uint32_t sides;
+    const struct fg_slots_ship *ship; /* NULL = everyone on its own data */
     uint32_t nodes; /* branch and bound: visit at most this many; 0 = greedy and bound only */
 };
 
@@ -50,6 +62,8 @@ struct fg_slots_plan {
     double bound;       /* no schedule within the budget has a larger value, up to rounding (1e-12) */
     double spent_g;     /* expected; at most the budget, up to rounding */
     double price_per_g; /* of the budget: value that one more gram is worth; 0 = it does not bind */
+    uint32_t *shard;    /* (clients, slots) on whose data, where on; NULL unless data move */
+    double *sent;       /* (clients) bytes shipped to each; NULL unless data move */
     bool exact;         /* proved the best: everything of value fits, or branch and bound came to its end */
 };
 
@@ -65,6 +79,10 @@ struct fg_slots_plan {
 enum fg_status fg_slots_solve(struct fg_slots_plan **out, const struct fg_slots_problem *p,
                               struct fg_err *err) FG_NODISCARD;
 void fg_slots_plan_destroy(struct fg_slots_plan *plan);
+
+/* In the tuning window everyone trains on its own data: what client c is sent for that, unless it has some.
+ * Shapes: bytes (clients, clients) of fg_slots_ship. */
+double fg_slots_window_bytes(const double *bytes, uint32_t clients, uint32_t c);
 
 /* How far the plan can be from the best one: bound / value - 1; 0 when nothing can be won. */
 double fg_slots_gap(const struct fg_slots_plan *plan);

@@ -50,6 +50,26 @@ static inline void fg_slots_spend(const struct fg_slots_problem *p, double *left
     }
 }
 
+static inline void fg_slots_spend_bytes(const struct fg_slots_problem *p, double *left, uint32_t client,
+                                        double bytes)
+{
+    for (uint32_t r = 0; r < p->sides; r++) {
+        left[r] -= bytes * p->side[r].per_byte[client];
+    }
+}
+
+/* Value and cost of a cell. */
+double fg_slots_value(const struct fg_slots_work *w, size_t i);
+double fg_slots_cost(const struct fg_slots_work *w, size_t i);
+
+/* Where data move: the schedule, its bound and price, booked. Errors: FG_E_NOMEM. */
+enum fg_status fg_slots_ship(struct fg_slots_plan *plan, const struct fg_slots_work *w) FG_NODISCARD;
+
+/* The least bound by prices of grams and of each shard's value; *price in: where to begin, > 0; u (shards): the
+ * value that a schedule gives to each, where the shards' prices begin. Errors: FG_E_NOMEM. */
+enum fg_status fg_slots_ship_bound(double *bound, double *price, const struct fg_slots_work *w,
+                                   const double *u) FG_NODISCARD;
+
 /* u^alpha, 0 at 0. */
 double fg_slots_utility(double u, double alpha);
 

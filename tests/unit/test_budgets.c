@@ -36,8 +36,8 @@ static void draw(struct scene *s, uint32_t seed, uint32_t clients, uint32_t slot
         for (size_t i = 0; i < cells; i++) {
             all += s->cost[r][i];
         }
-        s->budget[r] =
-            (struct fg_slots_side){s->cost[r], all * share * (0.6 + 0.8 * fg_rng_uniform(&rng)) + 1e-3};
+        s->budget[r] = (struct fg_slots_side){
+            .cost = s->cost[r], .budget = all * share * (0.6 + 0.8 * fg_rng_uniform(&rng)) + 1e-3};
     }
     s->p = (struct fg_budgets_problem){.slots = {.clients = clients,
                                                  .slots = slots,
@@ -209,7 +209,7 @@ static void rounds_have_a_price(void **state)
         chance[t] = 1.0;
         cost[t] = 1.0;
     }
-    struct fg_slots_side budget = {cost, 100.0};
+    struct fg_slots_side budget = {.cost = cost, .budget = 100.0};
     struct fg_budgets_problem p = {
         .slots =
             {.clients = 1, .slots = 10, .grams = grams, .chance = chance, .alpha = 1.0, .grams_max = 100.0},

@@ -1,0 +1,155 @@
+/* What is expected of the slots ahead: grams, chances, what tasks and shipping take of each budget. */
+#include <math.h>
+
+#include "src/aggregator/select_plan.h"
+#include "src/base/mem.h"
+
+void fg_ahead_fini(struct fg_ahead *a)
+{
+    fg_free(a->grams);
+    fg_free(a->chance);
+    for (int r = 0; r < FG_LIMITS; r++) {
+        fg_free(a->cost[r]);
+        fg_free(a->per_byte[r]);
+    }
+    fg_free(a->bytes);
+    *a = (struct fg_ahead){0};
+}
+
+/* ---- what is expected ---- */
+
+static enum fg_status make_costs(struct fg_ahead *a, const struct fg_select_config *cfg,
+                                 const struct fg_select_view *view)
+{
+    for (int r = FG_LIMIT_CARBON_G + 1; r < FG_LIMITS_SPENT; r++) {
+        if (cfg->limit[r] > 0.0) {
+            a->left[r] = cfg->limit[r] > view->spent[r] ? cfg->limit[r] - view->spent[r] : 0.0;
+            a->cost[r] = fg_calloc((size_t)a->clients * a->slots, sizeof(double));
+            if (a->cost[r] == NULL) {
+                return FG_E_NOMEM;
+            }
+        }
+    }
+    if (cfg->limit[FG_LIMIT_ROUNDS] > 0.0) { /* the core ends the run when none is left */
+        double left = cfg->limit[FG_LIMIT_ROUNDS] - view->spent[FG_LIMIT_ROUNDS];
+        a->rounds_left = left > 1.0 ? (uint32_t)left : 1;
+    }
+    return FG_OK;
+}
+
+/* Slots that begin when the time is up come to nothing. */
+static bool in_time(const struct fg_select_config *cfg, const struct fg_select_view *view, uint32_t h)
+{
+    double limit = cfg->limit[FG_LIMIT_HOURS];
+    return !(limit > 0.0) || view->spent[FG_LIMIT_HOURS] + (double)h * fg_seconds(cfg->slot) / 3600.0 < limit;
+}
+
+static void look_at(struct fg_ahead *a, const struct fg_select_config *cfg, const struct fg_select_view *view,
+                    uint32_t c, bool up)
+{
+    double wh = fg_select_cost(cfg, c, cfg->steps[c]).wh, kwh = wh * 1e-3;
+    uint32_t zone = fg_fleet_zone(cfg->fleet, c);
+    for (uint32_t h = 0; h < a->slots; h++) {
+        size_t i = (size_t)c * a->slots + h;
+        a->grams[i] = kwh * fg_outlook_carbon(view->outlook, zone, h);
+        a->chance[i] = (h > 0 || up) && in_time(cfg, view, h) ? fg_outlook_up(view->outlook, c, h) : 0.0;
+        if (a->cost[FG_LIMIT_ENERGY_WH] != NULL) {
+            a->cost[FG_LIMIT_ENERGY_WH][i] = a->chance[i] * wh;
+        }
+        if (a->cost[FG_LIMIT_BYTES] != NULL) {
+            a->cost[FG_LIMIT_BYTES][i] = a->chance[i] * (double)(cfg->model_bytes + cfg->update_bytes);
+        }
+        if (a->cost[FG_LIMIT_MONEY] != NULL && cfg->prices != NULL) {
+            fg_time_t then = view->now + (fg_time_t)h * cfg->slot;
+            a->cost[FG_LIMIT_MONEY][i] =
+                a->chance[i] * kwh * fg_price_expected(cfg->prices, zone, view->now, then);
+        }
+    }
+}
+
+/* ---- shipping ---- */
+
+static bool may_go(const struct fg_select_config *cfg, uint32_t client, uint32_t shard)
+{
+    const struct fg_select_move *m = &cfg->move;
+    return client == shard ||
+           (m->others &&
+            (m->allowed == NULL || (m->allowed[shard] >> fg_fleet_zone(cfg->fleet, client) & 1u) != 0));
+}
+
+/* Bytes to send before client c can train on shard j: none that outlast a round's deadline. */
+static double to_send(const struct fg_select_config *cfg, uint32_t c, uint32_t j)
+{
+    uint64_t bytes = fg_holdings_has(cfg->move.have, c, j) ? 0 : cfg->move.bytes[j];
+    double limit = fg_seconds(cfg->deadline), bare = fg_select_cost(cfg, c, cfg->steps[c]).seconds;
+    bool late =
+        limit > 0.0 && bare <= limit && fg_select_cost_on(cfg, c, j, cfg->steps[j], bytes).seconds > limit;
+    return !may_go(cfg, c, j) || (late && bytes > 0) ? INFINITY : (double)bytes;
+}
+
+bool fg_ahead_ships(const struct fg_select_config *cfg)
+{
+    return cfg->move.bytes != NULL &&
+           (double)cfg->clients * (double)cfg->clients * (double)cfg->rounds <= FG_AHEAD_MOVES;
+}
+
+static enum fg_status look_at_shards(struct fg_ahead *a, const struct fg_select_config *cfg,
+                                     const struct fg_select_view *view)
+{
+    size_t n = a->clients;
+    enum { SOME = 1000000 };
+    if (!fg_ahead_ships(cfg)) {
+        return FG_OK;
+    }
+    a->margin = cfg->move.margin;
+    a->copies = cfg->move.copies;
+    a->bytes = fg_calloc(n * n, sizeof *a->bytes);
+    for (int r = 0; r < FG_LIMITS_SPENT; r++) {
+        a->per_byte[r] = fg_calloc(n, sizeof(double));
+        if (a->per_byte[r] == NULL || a->bytes == NULL) {
+            return FG_E_NOMEM;
+        }
+    }
+    for (uint32_t c = 0; c < n; c++) {
+        uint32_t zone = fg_fleet_zone(cfg->fleet, c);
+        double wh = (fg_select_cost_on(cfg, c, c, 0, SOME).wh - fg_select_cost_on(cfg, c, c, 0, 0).wh) / SOME;
+        double grams = 0.0, money = 0.0;
+        for (uint32_t h = 0; h < a->slots; h++) {
+            fg_time_t then = view->now + (fg_time_t)h * cfg->slot;
+            grams += fg_outlook_carbon(view->outlook, zone, h) / (double)a->slots;
+            money += cfg->prices != NULL
+                         ? fg_price_expected(cfg->prices, zone, view->now, then) / (double)a->slots
+                         : 0.0;
+        }
+        a->per_byte[FG_LIMIT_CARBON_G][c] = wh * 1e-3 * grams;
+        a->per_byte[FG_LIMIT_ENERGY_WH][c] = wh;
+        a->per_byte[FG_LIMIT_BYTES][c] = 1.0;
+        a->per_byte[FG_LIMIT_MONEY][c] = wh * 1e-3 * money;
+        for (uint32_t j = 0; j < n; j++) {
+            a->bytes[c * n + j] = to_send(cfg, c, j);
+        }
+    }
+    return FG_OK;
+}
+
+enum fg_status fg_ahead_look(struct fg_ahead *out, const struct fg_select_config *cfg,
+                             const struct fg_select_view *view, uint32_t slots)
+{
+    struct fg_ahead a = {.clients = cfg->clients,
+                         .slots = slots,
+                         .grams = fg_calloc((size_t)cfg->clients * slots, sizeof(double)),
+                         .chance = fg_calloc((size_t)cfg->clients * slots, sizeof(double))};
+    if (a.grams == NULL || a.chance == NULL || make_costs(&a, cfg, view) != FG_OK ||
+        look_at_shards(&a, cfg, view) != FG_OK) {
+        fg_ahead_fini(&a);
+        return FG_E_NOMEM;
+    }
+    size_t k = 0;
+    for (uint32_t c = 0; c < cfg->clients; c++) {
+        bool up = k < view->n_available && view->available[k] == c;
+        k += up;
+        look_at(&a, cfg, view, c, up);
+    }
+    *out = a;
+    return FG_OK;
+}
