@@ -13,27 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/case.h"
 #include "bench/limits.h"
 #include "src/base/mem.h"
-#include "src/base/rng.h"
-#include "src/worker/trainer.h"
 
-enum { SAMPLES = 640, REPEATS_MAX = 101, BATCHES_MAX = 16, JOBS = 8 };
-
-static const struct {
-    const char *model;
-    struct fg_dataset data; /* as far as the shape goes */
-} cases[] = {
-    {"softmax", {.kind = FG_DATA_IMAGE, .shape = {28, 28, 1}, .width = 784, .label_width = 1, .classes = 10}},
-    {"2nn", {.kind = FG_DATA_IMAGE, .shape = {28, 28, 1}, .width = 784, .label_width = 1, .classes = 10}},
-    {"lenet5", {.kind = FG_DATA_IMAGE, .shape = {32, 32, 3}, .width = 3072, .label_width = 1, .classes = 10}},
-    {"mcmahan_cnn",
-     {.kind = FG_DATA_IMAGE, .shape = {28, 28, 1}, .width = 784, .label_width = 1, .classes = 10}},
-    {"pfl_cnn",
-     {.kind = FG_DATA_IMAGE, .shape = {32, 32, 3}, .width = 3072, .label_width = 1, .classes = 10}},
-    {"char_lstm",
-     {.kind = FG_DATA_TOKENS, .shape = {80, 1, 1}, .width = 80, .label_width = 80, .classes = 90}},
-};
+enum { REPEATS_MAX = 101, BATCHES_MAX = 16, JOBS = 8 };
 
 static struct {
     const struct fg_kernels *k;
@@ -45,85 +29,24 @@ static struct {
     bool forward, once;
 } how = {.batch = {10}, .batches = 1, .repeats = 5, .least_s = 0.05, .threads = 1};
 
-/* A model with data of its shape. */
+/* A model, and where its updates go. */
 struct bench {
-    const char *name;
-    struct fg_dataset data;
-    uint8_t *x;
-    uint16_t *y;
-    struct fg_model *model;
-    float *w, *delta; /* (P), (JOBS, P) */
-    size_t P;
-    double flop; /* of a sample */
-    uint32_t index[SAMPLES];
+    struct bench_case c;
+    float *delta; /* (JOBS, P) */
+    double flop;  /* of a sample */
 };
-
-static void *need(void *p)
-{
-    if (p == NULL) {
-        fprintf(stderr, "out of memory\n");
-        exit(1);
-    }
-    return p;
-}
-
-static void must(enum fg_status st, const struct fg_err *err)
-{
-    if (st != FG_OK) {
-        fprintf(stderr, "bench_train: %s\n", err->text);
-        exit(2);
-    }
-}
-
-static void fill(struct bench *b)
-{
-    static const float scale[3] = {1.0f / 255, 1.0f / 255, 1.0f / 255}, shift[3] = {0};
-    struct fg_dataset *d = &b->data;
-    struct fg_rng rng;
-    b->x = need(fg_calloc(SAMPLES, d->width));
-    b->y = need(fg_calloc(SAMPLES * (size_t)d->label_width, sizeof *b->y));
-    fg_rng_init(&rng, 1, FG_RNG_TEST, 0, 0);
-    for (size_t i = 0; i < SAMPLES * d->width; i++) {
-        b->x[i] = (uint8_t)fg_rng_below(&rng, d->kind == FG_DATA_TOKENS ? d->classes : 256);
-    }
-    for (size_t i = 0; i < SAMPLES * (size_t)d->label_width; i++) {
-        b->y[i] = (uint16_t)fg_rng_below(&rng, d->classes);
-    }
-    for (uint32_t i = 0; i < SAMPLES; i++) {
-        b->index[i] = i;
-    }
-    d->dtype = FG_U8;
-    d->n = d->n_train = SAMPLES;
-    d->x = b->x;
-    d->y = b->y;
-    d->channels = d->kind == FG_DATA_IMAGE ? d->shape[2] : 1;
-    d->scale = scale;
-    d->shift = shift;
-}
 
 static void prepare(struct bench *b, size_t which)
 {
-    struct fg_err err = {""};
-    uint64_t macs, first;
-    *b = (struct bench){.name = cases[which].model, .data = cases[which].data};
-    struct fg_model_input in = fg_trainer_input(&b->data);
-    must(fg_model_create(&b->model, b->name, &in, NULL, &err), &err);
-    fill(b);
-    fg_model_macs(b->model, &macs, &first);
-    b->flop = how.forward ? 2.0 * (double)macs : 6.0 * (double)macs - 2.0 * (double)first;
-    b->P = fg_model_params(b->model);
-    b->w = need(fg_calloc(b->P, sizeof *b->w));
-    b->delta = need(fg_calloc(b->P * JOBS, sizeof *b->delta));
-    fg_model_init(b->model, 1, b->w);
+    bench_case_make(&b->c, which);
+    b->delta = bench_need(fg_calloc(b->c.P * JOBS, sizeof *b->delta));
+    b->flop = how.forward ? b->c.flop_forward : b->c.flop_train;
 }
 
 static void clear(struct bench *b)
 {
-    fg_free(b->w);
     fg_free(b->delta);
-    fg_free(b->x);
-    fg_free(b->y);
-    fg_model_destroy(b->model);
+    bench_case_clear(&b->c);
 }
 
 static struct fg_trainer *trainer(const struct bench *b, uint32_t batch, unsigned threads)
@@ -131,7 +54,7 @@ static struct fg_trainer *trainer(const struct bench *b, uint32_t batch, unsigne
     struct fg_trainer *t = NULL;
     struct fg_err err = {""};
     struct fg_local_opts opts = {.batch = batch};
-    must(fg_trainer_create_cpu(&t, b->model, &opts, 1, threads, how.k, &err), &err);
+    bench_must(fg_trainer_create_cpu(&t, b->c.model, &opts, 1, threads, how.k, &err), &err);
     return t;
 }
 
@@ -140,7 +63,7 @@ static uint32_t task_samples(const struct bench *b, uint32_t batch)
 {
     double want = how.once ? 0.0 : 5e9 / b->flop;
     uint32_t n = want > 600 ? 600 : want < 2.0 * batch ? 2 * batch : (uint32_t)want;
-    n = n > SAMPLES ? SAMPLES : n;
+    n = n > BENCH_SAMPLES ? BENCH_SAMPLES : n;
     return n < batch ? batch : n / batch * batch;
 }
 
@@ -151,18 +74,18 @@ static void work(struct bench *b, struct fg_trainer *t, uint32_t batch, uint32_t
     struct fg_score score;
     struct fg_job job[JOBS];
     if (how.forward) {
-        must(fg_trainer_evaluate(t, b->w, &b->data, b->index, n, NULL, &score, NULL, &err), &err);
+        bench_must(fg_trainer_evaluate(t, b->c.w, &b->c.data, b->c.index, n, NULL, &score, NULL, &err), &err);
         return;
     }
     for (size_t i = 0; i < jobs; i++) {
-        job[i] = (struct fg_job){.data = &b->data,
-                                 .index = b->index,
+        job[i] = (struct fg_job){.data = &b->c.data,
+                                 .index = b->c.index,
                                  .n = n,
-                                 .params = b->w,
-                                 .delta = b->delta + i * b->P,
+                                 .params = b->c.w,
+                                 .delta = b->delta + i * b->c.P,
                                  .task = {.kind = FG_TASK_TRAIN, .steps = n / batch, .lr = 0.01f}};
     }
-    must(fg_trainer_run(t, job, jobs, NULL, &err), &err);
+    bench_must(fg_trainer_run(t, job, jobs, NULL, &err), &err);
 }
 
 /* CPU seconds of one task, the mean of as many as fill a repetition. */
@@ -199,13 +122,13 @@ static void measure(struct bench *b, uint32_t batch)
     }
     struct bench_spread r = bench_spread(rate, how.repeats), s = bench_spread(share, how.repeats);
     const char *binds = "";
-    double streams = how.forward ? 4.0 : 16.0, P = (double)b->P;
-    double least = bench_least_s(&how.limits, b->flop * batch, streams * P, 4 * b->P, &binds);
+    double streams = how.forward ? 4.0 : 16.0, P = (double)b->c.P;
+    double least = bench_least_s(&how.limits, b->flop * batch, streams * P, 4 * b->c.P, &binds);
     double compute = how.limits.flops > 0 ? b->flop * batch / how.limits.flops : 0;
     /* Shares of the arithmetic were taken turn by turn; where memory binds, its limit is that of the start. */
     double of_bound = compute >= least ? s.median : r.median * least / batch;
-    printf("%-12s %-8s %5u %8zu %9.3f %10.0f %10.0f %10.0f %8.1f %7.3f %7.3f %7.3f %7s %8.3f\n", b->name,
-           how.forward ? "forward" : "train", batch, b->P, b->flop * 1e-6, r.min, r.median, r.max,
+    printf("%-12s %-8s %5u %8zu %9.3f %10.0f %10.0f %10.0f %8.1f %7.3f %7.3f %7.3f %7s %8.3f\n", b->c.name,
+           how.forward ? "forward" : "train", batch, b->c.P, b->flop * 1e-6, r.min, r.median, r.max,
            r.median * b->flop * 1e-9, s.min, s.median, s.max, binds, of_bound);
     fflush(stdout);
     fg_trainer_destroy(t);
@@ -229,7 +152,7 @@ static void measure_threads(struct bench *b, uint32_t batch)
         }
     }
     struct bench_spread q = bench_spread(ratio, how.repeats), r = bench_spread(rate, how.repeats);
-    printf("%-12s %-8s %5u %8u %10.0f %10.0f %10.0f %7.2f %7.2f %7.2f\n", b->name, "threads", batch,
+    printf("%-12s %-8s %5u %8u %10.0f %10.0f %10.0f %7.2f %7.2f %7.2f\n", b->c.name, "threads", batch,
            how.threads, r.min, r.median, r.max, q.min, q.median, q.max);
     fflush(stdout);
     fg_trainer_destroy(one);
@@ -286,7 +209,7 @@ static bool parse(int argc, char **argv)
         }
     }
     for (size_t i = 0; i < how.batches; i++) {
-        if (how.batch[i] == 0 || how.batch[i] > SAMPLES) {
+        if (how.batch[i] == 0 || how.batch[i] > BENCH_SAMPLES) {
             return false;
         }
     }
@@ -310,10 +233,10 @@ int main(int argc, char **argv)
         printf("%-12s %-8s %5s %8s %10s %10s %10s %7s %7s %7s\n", "model", "what", "batch", "threads",
                "min/s", "median/s", "max/s", "x-min", "x", "x-max");
     }
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < BENCH_CASES; i++) {
         bool wanted = optind >= argc;
         for (int a = optind; a < argc; a++) {
-            wanted = wanted || strcmp(argv[a], cases[i].model) == 0;
+            wanted = wanted || strcmp(argv[a], bench_case_name(i)) == 0;
         }
         struct bench b;
         if (!wanted) {

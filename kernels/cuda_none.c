@@ -20,6 +20,12 @@ enum fg_status fg_cuda_dense_forward(float *y, const float *x, const float *w, c
     return fg_fail(err, FG_E_UNSUPPORTED, "CUDA: no device %d: this program was built without CUDA", device);
 }
 
+enum fg_status fg_cuda_limits(struct fg_cuda_limits *out, int device, struct fg_err *err)
+{
+    (void)out;
+    return fg_fail(err, FG_E_UNSUPPORTED, "CUDA: no device %d: this program was built without CUDA", device);
+}
+
 enum fg_status fg_device_cuda(struct fg_device **out, int number, struct fg_err *err)
 {
     (void)out;

@@ -141,6 +141,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=1500)
     parser.add_argument("--cohort", type=int, default=50)
     parser.add_argument("--every", type=int, default=10)
+    parser.add_argument("--test", type=int, default=10000, help="images of an evaluation, a multiple of 500")
     parser.add_argument("--tf32", action="store_true")
     parser.add_argument("--cpu", action="store_true", help="without a GPU, too")
     arg = parser.parse_args()
@@ -151,7 +152,7 @@ def main():
     key = random.PRNGKey(0)
     data = (random.randint(key, (USERS * IMAGES, 32, 32, 3), 0, 256, jnp.uint8),
             random.randint(key, (USERS * IMAGES,), 0, 10))
-    test = (data[0][:10000], data[1][:10000]) if USERS * IMAGES >= 10000 else data
+    test = (data[0][:arg.test], data[1][:arg.test])
     out = {"device": str(jax.devices()[0]), "rounds": arg.rounds, "cohort": arg.cohort, "tf32": arg.tf32}
     for form in ("scan", "loop"):
         out[form + "_s"] = measure(form, arg.rounds, arg.cohort, arg.every, data, test)

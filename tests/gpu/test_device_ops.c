@@ -1,0 +1,352 @@
+/* Every operation of kernels/device.h over random shapes against the reference kernels: the same bits in all of a lane's
+ * memory, on the emulated device with threads in several orders and on the CUDA device where there is one.
+ *
+ *     test_device_ops            FG_TEST_ITERS shapes each; FG_TEST_DEVICE=cuda: on the CUDA device only
+ *     test_device_ops --bench    operations of the pfl CNN on 50 lanes, timed
+ *
+ * A plain program, so that kernels/Makefile.nvcc builds it with nothing but nvcc and a C compiler.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tests/gpu/trial.h"
+
+enum { LANES = 5, SAMPLES = 90, LARGE = 80000, NO_DEVICE = 77 };
+
+static void *need(void *p)
+{
+    if (p == NULL) {
+        fprintf(stderr, "out of memory\n");
+        exit(1);
+    }
+    return p;
+}
+
+static void must(enum fg_status st, const struct fg_err *err)
+{
+    if (st != FG_OK) {
+        printf("not ok - device: %s\n", err->text);
+        exit(1);
+    }
+}
+
+static void *put(struct fg_device *d, const void *from, size_t bytes)
+{
+    void *p = NULL;
+    struct fg_err err = {""};
+    must(d->ops->alloc(d, &p, bytes > 0 ? bytes : 1, &err), &err);
+    must(d->ops->put(d, p, from, bytes, &err), &err);
+    return p;
+}
+
+/* Samples for FG_OP_LOAD: the host's and the device's. */
+struct samples {
+    float x[SAMPLES * 90];
+    uint16_t y[SAMPLES * 4];
+    float scale[4], shift[4];
+    void *on_device[4];
+};
+
+static void make_samples(struct samples *s, struct trial *t, struct fg_device_data *view, struct fg_device *d,
+                         struct fg_rng *r)
+{
+    size_t n = (size_t)SAMPLES * t->data.width;
+    for (size_t i = 0; i < n; i++) {
+        if (t->data.bytes) {
+            ((uint8_t *)s->x)[i] = (uint8_t)fg_rng_below(r, 256);
+        } else {
+            s->x[i] = (float)fg_rng_uniform(r);
+        }
+    }
+    for (size_t i = 0; i < SAMPLES * (size_t)t->data.label_width; i++) {
+        s->y[i] = (uint16_t)fg_rng_below(r, 1000);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        s->scale[i] = (float)fg_rng_uniform(r);
+        s->shift[i] = (float)fg_rng_uniform(r);
+    }
+    *view = t->data;
+    view->x = s->on_device[0] = put(d, s->x, t->data.bytes ? n : n * sizeof *s->x);
+    view->y = s->on_device[1] = put(d, s->y, sizeof s->y);
+    view->scale = s->on_device[2] = put(d, s->scale, sizeof s->scale);
+    view->shift = s->on_device[3] = put(d, s->shift, sizeof s->shift);
+    t->data.x = s->x;
+    t->data.y = s->y;
+    t->data.scale = s->scale;
+    t->data.shift = s->shift;
+}
+
+/* Lanes of one trial, the host's copy and what is expected of it. */
+struct lanes {
+    size_t n, floats;
+    float *memory, *want;
+    uint32_t order[LANES][TRIAL_MOST];
+    double score[LANES][TRIAL_MOST], want_score[LANES][TRIAL_MOST];
+    uint32_t right[LANES][TRIAL_MOST], want_right[LANES][TRIAL_MOST];
+    struct fg_lane lane[LANES], expected[LANES];
+    void *on_device[5]; /* memory, order, score, right, lanes */
+};
+
+static void make_lanes(struct lanes *l, const struct trial *t, uint32_t most, struct fg_rng *r)
+{
+    l->n = 1 + fg_rng_below(r, LANES);
+    l->floats = t->floats + (fg_rng_below(r, 3) == 0 ? LARGE : 0); /* too large for shared memory */
+    l->memory = need(calloc(l->n * l->floats, sizeof *l->memory));
+    l->want = need(calloc(l->n * l->floats, sizeof *l->want));
+    for (size_t i = 0; i < l->n; i++) {
+        uint32_t n = i == 0 ? most : 1 + fg_rng_below(r, most);
+        for (size_t k = 0; k < TRIAL_MOST; k++) {
+            l->order[i][k] = fg_rng_below(r, SAMPLES);
+        }
+        trial_fill(t, l->memory + i * l->floats, n, r);
+        l->lane[i] = (struct fg_lane){.n = n,
+                                      .batch = n,
+                                      .end = 1,
+                                      .lr = (float)fg_rng_uniform(r),
+                                      .seed = fg_rng_u64(r),
+                                      .shard = fg_rng_u32(r),
+                                      .number = fg_rng_u32(r),
+                                      .positions = 1};
+        l->expected[i] = l->lane[i];
+        l->expected[i].order = l->order[i];
+        l->expected[i].score_loss = l->want_score[i];
+        l->expected[i].score_right = l->want_right[i];
+    }
+    memcpy(l->want, l->memory, l->n * l->floats * sizeof *l->want);
+    memset(l->want_score, 0, sizeof l->want_score);
+    memset(l->want_right, 0, sizeof l->want_right);
+    memset(l->score, 0, sizeof l->score);
+    memset(l->right, 0, sizeof l->right);
+}
+
+static void to_device(struct lanes *l, struct fg_device *d, const struct fg_device_data *data)
+{
+    l->on_device[0] = put(d, l->memory, l->n * l->floats * sizeof *l->memory);
+    l->on_device[1] = put(d, l->order, sizeof l->order);
+    l->on_device[2] = put(d, l->score, sizeof l->score);
+    l->on_device[3] = put(d, l->right, sizeof l->right);
+    for (size_t i = 0; i < l->n; i++) {
+        l->lane[i].memory = (float *)l->on_device[0] + i * l->floats;
+        l->lane[i].order = (uint32_t *)l->on_device[1] + i * TRIAL_MOST;
+        l->lane[i].score_loss = (double *)l->on_device[2] + i * TRIAL_MOST;
+        l->lane[i].score_right = (uint32_t *)l->on_device[3] + i * TRIAL_MOST;
+        l->lane[i].data = data;
+    }
+    l->on_device[4] = put(d, l->lane, sizeof l->lane);
+}
+
+static void from_device(struct lanes *l, struct fg_device *d)
+{
+    struct fg_err err = {""};
+    must(d->ops->get(d, l->memory, l->on_device[0], l->n * l->floats * sizeof *l->memory, &err), &err);
+    must(d->ops->get(d, l->score, l->on_device[2], sizeof l->score, &err), &err);
+    must(d->ops->get(d, l->right, l->on_device[3], sizeof l->right, &err), &err);
+    must(d->ops->get(d, l->lane, l->on_device[4], sizeof l->lane, &err), &err);
+    for (int i = 0; i < 5; i++) {
+        d->ops->free(d, l->on_device[i]);
+    }
+}
+
+static bool same(const struct lanes *l)
+{
+    for (size_t i = 0; i < l->n * l->floats; i++) {
+        if (memcmp(&l->memory[i], &l->want[i], sizeof *l->want) != 0) {
+            printf("  lane %zu, float %zu: %a, expected %a\n", i / l->floats, i % l->floats,
+                   (double)l->memory[i], (double)l->want[i]);
+            return false;
+        }
+    }
+    for (size_t i = 0; i < l->n; i++) {
+        if (memcmp(&l->lane[i].loss, &l->expected[i].loss, sizeof(double)) != 0) {
+            printf("  lane %zu: loss %a, expected %a\n", i, l->lane[i].loss, l->expected[i].loss);
+            return false;
+        }
+    }
+    return memcmp(l->score, l->want_score, sizeof l->score) == 0 &&
+           memcmp(l->right, l->want_right, sizeof l->right) == 0;
+}
+
+static void run(struct fg_device *d, const struct trial *t, const struct lanes *l)
+{
+    struct fg_err err = {""};
+    struct fg_op op = t->op;
+    struct fg_program p = {.op = &op, .n = 1, .floats = l->floats};
+    struct fg_device_run r = {.program = &p, .lanes = l->on_device[4], .n = l->n, .to = 1, .parts = 1};
+    void *copy = put(d, &op, sizeof op);
+    r.op = copy;
+    must(d->ops->run(d, &r, &err), &err);
+    d->ops->free(d, copy);
+}
+
+static bool try_one(struct fg_device *d, enum fg_op_kind kind, uint64_t seed)
+{
+    static struct samples samples;
+    static struct lanes l;
+    struct trial t;
+    struct fg_device_data view = {0};
+    struct fg_rng r;
+    fg_rng_init(&r, seed, FG_RNG_TEST, (uint32_t)kind, 1);
+    uint32_t most = 1 + fg_rng_below(&r, fg_rng_below(&r, 4) == 0 ? TRIAL_MOST : 12);
+    trial_draw(&t, kind, most, &r);
+    if (kind == FG_OP_LOAD) {
+        make_samples(&samples, &t, &view, d, &r);
+    }
+    void *data = put(d, &view, sizeof view);
+    make_lanes(&l, &t, most, &r);
+    to_device(&l, d, data);
+    run(d, &t, &l);
+    from_device(&l, d);
+    for (size_t i = 0; i < l.n; i++) {
+        trial_expect(&t, l.want + i * l.floats, &l.expected[i]);
+    }
+    bool good = same(&l);
+    if (!good) {
+        printf("  %s, seed %llu, %zu lanes\n", trial_name(kind), (unsigned long long)seed, l.n);
+    }
+    d->ops->free(d, data);
+    for (int i = 0; i < 4 && kind == FG_OP_LOAD; i++) {
+        d->ops->free(d, samples.on_device[i]);
+    }
+    free(l.memory);
+    free(l.want);
+    return good;
+}
+
+/* Each kind over `shapes` shapes. */
+static bool try_all(struct fg_device *d, const char *label, uint64_t seed, unsigned shapes)
+{
+    bool all = true;
+    for (int kind = 0; kind < FG_OP_KINDS; kind++) {
+        bool good = true;
+        for (unsigned i = 0; i < shapes && good; i++) {
+            good = try_one(d, (enum fg_op_kind)kind, seed + i);
+        }
+        printf("%s - %s on %s\n", good ? "ok" : "not ok", trial_name((enum fg_op_kind)kind), label);
+        all = all && good;
+    }
+    return all;
+}
+
+static bool emulated(uint64_t seed, unsigned shapes)
+{
+    static const struct fg_emulation how[] = {
+        {.memory_bytes = 1u << 30, .threads = 1},
+        {.memory_bytes = 1u << 30, .threads = 7, .shuffle = 3, .resident = 1},
+    };
+    static const char *const label[] = {"one emulated thread", "seven emulated threads, turned round"};
+    bool good = true;
+    for (size_t i = 0; i < 2; i++) {
+        struct fg_device *d;
+        struct fg_err err = {""};
+        must(fg_device_emulated(&d, &how[i], &err), &err);
+        good = try_all(d, label[i], seed, shapes) && good;
+        d->ops->destroy(d);
+    }
+    return good;
+}
+
+/* ---- measuring ---- */
+
+static const struct {
+    const char *name;
+    struct fg_op op;
+} hot[] = {
+    {"conv 3 to 32", {.kind = FG_OP_CONV, .win = {32, 32, 3, 3, 3, 1, 30, 30, 32, 32}}},
+    {"conv 32 to 64", {.kind = FG_OP_CONV, .win = {30, 30, 32, 32, 3, 1, 28, 28, 64, 64}}},
+    {"conv 64 to 32, back", {.kind = FG_OP_CONV, .win = {32, 32, 64, 64, 3, 1, 30, 30, 32, 32}}},
+    {"conv 32 to 64, dw", {.kind = FG_OP_CONV_DW, .win = {30, 30, 32, 32, 3, 1, 28, 28, 64, 64}}},
+    {"dense 12544 to 128",
+     {.kind = FG_OP_DENSE, .rows = 1, .in = 12544, .out = 128, .np = 128, .ldx = 12544}},
+    {"dense, dx", {.kind = FG_OP_DENSE_DX, .rows = 1, .in = 12544, .out = 128, .np = 128, .ldy = 12544}},
+    {"dense, dw", {.kind = FG_OP_DENSE_DW, .rows = 1, .in = 12544, .out = 128, .np = 128, .ldx = 12544}},
+    {"relu", {.kind = FG_OP_RELU, .rows = 28 * 28 * 64}},
+};
+
+/* Multiply-adds of a lane of n samples, twice. */
+static double flop(const struct fg_op *o, double n)
+{
+    const struct fg_window *s = &o->win;
+    return o->kind == FG_OP_RELU ? 0
+           : s->k > 0            ? 2.0 * n * s->oh * s->ow * s->np * s->k * s->k * s->cin
+                                 : 2.0 * n * o->in * o->np;
+}
+
+static double now_s(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void bench(struct fg_device *d, size_t lanes)
+{
+    enum { BATCH = 10, FLOATS = 4 << 20, TURNS = 5 };
+    struct fg_err err = {""};
+    struct fg_lane *lane = need(calloc(lanes, sizeof *lane));
+    float *zero = need(calloc(FLOATS, sizeof *zero)), *memory = NULL;
+    void *p = NULL;
+    must(d->ops->alloc(d, &p, lanes * FLOATS * sizeof *memory, &err), &err);
+    memory = p;
+    for (size_t i = 0; i < lanes; i++) {
+        lane[i] = (struct fg_lane){.memory = memory + i * FLOATS, .n = BATCH, .batch = BATCH, .end = 1};
+        must(d->ops->put(d, lane[i].memory, zero, FLOATS * sizeof *zero, &err), &err);
+    }
+    struct lanes l = {.n = lanes, .floats = FLOATS};
+    l.on_device[4] = put(d, lane, lanes * sizeof *lane);
+    printf("%-22s %10s %10s   on %zu lanes of %d samples, %s\n", "operation", "us", "GFLOP/s", lanes, BATCH,
+           d->name);
+    for (size_t i = 0; i < sizeof hot / sizeof *hot; i++) {
+        struct trial t = {.op = hot[i].op};
+        double best = 1e9;
+        t.op.x.at = 0; /* operands of at most a quarter each */
+        t.op.d.at = FLOATS / 4;
+        t.op.y.at = FLOATS / 2;
+        t.op.w.at = FLOATS / 4 * 3 - 1024 * 1024 / 4;
+        t.op.outputs = 1u << 17;
+        for (int k = 0; k <= TURNS; k++) {
+            double begin = now_s(), took;
+            run(d, &t, &l);
+            took = now_s() - begin;
+            best = k > 0 && took < best ? took : best;
+        }
+        printf("%-22s %10.1f %10.1f\n", hot[i].name, best * 1e6,
+               flop(&t.op, BATCH) * (double)lanes / best * 1e-9);
+    }
+    d->ops->free(d, p);
+    d->ops->free(d, l.on_device[4]);
+    free(lane);
+    free(zero);
+}
+
+int main(int argc, char **argv)
+{
+    const char *only = getenv("FG_TEST_DEVICE"), *iters = getenv("FG_TEST_ITERS"),
+               *seed = getenv("FG_TEST_SEED");
+    unsigned shapes = iters != NULL ? (unsigned)strtoul(iters, NULL, 10) : 40;
+    uint64_t first = seed != NULL ? strtoull(seed, NULL, 10) : 1;
+    struct fg_device *cuda = NULL;
+    struct fg_err err = {""};
+    bool there = fg_device_cuda(&cuda, 0, &err) == FG_OK, good = true;
+    if (!there) {
+        printf("skip - CUDA device (%s)\n", err.text);
+    }
+    if (argc > 1 && strcmp(argv[1], "--bench") == 0) {
+        if (there) {
+            bench(cuda, 50);
+            cuda->ops->destroy(cuda);
+        }
+        return there ? 0 : NO_DEVICE;
+    }
+    if (there) {
+        good = try_all(cuda, cuda->name, first, shapes);
+        cuda->ops->destroy(cuda);
+    }
+    if (only == NULL || strcmp(only, "cuda") != 0) {
+        good = emulated(first, shapes) && good;
+    } else if (!there) {
+        return NO_DEVICE;
+    }
+    return good ? 0 : 1;
+}

@@ -1,0 +1,31 @@
+/* One operation of kernels/device.h on random shapes, and what the reference kernels make of the same memory. */
+#ifndef FG_TESTS_GPU_TRIAL_H
+#define FG_TESTS_GPU_TRIAL_H
+
+#include <stdbool.h>
+
+#include "kernels/device.h"
+#include "src/base/rng.h"
+
+enum { TRIAL_MOST = 64 }; /* samples of a lane */
+
+struct trial {
+    struct fg_op op;
+    size_t floats;              /* of a lane */
+    uint32_t codes, labels;     /* x holds codes below, d labels below */
+    uint32_t places;            /* d holds bytes below */
+    struct fg_device_data data; /* of FG_OP_LOAD, the host's */
+};
+
+/* Draw shapes for an operation of that kind over at most `most` samples. */
+void trial_draw(struct trial *t, enum fg_op_kind kind, uint32_t most, struct fg_rng *r);
+
+/* A lane's memory (floats) to begin with. */
+void trial_fill(const struct trial *t, float *memory, uint32_t n, struct fg_rng *r);
+
+/* Do it by the reference: memory in-out; lane: n, batch, seed, shard, number, lr, order in; loss, scores out. */
+void trial_expect(const struct trial *t, float *memory, struct fg_lane *lane);
+
+const char *trial_name(enum fg_op_kind kind);
+
+#endif
