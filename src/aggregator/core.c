@@ -139,7 +139,8 @@ static enum fg_status go_on(struct fg_aggregator *a, struct fg_actions *out)
                                                   .at = a->slots[i].begin,
                                                   .id = a->slots[i].task.id,
                                                   .task = a->slots[i].task,
-                                                  .bytes_down = a->slots[i].bytes_down});
+                                                  .bytes_down = a->slots[i].bytes_down,
+                                                  .bytes_up = fg_core_update_bytes(a, &a->slots[i].task)});
     }
     return st;
 }

@@ -82,8 +82,11 @@ struct fg_aggregator_config {
     uint32_t eval_clients_every;                   /* the same for evaluations per client */
     double (*lr)(const void *arg, uint32_t round); /* local learning rate of a round */
     const void *lr_arg;
-    uint64_t model_bytes;    /* one model, down */
-    uint64_t update_bytes;   /* one update, up: what decides durations */
+    uint64_t model_bytes;         /* one model, down */
+    uint64_t update_bytes;        /* one update, up: what decides durations, but of codecs that adapt: */
+    const struct fg_codec *codec; /* of updates, with how they are coded; NULL: does not adapt. Borrowed */
+    const struct fg_codec_opts *coding;
+    double variance_rounds;  /* adaptive.h */
     const uint32_t *steps;   /* (clients) local steps of a full task; borrowed */
     const uint32_t *samples; /* (clients) training samples of each; borrowed */
     const uint64_t
@@ -149,6 +152,7 @@ struct fg_action {
     struct fg_task task;
     uint64_t
         bytes_down; /* ASSIGN: model, or what leads to it, and, the first time, the shard; 0 if the client has it all */
+    uint64_t bytes_up; /* ASSIGN: of the update, as durations count it */
     bool evaluate, evaluate_clients;
     enum fg_finish reason;
 };

@@ -75,6 +75,36 @@ static void book_footprint_of(struct fg_aggregator *a, const struct slot *s, con
     fg_footprint_task(a->footprint, &t, a->now);
 }
 
+/* What the task's transfers would have cost in float32, less what they did. */
+static void book_saved(struct fg_aggregator *a, const struct slot *s, const struct fg_usage *cost)
+{
+    struct fg_outcome dense = s->outcome;
+    struct fg_saved *saved = &a->total.saved;
+    uint64_t due = s->bytes_down - s->ship_bytes;
+    bool up =
+        a->cfg.coded && (s->outcome.kind == FG_OUTCOME_ARRIVED || s->outcome.kind == FG_OUTCOME_PARTIAL);
+    if (a->down != NULL && s->outcome.download_done && due > 0) {
+        double rate = fg_fleet_downlink_bps(a->fleet, s->task.client);
+        dense.bytes_down = a->cfg.model_bytes + s->ship_bytes;
+        dense.download_us = fg_from_seconds((double)dense.bytes_down / rate);
+    }
+    if (up && s->task.kind == FG_TASK_TRAIN) {
+        dense.bytes_up = a->cfg.model_bytes;
+        dense.upload_us =
+            fg_from_seconds((double)dense.bytes_up / fg_fleet_uplink_bps(a->fleet, s->task.client));
+    }
+    struct fg_usage u;
+    fg_ledger_usage(a->fleet, s->task.client, &dense, &u);
+    saved->up_bytes += (double)dense.bytes_up - (double)s->outcome.bytes_up;
+    saved->down_bytes += (double)dense.bytes_down - (double)s->outcome.bytes_down;
+    saved->seconds +=
+        fg_seconds(dense.download_us + dense.upload_us - s->outcome.download_us - s->outcome.upload_us);
+    for (int i = 0; i < FG_COSTS; i++) {
+        saved->energy_wh += (u.energy_j[i] - cost->energy_j[i]) / 3600.0;
+        saved->carbon_g += u.carbon_g[i] - cost->carbon_g[i];
+    }
+}
+
 /* What the round cost beside its tasks. */
 static void book_round(struct fg_aggregator *a)
 {
@@ -106,6 +136,9 @@ enum fg_status fg_core_book(struct fg_aggregator *a)
         fg_ledger_book_usage(a->ledger, client, &cost, s->verdict);
         trained = trained || s->task.kind == FG_TASK_TRAIN;
         book_footprint_of(a, s, &cost);
+        if (a->cfg.coded || a->down != NULL) {
+            book_saved(a, s, &cost);
+        }
         a->rows[a->n_rows] = row_of(a, s, &cost);
         fg_core_pay(a, client, &s->outcome, a->rows[a->n_rows].energy_j);
         count(&a->record, &a->rows[a->n_rows++]);

@@ -58,7 +58,7 @@ static void find_left(const struct fg_aggregator *a, double left[FG_LIMITS_SPENT
         double cost[FG_LIMITS_SPENT];
         struct fg_task_cost task =
             fg_select_cost_on(&a->policy->cfg, s->task.client, s->task.shard, s->task.steps, s->ship_bytes);
-        price_task(a, s->task.client, task, s->bytes_down + a->cfg.update_bytes, cost);
+        price_task(a, s->task.client, task, s->bytes_down + fg_core_update_bytes(a, &s->task), cost);
         if (s->state == SLOT_DONE) {
             fg_ledger_usage(a->fleet, s->task.client, &s->outcome, &used);
             cost[FG_LIMIT_CARBON_G] = cost[FG_LIMIT_ENERGY_WH] = 0.0;

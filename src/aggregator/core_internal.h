@@ -144,6 +144,11 @@ const float *fg_core_kept(const struct fg_aggregator *a, uint64_t version);
 const float *fg_core_model(const struct fg_aggregator *a);
 uint64_t fg_core_model_due(const struct fg_aggregator *a, uint32_t client);
 
+/* How rough a task's update may be: by its client's link, work and download; 0 unless the codec adapts. And the bytes that
+ * durations count for it. core_wire.c. */
+float fg_core_variance(const struct fg_aggregator *a, const struct fg_task *t, uint64_t bytes_down);
+uint64_t fg_core_update_bytes(const struct fg_aggregator *a, const struct fg_task *t);
+
 /* Book every task of the round in the ledger, in the order of their ids, and fill in record and rows.
  * Errors: FG_E_NOMEM. */
 enum fg_status fg_core_book(struct fg_aggregator *a) FG_NODISCARD;

@@ -109,6 +109,7 @@ enum fg_status fg_core_save_slots(const struct fg_aggregator *a, struct fg_str *
         FG_TRY(fg_put_u32(out, s->task.round));
         FG_TRY(fg_put_u32(out, s->task.steps));
         FG_TRY(fg_put_f64(out, (double)s->task.lr));
+        FG_TRY(fg_put_f64(out, (double)s->task.variance));
         FG_TRY(fg_put_f64(out, s->factor));
         FG_TRY(fg_put_u64(out, (uint64_t)s->begin));
         FG_TRY(fg_put_u64(out, s->bytes_down));
@@ -142,6 +143,7 @@ static enum fg_status load_slot(struct fg_aggregator *a, struct fg_reader *in)
     s->task.steps = fg_get_u32(in);
     s->task.kept = a->keeps != NULL && s->task.client < a->cfg.select.clients ? a->keeps[s->task.client] : 0;
     s->task.lr = (float)fg_get_f64(in);
+    s->task.variance = (float)fg_get_f64(in);
     s->factor = fg_get_f64(in);
     s->begin = (fg_time_t)fg_get_u64(in);
     s->bytes_down = fg_get_u64(in);

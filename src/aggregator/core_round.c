@@ -81,18 +81,6 @@ static void clear(struct fg_aggregator *a)
     fg_core_rest(a);
 }
 
-const float *fg_core_model(const struct fg_aggregator *a)
-{
-    const float *model = a->down != NULL ? fg_down_model(a->down) : NULL;
-    return model != NULL ? model : a->x;
-}
-
-uint64_t fg_core_model_due(const struct fg_aggregator *a, uint32_t client)
-{
-    bool step = a->down != NULL && a->holds[client] > 0;
-    return step ? fg_down_due(a->down, a->holds[client] - 1) : a->cfg.model_bytes;
-}
-
 /* ---- closing ---- */
 
 bool fg_core_due(const struct fg_aggregator *a, uint32_t every)
@@ -207,11 +195,13 @@ static enum fg_status assign(struct fg_aggregator *a, enum fg_task_kind kind, si
         .copy = copy,
     };
     s->bytes_down += s->ship_bytes;
+    s->task.variance = fg_core_variance(a, &s->task, s->bytes_down);
     st = fg_core_act(out, &(struct fg_action){.kind = FG_ACTION_ASSIGN,
                                               .at = a->now,
                                               .id = s->task.id,
                                               .task = s->task,
-                                              .bytes_down = s->bytes_down});
+                                              .bytes_down = s->bytes_down,
+                                              .bytes_up = fg_core_update_bytes(a, &s->task)});
     if (st == FG_OK) {
         a->n_slots++;
         a->next_id++;

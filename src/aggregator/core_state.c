@@ -6,7 +6,7 @@
 #include "src/base/bytes.h"
 #include "src/base/mem.h"
 
-enum { STATE_VERSION = 7 };
+enum { STATE_VERSION = 8 };
 
 static enum fg_status save_totals(const struct fg_summary *t, struct fg_str *out)
 {
@@ -18,6 +18,11 @@ static enum fg_status save_totals(const struct fg_summary *t, struct fg_str *out
     FG_TRY(fg_put_f64(out, t->client_accuracy_mean));
     FG_TRY(fg_put_f64(out, t->client_accuracy_p10));
     FG_TRY(fg_put_f64(out, t->client_accuracy_worst));
+    FG_TRY(fg_put_f64(out, t->saved.up_bytes));
+    FG_TRY(fg_put_f64(out, t->saved.down_bytes));
+    FG_TRY(fg_put_f64(out, t->saved.seconds));
+    FG_TRY(fg_put_f64(out, t->saved.energy_wh));
+    FG_TRY(fg_put_f64(out, t->saved.carbon_g));
 cleanup:
     return st;
 }
@@ -31,6 +36,11 @@ static void load_totals(struct fg_summary *t, struct fg_reader *r)
     t->client_accuracy_mean = fg_get_f64(r);
     t->client_accuracy_p10 = fg_get_f64(r);
     t->client_accuracy_worst = fg_get_f64(r);
+    t->saved.up_bytes = fg_get_f64(r);
+    t->saved.down_bytes = fg_get_f64(r);
+    t->saved.seconds = fg_get_f64(r);
+    t->saved.energy_wh = fg_get_f64(r);
+    t->saved.carbon_g = fg_get_f64(r);
 }
 
 /* Its length, known only afterwards, then its bytes: no second copy of what may be the larger part of the state. */

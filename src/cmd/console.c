@@ -126,6 +126,14 @@ static void print_cost(const json_t *o)
     printf("  cost       %s up, %s down; %s; %s\n", quantity(up, number(o, "uplink_bytes"), "B"),
            quantity(down, number(o, "downlink_bytes"), "B"), quantity(wh, number(o, "energy_wh"), "Wh"),
            quantity(g, number(o, "carbon_g"), "gCO2"));
+    double saved_up = number(o, "saved_uplink_bytes"), saved_down = number(o, "saved_downlink_bytes");
+    if (saved_up > 0.0 || saved_down > 0.0) {
+        char s[32];
+        printf("  saved      %s up, %s down; %s of transfers; %s; %s (against float32)\n",
+               quantity(up, saved_up, "B"), quantity(down, saved_down, "B"),
+               quantity(s, number(o, "saved_s"), "s"), quantity(wh, number(o, "saved_wh"), "Wh"),
+               quantity(g, number(o, "saved_g"), "gCO2"));
+    }
     printf("  wasted     %.0f of %.0f steps (%.1f%%), %s, %s; updates used %.0f, lost %.0f, late %.0f\n",
            number(o, "steps_wasted"), steps, steps > 0.0 ? 100.0 * number(o, "steps_wasted") / steps : 0.0,
            quantity(wh, number(o, "wasted_wh"), "Wh"), quantity(g, number(o, "wasted_g"), "gCO2"),

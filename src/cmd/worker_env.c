@@ -216,6 +216,7 @@ static enum fg_status encode(struct fg_job *job, void *arg)
     const struct fg_worker_env_state *w = s->owner;
     s->ws.shard = job->task.shard;
     s->ws.number = job->task.number;
+    s->ws.variance = job->task.variance;
     return w->codec->encode(&s->ws, s->bytes, w->bound, &s->len, job->delta, w->P);
 }
 

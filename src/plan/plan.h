@@ -34,6 +34,8 @@ struct fg_task {
     uint32_t steps;
     float lr;      /* learning rate of the first step (schedules over rounds are applied already) */
     uint64_t kept; /* name (fg_result.kept) of what the client kept and this task goes on from; 0: nothing */
+    float
+        variance; /* of the encoded update, in its square, at most, for codecs that adapt; 0: as configured */
 };
 
 #define FG_LOSS_UNKNOWN (-1.0) /* of a task that was not computed: train.mode = cost-only */

@@ -123,6 +123,12 @@ struct fg_promise {
     uint32_t copies;         /* tasks beside one that is the same, to be on the safe side */
 };
 
+/* What codecs spared the clients' transfers that came to their end, against float32 both ways; negative where they took more.
+ * Seconds as they are counted: by the size that the codec expects. */
+struct fg_saved {
+    double up_bytes, down_bytes, seconds, energy_wh, carbon_g;
+};
+
 struct fg_summary {
     const char *name;    /* of the run; borrowed */
     const char *status;  /* running, interrupted, finished; borrowed */
@@ -142,6 +148,7 @@ struct fg_summary {
     uint64_t memory_bytes;  /* of that */
     uint64_t uplink_bytes, downlink_bytes;
     double energy_wh, carbon_g, wasted_wh, wasted_g;
+    struct fg_saved saved;
     double money; /* paid for energy_wh; < 0 = no prices are given */
     uint64_t steps_total, steps_wasted;
     uint64_t updates_used; /* partial ones included */

@@ -146,6 +146,7 @@ enum fg_status fg_setup_coding(struct fg_codec_opts *out, const struct fg_config
                                   .level = (int)c->wire.level,
                                   .density = c->wire.density,
                                   .clip = c->wire.clip,
+                                  .variance = c->wire.variance,
                                   .seed = c->run.seed};
     return FG_OK;
 }
@@ -343,6 +344,9 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
         .eval_samples = s->n_test,
         .eval_client_samples = s->part != NULL ? s->part->test_first[s->clients] : 0,
         .coded = strcmp(s->codec->name, "none") != 0,
+        .codec = s->codec,
+        .coding = &s->coding,
+        .variance_rounds = c->wire.variance_rounds,
         .down = s->down,
     };
 }

@@ -54,7 +54,7 @@ static enum fg_status assign(struct fg_timeline *base, const struct fg_action *a
     uint32_t c = f->task.client;
     fg_time_t until = action->at == t->seen ? t->until[c] : action->at;
     fg_world_outcome(t->fleet, c, action->at, until, action->bytes_down, train ? f->task.steps : 0,
-                     samples_per_step(t, &f->task), train ? t->cfg.update_bytes : FG_ANSWER_BYTES,
+                     samples_per_step(t, &f->task), train ? action->bytes_up : FG_ANSWER_BYTES,
                      train && t->cfg.hand_back, &f->outcome);
     return fg_queue_push(&t->line.queue,
                          (struct fg_queue_entry){.at = f->outcome.t_end,

@@ -26,16 +26,19 @@ enum { FG_CODEC_LEVEL_DEFAULT = 3 };
 struct fg_codec_opts {
     const size_t *layer; /* (layers) how many values each has, n in all; NULL: one layer */
     size_t layers;
-    int level;      /* of compression; 0 = FG_CODEC_LEVEL_DEFAULT */
-    double density; /* ternary: share of the values that is expected to be sent at most; 0: all */
-    double clip;    /* ternary: values are cut at so many root mean squares of their layer; 0: not */
-    uint64_t seed;  /* of the run */
+    int level;       /* of compression; 0 = FG_CODEC_LEVEL_DEFAULT */
+    double density;  /* ternary: share of the values that is expected to be sent at most; 0: all */
+    double variance; /* adaptive: of an update, in its square, at most; 0: 1 */
+    double clip;     /* ternary: values are cut at so many root mean squares of their layer; 0: not */
+    uint64_t seed;   /* of the run */
 };
 
 /* Scratch memory and library contexts, kept between calls. Zero-initialise; fg_codec_ws_fini(). */
 struct fg_codec_ws {
     struct fg_codec_opts opts; /* set once; `layer` is borrowed */
     uint32_t shard, number;    /* of the task whose update comes next */
+    float variance;            /* with adapts, the same; 0: that of opts */
+    uint64_t words;            /* of the stream that are in use already: a codec within another */
     float *kept; /* (n) with clients_keep_state: what the client kept, which encode brings forward */
     const struct fg_coders *coders; /* NULL: the fastest of this CPU */
     uint8_t *buf;
@@ -51,6 +54,7 @@ struct fg_codec {
     /* Clients keep n floats from update to update (what was not sent, say), zeros at first: a task that is repeated
      * elsewhere then gives other bytes. */
     int clients_keep_state;
+    int adapts; /* to what the task says its variance may be */
 
     /* Most bytes that n floats can take. */
     size_t (*bound)(const struct fg_codec_opts *opts, size_t n);
@@ -81,6 +85,7 @@ extern const struct fg_codec fg_codec_drive;
 extern const struct fg_codec fg_codec_topk;
 extern const struct fg_codec fg_codec_stc;
 extern const struct fg_codec fg_codec_sign;
+extern const struct fg_codec fg_codec_adaptive;
 
 /* By name or by id; NULL when there is none. */
 const struct fg_codec *fg_codec_find(const char *name);

@@ -36,7 +36,7 @@ static void round_all(struct fg_codec_ws *ws, uint8_t *out, int8_t *q /* (n) */,
                       int32_t most)
 {
     size_t layers = fg_codec_layers(&ws->opts), at = 0;
-    uint64_t words = 0;
+    uint64_t words = ws->words;
     struct fg_packer w = {.p = out, .left = 4 * layers};
     for (size_t l = 0; l < layers; l++) {
         size_t m = fg_codec_layer(&ws->opts, l, n);

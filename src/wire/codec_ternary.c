@@ -7,15 +7,14 @@
  * Source: Wen et al., NeurIPS 2017 (TernGrad), for the values and the cut at a multiple of their spread; Rice coding
  * of gaps as Sattler et al. 2019 (STC).
  */
-#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "src/base/bytes.h"
-#include "src/base/fmath.h"
 #include "src/wire/gaps.h"
 #include "src/wire/noise.h"
 #include "src/wire/pack.h"
+#include "src/wire/ternary.h"
 
 enum { HEAD = 9 };
 
@@ -32,36 +31,16 @@ static size_t bound(const struct fg_codec_opts *opts, size_t n)
 static size_t expected(const struct fg_codec_opts *opts, size_t n)
 {
     bool limited = opts->density > 0.0 && opts->density < 1.0;
-    double p = limited ? opts->density : usual_density, q = 1.0 - p;
-    double place = -(p * fg_log(p) + q * fg_log(q)) / 0x1.62e42fefa39efp-1;
-    double bytes = (double)n * (1.03 * place + p) / 8.0;
+    double bytes = fg_ternary_bytes((double)n, limited ? opts->density : usual_density);
     size_t most = bound(opts, n), got = HEAD * fg_codec_layers(opts) + (size_t)bytes;
     return got < most ? got : most;
-}
-
-/* A layer's scale: NAN if a value is not finite, 0 if nothing can be sent. */
-static float scale_of(struct fg_codec_ws *ws, const float *x, size_t n)
-{
-    const struct fg_codec_opts *opts = &ws->opts;
-    const struct fg_coders *c = fg_codec_coders(ws);
-    struct fg_coder_sums sums = c->sums(x, n);
-    double s = (double)c->largest(x, n);
-    if (opts->clip > 0.0 && n > 0) {
-        double cut = opts->clip * sqrt(sums.square / (double)n);
-        s = cut < s ? cut : s;
-    }
-    if (opts->density > 0.0 && opts->density < 1.0 && n > 0) {
-        double sparse = sums.sum / (opts->density * (double)n);
-        s = sparse > s ? sparse : s;
-    }
-    return s > 0x1p127 ? NAN : s < 0x1p-126 ? 0.f : (float)s;
 }
 
 static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
                              size_t n)
 {
     size_t layers = fg_codec_layers(&ws->opts), at = 0;
-    uint64_t words = 0;
+    uint64_t words = ws->words;
     const struct fg_coders *c = fg_codec_coders(ws);
     struct fg_coder_stream stream = fg_noise_stream(ws);
     FG_ASSERT(cap >= bound(&ws->opts, n));
@@ -75,7 +54,8 @@ static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, s
     for (size_t l = 0; l < layers; l++) {
         size_t m = fg_codec_layer(&ws->opts, l, n);
         FG_ASSERT(m <= n - at && m < (size_t)1 << 31);
-        float s = scale_of(ws, x + at, m);
+        struct fg_layer_view view = fg_layer_see(c, x + at, m);
+        float s = fg_ternary_scale(&view, ws->opts.density, ws->opts.clip);
         size_t count = s > 0.f ? c->choose(&stream, words, x + at, 1.f / s, place, m) : 0;
         unsigned k = fg_gaps_best(place, count, 1);
         fg_pack_f32(&head, s);

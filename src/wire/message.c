@@ -140,6 +140,7 @@ static void put_task(struct fg_packer *w, const struct fg_msg_task *t)
     fg_pack_le(w, t->task.shard, 4);
     fg_pack_bytes(w, t->shard, FG_SHARD_HASH_BYTES);
     fg_pack_le(w, t->task.kept, 8);
+    fg_pack_f32(w, t->task.variance);
 }
 
 static void get_task(struct fg_msg_task *t, const uint8_t *raw)
@@ -158,6 +159,7 @@ static void get_task(struct fg_msg_task *t, const uint8_t *raw)
     const uint8_t *hash = view(&r, FG_SHARD_HASH_BYTES);
     memcpy(t->shard, hash, FG_SHARD_HASH_BYTES);
     t->task.kept = fg_get_u64(&r);
+    fg_get_f32s(&r, &t->task.variance, 1);
 }
 
 static void put_result(struct fg_packer *w, const struct fg_msg *m)

@@ -58,7 +58,7 @@ enum fg_refusal {
 
 enum fg_stop_reason { FG_STOP_DONE = 1, FG_STOP_INTERRUPTED = 2, FG_STOP_FAILED = 3 };
 
-enum { FG_SHARD_HASH_BYTES = 32, FG_MSG_TASK_BYTES = 88, FG_MSG_TEXT_MAX = 65536, FG_MSG_INPUT = 5 };
+enum { FG_SHARD_HASH_BYTES = 32, FG_MSG_TASK_BYTES = 92, FG_MSG_TEXT_MAX = 65536, FG_MSG_INPUT = 5 };
 
 /* Bytes that belong to someone else; text is not NUL-terminated. */
 struct fg_view {

@@ -245,6 +245,7 @@ static enum fg_status through_codec(struct fg_job *job, void *arg)
     e->ws.shard = job->task.shard;
     e->ws.number = job->task.number;
     e->ws.kept = tail->kept;
+    e->ws.variance = job->task.variance;
     enum fg_status st = codec->encode(&e->ws, e->bytes, e->cap, &len, job->delta, P);
     if (st == FG_OK) {
         st = codec->decode(&e->ws, job->delta, P, e->bytes, len);

@@ -10,6 +10,14 @@ books() { echo "$(sha "$1") $(sha256sum <"$1/rounds.csv")"; }
 expect "simulated" 0 $?
 want=$(books "$T/whole")
 "$FORAGE" simulate -q "${DOWN[@]}" --set wire.down=none --out "$T/dense" "$EXAMPLE" >/dev/null 2>"$T/err"
+holds "what was saved is what whole models and float32 would have cost more" "${FG_PYTHON:-python3}" - "$T/whole/summary.json" "$T/dense/summary.json" <<'PY'
+import json, sys
+a, b = (json.load(open(f)) for f in sys.argv[1:])
+assert a["saved_downlink_bytes"] + a["downlink_bytes"] == b["downlink_bytes"]
+assert a["saved_uplink_bytes"] + a["uplink_bytes"] == 4 * a["params"] * a["updates_used"]
+assert abs((a["energy_wh"] + a["saved_wh"]) / (b["energy_wh"] + b["saved_wh"]) - 1) < 1e-9 and a["saved_wh"] > b["saved_wh"] > 0
+assert a["saved_s"] > b["saved_s"] > 0
+PY
 holds "fewer bytes go down than of whole models" [ "$(json "$T/whole/summary.json" downlink_bytes)" -lt "$(json "$T/dense/summary.json" downlink_bytes)" ]
 
 again=0

@@ -19,8 +19,8 @@ static struct fg_msg sample(enum fg_msg_type type)
     static const float values[3] = {1.5f, -0.0f, 3e-40f};
     static struct fg_msg_task list[2];
     static struct fg_view steps[3];
-    list[0] = (struct fg_msg_task){{7, 3, FG_TASK_TRAIN, 11, 13, 2, 5, 40, 0.1f, 2}, true, {1, 2, 3}};
-    list[1] = (struct fg_msg_task){{8, 3, FG_TASK_EVALUATE, 12, 12, 1, 5, 0, 0.f, 0}, false, {0}};
+    list[0] = (struct fg_msg_task){{7, 3, FG_TASK_TRAIN, 11, 13, 2, 5, 40, 0.1f, 2, 4.5f}, true, {1, 2, 3}};
+    list[1] = (struct fg_msg_task){{8, 3, FG_TASK_EVALUATE, 12, 12, 1, 5, 0, 0.f, 0, 0.f}, false, {0}};
     struct fg_msg m = {.type = type};
     switch (type) {
     case FG_MSG_HELLO:
@@ -128,6 +128,7 @@ static void assert_tasks(const struct fg_msg *got, const struct fg_msg *want)
         assert_int_equal(a.task.steps, b.task.steps);
         assert_memory_equal(&a.task.lr, &b.task.lr, sizeof a.task.lr);
         assert_int_equal(a.task.shard, b.task.shard);
+        assert_memory_equal(&a.task.variance, &b.task.variance, sizeof a.task.variance);
         assert_int_equal(a.has_shard, b.has_shard);
         assert_memory_equal(a.shard, b.shard, sizeof a.shard);
     }
