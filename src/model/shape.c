@@ -68,6 +68,37 @@ void fg_layer_add_tensor(struct fg_layer *l, const struct fg_tensor *t, size_t r
     a->ld = fg_kernel_pad(cols);
 }
 
+enum { SHORT = 16 }; /* floats: calls of memcpy() would take longer than what they do */
+
+static inline void copy_row(float *to, const float *from, size_t n)
+{
+    if (n >= SHORT) {
+        memcpy(to, from, n * sizeof *to);
+        return;
+    }
+    size_t at = n & 8;
+    if (at != 0) {
+        memcpy(to, from, 8 * sizeof *to);
+    }
+    if ((n & 4) != 0) {
+        memcpy(to + at, from + at, 4 * sizeof *to);
+        at += 4;
+    }
+    for (; at < n; at++) {
+        to[at] = from[at];
+    }
+}
+
+static inline void clear_row(float *to, size_t n)
+{
+    static const float zeros[SHORT];
+    if (n < SHORT) {
+        copy_row(to, zeros, n);
+    } else {
+        memset(to, 0, n * sizeof *to);
+    }
+}
+
 void fg_model_pack(const struct fg_model *m, float *packed, const float *params)
 {
     for (unsigned i = 0; i < m->layers; i++) {
@@ -77,8 +108,8 @@ void fg_model_pack(const struct fg_model *m, float *packed, const float *params)
             const float *from = params + t->offset;
             float *to = packed + t->packed;
             for (size_t r = 0; r < t->rows * t->blocks; r++, from += t->cols, to += t->ld) {
-                memcpy(to, from, t->cols * sizeof *to);
-                memset(to + t->cols, 0, (t->ld - t->cols) * sizeof *to);
+                copy_row(to, from, t->cols);
+                clear_row(to + t->cols, t->ld - t->cols);
             }
         }
     }
@@ -93,7 +124,7 @@ void fg_model_unpack(const struct fg_model *m, float *params, const float *packe
             const float *from = packed + t->packed;
             float *to = params + t->offset;
             for (size_t r = 0; r < t->rows * t->blocks; r++, from += t->ld, to += t->cols) {
-                memcpy(to, from, t->cols * sizeof *to);
+                copy_row(to, from, t->cols);
             }
         }
     }

@@ -55,17 +55,7 @@ static inline void fg_pack_bytes(struct fg_packer *w, const void *bytes, size_t 
 static inline void fg_pack_f32s(struct fg_packer *w, const float *x /* (n) */, size_t n)
 {
     FG_ASSERT(w->left / 4 >= n);
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &x[i], sizeof bits);
-        uint8_t *p = w->p + 4 * i;
-        p[0] = (uint8_t)bits;
-        p[1] = (uint8_t)(bits >> 8);
-        p[2] = (uint8_t)(bits >> 16);
-        p[3] = (uint8_t)(bits >> 24);
-    }
-    w->p += 4 * n;
-    w->left -= 4 * n;
+    fg_pack_bytes(w, x, 4 * n); /* the machine's order is that of the wire, as in base/bytes.c */
 }
 
 #endif

@@ -99,6 +99,15 @@ void fg_local_load(struct fg_local *l, const float *params)
     fg_model_pack(l->m, fg_net_params(l->net), params);
 }
 
+/* Samples lie anywhere in a large file: the next one is on its way while one is turned into floats. */
+static inline void fetch(const uint8_t *at, size_t bytes)
+{
+    enum { LINE = 64 };
+    for (size_t i = 0; i < bytes; i += LINE) {
+        __builtin_prefetch(at + i);
+    }
+}
+
 /* A batch into the network's buffers. Bytes go through a kernel: fg_dataset_gather() gives the same
  * floats, but would take a third of the time of small models. */
 static void gather(struct fg_local *l, const struct fg_dataset *data, const uint32_t *index, size_t n)
@@ -108,6 +117,9 @@ static void gather(struct fg_local *l, const struct fg_dataset *data, const uint
     uint16_t *y = fg_net_labels(l->net);
     if (data->dtype == FG_U8 && data->kind != FG_DATA_TOKENS) {
         for (size_t i = 0; i < n; i++) {
+            if (i + 1 < n) {
+                fetch((const uint8_t *)data->x + index[i + 1] * data->width, data->width);
+            }
             const uint8_t *raw = (const uint8_t *)data->x + index[i] * data->width;
             l->k->from_bytes(raw, data->scale, data->shift, data->channels, x + i * ldx, data->width);
             memset(x + i * ldx + data->width, 0, (ldx - data->width) * sizeof *x);
