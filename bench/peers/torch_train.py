@@ -1,4 +1,4 @@
-"""PyTorch at its best: torch_train.py MODEL FORM
+"""PyTorch at its best: torch_train.py MODEL FORM [BATCH]
 
 FORM: step (a whole SGD step compiled), vmap (the step of 8 clients at once compiled), eager (a plain loop), forward
 (evaluation, compiled, 256 samples at a time).
@@ -145,6 +145,7 @@ def forward(name, steps):
 
 def main():
     name, form = sys.argv[1:3]
+    common.BATCH = int(sys.argv[3]) if len(sys.argv) > 3 else common.BATCH
     steps = 2 if name == "char_lstm" else 10 if name.endswith("cnn") else common.STEPS
     make = {"eager": eager, "step": step, "functional": functional_step, "vmap": vmap, "forward": forward}[form]
     common.serve(f"torch-{torch.__version__.split('+')[0]}-{form}", make(name, steps))

@@ -68,6 +68,10 @@ KEYS = [
     Key("lenet_cifar_task_s", "BlazeFL's task: LeNet-5, CIFAR-10's shape, 100 clients x 500 samples, all of them, E = 5, "
         "B = 50, 5 rounds (one is measured), wall time, all cores"),
     Key("lenet_cifar_task_cpu_s", "the same, CPU time"),
+    Key("lr_mnist_task_vs_torch_loop_x", "what a plain PyTorch loop, one thread, takes for the 60,000 samples of that softmax "
+        "task / `lr_mnist_task_cpu_s`, same run", (">=", 20), "peers"),
+    Key("lenet_cifar_task_vs_torch_loop_x", "what a plain PyTorch loop, one thread, takes for the 1,250,000 samples of the LeNet-5 "
+        "task / `lenet_cifar_task_s`, same run", (">=", 5), "peers"),
     Key("startup_s", "from the start of the program to its end after one round of that softmax task, wall time",
         ("<=", 0.2)),
     Key("startup_cpu_s", "the same, CPU time"),

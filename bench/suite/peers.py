@@ -87,10 +87,32 @@ def _against(fig, python, key, forms, ours, model, repeats):
         fig.add(key, *best)
 
 
+# A task of bench/suite/studies.py: its time, its samples, and the plain loop (model, form, batch) that does as many.
+TASKS = {
+    "lr_mnist_task_vs_torch_loop_x": ("lr_mnist_task_cpu_s", 60_000, ("softmax", "eager", "10")),
+    "lenet_cifar_task_vs_torch_loop_x": ("lenet_cifar_task_s", 1_250_000, ("lenet5", "eager", "50")),
+}
+
+
+def loops(fig, python, repeats):
+    """Whole tasks against the loop that anyone would write first."""
+    for key, (ours, samples, loop) in TASKS.items():
+        if ours not in fig.values:
+            fig.note(f"{key}: {ours} was not measured")
+            continue
+        try:
+            with Peer(python, "torch_train.py", *loop) as peer:
+                fig.add(key, *(samples / peer.rate() / fig.median(ours) for _ in range(repeats)))
+        except (RuntimeError, ValueError) as e:
+            fig.note(f"{key}: {e}")
+
+
 def all_of_them(fig, build, folder, repeats, quick):
     python, there = venv(folder, fig)
     if "flwr" in there:
         flower(fig, build, python, repeats, quick)
+    if "torch" in there:
+        loops(fig, python, repeats)
     for model, forms in FORMS.items():
         forms = [f for f in forms if f[0] in there]
         _against(fig, python, f"{model}_vs_best_expert", forms, lambda m=model: _ours(build, m), model, repeats)
