@@ -7,6 +7,7 @@
 
 #include "src/cmd/chart.h"
 #include "src/cmd/ranks.h"
+#include "src/plan/limits.h"
 
 double fg_wall_s(void)
 {
@@ -157,6 +158,34 @@ static void print_footprint(const json_t *o)
     }
 }
 
+/* The certificate of a policy that plans ahead. */
+static void print_plan(const json_t *o)
+{
+    double value = number(o, "plan_value"), bound = number(o, "plan_bound"),
+           sent = number(o, "plan_sent_bytes");
+    char g[32], b[32];
+    const char *between = "";
+    if (!(value > 0.0)) {
+        return;
+    }
+    printf("  plan       value %.6g, no plan is worth more than %.6g: gap %.3g%%; %s expected\n", value,
+           bound, 100.0 * (bound / value - 1.0), quantity(g, number(o, "plan_carbon_g"), "gCO2"));
+    printf("  margins    one more of ");
+    for (int r = 0; r < FG_LIMITS; r++) {
+        const struct fg_limit_text *t = &fg_limit_text[r];
+        printf("%s%s %.3g", between, t->unit, number(o, t->price) * t->scale);
+        between = ", ";
+    }
+    printf("\n");
+    if (sent >= 0.0) {
+        printf(
+            "  shipping   planned: %.0f shards of others to %.0f clients, %s of data in all, %.0f copies of "
+            "tasks\n",
+            number(o, "plan_sent_shards"), number(o, "plan_receivers"), quantity(b, sent, "B"),
+            number(o, "plan_copies"));
+    }
+}
+
 void fg_console_result(const json_t *o, const char *path)
 {
     char v[32], w[32];
@@ -166,6 +195,7 @@ void fg_console_result(const json_t *o, const char *path)
     print_quality(o);
     print_cost(o);
     print_footprint(o);
+    print_plan(o);
     bool trained = json_is_string(json_object_get(o, "params_sha256"));
     printf("  model      %s%s\n", trained ? "sha256 " : "none: train.mode = cost-only",
            trained ? text(o, "params_sha256") : "");

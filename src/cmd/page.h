@@ -38,6 +38,7 @@ enum fg_status fg_page_timelines(struct fg_str *out, const struct fg_page_run *r
 enum fg_status fg_page_calibration(struct fg_str *out, const struct fg_page_run *runs, size_t n) FG_NODISCARD;
 enum fg_status fg_page_participation(struct fg_str *out, const struct fg_page_run *runs,
                                      size_t n) FG_NODISCARD;
+enum fg_status fg_page_moves(struct fg_str *out, const struct fg_page_run *runs, size_t n) FG_NODISCARD;
 enum fg_status fg_page_ledger(struct fg_str *out, const struct fg_page_run *runs, size_t n) FG_NODISCARD;
 enum fg_status fg_page_promises(struct fg_str *out, const struct fg_page_run *runs, size_t n) FG_NODISCARD;
 enum fg_status fg_page_settings(struct fg_str *out, const struct fg_page_run *runs, size_t n) FG_NODISCARD;

@@ -7,6 +7,7 @@
 #include "src/cmd/page.h"
 #include "src/cmd/page_plot.h"
 #include "src/config/option.h"
+#include "src/plan/limits.h"
 
 static double number(const struct fg_page_run *r, const char *key)
 {
@@ -279,9 +280,41 @@ static double emitted(const struct fg_page_run *r)
     return isfinite(value(r)) ? number(r, "carbon_g") : NAN;
 }
 
-static double price(const struct fg_page_run *r)
+/* What a unit more of each budget is worth, and what the plan would ship: rows that some run has. */
+static enum fg_status promise_more(struct fg_str *out, const struct fg_page_run *runs, size_t n)
 {
-    return number(r, "plan_price_per_g");
+    static const struct {
+        const char *key, *label;
+        enum show as;
+    } shipping[] = {{"plan_sent_shards", "others' shards to be sent", COUNT},
+                    {"plan_receivers", "clients that get them", COUNT},
+                    {"plan_sent_bytes", "data to be sent", QUANTITY},
+                    {"plan_copies", "copies of tasks", COUNT}};
+    enum fg_status st = FG_OK;
+    for (int r = 0; r < FG_LIMITS; r++) {
+        const struct fg_limit_text *t = &fg_limit_text[r];
+        FG_TRY(fg_str_addf(out, "<tr><th>worth of one %s more</th>", t->unit));
+        for (size_t i = 0; i < n; i++) {
+            FG_TRY(cell(out, number(&runs[i], t->price) * t->scale, PLAIN, ""));
+        }
+        FG_TRY(fg_str_addf(out, "</tr>\n"));
+    }
+    for (size_t k = 0; k < sizeof shipping / sizeof *shipping; k++) {
+        bool any = false;
+        for (size_t i = 0; i < n; i++) {
+            any = any || isfinite(number(&runs[i], shipping[k].key));
+        }
+        if (!any) {
+            continue;
+        }
+        FG_TRY(fg_str_addf(out, "<tr><th>%s</th>", shipping[k].label));
+        for (size_t i = 0; i < n; i++) {
+            FG_TRY(cell(out, number(&runs[i], shipping[k].key), shipping[k].as, "B"));
+        }
+        FG_TRY(fg_str_addf(out, "</tr>\n"));
+    }
+cleanup:
+    return st;
 }
 
 enum fg_status fg_page_promises(struct fg_str *out, const struct fg_page_run *runs, size_t n)
@@ -302,7 +335,7 @@ enum fg_status fg_page_promises(struct fg_str *out, const struct fg_page_run *ru
         FG_TRY(promise_row(out, runs, n, "at most this far from the best", gap, PERCENT, ""));
         FG_TRY(promise_row(out, runs, n, "carbon expected", expected, QUANTITY, "gCO2"));
         FG_TRY(promise_row(out, runs, n, "carbon emitted", emitted, QUANTITY, "gCO2"));
-        FG_TRY(promise_row(out, runs, n, "worth of one more gram", price, PLAIN, ""));
+        FG_TRY(promise_more(out, runs, n));
         FG_TRY(fg_str_addf(out, "</table></div>\n"));
     } else {
         FG_TRY(fg_str_addf(out, "<p>No plan was made ahead, so nothing was promised.</p>\n"));

@@ -22,8 +22,8 @@ typedef enum fg_status part(struct fg_str *out, const struct fg_page_run *runs, 
 static enum fg_status compose(struct fg_str *out, const struct fg_page_run *runs, size_t n)
 {
     static part *const parts[] = {fg_page_totals,      fg_page_curves,        fg_page_timelines,
-                                  fg_page_calibration, fg_page_participation, fg_page_ledger,
-                                  fg_page_promises,    fg_page_settings};
+                                  fg_page_calibration, fg_page_participation, fg_page_moves,
+                                  fg_page_ledger,      fg_page_promises,      fg_page_settings};
     enum fg_status st;
     FG_TRY(fg_str_addf(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
                             "<meta name=\"viewport\" content=\"width=device-width\">\n<title>forage: "));

@@ -14,4 +14,13 @@ enum fg_limit {
 
 enum { FG_LIMITS_SPENT = FG_LIMIT_ROUNDS }; /* those before it are spent by tasks */
 
+/* How they are called. */
+struct fg_limit_text {
+    const char *key;   /* of what is left: budget.KEY, carbon.budget_g */
+    const char *price; /* its shadow price in summary.json, of one of what is counted inside */
+    const char *unit;  /* that is shown */
+    double scale;      /* units inside in one that is shown */
+};
+extern const struct fg_limit_text fg_limit_text[FG_LIMITS];
+
 #endif

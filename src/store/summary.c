@@ -107,12 +107,10 @@ static enum fg_status add_reals(struct fg_str *out, const struct fg_summary *s)
         {"plan_value", s->promise.value, s->promise.have},
         {"plan_bound", s->promise.bound, s->promise.have},
         {"plan_carbon_g", s->promise.carbon_g, s->promise.have},
-        {"plan_price_per_g", s->promise.price_per_g, s->promise.have},
-        {"plan_price_per_wh", s->promise.price[FG_LIMIT_ENERGY_WH], s->promise.have},
-        {"plan_price_per_byte", s->promise.price[FG_LIMIT_BYTES], s->promise.have},
-        {"plan_price_per_money", s->promise.price[FG_LIMIT_MONEY], s->promise.have},
-        {"plan_price_per_round", s->promise.price[FG_LIMIT_ROUNDS], s->promise.have},
-        {"plan_price_per_slot", s->promise.price[FG_LIMIT_HOURS], s->promise.have},
+        {"plan_sent_shards", s->promise.sent, s->promise.ships},
+        {"plan_sent_bytes", s->promise.sent_bytes, s->promise.ships},
+        {"plan_receivers", s->promise.receivers, s->promise.ships},
+        {"plan_copies", s->promise.copies, s->promise.ships},
         {"carbon_zone_mean_g", s->footprint.tasks.zone_mean_g, true},
         {"carbon_constant_g", s->footprint.tasks.constant_g, true},
         {"footprint_wh", s->footprint.total.energy_wh, true},
@@ -123,6 +121,9 @@ static enum fg_status add_reals(struct fg_str *out, const struct fg_summary *s)
     enum fg_status st = FG_OK;
     for (size_t i = 0; st == FG_OK && i < sizeof row / sizeof row[0]; i++) {
         st = add_real(out, row[i].key, row[i].value, row[i].have);
+    }
+    for (int r = 0; st == FG_OK && r < FG_LIMITS; r++) {
+        st = add_real(out, fg_limit_text[r].price, s->promise.price[r], s->promise.have);
     }
     return st;
 }

@@ -59,6 +59,18 @@ for part in Accuracy 'Who, and when' Forecasts 'Participation and bias' Ledger C
     'at most this far from the best' 'GB' 'class="used3"' 'class="planned"' 'class="g5"' 'prefers-color-scheme: dark'; do
     holds "it has: $part" grep -q "$part" "$page"
 done
+# Who got which data, against the participation rows themselves.
+"$FORAGE" simulate -q "${SMALL[@]}" --set select.policy=greenfl --set run.rounds=12 --set data.placement=movable --set data.move=plan \
+    --set carbon.budget_g=60 --set select.redundancy=2 --out "$T/moved" "$EXAMPLE" >"$T/moved.out" 2>&1
+"$FORAGE" report -q -o "$T/moved.html" "$T/moved" >/dev/null
+want=$(od -An -v -t u4 -w96 -j16 "$T/moved/participation.part" |
+    awk '{t++; s += $21 > 0; if ($2 != $23) {o++; f += $21 > 0} b += $21} END {printf "%d %d %.2f %d %.1f%%", s, f, b / 1e6, t, 100 * o / t}')
+expect_match "data were sent" '^[1-9]' "$want"
+expect "the page says who got which data" "$want" "$(sed -n '/id="data"/,/section>/p' "$T/moved.html" | grep '>all<' | sed 's/<[^>]*>/ /g' | awk '{print $3, $4, $6, $7, $8}')"
+expect_match "and what was planned to be sent" "<th>others' shards to be sent</th><td>[0-9]+</td>" "$(cat "$T/moved.html")"
+expect_match "and what a unit of each budget is worth" '<th>worth of one slot of time more</th><td>[0-9.e-]+</td>' "$(cat "$T/moved.html")"
+expect_match "the certificate is printed" 'plan +value [0-9.]+, no plan is worth more than [0-9.]+: gap ' "$(cat "$T/moved.out")"
+expect_match "with margins" 'margins +one more of gCO2 [0-9.e-]+, Wh [0-9.e-]+, MB ' "$(cat "$T/moved.out")"
 expect_match "settings name what differs" '<th>select.policy</th><td class="left">greenfl</td><td class="left">uniform</td>' "$(cat "$page")"
 expect "--json says what was written" "$(wc -c <"$page")" \
     "$("$FORAGE" report --json -o "$page" "$T/plan" "$T/uniform" >"$T/o" && json "$T/o" bytes)"
