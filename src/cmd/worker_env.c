@@ -407,6 +407,11 @@ static void run(void *arg, const struct fg_session_job *jobs, size_t n, struct f
         if (answers[i].st == FG_OK) {
             report(&w->seat[i], &w->job[k++], &answers[i]);
         }
+        if (st == FG_E_IO && answers[i].st == FG_E_IO) {
+            answers[i].st = FG_E_LOST; /* the device does nothing any more: not the task's fault */
+            w->seat[i].err = err;
+            answers[i].text = w->seat[i].err.text;
+        }
         clear_seat(&w->seat[i]);
     }
 }

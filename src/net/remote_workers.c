@@ -194,6 +194,10 @@ static enum fg_status on_refused(struct remote *r, uint32_t peer, const struct f
         fg_respawn_unfit(&r->respawn);
         return remote_dismiss(r, peer, "is of no use");
     }
+    if (m->u.refused.reason == FG_REFUSED_LOST) { /* its BYE follows, and gives its tasks to others */
+        fg_log_write(FG_LOG_WARN, "worker %u is lost: %.*s", peer, (int)why.len, (const char *)why.data);
+        return FG_OK;
+    }
     struct entry *e = remote_entry(r, m->u.refused.task);
     if (e == NULL || e->state != TASK_SENT || e->worker != peer) {
         r->stats.answers_ignored++;

@@ -335,7 +335,7 @@ static void get_control(struct fg_msg *m, struct fg_reader *r)
         m->u.refused.task = fg_get_u64(r);
         uint32_t reason = fg_get_u32(r);
         m->u.refused.text = get_text(r, FG_MSG_TEXT_MAX);
-        r->bad = r->bad || reason < FG_REFUSED_CONFIG || reason > FG_REFUSED_TASK;
+        r->bad = r->bad || reason < FG_REFUSED_CONFIG || reason > FG_REFUSED_LOST;
         m->u.refused.reason = (enum fg_refusal)reason;
     } else if (m->type == FG_MSG_STOP || m->type == FG_MSG_BYE) {
         m->u.end.reason = fg_get_u32(r);

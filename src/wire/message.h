@@ -53,7 +53,8 @@ enum fg_refusal {
     FG_REFUSED_CONFIG = 1,  /* the configuration or its data cannot be used here; the worker leaves */
     FG_REFUSED_VERSION = 2, /* the parameters of that version are not here */
     FG_REFUSED_SHARD = 3,   /* the shard came damaged, again and again */
-    FG_REFUSED_TASK = 4     /* the computation failed */
+    FG_REFUSED_TASK = 4,    /* the computation failed */
+    FG_REFUSED_LOST = 5     /* what this worker computes with is lost: it leaves, its tasks go to others */
 };
 
 enum fg_stop_reason { FG_STOP_DONE = 1, FG_STOP_INTERRUPTED = 2, FG_STOP_FAILED = 3 };

@@ -14,6 +14,8 @@ const char *fg_refusal_text(enum fg_refusal reason)
         return "damaged shard";
     case FG_REFUSED_TASK:
         return "the computation failed";
+    case FG_REFUSED_LOST:
+        return "what this worker computes with is lost";
     }
     return "unknown reason";
 }

@@ -47,6 +47,8 @@ enum fg_status session_send(struct fg_session *s, struct fg_session_actions *out
     return FG_OK;
 }
 
+static const char TOLD_TO_LEAVE[] = "told to leave";
+
 static enum fg_status quit(struct fg_session *s, struct fg_session_actions *out, const char *why)
 {
     s->phase = PHASE_ENDED;
@@ -148,11 +150,11 @@ static enum fg_status answer(struct fg_session *s, struct fg_session_actions *ou
     return session_send(s, out, &m);
 }
 
-static enum fg_status say_bye(struct fg_session *s, struct fg_session_actions *out)
+static enum fg_status say_bye(struct fg_session *s, struct fg_session_actions *out, const char *why)
 {
     struct fg_msg m = {.type = FG_MSG_BYE};
     enum fg_status st = session_send(s, out, &m);
-    return st == FG_OK ? quit(s, out, "told to leave") : st;
+    return st == FG_OK ? quit(s, out, why) : st;
 }
 
 static enum fg_status on_done(struct fg_session *s, const struct fg_session_event *ev,
@@ -171,12 +173,21 @@ static enum fg_status on_done(struct fg_session *s, const struct fg_session_even
         }
     }
     enum fg_status st = FG_OK;
+    const struct fg_session_answer *lost = NULL;
     s->n_cohort = 0;
     for (size_t i = 0; i < ev->n; i++) {
         session_remove_job(s, find_job(s, ev->answers[i].id));
-        st = st == FG_OK ? answer(s, out, &ev->answers[i]) : st;
+        if (ev->answers[i].st == FG_E_LOST) {
+            lost = &ev->answers[i];
+        } else {
+            st = st == FG_OK ? answer(s, out, &ev->answers[i]) : st;
+        }
     }
-    return st == FG_OK && s->phase == PHASE_LEAVING ? say_bye(s, out) : st;
+    const char *why = lost != NULL ? fg_refusal_text(FG_REFUSED_LOST) : TOLD_TO_LEAVE;
+    if (st == FG_OK && lost != NULL) {
+        st = session_refuse(s, out, 0, FG_REFUSED_LOST, lost->text != NULL ? lost->text : why);
+    }
+    return st == FG_OK && (lost != NULL || s->phase == PHASE_LEAVING) ? say_bye(s, out, why) : st;
 }
 
 /* ---- frames ---- */
@@ -362,7 +373,7 @@ static enum fg_status on_leave(struct fg_session *s, struct fg_session_actions *
         s->phase = PHASE_LEAVING;
         return session_act(out, (struct fg_session_action){.kind = FG_SESSION_HALT});
     }
-    return say_bye(s, out);
+    return say_bye(s, out, TOLD_TO_LEAVE);
 }
 
 enum fg_status fg_session_step(struct fg_session *s, const struct fg_session_event *ev,

@@ -8,6 +8,7 @@
  *                                                                        -> SEND SHARD_REQ ... FRAME SHARD -> KEEP, RUN)
  *
  * LEAVE while a cohort runs: HALT ... DONE -> SEND STATE of what is unfinished, SEND BYE, QUIT.
+ * DONE with FG_E_LOST: what is done is sent, why, BYE, QUIT; the aggregator takes the rest back with the BYE.
  *
  * The aggregator speaks first: until it is welcome, a worker answers each PING with HELLO. A shard that is not there two
  * PINGs after it was asked for is asked for again: request or answer was damaged on its way.
@@ -42,7 +43,8 @@ struct fg_session_self {
 /* What became of one task of a cohort. */
 struct fg_session_answer {
     uint64_t id;
-    enum fg_status st;       /* not FG_OK: the task is refused with `text` */
+    /* not FG_OK: the task is refused with `text`. FG_E_LOST: what computes is lost, and this worker with it. */
+    enum fg_status st;
     const char *text;        /* of the failure; NULL: the status' own */
     struct fg_result result; /* delta is not read: */
     uint32_t codec;          /* the encoded delta, empty for evaluation */

@@ -15,16 +15,38 @@ layers = dense 8, relu, dropout 0.2, dense classes
 [train]
 epochs = 2
 INI
-model() {
-    "${FG_PYTHON:-python3}" -c 'import json, sys; print(json.load(open(sys.argv[1] + "/summary.json"))["params_sha256"])' "$1"
-}
 for device in cpu emulated; do
     "$FORAGE" simulate -q --force --set worker.device=$device --out "$T/$device" "$T/s.ini" >"$T/o" 2>"$T/err" || cat "$T/err"
 done
-a=$(model "$T/cpu") b=$(model "$T/emulated")
+a=$(sha "$T/cpu") b=$(sha "$T/emulated")
 if [ -n "$a" ] && [ "$a" = "$b" ]; then ok "the emulated device gives the CPU's model"; else not_ok "the emulated device gives the CPU's model" "$a $b"; fi
-for wrong in gpu cuda: cuda:x cuda:999; do
+# 48 KB: a few clients at a time
+"$FORAGE" simulate -q --force --set worker.device=emulated:48 --out "$T/small" "$T/s.ini" >"$T/o" 2>"$T/err" || cat "$T/err"
+expect "short of memory: smaller waves, the same model" "$a" "$(sha "$T/small")"
+"$FORAGE" simulate -q --force --set worker.device=emulated:1 --out "$T/w" "$T/s.ini" >"$T/o" 2>"$T/err"
+expect_match "not even room for the data: exit code, and it says so" '^1 .*emulated device has no [0-9]+ bytes' "$? $(cat "$T/err")"
+"$FORAGE" simulate -q --force --set worker.device=emulated:1000:30 --out "$T/lost" "$T/s.ini" >"$T/o" 2>"$T/err"
+expect_match "lost in a simulation: exit code, and it says so" '^1 .*the emulated device is lost' "$? $(cat "$T/err")"
+"$FORAGE" simulate -q --set worker.device=cpu --out "$T/lost" "$T/s.ini" >"$T/o" 2>"$T/err"
+expect "and it goes on on the CPU to the same model" "$a" "$(sha "$T/lost")"
+for wrong in gpu cuda: cuda:x cuda:999 emulated: emulated:1:2:3 cpu:1 cpu,gpu "cpu," ",cpu"; do
     if ! "$FORAGE" simulate -q --force --set worker.device=$wrong --out "$T/w" "$T/s.ini" >"$T/o" 2>"$T/err" &&
         grep -q "worker.device" "$T/err"; then ok "$wrong is refused"; else not_ok "$wrong is refused" "$(cat "$T/err")"; fi
 done
+if "$FORAGE" --version | grep -q 'MPI: none'; then
+    skip "devices under launch" "built without MPI"
+    done_testing
+fi
+launch() { # launch NAME DEVICES
+    timeout 120 "$FORAGE" launch -n 3 "$T/s.ini" --set worker.device="$2" --set workers.spawn_backoff_s=0.05 --set run.threads=1 \
+        --out "$T/$1" >"$T/o" 2>"$T/err"
+}
+left() { grep -cE 'worker [0-9]+ left' "$T/$1/log.txt"; }
+launch mixed "cpu, emulated"
+expect "launch with CPU and emulated workers: exit code, model" "0 $a" "$? $(sha "$T/mixed")"
+# a device that is lost at its 60th call: its worker leaves, another one takes its place until that is lost, too
+launch lossy "cpu, emulated:1000:60"
+expect "launch with devices that are lost: exit code, model" "0 $a" "$? $(sha "$T/lossy")"
+holds "their workers left" [ "$(left lossy)" -ge 1 ]
+expect_match "and said why" 'worker [0-9]+ is lost: the emulated device is lost' "$(cat "$T/lossy/log.txt")"
 done_testing

@@ -109,6 +109,40 @@ static void a_state_comes_with_its_task(void **state)
     twin_end(t);
 }
 
+/* What is done is sent, the reason is said once, and the worker leaves: the rest goes to others with its BYE. */
+static void a_lost_device_ends_the_worker(void **state)
+{
+    (void)state;
+    unsigned several = 0;
+    for (uint64_t seed = 0; seed < 300; seed++) {
+        struct twin *t = twin_begin(seed);
+        twin_configure(t);
+        for (int n = 0; n < 60 && t->n_jobs == 0; n++) {
+            twin_random_event(t);
+        }
+        if (t->n_jobs > 0 && !t->quit) {
+            struct fg_session_answer answers[3];
+            unsigned answered = t->answered, refused = t->refused, done = 0;
+            size_t n = t->n_jobs;
+            for (size_t i = 0; i < n; i++) {
+                bool lost = i == 0 || twin_below(t, 2) == 0;
+                answers[i] =
+                    (struct fg_session_answer){.id = t->jobs[i].task.id, .st = lost ? FG_E_LOST : FG_OK};
+                done += !lost;
+            }
+            t->n_jobs = 0;
+            twin_step(t, &(struct fg_session_event){.kind = FG_SESSION_DONE, .answers = answers, .n = n});
+            assert_true(t->quit);
+            assert_int_equal(t->byes, 1);
+            assert_int_equal(t->answered - answered, done);
+            assert_int_equal(t->refused, refused + 1);
+            several += n > 1;
+        }
+        twin_end(t);
+    }
+    assert_true(several > 10);
+}
+
 static void unusable_configuration_is_refused_and_ends(void **state)
 {
     (void)state;
@@ -161,6 +195,7 @@ int main(void)
         cmocka_unit_test(random_conversations_keep_every_promise),
         cmocka_unit_test(ending_is_final),
         cmocka_unit_test(a_state_comes_with_its_task),
+        cmocka_unit_test(a_lost_device_ends_the_worker),
         cmocka_unit_test(unusable_configuration_is_refused_and_ends),
         cmocka_unit_test(a_shard_that_stays_damaged_is_given_up),
     };

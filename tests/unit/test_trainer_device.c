@@ -1,7 +1,9 @@
-/* The device trainer on the emulated device: the CPU trainer's bits, whatever the cohort, the memory and the order of
- * threads; and what it does when memory is short, when it is stopped and when the device fails. */
+/* The device trainer: the CPU trainer's bits, whatever the cohort, the memory and the order of threads; and what it does
+ * when memory is short, when it is stopped and when the device fails. On the emulated device, and then on the CUDA device
+ * where there is one. */
 #include "tests/lib/test.h"
 
+#include "kernels/cuda.h"
 #include "src/base/mem.h"
 #include "src/worker/trainer_device.h"
 #include "tests/lib/toytrain.h"
@@ -10,13 +12,17 @@ enum { JOBS = 7 };
 
 static const struct fg_emulation plain = {.memory_bytes = 1u << 30, .threads = 3};
 
+static bool cuda; /* `how` is the emulated device's only */
+
 static struct fg_trainer *on_device(const struct fg_model *m, const struct fg_local_opts *o,
                                     struct fg_emulation how)
 {
     struct fg_device *d;
     struct fg_trainer *t;
     struct fg_err err = {""};
-    assert_int_equal(fg_device_emulated(&d, &how, &err), FG_OK);
+    if ((cuda ? fg_device_cuda(&d, 0, &err) : fg_device_emulated(&d, &how, &err)) != FG_OK) {
+        fail_msg("%s", err.text);
+    }
     if (fg_trainer_create_device(&t, m, o, 42, d, &err) != FG_OK) {
         fail_msg("%s", err.text);
     }
@@ -290,14 +296,64 @@ static void lost_devices_fail_every_task_and_finish_none(void **state)
     toy_destroy(d);
 }
 
+/* All of the device's memory but so much is somebody else's. */
+static void a_full_gpu_makes_smaller_waves(void **state)
+{
+    (void)state;
+    const uint64_t left = 96u << 20;
+    const struct fg_local_opts o = {.batch = 5, .momentum = 0.9f};
+    struct fg_device *other;
+    struct fg_dataset *d = toy_images(70);
+    struct fg_err err = {""};
+    uint64_t free_bytes, all;
+    void *p = NULL;
+    assert_int_equal(fg_device_cuda(&other, 0, &err), FG_OK);
+    assert_int_equal(other->ops->memory(other, &free_bytes, &all, &err), FG_OK);
+    if (free_bytes > left) {
+        assert_int_equal(other->ops->alloc(other, &p, free_bytes - left, &err), FG_OK);
+    }
+    compare(d, "conv2d 6; relu; flatten; dense 4000; relu; dense", &o, plain);
+    other->ops->free(other, p);
+    other->ops->destroy(other);
+    toy_destroy(d);
+}
+
+static void more_than_the_gpu_has_is_out_of_memory(void **state)
+{
+    (void)state;
+    struct fg_device *d;
+    struct fg_err err = {""};
+    uint64_t free_bytes, all;
+    void *p = NULL;
+    assert_int_equal(fg_device_cuda(&d, 0, &err), FG_OK);
+    assert_int_equal(d->ops->memory(d, &free_bytes, &all, &err), FG_OK);
+    assert_int_equal(d->ops->alloc(d, &p, all + (1u << 20), &err), FG_E_NOMEM);
+    assert_null(p);
+    assert_int_equal(d->ops->alloc(d, &p, 1u << 20, &err), FG_OK); /* and it goes on */
+    d->ops->free(d, p);
+    d->ops->destroy(d);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest emulated[] = {
         cmocka_unit_test(every_layer_has_the_bits_of_the_cpu),
         cmocka_unit_test(large_batches_go_in_parts_with_the_same_bits),
         cmocka_unit_test(short_memory_makes_smaller_waves),
         cmocka_unit_test(stopped_tasks_go_on_on_either_kind),
         cmocka_unit_test(lost_devices_fail_every_task_and_finish_none),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest on_gpu[] = {
+        cmocka_unit_test(every_layer_has_the_bits_of_the_cpu),
+        cmocka_unit_test(large_batches_go_in_parts_with_the_same_bits),
+        cmocka_unit_test(stopped_tasks_go_on_on_either_kind),
+        cmocka_unit_test(a_full_gpu_makes_smaller_waves),
+        cmocka_unit_test(more_than_the_gpu_has_is_out_of_memory),
+    };
+    int failed = cmocka_run_group_tests(emulated, NULL, NULL);
+    cuda = fg_cuda_device_count() > 0;
+    if (!cuda) {
+        printf("skip - the same on a CUDA device (there is none)\n");
+    }
+    return failed + (cuda ? cmocka_run_group_tests(on_gpu, NULL, NULL) : 0);
 }
