@@ -38,6 +38,7 @@ UNIT_TESTS += tests/unit/test_rule
 UNIT_TESTS += tests/unit/test_rule_limits
 UNIT_TESTS += tests/unit/test_select
 UNIT_TESTS += tests/unit/test_weight
+UNIT_TESTS += tests/unit/test_gauge
 UNIT_TESTS += tests/unit/test_policies
 UNIT_TESTS += tests/unit/test_outlook
 UNIT_TESTS += tests/unit/test_move

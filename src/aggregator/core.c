@@ -256,7 +256,8 @@ static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event
             return st;
         }
         if (a->cfg.policy->gauges) {
-            fg_gauge_take(&a->gauge, r->delta,
+            fg_gauge_take(&a->gauge, s->task.shard, fg_fleet_zone(a->cfg.select.fleet, s->task.shard),
+                          r->delta,
                           update.lr * fg_effective_steps((double)r->steps, update.lr, a->cfg.curvature));
         }
         a->arrived += fg_core_holds(a, s);

@@ -131,6 +131,7 @@ enum fg_status fg_agenda_save(const struct fg_agenda *a, const struct fg_select_
     FG_TRY(fg_put_u32(out, a->first.way.slots));
     FG_TRY(fg_put_f64(out, a->first.way.alpha));
     FG_TRY(fg_put_u8(out, a->first.chosen));
+    FG_TRY(fg_put_f64(out, a->first.told));
     FG_TRY(fg_put_f64(out, a->first.grams_max));
     FG_TRY(fg_put_u8(out, p->have));
     FG_TRY(fg_put_f64(out, p->value));
@@ -172,6 +173,7 @@ void fg_agenda_load(struct fg_agenda *a, const struct fg_select_config *cfg, str
     a->first.way.slots = fg_get_u32(in);
     a->first.way.alpha = fg_get_f64(in);
     a->first.chosen = fg_get_u8(in) != 0;
+    a->first.told = fg_get_f64(in);
     a->first.grams_max = fg_get_f64(in);
     load_promise(&a->first.promise, in);
     const void *on = fg_get_bytes(in, cells);

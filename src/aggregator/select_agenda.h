@@ -5,7 +5,7 @@
 #ifndef FG_AGGREGATOR_SELECT_AGENDA_H
 #define FG_AGGREGATOR_SELECT_AGENDA_H
 
-#include "src/aggregator/select_plan.h"
+#include "src/aggregator/select_way.h"
 
 /* A plan from slot `from` on. What the first one settles goes on from plan to plan. */
 struct fg_agenda {
@@ -16,7 +16,8 @@ struct fg_agenda {
     struct {
         struct fg_way way; /* slots that are used at all, alpha */
         double grams_max;
-        bool chosen; /* the way will not change any more */
+        bool chosen; /* a way was looked for */
+        double told; /* how many updates had told of the problem then */
         struct fg_promise promise;
     } first;
 };

@@ -9,10 +9,9 @@
 #include <string.h>
 
 #include "src/aggregator/select_agenda.h"
-#include "src/aggregator/select_weight.h"
 #include "src/base/mem.h"
 
-enum { ENOUGH = 10 }; /* updates beyond one a round, before forage chooses its way */
+enum { ENOUGH = 10 }; /* updates beyond one a round that are worth a second look at the way */
 
 extern const struct fg_select_ops fg_select_greenfl, fg_select_forage;
 
@@ -79,22 +78,24 @@ static uint32_t horizon(const struct fg_select_config *cfg)
 
 /* ---- planning ---- */
 
-/* Once: greenfl the length, if wanted, at the start; forage everything, by the predicted error, when
- * enough updates have told of the problem. Until then it plans for all rounds, as configured. */
+/* Greenfl: the length, if wanted, at the start. Forage: everything, by the predicted error, at the start from
+ * what is usual, then again whenever twice as many updates have told of the problem. */
 static enum fg_status find_way(struct fg_select *s, const struct fg_select_view *view,
                                const struct fg_ahead *a, double left)
 {
     struct own *o = s->own;
     struct fg_agenda *next = &o->next;
+    bool first = !next->first.chosen;
+    next->first.chosen = true;
     if (s->ops == &fg_select_forage) {
-        if (view->gauge->freedom < ENOUGH) {
+        double told = fg_gauge_freedom(view->gauge);
+        if (!first && (told < ENOUGH || told < 2.0 * next->first.told)) {
             return FG_OK;
         }
-        next->first.chosen = true;
-        return fg_ahead_search(&next->first.way, a, &s->cfg, view, o->gained, left, next->first.grams_max);
+        next->first.told = told;
+        return fg_way_search(&next->first.way, a, &s->cfg, view, o->gained, left, next->first.grams_max);
     }
-    next->first.chosen = true;
-    return s->cfg.slack_auto
+    return first && s->cfg.slack_auto
                ? fg_ahead_length(&next->first.way.slots, a, &s->cfg, left, next->first.grams_max)
                : FG_OK;
 }
@@ -112,9 +113,7 @@ static enum fg_status make_plan(struct fg_select *s, const struct fg_select_view
     if (view->round == 0) {
         next->first.grams_max = fg_ahead_dearest(&a);
     }
-    if (!next->first.chosen) {
-        FG_TRY(find_way(s, view, &a, left));
-    }
+    FG_TRY(find_way(s, view, &a, left));
     uint32_t slots = next->first.way.slots - view->round;
     bool first = view->round == 0;
     next->tune = fg_ahead_window(&a, slots, first ? s->cfg.tune : o->now.tune, first ? left / 2.0 : left);
@@ -248,29 +247,21 @@ static enum fg_status weigh(struct fg_select *s, const struct fg_select_view *vi
         }
         return FG_OK;
     }
-    double *rows = fg_calloc(4 * n, sizeof *rows), steps = 0.0;
-    if (rows == NULL) {
+    double cap, *pi = fg_calloc(n, sizeof *pi);
+    if (pi == NULL) {
         return FG_E_NOMEM;
     }
     for (uint32_t c = 0; c < n; c++) {
-        double pi = chance(s, c), l = fg_watch_memory(view->watch, c);
-        rows[c] = fg_select_target(&s->cfg, c);
-        rows[n + c] = pi > 1e-6 ? pi : 1e-6;
-        rows[2 * n + c] = l < -0.99 ? -0.99 : l > 0.99 ? 0.99 : l;
-        steps += (double)s->cfg.steps[c] / (double)n;
+        double x = chance(s, c);
+        pi[c] = x > 1e-6 ? x : 1e-6;
     }
-    struct fg_weighting_problem p = {.n = (uint32_t)n,
-                                     .target = rows,
-                                     .chance = rows + n,
-                                     .memory = rows + 2 * n,
-                                     .noise = s->cfg.curvature * s->cfg.lr * steps};
-    double cap = fg_weight_cap(&p, rows + 3 * n);
-    for (size_t k = 0; k < out->n; k++) {
-        double w = 1.0 / rows[n + out->client[k]];
+    enum fg_status st = fg_way_cap(&cap, &s->cfg, view, pi);
+    for (size_t k = 0; st == FG_OK && k < out->n; k++) {
+        double w = 1.0 / pi[out->client[k]];
         out->weight[k] = w < cap ? w : cap;
     }
-    fg_free(rows);
-    return FG_OK;
+    fg_free(pi);
+    return st;
 }
 
 static enum fg_status pick_forage(struct fg_select *s, const struct fg_select_view *view,

@@ -1,17 +1,11 @@
 #include "src/aggregator/select_plan.h"
 
-#include <math.h>
 #include <string.h>
 
-#include "src/aggregator/select_weight.h"
 #include "src/base/mem.h"
 #include "src/planner/budgets.h"
-#include "src/planner/error.h"
 
 enum { LENGTHS = 12 }; /* that are tried */
-
-/* The model orders ways roughly: one that promises this much less error than what is set is taken. */
-#define WORTH_IT 0.25
 
 double fg_ahead_dearest(const struct fg_ahead *a)
 {
@@ -217,10 +211,8 @@ void fg_ahead_chances(const struct fg_ahead *a, const struct fg_slots_plan *plan
     }
 }
 
-/* With the chances of a plan, how often each shard takes part, and the mean of the local steps. Shapes: chance,
- * scratch (clients). */
-static void imply(struct fg_error_terms *e, const struct fg_ahead *a, const struct fg_select_config *cfg,
-                  const struct fg_slots_plan *plan, double *chance, double *scratch)
+void fg_ahead_imply(struct fg_error_terms *e, const struct fg_ahead *a, const struct fg_select_config *cfg,
+                    const struct fg_slots_plan *plan, double *chance, double *scratch)
 {
     fg_error_defaults(e);
     e->mean_steps = 0.0;
@@ -239,7 +231,7 @@ static double predicted(const struct fg_ahead *a, const struct fg_select_config 
                         const struct fg_slots_plan *plan, double *chance)
 {
     struct fg_error_terms e;
-    imply(&e, a, cfg, plan, chance, chance + a->clients);
+    fg_ahead_imply(&e, a, cfg, plan, chance, chance + a->clients);
     return fg_error_predict(&e).all;
 }
 
@@ -264,148 +256,5 @@ enum fg_status fg_ahead_length(uint32_t *slots, const struct fg_ahead *a, const 
         fg_slots_plan_destroy(plan);
     }
     fg_free(chance);
-    return st;
-}
-
-/* ---- ways ---- */
-
-/* Rows of work for one search. Shapes: (clients). */
-struct search {
-    const struct fg_ahead *a;
-    const struct fg_select_config *cfg;
-    double *target, *chance, *chance1, *memory, *runs, *weight, *scratch;
-    uint8_t *row; /* (slots) */
-    const double *base;
-    double unlike; /* the clients, as seen so far */
-    double left_g, grams_max;
-};
-
-/* The slots in which somebody trains on the shard. Shapes: row (slots) scratch. */
-static const uint8_t *row_of(const struct fg_slots_plan *plan, uint32_t shard, uint8_t *row)
-{
-    if (plan->shard == NULL) {
-        return plan->on + (size_t)shard * plan->slots;
-    }
-    memset(row, 0, plan->slots);
-    for (size_t i = 0; i < (size_t)plan->clients * plan->slots; i++) {
-        if (plan->on[i] && plan->shard[i] == shard) {
-            row[i % plan->slots] = 1;
-        }
-    }
-    return row;
-}
-
-/* The predicted error of a plan whose weights are capped: the clients' differences shrink with the
- * gradient, so what they cost is in proportion to what is left to do. */
-static double capped_error(struct search *s, const struct fg_slots_plan *plan)
-{
-    struct fg_error_terms e;
-    double z = 0.0, all = 0.0;
-    imply(&e, s->a, s->cfg, plan, s->chance, s->scratch);
-    double tau = e.mean_steps;
-    e.mean_steps = fg_effective_steps(tau, e.lr, e.curvature);
-    e.noise = 0.0; /* it is in the spread as measured */
-    for (uint32_t c = 0; c < s->a->clients; c++) {
-        s->chance1[c] = s->chance[c] > 1e-6 ? s->chance[c] : 1e-6;
-    }
-    struct fg_weighting_problem p = {.n = s->a->clients,
-                                     .target = s->target,
-                                     .chance = s->chance1,
-                                     .memory = s->memory,
-                                     .noise = e.curvature * e.lr * tau};
-    double cap = fg_weight_cap(&p, s->scratch);
-    for (uint32_t c = 0; c < s->a->clients; c++) {
-        s->weight[c] = 1.0 / s->chance1[c] < cap ? 1.0 / s->chance1[c] : cap;
-        z += s->target[c] * s->weight[c] * s->chance[c];
-        all += s->target[c];
-    }
-    for (uint32_t c = 0; c < s->a->clients && z > 0.0 && !s->cfg->over_all; c++) {
-        s->weight[c] *= all / z;
-    }
-    e.target = s->target;
-    e.weight = s->weight;
-    for (uint32_t j = 0; j < s->a->clients; j++) { /* who trains when is the plan's doing now */
-        s->runs[j] = fg_ahead_memory(row_of(plan, j, s->row), plan->slots);
-    }
-    e.memory = s->runs;
-    struct fg_error x = fg_error_predict(&e);
-    return x.progress * (1.0 + s->unlike * (x.variance + x.drift + x.bias));
-}
-
-static enum fg_status try_way(double *error, struct search *s, const struct fg_way *way)
-{
-    struct fg_select_config cfg = *s->cfg;
-    struct fg_slots_plan *plan = NULL;
-    uint32_t slots = way->slots - (s->cfg->rounds - s->a->slots);
-    cfg.alpha = way->alpha;
-    enum fg_status st =
-        fg_ahead_solve(&plan, s->a, &cfg, slots, fg_ahead_window(s->a, slots, cfg.tune, s->left_g / 2.0),
-                       s->base, s->left_g, s->grams_max, NULL);
-    if (st == FG_OK) {
-        *error = capped_error(s, plan);
-    }
-    fg_slots_plan_destroy(plan);
-    return st;
-}
-
-static enum fg_status try_all(struct fg_way *best, struct search *s)
-{
-    static const double alphas[] = {0.1, 0.3, 0.6, 1.0};
-    enum { SEARCHED = 5, ALPHAS = 4 };
-    uint32_t gone = s->cfg->rounds - s->a->slots, shortest = s->cfg->rounds - s->cfg->slack;
-    shortest = shortest > gone ? shortest : gone + 1;
-    uint32_t slack = s->cfg->rounds - shortest, lengths = slack < SEARCHED ? slack + 1 : SEARCHED;
-    struct fg_way as_set = {.slots = s->cfg->rounds, .alpha = s->cfg->alpha};
-    double least = 0.0;
-    enum fg_status st = try_way(&least, s, &as_set);
-    *best = as_set;
-    least *= 1.0 - WORTH_IT;
-    for (size_t k = 0; k < (size_t)lengths * ALPHAS && st == FG_OK; k++) {
-        double error = 0.0;
-        struct fg_way way = {
-            .slots = shortest + (uint32_t)((uint64_t)slack * (k / ALPHAS) / (lengths > 1 ? lengths - 1 : 1)),
-            .alpha = alphas[k % ALPHAS]};
-        st = try_way(&error, s, &way);
-        if (st == FG_OK && error < least) {
-            least = error;
-            *best = way;
-        }
-    }
-    return st;
-}
-
-enum fg_status fg_ahead_search(struct fg_way *way, const struct fg_ahead *a,
-                               const struct fg_select_config *cfg, const struct fg_select_view *view,
-                               const double *base, double left_g, double grams_max)
-{
-    size_t n = cfg->clients;
-    double *rows = fg_calloc(7 * n, sizeof *rows);
-    struct search s = {.a = a,
-                       .row = fg_calloc(a->slots, 1),
-                       .cfg = cfg,
-                       .base = base,
-                       .unlike = fg_gauge_unlike(view->gauge),
-                       .left_g = left_g,
-                       .grams_max = grams_max};
-    if (rows == NULL || s.row == NULL) {
-        fg_free(rows);
-        fg_free(s.row);
-        return FG_E_NOMEM;
-    }
-    s.target = rows;
-    s.chance = rows + n;
-    s.chance1 = rows + 2 * n;
-    s.memory = rows + 3 * n;
-    s.weight = rows + 4 * n;
-    s.scratch = rows + 5 * n;
-    s.runs = rows + 6 * n;
-    for (uint32_t c = 0; c < cfg->clients; c++) {
-        double l = fg_watch_memory(view->watch, c);
-        s.target[c] = fg_select_target(cfg, c);
-        s.memory[c] = l < -0.99 ? -0.99 : l > 0.99 ? 0.99 : l;
-    }
-    enum fg_status st = try_all(way, &s);
-    fg_free(rows);
-    fg_free(s.row);
     return st;
 }

@@ -6,6 +6,7 @@
 #define FG_AGGREGATOR_SELECT_PLAN_H
 
 #include "src/aggregator/select.h"
+#include "src/planner/error.h"
 #include "src/planner/slots.h"
 
 /* What is expected of the next slots. Shapes: (clients, slots), slot 0 begins at the view's now. */
@@ -68,19 +69,10 @@ enum fg_status fg_ahead_price_slot(double *price, const struct fg_slots_plan *pl
  * 0 where nothing can be said. */
 double fg_ahead_memory(const uint8_t *on, uint32_t slots);
 
-/* A way to plan: how long, how fairly. */
-struct fg_way {
-    uint32_t slots;
-    double alpha;
-};
-
-/* Of five lengths and four alphas the way with the least predicted error of the rest of the run, weights
- * capped by src/aggregator/select_weight.h and the unlikeness of the clients as seen so far (view->gauge); or
- * the one that is set (all slots, cfg->alpha) if none is clearly better. *a is the outlook from now to the
- * last round. Shapes: base (clients). */
-enum fg_status fg_ahead_search(struct fg_way *way, const struct fg_ahead *a,
-                               const struct fg_select_config *cfg, const struct fg_select_view *view,
-                               const double *base, double left_g, double grams_max) FG_NODISCARD;
+/* The planning model's terms for a plan: how often each client, or shard, takes part, the mean of the local
+ * steps, and nothing known of the problem. Shapes: chance (clients), where *e will look; scratch (clients). */
+void fg_ahead_imply(struct fg_error_terms *e, const struct fg_ahead *a, const struct fg_select_config *cfg,
+                    const struct fg_slots_plan *plan, double *chance, double *scratch);
 
 /* The number of slots, from rounds - slack to rounds, whose plan has the least predicted error
  * (src/planner/error.h): shorter plans give more certain weights, longer ones more rounds and greener

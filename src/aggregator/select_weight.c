@@ -33,26 +33,34 @@ static int falling(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-double fg_weight_cap(const struct fg_weighting_problem *p, double *scratch)
+uint32_t fg_weight_caps(double *scratch, const double *chance, uint32_t clients)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < p->n; i++) {
-        scratch[i] = 1.0 / p->chance[i];
+    for (uint32_t i = 0; i < clients; i++) {
+        scratch[i] = 1.0 / chance[i];
     }
-    qsort(scratch, p->n, sizeof *scratch, falling);
-    for (uint32_t i = 0; i < p->n; i++) {
+    qsort(scratch, clients, sizeof *scratch, falling);
+    for (uint32_t i = 0; i < clients; i++) {
         if (n == 0 || scratch[i] != scratch[n - 1]) {
             scratch[n++] = scratch[i];
         }
     }
     uint32_t tries = n < FG_CAPS ? n : FG_CAPS;
+    for (uint32_t k = 1; k < tries; k++) { /* never behind k */
+        scratch[k] = scratch[(uint64_t)k * (n - 1) / (tries - 1)];
+    }
+    return tries;
+}
+
+double fg_weight_cap(const struct fg_weighting_problem *p, double *scratch)
+{
+    uint32_t tries = fg_weight_caps(scratch, p->chance, p->n);
     double best = INFINITY, cap = INFINITY;
     for (uint32_t k = 0; k < tries; k++) {
-        double c = scratch[tries > 1 ? (uint32_t)((uint64_t)k * (n - 1) / (tries - 1)) : 0];
-        double e = fg_weight_error(p, c);
+        double e = fg_weight_error(p, scratch[k]);
         if (e < best) {
             best = e;
-            cap = c;
+            cap = scratch[k];
         }
     }
     return cap;

@@ -31,6 +31,10 @@ struct fg_weighting_problem {
 #define FG_CAPS 64
 double fg_weight_cap(const struct fg_weighting_problem *p, double *scratch);
 
+/* The caps that it compares: at most FG_CAPS of the 1 / chance, the largest first, into scratch (n); how
+ * many. */
+uint32_t fg_weight_caps(double *scratch, const double *chance, uint32_t n);
+
 /* The objective at a cap, for tests and reports. */
 double fg_weight_error(const struct fg_weighting_problem *p, double cap);
 

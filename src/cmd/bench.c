@@ -38,10 +38,14 @@ static enum fg_status list(void)
 {
     enum fg_status st = FG_OK;
     for (size_t i = 0; st == FG_OK && fg_science_sizes[i].name != NULL; i++) {
+        const struct fg_science_size *z = &fg_science_sizes[i];
+        struct fg_science_effort e;
         char hex[65];
-        st = fg_science_hash(hex, &fg_science_sizes[i]);
+        st = fg_science_hash(hex, z);
+        st = st == FG_OK ? fg_science_effort_of(&e, z) : st;
         if (st == FG_OK) {
-            (void)printf("%s %s: %s\n", fg_science_sizes[i].name, hex, fg_science_sizes[i].doc);
+            (void)printf("%s %s: %s; %zu runs, about %.1f hours of one core\n", z->name, hex, z->doc, e.runs,
+                         e.hours);
         }
     }
     (void)printf("\npolicies:\n%s\nbeside them, without a rank:\n%s", fg_science_policies, fg_science_bounds);
@@ -66,7 +70,7 @@ static enum fg_status replace(const char *path, const struct fg_str *text, struc
 static enum fg_status conclude(struct fg_science *s, const struct args *a, char *const *merge,
                                struct fg_err *err)
 {
-    struct fg_science_table t = {0};
+    struct fg_science_table t[2] = {{0}};
     struct fg_str text = {0};
     json_t *o = NULL;
     enum fg_status st;
@@ -75,23 +79,25 @@ static enum fg_status conclude(struct fg_science *s, const struct args *a, char 
     for (size_t i = 0; i < a->merge.n; i++) {
         FG_TRY(fg_science_merge(s, merge[i], err));
     }
-    FG_TRY(fg_science_judge(&t, s));
+    FG_TRY(fg_science_judge(&t[0], s, false));
+    FG_TRY(fg_science_judge(&t[1], s, true));
     text.len = 0;
-    FG_TRY(t.n > 0 ? fg_sweep_picture(&text, &t.flat, &t.verdict) : FG_OK);
+    FG_TRY(t[0].n > 0 ? fg_sweep_picture(&text, &t[0].flat, &t[0].verdict) : FG_OK);
     FG_TRY(replace("results.svg", &text, err));
     if (a->common.json) {
-        o = fg_science_json(s, &t);
+        o = fg_science_json(s, t);
         FG_TRY(o != NULL ? FG_OK : FG_E_NOMEM);
         (void)json_dumpf(o, stdout, JSON_INDENT(1));
         (void)putchar('\n');
     } else {
-        FG_TRY(fg_science_print(s, &t));
+        FG_TRY(fg_science_print(s, t));
         (void)printf("\nresults: %s/results.csv, %s/results.svg\n", s->folder, s->folder);
     }
 cleanup:
     json_decref(o);
     fg_str_fini(&text);
-    fg_science_table_fini(&t);
+    fg_science_table_fini(&t[0]);
+    fg_science_table_fini(&t[1]);
     return st;
 }
 

@@ -26,11 +26,14 @@ struct fg_science_size {
     bool seasons;                   /* a seed's run begins in one of four seasons */
     bool synthetic;                 /* traces are drawn by us into the study's folder */
     bool (*in)(const struct fg_sweep *s, const size_t *level); /* the cells of the design */
+    double run_s[2]; /* not hashed: seconds of one core for a run of each workload, as measured */
 };
 
 extern const struct fg_science_size fg_science_sizes[]; /* closed by a NULL name */
 
-/* The policies: levels of the axis "policy". Those from fg_science_bounds on take no part in ranks. */
+/* The policies: levels of the axis "policy". Those from fg_science_bounds on take no part in ranks. Policies
+ * under data.placement = movable are judged among themselves, against "forage-moving", the others against
+ * "forage". */
 extern const char fg_science_policies[];
 extern const char fg_science_bounds[];
 
@@ -58,8 +61,8 @@ struct fg_science {
     char *folder;          /* absolute */
     struct fg_str base;    /* path */
     char hash[65];
-    size_t ranked; /* policies that take part in ranks; the others stand behind them */
-    size_t ours;   /* level of "forage" */
+    size_t ranked;  /* policies that take part in ranks; the others stand behind them */
+    size_t ours[2]; /* levels of "forage" and "forage-moving" */
     unsigned width;
     int quiet;
     bool show;                      /* run nothing: what is finished is all */
@@ -83,6 +86,14 @@ void fg_science_close(struct fg_science *s);
 /* SHA-256 of everything that is fixed of a size. */
 enum fg_status fg_science_hash(char hex[65], const struct fg_science_size *size) FG_NODISCARD;
 
+/* How many runs the first seeds make, validation included, and the hours of one core that they take. */
+struct fg_science_effort {
+    size_t cells, runs;
+    double hours;
+};
+enum fg_status fg_science_effort_of(struct fg_science_effort *out,
+                                    const struct fg_science_size *size) FG_NODISCARD;
+
 /* All runs: validation, unrestricted, compared; seeds are added by the rule. What is finished is not run
  * again.
  * Errors: FG_E_INTERRUPTED; FG_E_IO when runs fail. */
@@ -98,7 +109,7 @@ enum fg_status fg_science_csv(struct fg_str *out, const struct fg_science *s) FG
 /* A cell of the design that has rows: which, and how we stand in it. */
 struct fg_science_cell {
     size_t level[FG_SWEEP_AXES];
-    size_t best;                      /* the ranked policy but ours with the largest mean */
+    size_t best;                      /* the ranked policy of its kind but ours with the largest mean */
     struct fg_mean ours, other, pair; /* pair: ours less the best other's, over common seeds */
     double low, p;                    /* one-sided 95% bound; p of "worse by the margin or more" */
     bool sure;                        /* non-inferior by Holm over all cells */
@@ -107,21 +118,29 @@ struct fg_science_cell {
 struct fg_science_table {
     struct fg_science_cell *cell;
     size_t n, cap;
-    struct fg_sweep flat; /* axes cell and policy (ranked) */
+    bool moving;             /* of policies under movable data, else of the others */
+    size_t *policy;          /* (n_policies) the ranked ones of this kind */
+    size_t n_policies, ours; /* ours: place among them */
+    struct fg_sweep flat;    /* axes cell and policy (ranked) */
     struct fg_sweep_verdict verdict;
 };
 
-/* Errors: FG_E_NOMEM. Owner: the caller, fg_science_table_fini(). */
-enum fg_status fg_science_judge(struct fg_science_table *out, const struct fg_science *s) FG_NODISCARD;
+/* Whether a policy may move data. */
+bool fg_science_moves(const struct fg_science *s, size_t policy);
+
+/* The cells that have runs of policies with fixed data, or with movable data. Errors: FG_E_NOMEM. Owner: the
+ * caller, fg_science_table_fini(). */
+enum fg_status fg_science_judge(struct fg_science_table *out, const struct fg_science *s,
+                                bool moving) FG_NODISCARD;
 void fg_science_table_fini(struct fg_science_table *t);
 
 /* The margin of a workload: -0.002 for MNIST, -0.005 else. */
 double fg_science_margin(const struct fg_science *s, size_t workload);
 
-/* For doc/results.md, on stdout. */
-enum fg_status fg_science_print(const struct fg_science *s, const struct fg_science_table *t);
+/* For doc/results.md, on stdout: a table of fixed and one of movable data. */
+enum fg_status fg_science_print(const struct fg_science *s, const struct fg_science_table t[2]);
 
-json_t *fg_science_json(const struct fg_science *s, const struct fg_science_table *t);
+json_t *fg_science_json(const struct fg_science *s, const struct fg_science_table t[2]);
 
 /* Helpers of the files above. */
 size_t fg_science_field_of(const struct fg_science *s, const size_t *level);

@@ -127,6 +127,16 @@ static size_t count_lines(const char *text)
     return n;
 }
 
+/* Both are in the study. */
+static size_t find(const struct fg_sweep_axis *a, const char *label)
+{
+    size_t i = 0;
+    while (strcmp(a->level[i].label, label) != 0) {
+        i++;
+    }
+    return i;
+}
+
 static enum fg_status read_axes(struct fg_science *s, const char *more, struct fg_err *err)
 {
     struct fg_str text = {0};
@@ -138,10 +148,64 @@ static enum fg_status read_axes(struct fg_science *s, const char *more, struct f
     if (st == FG_OK) {
         const struct fg_sweep_axis *p = &s->sweep.axis[FG_SCI_POLICY];
         s->ranked = p->n - count_lines(fg_science_bounds);
-        while (strcmp(p->level[s->ours].label, "forage") != 0) {
-            s->ours++;
+        s->ours[0] = find(p, "forage");
+        s->ours[1] = find(p, "forage-moving");
+    }
+    return st;
+}
+
+/* Every cell of the design with its workload. */
+static size_t count_cells(const struct fg_science *s, size_t *of_work, uint8_t *field)
+{
+    const struct fg_sweep_axis *a = s->sweep.axis;
+    size_t l[FG_SWEEP_AXES] = {0}, cells = 1, n = 0;
+    for (size_t i = 0; i < FG_SCI_POLICY; i++) {
+        cells *= a[i].n;
+    }
+    for (size_t k = 0; k < cells; k++) {
+        size_t rest = k;
+        for (size_t i = FG_SCI_POLICY; i-- > 0;) {
+            l[i] = rest % a[i].n;
+            rest /= a[i].n;
+        }
+        if (s->size->in(&s->sweep, l)) {
+            of_work[l[FG_SCI_WORK]]++;
+            field[fg_science_field_of(s, l)] = 1;
+            n++;
         }
     }
+    return n;
+}
+
+enum fg_status fg_science_effort_of(struct fg_science_effort *out, const struct fg_science_size *size)
+{
+    struct fg_science s = {.size = size};
+    struct fg_err err;
+    size_t cells[2] = {0}, rates = 0;
+    uint8_t *field = NULL;
+    enum fg_status st;
+    FG_TRY(read_axes(&s, NULL, &err));
+    const struct fg_sweep_axis *a = s.sweep.axis;
+    size_t per = a[FG_SCI_TRACE].n * a[FG_SCI_DATA].n;
+    field = fg_calloc(a[FG_SCI_WORK].n * per, sizeof *field);
+    FG_TRY(field != NULL ? FG_OK : FG_E_NOMEM);
+    while (rates < FG_SCI_RATES && size->rate[rates] != NULL) {
+        rates++;
+    }
+    *out = (struct fg_science_effort){.cells = count_cells(&s, cells, field)};
+    for (size_t w = 0; w < a[FG_SCI_WORK].n; w++) {
+        size_t fields = 0, tried = rates > 1 ? rates * size->tune_seeds * (a[FG_SCI_POLICY].n - 2) : 0;
+        for (size_t f = w * per; f < (w + 1) * per; f++) {
+            fields += field[f];
+        }
+        size_t runs = fields * (rates * size->tune_seeds + size->seeds) + tried +
+                      cells[w] * a[FG_SCI_POLICY].n * size->seeds;
+        out->runs += runs;
+        out->hours += (double)runs * size->run_s[w] / 3600.0;
+    }
+cleanup:
+    fg_free(field);
+    fg_sweep_fini(&s.sweep);
     return st;
 }
 

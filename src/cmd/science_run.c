@@ -302,7 +302,7 @@ static enum fg_status visit_row(struct fg_science *s, const struct choice *c, co
 static enum fg_status more_seeds(struct fg_science *s, bool *more, unsigned *most)
 {
     struct fg_science_table t = {0};
-    enum fg_status st = fg_science_judge(&t, s);
+    enum fg_status st = fg_science_judge(&t, s, false);
     *more = false;
     for (size_t i = 0; st == FG_OK && i < t.n; i++) {
         const struct fg_science_cell *c = &t.cell[i];

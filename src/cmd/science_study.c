@@ -38,14 +38,19 @@ const char fg_science_policies[] =
     "fedbuff = select.policy=uniform aggregate.rule=fedbuff\n"
     "diloco = select.policy=uniform aggregate.rule=diloco aggregate.lr=0.7 train.plan=adacomm\n"
     "semicyclic = select.policy=uniform aggregate.rule=semicyclic\n"
-    "forage = select.policy=forage\n";
+    "forage = select.policy=forage\n"
+    "fedavg-moving = select.policy=uniform select.over=1.3 data.placement=movable data.move=rotate\n"
+    "zones-moving = select.policy=zones data.placement=movable data.move=rotate\n"
+    "greenest = select.policy=greenest data.placement=movable data.move=rotate\n"
+    "forage-moving = select.policy=forage data.placement=movable data.move=plan\n";
 
 const char fg_science_bounds[] =
     "clairvoyant = select.policy=forage forecast.availability=oracle forecast.carbon=oracle\n"
     "forage-no-forecast = select.policy=forage forecast.availability=climatology "
     "forecast.carbon=climatology\n"
     "forage-no-cap = select.policy=forage aggregate.curvature=0\n"
-    "forage-steps = select.policy=forage train.plan=marin aggregate.rule=fednova\n";
+    "forage-steps = select.policy=forage train.plan=marin aggregate.rule=fednova\n"
+    "forage-unmoved = select.policy=forage data.placement=movable data.move=own\n";
 
 /* ---- what runs have in common ---- */
 
@@ -68,6 +73,9 @@ static const char base_quick[] =
     "[fleet]\nsamples_per_s = 0.5\n[select]\nclients = 4\n[train]\nepochs = 1\nbatch = 10\n";
 
 #define MNIST "mnist = data.path=$FORAGE_DATA/mnist data.partition=groups data.clients=100\n"
+#define CIFAR                                                                                            \
+    "cifar = data.path=$FORAGE_DATA/cifar-10 data.partition=dirichlet data.alpha=0.3 data.clients=100\n" \
+    "    data.normalise=yes model.layers=lenet5 train.epochs=1\n"
 
 /* ---- cells ---- */
 
@@ -96,6 +104,13 @@ static bool half(const struct fg_sweep *s, const size_t *level)
     return (level[FG_SCI_TRACE] + level[FG_SCI_DATA] + level[FG_SCI_BUDGET]) % 2 == 0;
 }
 
+/* The same, of workloads beyond the first only the larger budgets: with a tenth they learn next to
+ * nothing. */
+static bool half_of_first(const struct fg_sweep *s, const size_t *level)
+{
+    return half(s, level) && (level[FG_SCI_WORK] == 0 || level[FG_SCI_BUDGET] > 0);
+}
+
 const struct fg_science_size fg_science_sizes[] = {
     {.name = "quick",
      .doc = "one cell of generated data, 2 seeds: some seconds; says that everything works",
@@ -111,12 +126,12 @@ const struct fg_science_size fg_science_sizes[] = {
      .step = 1,
      .most = 2,
      .synthetic = true,
-     .in = half},
+     .in = half,
+     .run_s = {0.1}},
     {.name = "small",
-     .doc = "four cells of MNIST by writers on desktops' and phones' traces, 3 seeds: some minutes of two "
-            "cores",
+     .doc = "four cells of MNIST by writers and two of CIFAR-10 on desktops' and phones' traces, 5 seeds",
      .base = base_full,
-     .axes = "[axis workload]\n" MNIST "[axis trace]\n"
+     .axes = "[axis workload]\n" MNIST CIFAR "[axis trace]\n"
              "desktops = availability.trace=$FORAGE_DATA/traces/availability/"
              "volunteer-desktops-vpngate-2024-09_2024-11.csv.gz\n"
              "phones = availability.trace=$FORAGE_DATA/traces/availability/mobile-extrasensory-wifi.csv.gz\n"
@@ -126,20 +141,17 @@ const struct fg_science_size fg_science_sizes[] = {
      .rounds = 40,
      .rate = {"0.1", "0.3"},
      .tune_seeds = 1,
-     .seeds = 3,
+     .seeds = 5,
      .step = 1,
-     .most = 3,
+     .most = 5,
      .seasons = true,
-     .in = half},
+     .in = half_of_first,
+     .run_s = {0.5, 3.0}},
     {.name = "full",
      .doc = "72 cells of MNIST by writers and CIFAR-10 on three real traces, 18 on synthetic ones, 5 to 20 "
-            "seeds: three "
-            "hours of two cores for the first 5",
+            "seeds",
      .base = base_full,
-     .axes = "[axis workload]\n" MNIST "cifar = data.path=$FORAGE_DATA/cifar-10 data.partition=dirichlet "
-             "data.alpha=0.3 data.clients=100\n"
-             "    data.normalise=yes model.layers=lenet5 train.epochs=1\n"
-             "[axis trace]\n"
+     .axes = "[axis workload]\n" MNIST CIFAR "[axis trace]\n"
              "desktops = availability.trace=$FORAGE_DATA/traces/availability/"
              "volunteer-desktops-vpngate-2024-09_2024-11.csv.gz\n"
              "phones = availability.trace=$FORAGE_DATA/traces/availability/mobile-extrasensory-wifi.csv.gz\n"
@@ -162,7 +174,8 @@ const struct fg_science_size fg_science_sizes[] = {
      .most = 20,
      .seasons = true,
      .synthetic = true,
-     .in = latin},
+     .in = latin,
+     .run_s = {1.0, 6.0}},
     {.name = NULL},
 };
 
@@ -176,7 +189,10 @@ static enum fg_status describe(struct fg_str *out, const struct fg_science_size 
     for (size_t k = 0; k < FG_SCI_RATES && z->rate[k] != NULL; k++) {
         FG_TRY(fg_str_addf(out, "rate %s\n", z->rate[k]));
     }
-    FG_TRY(fg_str_addf(out, "cells %s\n", z->in == latin ? "latin" : "half"));
+    FG_TRY(fg_str_addf(out, "cells %s\n",
+                       z->in == latin  ? "latin"
+                       : z->in == half ? "half"
+                                       : "half of the first"));
 cleanup:
     return st;
 }

@@ -34,9 +34,33 @@ static double weight_of(const struct fg_error_terms *t, uint32_t i, double alpha
     return alpha * (t->weight != NULL ? t->weight[i] : s > 0.0 ? 1.0 / s : 0.0);
 }
 
+/* Squared distance from the target: the worst case over all clients, or the mean over those that are alike
+ * but for their zone. Weights are divided by `all` targets, and `counted` of them come. */
+static double bias_of(const struct fg_error_terms *t, double all, double counted)
+{
+    double apart = 0.0, squares = 0.0, zones = 0.0;
+    for (uint32_t z = 0; t->zone != NULL && z < t->zones; z++) {
+        t->scratch[z] = 0.0;
+    }
+    for (uint32_t i = 0; i < t->clients; i++) {
+        double alpha = (t->target != NULL ? t->target[i] : 1.0) / all;
+        double x = alpha - weight_of(t, i, alpha) * t->chance[i] * all / counted;
+        apart += fabs(x);
+        squares += x * x;
+        if (t->zone != NULL) {
+            t->scratch[t->zone[i]] += x;
+        }
+    }
+    for (uint32_t z = 0; t->zone != NULL && z < t->zones; z++) {
+        zones += t->scratch[z] * t->scratch[z];
+    }
+    return t->zone != NULL ? squares * t->spread + zones * t->zone_spread : apart * apart * t->spread;
+}
+
 struct fg_error fg_error_predict(const struct fg_error_terms *t)
 {
-    double all = 0.0, counted = 0.0, effective = 0.0, variance = 0.0, apart = 0.0;
+    double all = 0.0, counted = 0.0, effective = 0.0, variance = 0.0;
+    double spread = t->spread + (t->zone != NULL ? t->zone_spread : 0.0);
     for (uint32_t i = 0; i < t->clients; i++) {
         double alpha = t->target != NULL ? t->target[i] : 1.0;
         all += alpha;
@@ -48,17 +72,16 @@ struct fg_error fg_error_predict(const struct fg_error_terms *t)
         double noise = tau > 0.0 ? t->noise / tau : t->noise;
         effective += w * s * tau;
         variance += w * w * s * ((1.0 + t->codec) * noise + t->codec * t->slope) +
-                    w * w * s * (1.0 - s) * (1.0 + l) / (1.0 - l) * t->spread;
-        apart += fabs(alpha - w * s * all / counted);
+                    w * w * s * (1.0 - s) * (1.0 + l) / (1.0 - l) * spread;
     }
     struct fg_error e = {0};
     double total = effective * t->rounds;
     e.progress = total > 0.0 ? t->distance / (t->lr * total) : INFINITY;
     e.variance = t->curvature * t->lr * effective * variance;
     e.drift = effective > 1.0 ? t->lr * t->lr * t->curvature * t->curvature * (effective - 1.0) *
-                                    (t->noise + effective * t->spread)
+                                    (t->noise + effective * spread)
                               : 0.0;
-    e.bias = apart * apart * t->spread;
+    e.bias = counted > 0.0 ? bias_of(t, all, counted) : 0.0;
     e.all = e.progress + e.variance + e.drift + e.bias;
     return e;
 }

@@ -6,7 +6,12 @@
  *       + w_i^2 s_i (1 - s_i) (1 + l_i) / (1 - l_i) zeta^2
  *
  * s_i is the chance that client i's update counts in a round, w_i its weight there, pbar_i = w_i s_i / sum, T
- * the local steps of a round that is as good as everyone's. Formulas and constants:
+ * the local steps of a round that is as good as everyone's. With zones the last term is not the worst over
+ * all clients but the mean over those that are alike but for their zone:
+ *
+ *   sum_i (alpha_i - pbar_i)^2 zeta^2 + sum_z (sum of z's alpha_i - pbar_i)^2 zone_spread,
+ *
+ * and zeta^2 + zone_spread stands for zeta^2 in the others. Formulas and constants:
  * doc/algorithms/planning.md.
  * Thread safety: pure.
  */
@@ -24,12 +29,16 @@ struct fg_error_terms {
     const double *steps;  /* (clients) tau; NULL = all do mean_steps */
     double mean_steps;
     double rounds;
-    double lr;           /* eta */
-    double curvature;    /* c2 L; c1 and c3 are 1 */
-    double noise;        /* sigma^2: of a step's gradient */
-    double spread;       /* zeta^2: between the clients' gradients */
-    double distance;     /* D0 = F(x0) - F* */
-    double codec, slope; /* om and G^2 */
+    double lr;            /* eta */
+    double curvature;     /* c2 L; c1 and c3 are 1 */
+    double noise;         /* sigma^2: of a step's gradient */
+    double spread;        /* zeta^2: between the clients' gradients */
+    double distance;      /* D0 = F(x0) - F* */
+    double codec, slope;  /* om and G^2 */
+    const uint32_t *zone; /* (clients); NULL = the worst case, and none of the next three */
+    uint32_t zones;
+    double zone_spread; /* between the zones' gradients */
+    double *scratch;    /* (zones) */
 };
 
 /* How far so many steps go on a parabola of that curvature, in first steps: (1 - (1 - lr L)^tau) / (lr L).

@@ -23,9 +23,9 @@ static void the_study_is_the_one_that_was_frozen(void **state)
 {
     (void)state;
     static const char *const frozen[][2] = {
-        {"quick", "b096b9cc23b7da7cf8463029861a85a055da54a23210eb8554073e5f901054ff"},
-        {"small", "b56446507c9c0ad709ecb4beecaaf25c12993c86df92269b2cd8d7990356d7ae"},
-        {"full", "71f5c8c69d6a00ab7c655c53bc1308b78bef4d9399aecb0b80116986525f12ac"}};
+        {"quick", "1d1d5fe4fe0a06235b2e49d1524758bd425e54ba1b6ed74184b547509621d952"},
+        {"small", "9fbff53515d3d9110049b34485fa392097ee0ca9068d70e4e03648e815d891b8"},
+        {"full", "5f1537758808e8fb10dff7b10f4cd106e27e8f4849f4a40ac54726b3cfd36557"}};
     for (size_t i = 0; i < sizeof frozen / sizeof *frozen; i++) {
         char hex[65];
         assert_int_equal(fg_science_hash(hex, size_of(frozen[i][0])), FG_OK);
@@ -78,8 +78,28 @@ static void the_design_has_the_cells_it_says(void **state)
 {
     (void)state;
     assert_int_equal(count_cells("quick"), 1);
-    assert_int_equal(count_cells("small"), 4);
+    assert_int_equal(count_cells("small"), 6);
     assert_int_equal(count_cells("full"), 72 + 18);
+}
+
+/* One cell, two seeds: 2 unrestricted and 2 of each policy, and one unrestricted run on the validation split. */
+static void the_effort_counts_every_run(void **state)
+{
+    (void)state;
+    struct fg_science_effort e;
+    size_t policies = 0;
+    for (const char *at = fg_science_policies; *at != '\0'; at++) {
+        policies += *at == '\n';
+    }
+    for (const char *at = fg_science_bounds; *at != '\0'; at++) {
+        policies += *at == '\n';
+    }
+    assert_int_equal(fg_science_effort_of(&e, size_of("quick")), FG_OK);
+    assert_int_equal(e.cells, 1);
+    assert_int_equal(e.runs, 1 + 2 + 2 * policies);
+    assert_int_equal(fg_science_effort_of(&e, size_of("full")), FG_OK);
+    assert_int_equal(e.cells, 72 + 18);
+    assert_true(e.hours > 1.0);
 }
 
 static void put(struct fg_science *s, size_t trace, size_t budget, size_t policy, uint64_t seed,
@@ -113,13 +133,13 @@ static void cells_are_judged_by_the_paired_difference(void **state)
         double base = 0.5 + 0.1 * (double)seed, by = 0.01 * (double)seed;
         put(&s, 0, 0, 0, seed, base);
         put(&s, 0, 0, 1, seed, base - 0.3);
-        put(&s, 0, 0, s.ours, seed, base + by);
+        put(&s, 0, 0, s.ours[0], seed, base + by);
         put(&s, 1, 1, 0, seed, base - 0.1);
         put(&s, 1, 1, 1, seed, base);
-        put(&s, 1, 1, s.ours, seed, base + 0.09 + by);
+        put(&s, 1, 1, s.ours[0], seed, base + 0.09 + by);
         put(&s, 0, 0, s.ranked, seed, 0.99); /* the clairvoyant is no rival */
     }
-    assert_int_equal(fg_science_judge(&t, &s), FG_OK);
+    assert_int_equal(fg_science_judge(&t, &s, false), FG_OK);
     assert_int_equal(t.n, 2);
     assert_int_equal(t.cell[0].best, 0);
     assert_int_equal(t.cell[1].best, 1);
@@ -133,10 +153,27 @@ static void cells_are_judged_by_the_paired_difference(void **state)
 
     for (uint64_t seed = 1; seed <= 3; seed++) { /* a third cell where it is worse: .031 > .05 / 2 now */
         put(&s, 1, 0, 0, seed, 0.9 + 0.001 * (double)seed);
-        put(&s, 1, 0, s.ours, seed, 0.8);
+        put(&s, 1, 0, s.ours[0], seed, 0.8);
     }
-    assert_int_equal(fg_science_judge(&t, &s), FG_OK);
+    assert_int_equal(fg_science_judge(&t, &s, false), FG_OK);
     assert_true(!t.cell[0].sure && t.cell[1].sure && !t.cell[2].sure);
+    fg_science_table_fini(&t);
+
+    size_t ours = s.ours[1], rival = ours - 1; /* movable data are judged apart */
+    assert_true(fg_science_moves(&s, ours) && fg_science_moves(&s, rival) &&
+                !fg_science_moves(&s, s.ours[0]));
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        put(&s, 0, 0, rival, seed, 0.5 + 0.1 * (double)seed);
+        put(&s, 0, 0, ours, seed, 0.5 + 0.11 * (double)seed);
+    }
+    assert_int_equal(fg_science_judge(&t, &s, true), FG_OK);
+    assert_int_equal(t.n, 1);
+    assert_int_equal(t.cell[0].best, rival);
+    fg_assert_close(t.cell[0].pair.mean, 0.02, 1e-12);
+    fg_science_table_fini(&t);
+    assert_int_equal(fg_science_judge(&t, &s, false), FG_OK);
+    assert_int_equal(t.n, 3);
+    assert_int_equal(t.cell[0].best, 0);
     fg_science_table_fini(&t);
     fg_science_close(&s);
     remove_folder(path);
@@ -147,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_study_is_the_one_that_was_frozen),
         cmocka_unit_test(the_design_has_the_cells_it_says),
+        cmocka_unit_test(the_effort_counts_every_run),
         cmocka_unit_test(cells_are_judged_by_the_paired_difference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

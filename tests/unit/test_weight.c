@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "src/aggregator/select_gauge.h"
 #include "src/aggregator/select_watch.h"
 #include "src/aggregator/select_weight.h"
 #include "src/base/rng.h"
@@ -214,31 +213,37 @@ static void the_terms_of_the_predicted_error(void **state)
     fg_assert_close(e.progress, 7 / (0.1 * 4 * 10), 1e-12);
 }
 
-/* Three updates of one round and two of another: mean squared distance from the round's mean with n - 1; a round of one
- * says nothing. */
-static void the_gauge_measures_how_far_updates_lie_apart(void **state)
+/* With zones the bias is what it is on average: clients apart by 5, zones by 2. */
+static void the_bias_of_clients_that_are_alike_but_for_their_zone(void **state)
 {
     (void)state;
-    static const float a[3][2] = {{1.0f, 0.0f}, {3.0f, 2.0f}, {2.0f, 4.0f}},
-                       b[2][2] = {{0.0f, 0.0f}, {0.0f, 6.0f}};
-    struct fg_gauge g;
-    assert_int_equal(fg_gauge_init(&g, 2), FG_OK);
-    for (int i = 0; i < 3; i++) {
-        fg_gauge_take(&g, a[i], 0.5); /* gradients twice as long */
-    }
-    fg_gauge_close(&g);
-    /* around (4, 4): (2,0), (6,4), (4,8): 4+16 + 4+0 + 0+16 = 40, two degrees of freedom */
-    fg_assert_close(fg_gauge_spread(&g), 20.0, 1e-12);
-    fg_gauge_take(&g, b[1], 1.0);
-    fg_gauge_close(&g);
-    fg_assert_close(fg_gauge_spread(&g), 20.0, 1e-12);
-    fg_gauge_take(&g, a[0], 1.0);
-    fg_gauge_drop(&g); /* the round never was */
-    fg_gauge_take(&g, b[0], 1.0);
-    fg_gauge_take(&g, b[1], 1.0);
-    fg_gauge_close(&g);
-    fg_assert_close(fg_gauge_spread(&g), (40.0 + 18.0) / 3.0, 1e-12);
-    fg_gauge_fini(&g);
+    static const double chance[] = {0.5, 0.25, 0.25, 0.0};
+    static const uint32_t zone[] = {0, 1, 1, 0};
+    double scratch[2], one[] = {1.0, 1.0, 1.0, 1.0};
+    struct fg_error_terms t;
+    fg_error_defaults(&t);
+    t.clients = 4;
+    t.chance = chance;
+    t.weight = one;
+    t.mean_steps = 4;
+    t.lr = 0.1;
+    t.noise = 3.0;
+    t.spread = 7.0;
+    struct fg_error worst = fg_error_predict(&t);
+    t.spread = 5.0;
+    t.zone = zone;
+    t.zones = 2;
+    t.zone_spread = 2.0;
+    t.scratch = scratch;
+    struct fg_error e = fg_error_predict(&t);
+    /* shares 1/2, 1/4, 1/4, 0 of targets of a quarter; zones 1/2 and 1/2 of targets of a half */
+    fg_assert_close(e.bias, 5.0 * 2.0 / 16.0, 1e-12);
+    fg_assert_close(worst.bias, 7.0 / 4.0, 1e-12);
+    fg_assert_close(e.variance, worst.variance, 1e-12);
+    fg_assert_close(e.drift, worst.drift, 1e-12);
+    static const uint32_t other[] = {0, 1, 1, 1};
+    t.zone = other;
+    fg_assert_close(fg_error_predict(&t).bias, 5.0 * 2.0 / 16.0 + 2.0 * 2.0 / 16.0, 1e-12);
 }
 
 /* tau steps of rate 0.1 on x^2 / 2 move x by 1 - 0.9^tau of its distance. */
@@ -264,7 +269,7 @@ int main(void)
         cmocka_unit_test(the_cap_is_the_best_of_all),
         cmocka_unit_test(total_variation_is_half_the_distance),
         cmocka_unit_test(the_terms_of_the_predicted_error),
-        cmocka_unit_test(the_gauge_measures_how_far_updates_lie_apart),
+        cmocka_unit_test(the_bias_of_clients_that_are_alike_but_for_their_zone),
         cmocka_unit_test(steps_come_to_the_optimum_and_not_beyond),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
