@@ -22,6 +22,7 @@ struct problem {
     double a[N][DIM], u[N][DIM];
     double best[DIM], least; /* where F is least, and F there */
     double spread, distance; /* zeta^2 at the optimum; F(x0) - F* */
+    double convexity;        /* mu */
 };
 
 struct cell {
@@ -64,6 +65,14 @@ static void draw_problem(struct problem *p)
     }
     p->least = value(p, p->best);
     p->distance = value(p, x0) - p->least;
+    p->convexity = INFINITY;
+    for (int j = 0; j < DIM; j++) {
+        double mean = 0.0;
+        for (int i = 0; i < N; i++) {
+            mean += p->a[i][j] / N;
+        }
+        p->convexity = fmin(p->convexity, mean);
+    }
     p->spread = 0.0;
     for (int i = 0; i < N; i++) {
         for (int j = 0; j < DIM; j++) {
@@ -190,11 +199,14 @@ static void print_cell(const struct problem *p, const struct cell *c, unsigned r
     terms.distance = p->distance;
     terms.codec = c->codec ? 1.0 / KEEP - 1.0 : 0.0;
     struct fg_error e = fg_error_predict(&terms);
+    terms.convexity = p->convexity;
+    struct fg_error end = fg_error_predict(&terms);
     double m = sum / replicas, sd = sqrt((squares / replicas - m * m) * replicas / (replicas - 1.0));
-    (void)printf("%u,%u,%s,%g,%g,%s,%.6g,%.3g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g\n", c->copies, c->steps,
-                 c->codec ? "sparse" : "none", c->pi, c->lambda, c->coupled ? "correlated" : "independent", m,
-                 1.96 * sd / sqrt(replicas), along, e.progress, e.variance, e.drift, e.bias, up * c->steps,
-                 up * DIM * 4.0 * (c->codec ? KEEP : 1.0));
+    (void)printf("%u,%u,%s,%g,%g,%s,%.6g,%.3g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g\n",
+                 c->copies, c->steps, c->codec ? "sparse" : "none", c->pi, c->lambda,
+                 c->coupled ? "correlated" : "independent", m, 1.96 * sd / sqrt(replicas), along, e.progress,
+                 e.variance, e.drift, e.bias, up * c->steps, up * DIM * 4.0 * (c->codec ? KEEP : 1.0),
+                 end.progress, end.variance, end.drift, end.bias);
 }
 
 int main(int argc, char **argv)
@@ -209,7 +221,7 @@ int main(int argc, char **argv)
     }
     draw_problem(&p);
     (void)printf("redundancy,steps,codec,pi,lambda,data,error,half,mean_error,progress,variance,drift,bias,"
-                 "work,bytes\n");
+                 "work,bytes,end_progress,end_variance,end_drift,end_bias\n");
     for (unsigned k = 0; k < 3 * 4 * 2 * 3 * 3 * 2; k++) {
         struct cell c = {.copies = 1 + k % 3,
                          .steps = steps[k / 3 % 4],

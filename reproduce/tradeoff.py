@@ -108,10 +108,13 @@ def effects(rows, keys):
 def quadratic():
     rows = []
     for r in csv.DictReader(open(out + "/quadratic.csv")):
-        rows.append({k: float(v) if k in ("error", "mean_error", "work", "bytes") + TERMS else v for k, v in r.items()})
+        words = ("redundancy", "steps", "codec", "pi", "lambda", "data")
+        rows.append({k: v if k in words else float(v) for k, v in r.items()})
     effects(rows, ("redundancy", "steps", "codec", "pi", "lambda", "data"))
-    for what, key in (("quadratics, error at the end", "error"), ("quadratics, mean error over the rounds", "mean_error")):
-        judged = [dict(r, error=r[key]) for r in rows]
+    for what, key, form in (("quadratics, error at the end, strongly convex form", "error", "end_"),
+                            ("quadratics, error at the end", "error", ""),
+                            ("quadratics, mean error over the rounds", "mean_error", "")):
+        judged = [dict(r, error=r[key], **{t: r[form + t] for t in TERMS}) for r in rows]
         report(what, judged, ("pi", "lambda", "data"), ("redundancy", "steps", "codec"), [
             ("all constants 1", dict.fromkeys(TERMS, 1.0)),
             ("c1..c3 fitted", fit(judged, TERMS[:3], TERMS[3:])),

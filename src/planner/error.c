@@ -57,6 +57,17 @@ static double bias_of(const struct fg_error_terms *t, double all, double counted
     return t->zone != NULL ? squares * t->spread + zones * t->zone_spread : apart * apart * t->spread;
 }
 
+/* The end of a run on a strongly convex problem: what is left of the start, and as much of the rest as a
+ * gradient of that size is away from the optimum. */
+static void contract(struct fg_error *e, const struct fg_error_terms *t, double effective)
+{
+    double keep = fmax(0.0, 1.0 - t->lr * t->convexity);
+    e->progress = t->distance * fg_pow(keep, effective * t->rounds);
+    e->variance /= 2.0 * t->convexity;
+    e->drift /= 2.0 * t->convexity;
+    e->bias /= 2.0 * t->convexity;
+}
+
 struct fg_error fg_error_predict(const struct fg_error_terms *t)
 {
     double all = 0.0, counted = 0.0, effective = 0.0, variance = 0.0;
@@ -67,21 +78,30 @@ struct fg_error fg_error_predict(const struct fg_error_terms *t)
         counted += weight_of(t, i, alpha) * t->chance[i];
     }
     for (uint32_t i = 0; i < t->clients && counted > 0.0; i++) {
+        double alpha = (t->target != NULL ? t->target[i] : 1.0) / all;
+        effective += weight_of(t, i, alpha) * t->chance[i] * steps_of(t, i);
+    }
+    double memory = t->convexity > 0.0 ? fg_pow(fmax(0.0, 1.0 - t->lr * t->convexity), effective) : 1.0;
+    for (uint32_t i = 0; i < t->clients && counted > 0.0; i++) {
         double alpha = (t->target != NULL ? t->target[i] : 1.0) / all, s = t->chance[i];
-        double w = weight_of(t, i, alpha), l = t->memory != NULL ? t->memory[i] : 0.0, tau = steps_of(t, i);
+        double w = weight_of(t, i, alpha), tau = steps_of(t, i);
+        double l = t->memory != NULL ? memory * t->memory[i] : 0.0;
         double noise = tau > 0.0 ? t->noise / tau : t->noise;
-        effective += w * s * tau;
         variance += w * w * s * ((1.0 + t->codec) * noise + t->codec * t->slope) +
                     w * w * s * (1.0 - s) * (1.0 + l) / (1.0 - l) * spread;
     }
     struct fg_error e = {0};
     double total = effective * t->rounds;
+    double far = t->convexity > 0.0 ? fg_effective_steps(effective, t->lr, t->curvature) : effective;
     e.progress = total > 0.0 ? t->distance / (t->lr * total) : INFINITY;
-    e.variance = t->curvature * t->lr * effective * variance;
-    e.drift = effective > 1.0 ? t->lr * t->lr * t->curvature * t->curvature * (effective - 1.0) *
-                                    (t->noise + effective * spread)
-                              : 0.0;
+    e.variance = t->curvature * t->lr * far * variance;
+    e.drift = far > 1.0
+                  ? t->lr * t->lr * t->curvature * t->curvature * (far - 1.0) * (t->noise + far * spread)
+                  : 0.0;
     e.bias = counted > 0.0 ? bias_of(t, all, counted) : 0.0;
+    if (t->convexity > 0.0) {
+        contract(&e, t, effective);
+    }
     e.all = e.progress + e.variance + e.drift + e.bias;
     return e;
 }

@@ -11,9 +11,15 @@
  *
  *   sum_i (alpha_i - pbar_i)^2 zeta^2 + sum_z (sum of z's alpha_i - pbar_i)^2 zone_spread,
  *
- * and zeta^2 + zone_spread stands for zeta^2 in the others. Formulas and constants:
+ * and zeta^2 + zone_spread stands for zeta^2 in the others. On strongly convex problems, for the error at the
+ * end instead of the mean over the rounds,
+ *
+ *   E = (1 - eta mu)^(sum_t T_t) D0 + (the other terms) / (2 mu),
+ *
+ * with fg_effective_steps(T) for T and (1 - eta mu)^T l for l in them. Formulas and constants:
  * doc/algorithms/planning.md.
  * Thread safety: pure.
+ * Source: Bottou, Curtis and Nocedal 2018, theorems 4.6 (strongly convex) and 4.8.
  */
 #ifndef FG_PLANNER_ERROR_H
 #define FG_PLANNER_ERROR_H
@@ -35,6 +41,7 @@ struct fg_error_terms {
     double spread;        /* zeta^2: between the clients' gradients */
     double distance;      /* D0 = F(x0) - F* */
     double codec, slope;  /* om and G^2 */
+    double convexity;     /* mu; 0 = unknown, the error of the mean */
     const uint32_t *zone; /* (clients); NULL = the worst case, and none of the next three */
     uint32_t zones;
     double zone_spread; /* between the zones' gradients */

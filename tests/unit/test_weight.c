@@ -246,6 +246,34 @@ static void the_bias_of_clients_that_are_alike_but_for_their_zone(void **state)
     fg_assert_close(fg_error_predict(&t).bias, 5.0 * 2.0 / 16.0 + 2.0 * 2.0 / 16.0, 1e-12);
 }
 
+/* Everyone with chance 1/2 and memory 1/4, weights of 2: whole rounds of four steps. mu = 1, L = 2, eta = 0.1. */
+static void a_strongly_convex_problem_contracts(void **state)
+{
+    (void)state;
+    static const double chance[] = {0.5, 0.5}, memory[] = {0.25, 0.25}, two[] = {2.0, 2.0};
+    struct fg_error_terms t;
+    fg_error_defaults(&t);
+    t.clients = 2;
+    t.chance = chance;
+    t.weight = two;
+    t.memory = memory;
+    t.mean_steps = 4;
+    t.rounds = 3;
+    t.lr = 0.1;
+    t.curvature = 2.0;
+    t.noise = 8.0;
+    t.spread = 5.0;
+    t.distance = 7.0;
+    t.convexity = 1.0;
+    struct fg_error e = fg_error_predict(&t);
+    double l = 0.25 * pow(0.9, 4), far = (1 - pow(0.8, 4)) / 0.2;
+    double v = 2 * (0.5 * 8 / 4 + 0.5 * 0.5 * (1 + l) / (1 - l) * 5); /* both weights are 1 */
+    fg_assert_close(e.progress, 7 * pow(0.9, 12), 1e-12);
+    fg_assert_close(e.variance, 0.2 * far * v / 2, 1e-12);
+    fg_assert_close(e.drift, 0.04 * (far - 1) * (8 + far * 5) / 2, 1e-12);
+    fg_assert_close(e.bias, 0, 1e-12);
+}
+
 /* tau steps of rate 0.1 on x^2 / 2 move x by 1 - 0.9^tau of its distance. */
 static void steps_come_to_the_optimum_and_not_beyond(void **state)
 {
@@ -270,6 +298,7 @@ int main(void)
         cmocka_unit_test(total_variation_is_half_the_distance),
         cmocka_unit_test(the_terms_of_the_predicted_error),
         cmocka_unit_test(the_bias_of_clients_that_are_alike_but_for_their_zone),
+        cmocka_unit_test(a_strongly_convex_problem_contracts),
         cmocka_unit_test(steps_come_to_the_optimum_and_not_beyond),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
