@@ -181,6 +181,9 @@ struct fg_emulation {
 enum fg_status fg_device_emulated(struct fg_device **out, const struct fg_emulation *how,
                                   struct fg_err *err) FG_NODISCARD;
 
+/* Most bytes that were ever allocated at once on an emulated device. */
+uint64_t fg_device_emulated_peak(const struct fg_device *d);
+
 /* CUDA device `number`. Errors: FG_E_UNSUPPORTED without it or without CUDA, FG_E_IO. */
 enum fg_status fg_device_cuda(struct fg_device **out, int number, struct fg_err *err) FG_NODISCARD;
 

@@ -9,7 +9,7 @@
 struct emulated {
     struct fg_device base;
     struct fg_emulation how;
-    uint64_t used;
+    uint64_t used, peak;
     uint32_t calls;
 };
 
@@ -47,6 +47,7 @@ static enum fg_status alloc(struct fg_device *base, void **out, size_t bytes, st
     memset(p + HEAD, 0x7f, bytes); /* what a program reads unwritten shows */
     memcpy(p, &bytes, sizeof bytes);
     d->used += bytes;
+    d->peak = d->used > d->peak ? d->used : d->peak;
     *out = p + HEAD;
     return FG_OK;
 }
@@ -129,6 +130,11 @@ static void destroy(struct fg_device *base)
 }
 
 static const struct fg_device_ops ops = {memory, alloc, release, copy, copy, run, destroy};
+
+uint64_t fg_device_emulated_peak(const struct fg_device *d)
+{
+    return ((const struct emulated *)d)->peak;
+}
 
 enum fg_status fg_device_emulated(struct fg_device **out, const struct fg_emulation *how, struct fg_err *err)
 {

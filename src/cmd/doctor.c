@@ -115,9 +115,21 @@ static const struct fg_cmd_option options[] = {
     {0, "host", "A,B", FG_CMD_TEXT, offsetof(struct args, hosts), "hosts that have to be reachable by ssh"},
     {0, "hostfile", "FILE", FG_CMD_TEXT, offsetof(struct args, hostfile),
      "the same, from mpirun's host file"},
-    FG_CMD_COMMON_OPTIONS(struct args, common),
+    FG_CMD_RUN_OPTIONS(struct args, common),
     FG_CMD_END,
 };
+
+static enum fg_status check_study(struct fg_doctor *d, const char *file, const struct fg_cmd_common *common,
+                                  struct fg_err *err)
+{
+    struct fg_config cfg;
+    enum fg_status st = fg_cmd_load_config(&cfg, file, common, err);
+    if (st == FG_OK) {
+        st = fg_doctor_check_study(d, &cfg, err);
+        fg_config_fini(&cfg);
+    }
+    return st;
+}
 
 static int run(int argc, char **argv)
 {
@@ -138,6 +150,9 @@ static int run(int argc, char **argv)
     fg_doctor_check_cuda(&d);
     fg_doctor_check_mpi(&d);
     enum fg_status st = fg_doctor_check_hosts(&d, a.hosts, a.hostfile, &err);
+    if (st == FG_OK && words.n > 0) {
+        st = check_study(&d, words.item[0], &a.common, &err);
+    }
     if (st != FG_OK) {
         return fg_cmd_fail(st, &err);
     }
@@ -149,4 +164,5 @@ static int run(int argc, char **argv)
 }
 
 const struct fg_command fg_cmd_doctor = {
-    "doctor", "", 0, 0, "say what this machine can do, with a remedy for each failing point", options, run};
+    "doctor", "[FILE]", 0, 1, "say what this machine can do, with a remedy for each failing point",
+    options,  run};

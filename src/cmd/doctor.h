@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "src/base/status.h"
+#include "src/config/config.h"
 
 enum fg_doctor_level { FG_DOCTOR_OK, FG_DOCTOR_WARN, FG_DOCTOR_FAIL };
 
@@ -35,6 +35,10 @@ void fg_doctor_check_libraries(struct fg_doctor *d);
 void fg_doctor_check_cuda(struct fg_doctor *d);
 void fg_doctor_check_zones(struct fg_doctor *d);
 void fg_doctor_check_mpi(struct fg_doctor *d);
+
+/* What a study takes of a GPU's memory. Errors: those of its configuration and its inputs. */
+enum fg_status fg_doctor_check_study(struct fg_doctor *d, const struct fg_config *c,
+                                     struct fg_err *err) FG_NODISCARD;
 
 /* One point for each host of `list` ("a,b", may be NULL) and of the host file (`name slots=n` a line, may be
  * NULL): can it be reached by ssh without a password? At most 128 hosts, all tried at once, 10 s in all.

@@ -10,6 +10,7 @@
 #include "config.h"
 #include "kernels/cuda.h"
 #include "src/base/cpu.h"
+#include "src/cmd/device_need.h"
 #include "src/cmd/doctor.h"
 #include "src/worker/trainer_device.h"
 
@@ -110,15 +111,23 @@ static void check_lanes(struct fg_doctor *d, int device, uint64_t free_bytes)
         struct fg_model_input in;
     } models[] = {{"2nn", {FG_INPUT_IMAGE, {28, 28, 1}, 10}}, {"pfl_cnn", {FG_INPUT_IMAGE, {32, 32, 3}, 10}}};
     const struct fg_local_opts opts = {.batch = 10};
+    const struct fg_dataset none = {0};
+    const uint32_t samples = 600, steps = 60;
+    const struct fg_device_load load = {.data = &none,
+                                        .kept = true,
+                                        .samples = &samples,
+                                        .steps = &steps,
+                                        .n = 1,
+                                        .memory_bytes = free_bytes};
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         struct fg_model *m = NULL;
-        uint64_t bytes = 0;
+        struct fg_device_need need;
         if (fg_model_create(&m, models[i].model, &models[i].in, NULL, NULL) == FG_OK &&
-            fg_trainer_device_estimate(&bytes, m, &opts, 600, 1, NULL) == FG_OK) {
+            fg_trainer_device_need(&need, m, &opts, &load, NULL) == FG_OK) {
             fg_doctor_add(d, FG_DOCTOR_OK, "cuda", NULL,
                           "device %d: room for %llu clients of %s at once (%.1f MiB each)", device,
-                          (unsigned long long)(free_bytes / bytes), models[i].model,
-                          (double)bytes / (1024.0 * 1024.0));
+                          (unsigned long long)(free_bytes / need.client_bytes), models[i].model,
+                          (double)need.client_bytes / (1024.0 * 1024.0));
         }
         fg_model_destroy(m);
     }
@@ -151,4 +160,27 @@ void fg_doctor_check_cuda(struct fg_doctor *d)
 #else
     fg_doctor_add(d, FG_DOCTOR_OK, "cuda", NULL, "built without CUDA: training runs on the CPU");
 #endif
+}
+
+enum fg_status fg_doctor_check_study(struct fg_doctor *d, const struct fg_config *c, struct fg_err *err)
+{
+    struct fg_setup *setup = NULL;
+    struct fg_cmd_device device;
+    struct fg_str text = {0};
+    enum fg_status st;
+    FG_TRY(fg_setup_create(&setup, c, FG_START_AUTO, err));
+    if (setup->model == NULL) {
+        fg_doctor_add(d, FG_DOCTOR_OK, "study", NULL, "trains nothing (train.mode = cost-only)");
+        goto cleanup;
+    }
+    FG_TRY(fg_cmd_device_need(&device, setup, err));
+    FG_TRY(fg_cmd_device_text(&text, &device));
+    bool fits = !device.here || (device.need.waves > 0 && device.need.evaluate_waves > 0);
+    fg_doctor_add(d, fits ? FG_DOCTOR_OK : FG_DOCTOR_WARN, "study",
+                  "train it on the CPU (worker.device = cpu), or take smaller batches", "memory on a GPU: %s",
+                  text.data);
+cleanup:
+    fg_str_fini(&text);
+    fg_setup_destroy(setup);
+    return st;
 }

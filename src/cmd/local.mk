@@ -28,4 +28,4 @@ libforage_a_SOURCES += \
 	%D%/sweep.c %D%/sweep.h %D%/sweep_jobs.c %D%/sweep_picture.c %D%/sweep_read.c %D%/sweep_results.c %D%/sweep_show.c
 libforage_a_SOURCES += \
 	%D%/bench.c %D%/science.h %D%/science_internal.h %D%/science_open.c %D%/science_rows.c %D%/science_run.c %D%/science_study.c %D%/science_table.c %D%/science_print.c %D%/science_tune.c
-libforage_a_SOURCES += %D%/plan.c %D%/plan_codecs.c %D%/plan_codecs.h %D%/plan_picture.c %D%/plan_picture.h
+libforage_a_SOURCES += %D%/plan.c %D%/device_need.c %D%/device_need.h %D%/plan_codecs.c %D%/plan_codecs.h %D%/plan_picture.c %D%/plan_picture.h

@@ -8,6 +8,7 @@
 #include "src/base/file.h"
 #include "src/base/mem.h"
 #include "src/cmd/chart.h"
+#include "src/cmd/device_need.h"
 #include "src/cmd/plan_codecs.h"
 #include "src/cmd/plan_picture.h"
 #include "src/cmd/study.h"
@@ -108,8 +109,24 @@ static json_t *json_codecs(const struct fg_plan_codec *k, size_t n)
     return list;
 }
 
+static json_t *json_device(const struct fg_cmd_device *d)
+{
+    const struct fg_device_need *n = &d->need;
+    json_t *o =
+        json_pack("{s:i, s:I, s:I, s:I, s:I}", "clients", (int)d->clients, "client_bytes",
+                  (json_int_t)n->client_bytes, "cohort_bytes", (json_int_t)n->cohort_bytes, "evaluate_bytes",
+                  (json_int_t)n->evaluate_bytes, "fixed_bytes", (json_int_t)n->fixed_bytes);
+    if (d->here) {
+        json_object_set_new(o, "here",
+                            json_pack("{s:s, s:I, s:i, s:i}", "name", d->name, "free_bytes",
+                                      (json_int_t)d->free_bytes, "waves", (int)n->waves, "evaluate_waves",
+                                      (int)n->evaluate_waves));
+    }
+    return o;
+}
+
 static int print_json(const struct fg_plan *p, const struct fg_plan_codec *codec, size_t codecs,
-                      const char *picture)
+                      const struct fg_cmd_device *device, const char *picture)
 {
     json_t *o =
         json_pack("{s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:s?}", "draws", (int)p->draws, "pilots",
@@ -121,6 +138,9 @@ static int print_json(const struct fg_plan *p, const struct fg_plan_codec *codec
                             json_pack("{s:f, s:f, s:f, s:f}", "value", p->promise.value, "bound",
                                       p->promise.bound, "carbon_g", p->promise.carbon_g, "price_per_g",
                                       p->promise.price_per_g));
+    }
+    if (o != NULL && device->clients > 0) {
+        json_object_set_new(o, "gpu_memory", json_device(device));
     }
     int rc = o != NULL ? json_dumpf(o, stdout, JSON_INDENT(1)) : -1;
     (void)putchar('\n');
@@ -232,7 +252,8 @@ static enum fg_status make(const struct args *a, const char *file, struct fg_err
     struct fg_plan *plan = NULL;
     struct fg_plan_codec *codec = NULL;
     size_t codecs = 0;
-    struct fg_str svg = {0};
+    struct fg_cmd_device device = {0};
+    struct fg_str svg = {0}, memory = {0};
     enum fg_status st = fg_cmd_load_config(&cfg, file, &a->common, err);
     if (st != FG_OK) {
         return st;
@@ -248,20 +269,28 @@ static enum fg_status make(const struct args *a, const char *file, struct fg_err
     FG_TRY(fg_setup_create(&setup, &cfg, FG_START_AUTO, err));
     FG_TRY(fg_plan_create(&plan, setup, &opts, err));
     FG_TRY(fg_plan_codecs(&codec, &codecs, plan, setup));
+    if (setup->model != NULL) {
+        FG_TRY(fg_cmd_device_need(&device, setup, err));
+        FG_TRY(fg_cmd_device_text(&memory, &device));
+    }
     if (a->picture != NULL) {
         FG_TRY(fg_plan_picture(&svg, plan, setup));
         FG_TRY(fg_file_replace(a->picture, svg.data, svg.len, err));
     }
     if (a->common.json) {
-        (void)print_json(plan, codec, codecs, a->picture);
+        (void)print_json(plan, codec, codecs, &device, a->picture);
         goto cleanup;
     }
     print_expected(plan);
     print_budgets(plan);
     print_codecs(codec, codecs);
+    if (device.clients > 0) {
+        (void)printf("\n  memory on a GPU: %s\n", memory.data);
+    }
     print_slots(plan, setup);
 cleanup:
     fg_str_fini(&svg);
+    fg_str_fini(&memory);
     fg_free(codec);
     fg_plan_destroy(plan);
     fg_setup_destroy(setup);

@@ -3,9 +3,6 @@
 #include "src/sim/setup_device.h"
 #include "src/worker/trainer_device.h"
 
-/* Tasks at once on a device, chosen: a host buffer of the model's size each; waves of it are what memory allows. */
-enum { DEVICE_WIDTH = 64 };
-
 enum fg_status fg_setup_trainer(struct fg_trainer **out, unsigned *width, const struct fg_config *c,
                                 const struct fg_model *model, const struct fg_local_opts *local,
                                 const struct fg_dataset *data, struct fg_err *err)
@@ -26,7 +23,7 @@ enum fg_status fg_setup_trainer(struct fg_trainer **out, unsigned *width, const 
         return fg_fail(err, FG_E_UNSUPPORTED, "%s: worker.device: devices have exact arithmetic only",
                        fg_config_where(c, "worker.device"));
     }
-    *width = DEVICE_WIDTH;
+    *width = FG_SETUP_DEVICE_WIDTH;
     st = fg_trainer_create_device(out, model, local, c->run.seed, d, err);
     if (st == FG_OK && data != NULL) {
         st = fg_trainer_device_keep(*out, data, err);

@@ -5,8 +5,6 @@
 #include "src/base/mem.h"
 #include "src/model/net.h"
 
-enum { BLOCK = 256 }; /* samples whose losses are summed first, as the CPU trainer does */
-
 /* The data sets of one run: those that are kept, and the others. */
 struct brought {
     struct fg_resident *r; /* (n) */
@@ -181,18 +179,19 @@ static void make_blocks(struct scoring *s, const struct fg_device_trainer *t,
     for (size_t i = 0; i < n; i++) {
         s->order[i] = index != NULL ? index[i] : (uint32_t)i;
     }
-    for (size_t first = 0; first < n; first += BLOCK) {
-        uint32_t now = (uint32_t)(n - first < BLOCK ? n - first : BLOCK);
-        s->lane[first / BLOCK] = (struct fg_wave_lane){.data = data,
-                                                       .lane = {.params = s->params,
-                                                                .n = now,
-                                                                .batch = FG_DEVICE_PART,
-                                                                .end = (now - 1) / FG_DEVICE_PART + 1,
-                                                                .positions = t->positions},
-                                                       .order = s->order + first,
-                                                       .n_order = now,
-                                                       .score_loss = s->loss + first,
-                                                       .score_right = s->right + first};
+    for (size_t first = 0; first < n; first += FG_DEVICE_BLOCK) {
+        uint32_t now = (uint32_t)(n - first < FG_DEVICE_BLOCK ? n - first : FG_DEVICE_BLOCK);
+        s->lane[first / FG_DEVICE_BLOCK] =
+            (struct fg_wave_lane){.data = data,
+                                  .lane = {.params = s->params,
+                                           .n = now,
+                                           .batch = FG_DEVICE_PART,
+                                           .end = (now - 1) / FG_DEVICE_PART + 1,
+                                           .positions = t->positions},
+                                  .order = s->order + first,
+                                  .n_order = now,
+                                  .score_loss = s->loss + first,
+                                  .score_right = s->right + first};
     }
 }
 
@@ -200,9 +199,9 @@ static struct fg_score add_up(const struct scoring *s, size_t n, uint32_t positi
                               const struct fg_sample_scores *each)
 {
     struct fg_score sum = {0, 0, (uint64_t)n * positions};
-    for (size_t first = 0; first < n; first += BLOCK) {
+    for (size_t first = 0; first < n; first += FG_DEVICE_BLOCK) {
         double block = 0;
-        for (size_t i = first; i < n && i < first + BLOCK; i++) {
+        for (size_t i = first; i < n && i < first + FG_DEVICE_BLOCK; i++) {
             block += s->loss[i];
             sum.correct += s->right[i];
         }
@@ -223,7 +222,7 @@ static enum fg_status evaluate(struct fg_trainer *base, const float *params, con
                                struct fg_score *out, atomic_int *stop, struct fg_err *err)
 {
     struct fg_device_trainer *t = (struct fg_device_trainer *)base;
-    size_t blocks = (n + BLOCK - 1) / BLOCK;
+    size_t blocks = (n + FG_DEVICE_BLOCK - 1) / FG_DEVICE_BLOCK;
     const struct fg_device_data *view = NULL;
     struct brought b = {0};
     enum fg_status st = fg_trainer_check_data(t->m, data, err);
@@ -281,20 +280,11 @@ static void destroy(struct fg_trainer *base)
 
 static const struct fg_trainer_ops device_ops = {"device", run, evaluate, destroy};
 
-static struct fg_program_opts program_opts(const struct fg_local_opts *o)
-{
-    return (struct fg_program_opts){.batch = o->batch,
-                                    .momentum = o->momentum,
-                                    .weight_decay = o->weight_decay,
-                                    .clip = o->clip,
-                                    .prox_mu = o->prox_mu};
-}
-
 enum fg_status fg_trainer_create_device(struct fg_trainer **out, const struct fg_model *model,
                                         const struct fg_local_opts *opts, uint64_t seed,
                                         struct fg_device *device, struct fg_err *err)
 {
-    struct fg_program_opts train = program_opts(opts), score = {.evaluate = true};
+    struct fg_program_opts train = fg_device_program_opts(opts), score = {.evaluate = true};
     struct fg_device_trainer *t = fg_calloc(1, sizeof *t);
     enum fg_status st = FG_E_NOMEM;
     if (t == NULL) {
@@ -329,19 +319,5 @@ enum fg_status fg_trainer_device_keep(struct fg_trainer *base, const struct fg_d
         st = fg_resident_put(&t->kept[t->n_kept], t->d, data, err);
     }
     t->n_kept += st == FG_OK;
-    return st;
-}
-
-enum fg_status fg_trainer_device_estimate(uint64_t *bytes, const struct fg_model *model,
-                                          const struct fg_local_opts *opts, uint32_t n, uint32_t epochs,
-                                          struct fg_err *err)
-{
-    struct fg_program_opts o = program_opts(opts);
-    struct fg_program p;
-    enum fg_status st = fg_model_program(&p, model, &o, err);
-    if (st == FG_OK) {
-        *bytes = fg_wave_lane_bytes(&p, (uint64_t)n * epochs, 0);
-        fg_program_fini(&p);
-    }
     return st;
 }

@@ -27,9 +27,31 @@ enum fg_status fg_trainer_create_device(struct fg_trainer **out, const struct fg
 enum fg_status fg_trainer_device_keep(struct fg_trainer *base, const struct fg_dataset *data,
                                       struct fg_err *err) FG_NODISCARD;
 
-/* Bytes of device memory a client of n samples takes that does `epochs` passes over them. */
-enum fg_status fg_trainer_device_estimate(uint64_t *bytes, const struct fg_model *model,
-                                          const struct fg_local_opts *opts, uint32_t n, uint32_t epochs,
-                                          struct fg_err *err) FG_NODISCARD;
+/* Work for a device, as far as its memory goes. */
+struct fg_device_load {
+    const struct fg_dataset *data; /* what a sample is */
+    bool kept; /* all of it stays on the device; else each client's samples come with its task */
+    const uint32_t *samples, *steps; /* (n) of the clients that train together */
+    size_t n;
+    size_t scored;         /* samples of an evaluation */
+    uint64_t memory_bytes; /* free on the device before anything is there; UINT64_MAX: more than enough */
+};
+
+/* What it takes there, to the byte; what a driver needs for itself comes on top. */
+struct fg_device_need {
+    uint64_t fixed_bytes;           /* programs and samples, which are there all the time */
+    uint64_t client_bytes;          /* the largest client */
+    uint64_t cohort_bytes;          /* all clients at once */
+    uint64_t evaluate_bytes;        /* the evaluation at once, its data included where they are not kept */
+    uint64_t peak_bytes;            /* at most at any moment, in waves that fit */
+    uint32_t waves, evaluate_waves; /* in how many they go; 0: there is no room even for one client */
+};
+
+/* What fg_trainer_run() of these clients and fg_trainer_evaluate() allocate. Pure.
+ *
+ * Errors: FG_E_UNSUPPORTED (a model too large), FG_E_NOMEM. */
+enum fg_status fg_trainer_device_need(struct fg_device_need *out, const struct fg_model *model,
+                                      const struct fg_local_opts *opts, const struct fg_device_load *load,
+                                      struct fg_err *err) FG_NODISCARD;
 
 #endif

@@ -7,6 +7,8 @@
 #include "src/worker/trainer_resident.h"
 #include "src/worker/trainer_wave.h"
 
+enum { FG_DEVICE_BLOCK = 256 }; /* samples whose losses are summed first, as the CPU trainer does: a lane */
+
 struct fg_device_trainer {
     struct fg_trainer base;
     const struct fg_model *m;
@@ -19,6 +21,9 @@ struct fg_device_trainer {
     struct fg_resident *kept;  /* (n_kept) */
     size_t n_kept, cap_kept;
 };
+
+/* What a training program is made of. */
+struct fg_program_opts fg_device_program_opts(const struct fg_local_opts *o);
 
 /* A job and its lane's buffers; all zero where it has none. */
 struct fg_job_lane {

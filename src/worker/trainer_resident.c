@@ -17,10 +17,18 @@ enum fg_status fg_device_copy(void **out, struct fg_device *d, const void *from,
     return FG_OK;
 }
 
-uint64_t fg_resident_bytes(const struct fg_dataset *data)
+/* An allocation takes a byte at least. */
+static uint64_t room(uint64_t bytes)
 {
-    return (uint64_t)data->n * (fg_dataset_sample_bytes(data) + data->label_width * sizeof *data->y) +
-           2 * data->channels * sizeof(float) + sizeof(struct fg_device_data);
+    return bytes > 0 ? bytes : 1;
+}
+
+uint64_t fg_resident_bytes(const struct fg_dataset *data, uint64_t n)
+{
+    uint64_t channels = data->channels * sizeof(float);
+    return room(n * fg_dataset_sample_bytes(data)) + room(n * data->label_width * sizeof *data->y) +
+           room(data->scale != NULL ? channels : 0) + room(data->shift != NULL ? channels : 0) +
+           sizeof(struct fg_device_data);
 }
 
 enum fg_status fg_resident_put(struct fg_resident *out, struct fg_device *d, const struct fg_dataset *data,

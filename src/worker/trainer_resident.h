@@ -19,8 +19,8 @@ enum fg_status fg_resident_put(struct fg_resident *out, struct fg_device *d, con
                                struct fg_err *err) FG_NODISCARD;
 void fg_resident_drop(struct fg_resident *r, struct fg_device *d);
 
-/* Bytes it takes there. */
-uint64_t fg_resident_bytes(const struct fg_dataset *data);
+/* Bytes that n samples like its take there. */
+uint64_t fg_resident_bytes(const struct fg_dataset *data, uint64_t n);
 
 /* Allocate on the device and copy there. */
 enum fg_status fg_device_copy(void **out, struct fg_device *d, const void *from, size_t bytes,

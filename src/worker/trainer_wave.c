@@ -53,6 +53,11 @@ uint64_t fg_wave_lane_bytes(const struct fg_program *p, uint64_t n_order, uint64
            scored * (sizeof(double) + sizeof(uint32_t));
 }
 
+bool fg_wave_fits(uint64_t bytes, uint64_t free_bytes)
+{
+    return bytes <= free_bytes - free_bytes / 16;
+}
+
 static uint64_t bytes_of(const struct fg_program *p, const struct fg_wave_lane *l)
 {
     return fg_wave_lane_bytes(p, l->n_order, l->score_loss != NULL ? l->lane.n : 0);
@@ -217,7 +222,7 @@ static size_t fitting(const struct fg_program *p, const struct fg_wave_lane *lan
 {
     uint64_t sum = 0;
     size_t fit = 0;
-    while (fit < n && (sum += bytes_of(p, &lane[fit])) <= free_bytes - free_bytes / 16) {
+    while (fit < n && fg_wave_fits(sum += bytes_of(p, &lane[fit]), free_bytes)) {
         fit++;
     }
     return fit > 0 ? fit : 1;

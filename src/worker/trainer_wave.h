@@ -37,8 +37,12 @@ enum fg_status fg_waves_run(struct fg_device *d, const struct fg_program *p, con
                             struct fg_wave_lane *lanes, size_t n, atomic_int *stop,
                             struct fg_err *err) FG_NODISCARD;
 
-/* Device memory that a lane takes. */
+/* Device memory that a lane takes, and a wave beside its lanes. */
 uint64_t fg_wave_lane_bytes(const struct fg_program *p, uint64_t n_order, uint64_t scored);
+enum { FG_WAVE_BYTES = 3 };
+
+/* Whether so many bytes of lanes are tried where so many are free: a sixteenth is left. */
+bool fg_wave_fits(uint64_t bytes, uint64_t free_bytes);
 
 /* Wait until then by the steady clock, in short naps so that a stop is soon seen. */
 fg_time_t fg_steady_us(void);

@@ -42,6 +42,10 @@ expect "a host that cannot be reached is a failure" 1 '^fail +host +far: ' \
 expect "a host that can is fine" 0 '^ok +host +near: ' env PATH="$dir/bin:$PATH" "$forage" doctor --host near
 expect "a host file that is missing is wrong input" 2 'none: .*No such file' "$forage" doctor --hostfile "$dir/none"
 
+expect "of a study it says what it takes on a GPU" 0 '^ok +study +memory on a GPU: [0-9.]+ .?B a client, .* to evaluate' \
+    "$forage" doctor "${FG_SRCDIR:-.}/examples/quickstart.ini"
+expect "a study that is missing is wrong input" 2 'nowhere.ini' "$forage" doctor "$dir/nowhere.ini"
+
 "$forage" doctor --json >"$dir/json"
 if [ -z "${FG_PYTHON:-}" ]; then
     echo "skip - doctor: --json is JSON (no Python)"

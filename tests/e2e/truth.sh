@@ -127,6 +127,7 @@ expect "who, when, how long and at what price" "ok" "$("${FG_PYTHON:-python3}" "
 "$FORAGE" plan -q --draws 10 --pilots 0 --set run.rounds=4 --picture "$T/p.svg" "$T/s.ini" >"$T/plan.txt" 2>"$T/err" ||
     not_ok "a plan as text" "$(cat "$T/err")"
 expect_match "the text says what it knows" 'energy .*90%: ' "$(cat "$T/plan.txt")"
+expect_match "and what training takes on a GPU" 'memory on a GPU: [0-9.]+ .?B a client, ' "$(cat "$T/plan.txt")"
 if "${FG_PYTHON:-python3}" -c 'import sys, xml.dom.minidom
 assert len(xml.dom.minidom.parse(sys.argv[1]).getElementsByTagName("rect")) > 10' "$T/p.svg"; then
     ok "the picture is SVG"

@@ -159,12 +159,97 @@ static void large_batches_go_in_parts_with_the_same_bits(void **state)
     toy_destroy(d);
 }
 
-static uint64_t lane_bytes(const struct fg_model *m, const struct fg_local_opts *o)
+static uint64_t lane_bytes(const struct fg_model *m, const struct fg_local_opts *o,
+                           const struct fg_dataset *d)
 {
-    uint64_t bytes = 0;
-    assert_int_equal(fg_trainer_device_estimate(&bytes, m, o, 57, 2, NULL), FG_OK);
-    assert_true(bytes > fg_model_params(m) * sizeof(float));
-    return bytes;
+    const uint32_t samples = 57, steps = 24;
+    const struct fg_device_load load = {
+        .data = d, .samples = &samples, .steps = &steps, .n = 1, .memory_bytes = UINT64_MAX};
+    struct fg_device_need need;
+    assert_int_equal(fg_trainer_device_need(&need, m, o, &load, NULL), FG_OK);
+    assert_true(need.client_bytes > fg_model_params(m) * sizeof(float));
+    return need.client_bytes;
+}
+
+/* Run and evaluate the cohort on an emulated device of so much memory; what was allocated is what was said before. */
+static void foresee(const struct fg_dataset *d, const char *layers, const struct fg_local_opts *o, bool kept,
+                    uint64_t memory, struct fg_device_need *need)
+{
+    struct fg_emulation how = plain;
+    struct fg_model *m = toy_model(d, layers);
+    size_t P = fg_model_params(m);
+    float *w = calloc((JOBS + 1) * P, sizeof *w);
+    uint32_t *index = toy_iota((uint32_t)d->n), samples[JOBS], steps[JOBS];
+    struct fg_dataset own[JOBS];
+    struct fg_job jobs[JOBS];
+    struct fg_device *dev;
+    struct fg_trainer *t;
+    struct fg_score score;
+    make_jobs(jobs, d, index, w, w + P, P);
+    for (size_t i = 0; i < JOBS; i++) {
+        jobs[i].task.kind = FG_TASK_TRAIN;
+        samples[i] = jobs[i].n;
+        steps[i] = jobs[i].task.steps;
+        own[i] = *d;
+        own[i].n = jobs[i].n; /* what a shard is that came with its task */
+        if (!kept) {
+            jobs[i].data = &own[i];
+            jobs[i].index = index;
+        }
+    }
+    const struct fg_device_load load = {.data = d,
+                                        .kept = kept,
+                                        .samples = samples,
+                                        .steps = steps,
+                                        .n = JOBS,
+                                        .scored = d->n,
+                                        .memory_bytes = memory};
+    assert_int_equal(fg_trainer_device_need(need, m, o, &load, NULL), FG_OK);
+    how.memory_bytes = memory;
+    assert_int_equal(fg_device_emulated(&dev, &how, NULL), FG_OK);
+    assert_int_equal(fg_trainer_create_device(&t, m, o, 42, dev, NULL), FG_OK);
+    if (kept) {
+        assert_int_equal(fg_trainer_device_keep(t, d, NULL), FG_OK);
+        assert_int_equal(fg_device_emulated_peak(dev), need->fixed_bytes);
+    }
+    assert_int_equal(fg_trainer_run(t, jobs, JOBS, NULL, NULL), need->waves > 0 ? FG_OK : FG_E_NOMEM);
+    assert_int_equal(fg_trainer_evaluate(t, w, d, NULL, d->n, NULL, &score, NULL, NULL),
+                     need->evaluate_waves > 0 ? FG_OK : FG_E_NOMEM);
+    if (need->waves > 0 && need->evaluate_waves > 0) {
+        assert_int_equal(fg_device_emulated_peak(dev), need->peak_bytes);
+    }
+    fg_trainer_destroy(t);
+    free(w);
+    free(index);
+    fg_model_destroy(m);
+}
+
+static void what_is_foreseen_is_what_is_allocated(void **state)
+{
+    (void)state;
+    struct fg_dataset *images = toy_images(600), *texts = toy_texts(300, 6, 7);
+    unsigned one = 0, several = 0, none = 0;
+    for (size_t k = 0; k < 4; k++) {
+        for (int kept = 0; kept < 2; kept++) {
+            struct fg_device_need all, part;
+            const char *layers = "conv2d 6; relu; dropout 0.5; flatten; dense 30; dense";
+            foresee(images, layers, &opts[k], kept, 1u << 30, &all);
+            assert_int_equal(all.waves, 1);
+            assert_int_equal(all.evaluate_waves, 1);
+            assert_true(all.peak_bytes >= all.fixed_bytes + all.cohort_bytes);
+            for (unsigned share = 2; share < 20; share += 3) {
+                foresee(images, layers, &opts[k], kept, all.peak_bytes / share, &part);
+                one += part.waves == 1;
+                several += part.waves > 1;
+                none += part.waves == 0 || part.evaluate_waves == 0;
+            }
+            foresee(texts, "embedding 3; lstm 9; dense", &opts[k], kept, 1u << 30, &all);
+            foresee(texts, "embedding 3; lstm 9; dense", &opts[k], kept, all.peak_bytes * 2 / 3, &part);
+        }
+    }
+    assert_true(one > 0 && several > 5 && none > 0);
+    toy_destroy(images);
+    toy_destroy(texts);
 }
 
 static void short_memory_makes_smaller_waves(void **state)
@@ -176,10 +261,10 @@ static void short_memory_makes_smaller_waves(void **state)
     struct fg_model *m = toy_model(d, layers);
     struct fg_emulation how = plain;
     how.memory_bytes = 600000; /* the evaluation's lanes hold 64 samples */
-    assert_true(how.memory_bytes < JOBS * lane_bytes(m, &o) + 400000);
+    assert_true(how.memory_bytes < JOBS * lane_bytes(m, &o, d) + 400000);
     compare(d, layers, &o, how);
     struct fg_err err = {""};
-    how.memory_bytes = lane_bytes(m, &o) / 2;
+    how.memory_bytes = lane_bytes(m, &o, d) / 2;
     struct fg_device *dev;
     struct fg_trainer *t = NULL;
     size_t P = fg_model_params(m);
@@ -339,6 +424,7 @@ int main(void)
     const struct CMUnitTest emulated[] = {
         cmocka_unit_test(every_layer_has_the_bits_of_the_cpu),
         cmocka_unit_test(large_batches_go_in_parts_with_the_same_bits),
+        cmocka_unit_test(what_is_foreseen_is_what_is_allocated),
         cmocka_unit_test(short_memory_makes_smaller_waves),
         cmocka_unit_test(stopped_tasks_go_on_on_either_kind),
         cmocka_unit_test(lost_devices_fail_every_task_and_finish_none),
