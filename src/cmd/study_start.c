@@ -73,7 +73,9 @@ static size_t rows_of(const struct study *s, size_t *states_from)
 
 static size_t row_params(const struct study *s)
 {
-    return s->setup->cost_only ? 0 : fg_model_params(s->setup->model);
+    size_t p = s->setup->cost_only ? 0 : fg_model_params(s->setup->model);
+    size_t state = s->keeping != FG_KEEPING_NONE ? fg_codec_state(s->setup->codec, &s->setup->coding, p) : 0;
+    return state > p ? state : p; /* more only where the rule has no rows: fg_setup_find_names() */
 }
 
 enum fg_status study_memory_fits(const struct study *s, struct fg_err *err)

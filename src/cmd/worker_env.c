@@ -100,13 +100,15 @@ static enum fg_status make_seats(struct fg_worker_env_state *w, size_t n)
         s->delta = fg_calloc_aligned(w->P, sizeof *s->delta);
         s->bytes = fg_calloc(w->bound, 1);
         if (w->codec->clients_keep_state) {
-            s->ws.kept = fg_calloc_aligned(w->P, sizeof *s->ws.kept);
+            s->ws.kept = fg_calloc_aligned(fg_codec_state(w->codec, &w->coding, w->P), sizeof *s->ws.kept);
         }
         if (s->delta == NULL || s->bytes == NULL || (w->codec->clients_keep_state && s->ws.kept == NULL)) {
             return FG_E_NOMEM;
         }
     }
-    return w->codec->clients_keep_state ? fg_kept_create(&w->kept, w->P, 0, (struct fg_kept_rows){0}) : FG_OK;
+    return w->codec->clients_keep_state ? fg_kept_create(&w->kept, fg_codec_state(w->codec, &w->coding, w->P),
+                                                         0, (struct fg_kept_rows){0})
+                                        : FG_OK;
 }
 
 /* Only the computing thread and those it starts give way; the one that serves frames answers at once. */

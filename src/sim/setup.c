@@ -134,15 +134,18 @@ enum fg_status fg_setup_coding(struct fg_codec_opts *out, const struct fg_config
     while (fg_model_layer_info(model, n, &info)) {
         n++;
     }
-    size_t *layer = fg_calloc(n, sizeof *layer);
+    size_t *layer = fg_calloc(2 * (size_t)n, sizeof *layer), *rows = layer + n;
     if (layer == NULL) {
         return FG_E_NOMEM;
     }
     for (unsigned i = 0; i < n && fg_model_layer_info(model, i, &info); i++) {
         layer[i] = info.size;
+        rows[i] = info.ndim == 3 ? info.dims[0] : info.ndim > 1 ? info.size / info.dims[info.ndim - 1] : 1;
     }
     *out = (struct fg_codec_opts){.layer = layer,
                                   .layers = n,
+                                  .rows = rows,
+                                  .rank = c->wire.rank,
                                   .level = (int)c->wire.level,
                                   .density = c->wire.density,
                                   .clip = c->wire.clip,

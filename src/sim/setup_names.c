@@ -122,6 +122,12 @@ enum fg_status fg_setup_find_names(struct fg_setup *s, struct fg_err *err)
     if (s->codec == NULL) {
         return unknown_name(c, "wire.codec", c->wire.codec, codec_at, err);
     }
+    if (s->codec->state != NULL && fg_rule_has_rows(s->rule)) {
+        return fg_config_reject(
+            c, "wire.codec", err,
+            "a codec other than %s with aggregate.rule = %s, which keeps something of each client, too",
+            s->codec->name, s->rule->name);
+    }
     enum fg_status st = find_down(s, err);
     st = st == FG_OK ? check_forecasts(c, err) : st;
     if (st != FG_OK) {

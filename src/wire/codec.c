@@ -6,10 +6,9 @@
 #include "src/base/mem.h"
 
 const struct fg_codec *const fg_codecs[] = {
-    &fg_codec_none, &fg_codec_zstd, &fg_codec_fp16,    &fg_codec_bf16,
-    &fg_codec_int8, &fg_codec_int4, &fg_codec_ternary, &fg_codec_drive,
-    &fg_codec_topk, &fg_codec_stc,  &fg_codec_sign,    &fg_codec_adaptive,
-    NULL,
+    &fg_codec_none, &fg_codec_zstd,     &fg_codec_fp16,     &fg_codec_bf16, &fg_codec_int8,
+    &fg_codec_int4, &fg_codec_ternary,  &fg_codec_drive,    &fg_codec_topk, &fg_codec_stc,
+    &fg_codec_sign, &fg_codec_adaptive, &fg_codec_powersgd, NULL,
 };
 
 const struct fg_codec *fg_codec_find(const char *name)
@@ -40,6 +39,11 @@ size_t fg_codec_layers(const struct fg_codec_opts *opts)
 size_t fg_codec_layer(const struct fg_codec_opts *opts, size_t i, size_t n)
 {
     return opts->layer != NULL ? opts->layer[i] : n;
+}
+
+size_t fg_codec_state(const struct fg_codec *codec, const struct fg_codec_opts *opts, size_t n)
+{
+    return !codec->clients_keep_state ? 0 : codec->state != NULL ? codec->state(opts, n) : n;
 }
 
 const struct fg_coders *fg_codec_coders(struct fg_codec_ws *ws)

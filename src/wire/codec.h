@@ -20,17 +20,19 @@
 #include "kernels/coders.h"
 #include "src/base/status.h"
 
-enum { FG_CODEC_LEVEL_DEFAULT = 3 };
+enum { FG_CODEC_LEVEL_DEFAULT = 3, FG_CODEC_RANK_DEFAULT = 2 };
 
 /* How a run encodes, the same at both ends. Zero: one layer, nothing chosen. */
 struct fg_codec_opts {
     const size_t *layer; /* (layers) how many values each has, n in all; NULL: one layer */
     size_t layers;
-    int level;       /* of compression; 0 = FG_CODEC_LEVEL_DEFAULT */
-    double density;  /* ternary: share of the values that is expected to be sent at most; 0: all */
-    double variance; /* adaptive: of an update, in its square, at most; 0: 1 */
-    double clip;     /* ternary: values are cut at so many root mean squares of their layer; 0: not */
-    uint64_t seed;   /* of the run */
+    const size_t *rows; /* (layers) of the matrix that each is, row by row; NULL or 1: a vector */
+    size_t rank;        /* powersgd: of matrices; 0 = FG_CODEC_RANK_DEFAULT */
+    int level;          /* of compression; 0 = FG_CODEC_LEVEL_DEFAULT */
+    double density;     /* ternary: share of the values that is expected to be sent at most; 0: all */
+    double variance;    /* adaptive: of an update, in its square, at most; 0: 1 */
+    double clip;        /* ternary: values are cut at so many root mean squares of their layer; 0: not */
+    uint64_t seed;      /* of the run */
 };
 
 /* Scratch memory and library contexts, kept between calls. Zero-initialise; fg_codec_ws_fini(). */
@@ -39,7 +41,8 @@ struct fg_codec_ws {
     uint32_t shard, number;    /* of the task whose update comes next */
     float variance;            /* with adapts, the same; 0: that of opts */
     uint64_t words;            /* of the stream that are in use already: a codec within another */
-    float *kept; /* (n) with clients_keep_state: what the client kept, which encode brings forward */
+    float *
+        kept; /* (fg_codec_state()) with clients_keep_state: what the client kept, which encode brings forward */
     const struct fg_coders *coders; /* NULL: the fastest of this CPU */
     uint8_t *buf;
     size_t cap;
@@ -51,10 +54,12 @@ struct fg_codec {
     const char *name; /* as in wire.codec */
     const char *doc;
     uint32_t id; /* on the wire; append only */
-    /* Clients keep n floats from update to update (what was not sent, say), zeros at first: a task that is repeated
+    /* Clients keep n floats or more from update to update (what was not sent, say), zeros at first: a task that is repeated
      * elsewhere then gives other bytes. */
     int clients_keep_state;
     int adapts; /* to what the task says its variance may be */
+
+    size_t (*state)(const struct fg_codec_opts *opts, size_t n); /* how many these are; NULL: n */
 
     /* Most bytes that n floats can take. */
     size_t (*bound)(const struct fg_codec_opts *opts, size_t n);
@@ -86,6 +91,7 @@ extern const struct fg_codec fg_codec_topk;
 extern const struct fg_codec fg_codec_stc;
 extern const struct fg_codec fg_codec_sign;
 extern const struct fg_codec fg_codec_adaptive;
+extern const struct fg_codec fg_codec_powersgd;
 
 /* By name or by id; NULL when there is none. */
 const struct fg_codec *fg_codec_find(const char *name);
@@ -94,6 +100,9 @@ const struct fg_codec *fg_codec_by_id(uint32_t id);
 /* Layers of n values: how many there are, and how many values the i-th has. */
 size_t fg_codec_layers(const struct fg_codec_opts *opts);
 size_t fg_codec_layer(const struct fg_codec_opts *opts, size_t i, size_t n);
+
+/* Floats that a client keeps for updates of n; 0 where it keeps nothing. */
+size_t fg_codec_state(const struct fg_codec *codec, const struct fg_codec_opts *opts, size_t n);
 
 /* The coders of a workspace; a NULL workspace has those of the CPU. */
 const struct fg_coders *fg_codec_coders(struct fg_codec_ws *ws);

@@ -20,7 +20,7 @@ struct fg_down {
     uint64_t version, end;
     float *model;           /* (P) NULL: nothing is learned */
     float *error, *decoded; /* (P) scratch */
-    float *nothing;         /* (P) for codecs of which a client would keep something */
+    float *nothing;         /* (state) for codecs of which a client would keep something */
     uint8_t *bytes;         /* (bound) scratch */
     size_t bound;           /* of a step */
     struct step *step;      /* (n) to versions version - n + 1 .. version */
@@ -102,7 +102,7 @@ static enum fg_status make_step(struct fg_down *d, const float *x, size_t *len)
     }
     key(&d->ws, d->version + 1);
     if (d->nothing != NULL) {
-        memset(d->nothing, 0, n * sizeof *d->nothing);
+        memset(d->nothing, 0, fg_codec_state(d->cfg.codec, opts, n) * sizeof *d->nothing);
     }
     enum fg_status st = d->cfg.codec->encode(&d->ws, d->bytes + head, d->bound - head, len, d->error, n);
     if (st == FG_OK) {
@@ -220,7 +220,8 @@ enum fg_status fg_down_create(struct fg_down **out, const struct fg_down_config 
         d->decoded = fg_calloc_aligned(n, sizeof *d->decoded);
         d->bytes = fg_calloc(d->bound, 1);
         bool keeps = cfg->codec->clients_keep_state != 0;
-        d->nothing = keeps ? fg_calloc_aligned(n, sizeof *d->nothing) : NULL;
+        d->nothing =
+            keeps ? fg_calloc_aligned(fg_codec_state(cfg->codec, &cfg->coding, n), sizeof *d->nothing) : NULL;
         d->ws.kept = d->nothing;
         if (d->model == NULL || d->error == NULL || d->decoded == NULL || d->bytes == NULL ||
             (keeps && d->nothing == NULL)) {

@@ -44,7 +44,7 @@ struct local {
     struct fg_executor base;
     struct fg_trainer *trainer;
     struct fg_executor_local_opts opts;
-    size_t P;
+    size_t P, width;         /* floats of a vector of the pool: P, or what a client keeps if that is more */
     struct version *version; /* the one published last at the end */
     size_t n_version, cap_version;
     struct entry *entry; /* by growing id */
@@ -60,7 +60,7 @@ struct local {
 
 static float *take_vector(struct local *ex)
 {
-    return ex->n_free > 0 ? ex->free_vector[--ex->n_free] : fg_calloc_aligned(ex->P, sizeof(float));
+    return ex->n_free > 0 ? ex->free_vector[--ex->n_free] : fg_calloc_aligned(ex->width, sizeof(float));
 }
 
 static void give_vector(struct local *ex, float *v)
@@ -450,6 +450,9 @@ enum fg_status fg_executor_local_create(struct fg_executor **out, struct fg_trai
     ex->trainer = trainer;
     ex->opts = *opts;
     ex->P = P;
+    size_t state =
+        opts->codec != NULL && opts->kept != NULL ? fg_codec_state(opts->codec, &opts->coding, P) : 0;
+    ex->width = state > P ? state : P;
     if (ex->opts.max_bytes == 0) {
         ex->opts.max_bytes = (size_t)512 << 20;
     }

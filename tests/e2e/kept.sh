@@ -70,6 +70,21 @@ expect "a simulation goes on from there" "0 40" "$? $(json "$T/run/summary.json"
 expect "committed rounds stay" "$before" "$(head -n 6 "$T/run/rounds.csv" | sha256sum)"
 replayed "the aggregator is killed" "$T/run"
 
+# PowerSGD keeps more than a vector of the model's length.
+P=(--set wire.codec=powersgd --set run.rounds=8 --set run.eval_every=4 --set run.threads=1)
+"$FORAGE" simulate -q "${P[@]}" --out "$T/power" "$EXAMPLE" >/dev/null 2>"$T/err"
+timeout 120 "$FORAGE" launch -q -n 3 "${P[@]}" --out "$T/power3" "$EXAMPLE" >/dev/null 2>"$T/err"
+expect "powersgd: deployed as simulated" "$(sha "$T/power") 0" "$(sha "$T/power3") $(resets "$T/power3")"
+"$FORAGE" simulate -q "${P[@]}" --set run.sync_s=0.05 --out "$T/powerk" "$EXAMPLE" >/dev/null 2>&1 &
+job=$!
+wait_for 60 has_rows "$T/powerk" 4
+kill -KILL $job 2>/dev/null
+wait $job 2>/dev/null
+"$FORAGE" simulate -q "${P[@]}" --out "$T/powerk" "$EXAMPLE" >/dev/null 2>"$T/err"
+expect "powersgd: killed on the way: the same model" "0 $(sha "$T/power")" "$? $(sha "$T/powerk")"
+"$FORAGE" simulate -q "${P[@]}" --set aggregate.rule=mifa --out "$T/powerm" "$EXAMPLE" >/dev/null 2>"$T/err"
+expect_match "powersgd with mifa: refused" '2 .*wire.codec.*mifa' "$? $(cat "$T/err")"
+
 # A rule that keeps an update of each client has its rows beside them.
 for how in simulate "launch -n 3"; do
     # shellcheck disable=SC2086 # a command and its option

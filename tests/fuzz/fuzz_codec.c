@@ -17,7 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (codec != NULL) {
         const size_t layer[2] = {data[1] / 3, data[1] - data[1] / 3u};
         ws.opts.layer = layer;
+        const size_t rows[2] = {1, layer[1] % 4 == 0 ? layer[1] / 4 : 3};
         ws.opts.layers = 2;
+        ws.opts.rows = rows;
+        ws.opts.rank = 1;
         enum fg_status st = codec->decode(&ws, x, data[1], data + 2, size - 2);
         FG_ASSERT(st == FG_OK || st == FG_E_CORRUPT);
         for (size_t i = data[1]; i < 256; i++) {

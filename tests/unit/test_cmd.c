@@ -176,7 +176,7 @@ static void options_lists_every_key(void **state)
     assert_int_equal(FORAGE("options", "wire", "--json"), 0);
     json_t *j = json_loads(written.data, 0, NULL);
     json_t *list = json_object_get(j, "options");
-    assert_int_equal(json_array_size(list), 8);
+    assert_int_equal(json_array_size(list), 9);
     assert_string_equal(json_string_value(json_object_get(json_array_get(list, 1), "key")), "wire.level");
     json_decref(j);
     assert_int_equal(FORAGE("options", "trian"), 2);
