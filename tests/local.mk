@@ -63,6 +63,7 @@ UNIT_TESTS += tests/unit/test_coders
 UNIT_TESTS += tests/unit/test_codec_feedback
 UNIT_TESTS += tests/unit/test_down
 UNIT_TESTS += tests/unit/test_codec_adaptive
+UNIT_TESTS += tests/unit/test_codec_range
 UNIT_TESTS += tests/unit/test_codec_powersgd
 UNIT_TESTS += tests/unit/test_frame
 UNIT_TESTS += tests/unit/test_kernels_same_bits

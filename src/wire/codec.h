@@ -92,6 +92,7 @@ extern const struct fg_codec fg_codec_stc;
 extern const struct fg_codec fg_codec_sign;
 extern const struct fg_codec fg_codec_adaptive;
 extern const struct fg_codec fg_codec_powersgd;
+extern const struct fg_codec fg_codec_ternary_range;
 
 /* By name or by id; NULL when there is none. */
 const struct fg_codec *fg_codec_find(const char *name);

@@ -36,39 +36,34 @@ static size_t expected(const struct fg_codec_opts *opts, size_t n)
     return got < most ? got : most;
 }
 
-static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
-                             size_t n)
+size_t fg_ternary_pack(const struct fg_ternary_layer *layer, size_t layers, const uint32_t *code,
+                       uint8_t *out, size_t cap)
 {
-    size_t layers = fg_codec_layers(&ws->opts), at = 0;
-    uint64_t words = ws->words;
-    const struct fg_coders *c = fg_codec_coders(ws);
-    struct fg_coder_stream stream = fg_noise_stream(ws);
-    FG_ASSERT(cap >= bound(&ws->opts, n));
-    enum fg_status st = fg_codec_ws_reserve(ws, (n + 16) * sizeof(uint32_t));
-    if (st != FG_OK) {
-        return st;
-    }
-    uint32_t *place = (uint32_t *)(void *)ws->buf;
     struct fg_packer head = {.p = out, .left = HEAD * layers};
     struct fg_bit_writer w = {.p = out + HEAD * layers, .end = out + cap};
     for (size_t l = 0; l < layers; l++) {
-        size_t m = fg_codec_layer(&ws->opts, l, n);
-        FG_ASSERT(m <= n - at && m < (size_t)1 << 31);
-        struct fg_layer_view view = fg_layer_see(c, x + at, m);
-        float s = fg_ternary_scale(&view, ws->opts.density, ws->opts.clip);
-        size_t count = s > 0.f ? c->choose(&stream, words, x + at, 1.f / s, place, m) : 0;
-        unsigned k = fg_gaps_best(place, count, 1);
-        fg_pack_f32(&head, s);
-        fg_pack_le(&head, count, 4);
+        unsigned k = fg_gaps_best(code, layer[l].count, 1);
+        fg_pack_f32(&head, layer[l].s);
+        fg_pack_le(&head, layer[l].count, 4);
         fg_pack_le(&head, k, 1);
-        fg_gaps_put(&w, place, count, 1, k);
-        at += m;
-        words = fg_noise_next(words, m);
+        fg_gaps_put(&w, code, layer[l].count, 1, k);
+        code += layer[l].count;
     }
-    FG_ASSERT(at == n);
     fg_bits_close(&w);
-    *len = (size_t)(w.p - out);
-    return FG_OK;
+    return (size_t)(w.p - out);
+}
+
+static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
+                             size_t n)
+{
+    struct fg_ternary_layer *layer;
+    uint32_t *code;
+    FG_ASSERT(cap >= bound(&ws->opts, n));
+    enum fg_status st = fg_ternary_choose(ws, x, n, &layer, &code);
+    if (st == FG_OK) {
+        *len = fg_ternary_pack(layer, fg_codec_layers(&ws->opts), code, out, cap);
+    }
+    return st;
 }
 
 static enum fg_status decode(struct fg_codec_ws *ws, float *x, size_t n, const uint8_t *bytes, size_t len)

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "kernels/coders.h"
+#include "src/wire/codec.h"
 
 /* What is known of a layer. */
 struct fg_layer_view {
@@ -20,6 +20,21 @@ struct fg_layer_view fg_layer_see(const struct fg_coders *c, const float *x, siz
 
 /* A layer's scale: NAN if a value is not finite, 0 if nothing can be sent. density, clip: as of fg_codec_opts. */
 float fg_ternary_scale(const struct fg_layer_view *v, double density, double clip);
+
+/* A layer of an update, drawn: its scale, and how many values are not 0. */
+struct fg_ternary_layer {
+    float s;
+    uint32_t count;
+};
+
+/* Draw an update with the density and clip of ws->opts. Shapes: layer (layers); code: of all that are sent, layer by layer,
+ * twice their places in their layers, plus 1 if negative (gaps.h); both lie in ws->buf. Errors: FG_E_NOMEM. */
+enum fg_status fg_ternary_choose(struct fg_codec_ws *ws, const float *x, size_t n,
+                                 struct fg_ternary_layer **layer, uint32_t **code) FG_NODISCARD;
+
+/* These as the bytes of `ternary`; returns how many. out has room for them. */
+size_t fg_ternary_pack(const struct fg_ternary_layer *layer, size_t layers, const uint32_t *code,
+                       uint8_t *out, size_t cap);
 
 /* Bytes of n places of which a share p is sent, with signs: the entropy and what Rice codes are above it. */
 double fg_ternary_bytes(double n, double p);

@@ -84,7 +84,7 @@ for codec in fp16 bf16 int8 int4 ternary adaptive drive top-k; do new wire.codec
 for codec in fp16 int8 ternary drive stc; do new wire.down=$codec; done
 new wire.down=ternary wire.down_density=0.01
 new wire.codec=powersgd
-new wire.codec=powersgd wire.rank=4
+new wire.codec=powersgd wire.rank=1
 new wire.codec=ternary wire.density=0.01
 new wire.codec=ternary wire.clip=2.5
 new run.seed=2

@@ -92,8 +92,8 @@ static void halves_are_rounded_to_nearest_even(void **state)
     }
 }
 
-static const struct fg_codec *const drawn[] = {&fg_codec_int8, &fg_codec_int4, &fg_codec_ternary,
-                                               &fg_codec_drive, &fg_codec_adaptive};
+static const struct fg_codec *const drawn[] = {&fg_codec_int8,  &fg_codec_int4,     &fg_codec_ternary,
+                                               &fg_codec_drive, &fg_codec_adaptive, &fg_codec_ternary_range};
 
 static void a_repeated_task_gives_the_same_bytes(void **state)
 {
@@ -309,8 +309,8 @@ static void sizes_are_as_expected(void **state)
         size_t len = there_and_back(fg_codecs[c], &ws, y, x, N);
         size_t expected = fg_codecs[c]->expected(&ws.opts, N);
         assert_true(expected <= fg_codecs[c]->bound(&ws.opts, N));
-        bool depends =
-            fg_codecs[c]->clients_keep_state || fg_codecs[c]->adapts || fg_codecs[c] == &fg_codec_ternary;
+        bool depends = fg_codecs[c]->clients_keep_state || fg_codecs[c]->adapts ||
+                       fg_codecs[c] == &fg_codec_ternary || fg_codecs[c] == &fg_codec_ternary_range;
         if (fg_codecs[c] != &fg_codec_zstd && !depends) {
             assert_int_equal(len, expected);
         }
