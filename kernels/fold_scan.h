@@ -7,7 +7,7 @@
 #include <math.h>
 #include <xxhash.h>
 
-enum { SCAN_BLOCK = 8192 }; /* bytes: read twice, the second time from the first cache */
+enum { SCAN_BLOCK = 4096 }; /* bytes: read twice, the second time from the first cache */
 
 static struct fg_scan scan(const uint8_t *head, size_t head_len, const uint8_t *body, size_t len, size_t from)
 {
@@ -15,12 +15,14 @@ static struct fg_scan scan(const uint8_t *head, size_t head_len, const uint8_t *
     XXH3_state_t state;
     XXH3_64bits_reset(&state);
     XXH3_64bits_update(&state, head, head_len);
-    XXH3_64bits_update(&state, body, from);
-    for (size_t i = from, m; i < len; i += m) {
-        m = len - i < SCAN_BLOCK ? len - i : SCAN_BLOCK;
+    for (size_t i = 0, m; i < len; i += m) {
+        size_t stop = i < from ? from : len;
+        m = stop - i < SCAN_BLOCK ? stop - i : SCAN_BLOCK;
+        if (i >= from) {
+            float most = SCAN_LARGEST((const float *)(const void *)(body + i), m / sizeof(float));
+            got.largest = isnan(got.largest) || most <= got.largest ? got.largest : most;
+        }
         XXH3_64bits_update(&state, body + i, m);
-        float most = SCAN_LARGEST((const float *)(const void *)(body + i), m / sizeof(float));
-        got.largest = isnan(got.largest) || most <= got.largest ? got.largest : most;
     }
     got.hash = XXH3_64bits_digest(&state);
     return got;

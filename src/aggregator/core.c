@@ -88,6 +88,7 @@ void fg_aggregator_destroy(struct fg_aggregator *a)
         fg_rule_destroy(a->rule);
         fg_ledger_destroy(a->ledger);
         fg_footprint_destroy(a->footprint);
+        fg_free(a->floats);
         fg_free(a->x);
         fg_free(a->tasks);
         fg_free(a->last_loss);
@@ -219,6 +220,28 @@ static enum fg_status call_off_copies(struct fg_aggregator *a, const struct slot
     return st;
 }
 
+/* Whether an update's values are finite: as was seen when it came, or seen now. */
+static bool is_finite(const struct fg_aggregator *a, const struct fg_result *r)
+{
+    return r->seen == FG_SEEN_NOT ? fg_kernel_all_finite(r->delta, a->cfg.rule.params)
+                                  : r->seen == FG_SEEN_FINITE;
+}
+
+/* An update as floats, whatever its form. NULL: out of memory. */
+static const float *floats_of(struct fg_aggregator *a, const struct fg_result *r)
+{
+    if (r->delta != NULL) {
+        return r->delta;
+    }
+    if (a->floats == NULL) {
+        a->floats = fg_calloc_aligned(a->cfg.rule.params, sizeof *a->floats);
+    }
+    if (a->floats != NULL) {
+        fg_exact_expand(r->form, a->floats, a->cfg.rule.params);
+    }
+    return a->floats;
+}
+
 static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event *ev, struct fg_actions *out)
 {
     struct slot *s = find_slot(a, ev->id);
@@ -233,7 +256,7 @@ static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event
     bool takes_partial = a->cfg.hand_back && a->cfg.rule_ops->partial != FG_PARTIAL_REFUSED;
     bool wanted = r->steps > 0 && (!partial || takes_partial);
     /* An update that is not a number would spoil the model for good. */
-    bool usable = wanted && fg_kernel_all_finite(r->delta, a->cfg.rule.params);
+    bool usable = wanted && is_finite(a, r);
     resolve(a, s, ev->outcome,
             !wanted   ? FG_VERDICT_LOST
             : !usable ? FG_VERDICT_STALE
@@ -245,6 +268,8 @@ static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event
     s->kept = r->kept;
     if (usable) {
         struct fg_rule_update update = {.delta = r->delta,
+                                        .form = r->form,
+                                        .hold = r->hold,
                                         .client = s->task.shard,
                                         .samples = a->cfg.samples[s->task.shard],
                                         .steps = r->steps,
@@ -256,8 +281,11 @@ static enum fg_status take_result(struct fg_aggregator *a, const struct fg_event
             return st;
         }
         if (a->cfg.policy->gauges) {
-            fg_gauge_take(&a->gauge, s->task.shard, fg_fleet_zone(a->cfg.select.fleet, s->task.shard),
-                          r->delta,
+            const float *delta = floats_of(a, r);
+            if (delta == NULL) {
+                return FG_E_NOMEM;
+            }
+            fg_gauge_take(&a->gauge, s->task.shard, fg_fleet_zone(a->cfg.select.fleet, s->task.shard), delta,
                           update.lr * fg_effective_steps((double)r->steps, update.lr, a->cfg.curvature));
         }
         a->arrived += fg_core_holds(a, s);

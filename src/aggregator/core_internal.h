@@ -54,7 +54,8 @@ struct fg_aggregator {
     const struct fg_fleet *fleet;
     enum phase phase;
     struct fg_rule *rule;
-    float *x; /* (P) */
+    float *x;      /* (P) */
+    float *floats; /* (P) scratch for a policy that looks at updates; NULL before */
     /* kept across rounds */
     uint64_t version;
     uint64_t next_id;

@@ -3,7 +3,8 @@
  * Values lie in blocks. In a block of an update a term weight * x becomes the nearest whole multiple of a unit, which is
  * 2^-54 to 2^-46 of the largest term there: the unit is a power of 2^8 that this update alone decides. Whole numbers of one unit
  * are added as such, in a window of the block; what has another unit has a window of its own. When the sum is read, the
- * windows of a block are added exactly and rounded once, to double. So what is read is a function of the set of updates.
+ * windows of a block are added exactly and rounded once, to double. So what is read is a function of the set of updates. Updates
+ * that are bytes times a step, or few places, are added as such, and give what their floats would have given.
  *
  * Memory: 8 bytes a value, and 8 more for each further window that the sizes of a round's terms ask for, mostly none or one.
  *
@@ -16,16 +17,19 @@
 #include <stdint.h>
 
 #include "src/base/status.h"
+#include "src/plan/form.h"
 
-enum { FG_EXACT_BLOCK = 1024, FG_EXACT_MOST = 64 };
+enum { FG_EXACT_BLOCK = 1024, FG_EXACT_MOST = 32 };
 
 struct fg_exact; /* opaque */
 
-/* What is added: weight * x. */
+/* What is added: weight times an update (n), of finite values. */
 struct fg_exact_term {
-    double weight;  /* finite */
-    const float *x; /* (n), finite */
+    double weight; /* finite */
+    struct fg_form form;
 };
+
+struct fg_exact_term fg_exact_floats(double weight, const float *x /* (n) */);
 
 /* A sum of n values, 0 at first. Errors: FG_E_NOMEM. Owner: the caller, fg_exact_destroy() (NULL allowed). */
 enum fg_status fg_exact_create(struct fg_exact **out, size_t n) FG_NODISCARD;
@@ -34,6 +38,9 @@ void fg_exact_destroy(struct fg_exact *e);
 /* Add m (at most FG_EXACT_MOST) terms, block by block: each block of the sum is read and written once for all of them.
  * Errors: FG_E_NOMEM, FG_E_RANGE (not finite); the sum can then only be cleared. */
 enum fg_status fg_exact_add(struct fg_exact *e, const struct fg_exact_term *term, size_t m) FG_NODISCARD;
+
+/* An update as floats. Shapes: out (n). */
+void fg_exact_expand(const struct fg_form *form, float *out, size_t n);
 
 /* Shapes: out (n). */
 void fg_exact_read(const struct fg_exact *e, double *out);

@@ -8,6 +8,13 @@ extern const struct fg_rule_ops fg_rule_fedavg, fg_rule_fedsgd, fg_rule_fedavgm,
     fg_rule_fedadam, fg_rule_fedyogi, fg_rule_fednova, fg_rule_fedau, fg_rule_mifa, fg_rule_fedvarp,
     fg_rule_fedstale, fg_rule_diloco, fg_rule_fedawe, fg_rule_fedbuff, fg_rule_refl, fg_rule_semicyclic;
 
+/* Updates that are held by those whom they came from, so that each part of the sum is read and written once for all of them. */
+struct fg_rule_queue {
+    struct fg_exact_term term[FG_EXACT_MOST];
+    struct fg_hold *hold[FG_EXACT_MOST];
+    size_t n, bytes;
+};
+
 static const struct fg_rule_ops *const registry[] = {
     &fg_rule_fedavg,
     &fg_rule_fedsgd,
@@ -78,6 +85,7 @@ enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *op
     r->cfg.blocks = cfg->blocks > 0 ? cfg->blocks : 1;
     r->cfg.cycle = cfg->cycle > 0 ? cfg->cycle : 1;
     enum fg_status made = fg_exact_create(&r->exact, cfg->params);
+    r->queue = fg_calloc(1, sizeof *r->queue);
     r->sum = fg_calloc_aligned(cfg->params, sizeof *r->sum);
     r->state = fg_calloc(fg_rule_state(r), sizeof *r->state);
     r->scalar = fg_calloc((size_t)cfg->clients * ops->scalars, sizeof *r->scalar);
@@ -88,8 +96,8 @@ enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *op
     }
     bool have_rows = !own_rows || (r->rows.row != NULL && r->rows.changed != NULL);
     r->first = fg_calloc(ops->own_start ? cfg->params : 0, sizeof *r->first);
-    if (made != FG_OK || r->first == NULL || r->sum == NULL || r->state == NULL || r->scalar == NULL ||
-        !have_rows) {
+    if (made != FG_OK || r->queue == NULL || r->first == NULL || r->sum == NULL || r->state == NULL ||
+        r->scalar == NULL || !have_rows) {
         fg_rule_destroy(r);
         return fg_fail(err, FG_E_NOMEM, "out of memory for the aggregation rule");
     }
@@ -103,8 +111,11 @@ enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *op
 void fg_rule_destroy(struct fg_rule *r)
 {
     if (r != NULL) {
-        fg_rule_drop(r);
+        if (r->queue != NULL && r->exact != NULL) {
+            fg_rule_drop(r);
+        }
         fg_exact_destroy(r->exact);
+        fg_free(r->queue);
         fg_free(r->sum);
         fg_free(r->client);
         fg_free(r->samples);
@@ -181,6 +192,16 @@ const float *fg_rule_start(const struct fg_rule *r, uint32_t client)
     return r->scalar[client] == 0.0 ? r->first : fg_rule_row(r, client);
 }
 
+/* The update as floats (P). */
+static void expand(const struct fg_rule *r, const struct fg_rule_update *u, float *out)
+{
+    if (u->form != NULL) {
+        fg_exact_expand(u->form, out, r->cfg.params);
+    } else {
+        memcpy(out, u->delta, r->cfg.params * sizeof *out);
+    }
+}
+
 /* Keep who it was and, where the rule remembers, what it was. */
 static enum fg_status stage(struct fg_rule *r, const struct fg_rule_update *u)
 {
@@ -194,7 +215,7 @@ static enum fg_status stage(struct fg_rule *r, const struct fg_rule_update *u)
         if (copy == NULL) {
             return FG_E_NOMEM;
         }
-        memcpy(copy, u->delta, r->cfg.params * sizeof *copy);
+        expand(r, u, copy);
         r->staged[r->folded] = copy;
     }
     if (st == FG_OK) {
@@ -212,10 +233,37 @@ static enum fg_status stage_late(struct fg_rule *r, const struct fg_rule_update 
     if (copy == NULL) {
         return FG_E_NOMEM;
     }
-    memcpy(copy, u->delta, r->cfg.params * sizeof *copy);
+    expand(r, u, copy);
     r->late[r->n_late++] = (struct fg_rule_late){
         .delta = copy, .client = u->client, .weight = weight, .staleness = u->staleness};
     return FG_OK;
+}
+
+static void empty_queue(struct fg_rule_queue *q)
+{
+    while (q->n > 0) {
+        fg_hold_drop(q->hold[--q->n]);
+    }
+    q->bytes = 0;
+}
+
+enum fg_status fg_rule_settle(struct fg_rule *r)
+{
+    enum fg_status st = r->queue->n > 0 ? fg_exact_add(r->exact, r->queue->term, r->queue->n) : FG_OK;
+    empty_queue(r->queue);
+    return st;
+}
+
+static enum fg_status enqueue(struct fg_rule *r, const struct fg_exact_term *term, struct fg_hold *hold)
+{
+    struct fg_rule_queue *q = r->queue;
+    const struct fg_form *f = &term->form;
+    size_t p = r->cfg.params, places = f->kind == FG_FORM_PLACES ? f->part[f->parts - 1].places_end : 0;
+    q->term[q->n] = *term;
+    q->hold[q->n++] = fg_hold_use(hold);
+    q->bytes += f->kind == FG_FORM_FLOATS ? 4 * p : f->kind == FG_FORM_BYTES ? p : 4 * places;
+    bool full = q->n == FG_EXACT_MOST || q->bytes >= 32 * p;
+    return full ? fg_rule_settle(r) : FG_OK;
 }
 
 enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u)
@@ -228,18 +276,26 @@ enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u)
     if (r->ops->stages_late && u->staleness > 0) {
         return stage_late(r, u, weight);
     }
-    struct fg_exact_term term[2] = {{weight, u->delta}};
+    struct fg_exact_term term[2] = {fg_exact_floats(weight, u->delta)};
     size_t terms = 1;
+    if (u->form != NULL) {
+        term[0].form = *u->form;
+    }
     if (r->ops->own_start) {
-        r->ops->terms(r, u, weight, term);
+        term[1] = term[0];
+        term[1].weight = -weight * r->ops->reach(r, u);
+        term[0] = fg_exact_floats(weight, fg_rule_start(r, u->client));
         terms = 2;
-    } else {
-        term[0].weight = r->ops->scale != NULL ? r->ops->scale(r, u, weight) : weight;
+    } else if (r->ops->scale != NULL) {
+        term[0].weight = r->ops->scale(r, u, weight);
     }
     if (r->ops->remembers) {
-        term[terms++] = (struct fg_exact_term){-term[0].weight * r->recall, fg_rule_row(r, u->client)};
+        term[terms++] = fg_exact_floats(-term[0].weight * r->recall, fg_rule_row(r, u->client));
     }
     fg_fsum_add(&r->weights, weight);
+    if (u->hold != NULL && terms == 1) {
+        return enqueue(r, &term[0], u->hold);
+    }
     return fg_exact_add(r->exact, term, terms);
 }
 
@@ -277,6 +333,7 @@ void fg_rule_commit(struct fg_rule *r, float *x)
         order_staged(r);
     }
     if (r->folded > 0) {
+        FG_ASSERT(fg_rule_settle(r) == FG_OK);
         fg_exact_read(r->exact, r->sum);
     }
     r->weight = fg_fsum_read(&r->weights);
@@ -296,6 +353,7 @@ void fg_rule_commit(struct fg_rule *r, float *x)
 void fg_rule_drop(struct fg_rule *r)
 {
     if (r->folded > 0) {
+        empty_queue(r->queue);
         fg_exact_clear(r->exact);
     }
     for (uint32_t k = 0; r->ops->remembers && k < r->folded; k++) {

@@ -62,7 +62,10 @@ struct fg_rule_config {
 
 /* One client's update, as a rule sees it. */
 struct fg_rule_update {
-    const float *delta; /* (P) x_start - x_end */
+    const float *delta;         /* (P) x_start - x_end */
+    const struct fg_form *form; /* the same as it came; NULL: there is only delta */
+    struct fg_hold
+        *hold; /* keeps the form: it may then be added later, with others. NULL: it must be added now */
     uint32_t client;
     uint32_t samples;
     uint32_t steps;     /* local steps really done */
@@ -80,11 +83,14 @@ struct fg_rule_late {
     uint32_t staleness;
 };
 
+struct fg_rule_queue; /* opaque */
+
 struct fg_rule {
     const struct fg_rule_ops *ops;
     struct fg_rule_config cfg;
     /* the open round */
     struct fg_exact *exact;         /* sum of what fold adds */
+    struct fg_rule_queue *queue;    /* updates that wait to be added together */
     struct fg_fsum weights, extras; /* of w_i; of what else a rule adds up */
     double *sum;                    /* (P) these three as numbers, while it commits */
     double weight, extra;
@@ -113,10 +119,10 @@ struct fg_rule_ops {
     unsigned scalars; /* numbers kept for each client */
     int remembers;    /* keeps each client's last update: 4 N P bytes; fold then adds delta - recall x last */
     /* A client begins with the model that it received last: rows hold these (4 N P bytes), scalar row 0
-     * their versions. `terms` are what such an update adds. */
+     * their versions. What such an update
+     * adds is that model less `reach` times the update. */
     int own_start;
-    void (*terms)(struct fg_rule *r, const struct fg_rule_update *u, double weight,
-                  struct fg_exact_term term[2]);
+    double (*reach)(const struct fg_rule *r, const struct fg_rule_update *u);
     /* What local work must be for this rule: 1 = one step on the whole shard (FedSGD), 0 = as configured. */
     int full_batch;
     enum fg_partial partial;
@@ -151,9 +157,13 @@ enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *op
                               const struct fg_rule_config *cfg, struct fg_err *err) FG_NODISCARD;
 void fg_rule_destroy(struct fg_rule *r);
 
-/* Fold one update. Cost: one pass over delta. Errors: FG_E_NOMEM, FG_E_RANGE (a weight that is not finite); the open round
+/* Fold one update. Up to 32 updates, and 32 P bytes of them, wait where they are held and are then added at once. Cost: one pass
+ * over delta. Errors: FG_E_NOMEM, FG_E_RANGE (a weight that is not finite); the open round
  * can then only be dropped. */
 enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u) FG_NODISCARD;
+
+/* Add what waits: before fg_rule_commit(), which does it otherwise but cannot say what went wrong. Errors: as fg_rule_fold(). */
+enum fg_status fg_rule_settle(struct fg_rule *r) FG_NODISCARD;
 
 /* Close the round: x (P) moves, the sum is cleared. Without any update x stays bit for bit the same. */
 void fg_rule_commit(struct fg_rule *r, float *x);

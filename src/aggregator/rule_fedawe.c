@@ -7,12 +7,10 @@
 #include "src/aggregator/rule.h"
 
 /* Row 0: the version of x_i, which is tau_i + 1. */
-static void terms(struct fg_rule *r, const struct fg_rule_update *u, double weight,
-                  struct fg_exact_term term[2])
+static double reach(const struct fg_rule *r, const struct fg_rule_update *u)
 {
     double missed = (double)(r->commits + 1) - r->scalar[u->client];
-    term[0] = (struct fg_exact_term){weight, fg_rule_start(r, u->client)};
-    term[1] = (struct fg_exact_term){-weight * (r->cfg.lr * missed), u->delta};
+    return r->cfg.lr * missed;
 }
 
 static void commit(struct fg_rule *r, float *x)
@@ -35,6 +33,6 @@ const struct fg_rule_ops fg_rule_fedawe = {
     .source = "xiang24 (FedAWE), algorithm 1",
     .scalars = 1,
     .own_start = 1,
-    .terms = terms,
+    .reach = reach,
     .commit = commit,
 };

@@ -28,7 +28,7 @@ static const char *check_entry(const struct remote *r, const struct entry *e)
     if (e->state == TASK_QUEUED && !is_queued(r, e->task.id)) {
         return "a task waits and is not in the queue";
     }
-    bool kept = e->frame != NULL || e->delta != NULL;
+    bool kept = e->frame != NULL || e->delta != NULL || e->opened != NULL;
     if (kept && e->state != TASK_DONE) {
         return "an answer is kept of a task that is not done";
     }
@@ -47,7 +47,7 @@ static const char *check_entries(const struct remote *r)
         if (i > 0 && r->entry[i - 1].task.id >= e->task.id) {
             return "the tasks are not in order";
         }
-        held += e->frame != NULL ? e->encoded.len : 0;
+        held += e->frame != NULL || e->opened != NULL ? e->encoded.len : 0;
         held += e->delta != NULL ? r->opts.params * sizeof *e->delta : 0;
     }
     return held == r->held ? NULL : "the bytes held are not those of the answers";

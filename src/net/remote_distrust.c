@@ -3,6 +3,8 @@
  *
  * An update that is not finite may be the machine's fault or the model's: the task is given out once more. When the second
  * answer is finite, it counts and the first was an offence; when it is not, training diverges. */
+#include <math.h>
+
 #include "kernels/fold.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
@@ -42,9 +44,19 @@ void remote_good_result(struct remote *r, uint32_t peer)
     w->offences -= w->offences > 0;
 }
 
+/* Floats were looked at when their frame came, other forms are of finite values. */
+static bool is_finite(const struct remote *r, const struct entry *e)
+{
+    if (e->opened == NULL) {
+        return fg_kernel_all_finite(e->delta, r->opts.params);
+    }
+    return e->opened->form.kind != FG_FORM_FLOATS || isfinite(e->largest);
+}
+
 enum fg_status remote_judge(struct remote *r, struct entry *e, bool *ask_again)
 {
-    bool finite = fg_kernel_all_finite(e->delta, r->opts.params);
+    bool finite = is_finite(r, e);
+    e->result.seen = finite ? FG_SEEN_FINITE : FG_SEEN_NOT_FINITE;
     uint64_t version = e->task.version;
     *ask_again = false;
     if (finite) {

@@ -27,8 +27,18 @@ struct entry {
     struct fg_view resume;
     uint32_t codec;
     struct fg_view encoded;
-    float *delta; /* (P) decoded */
-    char *why;    /* TASK_FAILED */
+    float largest;         /* of the update where it came as floats, as fg_frame.largest */
+    struct opened *opened; /* what it is without being decoded, with its frame; or */
+    float *delta;          /* (P) decoded */
+    char *why;             /* TASK_FAILED */
+};
+
+/* An update that a sum may still hold when its task is forgotten. */
+struct opened {
+    struct fg_hold hold;
+    uint8_t *frame;
+    void *own; /* what the form needs beside the frame */
+    struct fg_form form;
 };
 
 struct version {

@@ -212,6 +212,7 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
     e->result.wire_bytes = m->u.result.delta.len;
     e->codec = m->u.result.codec;
     e->encoded = m->u.result.delta;
+    e->largest = m->u.result.largest;
     e->frame = *frame;
     *frame = NULL;
     r->held += e->encoded.len;
@@ -276,17 +277,89 @@ static void give_vector(struct remote *r, float *delta)
     }
 }
 
+static void free_opened(struct fg_hold *hold)
+{
+    struct opened *o = (struct opened *)hold;
+    fg_free(o->frame);
+    fg_free(o->own);
+    fg_free(o);
+}
+
+static void close_update(struct entry *e)
+{
+    if (e->opened != NULL) {
+        fg_hold_drop(&e->opened->hold);
+        e->opened = NULL;
+    }
+}
+
+/* The update as it came, if its codec can say what that is without decoding it; it takes the frame. FG_E_RANGE: it cannot. */
+static enum fg_status open_update(struct remote *r, struct entry *e, const struct fg_codec *codec)
+{
+    struct opened *o = codec->open != NULL ? fg_calloc(1, sizeof *o) : NULL;
+    if (o == NULL) {
+        return codec->open != NULL ? FG_E_NOMEM : FG_E_RANGE;
+    }
+    enum fg_status st =
+        codec->open(&r->ws, &o->form, &o->own, r->opts.params, e->encoded.data, e->encoded.len);
+    if (st != FG_OK) {
+        fg_free(o);
+        return st;
+    }
+    o->hold = (struct fg_hold){.users = 1, .free = free_opened};
+    o->frame = e->frame;
+    e->frame = NULL;
+    e->opened = o;
+    e->result.delta = o->form.x;
+    e->result.form = &o->form;
+    e->result.hold = &o->hold;
+    return FG_OK;
+}
+
+/* The update as floats; its frame is not needed any more. */
+static enum fg_status decode_update(struct remote *r, struct entry *e, const struct fg_codec *codec)
+{
+    e->delta = take_vector(r);
+    if (e->delta == NULL) {
+        return FG_E_NOMEM;
+    }
+    enum fg_status st = codec->decode(&r->ws, e->delta, r->opts.params, e->encoded.data, e->encoded.len);
+    if (st == FG_OK) {
+        e->result.delta = e->delta;
+        r->held += r->opts.params * sizeof *e->delta;
+    } else {
+        give_vector(r, e->delta);
+        e->delta = NULL;
+    }
+    r->held -= e->encoded.len;
+    fg_free(e->frame);
+    e->frame = NULL;
+    return st;
+}
+
+/* Nothing of the answer is kept. */
+static void drop_update(struct remote *r, struct entry *e)
+{
+    r->held -= e->frame != NULL || e->opened != NULL ? e->encoded.len : 0;
+    r->held -= e->delta != NULL ? r->opts.params * sizeof *e->delta : 0;
+    fg_free(e->frame);
+    e->frame = NULL;
+    close_update(e);
+    give_vector(r, e->delta);
+    e->delta = NULL;
+    e->result.delta = NULL;
+    e->result.form = NULL;
+    e->result.hold = NULL;
+}
+
 void remote_forget(struct remote *r, struct entry *e)
 {
     if (e->local_id != 0) {
         r->opts.local->ops->release(r->opts.local, e->local_id);
     }
     r->ripening -= e->state == TASK_DONE && e->ripe != 0;
-    r->held -= e->frame != NULL ? e->encoded.len : 0;
-    r->held -= e->delta != NULL ? r->opts.params * sizeof *e->delta : 0;
-    fg_free(e->frame);
+    drop_update(r, e);
     fg_free(e->state_frame);
-    give_vector(r, e->delta);
     fg_free(e->why);
     *e = (struct entry){.task = e->task, .state = TASK_RELEASED};
 }
@@ -294,38 +367,24 @@ void remote_forget(struct remote *r, struct entry *e)
 enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok)
 {
     *ok = true;
-    if (e->local_id != 0 || e->task.kind != FG_TASK_TRAIN || e->delta != NULL) {
+    if (e->local_id != 0 || e->task.kind != FG_TASK_TRAIN || e->delta != NULL || e->opened != NULL) {
         return FG_OK;
-    }
-    e->delta = take_vector(r);
-    if (e->delta == NULL) {
-        return FG_E_NOMEM;
     }
     const struct fg_codec *codec = fg_codec_by_id(e->codec);
     r->ws.opts = r->opts.coding;
     r->ws.shard = e->task.shard;
     r->ws.number = e->task.number;
-    enum fg_status st = codec->decode(&r->ws, e->delta, r->opts.params, e->encoded.data, e->encoded.len);
-    if (st == FG_OK) {
-        e->result.delta = e->delta;
-        r->held += r->opts.params * sizeof *e->delta;
-    }
-    r->held -= e->encoded.len;
-    fg_free(e->frame);
-    e->frame = NULL;
-    bool again = st == FG_E_CORRUPT;
+    enum fg_status st = open_update(r, e, codec);
+    st = st == FG_E_RANGE ? decode_update(r, e, codec) : st;
+    bool corrupt = st == FG_E_CORRUPT, again = corrupt;
     if (st == FG_OK) {
         st = remote_judge(r, e, &again);
-        r->held -= again ? r->opts.params * sizeof *e->delta : 0;
     }
     if (!again) {
         return st;
     }
     *ok = false;
-    give_vector(r, e->delta);
-    e->delta = NULL;
-    e->result.delta = NULL;
-    bool corrupt = st == FG_E_CORRUPT;
+    drop_update(r, e);
     st = remote_repeat(r, e);
     return st == FG_OK && corrupt ? remote_offence(r, e->from, "an answer that cannot be decoded") : st;
 }

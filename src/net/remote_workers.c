@@ -260,8 +260,11 @@ static enum fg_status on_frame(struct remote *r, uint32_t peer, uint8_t **frame,
         r->stats.frames_refused++;
         return FG_OK;
     }
-    enum fg_status st = fg_frame_decode(&f, *frame, len);
+    enum fg_status st = fg_frame_decode_floats(&f, *frame, len, fg_msg_floats_at(*frame, len));
     st = st == FG_OK ? fg_msg_decode(&m, &f) : st;
+    if (st == FG_OK && m.type == FG_MSG_RESULT) {
+        m.u.result.largest = f.largest;
+    }
     st = st == FG_OK ? fg_link_accept(&w->link, &f) : st;
     if (st != FG_OK) {
         char what[128];

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "src/base/time.h"
+#include "src/plan/form.h"
 
 enum fg_task_kind {
     FG_TASK_TRAIN = 1,   /* local steps from the given parameters; result: delta, loss */
@@ -38,19 +39,25 @@ struct fg_task {
         variance; /* of the encoded update, in its square, at most, for codecs that adapt; 0: as configured */
 };
 
+enum fg_seen { FG_SEEN_NOT, FG_SEEN_FINITE, FG_SEEN_NOT_FINITE };
+
 #define FG_LOSS_UNKNOWN (-1.0) /* of a task that was not computed: train.mode = cost-only */
 
 /* What came back. For FG_TASK_TRAIN `delta` is x_start - x_end: what the server subtracts. */
 struct fg_result {
     uint64_t id;
     uint32_t client;
-    uint32_t steps;      /* local steps really done */
-    uint32_t samples;    /* in the client's shard (train) or evaluated (evaluate) */
-    uint32_t correct;    /* evaluate: samples (or positions) classified right */
-    uint64_t scored;     /* evaluate: samples or positions scored */
-    double loss;         /* mean loss over the samples seen, natural logarithm */
-    const float *delta;  /* (P), canonical parameter order; NULL for evaluation */
-    uint64_t wire_bytes; /* encoded size as sent up */
+    uint32_t steps;   /* local steps really done */
+    uint32_t samples; /* in the client's shard (train) or evaluated (evaluate) */
+    uint32_t correct; /* evaluate: samples (or positions) classified right */
+    uint64_t scored;  /* evaluate: samples or positions scored */
+    double loss;      /* mean loss over the samples seen, natural logarithm */
+    const float
+        *delta; /* (P), canonical parameter order; NULL for evaluation, and where there is only a form */
+    const struct fg_form *form; /* the same as it came, or NULL */
+    struct fg_hold *hold; /* keeps the form as long as it is used; NULL: it is valid as long as the result */
+    enum fg_seen seen;    /* whether the update's values are finite */
+    uint64_t wire_bytes;  /* encoded size as sent up */
     uint64_t kept;  /* a name for what the client keeps now, made of its bytes; 0 where it keeps nothing */
     uint32_t reset; /* 1: what fg_task.kept names was gone, so the client began with nothing */
 };

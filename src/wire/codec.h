@@ -19,6 +19,7 @@
 
 #include "kernels/coders.h"
 #include "src/base/status.h"
+#include "src/plan/form.h"
 
 enum { FG_CODEC_LEVEL_DEFAULT = 3, FG_CODEC_RANK_DEFAULT = 2 };
 
@@ -74,6 +75,12 @@ struct fg_codec {
 
     /* Decode bytes into exactly n floats. Errors: FG_E_CORRUPT (x may be partly written), FG_E_NOMEM. */
     enum fg_status (*decode)(struct fg_codec_ws *ws, float *x, size_t n, const uint8_t *bytes, size_t len);
+
+    /* The same without making floats, for values that are finite: parts and what else `out` needs beside the bytes are in
+     * *own. NULL: there is only decode. Errors: FG_E_CORRUPT, FG_E_NOMEM; FG_E_RANGE: not of this form, decode knows.
+     * Owner: *own is the caller's, fg_free(); the bytes must stay. */
+    enum fg_status (*open)(struct fg_codec_ws *ws, struct fg_form *out, void **own, size_t n,
+                           const uint8_t *bytes, size_t len);
 };
 
 /* All codecs, NULL-terminated. */

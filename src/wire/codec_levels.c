@@ -1,8 +1,10 @@
 /* Whole multiples of a step for each layer, rounded at random so that the mean is right: 8 bits (-127..127) or 4 bits
  * (-7..7, two a byte, plus 8). A float of each layer's step comes first, then all codes without gaps. */
+#include <stdbool.h>
 #include <string.h>
 
 #include "src/base/bytes.h"
+#include "src/base/mem.h"
 #include "src/wire/noise.h"
 #include "src/wire/pack.h"
 
@@ -16,6 +18,21 @@ static size_t bytes_int4(const struct fg_codec_opts *opts, size_t n)
     return 4 * fg_codec_layers(opts) + n / 2 + n % 2;
 }
 
+/* The next float of 16 bits, so that multiples up to 128 are floats, too. */
+static float short_step(float step)
+{
+    uint32_t bits;
+    memcpy(&bits, &step, sizeof bits);
+    bits = (bits + 0xff) & ~(uint32_t)0xff;
+    memcpy(&step, &bits, sizeof step);
+    return step;
+}
+
+static bool is_short(float step)
+{
+    return step >= 0.f && step < 0x1p120f && short_step(step) == step;
+}
+
 /* Codes of a layer; returns its step. Steps below the normal floats count as 0, as would all their multiples. */
 static float round_layer(struct fg_codec_ws *ws, uint64_t at, int8_t *q /* (n) */, const float *x, size_t n,
                          int32_t most)
@@ -26,6 +43,7 @@ static float round_layer(struct fg_codec_ws *ws, uint64_t at, int8_t *q /* (n) *
         memset(q, 0, n);
         return step < 0x1p-126f ? 0.f : step;
     }
+    step = short_step(step);
     struct fg_coder_stream stream = fg_noise_stream(ws);
     c->round(&stream, at, x, 1.f / step, most, q, n);
     return step;
@@ -115,6 +133,59 @@ static enum fg_status decode_int4(struct fg_codec_ws *ws, float *x, size_t n, co
     return FG_OK;
 }
 
+/* Parts by layer, with room for `more` bytes behind them. */
+static enum fg_status open_parts(struct fg_codec_ws *ws, struct fg_form *out, void **own, size_t n,
+                                 const uint8_t *steps, size_t more)
+{
+    size_t layers = fg_codec_layers(&ws->opts), at = 0;
+    struct fg_reader r = fg_reader_of(steps, 4 * layers);
+    struct fg_form_part *part = NULL;
+    enum fg_status st = fg_realloc(&part, 1, layers * sizeof *part + more);
+    bool fit = true;
+    for (size_t l = 0; st == FG_OK && l < layers; l++) {
+        at += fg_codec_layer(&ws->opts, l, n);
+        part[l].end = at;
+        fg_get_f32s(&r, &part[l].step, 1);
+        fit = fit && is_short(part[l].step);
+    }
+    if (st != FG_OK || !fit) {
+        fg_free(part);
+        return st != FG_OK ? st : FG_E_RANGE;
+    }
+    *out = (struct fg_form){.kind = FG_FORM_BYTES, .part = part, .parts = layers};
+    *own = part;
+    return FG_OK;
+}
+
+static enum fg_status open_int8(struct fg_codec_ws *ws, struct fg_form *out, void **own, size_t n,
+                                const uint8_t *bytes, size_t len)
+{
+    if (len != bytes_int8(&ws->opts, n)) {
+        return FG_E_CORRUPT;
+    }
+    enum fg_status st = open_parts(ws, out, own, n, bytes, 0);
+    if (st == FG_OK) {
+        out->q = (const int8_t *)bytes + (len - n);
+    }
+    return st;
+}
+
+static enum fg_status open_int4(struct fg_codec_ws *ws, struct fg_form *out, void **own, size_t n,
+                                const uint8_t *bytes, size_t len)
+{
+    if (len != bytes_int4(&ws->opts, n)) {
+        return FG_E_CORRUPT;
+    }
+    size_t layers = fg_codec_layers(&ws->opts);
+    enum fg_status st = open_parts(ws, out, own, n, bytes, n);
+    if (st == FG_OK) {
+        int8_t *q = (int8_t *)(out->part + layers);
+        fg_codec_coders(ws)->unpack4(bytes + 4 * layers, q, n);
+        out->q = q;
+    }
+    return st;
+}
+
 const struct fg_codec fg_codec_int8 = {
     .name = "int8",
     .doc = "8 bits a value and a scale per layer, rounded at random without bias",
@@ -123,6 +194,7 @@ const struct fg_codec fg_codec_int8 = {
     .expected = bytes_int8,
     .encode = encode_int8,
     .decode = decode_int8,
+    .open = open_int8,
 };
 
 const struct fg_codec fg_codec_int4 = {
@@ -133,4 +205,5 @@ const struct fg_codec fg_codec_int4 = {
     .expected = bytes_int4,
     .encode = encode_int4,
     .decode = decode_int4,
+    .open = open_int4,
 };

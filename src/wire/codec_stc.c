@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "src/base/bytes.h"
+#include "src/base/mem.h"
 #include "src/wire/gaps.h"
 #include "src/wire/largest.h"
 #include "src/wire/pack.h"
@@ -80,6 +81,43 @@ static enum fg_status decode(struct fg_codec_ws *ws, float *x, size_t n, const u
     return fg_bits_done(&r) ? FG_OK : FG_E_CORRUPT;
 }
 
+static enum fg_status open(struct fg_codec_ws *ws, struct fg_form *out, void **own, size_t n,
+                           const uint8_t *bytes, size_t len)
+{
+    (void)ws;
+    if (len < HEAD) {
+        return FG_E_CORRUPT;
+    }
+    struct fg_reader head = fg_reader_of(bytes, HEAD);
+    float mu;
+    fg_get_f32s(&head, &mu, 1);
+    uint32_t sent = fg_get_u32(&head);
+    unsigned rice = fg_get_u8(&head);
+    if (sent > n || rice > FG_RICE_MAX) {
+        return FG_E_CORRUPT;
+    }
+    if (!isfinite(mu) || mu < 0.f || n >= (size_t)1 << 31) {
+        return FG_E_RANGE;
+    }
+    struct fg_form_part *part = NULL;
+    enum fg_status st = fg_realloc(&part, 1, sizeof *part + sent * sizeof(uint32_t));
+    if (st != FG_OK) {
+        return st;
+    }
+    struct fg_bit_reader r = {.p = bytes + HEAD, .end = bytes + len};
+    bool good = fg_gaps_get_codes(&r, sent, rice, 0, (uint32_t *)(part + 1), n);
+    fg_bits_refill(&r);
+    if (!good || !fg_bits_done(&r)) {
+        fg_free(part);
+        return FG_E_CORRUPT;
+    }
+    *part = (struct fg_form_part){.end = n, .places_end = sent, .step = mu};
+    *out = (struct fg_form){
+        .kind = FG_FORM_PLACES, .part = part, .parts = 1, .place = (const uint32_t *)(part + 1)};
+    *own = part;
+    return FG_OK;
+}
+
 const struct fg_codec fg_codec_stc = {
     .name = "stc",
     .doc = "the largest values (wire.density of all; 1: a hundredth) as plus or minus their mean size, the "
@@ -91,4 +129,5 @@ const struct fg_codec fg_codec_stc = {
     .expected = expected,
     .encode = encode,
     .decode = decode,
+    .open = open,
 };

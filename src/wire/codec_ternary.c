@@ -7,10 +7,12 @@
  * Source: Wen et al., NeurIPS 2017 (TernGrad), for the values and the cut at a multiple of their spread; Rice coding
  * of gaps as Sattler et al. 2019 (STC).
  */
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "src/base/bytes.h"
+#include "src/base/mem.h"
 #include "src/wire/gaps.h"
 #include "src/wire/noise.h"
 #include "src/wire/pack.h"
@@ -89,6 +91,75 @@ static enum fg_status decode(struct fg_codec_ws *ws, float *x, size_t n, const u
     return fg_bits_done(&r) ? FG_OK : FG_E_CORRUPT;
 }
 
+/* The parts lie before the places. */
+static enum fg_status read_parts(struct fg_codec_ws *ws, struct fg_form *out, void **own, size_t n,
+                                 const uint8_t *bytes)
+{
+    size_t layers = fg_codec_layers(&ws->opts), at = 0, count = 0;
+    struct fg_reader head = fg_reader_of(bytes, HEAD * layers);
+    bool fit = true;
+    for (size_t l = 0; l < layers; l++) {
+        size_t m = fg_codec_layer(&ws->opts, l, n);
+        float s;
+        fg_get_f32s(&head, &s, 1);
+        uint32_t here = fg_get_u32(&head);
+        if (here > m || fg_get_u8(&head) > FG_RICE_MAX) {
+            return FG_E_CORRUPT;
+        }
+        count += here;
+        fit = fit && isfinite(s) && s >= 0.f;
+    }
+    if (!fit || n >= (size_t)1 << 31) {
+        return FG_E_RANGE;
+    }
+    struct fg_form_part *part = NULL;
+    enum fg_status st = fg_realloc(&part, 1, layers * sizeof *part + count * sizeof(uint32_t));
+    if (st != FG_OK) {
+        return st;
+    }
+    head = fg_reader_of(bytes, HEAD * layers);
+    count = 0;
+    for (size_t l = 0; l < layers; l++) {
+        fg_get_f32s(&head, &part[l].step, 1);
+        count += fg_get_u32(&head);
+        (void)fg_get_u8(&head);
+        at += fg_codec_layer(&ws->opts, l, n);
+        part[l].places_end = count;
+        part[l].end = at;
+    }
+    *out = (struct fg_form){
+        .kind = FG_FORM_PLACES, .part = part, .parts = layers, .place = (const uint32_t *)(part + layers)};
+    *own = part;
+    return FG_OK;
+}
+
+static enum fg_status open(struct fg_codec_ws *ws, struct fg_form *out, void **own, size_t n,
+                           const uint8_t *bytes, size_t len)
+{
+    size_t layers = fg_codec_layers(&ws->opts);
+    enum fg_status st = len >= HEAD * layers ? read_parts(ws, out, own, n, bytes) : FG_E_CORRUPT;
+    if (st != FG_OK) {
+        return st;
+    }
+    uint32_t *place = (uint32_t *)(out->part + layers);
+    struct fg_bit_reader r = {.p = bytes + HEAD * layers, .end = bytes + len};
+    size_t at = 0, before = 0;
+    bool good = true;
+    for (size_t l = 0; l < layers && good; l++) {
+        const struct fg_form_part *p = &out->part[l];
+        good = fg_gaps_get_codes(&r, p->places_end - before, bytes[HEAD * l + HEAD - 1], at, place + before,
+                                 p->end - at);
+        at = p->end;
+        before = p->places_end;
+    }
+    fg_bits_refill(&r);
+    if (!good || !fg_bits_done(&r)) {
+        fg_free(*own);
+        return FG_E_CORRUPT;
+    }
+    return FG_OK;
+}
+
 const struct fg_codec fg_codec_ternary = {
     .name = "ternary",
     .doc = "0 or plus or minus a scale per layer, drawn at random without bias; gaps and signs in Rice codes",
@@ -97,4 +168,5 @@ const struct fg_codec fg_codec_ternary = {
     .expected = expected,
     .encode = encode,
     .decode = decode,
+    .open = open,
 };

@@ -1,21 +1,15 @@
-#define XXH_STATIC_LINKING_ONLY /* a hash state on the stack */
-#include <xxhash.h>
-
 #include "src/wire/frame.h"
 
+#include "kernels/fold.h"
 #include "src/base/bytes.h"
 #include "src/base/mem.h"
 #include "src/wire/pack.h"
 
 enum { CHECKSUM_AT = 40 };
 
-static uint64_t checksum(const uint8_t *bytes, size_t payload_len)
+static struct fg_scan scan(const uint8_t *bytes, size_t payload_len, size_t from)
 {
-    XXH3_state_t state;
-    XXH3_64bits_reset(&state);
-    XXH3_64bits_update(&state, bytes, CHECKSUM_AT);
-    XXH3_64bits_update(&state, bytes + FG_FRAME_HEADER_BYTES, payload_len);
-    return XXH3_64bits_digest(&state);
+    return fg_folders_get("auto")->scan(bytes, CHECKSUM_AT, bytes + FG_FRAME_HEADER_BYTES, payload_len, from);
 }
 
 enum fg_status fg_frame_alloc(uint8_t **bytes, uint8_t **payload, size_t payload_len)
@@ -42,7 +36,7 @@ void fg_frame_seal(uint8_t *bytes, const struct fg_frame *f)
     fg_pack_le(&w, f->run_id, 8);
     fg_pack_le(&w, f->seq, 8);
     fg_pack_le(&w, f->payload_len, 8);
-    fg_pack_le(&w, checksum(bytes, f->payload_len), 8);
+    fg_pack_le(&w, scan(bytes, f->payload_len, f->payload_len).hash, 8);
 }
 
 struct header {
@@ -84,6 +78,12 @@ enum fg_status fg_frame_length(size_t *len, const uint8_t *bytes)
 
 enum fg_status fg_frame_decode(struct fg_frame *out, const uint8_t *bytes, size_t len)
 {
+    return fg_frame_decode_floats(out, bytes, len,
+                                  len > FG_FRAME_HEADER_BYTES ? len - FG_FRAME_HEADER_BYTES : 0);
+}
+
+enum fg_status fg_frame_decode_floats(struct fg_frame *out, const uint8_t *bytes, size_t len, size_t from)
+{
     if (len < FG_FRAME_HEADER_BYTES) {
         return FG_E_CORRUPT;
     }
@@ -94,7 +94,11 @@ enum fg_status fg_frame_decode(struct fg_frame *out, const uint8_t *bytes, size_
     }
     struct header h = read_header(bytes);
     size_t payload_len = len - FG_FRAME_HEADER_BYTES;
-    if (want != len || h.zero != 0 || h.flags != 0 || h.checksum != checksum(bytes, payload_len)) {
+    if (want != len || h.zero != 0 || h.flags != 0) {
+        return FG_E_CORRUPT;
+    }
+    struct fg_scan seen = scan(bytes, payload_len, from);
+    if (h.checksum != seen.hash) {
         return FG_E_CORRUPT;
     }
     *out = (struct fg_frame){
@@ -103,6 +107,7 @@ enum fg_status fg_frame_decode(struct fg_frame *out, const uint8_t *bytes, size_
         .seq = h.seq,
         .payload = bytes + FG_FRAME_HEADER_BYTES,
         .payload_len = payload_len,
+        .largest = seen.largest,
     };
     return FG_OK;
 }

@@ -29,6 +29,7 @@ struct fg_frame {
     uint64_t seq;    /* grows with every frame of one direction of one link, from 1 */
     const uint8_t *payload;
     size_t payload_len;
+    float largest; /* of the floats that fg_frame_decode_floats() was told of: NAN if one is not finite */
 };
 
 /* Allocate a frame with room for its payload; the caller fills *payload and then seals it.
@@ -46,6 +47,11 @@ enum fg_status fg_frame_length(size_t *len, const uint8_t *bytes /* (48) */) FG_
 /* Judge one whole frame; out->payload points into bytes.
  * Errors: as fg_frame_length, and FG_E_CORRUPT for a wrong length or checksum. */
 enum fg_status fg_frame_decode(struct fg_frame *out, const uint8_t *bytes, size_t len) FG_NODISCARD;
+
+/* The same, where bytes `from` (at most the payload's length) to the end of the payload are floats: they are looked at as they
+ * pass. Judge out->largest only if they are. */
+enum fg_status fg_frame_decode_floats(struct fg_frame *out, const uint8_t *bytes, size_t len,
+                                      size_t from) FG_NODISCARD;
 
 /* One end of a link: which run it belongs to, what it has sent and seen. Zero-initialise. */
 struct fg_link {

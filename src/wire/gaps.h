@@ -26,6 +26,10 @@ static inline size_t fg_gaps_place(struct fg_bit_reader *r, unsigned k, size_t f
     return from + fg_bits_get_rice(r, k, (uint32_t)(n - 1 - from));
 }
 
+/* The codes of `count` places with signs of a layer of n values that begins at value `base`. False if the bits are bad. */
+bool fg_gaps_get_codes(struct fg_bit_reader *r, size_t count, unsigned k, size_t base,
+                       uint32_t *code /* (count) */, size_t n);
+
 /* x = 0 but s or -s at `count` places with signs; a NaN everywhere if s is not finite. False if the bits are bad. */
 bool fg_gaps_get_signed(struct fg_bit_reader *r, size_t count, unsigned k, float s, float *x /* (n) */,
                         size_t n);

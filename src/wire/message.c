@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "src/base/bytes.h"
+#include "src/wire/codec.h"
 #include "src/wire/pack.h"
 
 /* The next len bytes in place; lengths from outside are 64 bits wide. */
@@ -68,6 +69,9 @@ static uint64_t steps_size(const struct fg_msg *m)
     return size;
 }
 
+/* Of a RESULT: what lies before the delta, and where its codec is named. */
+enum { RESULT_BYTES = 80, RESULT_CODEC_AT = 56 };
+
 /* Bytes of the payload. Lengths of arrays are bounded by FG_FRAME_MAX first, so that sums cannot wrap. */
 static enum fg_status payload_size(size_t *size, const struct fg_msg *m)
 {
@@ -100,7 +104,7 @@ static enum fg_status payload_size(size_t *size, const struct fg_msg *m)
         array = m->u.shard.bytes.len;
         break;
     case FG_MSG_RESULT:
-        fixed = 72 + 8;
+        fixed = RESULT_BYTES;
         array = m->u.result.delta.len;
         break;
     case FG_MSG_REFUSED:
@@ -434,4 +438,15 @@ void fg_msg_model_values(float *out, const struct fg_msg *m)
     FG_ASSERT(m->type == FG_MSG_MODEL && m->u.model.raw != NULL);
     struct fg_reader r = fg_reader_of(m->u.model.raw, 4 * (size_t)m->u.model.params);
     fg_get_f32s(&r, out, (size_t)m->u.model.params);
+}
+
+size_t fg_msg_floats_at(const uint8_t *bytes, size_t len)
+{
+    if (len < FG_FRAME_HEADER_BYTES + RESULT_BYTES) {
+        return len < FG_FRAME_HEADER_BYTES ? 0 : len - FG_FRAME_HEADER_BYTES;
+    }
+    struct fg_reader type = fg_reader_of(bytes + 4, 4);
+    struct fg_reader codec = fg_reader_of(bytes + FG_FRAME_HEADER_BYTES + RESULT_CODEC_AT, 4);
+    bool floats = fg_get_u32(&type) >> 16 == FG_MSG_RESULT && fg_get_u32(&codec) == fg_codec_none.id;
+    return floats ? RESULT_BYTES : len - FG_FRAME_HEADER_BYTES;
 }

@@ -10,6 +10,7 @@
 #include "src/base/fsum.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
+#include "src/wire/codec.h"
 
 enum { N = 2 * FG_EXACT_BLOCK + 77, M = 40 };
 
@@ -37,7 +38,7 @@ static void sum(double *out, uint32_t seed)
     struct fg_rng r;
     fg_rng_init(&r, 4, FG_RNG_TEST, seed, 0);
     for (int k = 0; k < M; k++) {
-        term[k] = (struct fg_exact_term){weight[k], x[k]};
+        term[k] = fg_exact_floats(weight[k], x[k]);
     }
     for (int k = M - 1; k > 0; k--) {
         int other = (int)(fg_rng_u64(&r) % (uint64_t)(k + 1));
@@ -123,20 +124,71 @@ static void thousands_of_the_largest_terms_fit(void **state)
         most[i] = i % 2 == 0 ? 0x1.fffffep+7f : -0x1.fffffep+7f;
     }
     assert_int_equal(fg_exact_create(&e, N), FG_OK);
-    struct fg_exact_term term[50];
-    for (int k = 0; k < 50; k++) {
-        term[k] = (struct fg_exact_term){1.0, most};
+    struct fg_exact_term term[25];
+    for (int k = 0; k < 25; k++) {
+        term[k] = fg_exact_floats(1.0, most);
     }
-    for (int k = 0; k < TIMES; k += 50) {
-        assert_int_equal(fg_exact_add(e, term, 50), FG_OK);
+    for (int k = 0; k < TIMES; k += 25) {
+        assert_int_equal(fg_exact_add(e, term, 25), FG_OK);
     }
     fg_exact_read(e, got);
     for (int i = 0; i < N; i++) {
         assert_true(got[i] == TIMES * (double)most[i]);
     }
-    struct fg_exact_term off = {INFINITY, most};
+    struct fg_exact_term off = fg_exact_floats(INFINITY, most);
     assert_int_equal(fg_exact_add(e, &off, 1), FG_E_RANGE);
     fg_exact_destroy(e);
+}
+
+/* What codecs send is added as it is, and gives what its floats would have given: in blocks of one layer, in blocks of many, with
+ * weights that are exact and others. */
+static void forms_give_the_bits_of_their_floats(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"int8", "int4", "ternary", "none"};
+    static const size_t layer[] = {FG_EXACT_BLOCK + 10, 3, 40, N - FG_EXACT_BLOCK - 10 - 3 - 40 - 5, 5};
+    static double got[N], want[N];
+    static uint8_t bytes[8][8 * N] __attribute__((aligned(8)));
+    static float decoded[8][N];
+    fill(8.0);
+    for (size_t c = 0; c < 4; c++) {
+        for (int exact = 0; exact < 2; exact++) {
+            const struct fg_codec *codec = fg_codec_find(names[c]);
+            struct fg_codec_ws ws = {.opts = {.layer = layer, .layers = 5, .density = 0.05}};
+            struct fg_exact *a = NULL, *b = NULL;
+            struct fg_exact_term form[8], floats[8];
+            void *own[8];
+            assert_int_equal(fg_exact_create(&a, N), FG_OK);
+            assert_int_equal(fg_exact_create(&b, N), FG_OK);
+            for (uint32_t k = 0; k < 8; k++) {
+                size_t len = 0;
+                ws.shard = k;
+                for (size_t i = layer[0]; i < N; i++) { /* layers of other sizes than the first */
+                    x[k][i] *= 0x1p-9f;
+                }
+                assert_int_equal(codec->encode(&ws, bytes[k], sizeof bytes[k], &len, x[k], N), FG_OK);
+                assert_int_equal(codec->decode(&ws, decoded[k], N, bytes[k], len), FG_OK);
+                double w = exact ? 60.0 + k : 1.0 / (3.0 + k);
+                assert_int_equal(codec->open(&ws, &form[k].form, &own[k], N, bytes[k], len), FG_OK);
+                form[k].weight = k == 5 ? -w : w;
+                floats[k] = fg_exact_floats(form[k].weight, decoded[k]);
+            }
+            assert_int_equal(fg_exact_add(a, form, 8), FG_OK);
+            for (int k = 8; k-- > 0;) {
+                assert_int_equal(fg_exact_add(b, &floats[k], 1), FG_OK);
+                static float again[N];
+                fg_exact_expand(&form[k].form, again, N);
+                assert_memory_equal(again, decoded[k], sizeof again);
+                fg_free(own[k]);
+            }
+            fg_exact_read(a, got);
+            fg_exact_read(b, want);
+            assert_memory_equal(got, want, sizeof got);
+            fg_codec_ws_fini(&ws);
+            fg_exact_destroy(a);
+            fg_exact_destroy(b);
+        }
+    }
 }
 
 static int fail_all(void *arg)
@@ -156,7 +208,7 @@ static void no_memory_for_a_window_is_said(void **state)
         large[i] = 1.0f;
     }
     assert_int_equal(fg_exact_create(&e, N), FG_OK);
-    struct fg_exact_term a = {1.0, small}, b = {1.0, large};
+    struct fg_exact_term a = fg_exact_floats(1.0, small), b = fg_exact_floats(1.0, large);
     assert_int_equal(fg_exact_add(e, &a, 1), FG_OK);
     fg_mem_set_hook(fail_all, NULL);
     enum fg_status st = fg_exact_add(e, &b, 1);
@@ -197,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_order_and_any_portions_give_the_same_bits),
         cmocka_unit_test(terms_of_few_bits_are_summed_without_any_error),
+        cmocka_unit_test(forms_give_the_bits_of_their_floats),
         cmocka_unit_test(thousands_of_the_largest_terms_fit),
         cmocka_unit_test(no_memory_for_a_window_is_said),
         cmocka_unit_test(fsum_is_the_nearest_double),

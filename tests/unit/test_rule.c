@@ -65,6 +65,65 @@ static void fedavg_over_all_counts_the_absent_as_zero(void **state)
     fg_rule_destroy(r);
 }
 
+struct counted {
+    struct fg_hold hold;
+    unsigned freed;
+};
+
+static void count_freed(struct fg_hold *hold)
+{
+    ((struct counted *)hold)->freed++;
+}
+
+/* Updates that wait are added by the commit at the latest, are let go once, and change nothing but when that is. */
+static void updates_that_are_held_wait_and_count_the_same(void **state)
+{
+    (void)state;
+    enum { UPDATES = 75 };
+    static const char *const rules[] = {"fedavg", "fednova", "mifa", "fedawe", "refl"};
+    for (size_t n = 0; n < 5; n++) {
+        static struct counted held[UPDATES];
+        float x[2][P] = {{0}}, delta[UPDATES][P];
+        for (int way = 0; way < 3; way++) { /* at once; held; held and dropped */
+            struct fg_rule *r = make(rules[n], FG_WEIGHT_SAMPLES, FG_OVER_ACTIVE);
+            fg_rule_begin(r, x[0]);
+            for (uint32_t k = 0; k < UPDATES; k++) {
+                uint32_t from = way == 1 ? UPDATES - 1 - k : k;
+                for (int i = 0; i < P; i++) {
+                    delta[from][i] = (float)((int)from * 7 % 11 - 5) / 3.0f * (float)(i + 1);
+                }
+                struct fg_form form = {.kind = FG_FORM_FLOATS, .x = delta[from]};
+                held[k] = (struct counted){.hold = {.users = 1, .free = count_freed}};
+                struct fg_rule_update u = {.delta = way == 0 ? delta[from] : NULL,
+                                           .form = way == 0 ? NULL : &form,
+                                           .hold = way == 0 ? NULL : &held[k].hold,
+                                           .client = from % 10,
+                                           .samples = 1 + from % 13,
+                                           .steps = 1 + from % 3,
+                                           .lr = 0.1,
+                                           .factor = 1.0};
+                assert_int_equal(fg_rule_fold(r, &u), FG_OK);
+                if (way > 0) {
+                    fg_hold_drop(&held[k].hold);
+                }
+            }
+            if (way < 2) {
+                fg_rule_commit(r, x[way]);
+            } else {
+                fg_rule_drop(r);
+            }
+            for (uint32_t k = 0; k < UPDATES && way > 0; k++) {
+                assert_int_equal(held[k].freed, 1);
+            }
+            fg_rule_destroy(r);
+        }
+        if (n != 2 && n != 3) { /* these two remember the last of a client's updates, so order counts */
+            assert_memory_equal(x[0], x[1], sizeof x[0]);
+        }
+        assert_true(x[1][0] != 0.0f);
+    }
+}
+
 /* What a rule declares of partial updates is what it does: only by-steps rules look at the steps. */
 static void partial_updates_weigh_as_declared(void **state)
 {
@@ -358,6 +417,7 @@ static void out_of_memory_is_a_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(updates_that_are_held_wait_and_count_the_same),
         cmocka_unit_test(fedavg_by_samples_is_the_weighted_mean_of_local_models),
         cmocka_unit_test(fedavg_over_all_counts_the_absent_as_zero),
         cmocka_unit_test(partial_updates_weigh_as_declared),

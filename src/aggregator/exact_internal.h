@@ -1,0 +1,54 @@
+/* Inside of exact sums: exact.c (life, windows, reading), exact_add.c (updates and their forms). */
+#ifndef FG_AGGREGATOR_EXACT_INTERNAL_H
+#define FG_AGGREGATOR_EXACT_INTERNAL_H
+
+#include <string.h>
+
+#include "kernels/coders.h"
+#include "kernels/fold.h"
+#include "src/aggregator/exact.h"
+
+/* LEVEL_BITS: units are powers of 2 to this. SUM_TERMS: so many fit a sum. SPILL_BITS: what a full sum passes on is counted in units
+ * of so many bits more. */
+enum { BLOCK = FG_EXACT_BLOCK, LEVEL_BITS = 8, SUM_TERMS = 500, SPILL_BITS = 40, LEVEL_MIN = -120 };
+
+/* Whole multiples of 2^(LEVEL_BITS level - FG_FOLD_BITS). */
+struct exact_window {
+    struct exact_window *next;
+    int64_t *sum;   /* (BLOCK) */
+    uint32_t terms; /* that were added since it was last spilled; 0: nothing is in it */
+    int level;
+};
+
+struct fg_exact {
+    size_t n, blocks;
+    const struct fg_coders *coders;
+    const struct fg_folders *folders;
+    struct exact_window *first; /* (blocks) its windows from the second on are allocated */
+    int64_t *sum;               /* (blocks, BLOCK) of the first windows */
+    float
+        *floats; /* (FG_EXACT_MOST, BLOCK) scratch for bytes that cannot be added as they are; NULL before */
+};
+
+static inline size_t exact_length(const struct fg_exact *e, size_t block)
+{
+    size_t left = e->n - block * BLOCK;
+    return left < BLOCK ? left : BLOCK;
+}
+
+/* Powers of 2 of normal doubles. */
+static inline double exact_power_of_2(int e)
+{
+    uint64_t bits = (uint64_t)(e + 1023) << 52;
+    double power;
+    memcpy(&power, &bits, sizeof power);
+    return power;
+}
+
+/* The window of a block with that level: one that is there, an empty one or a new one. NULL: out of memory. */
+struct exact_window *exact_window_of(struct exact_window *first, int level);
+
+/* Room for so many terms more: most of what the sums hold goes to a window of a larger unit. Errors: FG_E_NOMEM. */
+enum fg_status exact_make_room(struct exact_window *first, struct exact_window *w, size_t terms) FG_NODISCARD;
+
+#endif
