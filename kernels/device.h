@@ -158,6 +158,8 @@ struct fg_device_ops {
     void (*free)(struct fg_device *d, void *p);
     enum fg_status (*put)(struct fg_device *d, void *to, const void *from, size_t bytes, struct fg_err *err);
     enum fg_status (*get)(struct fg_device *d, void *to, const void *from, size_t bytes, struct fg_err *err);
+    enum fg_status (*copy)(struct fg_device *d, void *to, const void *from, size_t bytes,
+                           struct fg_err *err); /* both the device's */
     enum fg_status (*run)(struct fg_device *d, const struct fg_device_run *r, struct fg_err *err);
     void (*destroy)(struct fg_device *d);
 };

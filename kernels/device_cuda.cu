@@ -1,6 +1,17 @@
 /* The CUDA device: kernels/device_ops.h by nvcc. */
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#if __has_include(<nvtx3/nvToolsExt.h>)
+#include <nvtx3/nvToolsExt.h> /* finds a profiler by dlopen, if one runs this program */
+#define BEGIN_RANGE(name) nvtxRangePushA(name)
+#define END_RANGE() nvtxRangePop()
+#else
+#define BEGIN_RANGE(name) (void)(name)
+#define END_RANGE() (void)0
+#endif
 
 #include "kernels/cuda_check.h"
 #include "kernels/device.h"
@@ -10,24 +21,48 @@
 static const unsigned BLOCK = 128, MOST_BLOCKS = 1024, MOST_LANES = 65535;
 #define RESIDENT_BLOCK 512
 
+/* What a graph of launches depends on; all bytes are set. */
+struct launches {
+    const struct fg_op *op;
+    struct fg_lane *lanes;
+    size_t ops, n, grad, part_grad;
+    uint32_t steps, parts;
+};
+
 struct cuda_device {
     struct fg_device base;
     int number, multiprocessors;
     size_t shared_bytes; /* that a block may have */
+    cudaStream_t stream;
+    uint32_t *from;        /* the device's: the first step of the launches */
+    struct launches last;  /* what was launched last, */
+    cudaGraphExec_t graph; /* as a graph if it came twice in a row, else NULL */
+    bool without_graphs;   /* capturing failed once */
 };
 
 /* One operation of one part of one step of all lanes: grid (blocks, lanes). Traffic: op_*'s own, nothing is kept
  * between operations but what the caches hold. */
+template <uint32_t KIND>
 static __global__ void lockstep(const struct fg_op *op, struct fg_lane *lanes, size_t n, size_t grad,
-                                size_t part_grad, uint32_t step, uint32_t part)
+                                size_t part_grad, const uint32_t *from, uint32_t after, uint32_t part)
 {
     for (size_t i = blockIdx.y; i < n; i += gridDim.y) {
         struct fg_at at;
-        if (fg_at_find(&at, &lanes[i], grad, part_grad, step, part) && fg_at_happens(&at, op)) {
-            fg_op_run(op, &at, &lanes[i], (size_t)blockIdx.x * blockDim.x + threadIdx.x,
+        if (fg_at_find(&at, &lanes[i], grad, part_grad, *from + after, part) && fg_at_happens(&at, op)) {
+            fg_op_run(KIND, op, &at, &lanes[i], (size_t)blockIdx.x * blockDim.x + threadIdx.x,
                       (size_t)gridDim.x * blockDim.x);
         }
     }
+}
+
+typedef void lockstep_kernel(const struct fg_op *op, struct fg_lane *lanes, size_t n, size_t grad,
+                             size_t part_grad, const uint32_t *from, uint32_t after, uint32_t part);
+
+template <uint32_t... KIND>
+static lockstep_kernel *kernel_of(uint32_t kind, std::integer_sequence<uint32_t, KIND...>)
+{
+    static lockstep_kernel *const of[] = {lockstep<KIND>...};
+    return of[kind];
 }
 
 /* All operations of steps from..to of one lane: a block a lane. Its first `hot` floats stay in shared memory for the
@@ -36,7 +71,7 @@ static __global__ void __launch_bounds__(RESIDENT_BLOCK)
     resident(const struct fg_op *op, size_t ops, struct fg_lane *lanes, size_t hot, size_t grad,
              size_t part_grad, uint32_t from, uint32_t to, uint32_t parts)
 {
-    extern __shared__ float near_memory[];
+    extern __shared__ __align__(16) float near_memory[];
     struct fg_lane *lane = &lanes[blockIdx.x];
     for (size_t e = threadIdx.x; e < hot; e += blockDim.x) {
         near_memory[e] = lane->memory[e];
@@ -52,7 +87,7 @@ static __global__ void __launch_bounds__(RESIDENT_BLOCK)
             at.hot_floats = hot;
             for (size_t o = 0; o < ops; o++) {
                 if (fg_at_happens(&at, &op[o])) {
-                    fg_op_run(&op[o], &at, lane, threadIdx.x, blockDim.x);
+                    fg_op_run(op[o].kind, &op[o], &at, lane, threadIdx.x, blockDim.x);
                 }
                 __syncthreads();
             }
@@ -121,6 +156,17 @@ cleanup:
     return st;
 }
 
+static enum fg_status copy(struct fg_device *base, void *to, const void *from, size_t bytes,
+                           struct fg_err *err)
+{
+    struct cuda_device *d = (struct cuda_device *)base;
+    enum fg_status st = FG_OK;
+    FG_CUDA_TRY(cudaSetDevice(d->number), cleanup);
+    FG_CUDA_TRY(cudaMemcpy(to, from, bytes, cudaMemcpyDeviceToDevice), cleanup);
+cleanup:
+    return st;
+}
+
 /* What of a lane fits into shared memory: all, its parameters, nothing. */
 static size_t hot_floats(const struct cuda_device *d, const struct fg_program *p)
 {
@@ -128,10 +174,11 @@ static size_t hot_floats(const struct cuda_device *d, const struct fg_program *p
     return p->floats <= room ? p->floats : p->packed <= room ? p->packed : 0;
 }
 
-static void launch_lockstep(const struct fg_device_run *r)
+/* Put the launches of all operations into the stream. */
+static cudaError_t launch_all(const struct cuda_device *d, const struct fg_device_run *r)
 {
     const struct fg_program *p = r->program;
-    for (uint32_t step = r->from; step < r->to; step++) {
+    for (uint32_t after = 0; after < r->to - r->from; after++) {
         for (uint32_t part = 0; part < r->parts; part++) {
             for (size_t o = 0; o < p->n; o++) {
                 uint32_t want = (p->op[o].outputs + BLOCK - 1) / BLOCK;
@@ -142,10 +189,75 @@ static void launch_lockstep(const struct fg_device_run *r)
                           : want < MOST_BLOCKS ? want
                                                : MOST_BLOCKS,
                           (unsigned)(r->n < MOST_LANES ? r->n : MOST_LANES));
-                lockstep<<<grid, BLOCK>>>(r->op + o, r->lanes, r->n, p->grad, p->part, step, part);
+                lockstep_kernel *kernel =
+                    kernel_of(p->op[o].kind, std::make_integer_sequence<uint32_t, FG_OP_KINDS>{});
+                kernel<<<grid, BLOCK, 0, d->stream>>>(r->op + o, r->lanes, r->n, p->grad, p->part, d->from,
+                                                      after, part);
             }
         }
     }
+    return cudaGetLastError();
+}
+
+static void drop_graph(struct cuda_device *d)
+{
+    if (d->graph != NULL) {
+        (void)cudaGraphExecDestroy(d->graph);
+        d->graph = NULL;
+    }
+}
+
+/* The same launches came twice in a row, as in every round of a run: from now on they are one. */
+static void make_graph(struct cuda_device *d, const struct fg_device_run *r)
+{
+    cudaGraph_t graph = NULL;
+    cudaError_t made = cudaErrorUnknown;
+    if (cudaStreamBeginCapture(d->stream, cudaStreamCaptureModeThreadLocal) == cudaSuccess) {
+        cudaError_t launched = launch_all(d, r), ended = cudaStreamEndCapture(d->stream, &graph);
+        made = launched == cudaSuccess ? ended : launched;
+    }
+    if (made == cudaSuccess) {
+        made = cudaGraphInstantiate(&d->graph, graph, 0);
+    }
+    if (made != cudaSuccess) { /* launched one by one instead */
+        d->graph = NULL;
+        d->without_graphs = true;
+        (void)cudaGetLastError();
+    }
+    if (graph != NULL) {
+        (void)cudaGraphDestroy(graph);
+    }
+}
+
+static enum fg_status run_lockstep(struct cuda_device *d, const struct fg_device_run *r, struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    struct launches now;
+    memset(&now, 0, sizeof now);
+    now.op = r->op;
+    now.lanes = r->lanes;
+    now.ops = r->program->n;
+    now.n = r->n;
+    now.grad = r->program->grad;
+    now.part_grad = r->program->part;
+    now.steps = r->to - r->from;
+    now.parts = r->parts;
+    bool again = memcmp(&now, &d->last, sizeof now) == 0;
+    if (!again) {
+        drop_graph(d);
+        d->last = now;
+    } else if (d->graph == NULL && !d->without_graphs) {
+        make_graph(d, r);
+    }
+    FG_CUDA_TRY(cudaMemcpyAsync(d->from, &r->from, sizeof r->from, cudaMemcpyHostToDevice, d->stream),
+                cleanup);
+    if (d->graph != NULL) {
+        FG_CUDA_TRY(cudaGraphLaunch(d->graph, d->stream), cleanup);
+    } else {
+        FG_CUDA_TRY(launch_all(d, r), cleanup);
+    }
+cleanup:
+    return st;
 }
 
 /* A lane that lives in shared memory, or as many lanes as multiprocessors: a block each. */
@@ -155,28 +267,42 @@ static enum fg_status run(struct fg_device *base, const struct fg_device_run *r,
     const struct fg_program *p = r->program;
     enum fg_status st = FG_OK;
     size_t hot = hot_floats(d, p);
+    char range[80];
+    snprintf(range, sizeof range, "forage: steps %u to %u of %zu lanes", r->from, r->to, r->n);
+    BEGIN_RANGE(range);
     FG_CUDA_TRY(cudaSetDevice(d->number), cleanup);
     if (hot == p->floats || r->n >= (size_t)d->multiprocessors) {
         FG_CUDA_TRY(cudaFuncSetAttribute(resident, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                          (int)(hot * sizeof(float))),
                     cleanup);
-        resident<<<(unsigned)r->n, RESIDENT_BLOCK, hot * sizeof(float)>>>(r->op, p->n, r->lanes, hot, p->grad,
-                                                                          p->part, r->from, r->to, r->parts);
+        resident<<<(unsigned)r->n, RESIDENT_BLOCK, hot * sizeof(float), d->stream>>>(
+            r->op, p->n, r->lanes, hot, p->grad, p->part, r->from, r->to, r->parts);
+        FG_CUDA_TRY(cudaGetLastError(), cleanup);
     } else {
-        launch_lockstep(r);
+        st = run_lockstep(d, r, err);
     }
-    FG_CUDA_TRY(cudaGetLastError(), cleanup);
-    FG_CUDA_TRY(cudaDeviceSynchronize(), cleanup);
+    if (st == FG_OK) {
+        FG_CUDA_TRY(cudaStreamSynchronize(d->stream), cleanup);
+    }
 cleanup:
+    END_RANGE();
     return st;
 }
 
 static void destroy(struct fg_device *base)
 {
-    free(base);
+    struct cuda_device *d = (struct cuda_device *)base;
+    if (cudaSetDevice(d->number) == cudaSuccess) {
+        drop_graph(d);
+        (void)cudaFree(d->from);
+        if (d->stream != NULL) {
+            (void)cudaStreamDestroy(d->stream);
+        }
+    }
+    free(d);
 }
 
-static const struct fg_device_ops ops = {memory, alloc, release, put, get, run, destroy};
+static const struct fg_device_ops ops = {memory, alloc, release, put, get, copy, run, destroy};
 
 enum fg_status fg_device_cuda(struct fg_device **out, int number, struct fg_err *err)
 {
@@ -201,7 +327,14 @@ enum fg_status fg_device_cuda(struct fg_device **out, int number, struct fg_err 
     d->multiprocessors = info.multiprocessors;
     d->shared_bytes = (size_t)shared;
     snprintf(d->base.name, sizeof d->base.name, "cuda:%d %.60s", number, info.name);
+    FG_CUDA_TRY(cudaSetDevice(number), cleanup);
+    FG_CUDA_TRY(cudaStreamCreate(&d->stream), cleanup);
+    FG_CUDA_TRY(cudaMalloc(&d->from, sizeof *d->from), cleanup);
     *out = &d->base;
+    return FG_OK;
 cleanup:
+    if (d != NULL) {
+        destroy(&d->base);
+    }
     return st;
 }

@@ -80,7 +80,7 @@ static void run_threads(const struct emulated *d, const struct fg_op *op, const 
     uint32_t nt = d->how.threads;
     for (uint32_t i = 0; i < nt; i++) {
         uint32_t t = d->how.shuffle != 0 ? (nt - 1 - (i + d->how.shuffle) % nt) : i;
-        fg_op_run(op, at, lane, t, nt);
+        fg_op_run(op->kind, op, at, lane, t, nt);
     }
 }
 
@@ -129,7 +129,7 @@ static void destroy(struct fg_device *base)
     fg_free(base);
 }
 
-static const struct fg_device_ops ops = {memory, alloc, release, copy, copy, run, destroy};
+static const struct fg_device_ops ops = {memory, alloc, release, copy, copy, copy, run, destroy};
 
 uint64_t fg_device_emulated_peak(const struct fg_device *d)
 {

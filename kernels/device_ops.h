@@ -13,10 +13,11 @@
 #include "kernels/device_linear.h"
 #include "kernels/device_pointwise.h"
 
-FG_BOTH static inline void fg_op_run(const struct fg_op *op, const struct fg_at *at, struct fg_lane *lane,
-                                     size_t t, size_t nt)
+/* kind: op->kind, a constant where a compiler is to make code for one operation alone. */
+FG_BOTH static inline void fg_op_run(uint32_t kind, const struct fg_op *op, const struct fg_at *at,
+                                     struct fg_lane *lane, size_t t, size_t nt)
 {
-    switch ((enum fg_op_kind)op->kind) {
+    switch ((enum fg_op_kind)kind) {
     case FG_OP_LOAD:
         op_load(op, at, lane, t, nt);
         break;

@@ -28,18 +28,19 @@ static size_t outputs(const struct fg_op *op, size_t n)
     const struct fg_window *s = &op->win;
     switch ((enum fg_op_kind)op->kind) {
     case FG_OP_DENSE:
-        return op->rows * n / 4 * op->np + op->np;
+        return (op->rows * n / 4 + 1) * op->np / 4;
     case FG_OP_DENSE_DX:
         return op->rows * n / 4 * op->ldy + op->ldy;
     case FG_OP_DENSE_DW:
+        return ((size_t)op->in / 4 + 1) * op->np / 4;
     case FG_OP_EMBED_DW:
         return (size_t)op->in * op->np;
     case FG_OP_COLUMN_SUM:
         return op->np;
     case FG_OP_CONV:
-        return n * s->oh * s->ow / 4 * s->np + s->np;
+        return (n * s->oh * s->ow / 4 + 1) * s->np / 4;
     case FG_OP_CONV_DW:
-        return (size_t)s->k * s->k * (s->cin / 4 + 1) * s->np;
+        return (size_t)s->k * s->k * (s->cin / 4 + 1) * s->np / 4;
     case FG_OP_CONV_FLIP:
         return (size_t)s->k * s->k * op->out * op->ldy;
     case FG_OP_IMAGE_PAD:

@@ -82,6 +82,7 @@ static enum fg_status init_train(struct fg_job_lane *j, struct fg_wave_lane *w,
         fg_model_pack(t->m, j->first, job->params);
     }
     w->params = w->out_params = j->params;
+    w->same = r == NULL ? job->params : NULL;
     w->velocity = w->out_velocity = j->velocity;
     w->first = j->first;
     return job->n > 0 ? draw_orders(j, w, t) : FG_OK;
@@ -114,6 +115,7 @@ static enum fg_status init_score(struct fg_job_lane *j, struct fg_wave_lane *w,
     }
     fg_model_pack(t->m, j->params, job->params);
     w->params = j->params;
+    w->same = job->params;
     return FG_OK;
 }
 

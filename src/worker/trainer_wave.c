@@ -123,7 +123,9 @@ static enum fg_status put_lanes(struct wave *w, struct fg_err *err)
         scored += l->score_loss != NULL ? l->lane.n : 0;
         FG_TRY(ops->put(w->d, order, l->order, l->n_order * sizeof *order, err));
         order += l->n_order;
-        if (l->params != NULL) {
+        if (l->params != NULL && l->same != NULL && l->same == w->lane[0].same && i > 0) {
+            FG_TRY(ops->copy(w->d, memory, w->memory, w->p->packed * sizeof *memory, err)); /* it is there */
+        } else if (l->params != NULL) {
             FG_TRY(put_vector(w, memory, l->params, err));
         }
         if (w->p->velocity != 0) {
