@@ -329,8 +329,10 @@ enum fg_status fg_science_stages(struct fg_science *s, struct fg_err *err)
                       second = {.s = s, .stage = COMPARED, .last = true};
         s->n_rows = 0;
         FG_TRY(fg_science_set(s, &full, "unrestricted", 1, most, visit_full, err));
-        FG_TRY(fg_science_set(s, &first, "compared", 1, most, visit_row, err));
-        FG_TRY(fg_science_set(s, &second, "compared", 1, most, visit_row, err));
+        for (unsigned seed = 1; seed <= most; seed++) { /* whole seeds, wherever it is stopped */
+            FG_TRY(fg_science_set(s, &first, "compared", seed, 1, visit_row, err));
+            FG_TRY(fg_science_set(s, &second, "compared", seed, 1, visit_row, err));
+        }
         FG_TRY(more_seeds(s, &more, &most));
     }
 cleanup:
