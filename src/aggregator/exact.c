@@ -49,6 +49,7 @@ void fg_exact_destroy(struct fg_exact *e)
 struct exact_window *exact_window_of(struct exact_window *first, int level)
 {
     struct exact_window *empty = NULL, *last = first;
+    FG_ASSERT(first != NULL);
     for (struct exact_window *w = first; w != NULL; w = w->next) {
         if (w->terms > 0 && w->level == level) {
             return w;

@@ -33,7 +33,7 @@ double fg_weight_cap(const struct fg_weighting_problem *p, double *scratch);
 
 /* The caps that it compares: at most FG_CAPS of the 1 / chance, the largest first, into scratch (n); how
  * many. */
-uint32_t fg_weight_caps(double *scratch, const double *chance, uint32_t n);
+uint32_t fg_weight_caps(double *scratch, const double *chance, uint32_t clients);
 
 /* The objective at a cap, for tests and reports. */
 double fg_weight_error(const struct fg_weighting_problem *p, double cap);
