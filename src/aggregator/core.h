@@ -96,10 +96,11 @@ struct fg_aggregator_config {
     const struct fg_select_ops *policy;
     const struct fg_steps_ops *steps_ops;   /* train.plan; NULL = fixed */
     const char *forecast, *forecast_carbon; /* predictors; NULL = ensemble */
-    uint32_t staleness; /* the most versions that an update may be old, where the rule takes
+    uint32_t staleness;               /* the most versions that an update may be old, where the rule takes
                                              * such */
-    uint32_t history_h; /* hours before the run that forecasts learn from */
-    bool from_wakes;    /* availability is what is seen (a real clock) */
+    const struct fg_outlook *learned; /* an outlook that saw the fleet's past, or NULL; borrowed for create */
+    uint32_t history_h;               /* hours before the run that forecasts learn from */
+    bool from_wakes;                  /* availability is what is seen (a real clock) */
     enum fg_inverse inverse;
     double curvature; /* c2 L of the cap's rule */
     struct fg_rule_config rule;
@@ -197,6 +198,11 @@ const struct fg_participation *fg_aggregator_participation(const struct fg_aggre
 bool fg_aggregator_was_up(const struct fg_aggregator *a, uint32_t client);
 bool fg_aggregator_planned(const struct fg_aggregator *a, uint32_t client);
 const struct fg_outlook *fg_aggregator_outlook(const struct fg_aggregator *a);
+
+/* The outlook of a run of this configuration, *out = NULL if its policy wants none. Errors: FG_E_CONFIG, FG_E_NOMEM.
+ * Owner: the caller, fg_outlook_destroy(). */
+enum fg_status fg_aggregator_look_out(struct fg_outlook **out, const struct fg_aggregator_config *cfg,
+                                      const struct fg_fleet *fleet, struct fg_err *err) FG_NODISCARD;
 
 const float *fg_aggregator_params(const struct fg_aggregator *a); /* (P) */
 

@@ -8,22 +8,35 @@
 
 /* ---- life ---- */
 
-static enum fg_status make_outlook(struct fg_aggregator *a, struct fg_err *err)
+enum fg_status fg_aggregator_look_out(struct fg_outlook **out, const struct fg_aggregator_config *c,
+                                      const struct fg_fleet *fleet, struct fg_err *err)
 {
-    uint32_t horizon = a->cfg.policy->horizon != NULL ? a->cfg.policy->horizon(&a->cfg.select) : 0;
+    struct fg_select_config select = c->select;
+    select.rounds = c->rounds;
+    select.slot = c->slot;
+    uint32_t horizon = c->policy->horizon != NULL ? c->policy->horizon(&select) : 0;
+    *out = NULL;
     if (horizon == 0) {
         return FG_OK;
     }
     struct fg_outlook_config cfg = {
-        .fleet = a->fleet,
-        .slot = a->cfg.slot,
+        .fleet = fleet,
+        .slot = c->slot,
         .horizon = horizon,
-        .availability = a->cfg.forecast != NULL ? a->cfg.forecast : "ensemble",
-        .carbon = a->cfg.forecast_carbon != NULL ? a->cfg.forecast_carbon : "ensemble",
-        .history_h = a->cfg.history_h,
-        .from_wakes = a->cfg.from_wakes,
+        .availability = c->forecast != NULL ? c->forecast : "ensemble",
+        .carbon = c->forecast_carbon != NULL ? c->forecast_carbon : "ensemble",
+        .history_h = c->history_h,
+        .from_wakes = c->from_wakes,
     };
-    return fg_outlook_create(&a->outlook, &cfg, err);
+    return fg_outlook_create(out, &cfg, err);
+}
+
+static enum fg_status make_outlook(struct fg_aggregator *a, struct fg_err *err)
+{
+    enum fg_status st = fg_aggregator_look_out(&a->outlook, &a->cfg, a->fleet, err);
+    return st == FG_OK && a->outlook != NULL && a->cfg.learned != NULL
+               ? fg_outlook_copy(a->outlook, a->cfg.learned)
+               : st;
 }
 
 enum fg_status fg_core_pick_create(struct fg_aggregator *a, struct fg_err *err)

@@ -145,6 +145,7 @@ enum fg_status fg_agenda_save(const struct fg_agenda *a, const struct fg_select_
     FG_TRY(fg_put_u32(out, p->copies));
     FG_TRY(fg_str_add(out, a->on, cells));
     FG_TRY(fg_put_u32s(out, a->shard, a->shard != NULL ? cells : 0));
+    FG_TRY(fg_put_f64s(out, a->weight, FG_LIMITS));
     FG_TRY(fg_put_f64s(out, a->expected, n));
 cleanup:
     return st;
@@ -183,6 +184,10 @@ void fg_agenda_load(struct fg_agenda *a, const struct fg_select_config *cfg, str
     fg_get_u32s(in, a->shard, a->shard != NULL ? cells : 0);
     for (size_t i = 0; a->shard != NULL && i < cells; i++) {
         in->bad = in->bad || a->shard[i] >= n;
+    }
+    fg_get_f64s(in, a->weight, FG_LIMITS);
+    for (int r = 0; r < FG_LIMITS; r++) {
+        in->bad = in->bad || !(a->weight[r] >= 0.0 && a->weight[r] <= 1.0);
     }
     fg_get_f64s(in, a->expected, n);
     in->bad =

@@ -10,9 +10,10 @@
 /* A plan from slot `from` on. What the first one settles goes on from plan to plan. */
 struct fg_agenda {
     uint32_t from, tune;
-    uint8_t *on;      /* (clients, rounds) */
-    uint32_t *shard;  /* (clients, rounds) on whose data; NULL where plans do not ship */
-    double *expected; /* (clients) updates of it that will count from `from` on, on average */
+    uint8_t *on;              /* (clients, rounds) */
+    uint32_t *shard;          /* (clients, rounds) on whose data; NULL where plans do not ship */
+    double weight[FG_LIMITS]; /* of the budgets against each other */
+    double *expected;         /* (clients) updates of it that will count from `from` on, on average */
     struct {
         struct fg_way way; /* slots that are used at all, alpha */
         double grams_max;

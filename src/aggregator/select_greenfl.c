@@ -109,6 +109,8 @@ static enum fg_status make_plan(struct fg_select *s, const struct fg_select_view
     enum fg_status st;
     next->first = o->now.first;
     FG_TRY(fg_ahead_look(&a, &s->cfg, view, next->first.way.slots - view->round));
+    memcpy(next->weight, o->now.weight, sizeof next->weight);
+    a.weight = next->weight;
     double left = fg_ahead_left(&a, &s->cfg, view);
     if (view->round == 0) {
         next->first.grams_max = fg_ahead_dearest(&a);

@@ -87,9 +87,11 @@ static enum fg_status solve_all(struct fg_slots_plan **out, const struct fg_slot
     struct fg_slots_side budget[FG_LIMITS];
     struct fg_budgets_problem all = {
         .slots = *p, .budget = budget, .n = 1, .rounds = a->rounds_left, .price_round = price != NULL};
-    int which[FG_LIMITS] = {FG_LIMIT_CARBON_G};
+    int which[FG_LIMITS + 1] = {FG_LIMIT_CARBON_G};
     struct fg_budgets_plan plan;
     struct fg_err err;
+    double weight[FG_LIMITS + 1] = {0.0};
+    all.near = price != NULL ? 1e-4 : 1e-3;
     for (size_t i = 0; i < cells; i++) {
         rows[i] = p->chance[i] * p->grams[i];
     }
@@ -101,9 +103,17 @@ static enum fg_status solve_all(struct fg_slots_plan **out, const struct fg_slot
             budget[all.n++] = (struct fg_slots_side){cost, a->left[r], a->per_byte[r]};
         }
     }
+    which[all.n] = FG_LIMIT_ROUNDS;
+    for (uint32_t r = 0; r <= all.n && a->weight != NULL; r++) {
+        weight[r] = a->weight[which[r]];
+    }
+    all.weight = weight;
     enum fg_status st = fg_budgets_solve(&plan, &all, &err);
     if (st != FG_OK) {
         return st;
+    }
+    for (uint32_t r = 0; r <= all.n && a->weight != NULL; r++) {
+        a->weight[which[r]] = weight[r];
     }
     for (uint32_t r = 0; r < all.n && price != NULL; r++) {
         price[which[r]] = plan.price[r];
@@ -143,6 +153,7 @@ enum fg_status fg_ahead_solve(struct fg_slots_plan **out, const struct fg_ahead 
                                  .grams_max = grams_max,
                                  .tune = tune,
                                  .ship = a->bytes != NULL ? &ship : NULL,
+                                 .quick = price == NULL,
                                  .nodes = FG_SLOTS_NODES};
     struct fg_err err;
     enum fg_status st = alone ? fg_slots_solve(out, &p, &err) : solve_all(out, &p, a, costs, price);
@@ -158,12 +169,13 @@ enum fg_status fg_ahead_price_slot(double *price, const struct fg_slots_plan *pl
                                    double left_g, double grams_max)
 {
     struct fg_slots_plan *shorter = NULL;
+    double ignored[FG_LIMITS];
     *price = 0.0;
     if (plan->slots <= tune + 1) {
         return FG_OK;
     }
     enum fg_status st =
-        fg_ahead_solve(&shorter, a, cfg, plan->slots - 1, tune, base, left_g, grams_max, NULL);
+        fg_ahead_solve(&shorter, a, cfg, plan->slots - 1, tune, base, left_g, grams_max, ignored);
     if (st == FG_E_RANGE) { /* its window would cost more than there is */
         return FG_OK;
     }

@@ -22,6 +22,9 @@ struct fg_ahead {
         [FG_LIMITS]; /* (clients) of each budget, at the mean of the slots; NULL where there is none */
     double margin;
     uint32_t copies;
+    double *
+        weight; /* (FG_LIMITS) of budgets against each other, where the search for prices begins and what it found;
+                     * NULL = anew */
     uint32_t rounds_left; /* in which somebody may train, 0 = any number */
 };
 
@@ -53,8 +56,8 @@ void fg_ahead_chances(const struct fg_ahead *a, const struct fg_slots_plan *plan
                       double *lost);
 
 /* Plan the first `slots` slots, the last `tune` of them for everyone (fg_slots_solve, with more budgets than
- * carbon's fg_budgets_solve). Shapes: base (clients; where data move: shards), value gained so far; may be NULL. price (FG_LIMITS): what one
- * more unit of each budget is worth; may be NULL. */
+ * carbon's fg_budgets_solve). Shapes: base (clients; where data move: shards), value gained so far; may be NULL.
+ * price (FG_LIMITS): what one more unit of each budget is worth; NULL: the schedule alone is wanted, its bound may be infinite. */
 enum fg_status fg_ahead_solve(struct fg_slots_plan **out, const struct fg_ahead *a,
                               const struct fg_select_config *cfg, uint32_t slots, uint32_t tune,
                               const double *base, double left_g, double grams_max,

@@ -31,8 +31,18 @@ static const struct fg_cmd_option options[] = {
 };
 
 enum { SCREEN_SLOTS = 24, SCREEN_CLIENTS = 20 };
-static const char *const budget_name[FG_PLAN_BUDGETS] = {"carbon_g", "rounds", "deadline_s"};
-static const char *const budget_unit[FG_PLAN_BUDGETS] = {"gCO2", "round", "s of deadline"};
+/* What is raised for a price. JSON: `key`. */
+static const struct {
+    const char *key, *one;
+    double scale; /* units of the plan in one that is shown */
+} budget[FG_PLAN_BUDGETS] = {[FG_LIMIT_CARBON_G] = {"carbon_g", "gCO2", 1.0},
+                             [FG_LIMIT_ENERGY_WH] = {"energy_wh", "Wh", 1.0},
+                             [FG_LIMIT_BYTES] = {"mb", "MB", 1e6},
+                             [FG_LIMIT_MONEY] = {"money", "of money", 1.0},
+                             [FG_LIMIT_ROUNDS] = {"budget_rounds", "round with tasks", 1.0},
+                             [FG_LIMIT_HOURS] = {"hours", "hour", 1.0},
+                             [FG_PLAN_BUDGET_RUN_ROUNDS] = {"rounds", "round", 1.0},
+                             [FG_PLAN_BUDGET_DEADLINE] = {"deadline_s", "s of deadline", 1.0}};
 
 /* ---- JSON ---- */
 
@@ -58,11 +68,14 @@ static json_t *json_budgets(const struct fg_plan *p)
     json_t *o = json_object();
     for (int b = 0; b < FG_PLAN_BUDGETS; b++) {
         const struct fg_plan_price *x = &p->price[b];
-        json_object_set_new(o, budget_name[b],
-                            json_pack("{s:o, s:o, s:o}", "amount", number(x->amount, x->set),
-                                      "steps_per_unit", number(x->steps_per_unit, x->set),
-                                      "accuracy_per_unit",
-                                      number(x->accuracy_per_unit, x->set && p->pilots > 0)));
+        json_object_set_new(
+            o, budget[b].key,
+            json_pack("{s:o, s:o, s:o, s:o}", "amount", number(x->amount / budget[b].scale, x->set),
+                      "steps_per_unit", number(x->steps_per_unit * budget[b].scale, x->set),
+                      "accuracy_per_unit",
+                      number(x->accuracy_per_unit * budget[b].scale, x->set && p->pilots > 0), "plan_value",
+                      number(b < FG_LIMITS ? p->promise.price[b] * budget[b].scale : 0.0,
+                             b < FG_LIMITS && p->promise.have)));
     }
     return o;
 }
@@ -76,6 +89,20 @@ static json_t *json_slots(const struct fg_plan *p)
                               json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:f}", "slot", (int)s, "begin_s",
                                         x->begin_s, "chance", (double)x->played / (double)p->draws, "up",
                                         x->up, "asked", x->asked, "used", x->used, "carbon_g", x->carbon_g));
+    }
+    return list;
+}
+
+static json_t *json_data(const struct fg_plan *p, const struct fg_setup *setup)
+{
+    json_t *list = json_array();
+    for (uint32_t z = 0; z < p->zones; z++) {
+        const struct fg_plan_data *d = &p->data[z];
+        json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f}", "zone",
+                                              fg_fleet_zone_name(setup->fleet, z), "tasks", d->tasks,
+                                              "on_others_data", d->strange, "shards_sent", d->sent,
+                                              "others_shards_sent", d->strangers, "bytes", d->bytes, "copies",
+                                              d->copies));
     }
     return list;
 }
@@ -125,14 +152,15 @@ static json_t *json_device(const struct fg_cmd_device *d)
     return o;
 }
 
-static int print_json(const struct fg_plan *p, const struct fg_plan_codec *codec, size_t codecs,
-                      const struct fg_cmd_device *device, const char *picture)
+static int print_json(const struct fg_plan *p, const struct fg_setup *setup,
+                      const struct fg_plan_codec *codec, size_t codecs, const struct fg_cmd_device *device,
+                      const char *picture)
 {
-    json_t *o =
-        json_pack("{s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:s?}", "draws", (int)p->draws, "pilots",
-                  (int)p->pilots, "history_h", (int)p->history_h, "clients", (int)p->clients, "expected",
-                  json_expected(p), "budgets", json_budgets(p), "slots", json_slots(p), "schedule",
-                  json_schedule(p), "codecs", json_codecs(codec, codecs), "picture", picture);
+    json_t *o = json_pack("{s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:s?}", "draws", (int)p->draws,
+                          "pilots", (int)p->pilots, "history_h", (int)p->history_h, "clients",
+                          (int)p->clients, "expected", json_expected(p), "budgets", json_budgets(p), "slots",
+                          json_slots(p), "schedule", json_schedule(p), "codecs", json_codecs(codec, codecs),
+                          "data", json_data(p, setup), "picture", picture);
     if (o != NULL && p->promise.have) {
         json_object_set_new(o, "plan",
                             json_pack("{s:f, s:f, s:f, s:f}", "value", p->promise.value, "bound",
@@ -189,23 +217,62 @@ static void print_expected(const struct fg_plan *p)
     }
 }
 
+/* A row for each budget: what a unit more brings in futures played again with a tenth more, and in the value of the
+ * first plan. */
 static void print_budgets(const struct fg_plan *p)
 {
-    (void)printf("\nbudgets at the margin\n");
+    (void)printf("\nwhat each budget costs at the margin\n");
     for (int b = 0; b < FG_PLAN_BUDGETS; b++) {
         const struct fg_plan_price *x = &p->price[b];
+        bool planned = b < FG_LIMITS && p->promise.have;
         if (!x->set) {
-            (void)printf("  %-12s not set\n", budget_name[b]);
-        } else {
-            (void)printf("  %-12s %-10.6g one %s more: %.4g useful steps", budget_name[b], x->amount,
-                         budget_unit[b], x->steps_per_unit);
-            (void)printf(p->pilots > 0 ? ", %.2g of accuracy\n" : "\n", x->accuracy_per_unit);
+            (void)printf("  %-14s not set\n", budget[b].key);
+            continue;
         }
+        (void)printf("  %-14s %-10.6g one %s more: %.4g useful steps", budget[b].key,
+                     x->amount / budget[b].scale, budget[b].one, x->steps_per_unit * budget[b].scale);
+        if (p->pilots > 0) {
+            (void)printf(", %.2g of accuracy", x->accuracy_per_unit * budget[b].scale);
+        }
+        if (planned) {
+            (void)printf(", %.3g of the plan's value%s", p->promise.price[b] * budget[b].scale,
+                         b == FG_LIMIT_HOURS ? " a slot" : "");
+        }
+        (void)putchar('\n');
     }
     if (p->promise.have) {
-        (void)printf(
-            "  the policy's plan: value %.6g of at most %.6g, %.4g gCO2; one gram more is worth %.4g\n",
-            p->promise.value, p->promise.bound, p->promise.carbon_g, p->promise.price_per_g);
+        double v = p->promise.value;
+        (void)printf("  the policy's plan: value %.6g of at most %.6g (gap %.3g%%), %.4g gCO2\n", v,
+                     p->promise.bound, v > 0.0 ? 100.0 * (p->promise.bound / v - 1.0) : 0.0,
+                     p->promise.carbon_g);
+    }
+    if (p->promise.ships) {
+        (void)printf("  it ships %u shards of others to %u clients, %.4g MB of data in all, %u copies of "
+                     "tasks\n",
+                     (unsigned)p->promise.sent, (unsigned)p->promise.receivers, p->promise.sent_bytes / 1e6,
+                     (unsigned)p->promise.copies);
+    }
+}
+
+/* Where data move: the zones that get some, mean over the futures. */
+static void print_data(const struct fg_plan *p, const struct fg_setup *setup)
+{
+    bool any = false;
+    for (uint32_t z = 0; z < p->zones; z++) {
+        any = any || p->data[z].sent > 0.0 || p->data[z].strange > 0.0;
+    }
+    if (!any) {
+        return;
+    }
+    (void)printf(
+        "\n  who gets which data     tasks  on others'  shards sent  of others         MB   copies\n");
+    for (uint32_t z = 0; z < p->zones; z++) {
+        const struct fg_plan_data *d = &p->data[z];
+        if (d->tasks > 0.0) {
+            (void)printf("  %-20s %8.1f %11.1f %12.1f %10.1f %10.3f %8.1f\n",
+                         fg_fleet_zone_name(setup->fleet, z), d->tasks, d->strange, d->sent, d->strangers,
+                         d->bytes / 1e6, d->copies);
+        }
     }
 }
 
@@ -278,11 +345,12 @@ static enum fg_status make(const struct args *a, const char *file, struct fg_err
         FG_TRY(fg_file_replace(a->picture, svg.data, svg.len, err));
     }
     if (a->common.json) {
-        (void)print_json(plan, codec, codecs, &device, a->picture);
+        (void)print_json(plan, setup, codec, codecs, &device, a->picture);
         goto cleanup;
     }
     print_expected(plan);
     print_budgets(plan);
+    print_data(plan, setup);
     print_codecs(codec, codecs);
     if (device.clients > 0) {
         (void)printf("\n  memory on a GPU: %s\n", memory.data);

@@ -1,6 +1,7 @@
 /* Binomial lower bound: of the past occasions when this node was in its present state, how many turned out
  * up; Wilson's lower 95% limit of that share. A guarantee, so it says too little on average. */
 #include <math.h>
+#include <string.h>
 
 #include "src/base/mem.h"
 #include "src/forecast/forecast_impl.h"
@@ -55,6 +56,17 @@ static double wilson_low(double k, double n)
     return low > 0.0 ? low : 0.0;
 }
 
+static void copy(void *to, const void *from, uint32_t nodes)
+{
+    struct self *t = to;
+    const struct self *f = from;
+    fg_ring_copy(&t->ring, &f->ring);
+    for (int x = 0; x < 2; x++) {
+        memcpy(t->n[x], f->n[x], nodes * sizeof *t->n[x]);
+        memcpy(t->sum[x], f->sum[x], nodes * sizeof *t->sum[x]);
+    }
+}
+
 static void step(void *arg, const struct fg_view *v, double *p)
 {
     struct self *s = arg;
@@ -78,5 +90,7 @@ static void step(void *arg, const struct fg_view *v, double *p)
 }
 
 const struct fg_predictor fg_predictor_binomial = {
-    "binomial", "a lower bound for guarantees, from past outcomes in the same state", 0.0, create, step,
-    destroy};
+    "binomial", "a lower bound for guarantees, from past outcomes in the same state",
+    0.0,        create,
+    step,       destroy,
+    copy};

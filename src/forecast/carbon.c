@@ -94,6 +94,30 @@ void fg_carbon_forecaster_destroy(struct fg_carbon_forecaster *f)
     fg_free(f);
 }
 
+enum fg_status fg_carbon_forecaster_copy(struct fg_carbon_forecaster *to,
+                                         const struct fg_carbon_forecaster *from)
+{
+    FG_ASSERT(to->ahead == from->ahead && to->known == 0);
+    while (to->known < from->known) {
+        if (FG_GROW(to->value, to->known, to->cap) != FG_OK) {
+            return FG_E_NOMEM;
+        }
+        to->value[to->known] = from->value[to->known];
+        to->known++;
+    }
+    to->first_hour_of_week = from->first_hour_of_week;
+    to->steps = from->steps;
+    for (size_t i = 0; i < PREDICTORS; i++) {
+        fg_carbon_predictors[i]->copy(to->self[i], from->self[i]);
+        memcpy(to->g[i], from->g[i], from->ahead * sizeof **to->g);
+        for (uint32_t k = 0; k < from->ahead; k++) {
+            fg_conformal_copy(&to->interval[i * from->ahead + k], &from->interval[i * from->ahead + k]);
+        }
+    }
+    memcpy(to->ring, from->ring, (size_t)(from->ahead + 1) * PREDICTORS * from->ahead * sizeof *to->ring);
+    return FG_OK;
+}
+
 static struct issued *issued_at(const struct fg_carbon_forecaster *f, int64_t step, size_t predictor,
                                 uint32_t k)
 {

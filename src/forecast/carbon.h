@@ -46,6 +46,7 @@ struct fg_carbon_predictor {
     enum fg_status (*create)(void **self, const struct fg_carbon_spec *spec);
     void (*step)(void *self, const struct fg_carbon_view *v, double *g); /* learn, then write g (ahead) */
     void (*destroy)(void *self);                                         /* NULL is allowed */
+    void (*copy)(void *to, const void *from); /* what it has learnt, into one made alike */
 };
 
 /* All predictors in the order in which they are stepped: the ensemble after what it mixes. */
@@ -64,6 +65,9 @@ struct fg_carbon_forecaster;
  *         value) and must outlive the forecaster. */
 enum fg_status fg_carbon_forecaster_create(struct fg_carbon_forecaster **out, uint32_t ahead,
                                            int64_t first_hour_s, const struct fg_carbon *truth) FG_NODISCARD;
+/* What `from` has learnt and forecast, into `to`, which was made alike and was told nothing. Errors: FG_E_NOMEM. */
+enum fg_status fg_carbon_forecaster_copy(struct fg_carbon_forecaster *to,
+                                         const struct fg_carbon_forecaster *from) FG_NODISCARD;
 void fg_carbon_forecaster_destroy(struct fg_carbon_forecaster *f);
 
 /* An hour has ended: its mean intensity. Learn, and forecast anew.

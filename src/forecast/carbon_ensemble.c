@@ -1,5 +1,7 @@
 /* Ensemble: for each hour ahead the mixture of the predictors before it that would have had the least squared
  * error so far; an error counts once the hour is over. */
+#include <string.h>
+
 #include "src/base/mem.h"
 #include "src/forecast/carbon_impl.h"
 #include "src/forecast/mix.h"
@@ -60,6 +62,16 @@ static double *row(const struct self *s, int64_t step, uint32_t k)
     return s->ring + ((size_t)(step % (s->ahead + 1)) * s->ahead + k) * s->experts;
 }
 
+static void copy(void *to, const void *from)
+{
+    struct self *t = to;
+    const struct self *f = from;
+    t->steps = f->steps;
+    memcpy(t->gram, f->gram, f->ahead * sizeof *t->gram);
+    memcpy(t->weight, f->weight, f->ahead * f->experts * sizeof *t->weight);
+    memcpy(t->ring, f->ring, (size_t)(f->ahead + 1) * f->ahead * f->experts * sizeof *t->ring);
+}
+
 static void step(void *arg, const struct fg_carbon_view *v, double *g)
 {
     struct self *s = arg;
@@ -83,4 +95,4 @@ static void step(void *arg, const struct fg_carbon_view *v, double *g)
 }
 
 const struct fg_carbon_predictor fg_carbon_ensemble = {
-    "ensemble", "the mixture of all that had the least error so far", 0.0, create, step, destroy};
+    "ensemble", "the mixture of all that had the least error so far", 0.0, create, step, destroy, copy};

@@ -13,6 +13,12 @@ static void destroy(void *arg)
     (void)arg;
 }
 
+static void copy(void *to, const void *from)
+{
+    (void)to;
+    (void)from;
+}
+
 static void last(void *arg, const struct fg_carbon_view *v, double *g)
 {
     (void)arg;
@@ -38,8 +44,8 @@ static void week_ago(void *arg, const struct fg_carbon_view *v, double *g)
 }
 
 const struct fg_carbon_predictor fg_carbon_persistence = {"persistence", "what was last", 1.0, create,
-                                                          last,          destroy};
+                                                          last,          destroy,         copy};
 const struct fg_carbon_predictor fg_carbon_yesterday = {
-    "yesterday", "the same hour yesterday", 1.0, create, yesterday, destroy};
+    "yesterday", "the same hour yesterday", 1.0, create, yesterday, destroy, copy};
 const struct fg_carbon_predictor fg_carbon_lastweek = {
-    "lastweek", "the same hour a week ago", 1.0, create, week_ago, destroy};
+    "lastweek", "the same hour a week ago", 1.0, create, week_ago, destroy, copy};

@@ -19,6 +19,11 @@ static enum fg_status create(void **out, const struct fg_carbon_spec *spec)
     return *out != NULL ? FG_OK : FG_E_NOMEM;
 }
 
+static void copy(void *to, const void *from)
+{
+    *(struct self *)to = *(const struct self *)from;
+}
+
 static void all_time(void *arg, const struct fg_carbon_view *v, double *g)
 {
     struct self *s = arg;
@@ -52,6 +57,6 @@ static void habit(void *arg, const struct fg_carbon_view *v, double *g)
 }
 
 const struct fg_carbon_predictor fg_carbon_climatology = {
-    "climatology", "the mean of the past", 1.0, create, all_time, fg_free};
+    "climatology", "the mean of the past", 1.0, create, all_time, fg_free, copy};
 const struct fg_carbon_predictor fg_carbon_profile = {
-    "profile", "the recent mean of the same hour", 2.0, create, habit, fg_free};
+    "profile", "the recent mean of the same hour", 2.0, create, habit, fg_free, copy};

@@ -113,6 +113,22 @@ static void own_features(const struct self *s, const struct fg_carbon_view *v, d
     x[4] = (float)(sum / (double)day / unit);
 }
 
+static void copy(void *to, const void *from)
+{
+    struct self *t = to;
+    const struct self *f = from;
+    struct line *line = t->line;
+    float *ring = t->ring;
+    double *scale = t->scale;
+    *t = *f;
+    t->line = line;
+    t->ring = ring;
+    t->scale = scale;
+    memcpy(line, f->line, f->ahead * sizeof *line);
+    memcpy(ring, f->ring, (size_t)(f->ahead + 1) * f->ahead * f->features * sizeof *ring);
+    memcpy(scale, f->scale, ((size_t)f->ahead + 1) * sizeof *scale);
+}
+
 static void step(void *arg, const struct fg_carbon_view *v, double *g)
 {
     struct self *s = arg;
@@ -144,4 +160,4 @@ static void step(void *arg, const struct fg_carbon_view *v, double *g)
 }
 
 const struct fg_carbon_predictor fg_carbon_regression = {
-    "regression", "least squares on those before it", 4.0, create, step, destroy};
+    "regression", "least squares on those before it", 4.0, create, step, destroy, copy};

@@ -28,6 +28,12 @@ static enum fg_status create(void **out, const struct fg_forecast_spec *spec)
     return FG_OK;
 }
 
+static void copy(void *to, const void *from, uint32_t nodes)
+{
+    (void)nodes;
+    fg_means_copy(&((struct self *)to)->means, &((const struct self *)from)->means);
+}
+
 static void step(void *arg, const struct fg_view *v, double *p)
 {
     struct self *s = arg;
@@ -38,4 +44,4 @@ static void step(void *arg, const struct fg_view *v, double *p)
 }
 
 const struct fg_predictor fg_predictor_climatology = {
-    "climatology", "the node's past share of up time", 1.0, create, step, destroy};
+    "climatology", "the node's past share of up time", 1.0, create, step, destroy, copy};

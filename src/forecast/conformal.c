@@ -13,6 +13,16 @@ enum fg_status fg_conformal_init(struct fg_conformal *c, size_t window, double l
     return c->ring != NULL && c->sorted != NULL ? FG_OK : FG_E_NOMEM;
 }
 
+void fg_conformal_copy(struct fg_conformal *to, const struct fg_conformal *from)
+{
+    float *ring = to->ring, *sorted = to->sorted;
+    *to = *from;
+    to->ring = ring;
+    to->sorted = sorted;
+    memcpy(ring, from->ring, from->cap * sizeof *ring);
+    memcpy(sorted, from->sorted, from->cap * sizeof *sorted);
+}
+
 void fg_conformal_fini(struct fg_conformal *c)
 {
     fg_free(c->ring);

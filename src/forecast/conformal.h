@@ -27,6 +27,9 @@ enum fg_status fg_conformal_init(struct fg_conformal *c, size_t window, double l
                                  double rate) FG_NODISCARD;
 void fg_conformal_fini(struct fg_conformal *c);
 
+/* What `from` has learnt, into one of the same window. */
+void fg_conformal_copy(struct fg_conformal *to, const struct fg_conformal *from);
+
 /* What to add to a point forecast for the lower and the upper bound; 0 before anything was learnt. */
 double fg_conformal_low(const struct fg_conformal *c);
 double fg_conformal_high(const struct fg_conformal *c);

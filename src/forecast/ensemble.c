@@ -100,6 +100,17 @@ static void weigh(struct self *s, uint32_t nodes, uint32_t hour)
     }
 }
 
+static void copy(void *to, const void *from, uint32_t nodes)
+{
+    struct self *t = to;
+    const struct self *f = from;
+    struct fg_ring ring = t->ring;
+    (void)nodes;
+    *t = *f;
+    t->ring = ring;
+    fg_ring_copy(&t->ring, &f->ring);
+}
+
 static void step(void *arg, const struct fg_view *v, double *p)
 {
     struct self *s = arg;
@@ -122,4 +133,4 @@ static void step(void *arg, const struct fg_view *v, double *p)
 }
 
 const struct fg_predictor fg_predictor_ensemble = {
-    "ensemble", "the mixture of all that had the least error so far", 0.0, create, step, destroy};
+    "ensemble", "the mixture of all that had the least error so far", 0.0, create, step, destroy, copy};

@@ -42,6 +42,14 @@ void fg_means_fini(struct fg_means *m)
     fg_free(m->sum);
 }
 
+void fg_means_copy(struct fg_means *to, const struct fg_means *from)
+{
+    memcpy(to->n, from->n, from->nodes * sizeof *to->n);
+    memcpy(to->sum, from->sum, from->nodes * sizeof *to->sum);
+    to->all_n = from->all_n;
+    to->all_sum = from->all_sum;
+}
+
 void fg_means_learn(struct fg_means *m, enum fg_event event, const struct fg_seen *seen)
 {
     for (uint32_t i = 0; i < m->nodes; i++) {
@@ -69,6 +77,11 @@ enum fg_status fg_ring_init(struct fg_ring *r, size_t depth, size_t row)
 {
     *r = (struct fg_ring){.depth = depth, .row = row, .value = fg_calloc(depth * row, sizeof(float))};
     return r->value != NULL ? FG_OK : FG_E_NOMEM;
+}
+
+void fg_ring_copy(struct fg_ring *to, const struct fg_ring *from)
+{
+    memcpy(to->value, from->value, from->depth * from->row * sizeof *to->value);
 }
 
 float *fg_ring_at(const struct fg_ring *r, int64_t step)
@@ -147,6 +160,16 @@ void fg_forecaster_destroy(struct fg_forecaster *f)
     fg_free(f->self);
     fg_free(f->p);
     fg_free(f);
+}
+
+void fg_forecaster_copy(struct fg_forecaster *to, const struct fg_forecaster *from)
+{
+    FG_ASSERT(to->nodes == from->nodes && to->n_targets == from->n_targets);
+    to->steps = from->steps;
+    for (size_t i = 0; i < from->n_targets * PREDICTORS; i++) {
+        fg_predictors[i % PREDICTORS]->copy(to->self[i], from->self[i], from->nodes);
+        memcpy(to->p[i], from->p[i], from->nodes * sizeof **to->p);
+    }
 }
 
 void fg_forecaster_step(struct fg_forecaster *f, const struct fg_seen *seen)

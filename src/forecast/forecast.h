@@ -69,6 +69,8 @@ struct fg_predictor {
     enum fg_status (*create)(void **self, const struct fg_forecast_spec *spec);
     void (*step)(void *self, const struct fg_view *v, double *p); /* learn, then write p (nodes) in [0, 1] */
     void (*destroy)(void *self);                                  /* NULL is allowed */
+    /* What `from` has learnt, into `to`, made by create with the same nodes and target. */
+    void (*copy)(void *to, const void *from, uint32_t nodes);
 };
 
 /* All predictors in the order in which they are stepped: the ensemble after what it mixes. */
@@ -89,6 +91,8 @@ struct fg_forecaster;
 enum fg_status fg_forecaster_create(struct fg_forecaster **out, uint32_t nodes,
                                     const struct fg_target *targets, size_t n_targets, int64_t first_hour_s,
                                     uint32_t stride, const struct fg_trace *truth) FG_NODISCARD;
+/* What `from` has learnt and forecast, into `to`, which was made alike. */
+void fg_forecaster_copy(struct fg_forecaster *to, const struct fg_forecaster *from);
 void fg_forecaster_destroy(struct fg_forecaster *f);
 
 /* One hour later (at first: the first hour): learn from what is seen now and forecast all targets.

@@ -37,6 +37,7 @@ struct fg_means {
 };
 enum fg_status fg_means_init(struct fg_means *m, uint32_t nodes) FG_NODISCARD;
 void fg_means_fini(struct fg_means *m);
+void fg_means_copy(struct fg_means *to, const struct fg_means *from);
 void fg_means_learn(struct fg_means *m, enum fg_event event, const struct fg_seen *seen);
 double fg_means_all(const struct fg_means *m);
 double fg_means_node(const struct fg_means *m, uint32_t node);
@@ -47,6 +48,7 @@ struct fg_ring {
     float *value;      /* (depth, row) */
 };
 enum fg_status fg_ring_init(struct fg_ring *r, size_t depth, size_t row) FG_NODISCARD;
+void fg_ring_copy(struct fg_ring *to, const struct fg_ring *from);
 float *fg_ring_at(const struct fg_ring *r, int64_t step);
 
 /* log(p / (1 - p)) with p kept within [0.01, 0.99]. */

@@ -98,6 +98,19 @@ static void learn(struct self *s, const struct fg_view *v)
     }
 }
 
+static void copy(void *to, const void *from, uint32_t nodes)
+{
+    struct self *t = to;
+    const struct self *f = from;
+    struct fg_ring ring = t->ring;
+    double *recent = t->recent;
+    *t = *f;
+    t->ring = ring;
+    t->recent = recent;
+    fg_ring_copy(&t->ring, &f->ring);
+    memcpy(recent, f->recent, nodes * sizeof *recent);
+}
+
 static void step(void *arg, const struct fg_view *v, double *p)
 {
     struct self *s = arg;
@@ -122,5 +135,7 @@ static void step(void *arg, const struct fg_view *v, double *p)
 }
 
 const struct fg_predictor fg_predictor_logistic = {
-    "logistic", "logistic regression on the predictors before it, age and recent past", 7.0, create, step,
-    destroy};
+    "logistic", "logistic regression on the predictors before it, age and recent past",
+    7.0,        create,
+    step,       destroy,
+    copy};

@@ -68,6 +68,16 @@ static double rate(double k, double n, double prior, double strength)
     return (k + strength * prior) / (n + strength);
 }
 
+static void copy(void *to, const void *from, uint32_t nodes)
+{
+    struct self *t = to;
+    const struct self *f = from;
+    struct node *node = t->node;
+    *t = *f;
+    t->node = node;
+    memcpy(node, f->node, nodes * sizeof *node);
+}
+
 static void step(void *arg, const struct fg_view *v, double *p)
 {
     struct self *s = arg;
@@ -87,4 +97,4 @@ static void step(void *arg, const struct fg_view *v, double *p)
 }
 
 const struct fg_predictor fg_predictor_markov = {
-    "markov", "two-state Markov chain per node, Beta prior", 2.0, create, step, destroy};
+    "markov", "two-state Markov chain per node, Beta prior", 2.0, create, step, destroy, copy};

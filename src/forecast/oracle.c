@@ -18,6 +18,13 @@ static enum fg_status create(void **out, const struct fg_forecast_spec *spec)
     return FG_OK;
 }
 
+static void copy(void *to, const void *from, uint32_t nodes)
+{
+    (void)to;
+    (void)from;
+    (void)nodes;
+}
+
 static void step(void *arg, const struct fg_view *v, double *p)
 {
     const struct self *s = arg;
@@ -28,5 +35,5 @@ static void step(void *arg, const struct fg_view *v, double *p)
     }
 }
 
-const struct fg_predictor fg_predictor_oracle = {"oracle", "what will be: an upper bound", 0.0, create, step,
-                                                 fg_free};
+const struct fg_predictor fg_predictor_oracle = {
+    "oracle", "what will be: an upper bound", 0.0, create, step, fg_free, copy};

@@ -143,6 +143,38 @@ void fg_outlook_destroy(struct fg_outlook *o)
     }
 }
 
+enum fg_status fg_outlook_copy(struct fg_outlook *to, const struct fg_outlook *from)
+{
+    enum fg_status st = FG_OK;
+    bool alike = to->clients == from->clients && to->zones == from->zones && to->targets == from->targets &&
+                 to->carbon_ahead == from->carbon_ahead && to->first == from->first &&
+                 (to->forecaster == NULL) == (from->forecaster == NULL) &&
+                 to->carbon_oracle == from->carbon_oracle;
+    if (!alike || from->cfg.from_wakes || to->cfg.from_wakes) {
+        return FG_OK;
+    }
+    for (uint32_t z = 0; z < from->zones && st == FG_OK; z++) {
+        if (from->carbon[z] != NULL) {
+            st = fg_carbon_forecaster_create(&to->carbon[z], from->carbon_ahead, 0, NULL);
+            st = st == FG_OK ? fg_carbon_forecaster_copy(to->carbon[z], from->carbon[z]) : st;
+        }
+    }
+    if (st != FG_OK) {
+        return FG_E_NOMEM;
+    }
+    if (from->forecaster != NULL) {
+        fg_forecaster_copy(to->forecaster, from->forecaster);
+    }
+    memcpy(to->seen, from->seen, from->clients * sizeof *to->seen);
+    memcpy(to->hours, from->hours, from->clients * sizeof *to->hours);
+    memcpy(to->held, from->held, from->clients * sizeof *to->held);
+    to->all_hours = from->all_hours;
+    to->all_held = from->all_held;
+    to->steps = from->steps;
+    to->carbon_steps = from->carbon_steps;
+    return FG_OK;
+}
+
 /* ---- seeing ---- */
 
 /* Client i was up for up_s of the hour that ends now, and is up now or not. */

@@ -45,6 +45,10 @@ enum fg_status fg_outlook_create(struct fg_outlook **out, const struct fg_outloo
                                  struct fg_err *err) FG_NODISCARD;
 void fg_outlook_destroy(struct fg_outlook *o);
 
+/* What `from` has seen, into `to`, which has seen nothing: for another fleet with the same past. Nothing happens where
+ * they forecast different things. Errors: FG_E_NOMEM. */
+enum fg_status fg_outlook_copy(struct fg_outlook *to, const struct fg_outlook *from) FG_NODISCARD;
+
 /* The slots ahead that can be asked for. */
 uint32_t fg_outlook_horizon(const struct fg_outlook *o);
 

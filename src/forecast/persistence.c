@@ -8,6 +8,13 @@ static enum fg_status create(void **out, const struct fg_forecast_spec *spec)
     return FG_OK;
 }
 
+static void copy(void *to, const void *from, uint32_t nodes)
+{
+    (void)to;
+    (void)from;
+    (void)nodes;
+}
+
 static void step(void *arg, const struct fg_view *v, double *p)
 {
     (void)arg;
@@ -22,4 +29,4 @@ static void destroy(void *arg)
 }
 
 const struct fg_predictor fg_predictor_persistence = {"persistence", "what is stays", 1.0, create,
-                                                      step,          destroy};
+                                                      step,          destroy,         copy};

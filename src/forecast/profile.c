@@ -1,5 +1,7 @@
 /* Daily and weekly profiles: the node's past share at this hour of the day or week, shrunk towards its
  * mean. */
+#include <string.h>
+
 #include "src/base/mem.h"
 #include "src/forecast/forecast_impl.h"
 
@@ -49,6 +51,15 @@ static enum fg_status create168(void **out, const struct fg_forecast_spec *spec)
     return create(out, spec, 168);
 }
 
+static void copy(void *to, const void *from, uint32_t nodes)
+{
+    struct self *t = to;
+    const struct self *f = from;
+    fg_means_copy(&t->means, &f->means);
+    memcpy(t->n, f->n, (size_t)f->period * nodes * sizeof *t->n);
+    memcpy(t->sum, f->sum, (size_t)f->period * nodes * sizeof *t->sum);
+}
+
 static void step(void *arg, const struct fg_view *v, double *p)
 {
     struct self *s = arg;
@@ -71,6 +82,6 @@ static void step(void *arg, const struct fg_view *v, double *p)
 }
 
 const struct fg_predictor fg_predictor_profile24 = {
-    "profile24", "the node's past share at this hour of the day", 1.0, create24, step, destroy};
+    "profile24", "the node's past share at this hour of the day", 1.0, create24, step, destroy, copy};
 const struct fg_predictor fg_predictor_profile168 = {
-    "profile168", "the node's past share at this hour of the week", 1.0, create168, step, destroy};
+    "profile168", "the node's past share at this hour of the week", 1.0, create168, step, destroy, copy};

@@ -1,5 +1,7 @@
 /* Survival: the chance to leave a state by its age, times a factor of the hour of day, times a factor of the
  * node; after the first change, the mean rates at each hour. */
+#include <string.h>
+
 #include "src/base/mem.h"
 #include "src/forecast/forecast_impl.h"
 
@@ -135,6 +137,16 @@ static double ahead(const struct self *s, const struct node *c, const struct fg_
     return up + (x ? still : 0.0);
 }
 
+static void copy(void *to, const void *from, uint32_t nodes)
+{
+    struct self *t = to;
+    const struct self *f = from;
+    struct node *node = t->node;
+    *t = *f;
+    t->node = node;
+    memcpy(node, f->node, nodes * sizeof *node);
+}
+
 static void step(void *arg, const struct fg_view *v, double *p)
 {
     struct self *s = arg;
@@ -150,4 +162,4 @@ static void step(void *arg, const struct fg_view *v, double *p)
 }
 
 const struct fg_predictor fg_predictor_survival = {
-    "survival", "time left in a state, by its age and the hour", 7.0, create, step, destroy};
+    "survival", "time left in a state, by its age and the hour", 7.0, create, step, destroy, copy};

@@ -178,6 +178,7 @@ static enum fg_status make(struct work *w, struct fg_slots_plan **best, const do
     s.chance = chance != NULL ? chance : s.chance;
     s.side = w->p->budget;
     s.sides = w->p->n;
+    s.quick = true;
     enum fg_status st = fg_slots_solve(&plan, &s, err);
     if (st == FG_OK) {
         take_better(best, plan);
@@ -193,7 +194,7 @@ struct search {
     double use[FG_BUDGETS + 1];    /* of each, relaxed */
 };
 
-static enum fg_status look(struct work *w, struct search *f, struct fg_err *err)
+static enum fg_status look(struct work *w, struct search *f, bool last, struct fg_err *err)
 {
     struct fg_slots_plan *relaxed;
     imply(w);
@@ -201,7 +202,8 @@ static enum fg_status look(struct work *w, struct search *f, struct fg_err *err)
     if (st != FG_OK) {
         return st;
     }
-    if (f->best == NULL || relaxed->bound < f->bound) {
+    bool better = f->best == NULL || relaxed->bound < f->bound;
+    if (better) {
         f->bound = relaxed->bound;
         f->price = relaxed->price_per_g;
         memcpy(f->weight, w->weight, sizeof f->weight);
@@ -213,7 +215,9 @@ static enum fg_status look(struct work *w, struct search *f, struct fg_err *err)
         take_better(&f->best, relaxed);
         return FG_OK;
     }
-    if (w->chance == NULL) {
+    if (!better && !last) {
+        st = FG_OK;
+    } else if (w->chance == NULL) {
         st = make(w, &f->best, NULL, err);
     } else {
         st = choose_slots(w, relaxed->on);
@@ -240,23 +244,38 @@ static void adjust(struct work *w, const struct search *f, uint32_t round)
     }
 }
 
+static bool is_warm(const struct work *w)
+{
+    double sum = 0.0;
+    for (uint32_t r = 0; w->p->weight != NULL && r < w->n; r++) {
+        sum += w->p->weight[r];
+    }
+    return sum > 0.0;
+}
+
 static uint32_t tries_of(const struct work *w)
 {
     double by_size = 4e5 / ((double)w->cells + 1.0);
     uint32_t tries = by_size < 8.0 ? 8 : by_size > 60.0 ? 60 : (uint32_t)by_size;
+    tries = is_warm(w) ? (tries + 5) / 6 : tries;
     return w->n == 1 ? 1 : w->p->tries != 0 ? w->p->tries : tries;
 }
 
 static enum fg_status search(struct work *w, struct search *f, struct fg_err *err)
 {
     enum fg_status st = FG_OK;
+    bool warm = is_warm(w), near = false;
     for (uint32_t r = 0; r < w->n; r++) {
-        w->weight[r] = 1.0 / (double)w->n;
+        w->weight[r] = warm ? fmax(w->p->weight[r], 1e-9) : 1.0 / (double)w->n;
     }
     uint32_t tries = tries_of(w);
-    for (uint32_t k = 0; k < tries && st == FG_OK; k++) {
-        st = look(w, f, err);
-        adjust(w, f, k);
+    for (uint32_t k = 0; k < tries && st == FG_OK && !near; k++) {
+        st = look(w, f, k + 1 == tries, err);
+        near = st == FG_OK && f->bound <= f->best->value * (1.0 + w->p->near);
+        adjust(w, f, warm ? k + 6 : k); /* smaller steps */
+    }
+    for (uint32_t r = 0; st == FG_OK && w->p->weight != NULL && r < w->n; r++) {
+        w->p->weight[r] = f->weight[r];
     }
     return st;
 }
@@ -298,6 +317,7 @@ static enum fg_status price_round(double *price, const struct fg_budgets_problem
     struct search f = {0};
     double amount;
     more.rounds++;
+    more.weight = NULL;
     enum fg_status st = solve(&f, &more, &amount, err);
     *price = st == FG_OK && f.bound > bound ? f.bound - bound : 0.0;
     fg_slots_plan_destroy(f.best);

@@ -21,7 +21,11 @@ struct fg_budgets_problem {
     uint32_t
         rounds; /* at most so many slots in which anybody trains, the window's included; 0 = any number */
     bool price_round; /* find out what one round more is worth: everything twice */
-    uint32_t tries;   /* weights to try; 0 = by size, 8 to 60 */
+    double *
+        weight; /* (n + 1) where the search begins, and what it found; the last is of the rounds. NULL or all 0:
+                       * even ones. Begun from those of a plan much like it a few tries do */
+    double near;    /* stop when the plan is known to be this close to the best, relative */
+    uint32_t tries; /* weights to try; 0 = by size, 8 to 60 */
 };
 
 struct fg_budgets_plan {

@@ -166,6 +166,18 @@ static void look(const struct fg_slots_work *w, struct front *x)
     x->ratio = it->c > 0 ? (x->f_next - x->f) / it->c : INFINITY;
 }
 
+/* Go on to the next item that still fits; false: none does. */
+static bool advance(struct front *x, const struct fg_slots_work *w, double left, const double *side)
+{
+    const struct fg_slots_item *row = w->item + (size_t)x->client * w->p->slots;
+    size_t first = (size_t)x->client * w->p->slots;
+    while (x->next < w->n[x->client] &&
+           !(row[x->next].c <= left && fg_slots_fits(w->p, side, first + row[x->next].slot))) {
+        x->next++;
+    }
+    return x->next < w->n[x->client];
+}
+
 /* Take what is best for each gram until the budget is gone, then go on with what still fits. plan->bound:
  * the chord through the first item that does not fit; plan->price_per_g its slope, 0 if all fits. With sides
  * the chord is no bound. */
@@ -203,7 +215,9 @@ static void greedy(struct fg_slots_plan *plan, const struct fg_slots_work *w, st
             plan->price_per_g = x->ratio;
         }
         plan->exact = plan->exact && fits;
-        if (++x->next == w->n[x->client] || (!fits && w->nested && p->sides == 0)) {
+        x->next++;
+        bool more = plan->price_per_g > 0 ? advance(x, w, left, side) : x->next < w->n[x->client];
+        if (!more || (!fits && w->nested && p->sides == 0)) {
             heap[0] = heap[--n];
         } else {
             look(w, x);
@@ -242,7 +256,10 @@ static enum fg_status decide(struct fg_slots_plan *plan, struct fg_slots_work *w
     greedy(plan, w, heap);
     book(plan, w);
     plan->exact = w->p->sides == 0 ? plan->price_per_g == 0 : plan->exact;
-    if (!plan->exact) {
+    bool small = w->p->nodes > 0 && w->items <= FG_SLOTS_SMALL;
+    if (!plan->exact && w->p->quick && !small) {
+        plan->bound = INFINITY;
+    } else if (!plan->exact) {
         if (w->p->sides > 0 || (!w->nested && w->p->alpha < 1)) { /* the chord: for prefixes and sums only */
             plan->price_per_g = plan->price_per_g > 0 ? plan->price_per_g : 1;
             plan->bound = fg_slots_lagrange(w, &plan->price_per_g);

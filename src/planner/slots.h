@@ -51,15 +51,17 @@ struct fg_slots_problem {
     const struct fg_slots_side *side; /* (sides) the bound does not use them; src/planner/budgets.h does */
     uint32_t sides;
     const struct fg_slots_ship *ship; /* NULL = everyone on its own data */
+    bool quick;     /* the schedule alone: the bound is looked for only where branch and bound needs it */
     uint32_t nodes; /* branch and bound: visit at most this many; 0 = greedy and bound only */
 };
 
 struct fg_slots_plan {
     uint32_t clients, slots;
-    uint8_t *on;        /* (clients, slots) 1 = train */
-    uint32_t *count;    /* (clients) slots of each */
-    double value;       /* of the objective */
-    double bound;       /* no schedule within the budget has a larger value, up to rounding (1e-12) */
+    uint8_t *on;     /* (clients, slots) 1 = train */
+    uint32_t *count; /* (clients) slots of each */
+    double value;    /* of the objective */
+    double
+        bound; /* no schedule within the budget has a larger value, up to rounding (1e-12); if quick perhaps infinite */
     double spent_g;     /* expected; at most the budget, up to rounding */
     double price_per_g; /* of the budget: value that one more gram is worth; 0 = it does not bind */
     uint32_t *shard;    /* (clients, slots) on whose data, where on; NULL unless data move */

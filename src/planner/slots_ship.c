@@ -342,6 +342,12 @@ enum fg_status fg_slots_ship(struct fg_slots_plan *plan, const struct fg_slots_w
     if (st == FG_OK && plan->value < own) {
         st = try_greedy(plan, w, true, u, &price);
     }
+    if (w->p->quick) {
+        plan->exact = false;
+        plan->bound = INFINITY;
+        fg_free(u);
+        return st;
+    }
     plan->price_per_g = price > 0.0 ? price : price_own > 0.0 ? price_own : 1.0;
     st = st == FG_OK ? fg_slots_ship_bound(&plan->bound, &plan->price_per_g, w, u) : st;
     plan->exact = plan->bound <= plan->value * (1.0 + 1e-12);

@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/availability/foresee.h"
 #include "src/availability/world.h"
 #include "src/base/mem.h"
-#include "src/sim/plan_play.h"
+#include "src/sim/plan_many.h"
 
 const char *const fg_plan_name[FG_PLAN_WHATS] = {
     "time_s",       "energy_wh",   "carbon_g",     "footprint_wh",   "footprint_g", "updates_used",
@@ -18,9 +17,8 @@ enum { PRICED = 40 /* futures that are played twice for a price */ };
 struct planning {
     const struct fg_setup *setup;
     const struct fg_plan_opts *opts;
-    struct fg_foresee *foresee;
+    struct fg_many many;
     struct fg_trainer *trainer;
-    uint32_t hours; /* that futures reach */
     struct fg_plan *plan;
     double *what; /* (FG_PLAN_WHATS, draws) */
     struct fg_play_curve curve;
@@ -51,27 +49,6 @@ static uint32_t hours_of(const struct fg_setup *s)
     double h = (rounds * (waits ? c->run.slot_s : task) + longest) / 3600.0;
     h = (strcmp(c->train.plan, "fixed") == 0 ? 1.0 : 1.5) * h + 48.0;
     return h < 1e9 ? (uint32_t)h : 1000000000;
-}
-
-static enum fg_status play(struct planning *g, uint32_t draw, bool numeric,
-                           const struct fg_play_change *change, struct fg_plan *schedule,
-                           double what[FG_PLAN_WHATS], struct fg_promise *promise, struct fg_err *err)
-{
-    struct fg_fleet *future;
-    enum fg_status st = fg_foresee_draw(g->foresee, g->opts->seed, draw, g->hours, &future, err);
-    if (st != FG_OK) {
-        return st;
-    }
-    struct fg_play p = {.setup = g->setup,
-                        .fleet = future,
-                        .trainer = numeric ? g->trainer : NULL,
-                        .schedule = schedule,
-                        .curve = numeric ? &g->curve : NULL,
-                        .stop = g->opts->stop};
-    if (change != NULL) {
-        p.change = *change;
-    }
-    return fg_play_run(&p, what, promise, err);
 }
 
 /* ---- ranges ---- */
@@ -166,65 +143,79 @@ static double slope_of(const struct fg_play_curve *c)
     return n >= 3.0 && spread > 0.0 ? (n * xy - x * y) / spread : 0.0;
 }
 
-static enum fg_status price(struct planning *g, enum fg_plan_budget which, struct fg_err *err)
+/* What futures win that are played again with more of a budget. */
+struct more {
+    const double *before; /* (draws) useful steps */
+    double n, gain;
+};
+
+static void take_more(void *arg, uint32_t draw, const struct fg_many_result *r)
 {
-    const struct fg_config *c = g->setup->cfg;
+    struct more *m = arg;
+    m->gain += (r->what[FG_PLAN_STEPS] - m->before[draw]) / m->n;
+}
+
+/* The budget as it is set, 0 = not, and what a tenth more of it is: *unit. */
+static double amount_of(const struct fg_setup *s, int which, struct fg_play_change *more, double *unit)
+{
+    struct fg_aggregator_config a;
+    const struct fg_config *c = s->cfg;
+    double amount;
+    fg_setup_aggregator(s, &a);
+    if (which == FG_PLAN_BUDGET_RUN_ROUNDS) {
+        *unit = (c->run.rounds + 9) / 10;
+        more->rounds = c->run.rounds + (uint32_t)*unit;
+        return c->run.rounds;
+    }
+    if (which == FG_PLAN_BUDGET_DEADLINE) {
+        *unit = 0.1 * c->select.deadline_s;
+        more->deadline = fg_from_seconds(c->select.deadline_s + *unit);
+        return c->select.deadline_s;
+    }
+    amount = which == FG_LIMIT_CARBON_G ? a.select.budget_g : a.select.limit[which];
+    *unit = which == FG_LIMIT_ROUNDS ? ceil(0.1 * amount) : 0.1 * amount;
+    more->limit[which] = amount + *unit;
+    return amount;
+}
+
+static enum fg_status price(struct planning *g, int which, struct fg_err *err)
+{
     struct fg_plan_price *out = &g->plan->price[which];
-    struct fg_play_change more = {0};
-    struct fg_promise ignored;
-    double what[FG_PLAN_WHATS], n = g->opts->draws < PRICED ? g->opts->draws : PRICED, gain = 0.0, unit = 0.0;
-    if (which == FG_PLAN_BUDGET_CARBON) {
-        out->amount = c->carbon.budget_g;
-        unit = 0.1 * out->amount;
-        more.budget_g = out->amount + unit;
-    } else if (which == FG_PLAN_BUDGET_ROUNDS) {
-        out->amount = c->run.rounds;
-        uint32_t tenth = (c->run.rounds + 9) / 10;
-        unit = tenth;
-        more.rounds = c->run.rounds + tenth;
-    } else {
-        out->amount = c->select.deadline_s;
-        unit = 0.1 * out->amount;
-        more.deadline = fg_from_seconds(out->amount + unit);
-    }
+    struct fg_play_change change = {0};
+    uint32_t draws = g->opts->draws < PRICED ? g->opts->draws : PRICED;
+    struct more more = {.before = g->what + (size_t)FG_PLAN_STEPS * g->opts->draws, .n = draws};
+    double unit = 0.0;
+    out->amount = amount_of(g->setup, which, &change, &unit);
     out->set = unit > 0.0;
-    for (uint32_t d = 0; out->set && d < (uint32_t)n; d++) {
-        enum fg_status st = play(g, d, false, &more, NULL, what, &ignored, err);
-        if (st != FG_OK) {
-            return st;
-        }
-        gain += (what[FG_PLAN_STEPS] - g->what[(size_t)FG_PLAN_STEPS * g->opts->draws + d]) / n;
-    }
-    out->steps_per_unit = out->set ? gain / unit : 0.0;
+    enum fg_status st =
+        out->set ? fg_many_play(&g->many, draws, &change, false, take_more, &more, err) : FG_OK;
+    out->steps_per_unit = out->set ? more.gain / unit : 0.0;
     out->accuracy_per_unit = out->steps_per_unit * slope_of(&g->curve);
-    return FG_OK;
+    return st;
 }
 
 /* ---- all of it ---- */
 
+static void take(void *arg, uint32_t draw, const struct fg_many_result *r)
+{
+    struct planning *g = arg;
+    struct fg_plan *p = g->plan;
+    p->promise = draw == 0 ? r->promise : p->promise;
+    for (int w = 0; w < FG_PLAN_WHATS; w++) {
+        g->what[(size_t)w * g->opts->draws + draw] = r->what[w];
+    }
+    fg_play_log_add(p, &r->log, g->setup->fleet);
+}
+
 static enum fg_status play_all(struct planning *g, struct fg_err *err)
 {
-    struct fg_plan *p = g->plan;
-    double what[FG_PLAN_WHATS];
-    struct fg_promise promise;
-    for (uint32_t d = 0; d < g->opts->draws; d++) {
-        enum fg_status st = play(g, d, false, NULL, p, what, &promise, err);
-        if (st != FG_OK) {
-            return st;
-        }
-        p->promise = d == 0 ? promise : p->promise;
-        for (int w = 0; w < FG_PLAN_WHATS; w++) {
-            g->what[(size_t)w * g->opts->draws + d] = what[w];
-        }
-    }
-    for (uint32_t d = 0; d < p->pilots; d++) {
-        enum fg_status st = play(g, d, true, NULL, NULL, what, &promise, err);
-        if (st != FG_OK) {
-            return st;
-        }
+    enum fg_status st = fg_many_play(&g->many, g->opts->draws, NULL, true, take, g, err);
+    for (uint32_t d = 0; st == FG_OK && d < g->plan->pilots; d++) {
+        double what[FG_PLAN_WHATS];
+        st = fg_many_pilot(&g->many, d, g->trainer, &g->curve, what, err);
         g->what[(size_t)FG_PLAN_ACCURACY * g->opts->draws + d] = what[FG_PLAN_ACCURACY];
     }
-    return FG_OK;
+    return st;
 }
 
 /* Sums over futures become means, chances. */
@@ -238,6 +229,16 @@ static void finish_schedule(struct fg_plan *p)
         x->asked /= n;
         x->used /= n;
         x->carbon_g /= n;
+    }
+    for (uint32_t z = 0; z < p->zones; z++) {
+        struct fg_plan_data *d = &p->data[z];
+        double n = p->draws;
+        *d = (struct fg_plan_data){.tasks = d->tasks / n,
+                                   .strange = d->strange / n,
+                                   .sent = d->sent / n,
+                                   .strangers = d->strangers / n,
+                                   .bytes = d->bytes / n,
+                                   .copies = d->copies / n};
     }
     for (size_t i = 0; p->cell != NULL && i < (size_t)p->slots * p->clients; i++) {
         struct fg_plan_cell *c = &p->cell[i];
@@ -257,18 +258,21 @@ static enum fg_status prepare(struct planning *g, struct fg_err *err)
     p->pilots = g->opts->pilots < p->draws ? g->opts->pilots : p->draws;
     p->clients = s->clients;
     p->slots = s->cfg->run.rounds;
-    g->hours = hours_of(s);
+    p->zones = fg_fleet_zones(s->fleet);
+    p->data = fg_calloc(p->zones, sizeof *p->data);
     p->slot = fg_calloc(p->slots, sizeof *p->slot);
     bool small = (double)p->slots * (double)p->clients <= FG_PLAN_CELLS;
     p->cell = small ? fg_calloc((size_t)p->slots * p->clients, sizeof *p->cell) : NULL;
     g->what = fg_calloc((size_t)FG_PLAN_WHATS * p->draws, sizeof *g->what);
-    if (p->slot == NULL || (small && p->cell == NULL) || g->what == NULL) {
+    if (p->slot == NULL || p->data == NULL || (small && p->cell == NULL) || g->what == NULL) {
         return fg_fail(err, FG_E_NOMEM, "out of memory for a plan of %u slots and %u clients", p->slots,
                        p->clients);
     }
-    enum fg_status st = fg_foresee_create(&g->foresee, s->fleet, s->cfg->forecast.history_h);
+    g->many =
+        (struct fg_many){.setup = s, .seed = g->opts->seed, .hours = hours_of(s), .stop = g->opts->stop};
+    enum fg_status st = fg_many_init(&g->many, p->draws);
     if (st == FG_OK) {
-        p->history_h = fg_foresee_history_h(g->foresee);
+        p->history_h = fg_foresee_history_h(g->many.foresee[0]);
         st = p->pilots > 0 ? fg_trainer_create_cpu(&g->trainer, s->model, &s->local, s->cfg->run.seed,
                                                    s->threads, s->kernels, err)
                            : FG_OK;
@@ -287,7 +291,7 @@ enum fg_status fg_plan_create(struct fg_plan **out, const struct fg_setup *setup
     FG_TRY(prepare(&g, err));
     FG_TRY(play_all(&g, err));
     for (int b = 0; b < FG_PLAN_BUDGETS; b++) {
-        FG_TRY(price(&g, (enum fg_plan_budget)b, err));
+        FG_TRY(price(&g, b, err));
     }
     set_ranges(&g);
     finish_schedule(g.plan);
@@ -296,7 +300,7 @@ enum fg_status fg_plan_create(struct fg_plan **out, const struct fg_setup *setup
 cleanup:
     fg_plan_destroy(g.plan);
     fg_trainer_destroy(g.trainer);
-    fg_foresee_destroy(g.foresee);
+    fg_many_fini(&g.many);
     fg_free(g.what);
     fg_free(g.curve.steps);
     fg_free(g.curve.accuracy);
@@ -308,6 +312,7 @@ void fg_plan_destroy(struct fg_plan *p)
     if (p != NULL) {
         fg_free(p->slot);
         fg_free(p->cell);
+        fg_free(p->data);
         fg_free(p);
     }
 }

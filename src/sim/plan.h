@@ -35,12 +35,8 @@ struct fg_plan_range {
     double mean, low, high;
 };
 
-enum fg_plan_budget {
-    FG_PLAN_BUDGET_CARBON,
-    FG_PLAN_BUDGET_ROUNDS,
-    FG_PLAN_BUDGET_DEADLINE,
-    FG_PLAN_BUDGETS
-};
+/* First those of enum fg_limit, then how long the run and its rounds are. */
+enum { FG_PLAN_BUDGET_RUN_ROUNDS = FG_LIMITS, FG_PLAN_BUDGET_DEADLINE, FG_PLAN_BUDGETS };
 
 /* What a tenth more of a budget brings, by futures played twice. */
 struct fg_plan_price {
@@ -63,6 +59,13 @@ struct fg_plan_slot {
     uint32_t played; /* futures in which the run got so far */
 };
 
+/* What a zone's clients are given, the mean over the futures. */
+struct fg_plan_data {
+    double tasks, strange;         /* on others' data */
+    double sent, strangers, bytes; /* shards shipped to them, others' shards of these */
+    double copies;                 /* tasks beside one of the same round on the same shard */
+};
+
 struct fg_plan {
     uint32_t draws, pilots, history_h;
     uint32_t clients, slots;
@@ -70,6 +73,8 @@ struct fg_plan {
     struct fg_plan_price price[FG_PLAN_BUDGETS];
     struct fg_promise promise; /* of a policy that plans ahead, in the first future */
     struct fg_plan_slot *slot; /* (slots) */
+    struct fg_plan_data *data; /* (zones) */
+    uint32_t zones;
     struct fg_plan_cell *cell; /* (slots, clients); NULL where that is more than FG_PLAN_CELLS */
 };
 #define FG_PLAN_CELLS 20000000u

@@ -132,28 +132,89 @@ static enum fg_status evaluate(void *arg, const float *params, const struct fg_a
                              err);
 }
 
-static void add_rows(struct playing *g, const struct fg_round_record *r, const struct fg_participation *rows,
-                     size_t n)
+void fg_play_log_fini(struct fg_play_log *l)
 {
-    struct fg_plan *s = g->p->schedule;
-    if (s == NULL || r->round >= s->slots) {
-        return;
+    fg_free(l->round);
+    fg_free(l->row);
+}
+
+/* Whether a task of the same round before it is on the same shard. */
+static bool is_copy(const struct fg_participation *rows, size_t i)
+{
+    for (size_t k = 0; k < i && rows[i].shard != rows[i].client; k++) {
+        if (rows[k].shard == rows[i].shard && rows[k].verdict != FG_VERDICT_ASKED) {
+            return true;
+        }
     }
-    struct fg_plan_slot *slot = &s->slot[r->round];
-    slot->played++;
-    slot->begin_s += fg_seconds(r->t_begin - fg_fleet_start(g->p->fleet));
-    slot->up += r->n_available;
-    slot->asked += r->n_selected;
-    slot->used += r->n_used;
-    slot->carbon_g += r->carbon_g;
-    for (size_t i = 0; s->cell != NULL && i < n; i++) {
+    return false;
+}
+
+static enum fg_status log_rows(struct playing *g, const struct fg_round_record *r,
+                               const struct fg_participation *rows, size_t n)
+{
+    struct fg_play_log *l = g->p->log;
+    if (l == NULL) {
+        return FG_OK;
+    }
+    enum fg_status st = FG_GROW(l->round, l->n_rounds, l->cap_rounds);
+    if (st != FG_OK) {
+        return st;
+    }
+    l->round[l->n_rounds++] =
+        (struct fg_plan_slot){.played = r->round,
+                              .begin_s = fg_seconds(r->t_begin - fg_fleet_start(g->p->fleet)),
+                              .up = r->n_available,
+                              .asked = r->n_selected,
+                              .used = r->n_used,
+                              .carbon_g = r->carbon_g};
+    for (size_t i = 0; i < n; i++) {
         if (rows[i].verdict == FG_VERDICT_ASKED) {
             continue;
         }
-        struct fg_plan_cell *c = &s->cell[(size_t)r->round * s->clients + rows[i].client];
-        c->chance += 1.0f;
-        c->steps += (float)rows[i].steps_planned;
-        c->bytes += (float)(rows[i].bytes_up + rows[i].bytes_down);
+        st = FG_GROW(l->row, l->n, l->cap);
+        if (st != FG_OK) {
+            return st;
+        }
+        l->row[l->n++] = (struct fg_play_row){.slot = r->round,
+                                              .client = rows[i].client,
+                                              .steps = (float)rows[i].steps_planned,
+                                              .bytes = (float)(rows[i].bytes_up + rows[i].bytes_down),
+                                              .shard_bytes = rows[i].shard_bytes,
+                                              .strange = rows[i].shard != rows[i].client,
+                                              .copy = is_copy(rows, i)};
+    }
+    return FG_OK;
+}
+
+void fg_play_log_add(struct fg_plan *to, const struct fg_play_log *l, const struct fg_fleet *fleet)
+{
+    for (size_t i = 0; i < l->n_rounds; i++) {
+        const struct fg_plan_slot *x = &l->round[i];
+        if (x->played < to->slots) {
+            struct fg_plan_slot *slot = &to->slot[x->played];
+            slot->played++;
+            slot->begin_s += x->begin_s;
+            slot->up += x->up;
+            slot->asked += x->asked;
+            slot->used += x->used;
+            slot->carbon_g += x->carbon_g;
+        }
+    }
+    for (size_t i = 0; i < l->n; i++) {
+        const struct fg_play_row *x = &l->row[i];
+        struct fg_plan_data *d = &to->data[fg_fleet_zone(fleet, x->client)];
+        d->tasks += 1.0;
+        d->strange += x->strange;
+        d->sent += x->shard_bytes > 0;
+        d->strangers += x->strange && x->shard_bytes > 0;
+        d->bytes += (double)x->shard_bytes;
+        d->copies += x->copy;
+        if (to->cell != NULL && x->slot < to->slots) {
+            struct fg_plan_cell *c = &to->cell[(size_t)x->slot * to->clients + x->client];
+            c->chance += 1.0f;
+            c->steps += x->steps;
+            c->bytes += x->bytes;
+        }
     }
 }
 
@@ -166,12 +227,12 @@ static enum fg_status committed(void *arg, struct fg_err *err)
     struct fg_play_curve *c = g->p->curve;
     (void)err;
     g->useful_steps += (double)(r->steps_total - r->steps_wasted);
-    add_rows(g, r, rows, n);
-    if (c == NULL || !r->evaluation.have) {
-        return FG_OK;
+    enum fg_status st = log_rows(g, r, rows, n);
+    if (st != FG_OK || c == NULL || !r->evaluation.have) {
+        return st;
     }
     size_t count = c->n;
-    enum fg_status st = FG_GROW(c->steps, c->n, c->cap);
+    st = FG_GROW(c->steps, c->n, c->cap);
     st = st == FG_OK ? FG_GROW(c->accuracy, count, c->cap_accuracy) : st;
     if (st == FG_OK) {
         c->steps[c->n] = g->useful_steps;
@@ -193,7 +254,12 @@ static void configure(const struct playing *g, struct fg_aggregator_config *c)
     const struct fg_play *p = g->p;
     fg_setup_aggregator(&g->setup, c);
     c->rounds = c->select.rounds = p->change.rounds != 0 ? p->change.rounds : c->rounds;
-    c->select.budget_g = p->change.budget_g > 0.0 ? p->change.budget_g : c->select.budget_g;
+    for (int r = 0; r < FG_LIMITS; r++) {
+        c->select.limit[r] = p->change.limit[r] > 0.0 ? p->change.limit[r] : c->select.limit[r];
+    }
+    c->select.budget_g =
+        p->change.limit[FG_LIMIT_CARBON_G] > 0.0 ? p->change.limit[FG_LIMIT_CARBON_G] : c->select.budget_g;
+    c->learned = p->learned;
     c->deadline = p->change.deadline > 0 ? p->change.deadline : c->deadline;
     if (p->trainer != NULL && !c->stop_at_target) { /* what matters is the end, and the way there a little */
         c->eval_clients_every = 0;
@@ -202,6 +268,15 @@ static void configure(const struct playing *g, struct fg_aggregator_config *c)
     if (p->trainer == NULL) {
         c->rule.params = 1; /* the rule has something to add up */
     }
+}
+
+enum fg_status fg_play_look_out(const struct fg_play *p, struct fg_outlook **out, struct fg_err *err)
+{
+    struct playing g = {.p = p, .setup = *p->setup};
+    struct fg_aggregator_config cfg;
+    g.setup.fleet = p->fleet;
+    configure(&g, &cfg);
+    return fg_aggregator_look_out(out, &cfg, p->fleet, err);
 }
 
 static void gather(const struct playing *g, double what[FG_PLAN_WHATS], struct fg_promise *promise)

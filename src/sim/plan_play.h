@@ -7,9 +7,27 @@
 /* What of the run is changed for a future; 0 = as configured. */
 struct fg_play_change {
     uint32_t rounds;
-    double budget_g;
     fg_time_t deadline;
+    double limit[FG_LIMITS];
 };
+
+/* What went on in a future's rounds. */
+struct fg_play_row {
+    uint32_t slot, client;
+    float steps, bytes;
+    uint64_t shard_bytes;
+    bool strange, copy; /* on another's data; beside a task on the same shard */
+};
+struct fg_play_log {
+    struct fg_plan_slot *round; /* (n_rounds), in the order of rounds; `played` is the round's number */
+    size_t n_rounds, cap_rounds;
+    struct fg_play_row *row; /* (n) */
+    size_t n, cap;
+};
+void fg_play_log_fini(struct fg_play_log *l);
+
+/* Add a future's to the schedule: sums. */
+void fg_play_log_add(struct fg_plan *to, const struct fg_play_log *l, const struct fg_fleet *fleet);
 
 /* A pilot's evaluations on its way. */
 struct fg_play_curve {
@@ -22,10 +40,15 @@ struct fg_play {
     struct fg_fleet *fleet;     /* the future */
     struct fg_trainer *trainer; /* NULL = without numerics */
     struct fg_play_change change;
-    struct fg_plan *schedule;    /* slots and cells are added to; NULL = not */
-    struct fg_play_curve *curve; /* NULL = not */
+    const struct fg_outlook *learned; /* what its outlook has seen before; NULL = nothing */
+    struct fg_play_log *log;          /* is appended to; NULL = not */
+    struct fg_play_curve *curve;      /* NULL = not */
     atomic_int *stop;
 };
+
+/* The outlook that its policy would have; NULL where it wants none. */
+enum fg_status fg_play_look_out(const struct fg_play *p, struct fg_outlook **out,
+                                struct fg_err *err) FG_NODISCARD;
 
 /* Play it: what[] but for the accuracy without numerics (negative), and what the policy promised. */
 enum fg_status fg_play_run(const struct fg_play *p, double what[FG_PLAN_WHATS], struct fg_promise *promise,

@@ -101,6 +101,8 @@ plan() { # plan FUTURE [ARGS]: of a trace that goes on so after the plan's start
 plan 'a,450000,900000' >"$T/one.json" 2>"$T/err" || not_ok "a plan" "$(cat "$T/err")"
 plan 'b,433800,900000' >"$T/two.json" 2>"$T/err"
 expect "what comes after the start does not change a plan" "$(sha256sum <"$T/one.json")" "$(sha256sum <"$T/two.json")"
+plan 'a,450000,900000' --set run.threads=3 >"$T/two.json" 2>"$T/err"
+expect "nor do threads" "$(sha256sum <"$T/one.json")" "$(sha256sum <"$T/two.json")"
 plan 'a,450000,900000' --draw-seed 2 >"$T/two.json" 2>"$T/err"
 if cmp -s "$T/one.json" "$T/two.json"; then not_ok "other futures differ"; else ok "other futures differ"; fi
 cat >"$T/plan.py" <<'PY'
@@ -126,6 +128,13 @@ PY
 expect "who, when, how long and at what price" "ok" "$("${FG_PYTHON:-python3}" "$T/plan.py" "$T/one.json" 2>&1 | tail -1)"
 "$FORAGE" plan -q --draws 10 --pilots 0 --set run.rounds=4 --picture "$T/p.svg" "$T/s.ini" >"$T/plan.txt" 2>"$T/err" ||
     not_ok "a plan as text" "$(cat "$T/err")"
+"$FORAGE" plan -q --draws 4 --pilots 0 --set run.rounds=6 --set select.policy=greenfl --set carbon.budget_g=20 --set budget.energy_wh=500 --set budget.mb=40 \
+    --set budget.rounds=4 --set budget.hours=5 --set data.placement=movable --set data.move=plan "$T/s.ini" >"$T/margins.txt" 2>"$T/err" ||
+    not_ok "a plan with many budgets" "$(cat "$T/err")"
+for one in 'carbon_g .*one gCO2 more' 'energy_wh .*one Wh more' 'mb .*one MB more' 'money +not set' 'budget_rounds .*one round with tasks more' 'hours .*one hour more' \
+    'rounds .*one round more' 'the policy.s plan: value .*gap' 'it ships [0-9]+ shards of others to'; do
+    expect_match "what each budget costs at the margin: $one" "$one" "$(cat "$T/margins.txt")"
+done
 expect_match "the text says what it knows" 'energy .*90%: ' "$(cat "$T/plan.txt")"
 expect_match "and what training takes on a GPU" 'memory on a GPU: [0-9.]+ .?B a client, ' "$(cat "$T/plan.txt")"
 if "${FG_PYTHON:-python3}" -c 'import sys, xml.dom.minidom

@@ -223,6 +223,41 @@ static void what_was_settled_comes_back(void **state)
     leave(&p);
 }
 
+/* One that learnt the past for another, whose future differs: from there on they are the same as if it had seen all
+ * of it itself. */
+static void what_was_learnt_is_given_on(void **state)
+{
+    (void)state;
+    struct place a = make_place(10000), b = make_place(NOW);
+    for (size_t k = 0; fg_outlook_availability_name(k) != NULL; k++) {
+        size_t m = 0;
+        while (fg_outlook_carbon_name(m) != NULL) {
+            m++;
+        }
+        const char *up = fg_outlook_availability_name(k), *carbon = fg_outlook_carbon_name(k % m);
+        struct fg_outlook *past = look(&a, up, carbon, false), *x = look(&b, up, carbon, false),
+                          *own = look(&b, up, carbon, false);
+        see(past, &a, NOW - 10);
+        assert_int_equal(fg_outlook_copy(x, past), FG_OK);
+        see(past, &a, NOW + 30); /* it is no part of what was given */
+        fg_outlook_destroy(past);
+        for (int hour = NOW - 10; hour <= NOW + 40; hour += 5) {
+            see(x, &b, hour);
+            see(own, &b, hour);
+            for (uint32_t h = 0; h < 60; h++) {
+                for (uint32_t i = 0; i < NODES; i++) {
+                    assert_true(fg_outlook_up(x, i, h) == fg_outlook_up(own, i, h));
+                }
+                assert_true(fg_outlook_carbon(x, 0, h) == fg_outlook_carbon(own, 0, h));
+            }
+        }
+        fg_outlook_destroy(x);
+        fg_outlook_destroy(own);
+    }
+    leave(&a);
+    leave(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +265,7 @@ int main(void)
         cmocka_unit_test(the_oracle_knows_and_the_ensemble_comes_near),
         cmocka_unit_test(what_is_asked_twice_is_the_same),
         cmocka_unit_test(what_was_settled_comes_back),
+        cmocka_unit_test(what_was_learnt_is_given_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
