@@ -83,7 +83,7 @@ enum fg_status session_request_again(struct fg_session *s, struct fg_session_act
 const float *session_version(const struct fg_session *s, uint64_t number);
 enum fg_status session_version_keep(struct fg_session *s, const struct fg_msg *model);
 /* One that is reached from another: nothing if that is not here, or it leads elsewhere. */
-enum fg_status session_version_reach(struct fg_session *s, const struct fg_msg *steps);
+enum fg_status session_version_reach(struct fg_session *s, const struct fg_msg *m);
 void session_versions_drop(struct fg_session *s);
 
 /* Shards. expect: make an entry without bytes; put: FG_E_CORRUPT if the bytes do not hash to the name. */

@@ -98,9 +98,10 @@ enum fg_status fg_trainer_device_need(struct fg_device_need *out, const struct f
     struct fg_device_need need = {0};
     size_t blocks = load->scored / FG_DEVICE_BLOCK + 1;
     struct size *lane = fg_calloc(load->n > blocks ? load->n : blocks, sizeof *lane);
-    enum fg_status st =
-        lane == NULL ? fg_fail(err, FG_E_NOMEM, "no memory for a cohort of %zu", load->n) : FG_OK;
-    FG_TRY(st);
+    if (lane == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "no memory for a cohort of %zu", load->n);
+    }
+    enum fg_status st;
     FG_TRY(fg_model_program(&train, model, &how, err));
     FG_TRY(fg_model_program(&score, model, &scoring, err));
     need.fixed_bytes = train.n * sizeof *train.op + score.n * sizeof *score.op +
