@@ -127,11 +127,12 @@ static json_t *json_codecs(const struct fg_plan_codec *k, size_t n)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++) {
-        json_array_append_new(list,
-                              json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:b, s:b}", "codec", k[i].codec->name,
-                                        "bytes", (json_int_t)k[i].bytes, "seconds", k[i].seconds, "wh",
-                                        k[i].wh, "run_bytes", k[i].run_bytes, "run_wh", k[i].run_wh,
-                                        "keeps_state", k[i].keeps_state, "chosen", k[i].chosen));
+        json_array_append_new(list, json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:b, s:b}",
+                                              "codec", k[i].codec->name, "bytes", (json_int_t)k[i].bytes,
+                                              "seconds", k[i].seconds, "wh", k[i].wh, "run_bytes",
+                                              k[i].run_bytes, "run_wh", k[i].run_wh, "variance",
+                                              k[i].variance, "rounds", k[i].rounds, "run_s", k[i].run_s,
+                                              "keeps_state", k[i].keeps_state, "chosen", k[i].chosen));
     }
     return list;
 }
@@ -278,12 +279,17 @@ static void print_data(const struct fg_plan *p, const struct fg_setup *setup)
 
 static void print_codecs(const struct fg_plan_codec *k, size_t n)
 {
-    (void)printf(
-        "\n  updates with      bytes each    seconds     bytes in all         Wh in all  (median client)\n");
+    (void)printf("\n  updates with    bytes each    seconds  variance  rounds   bytes in all  Wh in all   s "
+                 "in all  (median "
+                 "client, to the same accuracy)\n");
     for (size_t i = 0; i < n; i++) {
-        (void)printf("%c %-10s %16llu %10.3g %16.4g %17.4g%s\n", k[i].chosen ? '*' : ' ', k[i].codec->name,
-                     (unsigned long long)k[i].bytes, k[i].seconds, k[i].run_bytes, k[i].run_wh,
-                     k[i].keeps_state ? "  clients keep state" : "");
+        char variance[24] = "        ?";
+        if (k[i].variance >= 0.0) {
+            (void)snprintf(variance, sizeof variance, "%9.3g", k[i].variance);
+        }
+        (void)printf("%c %-13s %12llu %10.3g %s %7.3f %14.4g %10.4g %10.4g%s\n", k[i].chosen ? '*' : ' ',
+                     k[i].codec->name, (unsigned long long)k[i].bytes, k[i].seconds, variance, k[i].rounds,
+                     k[i].run_bytes, k[i].run_wh, k[i].run_s, k[i].keeps_state ? "  clients keep state" : "");
     }
 }
 

@@ -21,6 +21,31 @@ static enum fg_status median_uplink(double *out, const struct fg_fleet *f)
     return FG_OK;
 }
 
+/* Rounds more by the planning model: the variance of a round's mean is that of an update, in the number of updates. */
+static double slower(const struct fg_plan_codec *k, const struct fg_setup *s)
+{
+    double updates = s->cfg->select.clients;
+    return k->variance > 0.0 ? 1.0 + s->cfg->wire.variance_rounds * k->variance / updates : 1.0;
+}
+
+/* Beside the run's own codec: rounds to the same accuracy, and what bytes, energy and time come to then. */
+static void compare(struct fg_plan_codec *list, size_t n, const struct fg_plan *p, const struct fg_setup *s)
+{
+    const struct fg_plan_codec *own = list;
+    for (size_t i = 0; i < n; i++) {
+        own = list[i].chosen ? &list[i] : own;
+    }
+    double mine = slower(own, s), own_s = own->seconds, rounds = s->cfg->run.rounds;
+    for (size_t i = 0; i < n; i++) {
+        struct fg_plan_codec *k = &list[i];
+        bool known = k->variance >= 0.0 && own->variance >= 0.0;
+        k->rounds = known ? slower(k, s) / mine : 1.0;
+        k->run_s = (p->range[FG_PLAN_TIME_S].mean + rounds * (k->seconds - own_s)) * k->rounds;
+        k->run_bytes *= k->rounds;
+        k->run_wh *= k->rounds;
+    }
+}
+
 enum fg_status fg_plan_codecs(struct fg_plan_codec **out, size_t *n, const struct fg_plan *p,
                               const struct fg_setup *setup)
 {
@@ -45,9 +70,11 @@ enum fg_status fg_plan_codecs(struct fg_plan_codec **out, size_t *n, const struc
                 3600.0;
         k->run_bytes = updates * (double)k->bytes;
         k->run_wh = updates * k->wh;
+        k->variance = fg_codec_noise(k->codec, &setup->coding);
         k->keeps_state = k->codec->clients_keep_state != 0;
         k->chosen = k->codec == setup->codec;
     }
+    compare(list, count, p, setup);
     *out = list;
     *n = count;
     return FG_OK;

@@ -13,6 +13,9 @@ struct fg_plan_codec {
     double wh;        /* of the median client's device and the network for it */
     double run_bytes; /* of all updates that the plan expects */
     double run_wh;    /* the same */
+    double variance;  /* of an update, in its square, by what updates usually are; < 0: not known */
+    double rounds; /* to the same accuracy, in those of the run's codec (1 where a variance is not known) */
+    double run_s;  /* of so many rounds with the median client's uploads */
     bool keeps_state; /* with clients: a lost worker takes it along */
     bool chosen;      /* by the run */
 };

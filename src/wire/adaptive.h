@@ -8,7 +8,7 @@
 #include "src/wire/codec.h"
 
 struct fg_adaptive {
-    double most;   /* variance of an update, in its square, at most (wire.variance) */
+    double most;   /* variance of each layer, in its square, at most (wire.variance) */
     double rounds; /* rounds more, as a share, for a variance of 1 of a round's mean (wire.variance_rounds) */
     double updates; /* of a round */
 };

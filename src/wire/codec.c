@@ -46,6 +46,11 @@ size_t fg_codec_state(const struct fg_codec *codec, const struct fg_codec_opts *
     return !codec->clients_keep_state ? 0 : codec->state != NULL ? codec->state(opts, n) : n;
 }
 
+double fg_codec_noise(const struct fg_codec *codec, const struct fg_codec_opts *opts)
+{
+    return codec->noise != NULL ? codec->noise(opts) : codec->clients_keep_state ? -1.0 : 0.0;
+}
+
 const struct fg_coders *fg_codec_coders(struct fg_codec_ws *ws)
 {
     const struct fg_coders *c = ws != NULL && ws->coders != NULL ? ws->coders : fg_coders_get("auto");

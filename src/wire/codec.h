@@ -31,7 +31,7 @@ struct fg_codec_opts {
     size_t rank;        /* powersgd: of matrices; 0 = FG_CODEC_RANK_DEFAULT */
     int level;          /* of compression; 0 = FG_CODEC_LEVEL_DEFAULT */
     double density;     /* ternary: share of the values that is expected to be sent at most; 0: all */
-    double variance;    /* adaptive: of an update, in its square, at most; 0: 1 */
+    double variance;    /* adaptive: of each layer, in its square, at most; 0: 1 */
     double clip;        /* ternary: values are cut at so many root mean squares of their layer; 0: not */
     uint64_t seed;      /* of the run */
 };
@@ -69,6 +69,10 @@ struct fg_codec {
      * depend on the data, else what is expected. */
     size_t (*expected)(const struct fg_codec_opts *opts, size_t n);
 
+    /* Variance of an encoded update, in its square, where nothing is known of it but what updates usually are (FG_USUAL_*);
+     * NULL: none, or with clients_keep_state not known. */
+    double (*noise)(const struct fg_codec_opts *opts);
+
     /* Encode x into out. Shapes: x (n); out has cap >= bound(n) bytes. Errors: FG_E_NOMEM, FG_E_INTERNAL. */
     enum fg_status (*encode)(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
                              size_t n);
@@ -82,6 +86,11 @@ struct fg_codec {
     enum fg_status (*open)(struct fg_codec_ws *ws, struct fg_form *out, void **own, size_t n,
                            const uint8_t *bytes, size_t len);
 };
+
+/* What updates of networks usually are, layer by layer: the square of the mean size in the mean square, and the largest size in
+ * mean sizes. Of the 2NN on MNIST. */
+#define FG_USUAL_SHAPE 0.25
+#define FG_USUAL_PEAK 25.0
 
 /* All codecs, NULL-terminated. */
 extern const struct fg_codec *const fg_codecs[];
@@ -111,6 +120,9 @@ size_t fg_codec_layer(const struct fg_codec_opts *opts, size_t i, size_t n);
 
 /* Floats that a client keeps for updates of n; 0 where it keeps nothing. */
 size_t fg_codec_state(const struct fg_codec *codec, const struct fg_codec_opts *opts, size_t n);
+
+/* noise(), 0 where there is none; < 0: not known. */
+double fg_codec_noise(const struct fg_codec *codec, const struct fg_codec_opts *opts);
 
 /* The coders of a workspace; a NULL workspace has those of the CPU. */
 const struct fg_coders *fg_codec_coders(struct fg_codec_ws *ws);

@@ -58,6 +58,13 @@ static void encode_chunk(const struct fg_coders *c, const struct fg_coder_stream
     fg_pack_bytes(w, sign, m / 8);
 }
 
+/* pi / 2 - 1 */
+static double noise(const struct fg_codec_opts *opts)
+{
+    (void)opts;
+    return 0.5707963267948966;
+}
+
 static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
                              size_t n)
 {
@@ -102,6 +109,7 @@ const struct fg_codec fg_codec_drive = {
     .id = 8,
     .bound = bytes_of,
     .expected = bytes_of,
+    .noise = noise,
     .encode = encode,
     .decode = decode,
 };

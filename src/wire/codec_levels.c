@@ -82,6 +82,26 @@ static void scale_all(struct fg_codec_ws *ws, float *x, size_t n, const int8_t *
     }
 }
 
+/* Steps of d: d^2 / 6 where values are larger than a step, else d |x| - x^2. */
+static double levels_noise(double most)
+{
+    double step = FG_USUAL_PEAK / most, fine = FG_USUAL_SHAPE * step * step / 6.0,
+           rough = FG_USUAL_SHAPE * step - 1.0;
+    return rough > fine ? rough : fine;
+}
+
+static double noise_int8(const struct fg_codec_opts *opts)
+{
+    (void)opts;
+    return levels_noise(127.0);
+}
+
+static double noise_int4(const struct fg_codec_opts *opts)
+{
+    (void)opts;
+    return levels_noise(7.0);
+}
+
 static enum fg_status encode_int8(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
                                   const float *x, size_t n)
 {
@@ -192,6 +212,7 @@ const struct fg_codec fg_codec_int8 = {
     .id = 5,
     .bound = bytes_int8,
     .expected = bytes_int8,
+    .noise = noise_int8,
     .encode = encode_int8,
     .decode = decode_int8,
     .open = open_int8,
@@ -203,6 +224,7 @@ const struct fg_codec fg_codec_int4 = {
     .id = 6,
     .bound = bytes_int4,
     .expected = bytes_int4,
+    .noise = noise_int4,
     .encode = encode_int4,
     .decode = decode_int4,
     .open = open_int4,

@@ -20,8 +20,8 @@
 
 enum { HEAD = 9 };
 
-/* Without a limit on what is sent: what updates of the 2NN on MNIST were seen to come to. */
-static const double usual_density = 0.04;
+/* Without a limit on what is sent. */
+static const double usual_density = 1.0 / FG_USUAL_PEAK;
 
 /* With k = 0 a value costs its distance and a sign, so that n values take at most 2 n bits; k is never worse. */
 static size_t bound(const struct fg_codec_opts *opts, size_t n)
@@ -66,6 +66,13 @@ static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, s
         *len = fg_ternary_pack(layer, fg_codec_layers(&ws->opts), code, out, cap);
     }
     return st;
+}
+
+double fg_ternary_noise(const struct fg_codec_opts *opts)
+{
+    bool limited = opts->density > 0.0 && opts->density < 1.0;
+    double p = limited ? opts->density : 1.0, peak = 1.0 / FG_USUAL_PEAK;
+    return FG_USUAL_SHAPE / (p < peak ? p : peak) - 1.0;
 }
 
 static enum fg_status decode(struct fg_codec_ws *ws, float *x, size_t n, const uint8_t *bytes, size_t len)
@@ -166,6 +173,7 @@ const struct fg_codec fg_codec_ternary = {
     .id = 7,
     .bound = bound,
     .expected = expected,
+    .noise = fg_ternary_noise,
     .encode = encode,
     .decode = decode,
     .open = open,

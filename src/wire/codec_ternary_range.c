@@ -200,6 +200,7 @@ const struct fg_codec fg_codec_ternary_range = {
     .id = 14,
     .bound = bound,
     .expected = expected,
+    .noise = fg_ternary_noise,
     .encode = encode,
     .decode = decode,
 };

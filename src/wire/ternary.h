@@ -36,6 +36,9 @@ enum fg_status fg_ternary_choose(struct fg_codec_ws *ws, const float *x, size_t 
 size_t fg_ternary_pack(const struct fg_ternary_layer *layer, size_t layers, const uint32_t *code,
                        uint8_t *out, size_t cap);
 
+/* noise() of the codecs that draw so. */
+double fg_ternary_noise(const struct fg_codec_opts *opts);
+
 /* Bytes of n places of which a share p is sent, with signs: the entropy and what Rice codes are above it. */
 double fg_ternary_bytes(double n, double p);
 

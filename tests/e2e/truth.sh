@@ -123,6 +123,11 @@ codec = {x["codec"]: x for x in p["codecs"]}
 assert [x for x in codec if codec[x]["chosen"]] == ["none"] and codec["top-k"]["keeps_state"]
 assert 2 < codec["none"]["bytes"] / codec["int8"]["bytes"] <= 4 and codec["none"]["bytes"] == 2 * codec["bf16"]["bytes"]
 assert abs(codec["none"]["run_bytes"] / p["expected"]["uplink_bytes"]["mean"] - 1) < 1e-9
+noise = {x: codec[x]["variance"] for x in codec}
+assert noise["none"] == 0 < noise["int8"] < noise["int4"] < noise["ternary"] < noise["adaptive"] == 30 and noise["top-k"] < 0
+for x in codec.values(): # each to the same accuracy: rounds, and with them bytes
+    assert abs(x["rounds"] - (1 + 0.05 * max(x["variance"], 0) / p["slots"][0]["asked"])) < 1e-9 or p["slots"][0]["asked"] < 2, x
+    assert x["run_s"] > 0 and abs(x["run_bytes"] / x["bytes"] / x["rounds"] * codec["none"]["bytes"] / codec["none"]["run_bytes"] - 1) < 1e-9
 print("ok")
 PY
 expect "who, when, how long and at what price" "ok" "$("${FG_PYTHON:-python3}" "$T/plan.py" "$T/one.json" 2>&1 | tail -1)"

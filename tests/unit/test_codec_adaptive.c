@@ -29,52 +29,58 @@ static struct fg_codec_ws workspace(double variance)
                                 .shard = 3};
 }
 
-/* The relative variance of a draw, its bias and its size, over DRAWS tasks. */
-static void look(const struct fg_codec *k, struct fg_codec_ws *ws, const float *x, double *variance,
+/* The worst layer's relative variance, the bias in the variance of the mean of DRAWS, and the size, over DRAWS tasks. */
+static void look(const struct fg_codec *k, struct fg_codec_ws *ws, const float *x, double *worst,
                  double *bias, double *bytes)
 {
-    static double mean[N];
+    static double mean[N], off[N];
     static float y[N];
-    double square = 0.0, off = 0.0;
+    double spread = 0.0;
     uint8_t *out = fg_calloc(k->bound(&ws->opts, N), 1);
     memset(mean, 0, sizeof mean);
-    *variance = *bytes = *bias = 0.0;
+    memset(off, 0, sizeof off);
+    *worst = *bytes = *bias = 0.0;
     for (int t = 0; t < DRAWS; t++) {
         size_t len;
         ws->number = (uint32_t)t;
         assert_int_equal(k->encode(ws, out, k->bound(&ws->opts, N), &len, x, N), FG_OK);
         assert_int_equal(k->decode(ws, y, N, out, len), FG_OK);
         for (int i = 0; i < N; i++) {
-            off += ((double)y[i] - (double)x[i]) * ((double)y[i] - (double)x[i]) / DRAWS;
+            off[i] += ((double)y[i] - (double)x[i]) * ((double)y[i] - (double)x[i]) / DRAWS;
             mean[i] += (double)y[i] / DRAWS;
         }
         *bytes += (double)len / DRAWS;
     }
-    for (int i = 0; i < N; i++) {
-        square += (double)x[i] * (double)x[i];
-        *bias += (mean[i] - (double)x[i]) * (mean[i] - (double)x[i]);
+    for (size_t l = 0, at = 0; l < LAYERS; at += layers[l++]) {
+        double square = 0.0, variance = 0.0;
+        for (size_t i = at; i < at + layers[l]; i++) {
+            square += (double)x[i] * (double)x[i];
+            variance += off[i];
+            *bias += (mean[i] - (double)x[i]) * (mean[i] - (double)x[i]);
+        }
+        *worst = variance / square > *worst ? variance / square : *worst;
+        spread += variance / DRAWS;
     }
-    *variance = off / square;
-    *bias /= square;
+    *bias /= spread;
     fg_free(out);
 }
 
 static void it_stays_within_its_bound_and_right_in_the_mean(void **state)
 {
     (void)state;
-    static const double bounds[] = {1e-6, 1e-3, 0.03, 0.3, 1, 4, 20, 100};
+    static const double bounds[] = {1e-6, 3e-3, 0.03, 1, 4, 20, 100};
     static float x[N];
     double before = INFINITY;
     fill(x);
     for (size_t b = 0; b < sizeof bounds / sizeof *bounds; b++) {
         struct fg_codec_ws ws = workspace(1);
-        double variance, bias, bytes;
+        double worst, bias, bytes;
         ws.variance = (float)bounds[b]; /* what the task says, not the configuration */
-        look(&fg_codec_adaptive, &ws, x, &variance, &bias, &bytes);
-        assert_true(variance <= bounds[b] * 1.05);
-        assert_true(bias <= 3.0 * variance / DRAWS + 0x1p-22);
-        assert_true(bytes < before);
-        assert_true(b < 2 || b > 6 || variance > bounds[b] / 6); /* and uses it */
+        look(&fg_codec_adaptive, &ws, x, &worst, &bias, &bytes);
+        assert_true(worst <= bounds[b] * 1.3); /* of few draws of few values */
+        assert_true(b == 0 || bias < 3.0);     /* but for fp16 */
+        assert_true(bytes <= before);
+        assert_true(b < 4 || worst > bounds[b] / 2); /* and uses it */
         before = bytes;
         fg_codec_ws_fini(&ws);
     }
@@ -91,14 +97,13 @@ static void no_single_codec_is_smaller_within_the_same_bound(void **state)
     for (size_t c = 0; c < 3 + 9; c++) {
         const struct fg_codec *k = others[c < 4 ? c : 3];
         struct fg_codec_ws ws = workspace(0), mine = workspace(0);
-        double variance, bias, bytes, other_variance, other_bytes;
+        double worst, bias, bytes, other_worst, other_bytes;
         ws.opts.density = c < 4 ? 0.0 : ldexp(1.0, -(int)(c - 3));
-        look(k, &ws, x, &other_variance, &bias, &other_bytes);
-        mine.opts.variance =
-            other_variance * (c < 3 ? 3.0 : 1.01); /* int8 and int4 are counted by their bound */
-        look(&fg_codec_adaptive, &mine, x, &variance, &bias, &bytes);
+        look(k, &ws, x, &other_worst, &bias, &other_bytes);
+        mine.opts.variance = other_worst * (c < 3 ? 3.0 : 1.3); /* int8 and int4 are counted by their bound */
+        look(&fg_codec_adaptive, &mine, x, &worst, &bias, &bytes);
         if (bytes > other_bytes + 5 * LAYERS) {
-            fail_msg("%s: %g bytes, %g of variance; adaptive takes %g", k->name, other_bytes, other_variance,
+            fail_msg("%s: %g bytes, %g of variance; adaptive takes %g", k->name, other_bytes, other_worst,
                      bytes);
         }
         fg_codec_ws_fini(&ws);
