@@ -80,7 +80,8 @@ new "model.layers=dense 8, tanh, dense classes"
 new "model.layers=dense 8, relu, dropout 0.3, dense classes"
 new model.layers=softmax
 new "model.from=$T/base"
-for codec in fp16 bf16 int8 int4 ternary adaptive drive top-k; do new wire.codec=$codec; done
+for codec in fp16 bf16 int8 int4 ternary drive top-k; do new wire.codec=$codec; done
+new wire.codec=adaptive wire.variance_rounds=0
 for codec in fp16 int8 ternary drive stc; do new wire.down=$codec; done
 new wire.down=ternary wire.down_density=0.01
 new wire.codec=powersgd
