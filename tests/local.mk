@@ -170,6 +170,7 @@ SHELL_TESTS += tests/e2e/doctor.sh
 SHELL_TESTS += tests/e2e/dataset.sh
 SHELL_TESTS += tests/e2e/trace.sh
 SHELL_TESTS += tests/e2e/bench.sh
+SHELL_TESTS += tests/e2e/instructions.sh
 
 if FUZZ
 TEST_MAIN += $(FUZZ_MAIN)

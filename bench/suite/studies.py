@@ -101,7 +101,7 @@ def lenet_cifar(fig, forage, folder, repeats, quick):
         fig.add("lenet_cifar_task_cpu_s", 5 * (many.cpu_s - one.cpu_s) / more)
 
 
-def _cost_only(clients, rounds, policy, cohort):
+def cost_only(clients, rounds, policy, cohort):
     trace = os.path.join(TRACES, "volunteer-desktops-2w.csv")
     zones = ", ".join(f"{z}={os.path.join(TRACES, f'carbon-{z}-2w.csv')}" for z in ("GB", "KR"))
     return {
@@ -117,16 +117,16 @@ def _cost_only(clients, rounds, policy, cohort):
 
 
 def scale(fig, forage, folder, repeats, quick):
-    """The studies of bench/scale.sh, fewer rounds of the large ones."""
+    """Studies without learning: everyone takes part; a thousandth does, at ten thousand and at a million clients."""
     few, n = (8, 1) if quick else (168, min(repeats, 3))
     for _ in range(n):
-        s = Ran(forage, folder, _cost_only(8192, few, "all", 8192)).summary
+        s = Ran(forage, folder, cost_only(8192, few, "all", 8192)).summary
         fig.add("client_rounds_per_s_8192", s["client_rounds_per_s"])
         fig.add("tasks_per_s_8192", s["tasks_per_s"])
     if quick:
         return
     for _ in range(n):
-        small, large = (Ran(forage, folder, _cost_only(c, r, "uniform", c // 1000)).summary
+        small, large = (Ran(forage, folder, cost_only(c, r, "uniform", c // 1000)).summary
                         for c, r in ((10000, 720), (1000000, 72)))
         at = [1e9 / s["client_rounds_per_s"] for s in (small, large)]
         fig.add("client_round_ns_1e4", at[0])

@@ -104,8 +104,12 @@ enum fg_status remote_pump(struct remote *r, fg_time_t timeout_us, struct fg_err
     enum fg_status st;
     struct fg_net_event ev;
     do {
+        fg_time_t before = r->opts.now(r->opts.arg);
         st = r->opts.transport->ops->poll(r->opts.transport, &ev, timeout_us);
+        fg_time_t after = r->opts.now(r->opts.arg);
         st = st == FG_OK ? remote_event(r, &ev) : st;
+        r->stats.waited_us += after - before;
+        r->stats.taking_us += r->opts.now(r->opts.arg) - after;
         timeout_us = 0;
     } while (st == FG_OK && ev.kind != FG_NET_NONE);
     st = st == FG_OK ? remote_heartbeat(r) : st;
@@ -195,7 +199,9 @@ static enum fg_status collect(struct fg_executor *base, uint64_t id, struct fg_r
                            (unsigned long long)id, e->task.client);
         }
         if (e->state == TASK_DONE && e->ripe == 0) {
+            fg_time_t before = r->opts.now(r->opts.arg);
             st = remote_open(r, e, &ok);
+            r->stats.opening_us += r->opts.now(r->opts.arg) - before;
         } else if (r->opts.stop != NULL && atomic_load(r->opts.stop) != 0) {
             return fg_fail(err, FG_E_INTERRUPTED, "interrupted");
         } else {
@@ -214,6 +220,27 @@ static enum fg_status collect(struct fg_executor *base, uint64_t id, struct fg_r
 static enum fg_status poll(struct fg_executor *base, struct fg_err *err)
 {
     return remote_pump((struct remote *)base, 0, err);
+}
+
+/* For the log, once: what the time went into, and how evenly workers were heard. */
+static void tell_shares(const struct remote *r)
+{
+    const struct fg_executor_remote_stats *s = &r->stats;
+    uint64_t least = UINT64_MAX, most = 0;
+    for (size_t i = 1; i < r->n_worker; i++) {
+        uint64_t n = r->worker[i].answers;
+        least = n < least ? n : least;
+        most = n > most ? n : most;
+    }
+    if (r->n_worker > 1) {
+        fg_log_write(FG_LOG_DEBUG,
+                     "remote executor: %.3f s in the transport, %.3f s judging frames, %.3f s opening "
+                     "updates; %llu bytes sent, "
+                     "%llu received; answers of a worker: %llu to %llu",
+                     fg_seconds(s->waited_us), fg_seconds(s->taking_us), fg_seconds(s->opening_us),
+                     (unsigned long long)s->bytes_sent, (unsigned long long)s->bytes_received,
+                     (unsigned long long)least, (unsigned long long)most);
+    }
 }
 
 /* For the log, once: what became of workers and tasks, where anything did. */
@@ -236,6 +263,7 @@ static void destroy(struct fg_executor *base)
     struct remote *r = (struct remote *)base;
     remote_say_stop(r);
     tell(&r->stats);
+    tell_shares(r);
     for (size_t i = 0; i < r->n_entry; i++) {
         if (r->entry[i].state != TASK_RELEASED) {
             remote_forget(r, &r->entry[i]);

@@ -63,8 +63,9 @@ struct worker {
     uint32_t slots;           /* tasks it computes at a time */
     char name[64];            /* of its host */
     uint32_t pid;
-    uint32_t has;    /* tasks it has */
-    uint64_t *known; /* versions it was sent and keeps, or may still keep */
+    uint32_t has;     /* tasks it has */
+    uint64_t answers; /* that were taken */
+    uint64_t *known;  /* versions it was sent and keeps, or may still keep */
     size_t n_known, cap_known;
     uint64_t floor;         /* it was told that versions below are of no use any more */
     bool answered;          /* with a result: it is configured */

@@ -206,6 +206,7 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
     drop_state(e);
     e->state = TASK_DONE;
     e->from = peer;
+    r->worker[peer].answers++;
     e->ripe = ripens ? r->opts.now(r->opts.arg) + RIPEN_US : 0;
     e->result = *got;
     e->result.delta = NULL;
