@@ -44,6 +44,7 @@ UNIT_TESTS += tests/unit/test_outlook
 UNIT_TESTS += tests/unit/test_move
 UNIT_TESTS += tests/unit/test_budgets
 UNIT_TESTS += tests/unit/test_ship
+UNIT_TESTS += tests/unit/test_zones
 UNIT_TESTS += tests/unit/test_slots
 UNIT_TESTS += tests/unit/test_slots_real
 UNIT_TESTS += tests/unit/test_worth

@@ -131,6 +131,25 @@ void fg_select_sample(uint32_t *out, size_t m, uint32_t *pool, size_t n, uint64_
     fg_sort_u32(out, m);
 }
 
+uint32_t fg_select_day(const struct fg_select_config *cfg)
+{
+    fg_time_t slots = FG_DAY / cfg->slot;
+    return slots > 1 ? (uint32_t)slots : 1;
+}
+
+void fg_select_in_zones(struct fg_select *s, const struct fg_select_view *view, const uint8_t *marked,
+                        struct fg_picks *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < view->n_available; i++) {
+        if (marked[fg_fleet_zone(s->cfg.fleet, view->available[i])]) {
+            s->scratch[n++] = view->available[i];
+        }
+    }
+    out->n = fg_select_count(&s->cfg, view, n);
+    fg_select_sample(out->client, out->n, s->scratch, n, s->cfg.seed, view->round);
+}
+
 double fg_select_target(const struct fg_select_config *cfg, uint32_t client)
 {
     return cfg->by_samples ? (double)cfg->samples[client] : 1.0;

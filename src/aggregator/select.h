@@ -176,7 +176,16 @@ size_t fg_select_count(const struct fg_select_config *cfg, const struct fg_selec
 /* Choose m of n without replacement by partial Fisher-Yates, ascending result; pool (n) is permuted. */
 void fg_select_sample(uint32_t *out, size_t m, uint32_t *pool, size_t n, uint64_t seed, uint32_t round);
 
-/* The same with chances in proportion to what each should count, one draw after the other. Cost: O(m n). */
+/* The slots of a day to come: how far policies look that compare intensities. */
+uint32_t fg_select_day(const struct fg_select_config *cfg);
+
+/* Uniform among the available clients of the marked zones: fg_select_count() and fg_select_sample() of them.
+ * Shapes: marked (zones). */
+void fg_select_in_zones(struct fg_select *s, const struct fg_select_view *view, const uint8_t *marked,
+                        struct fg_picks *out);
+
+/* As fg_select_sample() with chances in proportion to what each should count, one draw after the other. Cost:
+ * O(m n). */
 void fg_select_sample_weighted(uint32_t *out, size_t m, uint32_t *pool, size_t n,
                                const struct fg_select_config *cfg, uint32_t round);
 

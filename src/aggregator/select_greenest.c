@@ -53,15 +53,14 @@ static void close_policy(struct fg_select *s)
 static enum fg_status pick(struct fg_select *s, const struct fg_select_view *view, struct fg_picks *out)
 {
     struct own *o = s->own;
-    size_t n = 0;
-    o->next = o->zone != none ? o->zone : greenest(s, view);
-    for (size_t i = 0; i < view->n_available; i++) {
-        if (fg_fleet_zone(s->cfg.fleet, view->available[i]) == o->next) {
-            s->scratch[n++] = view->available[i];
-        }
+    uint8_t *only = fg_calloc(fg_fleet_zones(s->cfg.fleet), sizeof *only);
+    if (only == NULL) {
+        return FG_E_NOMEM;
     }
-    out->n = fg_select_count(&s->cfg, view, n);
-    fg_select_sample(out->client, out->n, s->scratch, n, s->cfg.seed, view->round);
+    o->next = o->zone != none ? o->zone : greenest(s, view);
+    only[o->next] = 1;
+    fg_select_in_zones(s, view, only, out);
+    fg_free(only);
     return FG_OK;
 }
 

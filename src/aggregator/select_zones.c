@@ -1,21 +1,11 @@
 /* Cheapest zones only: clients of the select.zones zones with the least carbon expected over a day. */
-#include <math.h>
-
 #include "src/aggregator/select.h"
 #include "src/base/mem.h"
-
-enum { AHEAD_S = 86400 };
-
-static uint32_t horizon(const struct fg_select_config *cfg)
-{
-    fg_time_t slots = fg_from_seconds((double)AHEAD_S) / cfg->slot;
-    return slots > 1 ? (uint32_t)slots : 1;
-}
 
 /* Mark the cheapest zones; ties go to the lower number. */
 static void mark(uint8_t *cheap, double *mean, const struct fg_select *s, const struct fg_outlook *o)
 {
-    uint32_t zones = fg_fleet_zones(s->cfg.fleet), hours = horizon(&s->cfg);
+    uint32_t zones = fg_fleet_zones(s->cfg.fleet), hours = fg_select_day(&s->cfg);
     for (uint32_t z = 0; z < zones; z++) {
         for (uint32_t h = 0; h < hours; h++) {
             mean[z] += fg_outlook_carbon(o, z, h);
@@ -36,16 +26,9 @@ static enum fg_status pick(struct fg_select *s, const struct fg_select_view *vie
     uint8_t *cheap = fg_calloc(zones, sizeof *cheap);
     double *mean = fg_calloc(zones, sizeof *mean);
     enum fg_status st = cheap != NULL && mean != NULL ? FG_OK : FG_E_NOMEM;
-    size_t n = 0;
     if (st == FG_OK) {
         mark(cheap, mean, s, view->outlook);
-        for (size_t i = 0; i < view->n_available; i++) {
-            if (cheap[fg_fleet_zone(s->cfg.fleet, view->available[i])]) {
-                s->scratch[n++] = view->available[i];
-            }
-        }
-        out->n = fg_select_count(&s->cfg, view, n);
-        fg_select_sample(out->client, out->n, s->scratch, n, s->cfg.seed, view->round);
+        fg_select_in_zones(s, view, cheap, out);
     }
     fg_free(cheap);
     fg_free(mean);
@@ -57,6 +40,6 @@ const struct fg_select_ops fg_select_zones = {
     .name = "zones",
     .doc = "uniform among clients of the select.zones zones with the least carbon forecast for the next day",
     .source = "baseline: training where electricity is cleanest",
-    .horizon = horizon,
+    .horizon = fg_select_day,
     .pick = pick,
 };

@@ -10,6 +10,8 @@
 #include "src/base/mem.h"
 #include "src/planner/slots_impl.h"
 
+enum { FEW_SLOTS = 4 /* a client, on average */ };
+
 double fg_slots_utility(double u, double alpha)
 {
     return u <= 0 ? 0 : alpha == 1 ? u : fg_pow(u, alpha);
@@ -247,6 +249,50 @@ static void book(struct fg_slots_plan *plan, const struct fg_slots_work *w)
     }
 }
 
+static int by_cost(const void *a, const void *b)
+{
+    const struct fg_slots_item *x = a, *y = b;
+    if (x->c != y->c) {
+        return x->c < y->c ? -1 : 1;
+    }
+    return x->slot < y->slot ? -1 : x->slot > y->slot;
+}
+
+/* Where clients get few slots and alpha is small the first slot is worth nearly the same whichever it is: the greedy
+ * over each client's cheapest slots competes. The rows are in another order then. */
+static enum fg_status try_cheapest(struct fg_slots_plan *plan, struct fg_slots_work *w, struct front *heap)
+{
+    struct fg_slots_plan was = *plan;
+    size_t cells = (size_t)plan->clients * plan->slots, n = 0;
+    for (uint32_t c = 0; c < plan->clients; c++) {
+        n += plan->count[c] - w->p->tune;
+    }
+    if (plan->exact || w->nested || w->p->alpha == 1 || n > (size_t)FEW_SLOTS * plan->clients) {
+        return FG_OK;
+    }
+    uint8_t *on = fg_calloc(cells, 1);
+    if (on == NULL) {
+        return FG_E_NOMEM;
+    }
+    memcpy(on, plan->on, cells);
+    for (uint32_t c = 0; c < plan->clients; c++) {
+        qsort(w->item + (size_t)c * plan->slots, w->n[c], sizeof *w->item, by_cost);
+        memset(plan->on + (size_t)c * plan->slots, 0, plan->slots - w->p->tune);
+    }
+    greedy(plan, w, heap);
+    book(plan, w);
+    double value = plan->value;
+    if (value <= was.value) {
+        memcpy(plan->on, on, cells);
+        book(plan, w);
+    }
+    plan->bound = was.bound;
+    plan->price_per_g = was.price_per_g;
+    plan->exact = false;
+    fg_free(on);
+    return FG_OK;
+}
+
 static enum fg_status decide(struct fg_slots_plan *plan, struct fg_slots_work *w, struct front *heap)
 {
     if (w->p->ship != NULL) {
@@ -270,8 +316,9 @@ static enum fg_status decide(struct fg_slots_plan *plan, struct fg_slots_work *w
         }
         book(plan, w);
     }
+    enum fg_status st = try_cheapest(plan, w, heap);
     plan->bound = plan->exact ? plan->value : fmax(plan->bound, plan->value);
-    return FG_OK;
+    return st;
 }
 
 static enum fg_status make_plan(struct fg_slots_plan **out, const struct fg_slots_problem *p)

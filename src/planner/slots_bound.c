@@ -7,7 +7,7 @@
 #include "src/planner/slots_impl.h"
 
 /* So many items are tried one by one: no dearer than searching a longer row. */
-#define FEW 3
+#define FEW 6
 
 /* Worth taking to its end at this price, u being the value with all of it: f'(u) v >= price c. */
 static bool pays(const struct fg_slots_item *it, double u, double alpha, double price)

@@ -1,0 +1,157 @@
+/* Policies that go by a zone's intensity: who is marked is known by hand, who of them is drawn is uniform. */
+#include "tests/lib/test.h"
+
+#include "src/aggregator/select.h"
+#include "src/base/str.h"
+
+enum { ZONES = 3, EACH = 4, N = ZONES * EACH };
+#define ZERO INT64_C(1725148800) /* 2024-09-01 */
+
+/* Zone z: `level` at night, twice that from 8 to 20 h (zone 2: the other way round). */
+static double grams_at(uint32_t zone, int hour)
+{
+    static const double level[ZONES] = {300.0, 100.0, 120.0};
+    bool day = hour % 24 >= 8 && hour % 24 < 20;
+    return level[zone] * (day == (zone != 2) ? 2.0 : 1.0);
+}
+
+struct place {
+    struct fg_carbon *carbon[ZONES];
+    struct fg_fleet *fleet;
+    struct fg_outlook *outlook;
+    uint32_t available[N];
+};
+
+static struct place make_place(int hour)
+{
+    struct place p = {.fleet = NULL};
+    struct fg_zone_carbon zone[ZONES];
+    static const char *const name[ZONES] = {"A", "B", "C"};
+    struct fg_err err = {{0}};
+    for (uint32_t z = 0; z < ZONES; z++) {
+        struct fg_str text = {0};
+        assert_int_equal(fg_str_addf(&text, "utc_time,gco2_per_kwh\n"), FG_OK);
+        for (int h = 0; h < 480; h++) {
+            assert_int_equal(
+                fg_str_addf(&text, "2024-09-%02dT%02d:00:00Z,%g\n", 1 + h / 24, h % 24, grams_at(z, h)),
+                FG_OK);
+        }
+        assert_int_equal(fg_carbon_parse(&p.carbon[z], name[z], text.data, text.len, NULL, &err), FG_OK);
+        zone[z] = (struct fg_zone_carbon){name[z], p.carbon[z]};
+        fg_str_fini(&text);
+    }
+    struct fg_fleet_spec spec;
+    fg_fleet_spec_defaults(&spec);
+    spec.clients = N;
+    spec.start = (ZERO + hour * INT64_C(3600)) * FG_SECOND;
+    if (fg_fleet_create(&p.fleet, &spec, NULL, zone, ZONES, &err) != FG_OK) {
+        fail_msg("%s", err.text);
+    }
+    struct fg_outlook_config cfg = {.fleet = p.fleet,
+                                    .slot = FG_HOUR,
+                                    .horizon = 24,
+                                    .availability = "ensemble",
+                                    .carbon = "oracle",
+                                    .history_h = 24};
+    assert_int_equal(fg_outlook_create(&p.outlook, &cfg, &err), FG_OK);
+    for (uint32_t c = 0; c < N; c++) {
+        p.available[c] = c;
+    }
+    assert_int_equal(fg_outlook_see(p.outlook, spec.start, p.available, N), FG_OK);
+    return p;
+}
+
+static void leave(struct place *p)
+{
+    fg_outlook_destroy(p->outlook);
+    fg_fleet_destroy(p->fleet);
+    for (uint32_t z = 0; z < ZONES; z++) {
+        fg_carbon_destroy(p->carbon[z]);
+    }
+}
+
+/* The zones that some client was picked from over many rounds, as bits; everyone of these was picked, of each
+ * as often as of the others. */
+static unsigned picked(struct place *p, const char *policy, uint32_t zones, double quantile, uint32_t want)
+{
+    struct fg_select_config cfg = {.seed = 5,
+                                   .clients = N,
+                                   .want = want,
+                                   .over = 1.0,
+                                   .rounds = 1000,
+                                   .slot = FG_HOUR,
+                                   .zones = zones,
+                                   .quantile = quantile,
+                                   .fleet = p->fleet};
+    struct fg_select *s = NULL;
+    struct fg_err err = {{0}};
+    unsigned of_zone = 0, taken[N] = {0}, least = 1000, most = 0;
+    assert_int_equal(fg_select_create(&s, fg_select_find(policy), &cfg, &err), FG_OK);
+    assert_int_equal(s->ops->horizon(&s->cfg), strcmp(policy, "greenest") == 0 ? 168 : 24);
+    for (uint32_t round = 0; round < 1000; round++) {
+        uint32_t client[N], steps[N];
+        double weight[N];
+        struct fg_picks out = {.client = client, .steps = steps, .weight = weight};
+        struct fg_select_view view = {.round = round,
+                                      .now = fg_fleet_start(p->fleet),
+                                      .available = p->available,
+                                      .n_available = N,
+                                      .outlook = p->outlook};
+        assert_int_equal(s->ops->pick(s, &view, &out), FG_OK);
+        assert_true(out.n <= want);
+        for (size_t k = 0; k < out.n; k++) {
+            taken[client[k]]++;
+            of_zone |= 1u << fg_fleet_zone(p->fleet, client[k]);
+        }
+    }
+    for (uint32_t c = 0; c < N; c++) {
+        if ((of_zone >> fg_fleet_zone(p->fleet, c) & 1u) != 0) {
+            least = taken[c] < least ? taken[c] : least;
+            most = taken[c] > most ? taken[c] : most;
+        }
+    }
+    assert_true(of_zone == 0 || (least > 0 && most - least <= 150));
+    fg_select_destroy(s);
+    return of_zone;
+}
+
+/* Means over a day: 450, 150 and 180 g. */
+static void zones_are_the_cheapest_of_the_day(void **state)
+{
+    (void)state;
+    struct place p = make_place(100);
+    assert_int_equal(picked(&p, "zones", 1, 0.5, 2), 1u << 1);
+    assert_int_equal(picked(&p, "zones", 2, 0.5, 2), 1u << 1 | 1u << 2);
+    assert_int_equal(picked(&p, "zones", 3, 0.5, 2), 7u);
+    leave(&p);
+}
+
+/* By day zones 0 and 1 are above their medians, by night zone 2 is; the largest value is never above all. */
+static void pause_waits_while_it_is_dirty(void **state)
+{
+    (void)state;
+    struct place day = make_place(96 + 12), night = make_place(96 + 2);
+    assert_int_equal(picked(&day, "pause", 1, 0.5, 2), 1u << 2);
+    assert_int_equal(picked(&night, "pause", 1, 0.5, 2), 1u << 0 | 1u << 1);
+    assert_int_equal(picked(&day, "pause", 1, 1.0, 2), 7u);
+    leave(&day);
+    leave(&night);
+}
+
+static void greenest_is_one_zone(void **state)
+{
+    (void)state;
+    struct place p = make_place(100);
+    assert_int_equal(picked(&p, "greenest", 1, 0.5, 2), 1u << 1);
+    leave(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(zones_are_the_cheapest_of_the_day),
+        cmocka_unit_test(pause_waits_while_it_is_dirty),
+        cmocka_unit_test(greenest_is_one_zone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
