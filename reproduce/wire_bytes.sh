@@ -4,7 +4,7 @@
 #   reproduce/wire_bytes.sh [2nn|cnn]        default: 2nn
 #
 # MNIST, two label-sorted shards a client, 10 of 100 clients a round, one epoch of batches of 10 (McMahan et al., AISTATS 2017). RATE is
-# the learning rate, ROUNDS how far a run goes, SEEDS which runs, TARGETS what is to be reached, CODECS what is tried, each as name or
+# the learning rate, DECAY that of train.schedule = inverse (none: constant), EVERY how many rounds lie between two evaluations, ROUNDS how far a run goes, SEEDS which runs, TARGETS what is to be reached, CODECS what is tried, each as name or
 # name:density. Results go to reproduce/out/wire_bytes/ (finished runs are not run again). The cnn takes some 3 s of a core a round.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,22 +17,25 @@ cnn) layers=mcmahan_cnn seeds=${SEEDS:-1} rounds=${ROUNDS:-100} targets=${TARGET
 *) echo "unknown model '$model'; there are 2nn and cnn" >&2; exit 2 ;;
 esac
 rate=${RATE:-0.05}
+schedule=(--set train.schedule=constant)
+[ -n "${DECAY:-}" ] && schedule=(--set train.schedule=inverse --set "train.decay=$DECAY")
+name=$model-lr$rate${DECAY:+-decay$DECAY}
 codecs=${CODECS:-none ternary:0.006 ternary:0.005}
 mkdir -p "$out"
 
 for seed in $seeds; do
     for codec in $codecs; do
-        dir=$out/$model-lr$rate-$codec-seed$seed
+        dir=$out/$name-$codec-seed$seed
         [ "$codec" != "${codec#*:}" ] && density=${codec#*:} || density=1
-        "$forage" simulate -q --out "$dir" --seed "$seed" --set "train.lr=$rate" --set "run.rounds=$rounds" --set "model.layers=$layers" \
-            --set run.stop_at_target=no --set run.eval_clients_every=1000000 --set "wire.codec=${codec%%:*}" --set "wire.density=$density" \
+        "$forage" simulate -q --out "$dir" --seed "$seed" --set "train.lr=$rate" "${schedule[@]}" --set "run.rounds=$rounds" --set "model.layers=$layers" \
+            --set run.stop_at_target=no --set run.eval_clients_every=1000000 --set "run.eval_every=${EVERY:-1}" --set "wire.codec=${codec%%:*}" --set "wire.density=$density" \
             "$here/../examples/mnist-2nn-2shard.ini" >"$dir.txt" 2>&1 || {
             cat "$dir.txt" >&2
             exit 1
         }
     done
 done
-python3 - "$out/$model-lr$rate" "$seeds" "$codecs" "$targets" <<'PY'
+python3 - "$out/$name" "$seeds" "$codecs" "$targets" <<'PY'
 import csv, sys
 
 start, seeds, codecs, targets = sys.argv[1], sys.argv[2].split(), sys.argv[3].split(), sys.argv[4].split()
