@@ -272,6 +272,10 @@ def speed(s, found):
         raise Failure("not every model was measured")
 
 
+def operations(s, _):
+    s.run([os.path.join(BIN, "test_device_ops"), "--bench"])
+
+
 def peer(program, module):
     def work(s, found):
         if importlib.util.find_spec(module) is None:
@@ -296,28 +300,44 @@ PROFILE = {"gpu__time_duration.sum": "ns", "sm__throughput.avg.pct_of_peak_susta
            "sm__warps_active.avg.pct_of_peak_sustained_active": "occupancy_percent"}
 
 
-def profile(s, found):
-    """The three kernels of the pfl CNN that take longest, and how near they are to what limits."""
-    out = s.run([tool("ncu"), "--csv", "--page", "raw", "--metrics", ",".join(PROFILE), "--launch-skip", "60",
-                 "--launch-count", "60", os.path.join(BIN, "bench_device"), "-c", "50", "-n", "20", "-r", "1", "pfl_cnn"],
-                quiet=True)
-    rows = list(csv.DictReader(io.StringIO("\n".join(x for x in out.splitlines() if x.startswith('"')))))
-    total = {}
+def kernel_name(text):
+    """The operation's name of `lockstep<N>`, in the order of kernels/device.h; other kernels' own names."""
+    kind = re.search(r"lockstep<\D*(\d+)", text)
+    if not kind:
+        return re.split(r"[(<]", text.replace("void ", ""))[0]
+    with open(os.path.join(HERE, "src", "kernels", "device.h"), encoding="utf-8") as f:
+        names = re.findall(r"^    FG_OP_(\w+),", f.read().split("enum fg_op_kind {")[1].split("};")[0], re.M)
+    return names[int(kind.group(1))].lower()
+
+
+def hottest(text, count=3):
+    """The kernels that take longest in ncu's table: (name, figures)."""
+    rows = csv.DictReader(io.StringIO("\n".join(x for x in text.splitlines() if x.startswith('"'))))
+    seen = {}
     for row in rows:
         try:
             values = {to: float(row[name].replace(",", "")) for name, to in PROFILE.items()}
-        except (KeyError, ValueError):
+        except (KeyError, ValueError):  # the units
             continue
-        k = total.setdefault(row["Kernel Name"].split("(")[0], [])
-        k.append(values)
-    hottest = sorted(total.items(), key=lambda k: -sum(v["ns"] for v in k[1]))[:3]
-    if not hottest:
-        raise Failure("ncu gave no figures: " + out.strip()[-300:])
-    for name, values in hottest:
+        seen.setdefault(kernel_name(row["Kernel Name"]), []).append(values)
+    out = []
+    for name, values in sorted(seen.items(), key=lambda k: -sum(v["ns"] for v in k[1]))[:count]:
         ns = sum(v["ns"] for v in values)
         mean = {key: round(sum(v[key] * v["ns"] for v in values) / ns, 1) for key in PROFILE.values() if key != "ns"}
-        found[name] = {"launches": len(values), "us": round(ns / 1000, 1), **mean}
-        s.say(f"    {name}: {found[name]}")
+        out.append((name, {"launches": len(values), "us": round(ns / 1000, 1), **mean}))
+    return out
+
+
+def profile(s, found):
+    """The three kernels of the pfl CNN that take longest, and how near they are to what limits."""
+    out = s.run([tool("ncu"), "--csv", "--page", "raw", "--print-units", "base", "--metrics", ",".join(PROFILE),
+                 "--launch-skip", "60", "--launch-count", "60", os.path.join(BIN, "bench_device"), "-c", "50", "-n", "20",
+                 "-r", "1", "pfl_cnn"], quiet=True)
+    for name, figures in hottest(out):
+        found[name] = figures
+        s.say(f"    {name}: {figures}")
+    if not found:
+        raise Failure("ncu gave no figures: " + out.strip()[-300:])
 
 
 def main():
@@ -334,6 +354,7 @@ def main():
         s.step("tests", 60, tests, needs_device=False)
         s.step("same model as the CPU", 60, same_model, needs_device=False)
         s.step("speed of models", 80, speed)
+        s.step("speed of operations", 30, operations)
         s.step("G1", 60, goal_1)
         s.step("G2", 40, goal_2)
         s.step("JAX", 60, peer("jax_pfl.py", "jax"))
