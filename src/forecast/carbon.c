@@ -44,7 +44,8 @@ struct fg_carbon_forecaster {
 };
 
 enum fg_status fg_carbon_forecaster_create(struct fg_carbon_forecaster **out, uint32_t ahead,
-                                           int64_t first_hour_s, const struct fg_carbon *truth)
+                                           int64_t first_hour_s, const struct fg_carbon *truth,
+                                           bool intervals)
 {
     if (ahead < 1 || ahead > FG_CARBON_AHEAD_MAX) {
         return FG_E_RANGE;
@@ -57,14 +58,14 @@ enum fg_status fg_carbon_forecaster_create(struct fg_carbon_forecaster **out, ui
     f->ahead = ahead;
     f->first_hour_of_week =
         (uint32_t)(fg_weekday(days) * 24 + fg_floor_div(first_hour_s - days * FG_DAY_S, 3600));
-    f->interval = fg_calloc(PREDICTORS * (size_t)ahead, sizeof *f->interval);
-    f->ring = fg_calloc((size_t)(ahead + 1) * PREDICTORS * ahead, sizeof *f->ring);
-    enum fg_status st = f->interval != NULL && f->ring != NULL ? FG_OK : FG_E_NOMEM;
+    f->interval = intervals ? fg_calloc(PREDICTORS * (size_t)ahead, sizeof *f->interval) : NULL;
+    f->ring = intervals ? fg_calloc((size_t)(ahead + 1) * PREDICTORS * ahead, sizeof *f->ring) : NULL;
+    enum fg_status st = !intervals || (f->interval != NULL && f->ring != NULL) ? FG_OK : FG_E_NOMEM;
     for (size_t i = 0; st == FG_OK && i < PREDICTORS; i++) {
         struct fg_carbon_spec spec = {ahead, i, truth, first_hour_s};
         f->g[i] = fg_calloc(ahead, sizeof **f->g);
         st = f->g[i] != NULL ? fg_carbon_predictors[i]->create(&f->self[i], &spec) : FG_E_NOMEM;
-        for (uint32_t k = 0; st == FG_OK && k < ahead; k++) {
+        for (uint32_t k = 0; st == FG_OK && intervals && k < ahead; k++) {
             st = fg_conformal_init(&f->interval[i * ahead + k], WINDOW, FG_CARBON_LEVEL, RATE);
         }
     }
@@ -97,7 +98,8 @@ void fg_carbon_forecaster_destroy(struct fg_carbon_forecaster *f)
 enum fg_status fg_carbon_forecaster_copy(struct fg_carbon_forecaster *to,
                                          const struct fg_carbon_forecaster *from)
 {
-    FG_ASSERT(to->ahead == from->ahead && to->known == 0);
+    FG_ASSERT(to->ahead == from->ahead && to->known == 0 &&
+              (to->interval == NULL) == (from->interval == NULL));
     while (to->known < from->known) {
         if (FG_GROW(to->value, to->known, to->cap) != FG_OK) {
             return FG_E_NOMEM;
@@ -110,11 +112,13 @@ enum fg_status fg_carbon_forecaster_copy(struct fg_carbon_forecaster *to,
     for (size_t i = 0; i < PREDICTORS; i++) {
         fg_carbon_predictors[i]->copy(to->self[i], from->self[i]);
         memcpy(to->g[i], from->g[i], from->ahead * sizeof **to->g);
-        for (uint32_t k = 0; k < from->ahead; k++) {
+        for (uint32_t k = 0; from->interval != NULL && k < from->ahead; k++) {
             fg_conformal_copy(&to->interval[i * from->ahead + k], &from->interval[i * from->ahead + k]);
         }
     }
-    memcpy(to->ring, from->ring, (size_t)(from->ahead + 1) * PREDICTORS * from->ahead * sizeof *to->ring);
+    if (from->interval != NULL) {
+        memcpy(to->ring, from->ring, (size_t)(from->ahead + 1) * PREDICTORS * from->ahead * sizeof *to->ring);
+    }
     return FG_OK;
 }
 
@@ -141,12 +145,14 @@ enum fg_status fg_carbon_forecaster_step(struct fg_carbon_forecaster *f, double 
         return FG_E_NOMEM;
     }
     f->value[f->known++] = g_per_kwh;
-    learn(f, g_per_kwh);
+    if (f->interval != NULL) {
+        learn(f, g_per_kwh);
+    }
     uint32_t hour = (uint32_t)((f->first_hour_of_week + f->known) % 168);
     for (size_t i = 0; i < PREDICTORS; i++) {
         struct fg_carbon_view v = {f->known, f->value, hour, f->ahead, (const double *const *)f->g, i};
         fg_carbon_predictors[i]->step(f->self[i], &v, f->g[i]);
-        for (uint32_t k = 0; k < f->ahead; k++) {
+        for (uint32_t k = 0; f->interval != NULL && k < f->ahead; k++) {
             const struct fg_conformal *c = &f->interval[i * f->ahead + k];
             *issued_at(f, f->steps, i, k) =
                 (struct issued){f->g[i][k], fg_conformal_low(c), fg_conformal_high(c)};
@@ -164,6 +170,7 @@ const double *fg_carbon_forecaster_get(const struct fg_carbon_forecaster *f, siz
 void fg_carbon_forecaster_interval(const struct fg_carbon_forecaster *f, size_t predictor, uint32_t k,
                                    double *low, double *high)
 {
+    FG_ASSERT(f->interval != NULL);
     const struct issued *x = issued_at(f, f->steps - 1, predictor, k);
     *low = x->point + x->low > 0.0 ? x->point + x->low : 0.0;
     *high = x->point + x->high > 0.0 ? x->point + x->high : 0.0;

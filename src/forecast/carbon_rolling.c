@@ -188,7 +188,7 @@ static enum fg_status prepare(struct work *w)
             return FG_E_NOMEM;
         }
     }
-    return fg_carbon_forecaster_create(&w->forecaster, ahead, w->carbon->start_s, w->carbon);
+    return fg_carbon_forecaster_create(&w->forecaster, ahead, w->carbon->start_s, w->carbon, true);
 }
 
 static void release(struct work *w)

@@ -155,7 +155,7 @@ enum fg_status fg_outlook_copy(struct fg_outlook *to, const struct fg_outlook *f
     }
     for (uint32_t z = 0; z < from->zones && st == FG_OK; z++) {
         if (from->carbon[z] != NULL) {
-            st = fg_carbon_forecaster_create(&to->carbon[z], from->carbon_ahead, 0, NULL);
+            st = fg_carbon_forecaster_create(&to->carbon[z], from->carbon_ahead, 0, NULL, false);
             st = st == FG_OK ? fg_carbon_forecaster_copy(to->carbon[z], from->carbon[z]) : st;
         }
     }
@@ -271,7 +271,7 @@ static enum fg_status see_zone(struct fg_outlook *o, uint32_t zone, fg_time_t t)
     }
     if (o->carbon[zone] == NULL) {
         st = fg_carbon_forecaster_create(&o->carbon[zone], o->carbon_ahead,
-                                         fg_floor_div(t - FG_HOUR, FG_SECOND), NULL);
+                                         fg_floor_div(t - FG_HOUR, FG_SECOND), NULL, false);
     }
     return st == FG_OK ? fg_carbon_forecaster_step(o->carbon[zone],
                                                    fg_fleet_carbon_integral(f, zone, t - FG_HOUR, t) / 3600.0)

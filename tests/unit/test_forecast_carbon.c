@@ -44,7 +44,7 @@ static void simple_predictors_say_what_their_names_say(void **state)
     struct fg_carbon_forecaster *f = NULL;
     const double *v = c->g_per_kwh;
     double sum = 0.0;
-    assert_int_equal(fg_carbon_forecaster_create(&f, AHEAD, 0, c), FG_OK);
+    assert_int_equal(fg_carbon_forecaster_create(&f, AHEAD, 0, c, true), FG_OK);
     for (size_t i = 0; i < KNOWN; i++) {
         assert_int_equal(fg_carbon_forecaster_step(f, v[i]), FG_OK);
         sum += v[i];
@@ -74,7 +74,7 @@ static void a_change_of_the_future_changes_no_forecast_before_it(void **state)
     struct fg_carbon_forecaster *f[2];
     size_t oracle = fg_carbon_predictor_find("oracle"), changed[16] = {0}, later[16] = {0};
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(fg_carbon_forecaster_create(&f[i], AHEAD, 0, c[i]), FG_OK);
+        assert_int_equal(fg_carbon_forecaster_create(&f[i], AHEAD, 0, c[i], true), FG_OK);
     }
     for (size_t known = 1; known < HOURS; known++) {
         for (int i = 0; i < 2; i++) {
@@ -212,7 +212,7 @@ static void every_failed_allocation_is_reported(void **state)
     spec.horizon_h[0] = FG_CARBON_AHEAD_MAX;
     assert_int_equal(fg_carbon_rolling_run(&r, c, &spec), FG_E_RANGE);
     struct fg_carbon_forecaster *f = NULL;
-    assert_int_equal(fg_carbon_forecaster_create(&f, 0, 0, NULL), FG_E_RANGE);
+    assert_int_equal(fg_carbon_forecaster_create(&f, 0, 0, NULL, true), FG_E_RANGE);
     fg_carbon_destroy(c);
 }
 
