@@ -232,7 +232,8 @@ static enum fg_status add_places(struct fg_exact *e, const struct fg_exact_term 
     double scale = t->weight * unit_scale(level);
     for (part = c->part; w != NULL && i < stop; part++) {
         size_t last = f->part[part].places_end < stop ? f->part[part].places_end : stop;
-        int64_t value = i < last ? nearest(scale * (double)f->part[part].step) : 0; /* none here: of any size */
+        int64_t value =
+            i < last ? nearest(scale * (double)f->part[part].step) : 0; /* none here: of any size */
         for (; i < last; i++) {
             add_place(w->sum, f->place[i], (uint32_t)at, value);
         }

@@ -34,7 +34,7 @@ for _ in 1 2 3; do
     [ "$(in_json "$T/json" 'j["played"]["late_s"] > 0.75')" = True ] || break
     printf '# played with a delay of %s s: once more\n' "$(in_json "$T/json" 'j["played"]["late_s"]')"
 done
-expect "a trace is played to its end" 0 $rc
+expect "a trace is played to its end" 0 "$rc"
 expect "and it is told how late workers came and went" True "$(in_json "$T/json" '0 < j["played"]["late_s"] < 60')"
 expect "it is real time" real "$(sed -n 's/^clock = //p' "$T/run/config.ini")"
 expect "all rounds are there" 8 "$(in_json "$T/json" 'j["deployed"]["rounds"]')"
