@@ -71,6 +71,9 @@ enum fg_status fg_str_addf(struct fg_str *s, const char *fmt, ...)
 enum fg_status fg_str_add_f64(struct fg_str *s, double x)
 {
     char buf[40];
+    if (isnan(x)) {
+        return fg_str_add(s, "nan", 3); /* %g would show its sign */
+    }
     if (fabs(x) < 1e15 && !(floor(x) < x) && !(floor(x) > x)) {
         return fg_str_addf(s, "%.0f", x); /* %g would write 1e+06 */
     }

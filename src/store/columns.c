@@ -165,6 +165,22 @@ enum fg_status fg_rounds_row(struct fg_str *out, const struct fg_round_record *r
     return st == FG_OK ? fg_str_add(out, "\n", 1) : st;
 }
 
+/* A number as fg_str_add_f64() writes it: losses of a run that diverged are nan or inf. */
+static bool read_f64(double *x, const char *text, size_t len)
+{
+    static const struct {
+        const char *text;
+        double value;
+    } far[] = {{"nan", NAN}, {"-nan", NAN}, {"inf", INFINITY}, {"-inf", -INFINITY}};
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        if (len == strlen(far[i].text) && memcmp(text, far[i].text, len) == 0) {
+            *x = far[i].value;
+            return true;
+        }
+    }
+    return fg_parse_f64(x, text, len) == FG_OK;
+}
+
 /* Write one field into the record; false when it is no such value. */
 static bool read_value(struct fg_round_record *r, const struct fg_col *c, const char *text, size_t len)
 {
@@ -183,10 +199,13 @@ static bool read_value(struct fg_round_record *r, const struct fg_col *c, const 
         return true;
     }
     bool empty = len == 0;
-    if ((empty && c->kind < FG_COL_LOSS) || (!empty && fg_parse_f64(&x, text, len) != FG_OK)) {
+    if ((empty && c->kind < FG_COL_LOSS) || (!empty && !read_f64(&x, text, len))) {
         return false;
     }
     if (c->kind == FG_COL_TIME) {
+        if (!isfinite(x)) {
+            return false;
+        }
         *(fg_time_t *)at = fg_from_seconds(x);
         return true;
     }

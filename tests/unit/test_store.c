@@ -351,6 +351,15 @@ static void rounds_csv_reads_back_exactly(void **state)
     }
     fg_assert_close(rows[2].evaluation.client_worst, 0.0625, 0);
     fg_free(rows);
+    struct fg_round_record diverged =
+        some_round(0); /* its losses are no numbers, and it can be read all the same */
+    diverged.train_loss = INFINITY;
+    diverged.evaluation.loss = -NAN;
+    text.len = whole;
+    assert_int_equal(fg_rounds_row(&text, &diverged), FG_OK);
+    assert_int_equal(fg_rounds_read(&rows, &n, text.data, text.len, NULL), FG_OK);
+    assert_true(n == 4 && isnan(rows[3].evaluation.loss) && isinf(rows[3].train_loss));
+    fg_free(rows);
     struct fg_err err;
     text.data[whole - 3] = 'x';
     assert_int_equal(fg_rounds_read(&rows, &n, text.data, text.len, &err), FG_E_CORRUPT);
