@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "src/base/mem.h"
 #include "src/cmd/drive.h"
+#include "src/cmd/launch.h"
 
 enum {
     LOOK_MS = 10,
@@ -21,17 +21,6 @@ enum {
 /* Where the worker of a client is. One that was asked for and is not here yet is not killed: MPI would wait for it for
  * ever. It goes as soon as it is here. */
 enum place { AWAY, ASKED, HERE, NOTICED };
-
-/* glibc has the calls from 2.36 on, Linux from 5.3. */
-static int pidfd_of(pid_t pid)
-{
-    return (int)syscall(SYS_pidfd_open, pid, 0);
-}
-
-static bool send_signal(int process, int number)
-{
-    return syscall(SYS_pidfd_send_signal, process, number, NULL, 0) == 0;
-}
 
 struct player {
     enum place place;
@@ -202,7 +191,7 @@ static void read_joined(struct fg_drive *d)
             struct player *p = &d->player[client];
             forget_process(p);
             happened(d, p->up, d->passes ? now_of(d) : p->up);
-            p->process = pidfd_of((pid_t)pid);
+            p->process = fg_process_open(pid);
             p->place = p->process >= 0 ? HERE : AWAY;
         }
     }
@@ -246,7 +235,7 @@ static void name_all(struct fg_drive *d)
 static void let_go(struct fg_drive *d, struct player *p, fg_time_t now)
 {
     happened(d, p->down, now);
-    if (send_signal(p->process, SIGKILL)) {
+    if (fg_process_signal(p->process, SIGKILL)) {
         d->report.kills++;
     } else if (p->place == HERE) {
         d->report.early++;
@@ -257,7 +246,7 @@ static void let_go(struct fg_drive *d, struct player *p, fg_time_t now)
 static void give_notice(struct fg_drive *d, struct player *p)
 {
     p->place = NOTICED;
-    d->report.notices += send_signal(p->process, SIGTERM);
+    d->report.notices += fg_process_signal(p->process, SIGTERM);
 }
 
 /* Returns when there is something to do for this client again, in the run's time. */

@@ -23,6 +23,12 @@ enum fg_status fg_launch_self(struct fg_launch_argv *a) FG_NODISCARD;
 /* Run a command to its end with its output in /dev/null; *code is its exit code. Errors: FG_E_INTERNAL. */
 enum fg_status fg_launch_command(int *code, const struct fg_launch_argv *a, struct fg_err *err) FG_NODISCARD;
 
+/* A process that no later bearer of its number is taken for; -1: there is none. (glibc has the calls from 2.36 on, Linux
+ * from 5.3.) Owner: the caller, close(). */
+int fg_process_open(long pid);
+bool fg_process_signal(int process, int number);
+bool fg_process_ended(int process); /* whether or not its parent has noticed */
+
 /* The arguments as a line that a shell takes. Owner: the caller, fg_str_fini(). */
 enum fg_status fg_launch_quote(struct fg_str *out, const struct fg_launch_argv *a) FG_NODISCARD;
 

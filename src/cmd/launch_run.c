@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,6 +39,22 @@ static double seconds(void)
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+int fg_process_open(long pid)
+{
+    return pid > 0 ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1;
+}
+
+bool fg_process_signal(int process, int number)
+{
+    return syscall(SYS_pidfd_send_signal, process, number, NULL, 0) == 0;
+}
+
+bool fg_process_ended(int process)
+{
+    struct pollfd p = {.fd = process, .events = POLLIN};
+    return poll(&p, 1, 0) > 0;
 }
 
 static bool path_in(char path[4096], const char *dir, const char *name)
@@ -143,6 +160,8 @@ struct ending {
     bool reminded;      /* that it takes long */
     double since, told; /* since when we want an end; when mpirun was told, 0 = not yet */
     double over;        /* since when rank 0 is done or dead */
+    long pid;           /* it has said who it is; 0: not yet */
+    int rank0;          /* (fg_process_open()); -1 where there are no such descriptors */
 };
 
 /* Its ranks go with it. */
@@ -156,13 +175,22 @@ static void end_mpirun(struct ending *e, pid_t mpirun, double now, double grace_
     }
 }
 
+/* Rank 0, even where a stuck mpirun leaves it a zombie. */
+static bool is_over(const struct ending *e)
+{
+    return e->rank0 >= 0 ? fg_process_ended(e->rank0) : kill((pid_t)e->pid, 0) != 0 && errno == ESRCH;
+}
+
 static void bring_to_end(struct ending *e, pid_t mpirun, const char *dir)
 {
     long rank0 = 0, code;
     double now = seconds();
-    bool known = read_number(&rank0, dir, "pid") && rank0 > 1;
-    bool said = known && read_number(&code, dir, "exit");
-    bool died = known && !said && kill((pid_t)rank0, 0) != 0 && errno == ESRCH;
+    if (e->pid == 0 && read_number(&rank0, dir, "pid") && rank0 > 1) {
+        e->pid = rank0;
+        e->rank0 = fg_process_open(rank0);
+    }
+    bool said = e->pid != 0 && read_number(&code, dir, "exit");
+    bool died = e->pid != 0 && !said && is_over(e);
     if ((said || died) && e->over <= 0) {
         e->over = now;
     }
@@ -177,8 +205,8 @@ static void bring_to_end(struct ending *e, pid_t mpirun, const char *dir)
     if (e->since <= 0) {
         e->since = now;
     }
-    if (!e->asked && known) {
-        e->asked = kill((pid_t)rank0, SIGTERM) == 0;
+    if (!e->asked && e->pid != 0) {
+        e->asked = kill((pid_t)e->pid, SIGTERM) == 0;
     }
     bool again = signals > 1 && signals != e->seen;
     e->seen = signals;
@@ -193,7 +221,7 @@ static void bring_to_end(struct ending *e, pid_t mpirun, const char *dir)
 static void watch(pid_t mpirun, const char *dir, int out, int errfd, const struct fg_launch_aside *aside)
 {
     int results = aside->results_to_stderr ? STDERR_FILENO : STDOUT_FILENO;
-    struct ending ending = {0};
+    struct ending ending = {.rank0 = -1};
     int status;
     while (waitpid(mpirun, &status, WNOHANG) == 0) {
         struct pollfd p[2] = {{.fd = out, .events = POLLIN}, {.fd = errfd, .events = POLLIN}};
@@ -202,6 +230,9 @@ static void watch(pid_t mpirun, const char *dir, int out, int errfd, const struc
         relay(out, results);
         relay(errfd, STDERR_FILENO);
         bring_to_end(&ending, mpirun, dir);
+    }
+    if (ending.rank0 >= 0) {
+        (void)close(ending.rank0);
     }
     relay(out, results);
     relay(errfd, STDERR_FILENO);

@@ -113,6 +113,18 @@ finish
 expect "mpirun killed: exit code" 1 "$code"
 expect_match "mpirun killed: it says so, and what to do" 'ended without a word; the same command goes on' "$(cat "$T/mpi.err")"
 
+# mpirun is stuck, and rank 0 dies: nobody takes notice of the dead but launch
+launched "$T/stuck" 3
+rank0=$(grep -o '[0-9]*' "$T/stuck/lock" | head -1)
+kill -STOP "$(ps -o ppid= -p "$rank0" | tr -d ' ')"
+kill -9 "$rank0"
+over() { ! kill -0 "$job" 2>/dev/null; }
+if wait_for 30 over; then ended=yes; else ended=no; fi
+expect "mpirun stuck, the aggregator killed: launch ends" yes "$ended"
+[ "$ended" = yes ] || kill -9 "$(ps -o ppid= -p "$rank0" | tr -d ' ')"
+finish
+expect "mpirun stuck: exit code" 1 "$code"
+
 # wrong use
 expect "launch -n 1: exit code" 2 "$("$FORAGE" launch -n 1 "$EXAMPLE" >/dev/null 2>&1; echo $?)"
 "$FORAGE" launch -n 2 "$EXAMPLE" --set data.path="$T/nowhere" --out "$T/none" >/dev/null 2>"$T/none.err"
