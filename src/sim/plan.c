@@ -163,8 +163,9 @@ static double amount_of(const struct fg_setup *s, int which, struct fg_play_chan
     double amount;
     fg_setup_aggregator(s, &a);
     if (which == FG_PLAN_BUDGET_RUN_ROUNDS) {
-        *unit = (c->run.rounds + 9) / 10;
-        more->rounds = c->run.rounds + (uint32_t)*unit;
+        uint32_t tenth = (c->run.rounds + 9) / 10;
+        *unit = tenth;
+        more->rounds = c->run.rounds + tenth;
         return c->run.rounds;
     }
     if (which == FG_PLAN_BUDGET_DEADLINE) {

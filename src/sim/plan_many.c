@@ -4,12 +4,15 @@
 
 #include "src/base/mem.h"
 
-enum { MANY_CLIENTS = 100000 /* of which so many fleets would take too much memory at once */ };
+enum {
+    MANY_CLIENTS = 100000, /* of which so many fleets would take too much memory at once */
+    MOST_THREADS = 64
+};
 
 enum fg_status fg_many_init(struct fg_many *m, uint32_t draws)
 {
     m->threads = m->setup->clients > MANY_CLIENTS ? 1 : m->setup->threads < draws ? m->setup->threads : draws;
-    m->threads = m->threads > 0 ? m->threads : 1;
+    m->threads = m->threads > MOST_THREADS ? MOST_THREADS : m->threads > 0 ? m->threads : 1;
     m->foresee = fg_calloc(m->threads, sizeof(struct fg_foresee *));
     enum fg_status st = m->foresee != NULL ? FG_OK : FG_E_NOMEM;
     for (uint32_t k = 0; st == FG_OK && k < m->threads; k++) {
@@ -77,10 +80,10 @@ static void *work(void *arg)
 /* As many as there are threads; the first is the caller's own. */
 static void work_side_by_side(struct job *job, uint32_t n)
 {
-    pthread_t thread[64];
-    bool started[64] = {false};
+    pthread_t thread[MOST_THREADS];
+    bool started[MOST_THREADS] = {false};
     for (uint32_t k = 1; k < n; k++) {
-        started[k] = k < 64 && pthread_create(&thread[k], NULL, work, &job[k]) == 0;
+        started[k] = pthread_create(&thread[k], NULL, work, &job[k]) == 0;
     }
     for (uint32_t k = 0; k < n; k++) {
         if (k == 0 || !started[k]) {
@@ -124,8 +127,13 @@ enum fg_status fg_many_play(struct fg_many *m, uint32_t draws, const struct fg_p
     struct fg_outlook *learned = NULL;
     struct fg_many_result *result = fg_calloc(m->threads, sizeof *result);
     struct job *job = fg_calloc(m->threads, sizeof *job);
-    enum fg_status st = result != NULL && job != NULL ? FG_OK : fg_fail(err, FG_E_NOMEM, "out of memory");
-    st = st == FG_OK ? fg_many_learn(&learned, m, change, err) : st;
+    enum fg_status st;
+    if (result == NULL || job == NULL) {
+        fg_free(job);
+        fg_free(result);
+        return fg_fail(err, FG_E_NOMEM, "out of memory");
+    }
+    st = fg_many_learn(&learned, m, change, err);
     struct fg_play how = {.setup = m->setup, .learned = learned, .stop = m->stop};
     how.change = change != NULL ? *change : how.change;
     for (uint32_t first = 0; st == FG_OK && first < draws; first += m->threads) {
@@ -135,7 +143,7 @@ enum fg_status fg_many_play(struct fg_many *m, uint32_t draws, const struct fg_p
             take(arg, first + k, &result[k]);
         }
     }
-    for (uint32_t k = 0; result != NULL && k < m->threads; k++) {
+    for (uint32_t k = 0; k < m->threads; k++) {
         fg_play_log_fini(&result[k].log);
     }
     fg_outlook_destroy(learned);
