@@ -137,28 +137,7 @@ struct front {
     uint32_t client, next;
 };
 
-static bool before(const struct front *a, const struct front *b)
-{
-    return a->ratio > b->ratio || (a->ratio == b->ratio && a->client < b->client);
-}
-
-static void sink(struct front *heap, uint32_t n, uint32_t i)
-{
-    struct front x = heap[i];
-    for (;;) {
-        uint32_t kid = 2 * i + 1;
-        if (kid >= n) {
-            break;
-        }
-        kid += kid + 1 < n && before(&heap[kid + 1], &heap[kid]);
-        if (!before(&heap[kid], &x)) {
-            break;
-        }
-        heap[i] = heap[kid];
-        i = kid;
-    }
-    heap[i] = x;
-}
+FG_SLOTS_HEAP(struct front)
 
 /* Look at the client's next item: what it would add for each gram. */
 static void look(const struct fg_slots_work *w, struct front *x)

@@ -85,4 +85,29 @@ double fg_slots_lagrange(const struct fg_slots_work *w, double *price);
 enum fg_status fg_slots_search(struct fg_slots_plan *plan, const struct fg_slots_work *w,
                                double price) FG_NODISCARD;
 
+/* A max-heap of T, which has `ratio` (utility for each gram) and `client`: before(), and sink(), which puts heap[i] of n
+ * where it belongs below. */
+#define FG_SLOTS_HEAP(T)                                                               \
+    static bool before(const T *a, const T *b)                                         \
+    {                                                                                  \
+        return a->ratio > b->ratio || (a->ratio == b->ratio && a->client < b->client); \
+    }                                                                                  \
+    static void sink(T *heap, uint32_t n, uint32_t i)                                  \
+    {                                                                                  \
+        T x = heap[i];                                                                 \
+        for (;;) {                                                                     \
+            uint32_t kid = 2 * i + 1;                                                  \
+            if (kid >= n) {                                                            \
+                break;                                                                 \
+            }                                                                          \
+            kid += kid + 1 < n && before(&heap[kid + 1], &heap[kid]);                  \
+            if (!before(&heap[kid], &x)) {                                             \
+                break;                                                                 \
+            }                                                                          \
+            heap[i] = heap[kid];                                                       \
+            i = kid;                                                                   \
+        }                                                                              \
+        heap[i] = x;                                                                   \
+    }
+
 #endif

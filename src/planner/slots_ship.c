@@ -115,28 +115,7 @@ static struct offer look(const struct crew *k, uint32_t c)
 
 /* ---- the heap of offers: those that wait may have got worse since, never better ---- */
 
-static bool before(const struct offer *a, const struct offer *b)
-{
-    return a->ratio > b->ratio || (a->ratio == b->ratio && a->client < b->client);
-}
-
-static void sink(struct offer *heap, uint32_t n, uint32_t i)
-{
-    struct offer x = heap[i];
-    for (;;) {
-        uint32_t kid = 2 * i + 1;
-        if (kid >= n) {
-            break;
-        }
-        kid += kid + 1 < n && before(&heap[kid + 1], &heap[kid]);
-        if (!before(&heap[kid], &x)) {
-            break;
-        }
-        heap[i] = heap[kid];
-        i = kid;
-    }
-    heap[i] = x;
-}
+FG_SLOTS_HEAP(struct offer)
 
 /* ---- taking ---- */
 
