@@ -62,19 +62,34 @@ static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, s
     return FG_OK;
 }
 
+struct head {
+    float mu;
+    uint32_t sent;
+    unsigned rice;
+};
+
+/* What stands before the places of n values; false: nothing that encode writes. */
+static bool read_head(struct head *h, size_t n, const uint8_t *bytes, size_t len)
+{
+    if (len < HEAD) {
+        return false;
+    }
+    struct fg_reader r = fg_reader_of(bytes, HEAD);
+    fg_get_f32s(&r, &h->mu, 1);
+    h->sent = fg_get_u32(&r);
+    h->rice = fg_get_u8(&r);
+    return h->sent <= n && h->rice <= FG_RICE_MAX;
+}
+
 static enum fg_status decode(struct fg_codec_ws *ws, float *x, size_t n, const uint8_t *bytes, size_t len)
 {
     (void)ws;
-    if (len < HEAD) {
+    struct head h;
+    if (!read_head(&h, n, bytes, len)) {
         return FG_E_CORRUPT;
     }
-    struct fg_reader head = fg_reader_of(bytes, HEAD);
-    float mu;
-    fg_get_f32s(&head, &mu, 1);
-    uint32_t sent = fg_get_u32(&head);
-    unsigned rice = fg_get_u8(&head);
     struct fg_bit_reader r = {.p = bytes + HEAD, .end = bytes + len};
-    if (sent > n || rice > FG_RICE_MAX || !fg_gaps_get_signed(&r, sent, rice, mu, x, n)) {
+    if (!fg_gaps_get_signed(&r, h.sent, h.rice, h.mu, x, n)) {
         return FG_E_CORRUPT;
     }
     fg_bits_refill(&r);
@@ -85,33 +100,26 @@ static enum fg_status open(struct fg_codec_ws *ws, struct fg_form *out, void **o
                            const uint8_t *bytes, size_t len)
 {
     (void)ws;
-    if (len < HEAD) {
+    struct head h;
+    if (!read_head(&h, n, bytes, len)) {
         return FG_E_CORRUPT;
     }
-    struct fg_reader head = fg_reader_of(bytes, HEAD);
-    float mu;
-    fg_get_f32s(&head, &mu, 1);
-    uint32_t sent = fg_get_u32(&head);
-    unsigned rice = fg_get_u8(&head);
-    if (sent > n || rice > FG_RICE_MAX) {
-        return FG_E_CORRUPT;
-    }
-    if (!isfinite(mu) || mu < 0.f || n >= (size_t)1 << 31) {
+    if (!isfinite(h.mu) || h.mu < 0.f || n >= (size_t)1 << 31) {
         return FG_E_RANGE;
     }
     struct fg_form_part *part = NULL;
-    enum fg_status st = fg_realloc(&part, 1, sizeof *part + sent * sizeof(uint32_t));
+    enum fg_status st = fg_realloc(&part, 1, sizeof *part + h.sent * sizeof(uint32_t));
     if (st != FG_OK) {
         return st;
     }
     struct fg_bit_reader r = {.p = bytes + HEAD, .end = bytes + len};
-    bool good = fg_gaps_get_codes(&r, sent, rice, 0, (uint32_t *)(part + 1), n);
+    bool good = fg_gaps_get_codes(&r, h.sent, h.rice, 0, (uint32_t *)(part + 1), n);
     fg_bits_refill(&r);
     if (!good || !fg_bits_done(&r)) {
         fg_free(part);
         return FG_E_CORRUPT;
     }
-    *part = (struct fg_form_part){.end = n, .places_end = sent, .step = mu};
+    *part = (struct fg_form_part){.end = n, .places_end = h.sent, .step = h.mu};
     *out = (struct fg_form){
         .kind = FG_FORM_PLACES, .part = part, .parts = 1, .place = (const uint32_t *)(part + 1)};
     *own = part;
