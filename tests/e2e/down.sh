@@ -20,17 +20,9 @@ assert a["saved_s"] > b["saved_s"] > 0
 PY
 holds "fewer bytes go down than of whole models" [ "$(json "$T/whole/summary.json" downlink_bytes)" -lt "$(json "$T/dense/summary.json" downlink_bytes)" ]
 
-again=0
-for rows in 3 7 10; do
-    "$FORAGE" simulate -q "${DOWN[@]}" --set run.sync_s=0.05 --out "$T/killed" "$EXAMPLE" >/dev/null 2>&1 &
-    job=$!
-    wait_for 60 has_rows "$T/killed" "$rows"
-    kill -KILL $job 2>/dev/null && again=$((again + 1))
-    wait $job 2>/dev/null
-done
-"$FORAGE" simulate -q "${DOWN[@]}" --out "$T/killed" "$EXAMPLE" >/dev/null 2>"$T/err"
+killed_on_the_way "$T/killed" "${DOWN[@]}"
 expect "killed on the way: the same model and books" "0 $want" "$? $(books "$T/killed")"
-holds "it was killed" [ $again -ge 1 ]
+holds "it was killed" [ "$kills" -ge 1 ]
 
 "$FORAGE" simulate -q "${DOWN[@]}" --set aggregate.rule=fedawe --out "$T/own" "$EXAMPLE" >/dev/null 2>"$T/err"
 expect_match "clients with models of their own: refused" '2 .*wire.down.*models of their own' "$? $(cat "$T/err")"

@@ -11,17 +11,10 @@ resets() { json "$1/summary.json" states_reset; }
 expect "simulated: nothing is lost" "0 0" "$? $(resets "$T/whole")"
 
 # Killed again and again: what clients keep is saved beside the model.
-again=0
-for rows in 3 7 10; do
-    "$FORAGE" simulate -q "${KEPT[@]}" --set run.sync_s=0.05 --out "$T/killed" "$EXAMPLE" >/dev/null 2>&1 &
-    job=$!
-    wait_for 60 has_rows "$T/killed" "$rows"
-    kill -KILL $job 2>/dev/null && again=$((again + 1))
-    wait $job 2>/dev/null
-done
-"$FORAGE" simulate -q "${KEPT[@]}" --out "$T/killed" "$EXAMPLE" >/dev/null 2>"$T/err"
-expect "killed on the way: the same model" "0 0 $(sha "$T/whole")" "$? $(resets "$T/killed") $(sha "$T/killed")"
-holds "it was killed" [ $again -ge 1 ]
+killed_on_the_way "$T/killed" "${KEPT[@]}"
+code=$?
+expect "killed on the way: the same model" "0 0 $(sha "$T/whole")" "$code $(resets "$T/killed") $(sha "$T/killed")"
+holds "it was killed" [ "$kills" -ge 1 ]
 if "$FORAGE" --version | grep -q 'MPI: none'; then
     skip "kept" "built without MPI"
     done_testing

@@ -8,6 +8,22 @@ trap 'rm -rf "$T"' EXIT
 export XDG_CACHE_HOME=$T/cache
 failed=0
 
+# killed_on_the_way DIR ARGUMENT...: simulate into DIR, killed after 3, 7 and 10 rounds, and to the end; its exit code. How often
+# it was still there to be killed: $kills.
+killed_on_the_way() {
+    local dir=$1 rows job
+    shift
+    kills=0
+    for rows in 3 7 10; do
+        "$FORAGE" simulate -q "$@" --set run.sync_s=0.05 --out "$dir" "$EXAMPLE" >/dev/null 2>&1 &
+        job=$!
+        wait_for 60 has_rows "$dir" "$rows"
+        kill -KILL $job 2>/dev/null && kills=$((kills + 1))
+        wait $job 2>/dev/null
+    done
+    "$FORAGE" simulate -q "$@" --out "$dir" "$EXAMPLE" >/dev/null 2>"$T/err"
+}
+
 ok() { echo "ok - $1"; }
 not_ok() { echo "not ok - $1"; shift; printf '  %s\n' "$@"; failed=1; }
 skip() { echo "skip - $1 ($2)"; }

@@ -325,6 +325,7 @@ static void rounds_csv_reads_back_exactly(void **state)
     (void)state;
     struct fg_str text = {0};
     struct fg_round_record *rows = NULL;
+    struct fg_err err;
     size_t n = 0;
     assert_int_equal(fg_rounds_header(&text), FG_OK);
     for (uint32_t i = 0; i < 3; i++) {
@@ -341,9 +342,8 @@ static void rounds_csv_reads_back_exactly(void **state)
     assert_int_equal(n, 3);
     for (uint32_t i = 0; i < 3; i++) {
         struct fg_round_record want = some_round(i);
-        assert_int_equal(rows[i].round, i);
+        assert_true(rows[i].round == i && rows[i].steps_total == want.steps_total);
         assert_true(rows[i].t_begin == want.t_begin && rows[i].t_end == want.t_end);
-        assert_true(rows[i].steps_total == want.steps_total);
         fg_assert_close(rows[i].energy_wh, want.energy_wh, 0);
         fg_assert_close(rows[i].train_loss, want.train_loss, 0);
         assert_int_equal(rows[i].evaluation.have, want.evaluation.have);
@@ -351,8 +351,7 @@ static void rounds_csv_reads_back_exactly(void **state)
     }
     fg_assert_close(rows[2].evaluation.client_worst, 0.0625, 0);
     fg_free(rows);
-    struct fg_round_record diverged =
-        some_round(0); /* its losses are no numbers, and it can be read all the same */
+    struct fg_round_record diverged = some_round(0); /* losses that are no numbers are read all the same */
     diverged.train_loss = INFINITY;
     diverged.evaluation.loss = -NAN;
     text.len = whole;
@@ -360,7 +359,6 @@ static void rounds_csv_reads_back_exactly(void **state)
     assert_int_equal(fg_rounds_read(&rows, &n, text.data, text.len, NULL), FG_OK);
     assert_true(n == 4 && isnan(rows[3].evaluation.loss) && isinf(rows[3].train_loss));
     fg_free(rows);
-    struct fg_err err;
     text.data[whole - 3] = 'x';
     assert_int_equal(fg_rounds_read(&rows, &n, text.data, text.len, &err), FG_E_CORRUPT);
     assert_non_null(strstr(err.text, "rounds.csv:4: expected a row of numbers"));
