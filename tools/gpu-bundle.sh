@@ -29,7 +29,7 @@ for p in "${programs[@]}"; do
 done
 chmod u+w "$out"/bin/* "$out"/lib/*
 strip "$out"/bin/* "$out"/lib/*
-cp "$here/bench/peers/jax_pfl.py" "$here/bench/peers/torch_pfl.py" "$out/peers/"
+for p in common jax_conv jax_train jax_pfl jax_cohort torch_train torch_pfl torch_cohort; do cp "$here/bench/peers/$p.py" "$out/peers/"; done
 cp -r "$here/datasets/samples/mnist-writers" "$out/data/"
 cp "$here/tools/gpu-run-all.py" "$out/run-all"
 chmod +x "$out/run-all"

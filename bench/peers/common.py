@@ -8,11 +8,13 @@ import sys
 import time
 from types import SimpleNamespace
 
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+GPU = os.environ.get("FG_PEER_GPU") == "1"  # *_cohort.py: as it is, no talk
+for _name in () if GPU else ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
-os.environ["CUDA_VISIBLE_DEVICES"] = ""
-os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+if not GPU:
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 IMAGE = {"softmax": (28, 28, 1), "two_nn": (28, 28, 1), "lenet5": (32, 32, 3), "mcmahan_cnn": (28, 28, 1),
          "pfl_cnn": (32, 32, 3)}

@@ -9,6 +9,7 @@ from functools import partial
 import common
 import jax
 import jax.numpy as jnp
+import jax_conv
 import numpy as np
 
 RNG = np.random.default_rng(1)
@@ -25,8 +26,8 @@ def normal(*shape):
     return jnp.asarray(RNG.normal(0, 0.05, shape), jnp.float32)
 
 
-def network(name):
-    """Parameters, and the function from them and a batch to logits."""
+def network(name, conv="grouped"):
+    """Parameters, and the function from them and a batch to logits; conv: jax_conv.py."""
     if name == "char_lstm":
         return lstm()
     convs, denses = LAYERS[name]
@@ -34,8 +35,7 @@ def network(name):
 
     def logits(p, x):
         for (w, b), (_, _, _, padding, pooled) in zip(p, convs):
-            x = jax.lax.conv_general_dilated(x, w, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-            x = jax.nn.relu(x + b)
+            x = jax.nn.relu(jax_conv.FORMS[conv](x, w, padding) + b)
             if pooled:
                 x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
         x = x.reshape(x.shape[0], -1)

@@ -4,7 +4,7 @@
 1000 users x 50 images, cohort 50, one local epoch, batch 10, lr 0.1, the pfl CNN with dropout, unweighted mean,
 evaluation every 10 rounds on 10,000 images. Data are random bytes: time is measured, not accuracy.
 Two forms: `vmap`, a step of all clients at once (torch.func, compiled where that works); `loop`, one client after the
-other as pfl and Flower train them. The last line on stdout is JSON. Exits 77 without PyTorch or without a GPU (--cpu).
+other as pfl and Flower train them. A line of JSON on stdout as each is done. Exits 77 without PyTorch or without a GPU (--cpu).
 """
 import argparse
 import json
@@ -118,19 +118,20 @@ def main():
     test = (data[0][:arg.test], data[1][:arg.test])
     out = {"device": torch.cuda.get_device_name(0) if gpu else "cpu", "rounds": arg.rounds, "cohort": arg.cohort,
            "tf32": arg.tf32}
-    forms = {"vmap": make_vmap(net, False), "loop": make_loop(net)}
+    forms = {"vmap": make_vmap(net, False)}
     if not arg.eager:
         forms["compiled"] = make_vmap(net, True)
+    forms["loop"] = make_loop(net)
     for form, one_round in forms.items():
         rounds = max(1, arg.rounds // 10) if form == "loop" else arg.rounds
         try:
             took = measure(one_round, net, rounds, arg.cohort, arg.every, data, test, wait)
         except Exception as e:  # pylint: disable=broad-except  # vmap and compile do not know every layer and compiler
-            out[form + "_error"] = str(e).splitlines()[0][:200]
-            continue
-        out[form + "_samples_per_s"] = rounds * arg.cohort * IMAGES / took
-        out[form + "_s"] = took * arg.rounds / rounds
-    print(json.dumps(out))
+            out[form + "_error"] = (str(e).splitlines() or [type(e).__name__])[0][:200]
+        else:
+            out[form + "_samples_per_s"] = rounds * arg.cohort * IMAGES / took
+            out[form + "_s"] = took * arg.rounds / rounds
+        print(json.dumps(out), flush=True)
 
 
 if __name__ == "__main__":

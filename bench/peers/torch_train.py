@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-torch.set_num_threads(1)
+if not common.GPU:
+    torch.set_num_threads(1)
 torch.manual_seed(1)
 
 

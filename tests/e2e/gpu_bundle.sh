@@ -37,7 +37,7 @@ if [ "$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["device
     expect_match "run-all: exit code with a device" '^[01]$' "$code"
 else
     expect "run-all: exit code without a device" 77 "$code"
-    for s in "speed of models" "speed of operations" G1 G2 JAX "JAX in tf32" PyTorch memcheck racecheck initcheck profile; do
+    for s in G1 G2 "speed of models" "JAX in tf32" "models in JAX" "models in PyTorch" PyTorch "speed of operations" memcheck racecheck initcheck profile; do
         expect "run-all: $s" skipped "$(state "$s")"
         expect_match "run-all: $s says why" "^-- $s: skipped: there is no NVIDIA device here" "$(grep "^-- $s:" "$T/printed")"
     done
