@@ -10,6 +10,7 @@
 struct csv {
     struct fg_table table;
     size_t columns, label, group; /* group = SIZE_MAX without groups */
+    struct fg_field *head;        /* (columns) their names */
     uint32_t features, top;
     float *x;
     uint16_t *y;
@@ -49,6 +50,11 @@ static enum fg_status header(struct csv *c, const struct fg_dataset_spec *spec, 
         return fg_fail(err, FG_E_INPUT, "%s: expected a header line, found nothing", file);
     }
     c->columns = c->table.fields;
+    c->head = fg_calloc(c->columns, sizeof *c->head);
+    if (c->head == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "%s: out of memory", file);
+    }
+    memcpy(c->head, c->table.field, c->columns * sizeof *c->head);
     c->label = fg_table_column(&c->table, label);
     if (c->label == SIZE_MAX && spec->label_column == NULL) {
         c->label = c->columns - 1;
@@ -68,8 +74,11 @@ static enum fg_status header(struct csv *c, const struct fg_dataset_spec *spec, 
     }
     size_t features = c->columns - 1 - (c->group != SIZE_MAX);
     if (features == 0 || features > UINT32_MAX / 2) {
-        return fg_fail(err, FG_E_INPUT, "%s:%zu: expected at least one feature column, found %zu", file,
-                       c->table.line, features);
+        return fg_fail(
+            err, FG_E_INPUT,
+            "%s:%zu: expected at least one feature column (columns are parted by commas), found %zu in "
+            "'%.*s'",
+            file, c->table.line, features, (int)(c->head[0].len < 40 ? c->head[0].len : 40), c->head[0].text);
     }
     c->features = (uint32_t)features;
     return FG_OK;
@@ -120,8 +129,11 @@ static enum fg_status row(struct csv *c, uint32_t max_label, struct fg_err *err)
         }
     }
     float *to = c->x + c->n * c->features;
+    const char *note =
+        c->group != SIZE_MAX ? "" : "; a column of names can be the group (data.group_column, --group)";
     for (size_t i = 0; i < t->fields; i++) {
-        if (i != c->label && i != c->group && (st = fg_table_f32(t, i, to++, err)) != FG_OK) {
+        if (i != c->label && i != c->group &&
+            (st = fg_table_f32(t, i, &c->head[i], note, to++, err)) != FG_OK) {
             return st;
         }
     }
@@ -179,6 +191,7 @@ enum fg_status fg_csv_import(struct fg_dataset **out, const struct fg_blob *csv,
 cleanup:
     fg_table_fini(&c.table);
     fg_names_fini(&c.names);
+    fg_free(c.head);
     fg_free(c.x);
     fg_free(c.y);
     fg_free(c.g);

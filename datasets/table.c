@@ -93,14 +93,16 @@ enum fg_status fg_table_u32(const struct fg_table *t, size_t column, const char 
     return FG_OK;
 }
 
-enum fg_status fg_table_f32(const struct fg_table *t, size_t column, float *value, struct fg_err *err)
+enum fg_status fg_table_f32(const struct fg_table *t, size_t column, const struct fg_field *name,
+                            const char *note, float *value, struct fg_err *err)
 {
     const struct fg_field *f = &t->field[column];
     double v;
     enum fg_status st = fg_parse_f64(&v, f->text, f->len);
     if (st != FG_OK || !isfinite((float)v)) {
-        return fg_fail(err, FG_E_INPUT, "%s:%zu: column %zu: expected a finite number, found '%.*s'",
-                       t->blob->name, t->line, column + 1, shown(f), f->text);
+        return fg_fail(err, FG_E_INPUT,
+                       "%s:%zu: column %zu, '%.*s': expected a finite number, found '%.*s'%s", t->blob->name,
+                       t->line, column + 1, shown(name), name->text, shown(f), f->text, note);
     }
     *value = (float)v;
     return FG_OK;

@@ -154,11 +154,11 @@ static enum fg_status anchor(const struct fg_fleet *f, const char *name, int64_t
     fg_iso_format(at, now);
     fg_iso_format(from, zero_s);
     fg_iso_format(to, zero_s + span_s);
-    return fg_fail(
-        err, FG_E_INPUT,
-        "%s: covers %s to %s and holds no such season as the run's start %s on the same weekday: choose "
-        "time.start, or let files repeat with time.wrap = yes",
-        name, from, to, at);
+    return fg_fail(err, FG_E_INPUT,
+                   "%s: covers %s to %s, expected hours of the season of the run's start %s, of any year, on "
+                   "its weekday: "
+                   "choose time.start, or let files repeat with time.wrap = yes",
+                   name, from, to, at);
 }
 
 /* The time zone of a zone's clients, and the local time of the trace's zero there. */

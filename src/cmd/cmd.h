@@ -4,7 +4,7 @@
  * src/cmd/commands.c. Its run() gets argv[0] = the subcommand's name and returns the exit code. It prints
  * results on stdout (only JSON under --json) and messages on stderr through fg_cmd_fail(); main() notices
  * when stdout could not be written. SIGPIPE is ignored in the whole program: what starts another program
- * resets it.
+ * resets it; and SIGXFSZ is, so that a limit on the size of files is an error with a message.
  *
  *     struct args { struct fg_cmd_common common; const char *codec; };
  *     static const struct fg_cmd_option options[] = {

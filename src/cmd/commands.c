@@ -139,6 +139,9 @@ static int dispatch(int argc, char **argv)
 int fg_cmd_main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error, which is said below */
+#ifdef SIGXFSZ
+    signal(SIGXFSZ, SIG_IGN); /* so is a file that the system lets grow no further */
+#endif
     int rc = dispatch(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {
         fprintf(stderr, "forage: standard output: could not write: %s\n", strerror(errno));

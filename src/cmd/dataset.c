@@ -274,10 +274,11 @@ static int run(int argc, char **argv)
     return is_import ? import(&spec, words.item[2], &a) : info(&spec, &a);
 }
 
-const struct fg_command fg_cmd_dataset = {"dataset",
-                                          "import SRC OUT.h5 | info PATH",
-                                          2,
-                                          3,
-                                          "import raw data into an HDF5 file, or say what a data set holds",
-                                          options,
-                                          run};
+const struct fg_command fg_cmd_dataset = {
+    "dataset",
+    "import SRC OUT.h5 | info PATH",
+    2,
+    3,
+    "import IDX, CIFAR, CSV or text into an HDF5 file, or say what a data set holds",
+    options,
+    run};

@@ -24,9 +24,22 @@ static const struct fg_cmd_option options[] = {
     FG_CMD_END,
 };
 
+static bool is_section(const char *what)
+{
+    const struct fg_option_section *s = fg_option_sections;
+    while (s->name != NULL && strcmp(s->name, what) != 0) {
+        s++;
+    }
+    return s->name != NULL;
+}
+
+/* `what`: a section, a key, or a key's name alone, of any section. */
 static bool wanted(const struct fg_option *o, const char *what)
 {
-    return what == NULL || strcmp(o->section, what) == 0 || strcmp(o->key, what) == 0;
+    if (what == NULL || is_section(what)) {
+        return what == NULL || strcmp(o->section, what) == 0;
+    }
+    return strcmp(o->key, what) == 0 || strcmp(o->name, what) == 0;
 }
 
 /* What a key that names a registry's entry can be: entry i, or false behind the last. */
@@ -226,6 +239,21 @@ static void print_man(void)
          "everything saved, the same command goes on.");
 }
 
+static int unknown(const char *what)
+{
+    const char *best = fg_options[0].section, *dot = strchr(what, '.');
+    for (const struct fg_option_section *s = fg_option_sections; s->name != NULL; s++) {
+        best = fg_str_distance(what, s->name) < fg_str_distance(what, best) ? s->name : best;
+    }
+    const struct fg_option *near = fg_option_nearest(best, dot != NULL ? dot + 1 : what);
+    struct fg_err err;
+    enum fg_status st = fg_fail(
+        &err, FG_E_USAGE,
+        "options: expected a section or a key, found '%s'; the nearest section is '%s'%s%s%s", what, best,
+        near != NULL ? ", the nearest key '" : "", near != NULL ? near->key : "", near != NULL ? "'" : "");
+    return fg_cmd_fail(st, &err);
+}
+
 static int run(int argc, char **argv)
 {
     struct args a = {0};
@@ -240,15 +268,7 @@ static int run(int argc, char **argv)
         found = wanted(&fg_options[i], what);
     }
     if (!found) {
-        const char *best = fg_options[0].section;
-        for (const struct fg_option_section *s = fg_option_sections; s->name != NULL; s++) {
-            best = fg_str_distance(what, s->name) < fg_str_distance(what, best) ? s->name : best;
-        }
-        struct fg_err err;
-        enum fg_status st = fg_fail(
-            &err, FG_E_USAGE, "options: expected a section or a key, found '%s'; the nearest section is '%s'",
-            what, best);
-        return fg_cmd_fail(st, &err);
+        return unknown(what);
     }
     if (a.man) {
         print_man();
@@ -261,6 +281,6 @@ static int run(int argc, char **argv)
 }
 
 const struct fg_command fg_cmd_options = {
-    "options", "[SECTION]", 0, 1, "every configuration key: type, unit, range, default, meaning",
-    options,   run,
+    "options", "[SECTION|KEY]", 0, 1, "every configuration key: type, unit, range, default, meaning", options,
+    run,
 };

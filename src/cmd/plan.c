@@ -1,4 +1,5 @@
 /* forage plan: the schedule and its cost before anything is spent, as text, JSON and a picture. */
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -411,7 +412,11 @@ static int run(int argc, char **argv)
         return rc;
     }
     if (a.draws < 1 || a.draws > 100000 || a.pilots > a.draws) {
-        (void)fprintf(stderr, "forage: plan: expected 1 to 100000 draws and at most as many pilots\n");
+        (void)fprintf(
+            stderr,
+            "forage: plan: expected --draws 1 to 100000 and at most as many --pilots, found --draws "
+            "%" PRIu64 " --pilots %" PRIu64 "\n",
+            a.draws, a.pilots);
         return 2;
     }
     fg_study_catch_signals();

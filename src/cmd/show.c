@@ -174,7 +174,7 @@ cleanup:
 
 static enum fg_status add_ledger_row(struct fg_str *out, const char *name, const struct fg_view_sum *s)
 {
-    enum { COL = 11 };
+    enum { COL = 10 };
     const double value[4] = {(double)s->bytes_up, (double)s->bytes_down, s->energy_j / 3600, s->carbon_g};
     static const char *const unit[4] = {"B", "B", "Wh", "gCO2"};
     enum fg_status st = fg_str_addf(out, "  %-12s %7llu %11llu", name, (unsigned long long)s->assignments,
@@ -182,7 +182,7 @@ static enum fg_status add_ledger_row(struct fg_str *out, const char *name, const
     for (size_t i = 0; st == FG_OK && i < 4; i++) {
         struct fg_str text = {0};
         st = fg_quantity(&text, value[i], unit[i]);
-        st = st == FG_OK ? fg_str_addf(out, "%*s", COL, text.data) : st;
+        st = st == FG_OK ? fg_str_addf(out, " %*s", COL, text.data) : st;
         fg_str_fini(&text);
     }
     return st == FG_OK ? fg_str_addf(out, "\n") : st;
@@ -239,7 +239,7 @@ static enum fg_status add_footprint_row(struct fg_str *out, const char *name, co
     for (size_t i = 0; st == FG_OK && i < 4; i++) {
         struct fg_str text = {0};
         st = fg_quantity(&text, json_number_value(json_object_get(s, key[i])), i == 0 ? "Wh" : "gCO2");
-        st = st == FG_OK ? fg_str_addf(out, "%14s", text.data) : st;
+        st = st == FG_OK ? fg_str_addf(out, "  %14s", text.data) : st;
         fg_str_fini(&text);
     }
     return st == FG_OK ? fg_str_addf(out, "\n") : st;

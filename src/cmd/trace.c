@@ -96,6 +96,7 @@ const struct fg_command fg_cmd_trace = {
     "lint FILE... | stat FILE | show FILE | import FORMAT FILE... | synth",
     1,
     64,
-    "explain, describe, draw and make traces",
+    "check, describe, draw (SVG) and make traces; FORMAT: fta, spot-counts, spot-events, phone, states, "
+    "uptime",
     options,
     run};

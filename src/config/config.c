@@ -29,6 +29,8 @@ void fg_config_fini(struct fg_config *c)
         fg_free(c->where[i]);
         c->where[i] = NULL;
     }
+    fg_free(c->unset);
+    c->unset = NULL;
 }
 
 enum fg_status fg_config_set(struct fg_config *c, const char *assignment, const struct fg_config_origin *from,
@@ -83,7 +85,7 @@ static const struct fg_option *by_key(const char *key)
 const char *fg_config_where(const struct fg_config *c, const char *key)
 {
     const char *where = c->where[by_key(key) - fg_options];
-    return where != NULL ? where : "default";
+    return where != NULL ? where : c->unset != NULL ? c->unset : "default";
 }
 
 enum fg_status fg_config_reject(const struct fg_config *c, const char *key, struct fg_err *err,
@@ -97,8 +99,9 @@ enum fg_status fg_config_reject(const struct fg_config *c, const char *key, stru
     struct fg_str value = {0};
     enum fg_status st = fg_option_format(&value, c, by_key(key));
     if (st == FG_OK) {
-        st = fg_fail(err, FG_E_CONFIG, "%s: %s: expected %s, found '%s'", fg_config_where(c, key), key,
-                     expected, value.data);
+        bool nothing = value.len == 0;
+        st = fg_fail(err, FG_E_CONFIG, "%s: %s: expected %s, found %s%s%s", fg_config_where(c, key), key,
+                     expected, nothing ? "nothing" : "'", nothing ? "" : value.data, nothing ? "" : "'");
     }
     fg_str_fini(&value);
     return st;

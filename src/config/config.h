@@ -92,7 +92,8 @@ struct fg_config {
 #undef FG_SECTION
 #undef FG_END
 #undef FG_OPT
-    char *where[FG_OPTION_COUNT];   /* "file:line" or "--set"; NULL: default */
+    char *where[FG_OPTION_COUNT]; /* "file:line" or "--set"; NULL: default */
+    char *unset; /* where a key is that is not set, "file (default)"; NULL: no text was read */
     uint32_t line[FG_OPTION_COUNT]; /* in the file now parsed, 0: not there */
 };
 
@@ -124,7 +125,8 @@ enum fg_status fg_config_set(struct fg_config *c, const char *assignment, const 
  * Errors: FG_E_NOMEM; FG_E_CONFIG for a value that has no such form (blanks over a whole line). */
 enum fg_status fg_config_save(struct fg_str *out, const struct fg_config *c, struct fg_err *err) FG_NODISCARD;
 
-/* Where the value of "section.key" was set: "file.ini:12", "--set" or "default". */
+/* Where the value of "section.key" was set: "file.ini:12", "--set", "file.ini (default)", or "default"
+ * where no text was read. */
 const char *fg_config_where(const struct fg_config *c, const char *key);
 
 /* The message of a wrong value, found later: "file.ini:12: select.policy: expected ..., found '...'" with

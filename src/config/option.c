@@ -51,15 +51,35 @@ const struct fg_option *fg_option_find(const char *section, const char *name)
     return NULL;
 }
 
+/* Whether two names share a word of at least four letters, one of them perhaps with an s behind it: of
+ * "clients_per_round" and "rounds" it is "round". */
+static bool share_word(const char *a, const char *b)
+{
+    for (const char *x = a; *x != '\0'; x += strcspn(x, "_"), x += *x == '_') {
+        size_t n = strcspn(x, "_");
+        n -= n > 0 && x[n - 1] == 's';
+        for (const char *y = b; n >= 4 && *y != '\0'; y += strcspn(y, "_"), y += *y == '_') {
+            size_t m = strcspn(y, "_");
+            m -= m > 0 && y[m - 1] == 's';
+            if (n == m && memcmp(x, y, n) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 const struct fg_option *fg_option_nearest(const char *section, const char *name)
 {
-    const struct fg_option *best = &fg_options[0];
-    unsigned best_score = ~0u;
+    const struct fg_option *best = NULL;
+    unsigned best_score = ~0u, far = ((unsigned)strlen(name) + 2) / 3;
     for (size_t i = 0; i < FG_OPTION_COUNT; i++) {
+        unsigned apart = fg_str_distance(name, fg_options[i].name);
+        bool shared = share_word(name, fg_options[i].name);
+        apart = shared && apart > 3 ? 3 : apart;
         /* the right key in a wrong section is a likelier slip than two wrong names */
-        unsigned score =
-            2 * fg_str_distance(name, fg_options[i].name) + fg_str_distance(section, fg_options[i].section);
-        if (score < best_score) {
+        unsigned score = 2 * apart + fg_str_distance(section, fg_options[i].section);
+        if ((shared || apart <= far) && score < best_score) {
             best_score = score;
             best = &fg_options[i];
         }
@@ -114,6 +134,13 @@ void fg_option_unknown(struct fg_err *err, const char *section, const char *name
     for (const struct fg_option_section *s = fg_option_sections; s->name != NULL; s++) {
         known = known || strcmp(s->name, section) == 0;
     }
-    (void)fg_fail(err, FG_E_CONFIG, "%s.%s: expected a known %s (the nearest is '%s'), found '%s'", section,
-                  name, known ? "key" : "section", near->key, known ? name : section);
+    const char *what = known ? "key" : "section", *found = known ? name : section;
+    if (near != NULL) {
+        (void)fg_fail(err, FG_E_CONFIG, "%s.%s: expected a known %s (the nearest is '%s'), found '%s'",
+                      section, name, what, near->key, found);
+    } else {
+        (void)fg_fail(err, FG_E_CONFIG,
+                      "%s.%s: expected a known %s (`forage options%s%s` lists them), found '%s'", section,
+                      name, what, known ? " " : "", known ? section : "", found);
+    }
 }

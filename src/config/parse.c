@@ -34,6 +34,14 @@ static int failed(struct parser *p, enum fg_status st)
     return 0;
 }
 
+/* What may have been meant by a value that is refused. */
+static const char *hint(const char *value)
+{
+    return strstr(value, " #") != NULL ? " (behind a value a comment begins with ' ;')"
+           : value[0] == '"'           ? " (a value stands without quotes)"
+                                       : "";
+}
+
 /* All lines of the open key are there: set it. */
 static void close_key(struct parser *p)
 {
@@ -50,8 +58,8 @@ static void close_key(struct parser *p)
     struct fg_err expected = {{0}};
     enum fg_status st = fg_option_assign(p->c, o, p->value.data, p->from, &expected);
     if (st == FG_E_CONFIG) {
-        st = fg_fail(p->err, st, "%s:%u: %s: expected %s, found '%.200s'", p->from->name, p->open_line,
-                     o->key, expected.text, p->value.data);
+        st = fg_fail(p->err, st, "%s:%u: %s: expected %s, found '%.200s'%s", p->from->name, p->open_line,
+                     o->key, expected.text, p->value.data, hint(p->value.data));
     }
     struct fg_str where = {0};
     if (st == FG_OK) {
@@ -205,5 +213,12 @@ enum fg_status fg_config_parse(struct fg_config *c, const void *bytes, size_t le
                        from->name, rc);
     }
     fg_str_fini(&p.value);
+    struct fg_str unset = {0};
+    if (p.st == FG_OK && (p.st = fg_str_addf(&unset, "%s (default)", from->name)) == FG_OK) {
+        fg_free(c->unset);
+        c->unset = unset.data;
+    } else {
+        fg_str_fini(&unset);
+    }
     return p.st;
 }

@@ -187,6 +187,12 @@ static enum fg_status resolve_path(char **out, const char *text, size_t len,
     const char *rest = after_data_dir(text, &len);
     enum fg_status st = check_text(rest != NULL ? rest : text, len, expected);
     FG_TRY(st);
+    if (text[0] == '"' || text[0] == '\'') {
+        return fg_fail(expected, FG_E_CONFIG, "a bare path");
+    }
+    if (text[0] == '~' && (len == 1 || text[1] == '/')) {
+        return fg_fail(expected, FG_E_CONFIG, "a path that begins with a folder's name, ~ is not understood");
+    }
     if (rest != NULL && from->data_dir == NULL) {
         return fg_fail(expected, FG_E_CONFIG,
                        "the environment variable FORAGE_DATA to name the folder of data sets");

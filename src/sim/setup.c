@@ -123,6 +123,15 @@ static enum fg_status make_fleet(struct fg_setup *s, fg_time_t start, struct fg_
     struct fg_fleet_spec spec = fg_setup_fleet_spec(c, s->clients, start);
     bool by_trace = c->run.clock == FG_OPT_CLOCK_VIRTUAL || c->drive.on;
     enum fg_status st = fg_fleet_create(&s->fleet, &spec, s->trace, s->zones, s->n_zones, err);
+    for (size_t i = 0; st == FG_E_INPUT && i < s->n_zones; i++) {
+        const char *file = s->carbon[i]->name;
+        if (strncmp(err->text, file, strlen(file)) == 0) {
+            return fg_fail_prefix(err, st, "%s: carbon.traces", fg_config_where(c, "carbon.traces"));
+        }
+    }
+    if (st == FG_E_INPUT) {
+        return fg_fail_prefix(err, st, "%s: availability.trace", fg_config_where(c, "availability.trace"));
+    }
     if (st == FG_OK && c->run.pace == FG_OPT_PACE_SLOT && by_trace) {
         fg_time_t end = fg_fleet_start(s->fleet) + (fg_time_t)c->run.rounds * fg_from_seconds(c->run.slot_s);
         st = fg_fleet_covers(s->fleet, end, err);

@@ -403,6 +403,8 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
         shell->opened(shell->arg, fg_rundir_path(s->dir));
     }
     if (fg_rundir_state(s->dir) == FG_RUNDIR_FINISHED) {
+        fg_log_write(FG_LOG_INFO,
+                     "this run is finished already: what it came to follows; --force runs it anew");
         st = s->met != NULL ? study_beside(s, err) : print_result(s, err);
         goto cleanup;
     }

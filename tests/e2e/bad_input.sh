@@ -40,6 +40,16 @@ refuse "unknown initialisation" "model.init: expected one of torch.*did you mean
 refuse "more clients than samples" '100000 clients' --set data.partition=iid --set data.clients=100000 "$EXAMPLE"
 refuse "a warm start from nothing" 'model.from: .*nothere' --set "model.from=$T/nothere" "$EXAMPLE"
 
+ini '[run]' 'rounds = 3'
+refuse "a study without data names its file" 'x.ini \(default\): data.path: expected a data set.*found nothing' "$T/x.ini"
+refuse "a speed that no client has names its key" 'fleet.samples_per_s: expected a number in 1e-06' \
+    --set fleet.samples_per_s=1e-9 "$EXAMPLE"
+printf '%s\n' '# zone: GB' '# tz: Europe/London' '# kind: average' '# scope: life-cycle' '# basis: consumption' \
+    utc_time,gco2_per_kwh 2010-01-01T00:00:00Z,100 >"$T/c.csv"
+refuse "carbon of another season names the key" \
+    '--set: carbon.traces: .*c.csv: covers 2010-01-01T.*season of the run.s start' --set "carbon.traces=GB=$T/c.csv" \
+    --set time.start=2024-09-02T00:00:00Z "$EXAMPLE"
+
 trace() { printf '%s\n' "$@" >"$T/t.csv"; }
 bad_trace() { refuse "$1" "$2" --set "availability.trace=$T/t.csv" "$EXAMPLE"; }
 trace 'node,start_s,end_s' 'a,0,100' 'a,50,200'
@@ -151,6 +161,6 @@ other "evaluate: no run" 'junk: expected an HDF5 file' evaluate "$T/junk"
 other "export: no run" 'junk: expected an HDF5 file' export "$T/junk"
 other "import into a folder that is not there" 'nothere/x.h5: could not write' dataset import synthetic:alpha=1,beta=1 "$T/nothere/x.h5"
 other "import in the place of a folder" ': could not write: Is a directory' dataset import synthetic:alpha=1,beta=1 "$T"
-other "plan: more draws than 32 bits hold" 'expected 1 to 100000 draws' plan --draws 4294967297 "$EXAMPLE"
+other "plan: more draws than 32 bits hold" 'expected --draws 1 to 100000' plan --draws 4294967297 "$EXAMPLE"
 
 done_testing

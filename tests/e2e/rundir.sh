@@ -154,6 +154,11 @@ expect_match "more than RAM holds is said" 'out of memory' "$? $(cat "$T/err")"
     --set run.rounds=2 --set run.threads=1 --set aggregate.memory=disk --force --out "$kept" "$EXAMPLE" >"$T/o" 2>"$T/err")
 expect "and has its place on disk" 0 $?
 
+out=$(ulimit -f 8; "$FORAGE" simulate -q "${SMALL[@]}" --out "$T/limited" "$EXAMPLE" 2>&1)
+rc=$?
+expect "a limit on the size of files is an error, no signal" 1 "$rc"
+expect_match "that names the file" "$T/limited/[a-z0-9.]*: could not write: File too large" "$out"
+
 if [ "$(id -u)" = 0 ] && mkdir "$T/full" && mount -t tmpfs -o size=400k tmpfs "$T/full" 2>/dev/null; then
     "$FORAGE" simulate "${ARGS[@]}" --set run.rounds=4 --out "$T/full/run" "$EXAMPLE" >/dev/null 2>"$T/err"
     rc=$?

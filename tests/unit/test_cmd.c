@@ -193,6 +193,10 @@ static void options_lists_every_key(void **state)
     json_decref(j);
     assert_int_equal(FORAGE("options", "trian"), 2);
     has(&said, "the nearest section is 'train'");
+    assert_int_equal(FORAGE("options", "prox_mu"), 0);
+    has(&written, "train.prox_mu = 0");
+    assert_int_equal(FORAGE("options", "epoch"), 2);
+    has(&said, "the nearest key 'train.epochs'");
     assert_int_equal(FORAGE("options", "--man"), 0);
     has(&written, ".TH FORAGE 1");
     has(&written, ".B workers.heartbeat_s");

@@ -161,6 +161,23 @@ static void a_wrong_line_names_place_expected_and_found(void **state)
             "file.ini:2: run.round: expected a known key (the nearest is 'run.rounds'), found 'round'");
     refused("[train]\nepochs = 1\n[run]\n\nlr = 3\n",
             "file.ini:5: run.lr: expected a known key (the nearest is 'train.lr'), found 'lr'");
+    refused("[run]\nclients_per_round = 3\n",
+            "file.ini:2: run.clients_per_round: expected a known key (the nearest is 'run.rounds'), found "
+            "'clients_per_round'");
+    refused(
+        "[run]\nstrategy = x\n",
+        "file.ini:2: run.strategy: expected a known key (`forage options run` lists them), found 'strategy'");
+    refused(
+        "[run]\nrounds = 4 # four\n",
+        "file.ini:2: run.rounds: expected an integer in 1..1000000000, found '4 # four' (behind a value a "
+        "comment begins with ' ;')");
+    refused("[data]\npath = \"x.h5\"\n",
+            "file.ini:2: data.path: expected a bare path, found '\"x.h5\"' (a value stands "
+            "without quotes)");
+    refused(
+        "[data]\npath = ~/x.h5\n",
+        "file.ini:2: data.path: expected a path that begins with a folder's name, ~ is not understood, found "
+        "'~/x.h5'");
     refused("[runs]\n", "file.ini:1: expected a known section, found [runs]; the nearest is [run]");
     refused("[run]\nrounds = ten\n",
             "file.ini:2: run.rounds: expected an integer in 1..1000000000, found 'ten'");
@@ -234,6 +251,9 @@ static void set_names_itself_in_errors_and_changes_nothing(void **state)
                         "folder of data sets, found '$FORAGE_DATA/x'");
     assert_int_equal(fg_config_reject(&c, "select.policy", &err, "one of %s", "all, uniform"), FG_E_CONFIG);
     assert_string_equal(err.text, "default: select.policy: expected one of all, uniform, found 'uniform'");
+    assert_int_equal(fg_config_parse(&c, "", 0, &FILE_INI, NULL), FG_OK);
+    assert_int_equal(fg_config_reject(&c, "data.path", &err, "a file"), FG_E_CONFIG);
+    assert_string_equal(err.text, "file.ini (default): data.path: expected a file, found nothing");
     fg_config_fini(&c);
 }
 

@@ -188,7 +188,10 @@ static void bad_csv_is_refused(void **state)
         {"label\n1\n", "at least one feature"},
         {"label,a\n1\n", "f.csv:2: expected 2 columns as in the header, found 1"},
         {"label,a\n1,2,3\n", "f.csv:2: expected 2 columns"},
-        {"label,a\n1,2\n1,nan\n", "f.csv:3: column 2: expected a finite number, found 'nan'"},
+        {"label,a\n1,2\n1,nan\n",
+         "f.csv:3: column 2, 'a': expected a finite number, found 'nan'; a column of names can be the group"},
+        {"label;a\n1;2\n", "f.csv:1: expected at least one feature column (columns are parted by commas), "
+                           "found 0 in 'label;a'"},
         {"label,a\n1,inf\n", "found 'inf'"},
         {"label,a\n1,1e39\n", "found '1e39'"},
         {"label,a\n1,1e999\n", "found '1e999'"},
