@@ -183,7 +183,7 @@ struct front {
     uint32_t row, next;
 };
 
-FG_SLOTS_HEAP(struct front, row)
+FG_SLOTS_HEAP(front, struct front, row)
 
 static const struct fg_slots_item *next_of(const struct fg_slots_work *w, const struct front *x)
 {
@@ -228,9 +228,7 @@ static void greedy(struct fg_slots_plan *plan, const struct fg_slots_work *w, st
             heap[n++] = x;
         }
     }
-    for (uint32_t i = n; i-- > 0;) {
-        sink(heap, n, i);
-    }
+    front_heapify(heap, n);
     while (n > 0) {
         struct front *x = &heap[0];
         const struct fg_slots_item *it = next_of(w, x);
@@ -256,7 +254,7 @@ static void greedy(struct fg_slots_plan *plan, const struct fg_slots_work *w, st
             look(w, x);
         }
         if (n > 0) {
-            sink(heap, n, 0);
+            front_sink(heap, n, 0);
         }
     }
 }

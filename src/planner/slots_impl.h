@@ -24,8 +24,10 @@ enum { FG_SLOTS_SIDES = 8 }; /* at most */
 struct fg_slots_load {
     const struct fg_slots_rounds *r;
     uint32_t slots;
-    double *k; /* (slots, groups) expected updates */
-    double *i; /* (slots) what they tell: I */
+    double *k;      /* (slots, groups) expected updates */
+    double *i;      /* (slots) what they tell: I */
+    double *others; /* (slots, groups) the same of the other groups alone */
+    double *done;   /* (slots) signal I / (1 + signal I) */
 };
 
 /* No load makes the rounds worth more than this: their tangents at some load. */
@@ -56,9 +58,36 @@ enum fg_status fg_slots_load_init(struct fg_slots_load *l, const struct fg_slots
                                   uint32_t slots) FG_NODISCARD;
 void fg_slots_load_fini(struct fg_slots_load *l);
 
+/* What k updates of one group tell; and how far a round comes that is told I. */
+static inline double fg_slots_told(const struct fg_slots_rounds *r, double k)
+{
+    return k / (r->apart * k + r->noise);
+}
+
+static inline double fg_slots_progress(const struct fg_slots_rounds *r, double i)
+{
+    return r->signal * i / (1.0 + r->signal * i);
+}
+
+/* I with k more of the cell's group. */
+static inline double fg_slots_load_more(const struct fg_slots_load *l, size_t cell, double k)
+{
+    return l->others[cell] + fg_slots_told(l->r, l->k[cell] + k);
+}
+
 /* `k` more expected updates of the group: what they would add to the objective, and that they come. 0 and nothing where
- * rounds are worth nothing. Cost: O(1). */
-double fg_slots_load_gain(const struct fg_slots_load *l, uint32_t slot, uint32_t group, double k);
+ * rounds are worth nothing. Cost: O(1) and O(groups). */
+static inline double fg_slots_load_gain(const struct fg_slots_load *l, uint32_t slot, uint32_t group,
+                                        double k)
+{
+    if (l->r == NULL || l->r->worth == 0.0) {
+        return 0.0;
+    }
+    double i = fg_slots_load_more(l, (size_t)slot * l->r->groups + group, k);
+    double gain = fg_slots_progress(l->r, i) - l->done[slot];
+    return gain > 0.0 ? l->r->worth * gain : 0.0;
+}
+
 void fg_slots_load_add(struct fg_slots_load *l, uint32_t slot, uint32_t group, double k);
 double fg_slots_load_rounds(const struct fg_slots_load *l); /* fg_slots_plan.rounds */
 
@@ -161,14 +190,14 @@ double fg_slots_lagrange(const struct fg_slots_work *w, double *price);
 enum fg_status fg_slots_search(struct fg_slots_plan *plan, const struct fg_slots_work *w,
                                double price) FG_NODISCARD;
 
-/* A max-heap of T, which has `ratio` (utility for each gram) and the number KEY: before(), and sink(), which puts heap[i] of n
- * where it belongs below. */
-#define FG_SLOTS_HEAP(T, KEY)                                                    \
-    static bool before(const T *a, const T *b)                                   \
+/* A max-heap of T, which has `ratio` (utility for each gram) and the number KEY: NAME_before(), and NAME_sink(), which puts
+ * heap[i] of n where it belongs below. */
+#define FG_SLOTS_HEAP(NAME, T, KEY)                                              \
+    static inline bool NAME##_before(const T *a, const T *b)                     \
     {                                                                            \
         return a->ratio > b->ratio || (a->ratio == b->ratio && a->KEY < b->KEY); \
     }                                                                            \
-    static void sink(T *heap, uint32_t n, uint32_t i)                            \
+    static inline void NAME##_sink(T *heap, uint32_t n, uint32_t i)              \
     {                                                                            \
         T x = heap[i];                                                           \
         for (;;) {                                                               \
@@ -176,14 +205,42 @@ enum fg_status fg_slots_search(struct fg_slots_plan *plan, const struct fg_slots
             if (kid >= n) {                                                      \
                 break;                                                           \
             }                                                                    \
-            kid += kid + 1 < n && before(&heap[kid + 1], &heap[kid]);            \
-            if (!before(&heap[kid], &x)) {                                       \
+            kid += kid + 1 < n && NAME##_before(&heap[kid + 1], &heap[kid]);     \
+            if (!NAME##_before(&heap[kid], &x)) {                                \
                 break;                                                           \
             }                                                                    \
             heap[i] = heap[kid];                                                 \
             i = kid;                                                             \
         }                                                                        \
         heap[i] = x;                                                             \
+    }                                                                            \
+    static inline void NAME##_heapify(T *heap, uint32_t n)                       \
+    {                                                                            \
+        for (uint32_t i = n; i-- > 0;) {                                         \
+            NAME##_sink(heap, n, i);                                             \
+        }                                                                        \
     }
+
+/* With rounds no cell ever offers more than when it was last looked at: a client's cells in a heap by that. */
+struct fg_slots_hope {
+    double ratio; /* > 0 */
+    uint32_t item;
+};
+
+FG_SLOTS_HEAP(fg_slots_hope, struct fg_slots_hope, item)
+
+/* The top now offers so much. Returns how many are left. */
+static inline uint32_t fg_slots_hope_now(struct fg_slots_hope *heap, uint32_t n, double ratio)
+{
+    if (ratio > 0.0) {
+        heap[0].ratio = ratio;
+    } else {
+        heap[0] = heap[--n];
+    }
+    if (n > 0) {
+        fg_slots_hope_sink(heap, n, 0);
+    }
+    return n;
+}
 
 #endif

@@ -18,53 +18,34 @@ enum fg_status fg_slots_load_init(struct fg_slots_load *l, const struct fg_slots
     if (r == NULL) {
         return FG_OK;
     }
-    l->k = fg_calloc((size_t)slots * r->groups, sizeof *l->k);
-    l->i = fg_calloc(slots, sizeof *l->i);
-    if (l->k == NULL || l->i == NULL) {
-        fg_slots_load_fini(l);
+    size_t cells = (size_t)slots * r->groups;
+    l->k = fg_calloc(2 * cells + 2 * (size_t)slots, sizeof *l->k);
+    if (l->k == NULL) {
         return FG_E_NOMEM;
     }
+    l->others = l->k + cells;
+    l->i = l->others + cells;
+    l->done = l->i + slots;
     return FG_OK;
 }
 
 void fg_slots_load_fini(struct fg_slots_load *l)
 {
     fg_free(l->k);
-    fg_free(l->i);
     *l = (struct fg_slots_load){0};
-}
-
-static double told(const struct fg_slots_rounds *r, double k)
-{
-    return k / (r->apart * k + r->noise);
-}
-
-/* Of that much I. */
-static double progress(const struct fg_slots_rounds *r, double i)
-{
-    return r->signal * i / (1.0 + r->signal * i);
-}
-
-static double more(const struct fg_slots_load *l, uint32_t slot, uint32_t group, double k)
-{
-    double now = l->k[(size_t)slot * l->r->groups + group];
-    return l->i[slot] - told(l->r, now) + told(l->r, now + k);
-}
-
-double fg_slots_load_gain(const struct fg_slots_load *l, uint32_t slot, uint32_t group, double k)
-{
-    if (l->r == NULL || l->r->worth == 0.0) {
-        return 0.0;
-    }
-    double gain = progress(l->r, more(l, slot, group, k)) - progress(l->r, l->i[slot]);
-    return gain > 0.0 ? l->r->worth * gain : 0.0;
 }
 
 void fg_slots_load_add(struct fg_slots_load *l, uint32_t slot, uint32_t group, double k)
 {
-    if (l->r != NULL) {
-        l->i[slot] = more(l, slot, group, k);
-        l->k[(size_t)slot * l->r->groups + group] += k;
+    if (l->r == NULL) {
+        return;
+    }
+    size_t first = (size_t)slot * l->r->groups;
+    l->i[slot] = fg_slots_load_more(l, first + group, k);
+    l->k[first + group] += k;
+    l->done[slot] = fg_slots_progress(l->r, l->i[slot]);
+    for (size_t cell = first; cell < first + l->r->groups; cell++) {
+        l->others[cell] = l->i[slot] - fg_slots_told(l->r, l->k[cell]);
     }
 }
 
@@ -72,7 +53,7 @@ double fg_slots_load_rounds(const struct fg_slots_load *l)
 {
     double sum = 0.0;
     for (uint32_t t = 0; l->r != NULL && t < l->slots; t++) {
-        sum += progress(l->r, l->i[t]);
+        sum += fg_slots_progress(l->r, l->i[t]);
     }
     return sum;
 }
@@ -85,7 +66,7 @@ struct offer {
     uint32_t client, row, item;
 };
 
-FG_SLOTS_HEAP(struct offer, client)
+FG_SLOTS_HEAP(offer, struct offer, client)
 
 struct even {
     const struct fg_slots_work *w;
@@ -118,7 +99,7 @@ static double slope_of(const struct even *e, uint32_t r)
 }
 
 /* Utility and worth of the row's item for each gram, now. */
-static double ratio_of(const struct even *e, uint32_t r, const struct fg_slots_item *it)
+static inline double ratio_of(const struct even *e, uint32_t r, const struct fg_slots_item *it)
 {
     const struct fg_slots_problem *p = e->w->p;
     double q = fg_slots_chance(p, fg_slots_cell(e->w, r, it));
@@ -180,9 +161,7 @@ static void greedy(struct even *e, struct offer *heap)
         look(e, &heap[n]);
         n += heap[n].ratio > 0.0;
     }
-    for (uint32_t i = n; i-- > 0;) {
-        sink(heap, n, i);
-    }
+    offer_heapify(heap, n);
     while (n > 0) {
         if (stands(e, &heap[0])) {
             take(e, &heap[0]);
@@ -192,7 +171,7 @@ static void greedy(struct even *e, struct offer *heap)
             heap[0] = heap[--n];
         }
         if (n > 0) {
-            sink(heap, n, 0);
+            offer_sink(heap, n, 0);
         }
     }
 }
@@ -233,7 +212,7 @@ enum fg_status fg_slots_tangent_init(struct fg_slots_tangent *t, const struct fg
     t->most = t->slope + (size_t)l->slots * r->groups;
     for (uint32_t s = 0; s < l->slots; s++) {
         double flat = 1.0 + r->signal * l->i[s];
-        t->at_zero += r->worth * progress(r, l->i[s]);
+        t->at_zero += r->worth * fg_slots_progress(r, l->i[s]);
         for (uint32_t g = 0; g < r->groups; g++) {
             size_t at = (size_t)s * r->groups + g;
             double own = r->apart * l->k[at] + r->noise;

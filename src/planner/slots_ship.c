@@ -80,7 +80,7 @@ static struct fg_slots_offer look(struct fg_slots_crew *k, uint32_t c)
 
 /* ---- the heap of offers: those that wait may have got worse since, never better ---- */
 
-FG_SLOTS_HEAP(struct fg_slots_offer, client)
+FG_SLOTS_HEAP(offer, struct fg_slots_offer, client)
 
 /* ---- taking ---- */
 
@@ -123,6 +123,9 @@ static void take(struct fg_slots_crew *k, const struct fg_slots_offer *o)
     k->lost[work] *= 1.0 - fg_slots_chance(p, cell);
     k->busy[work]++;
     k->next[o->client]++;
+    if (o->ship && fg_slots_has_rounds(p)) {
+        fg_slots_hold_even(k, o->client, o->shard);
+    }
 }
 
 /* With rounds nothing gets better: an offer that is what it was still is the client's best. */
@@ -156,23 +159,21 @@ static void greedy(struct fg_slots_crew *k, struct fg_slots_offer *heap)
             heap[n++] = look(k, c);
         }
     }
-    for (uint32_t i = n; i-- > 0;) {
-        sink(heap, n, i);
-    }
+    offer_heapify(heap, n);
     while (n > 0) {
         uint32_t c = heap[0].client;
         struct fg_slots_offer now = stands(k, &heap[0]) ? heap[0] : look(k, c);
         bool worse = now.ratio < heap[0].ratio;
         heap[0] = now;
         if (worse) {
-            sink(heap, n, 0);
+            offer_sink(heap, n, 0);
             if (heap[0].client != c) {
                 continue;
             }
         }
         bool last = !settle(k, &heap[0]);
         heap[0] = last ? heap[--n] : look(k, c);
-        sink(heap, n, 0);
+        offer_sink(heap, n, 0);
     }
 }
 
@@ -184,7 +185,10 @@ static void free_crew(struct fg_slots_crew *k)
     fg_free(k->f);
     fg_free(k->slope);
     fg_free(k->mine);
-    fg_free(k->first);
+    fg_free(k->hope);
+    fg_free(k->hopes);
+    fg_free(k->raised);
+    fg_free(k->order);
     fg_free(k->lost);
     fg_free(k->busy);
     fg_free(k->has);
@@ -221,6 +225,9 @@ static void begin(struct fg_slots_crew *k)
     }
     k->left = k->w->budget_g;
     memcpy(k->side, k->w->side, sizeof k->side);
+    if (fg_slots_has_rounds(p)) {
+        fg_slots_begin_even(k);
+    }
 }
 
 static enum fg_status make_crew(struct fg_slots_crew *k)
@@ -229,17 +236,20 @@ static enum fg_status make_crew(struct fg_slots_crew *k)
     k->u = fg_calloc(n, sizeof *k->u);
     k->f = fg_calloc(n, sizeof *k->f);
     k->slope = fg_calloc(n, sizeof *k->slope);
+    k->hope = fg_calloc(fg_slots_has_rounds(k->w->p) ? cells : 1, sizeof *k->hope);
+    k->hopes = fg_calloc(n, sizeof *k->hopes);
+    k->raised = fg_calloc(k->plan->slots, sizeof *k->raised);
+    k->order = fg_calloc(n, sizeof *k->order);
     k->mine = fg_calloc(n, sizeof *k->mine);
-    k->first = fg_calloc(k->w->p->rounds != NULL ? k->w->p->rounds->groups : 1, sizeof *k->first);
     k->lost = fg_calloc(cells, sizeof *k->lost);
     k->busy = fg_calloc(cells, 1);
     k->has = fg_calloc(n * n, 1);
     k->holds = fg_calloc(n, 1);
     k->shut = fg_calloc(n, 1);
     k->next = fg_calloc(n, sizeof *k->next);
-    return k->u != NULL && k->f != NULL && k->slope != NULL && k->mine != NULL && k->first != NULL &&
-                   k->lost != NULL && k->busy != NULL && k->has != NULL && k->holds != NULL &&
-                   k->shut != NULL && k->next != NULL
+    return k->u != NULL && k->f != NULL && k->slope != NULL && k->hope != NULL && k->hopes != NULL &&
+                   k->raised != NULL && k->order != NULL && k->mine != NULL && k->lost != NULL &&
+                   k->busy != NULL && k->has != NULL && k->holds != NULL && k->shut != NULL && k->next != NULL
                ? fg_slots_load_init(&k->load, k->w->p->rounds, k->plan->slots)
                : FG_E_NOMEM;
 }

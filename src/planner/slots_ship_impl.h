@@ -16,16 +16,19 @@ struct fg_slots_crew {
     const struct fg_slots_ship *s;
     struct fg_slots_plan *plan;
     struct fg_slots_load load;
-    double *u, *f;   /* (shards) value so far, its utility */
-    double *slope;   /* (shards) with rounds: what a little more value adds */
-    double most;     /* the largest value of a cell */
-    uint32_t *mine;  /* (shards) scratch */
-    uint32_t *first; /* (groups) scratch; without rounds one */
-    double *lost;    /* (shards, slots) chance that no update of those on it comes */
-    uint8_t *busy;   /* (shards, slots) how many are on it */
-    uint8_t *has;    /* (clients, shards) has it, or is sent it */
-    uint8_t *holds;  /* (clients) has any */
-    uint8_t *shut;   /* (clients) nothing more can be sent to it */
+    double *u, *f;              /* (shards) value so far, its utility */
+    double *slope;              /* (shards) with rounds: what a little more value adds */
+    double most;                /* the largest value of a cell */
+    struct fg_slots_hope *hope; /* (clients, slots) with rounds: heaps */
+    uint32_t *hopes;            /* (clients) cells in each */
+    double *raised;             /* (slots) scratch */
+    uint32_t *order;            /* (shards) by group; without rounds nothing */
+    uint32_t *mine;             /* (shards) scratch */
+    double *lost;               /* (shards, slots) chance that no update of those on it comes */
+    uint8_t *busy;              /* (shards, slots) how many are on it */
+    uint8_t *has;               /* (clients, shards) has it, or is sent it */
+    uint8_t *holds;             /* (clients) has any */
+    uint8_t *shut;              /* (clients) nothing more can be sent to it */
     uint32_t *
         next; /* (clients) first item of its row that is not decided; with rounds all that are not taken are open */
     double left, side[FG_SLOTS_SIDES];
@@ -78,6 +81,10 @@ double fg_slots_chord(const struct fg_slots_crew *k, double u);
 
 /* With rounds: utility won for each gram by the item on a shard that the client has. */
 double fg_slots_ratio_held(const struct fg_slots_crew *k, uint32_t c, uint32_t j, uint32_t item);
+
+/* With rounds: where nobody looked yet; and the client has the shard from now on. */
+void fg_slots_begin_even(struct fg_slots_crew *k);
+void fg_slots_hold_even(struct fg_slots_crew *k, uint32_t c, uint32_t j);
 
 /* With rounds: the best of all the client's slots that are not taken. No offer: a ratio of 0. */
 struct fg_slots_offer fg_slots_look_even(struct fg_slots_crew *k, uint32_t c);
