@@ -172,19 +172,34 @@ struct fg_device_deltas {
     float *largest;        /* (n, blocks) out: |x|, infinite if one is not finite */
 };
 
-/* Sums of whole numbers: of one block of values, over n terms from `first` on. */
+/* Sums of whole multiples of 2^unit: of one block of values, over n terms, which[first..]. */
 struct fg_device_window {
     uint32_t block, first, n;
+    int32_t unit; /* at least 2^-FG_FOLD_BITS of the largest term of the block */
 };
 struct fg_device_term {
     const float *x; /* (values) */
-    double scale;   /* at most 2^FG_FOLD_BITS times the largest of the block */
+    double weight;
 };
-struct fg_device_sum {
-    const struct fg_device_window *window; /* (windows) */
+struct fg_device_terms {
+    const struct fg_device_window *window; /* (windows) blocks ascending */
+    const uint8_t *which;
     const struct fg_device_term *term;
     size_t windows, values;
+};
+struct fg_device_sum {
+    struct fg_device_terms of;
     int64_t *sum; /* (windows, FG_DEVICE_FOLD) out; 0 past the last value */
+};
+
+/* A model that moves against the mean: x - lr (sum / divisor), in double. */
+struct fg_device_step {
+    struct fg_device_terms of;
+    const uint32_t *begin; /* (blocks + 1) the first window of each */
+    double divisor, lr;
+    float *x;              /* (values) in-out */
+    const uint32_t *place; /* (values) of each in packed vectors */
+    float *packed;         /* the same model, out; padding stays */
 };
 
 struct fg_device;
@@ -203,6 +218,11 @@ struct fg_device_ops {
     enum fg_status (*run)(struct fg_device *d, const struct fg_device_run *r, struct fg_err *err);
     enum fg_status (*deltas)(struct fg_device *d, const struct fg_device_deltas *f, struct fg_err *err);
     enum fg_status (*sum)(struct fg_device *d, const struct fg_device_sum *s, struct fg_err *err);
+    enum fg_status (*step)(struct fg_device *d, const struct fg_device_step *s, struct fg_err *err);
+    /* Page-locks host memory, so that it goes over the bus as fast as that can; where it cannot be, nothing changes. loose() comes
+     * before it is freed. */
+    void (*pin)(struct fg_device *d, void *host, size_t bytes);
+    void (*loose)(struct fg_device *d, void *host);
     void (*destroy)(struct fg_device *d);
 };
 
@@ -228,6 +248,12 @@ enum fg_status fg_device_emulated(struct fg_device **out, const struct fg_emulat
 
 /* Most bytes that were ever allocated at once on an emulated device. */
 uint64_t fg_device_emulated_peak(const struct fg_device *d);
+
+/* Bytes that ever went to an emulated device, and came from it. */
+struct fg_device_traffic {
+    uint64_t to, from;
+};
+struct fg_device_traffic fg_device_emulated_traffic(const struct fg_device *d);
 
 /* How many blocks an emulated device was ever asked for beyond those that it kept. */
 uint64_t fg_device_emulated_taken(const struct fg_device *d);

@@ -359,19 +359,10 @@ static __global__ void all_copies(float *to, size_t stride, size_t n, const floa
     }
 }
 
-static __global__ void all_deltas(struct fg_device_deltas f)
+/* A step of device_fold.h by all threads. */
+template <typename WHAT, void STEP(const WHAT *, size_t, size_t)> static __global__ void all(WHAT what)
 {
-    fold_deltas(&f, (size_t)blockIdx.x * blockDim.x + threadIdx.x, (size_t)gridDim.x * blockDim.x);
-}
-
-static __global__ void all_largest(struct fg_device_deltas f)
-{
-    fold_largest(&f, (size_t)blockIdx.x * blockDim.x + threadIdx.x, (size_t)gridDim.x * blockDim.x);
-}
-
-static __global__ void all_sums(struct fg_device_sum s)
-{
-    fold_sum(&s, (size_t)blockIdx.x * blockDim.x + threadIdx.x, (size_t)gridDim.x * blockDim.x);
+    STEP(&what, (size_t)blockIdx.x * blockDim.x + threadIdx.x, (size_t)gridDim.x * blockDim.x);
 }
 
 /* Blocks for so many outputs, a thread each as far as that goes. */
@@ -401,8 +392,8 @@ static enum fg_status deltas(struct fg_device *base, const struct fg_device_delt
     enum fg_status st = FG_OK;
     size_t shares = f->n * fold_blocks(f->values);
     FG_CUDA_TRY(cudaSetDevice(d->number), cleanup);
-    all_deltas<<<blocks_for(shares * FG_DEVICE_SHARES), BLOCK, 0, d->stream>>>(*f);
-    all_largest<<<blocks_for(shares), BLOCK, 0, d->stream>>>(*f);
+    all<fg_device_deltas, fold_deltas><<<blocks_for(shares * FG_DEVICE_SHARES), BLOCK, 0, d->stream>>>(*f);
+    all<fg_device_deltas, fold_largest><<<blocks_for(shares), BLOCK, 0, d->stream>>>(*f);
     FG_CUDA_TRY(cudaGetLastError(), cleanup);
     FG_CUDA_TRY(cudaStreamSynchronize(d->stream), cleanup);
 cleanup:
@@ -415,11 +406,40 @@ static enum fg_status sum(struct fg_device *base, const struct fg_device_sum *s,
     struct cuda_device *d = (struct cuda_device *)base;
     enum fg_status st = FG_OK;
     FG_CUDA_TRY(cudaSetDevice(d->number), cleanup);
-    all_sums<<<blocks_for(s->windows * FG_DEVICE_FOLD), BLOCK, 0, d->stream>>>(*s);
+    all<fg_device_sum, fold_sum><<<blocks_for(s->of.windows * FG_DEVICE_FOLD), BLOCK, 0, d->stream>>>(*s);
     FG_CUDA_TRY(cudaGetLastError(), cleanup);
     FG_CUDA_TRY(cudaStreamSynchronize(d->stream), cleanup);
 cleanup:
     return st;
+}
+
+/* Traffic: every update once, the model read once and written twice. */
+static enum fg_status step(struct fg_device *base, const struct fg_device_step *s, struct fg_err *err)
+{
+    struct cuda_device *d = (struct cuda_device *)base;
+    enum fg_status st = FG_OK;
+    FG_CUDA_TRY(cudaSetDevice(d->number), cleanup);
+    all<fg_device_step, fold_step><<<blocks_for(s->of.values), BLOCK, 0, d->stream>>>(*s);
+    FG_CUDA_TRY(cudaGetLastError(), cleanup);
+    FG_CUDA_TRY(cudaStreamSynchronize(d->stream), cleanup);
+cleanup:
+    return st;
+}
+
+static void pin(struct fg_device *base, void *host, size_t bytes)
+{
+    if (cudaSetDevice(((struct cuda_device *)base)->number) != cudaSuccess ||
+        cudaHostRegister(host, bytes, cudaHostRegisterDefault) != cudaSuccess) {
+        (void)cudaGetLastError(); /* not the next call's error */
+    }
+}
+
+static void loose(struct fg_device *base, void *host)
+{
+    if (cudaSetDevice(((struct cuda_device *)base)->number) != cudaSuccess ||
+        cudaHostUnregister(host) != cudaSuccess) {
+        (void)cudaGetLastError();
+    }
 }
 
 static void destroy(struct fg_device *base)
@@ -438,7 +458,8 @@ static void destroy(struct fg_device *base)
     free(d);
 }
 
-static const struct fg_device_ops ops = {memory, alloc, release, put, get, spread, run, deltas, sum, destroy};
+static const struct fg_device_ops ops = {memory, alloc, release, put, get,   spread, run,
+                                         deltas, sum,   step,    pin, loose, destroy};
 
 enum fg_status fg_device_cuda(struct fg_device **out, int number, struct fg_err *err)
 {

@@ -14,6 +14,7 @@ struct emulated {
     struct fg_arena arena;
     uint64_t used, peak; /* idle blocks included */
     uint32_t calls;
+    struct fg_device_traffic traffic;
     float *chunks; /* (FG_TILE_STAGES, FG_TILE_STAGE) a block's shared memory */
 };
 
@@ -82,14 +83,29 @@ static void release(struct fg_device *base, void *p)
     }
 }
 
-static enum fg_status copy(struct fg_device *base, void *to, const void *from, size_t bytes,
+static enum fg_status copy(struct emulated *d, void *to, const void *from, size_t bytes, uint64_t *traffic,
                            struct fg_err *err)
 {
-    enum fg_status st = lost((struct emulated *)base, err);
+    enum fg_status st = lost(d, err);
     if (st == FG_OK && bytes > 0) {
         memcpy(to, from, bytes);
+        *traffic += bytes;
     }
     return st;
+}
+
+static enum fg_status put(struct fg_device *base, void *to, const void *from, size_t bytes,
+                          struct fg_err *err)
+{
+    struct emulated *d = (struct emulated *)base;
+    return copy(d, to, from, bytes, &d->traffic.to, err);
+}
+
+static enum fg_status get(struct fg_device *base, void *to, const void *from, size_t bytes,
+                          struct fg_err *err)
+{
+    struct emulated *d = (struct emulated *)base;
+    return copy(d, to, from, bytes, &d->traffic.from, err);
 }
 
 static enum fg_status spread(struct fg_device *base, float *to, size_t stride, size_t n, const float *from,
@@ -186,6 +202,30 @@ static enum fg_status sum(struct fg_device *base, const struct fg_device_sum *s,
     return st;
 }
 
+static enum fg_status step(struct fg_device *base, const struct fg_device_step *s, struct fg_err *err)
+{
+    struct emulated *d = (struct emulated *)base;
+    enum fg_status st = lost(d, err);
+    if (st == FG_OK) {
+        ALL_THREADS(d, fold_step, s)
+    }
+    return st;
+}
+
+/* There is no bus. */
+static void pin(struct fg_device *base, void *host, size_t bytes)
+{
+    (void)base;
+    (void)host;
+    (void)bytes;
+}
+
+static void loose(struct fg_device *base, void *host)
+{
+    (void)base;
+    (void)host;
+}
+
 static void destroy(struct fg_device *base)
 {
     struct emulated *d = (struct emulated *)base;
@@ -194,8 +234,13 @@ static void destroy(struct fg_device *base)
     fg_free(d);
 }
 
-static const struct fg_device_ops ops = {memory, alloc, release, copy, copy,
-                                         spread, run,   deltas,  sum,  destroy};
+static const struct fg_device_ops ops = {memory, alloc, release, put, get,   spread, run,
+                                         deltas, sum,   step,    pin, loose, destroy};
+
+struct fg_device_traffic fg_device_emulated_traffic(const struct fg_device *d)
+{
+    return ((const struct emulated *)d)->traffic;
+}
 
 uint64_t fg_device_emulated_peak(const struct fg_device *d)
 {

@@ -1,13 +1,16 @@
-/* Updates on a device: what each lane came to, and their sums in whole numbers, as kernels/fold.h makes them. One source for
+/* Updates on a device: what each lane came to, their sums in whole numbers, as kernels/fold.h makes them, and a model's step
+ * along them. One source for
  * both devices, thread t of nt; every output is one thread's. Included by them only. */
 #ifndef FG_KERNELS_DEVICE_FOLD_H
 #define FG_KERNELS_DEVICE_FOLD_H
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "kernels/device.h"
 #include "src/base/both.h"
+#include "src/base/fsum_both.h"
 
 FG_BOTH static inline size_t fold_blocks(size_t values)
 {
@@ -59,16 +62,83 @@ FG_BOTH static inline int64_t fold_nearest(double v)
     return (int64_t)(fabs(v) < 0x1p52 ? (v + big) - big : v);
 }
 
+/* 2^e of normal doubles. */
+FG_BOTH static inline double fold_power(int32_t e)
+{
+    uint64_t bits = (uint64_t)(e + 1023) << 52;
+    double power;
+    memcpy(&power, &bits, sizeof power);
+    return power;
+}
+
+/* Value i in one window. */
+FG_BOTH static inline int64_t fold_window(const struct fg_device_terms *of, const struct fg_device_window *w,
+                                          size_t i)
+{
+    double units = fold_power(-w->unit);
+    int64_t sum = 0;
+    for (size_t k = w->first; k < (size_t)w->first + w->n; k++) {
+        const struct fg_device_term *term = &of->term[of->which[k]];
+        sum += fold_nearest(term->weight * units * (double)term->x[i]);
+    }
+    return sum;
+}
+
 FG_BOTH static inline void fold_sum(const struct fg_device_sum *s, size_t t, size_t nt)
 {
-    for (size_t e = t; e < s->windows * FG_DEVICE_FOLD; e += nt) {
-        const struct fg_device_window *w = &s->window[e / FG_DEVICE_FOLD];
+    for (size_t e = t; e < s->of.windows * FG_DEVICE_FOLD; e += nt) {
+        const struct fg_device_window *w = &s->of.window[e / FG_DEVICE_FOLD];
         size_t i = (size_t)w->block * FG_DEVICE_FOLD + e % FG_DEVICE_FOLD;
-        int64_t sum = 0;
-        for (size_t k = w->first; i < s->values && k < (size_t)w->first + w->n; k++) {
-            sum += fold_nearest(s->term[k].scale * (double)s->term[k].x[i]);
-        }
-        s->sum[e] = sum;
+        s->sum[e] = i < s->of.values ? fold_window(&s->of, w, i) : 0;
+    }
+}
+
+/* Two windows whose units are `apart` <= 8 bits apart. From 2^54 on, a bit that says whether there is more below is all that
+ * rounding asks for. */
+FG_BOTH static inline double fold_pair(int64_t up, int64_t low, int32_t unit, int32_t apart)
+{
+    int64_t rest = low & (((int64_t)1 << apart) - 1), high = up + ((low - rest) >> apart);
+    if (high > -((int64_t)1 << 54) && high < (int64_t)1 << 54) {
+        return (double)(high * ((int64_t)1 << apart) + rest) * fold_power(unit);
+    }
+    return (double)(high | (rest != 0)) * fold_power(unit + apart);
+}
+
+/* Value i over windows (m), exactly, to the nearest double. */
+FG_BOTH static inline double fold_round(const struct fg_device_terms *of, const struct fg_device_window *w,
+                                        size_t m, size_t i)
+{
+    if (m == 0) {
+        return 0.0;
+    }
+    int64_t first = fold_window(of, w, i);
+    if (m == 1) {
+        return (double)first * fold_power(w->unit);
+    }
+    int32_t apart = w[0].unit - w[1].unit;
+    if (m == 2 && apart >= -8 && apart <= 8) {
+        int64_t second = fold_window(of, &w[1], i);
+        return apart > 0 ? fold_pair(first, second, w[1].unit, apart)
+                         : fold_pair(second, first, w[0].unit, -apart);
+    }
+    struct fg_fsum s;
+    s.n = 0;
+    for (size_t k = 0; k < m; k++) {
+        int64_t sum = k > 0 ? fold_window(of, &w[k], i) : first, low = sum & 0xffffffff;
+        fg_fsum_grow(&s, (double)low * fold_power(w[k].unit));
+        fg_fsum_grow(&s, (double)(sum - low) * fold_power(w[k].unit));
+    }
+    return fg_fsum_round(&s);
+}
+
+FG_BOTH static inline void fold_step(const struct fg_device_step *s, size_t t, size_t nt)
+{
+    for (size_t i = t; i < s->of.values; i += nt) {
+        const uint32_t *begin = s->begin + i / FG_DEVICE_FOLD;
+        double mean = fold_round(&s->of, s->of.window + begin[0], begin[1] - begin[0], i) / s->divisor;
+        float x = (float)((double)s->x[i] - s->lr * mean);
+        s->x[i] = x;
+        s->packed[s->place[i]] = x;
     }
 }
 

@@ -85,6 +85,7 @@ UNIT_TESTS += tests/unit/test_trainer_tasks
 UNIT_TESTS += tests/unit/test_device_arena
 UNIT_TESTS += tests/unit/test_trainer_device
 UNIT_TESTS += tests/unit/test_trainer_device_memory
+UNIT_TESTS += tests/unit/test_trainer_device_step
 UNIT_TESTS += tests/unit/test_executor_local
 UNIT_TESTS += tests/unit/test_kept
 toy_sources = tests/lib/refnet.c tests/lib/refnet.h tests/lib/toydata.c tests/lib/toydata.h tests/lib/toytrain.c \
@@ -93,6 +94,8 @@ tests_unit_test_trainer_SOURCES = tests/unit/test_trainer.c $(toy_sources)
 tests_unit_test_trainer_tasks_SOURCES = tests/unit/test_trainer_tasks.c $(toy_sources)
 tests_unit_test_trainer_device_SOURCES = tests/unit/test_trainer_device.c tests/lib/toydevice.c tests/lib/toydevice.h $(toy_sources)
 tests_unit_test_trainer_device_memory_SOURCES = tests/unit/test_trainer_device_memory.c tests/lib/toydevice.c tests/lib/toydevice.h \
+	$(toy_sources)
+tests_unit_test_trainer_device_step_SOURCES = tests/unit/test_trainer_device_step.c tests/lib/toydevice.c tests/lib/toydevice.h \
 	$(toy_sources)
 tests_gpu_test_device_ops_SOURCES = tests/gpu/test_device_ops.c tests/gpu/trial.h tests/gpu/trial_draw.c \
 	tests/gpu/trial_expect.c

@@ -101,7 +101,7 @@ enum fg_status fg_core_say_commit(const struct fg_aggregator *a, struct fg_actio
 
 enum fg_status fg_core_commit(struct fg_aggregator *a, struct fg_actions *out)
 {
-    enum fg_status st = fg_rule_settle(a->rule);
+    enum fg_status st = fg_rule_settle(a->rule, a->x);
     if (st == FG_OK) {
         st = fg_core_book(a);
     }

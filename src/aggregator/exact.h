@@ -13,6 +13,7 @@
 #ifndef FG_AGGREGATOR_EXACT_H
 #define FG_AGGREGATOR_EXACT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,14 @@ void fg_exact_destroy(struct fg_exact *e);
 /* Add m (at most FG_EXACT_MOST) terms, block by block: each block of the sum is read and written once for all of them.
  * Errors: FG_E_NOMEM, FG_E_IO (a device failed), FG_E_RANGE (not finite); the sum can then only be cleared. */
 enum fg_status fg_exact_add(struct fg_exact *e, const struct fg_exact_term *term, size_t m) FG_NODISCARD;
+
+/* Whether all of m terms are away at one place. */
+bool fg_exact_all_away(const struct fg_exact_term *term, size_t m);
+
+/* A step along the mean of m (at most FG_EXACT_MOST) such terms, there: x - lr sum / divisor, as fg_exact_read() would give the sum, in
+ * double. Shapes: x, out (n). Errors: FG_E_NOMEM, FG_E_IO, FG_E_RANGE. Owner: *out is theirs, until the next one. */
+enum fg_status fg_exact_step_away(const struct fg_exact_term *term, size_t m, size_t n, double divisor,
+                                  double lr, const float *x, const float **out) FG_NODISCARD;
 
 /* An update as floats, unless it is away. Shapes: out (n). */
 void fg_exact_expand(const struct fg_form *form, float *out, size_t n);

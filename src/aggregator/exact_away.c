@@ -6,20 +6,23 @@
 
 _Static_assert((int)BLOCK == (int)FG_AWAY_BLOCK, "blocks of a sum are scaled as one");
 
+_Static_assert((int)FG_EXACT_MOST <= (int)FG_AWAY_TERMS, "terms that are added at once");
+
 /* What is asked for. */
 struct request {
     struct fg_away_window *window; /* (n) */
     int *level;                    /* (n) of each window */
-    struct fg_away_term *term;     /* (terms) */
-    size_t n, cap_window, cap_level, terms, cap_term;
+    uint8_t *which;                /* (places) */
+    size_t n, cap_window, cap_level, places, cap_which;
+    struct fg_away_term term[FG_AWAY_TERMS];
+    struct fg_away_sum sum; /* all of it */
 };
 
-static enum fg_status add_term(struct request *q, const struct fg_exact_term *t, int level)
+static enum fg_status add_term(struct request *q, size_t k)
 {
-    enum fg_status st = FG_GROW(q->term, q->terms, q->cap_term);
+    enum fg_status st = FG_GROW(q->which, q->places, q->cap_which);
     if (st == FG_OK) {
-        q->term[q->terms++] =
-            (struct fg_away_term){.x = t->form.x, .scale = t->weight * exact_unit_scale(level)};
+        q->which[q->places++] = (uint8_t)k;
         q->window[q->n].n++;
     }
     return st;
@@ -48,17 +51,44 @@ static enum fg_status ask_block(struct request *q, size_t block, const struct fg
             st = FG_GROW(q->level, q->n, q->cap_level);
         }
         if (st == FG_OK) {
-            q->window[q->n] = (struct fg_away_window){.block = block, .first = q->terms};
+            q->window[q->n] = (struct fg_away_window){
+                .block = block, .first = q->places, .unit = LEVEL_BITS * this - FG_FOLD_BITS};
             q->level[q->n] = this;
         }
         for (size_t i = k; i < m && st == FG_OK; i++) {
             if (level[i] == this) {
-                st = add_term(q, &term[i], this);
+                st = add_term(q, i);
                 level[i] = NONE;
             }
         }
         q->n += st == FG_OK;
     }
+    return st;
+}
+
+static void close_request(struct request *q)
+{
+    fg_free(q->window);
+    fg_free(q->level);
+    fg_free(q->which);
+}
+
+/* Terms (m) of a sum of so many blocks. Owner: the caller, close_request(), also on failure. */
+static enum fg_status ask(struct request *q, size_t blocks, const struct fg_exact_term *term, size_t m)
+{
+    enum fg_status st = FG_OK;
+    for (size_t k = 0; k < m; k++) {
+        q->term[k] = (struct fg_away_term){.x = term[k].form.x, .weight = term[k].weight};
+    }
+    for (size_t b = 0; b < blocks && st == FG_OK; b++) {
+        st = ask_block(q, b, term, m);
+    }
+    q->sum = (struct fg_away_sum){.window = q->window,
+                                  .which = q->which,
+                                  .term = q->term,
+                                  .windows = q->n,
+                                  .places = q->places,
+                                  .terms = m};
     return st;
 }
 
@@ -80,23 +110,41 @@ static enum fg_status add_windows(struct fg_exact *e, const struct request *q, c
 
 enum fg_status exact_add_away(struct fg_exact *e, const struct fg_exact_term *term, size_t m)
 {
-    const struct fg_away *away = term[0].form.away;
+    struct fg_away *away = term[0].form.away;
     struct request q = {0};
-    enum fg_status st = FG_OK;
-    for (size_t b = 0; b < e->blocks; b++) {
-        FG_TRY(ask_block(&q, b, term, m));
-    }
+    enum fg_status st;
+    FG_TRY(ask(&q, e->blocks, term, m));
     if (q.n > e->cap_away) {
         FG_TRY(fg_realloc(&e->away, q.n * BLOCK, sizeof *e->away));
         e->cap_away = q.n;
     }
     if (q.n > 0) {
-        FG_TRY(away->sum(away, q.window, q.n, q.term, q.terms, e->away));
+        FG_TRY(away->sum(away, &q.sum, e->away));
         st = add_windows(e, &q, e->away);
     }
 cleanup:
-    fg_free(q.window);
-    fg_free(q.level);
-    fg_free(q.term);
+    close_request(&q);
+    return st;
+}
+
+bool fg_exact_all_away(const struct fg_exact_term *term, size_t m)
+{
+    bool all = m > 0;
+    for (size_t k = 0; k < m && all; k++) {
+        all = term[k].form.kind == FG_FORM_AWAY && term[k].form.away == term[0].form.away;
+    }
+    return all;
+}
+
+enum fg_status fg_exact_step_away(const struct fg_exact_term *term, size_t m, size_t n, double divisor,
+                                  double lr, const float *x, const float **out)
+{
+    struct fg_away *away = term[0].form.away;
+    struct request q = {0};
+    enum fg_status st = ask(&q, (n + BLOCK - 1) / BLOCK, term, m);
+    if (st == FG_OK) {
+        st = away->step(away, &q.sum, divisor, lr, x, out);
+    }
+    close_request(&q);
     return st;
 }

@@ -252,11 +252,33 @@ static void empty_queue(struct fg_rule_queue *q)
     q->bytes = 0;
 }
 
-enum fg_status fg_rule_settle(struct fg_rule *r)
+static enum fg_status add_queue(struct fg_rule *r)
 {
     enum fg_status st = r->queue->n > 0 ? fg_exact_add(r->exact, r->queue->term, r->queue->n) : FG_OK;
     empty_queue(r->queue);
     return st;
+}
+
+/* What the sum is divided by. */
+static double divisor_of(const struct fg_rule *r)
+{
+    return r->cfg.over == FG_OVER_ALL ? fg_rule_all(r) : fg_fsum_read(&r->weights);
+}
+
+enum fg_status fg_rule_settle(struct fg_rule *r, const float *x)
+{
+    const struct fg_rule_queue *q = r->queue;
+    bool all = q->n == r->folded && r->ops->plain && fg_exact_all_away(q->term, q->n);
+    double divisor = divisor_of(r);
+    if (all && divisor > 0.0) {
+        enum fg_status st =
+            fg_exact_step_away(q->term, q->n, r->cfg.params, divisor, r->cfg.lr, x, &r->moved);
+        if (st != FG_E_NOMEM) { /* else there is room for sums perhaps */
+            empty_queue(r->queue);
+            return st;
+        }
+    }
+    return add_queue(r);
 }
 
 static enum fg_status enqueue(struct fg_rule *r, const struct fg_exact_term *term, struct fg_hold *hold)
@@ -270,12 +292,13 @@ static enum fg_status enqueue(struct fg_rule *r, const struct fg_exact_term *ter
                 : f->kind == FG_FORM_BYTES ? p
                                            : 4 * places; /* none, where it is away */
     bool full = q->n == FG_EXACT_MOST || q->bytes >= 32 * p;
-    return full ? fg_rule_settle(r) : FG_OK;
+    return full ? add_queue(r) : FG_OK;
 }
 
 enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u)
 {
     double weight = u->factor * (r->cfg.weights == FG_WEIGHT_SAMPLES ? (double)u->samples : 1.0);
+    FG_ASSERT(r->moved == NULL);
     enum fg_status st = stage(r, u);
     if (st != FG_OK) {
         return st;
@@ -308,7 +331,7 @@ enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u)
 
 static void apply_mean(struct fg_rule *r, float *x)
 {
-    double divisor = r->cfg.over == FG_OVER_ALL ? fg_rule_all(r) : r->weight;
+    double divisor = divisor_of(r);
     if (r->folded > 0 && divisor > 0.0) {
         for (size_t i = 0; i < r->cfg.params; i++) {
             r->sum[i] /= divisor;
@@ -339,13 +362,15 @@ void fg_rule_commit(struct fg_rule *r, float *x)
     if (r->ops->remembers) {
         order_staged(r);
     }
-    if (r->folded > 0) {
-        FG_ASSERT(fg_rule_settle(r) == FG_OK);
+    if (r->folded > 0 && r->moved == NULL) {
+        FG_ASSERT(add_queue(r) == FG_OK);
         fg_exact_read(r->exact, r->sum);
     }
     r->weight = fg_fsum_read(&r->weights);
     r->extra = fg_fsum_read(&r->extras);
-    if (r->ops->commit != NULL) {
+    if (r->moved != NULL) {
+        memcpy(x, r->moved, r->cfg.params * sizeof *x);
+    } else if (r->ops->commit != NULL) {
         r->ops->commit(r, x);
     } else {
         apply_mean(r, x);
@@ -370,5 +395,6 @@ void fg_rule_drop(struct fg_rule *r)
         fg_free(r->late[--r->n_late].delta);
     }
     r->weights = r->extras = (struct fg_fsum){.n = 0};
+    r->moved = NULL;
     r->folded = 0;
 }

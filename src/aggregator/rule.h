@@ -92,6 +92,7 @@ struct fg_rule {
     struct fg_exact *exact;         /* sum of what fold adds */
     struct fg_rule_queue *queue;    /* updates that wait to be added together */
     struct fg_fsum weights, extras; /* of w_i; of what else a rule adds up */
+    const float *moved;             /* (P) x after this round, borrowed; NULL: not known yet */
     double *sum;                    /* (P) these three as numbers, while it commits */
     double weight, extra;
     uint32_t folded;
@@ -123,6 +124,7 @@ struct fg_rule_ops {
      * adds is that model less `reach` times the update. */
     int own_start;
     double (*reach)(const struct fg_rule *r, const struct fg_rule_update *u);
+    int plain; /* apply is x - lr mean in double, all that a commit does: it may be done where the updates are */
     /* What local work must be for this rule: 1 = one step on the whole shard (FedSGD), 0 = as configured. */
     int full_batch;
     enum fg_partial partial;
@@ -165,8 +167,10 @@ void fg_rule_destroy(struct fg_rule *r);
  * can then only be dropped. */
 enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u) FG_NODISCARD;
 
-/* Add what waits: before fg_rule_commit(), which does it otherwise but cannot say what went wrong. Errors: as fg_rule_fold(). */
-enum fg_status fg_rule_settle(struct fg_rule *r) FG_NODISCARD;
+/* Add what waits: before fg_rule_commit(), which does it otherwise but cannot say what went wrong. Where all of the round is on one
+ * device and the rule is plain, x (P) moves there, and the commit only takes it; x may be NULL where no update is away. Errors: as
+ * fg_rule_fold(). */
+enum fg_status fg_rule_settle(struct fg_rule *r, const float *x) FG_NODISCARD;
 
 /* Close the round: x (P) moves, the sum is cleared. Without any update x stays bit for bit the same. */
 void fg_rule_commit(struct fg_rule *r, float *x);

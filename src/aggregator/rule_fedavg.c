@@ -24,6 +24,7 @@ const struct fg_rule_ops fg_rule_fedavg = {
     .doc = "weighted mean of the updates; aggregate.lr = 1 gives the mean of the local models",
     .source = "mcmahan17, algorithm 1 (over = active: renormalised over arrivals; over = all: absent clients "
               "count 0)",
+    .plain = 1,
     .apply = apply_mean,
 };
 
@@ -34,6 +35,7 @@ const struct fg_rule_ops fg_rule_fedsgd = {
     .source = "mcmahan17, section 2 (E = 1, B = infinity)",
     .full_batch = 1,
     .partial = FG_PARTIAL_REFUSED,
+    .plain = 1,
     .apply = apply_mean,
 };
 

@@ -19,19 +19,32 @@ enum fg_form_kind {
 
 enum { FG_AWAY_BLOCK = 1024 }; /* values that are scaled alike */
 
-/* In whole numbers: of the values of a block, each of n terms from `first` on times its scale, rounded to the nearest. */
+enum { FG_AWAY_TERMS = 64 }; /* in one sum */
+
+/* In whole multiples of 2^unit: of the values of a block, n terms, which[first..], each rounded to the nearest. */
 struct fg_away_window {
     size_t block, first, n;
+    int unit;
 };
 struct fg_away_term {
     const float *x;
-    double scale;
+    double weight;
+};
+struct fg_away_sum {
+    const struct fg_away_window *window; /* (windows) blocks ascending */
+    const uint8_t *which;                /* (places) of the terms */
+    const struct fg_away_term *term;     /* (terms) at most FG_AWAY_TERMS */
+    size_t windows, places, terms;
 };
 
-/* Who has updates that are away. Shapes: sum (windows, FG_AWAY_BLOCK) out. Errors: FG_E_NOMEM, FG_E_IO. */
+/* Who has updates that are away. Errors: FG_E_NOMEM, FG_E_IO. */
 struct fg_away {
-    enum fg_status (*sum)(const struct fg_away *away, const struct fg_away_window *w, size_t windows,
-                          const struct fg_away_term *term, size_t terms, int64_t *sum);
+    /* Shapes: sum (windows, FG_AWAY_BLOCK) out. */
+    enum fg_status (*sum)(struct fg_away *away, const struct fg_away_sum *s, int64_t *sum);
+    /* What becomes of a model x (P) that moves against the mean, the sum over divisor, rounded to double: x - lr mean, there.
+     * Shapes: out (P), theirs until the next call. */
+    enum fg_status (*step)(struct fg_away *away, const struct fg_away_sum *s, double divisor, double lr,
+                           const float *x, const float **out);
 };
 
 /* Values that share a step: those from the end of the part before it on. */
@@ -47,8 +60,8 @@ struct fg_form {
     const uint32_t *place; /* PLACES: (places_end of the last part) 2 i, plus 1 where negative, i ascending */
     struct fg_form_part *part; /* (parts) */
     size_t parts;
-    const struct fg_away *away; /* AWAY */
-    const float *largest;       /* AWAY: (blocks) |x|, all finite */
+    struct fg_away *away; /* AWAY */
+    const float *largest; /* AWAY: (blocks) |x|, all finite */
 };
 
 /* What keeps a form's memory: counted, freed by its owner's function when nobody uses it any more. */

@@ -65,22 +65,38 @@ struct cohort {
     size_t n_shared, cap_shared;
 };
 
-/* The packed parameters of a job; NULL: out of memory. */
-static const float *packed_of(struct cohort *c, const struct fg_device_trainer *t, const float *params)
+/* The parameters of a job; NULL: out of memory. */
+static struct fg_shared *shared_of(struct cohort *c, const struct fg_device_trainer *t, const float *params)
 {
     for (size_t i = c->n_shared; i-- > 0;) {
         if (c->shared[i].of == params) {
-            return c->shared[i].packed;
+            return &c->shared[i];
         }
     }
-    float *packed = FG_GROW(c->shared, c->n_shared, c->cap_shared) == FG_OK
-                        ? fg_calloc_aligned(fg_model_packed(t->m), sizeof *packed)
-                        : NULL;
-    if (packed != NULL) {
-        fg_model_pack(t->m, packed, params);
-        c->shared[c->n_shared++] = (struct fg_shared){params, packed};
+    if (FG_GROW(c->shared, c->n_shared, c->cap_shared) != FG_OK) {
+        return NULL;
     }
-    return packed;
+    c->shared[c->n_shared] = (struct fg_shared){params, fg_stays_at(t->stays, params), NULL};
+    return &c->shared[c->n_shared++];
+}
+
+/* Make the lane of a job, where its parameters are. Errors: as fg_job_lane_init(). */
+static enum fg_status make_lane(struct fg_device_trainer *t, struct cohort *c, struct fg_job *job,
+                                struct fg_wave_lane *w)
+{
+    struct fg_shared *s = shared_of(c, t, job->params);
+    if (s == NULL) {
+        return FG_E_NOMEM;
+    }
+    const float *there = fg_job_takes_there(job) ? s->there : NULL;
+    if (there == NULL && s->packed == NULL) {
+        s->packed = fg_calloc_aligned(fg_model_packed(t->m), sizeof *s->packed);
+        if (s->packed == NULL) {
+            return FG_E_NOMEM;
+        }
+        fg_model_pack(t->m, s->packed, job->params);
+    }
+    return fg_job_lane_init(&c->job[c->n], w, t, job, there, there == NULL ? s->packed : NULL);
 }
 
 static enum fg_status make_lanes(struct fg_device_trainer *t, struct cohort *c, struct brought *b,
@@ -92,8 +108,7 @@ static enum fg_status make_lanes(struct fg_device_trainer *t, struct cohort *c, 
             continue;
         }
         struct fg_wave_lane w = {.params = NULL};
-        const float *packed = packed_of(c, t, jobs[i].params);
-        st = packed != NULL ? fg_job_lane_init(&c->job[c->n], &w, t, &jobs[i], packed) : FG_E_NOMEM;
+        st = make_lane(t, c, &jobs[i], &w);
         w.mark = c->n++;
         if (st != FG_OK) {
             jobs[i].status = st;
@@ -110,6 +125,29 @@ static enum fg_status make_lanes(struct fg_device_trainer *t, struct cohort *c, 
     return st;
 }
 
+/* If updates may stay, bring their samples and what the first of them begins with; without room for that they come back. */
+static enum fg_status prepare_stays(struct fg_device_trainer *t, struct brought *b, const struct fg_job *jobs,
+                                    size_t n, struct fg_err *err)
+{
+    const struct fg_device_data *data;
+    const struct fg_job *first = NULL;
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; i < n && st == FG_OK; i++) {
+        if (fg_job_may_stay(&jobs[i])) {
+            st = bring(&data, t, b, jobs[i].data, err);
+            first = first == NULL ? &jobs[i] : first;
+        }
+    }
+    if (st != FG_OK || first == NULL) {
+        return st;
+    }
+    st = t->stays == NULL ? fg_stays_create(&t->stays, t->m, t->d, err) : FG_OK;
+    if (st == FG_OK) {
+        st = fg_stays_bring(t->stays, first->params, err);
+    }
+    return st == FG_E_NOMEM ? FG_OK : st;
+}
+
 static enum fg_status run_kind(struct fg_device_trainer *t, struct brought *b, struct fg_job *jobs, size_t n,
                                bool train, atomic_int *stop, struct fg_err *err)
 {
@@ -121,14 +159,8 @@ static enum fg_status run_kind(struct fg_device_trainer *t, struct brought *b, s
         fg_fail(err, st, "no memory for a cohort of %zu", n);
         goto cleanup;
     }
+    FG_TRY(train ? prepare_stays(t, b, jobs, n, err) : FG_OK);
     FG_TRY(make_lanes(t, &c, b, jobs, n, train, err));
-    for (size_t i = 0; i < c.busy && t->stays == NULL; i++) {
-        st = c.lane[i].may_stay ? fg_stays_create(&t->stays, t->m, t->d, err) : FG_OK;
-        if (st == FG_E_NOMEM) { /* then nothing stays */
-            break;
-        }
-        FG_TRY(st);
-    }
     if (c.busy > 0) {
         st = fg_waves_run(t->d, train ? &t->train : &t->score, train ? t->train_op : t->score_op, c.lane,
                           c.busy, t->stays, stop, err);
@@ -198,8 +230,7 @@ struct scoring {
     uint32_t *order;           /* (n) */
     double *loss;              /* (n) */
     uint32_t *right;           /* (n) */
-    float *packed;
-    void *params; /* on the device */
+    const float *params;       /* packed, on the device */
 };
 
 static void make_blocks(struct scoring *s, const struct fg_device_trainer *t,
@@ -246,6 +277,20 @@ static struct fg_score add_up(const struct scoring *s, size_t n, uint32_t positi
     return sum;
 }
 
+static enum fg_status put_packed(void **out, const struct fg_device_trainer *t, const float *params,
+                                 struct fg_err *err)
+{
+    const size_t n = fg_model_packed(t->m);
+    float *packed = fg_calloc_aligned(n, sizeof *packed);
+    if (packed == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "no memory for packed parameters");
+    }
+    fg_model_pack(t->m, packed, params);
+    enum fg_status st = fg_device_copy(out, t->d, packed, n * sizeof *packed, err);
+    fg_free(packed);
+    return st;
+}
+
 static enum fg_status evaluate(struct fg_trainer *base, const float *params, const struct fg_dataset *data,
                                const uint32_t *index, size_t n, const struct fg_sample_scores *each,
                                struct fg_score *out, atomic_int *stop, struct fg_err *err)
@@ -254,6 +299,7 @@ static enum fg_status evaluate(struct fg_trainer *base, const float *params, con
     size_t blocks = (n + FG_DEVICE_BLOCK - 1) / FG_DEVICE_BLOCK;
     const struct fg_device_data *view = NULL;
     struct brought b = {0};
+    void *put = NULL;
     enum fg_status st = fg_trainer_check_data(t->m, data, err);
     if (st != FG_OK) {
         return st;
@@ -261,14 +307,16 @@ static enum fg_status evaluate(struct fg_trainer *base, const float *params, con
     struct scoring s = {.lane = fg_calloc(blocks, sizeof *s.lane),
                         .order = fg_calloc(n, sizeof *s.order),
                         .loss = fg_calloc(n, sizeof *s.loss),
-                        .right = fg_calloc(n, sizeof *s.right),
-                        .packed = fg_calloc_aligned(fg_model_packed(t->m), sizeof *s.packed)};
-    if (s.lane == NULL || s.order == NULL || s.loss == NULL || s.right == NULL || s.packed == NULL) {
+                        .right = fg_calloc(n, sizeof *s.right)};
+    if (s.lane == NULL || s.order == NULL || s.loss == NULL || s.right == NULL) {
         st = fg_fail(err, FG_E_NOMEM, "no memory to evaluate %zu samples", n);
         goto cleanup;
     }
-    fg_model_pack(t->m, s.packed, params);
-    FG_TRY(fg_device_copy(&s.params, t->d, s.packed, fg_model_packed(t->m) * sizeof *s.packed, err));
+    s.params = fg_stays_at(t->stays, params);
+    if (s.params == NULL) {
+        FG_TRY(put_packed(&put, t, params, err));
+        s.params = put;
+    }
     FG_TRY(bring(&view, t, &b, data, err));
     make_blocks(&s, t, view, index, n);
     if (blocks > 0) {
@@ -280,13 +328,12 @@ static enum fg_status evaluate(struct fg_trainer *base, const float *params, con
         fg_fail(err, st, "evaluation: %s", fg_status_text(st));
     }
 cleanup:
-    t->d->ops->free(t->d, s.params);
+    t->d->ops->free(t->d, put);
     drop(&b, t->d);
     fg_free(s.lane);
     fg_free(s.order);
     fg_free(s.loss);
     fg_free(s.right);
-    fg_free(s.packed);
     return st;
 }
 

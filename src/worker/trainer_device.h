@@ -46,7 +46,7 @@ struct fg_device_need {
     uint64_t client_bytes;          /* the largest client */
     uint64_t cohort_bytes;          /* all clients at once */
     uint64_t evaluate_bytes;        /* the evaluation at once, its data included where they are not kept */
-    uint64_t stay_bytes;            /* updates that stay, and what it takes to make them */
+    uint64_t stay_bytes;            /* updates that stay, what it takes to make them, and their model */
     uint64_t peak_bytes;            /* at most at any moment, in waves that fit */
     uint32_t waves, evaluate_waves; /* in how many they go; 0: there is no room even for one client */
 };

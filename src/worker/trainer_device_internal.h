@@ -26,10 +26,11 @@ struct fg_device_trainer {
 /* What a training program is made of. */
 struct fg_program_opts fg_device_program_opts(const struct fg_local_opts *o);
 
-/* Parameters that jobs begin with, packed once for all of them. */
+/* Parameters that jobs begin with, once for all of them. */
 struct fg_shared {
     const float *of;
-    float *packed;
+    const float *there; /* packed, the device's; NULL: they are not there */
+    float *packed;      /* the host's; NULL: nobody asked for them yet */
 };
 
 /* A job and its lane's buffers; all zero where it has none. */
@@ -42,10 +43,14 @@ struct fg_job_lane {
     uint64_t seen; /* positions before */
 };
 
-/* Make the lane of a job; packed: its parameters. Errors: FG_E_SHAPE for a state of another task; FG_E_NOMEM.
- * Owner: the caller, fg_job_lane_fini(), also on failure. */
+/* Whether a job's update may stay where it is made, and whether its lane can do with parameters that are on the device. */
+bool fg_job_may_stay(const struct fg_job *job);
+bool fg_job_takes_there(const struct fg_job *job);
+
+/* Make the lane of a job; its packed parameters: the device's, or else the host's. Errors: FG_E_SHAPE for a state of another task;
+ * FG_E_NOMEM. Owner: the caller, fg_job_lane_fini(), also on failure. */
 enum fg_status fg_job_lane_init(struct fg_job_lane *j, struct fg_wave_lane *w,
-                                const struct fg_device_trainer *t, struct fg_job *job,
+                                const struct fg_device_trainer *t, struct fg_job *job, const float *there,
                                 const float *packed) FG_NODISCARD;
 void fg_job_lane_fini(struct fg_job_lane *j);
 

@@ -44,8 +44,19 @@ static enum fg_status draw_orders(struct fg_job_lane *j, struct fg_wave_lane *w,
     return st;
 }
 
+bool fg_job_may_stay(const struct fg_job *job)
+{
+    return job->may_stay && is_train(job) && job->n > 0 && job->task.steps > 0 && job->resume == NULL &&
+           job->state == NULL && job->finish == NULL;
+}
+
+bool fg_job_takes_there(const struct fg_job *job)
+{
+    return fg_job_may_stay(job) || !is_train(job);
+}
+
 static enum fg_status init_train(struct fg_job_lane *j, struct fg_wave_lane *w,
-                                 const struct fg_device_trainer *t, const float *packed)
+                                 const struct fg_device_trainer *t, const float *there, const float *packed)
 {
     struct fg_job *job = j->job;
     const struct fg_train_state *r = job->resume;
@@ -65,7 +76,7 @@ static enum fg_status init_train(struct fg_job_lane *j, struct fg_wave_lane *w,
     w->step_us = job->step_us;
     w->steps = l->start;
     bool works = l->end > l->start;
-    w->may_stay = works && job->may_stay && r == NULL && job->state == NULL && job->finish == NULL;
+    w->may_stay = there != NULL && fg_job_may_stay(job);
     if (!w->may_stay) {
         j->params = vector(&st, fg_model_packed(t->m), sizeof(float));
     }
@@ -89,6 +100,7 @@ static enum fg_status init_train(struct fg_job_lane *j, struct fg_wave_lane *w,
     if (j->first != NULL) {
         memcpy(j->first, packed, fg_model_packed(t->m) * sizeof *packed);
     }
+    w->there = there;
     w->params = r != NULL ? j->params : packed;
     w->out_params = j->params;
     w->velocity = r != NULL ? j->velocity : NULL;
@@ -98,7 +110,7 @@ static enum fg_status init_train(struct fg_job_lane *j, struct fg_wave_lane *w,
 }
 
 static enum fg_status init_score(struct fg_job_lane *j, struct fg_wave_lane *w,
-                                 const struct fg_device_trainer *t, const float *packed)
+                                 const struct fg_device_trainer *t, const float *there, const float *packed)
 {
     struct fg_job *job = j->job;
     struct fg_lane *l = &w->lane;
@@ -121,12 +133,14 @@ static enum fg_status init_score(struct fg_job_lane *j, struct fg_wave_lane *w,
         fg_rng_init(&rng, t->seed, FG_RNG_SHUFFLE, l->shard, l->number);
         fg_rng_shuffle(&rng, j->order, job->n);
     }
+    w->there = there;
     w->params = packed;
     return FG_OK;
 }
 
 enum fg_status fg_job_lane_init(struct fg_job_lane *j, struct fg_wave_lane *w,
-                                const struct fg_device_trainer *t, struct fg_job *job, const float *packed)
+                                const struct fg_device_trainer *t, struct fg_job *job, const float *there,
+                                const float *packed)
 {
     *j = (struct fg_job_lane){.job = job};
     *w = (struct fg_wave_lane){.lane = {.n = job->n,
@@ -135,7 +149,7 @@ enum fg_status fg_job_lane_init(struct fg_job_lane *j, struct fg_wave_lane *w,
                                         .number = job->task.number,
                                         .lr = job->task.lr,
                                         .positions = t->positions}};
-    return is_train(job) ? init_train(j, w, t, packed) : init_score(j, w, t, packed);
+    return is_train(job) ? init_train(j, w, t, there, packed) : init_score(j, w, t, there, packed);
 }
 
 void fg_job_lane_fini(struct fg_job_lane *j)

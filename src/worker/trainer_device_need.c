@@ -38,17 +38,15 @@ struct room {
     uint64_t before, memory, all; /* bytes that are there before; free in the beginning; of the device */
     uint64_t peak;
     const struct fg_stay_bytes *stay; /* NULL: updates come back */
-    uint64_t start_bytes;             /* what all began with, for updates that stay */
 };
 
 /* Updates of the n lanes of a wave that takes so much; they stay if there is room as trainer_stay.c sees it. Returns their bytes. */
 static uint64_t leave(struct room *r, size_t n, uint64_t wave)
 {
     uint64_t there = r->before + wave;
-    if (r->stay == NULL || there + r->start_bytes > r->memory) {
+    if (r->stay == NULL) {
         return 0;
     }
-    there += r->start_bytes;
     bool fit = fg_stays_fit(*r->stay, n, r->memory - there, r->all);
     uint64_t made = fit ? n * (r->stay->update + r->stay->scratch) : 0;
     r->peak = there + made > r->peak ? there + made : r->peak;
@@ -101,8 +99,7 @@ static void need_training(struct fg_device_need *out, const struct fg_program *p
                      (struct room){.before = out->fixed_bytes + shipped + places,
                                    .memory = load->memory_bytes,
                                    .all = load->all_bytes,
-                                   .stay = stay,
-                                   .start_bytes = p->packed * sizeof(float)},
+                                   .stay = stay},
                      &out->peak_bytes, &out->stay_bytes);
     out->stay_bytes += places;
 }
@@ -133,8 +130,7 @@ enum fg_status fg_trainer_device_need(struct fg_device_need *out, const struct f
     struct fg_program_opts how = fg_device_program_opts(opts), scoring = {.evaluate = true};
     struct fg_program train = {0}, score = {0};
     struct fg_device_need need = {0};
-    const struct fg_stay_bytes bytes = fg_stays_bytes(fg_model_params(model)),
-                               *stay = load->stays ? &bytes : NULL;
+    const struct fg_stay_bytes bytes = fg_stays_bytes(model), *stay;
     size_t blocks = load->scored / FG_DEVICE_BLOCK + 1;
     struct size *lane = fg_calloc(load->n > blocks ? load->n : blocks, sizeof *lane);
     if (lane == NULL) {
@@ -146,6 +142,7 @@ enum fg_status fg_trainer_device_need(struct fg_device_need *out, const struct f
     need.fixed_bytes = train.n * sizeof *train.op + score.n * sizeof *score.op +
                        (load->kept ? fg_resident_bytes(load->data, load->data->n) : 0);
     need.peak_bytes = need.fixed_bytes;
+    stay = load->stays && need.fixed_bytes + bytes.fixed <= load->memory_bytes ? &bytes : NULL;
     need_training(&need, &train, opts, load, stay, lane);
     need_evaluation(&need, &score, load, stay, lane);
     *out = need;

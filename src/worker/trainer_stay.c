@@ -29,8 +29,12 @@ struct slab {
 struct fg_stays {
     struct fg_away away; /* first */
     struct fg_device *d;
+    const struct fg_model *m;
     size_t values;
-    void *place; /* (values), the device's */
+    void *place;          /* (values), the device's */
+    void *model, *packed; /* (values), (packed), the device's: one model */
+    float *known;         /* (values) the same, the host's; only if there is one: */
+    bool there;
     struct slab *first;
 };
 
@@ -58,41 +62,151 @@ static void drop(struct fg_hold *hold)
 _Static_assert(offsetof(struct fg_stay, hold) == 0 && offsetof(struct held, stay) == 0,
                "a hold leads to its update");
 
+/* ---- the model ---- */
+
+const float *fg_stays_at(const struct fg_stays *s, const float *params)
+{
+    return s != NULL && s->there && memcmp(s->known, params, s->values * sizeof *params) == 0 ? s->packed
+                                                                                              : NULL;
+}
+
+enum fg_status fg_stays_bring(struct fg_stays *s, const float *params, struct fg_err *err)
+{
+    const size_t packed = fg_model_packed(s->m);
+    if (fg_stays_at(s, params) != NULL) {
+        return FG_OK;
+    }
+    float *p = fg_calloc_aligned(packed, sizeof *p);
+    if (p == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "no memory for packed parameters");
+    }
+    enum fg_status st;
+    s->there = false;
+    memcpy(s->known, params, s->values * sizeof *params);
+    fg_model_pack(s->m, p, params);
+    FG_TRY(s->d->ops->put(s->d, s->model, s->known, s->values * sizeof *params, err));
+    FG_TRY(s->d->ops->put(s->d, s->packed, p, packed * sizeof *p, err));
+    s->there = true;
+cleanup:
+    fg_free(p);
+    return st;
+}
+
 /* ---- sums ---- */
 
-static enum fg_status sum(const struct fg_away *away, const struct fg_away_window *w, size_t windows,
-                          const struct fg_away_term *term, size_t terms, int64_t *out)
+/* What is asked for, in the device's memory. */
+struct request {
+    void *window, *which, *term;
+    struct fg_device_terms of;
+};
+
+static void drop_request(struct request *q, struct fg_device *d)
 {
-    const struct fg_stays *s = (const struct fg_stays *)away;
-    struct fg_device_window *window = fg_calloc(windows, sizeof *window);
-    struct fg_device_term *each = fg_calloc(terms, sizeof *each);
-    void *there[3] = {NULL, NULL, NULL};
-    const size_t bytes = windows * FG_DEVICE_FOLD * sizeof *out;
-    struct fg_err err = {""};
-    enum fg_status st = window == NULL || each == NULL ? FG_E_NOMEM : FG_OK;
-    for (size_t i = 0; st == FG_OK && i < windows; i++) {
-        window[i] = (struct fg_device_window){(uint32_t)w[i].block, (uint32_t)w[i].first, (uint32_t)w[i].n};
+    d->ops->free(d, q->window);
+    d->ops->free(d, q->which);
+    d->ops->free(d, q->term);
+}
+
+/* Owner: the caller, drop_request(), also on failure. */
+static enum fg_status put_request(struct request *q, const struct fg_stays *s, const struct fg_away_sum *a,
+                                  struct fg_err *err)
+{
+    struct fg_device_window *window = fg_calloc(a->windows, sizeof *window);
+    struct fg_device_term term[FG_AWAY_TERMS];
+    enum fg_status st = window == NULL ? FG_E_NOMEM : FG_OK;
+    for (size_t i = 0; st == FG_OK && i < a->windows; i++) {
+        const struct fg_away_window *w = &a->window[i];
+        window[i] =
+            (struct fg_device_window){(uint32_t)w->block, (uint32_t)w->first, (uint32_t)w->n, w->unit};
     }
-    for (size_t i = 0; st == FG_OK && i < terms; i++) {
-        each[i] = (struct fg_device_term){term[i].x, term[i].scale};
+    for (size_t i = 0; i < a->terms; i++) {
+        term[i] = (struct fg_device_term){a->term[i].x, a->term[i].weight};
     }
     FG_TRY(st);
-    FG_TRY(fg_device_copy(&there[0], s->d, window, windows * sizeof *window, &err));
-    FG_TRY(fg_device_copy(&there[1], s->d, each, terms * sizeof *each, &err));
-    FG_TRY(s->d->ops->alloc(s->d, &there[2], bytes, &err));
-    const struct fg_device_sum all = {there[0], there[1], windows, s->values, there[2]};
-    FG_TRY(s->d->ops->sum(s->d, &all, &err));
-    st = s->d->ops->get(s->d, out, there[2], bytes, &err);
+    FG_TRY(fg_device_copy(&q->window, s->d, window, a->windows * sizeof *window, err));
+    FG_TRY(fg_device_copy(&q->which, s->d, a->which, a->places, err));
+    FG_TRY(fg_device_copy(&q->term, s->d, term, a->terms * sizeof *term, err));
+    q->of = (struct fg_device_terms){q->window, q->which, q->term, a->windows, s->values};
 cleanup:
-    if (st == FG_E_IO) { /* whoever adds knows of no device */
-        fg_log_write(FG_LOG_ERROR, "%s", err.text);
-    }
-    for (int i = 0; i < 3; i++) {
-        s->d->ops->free(s->d, there[i]);
-    }
     fg_free(window);
-    fg_free(each);
     return st;
+}
+
+/* Whoever adds knows of no device. */
+static enum fg_status say(enum fg_status st, const struct fg_err *err)
+{
+    if (st == FG_E_IO) {
+        fg_log_write(FG_LOG_ERROR, "%s", err->text);
+    }
+    return st;
+}
+
+static enum fg_status sum(struct fg_away *away, const struct fg_away_sum *a, int64_t *out)
+{
+    const struct fg_stays *s = (const struct fg_stays *)away;
+    const size_t bytes = a->windows * FG_DEVICE_FOLD * sizeof *out;
+    struct request q = {0};
+    void *sums = NULL;
+    struct fg_err err = {""};
+    enum fg_status st;
+    FG_TRY(put_request(&q, s, a, &err));
+    FG_TRY(s->d->ops->alloc(s->d, &sums, bytes, &err));
+    const struct fg_device_sum all = {q.of, sums};
+    FG_TRY(s->d->ops->sum(s->d, &all, &err));
+    st = s->d->ops->get(s->d, out, sums, bytes, &err);
+cleanup:
+    drop_request(&q, s->d);
+    s->d->ops->free(s->d, sums);
+    return say(st, &err);
+}
+
+/* The first window of each block, the device's. */
+static enum fg_status put_begins(void **out, const struct fg_stays *s, const struct fg_away_sum *a,
+                                 struct fg_err *err)
+{
+    size_t blocks = (s->values + FG_DEVICE_FOLD - 1) / FG_DEVICE_FOLD, w = 0;
+    uint32_t *begin = fg_calloc(blocks + 1, sizeof *begin);
+    if (begin == NULL) {
+        return FG_E_NOMEM;
+    }
+    for (size_t b = 0; b <= blocks; b++) {
+        while (w < a->windows && a->window[w].block < b) {
+            w++;
+        }
+        begin[b] = (uint32_t)w;
+    }
+    enum fg_status st = fg_device_copy(out, s->d, begin, (blocks + 1) * sizeof *begin, err);
+    fg_free(begin);
+    return st;
+}
+
+static enum fg_status step(struct fg_away *away, const struct fg_away_sum *a, double divisor, double lr,
+                           const float *x, const float **out)
+{
+    struct fg_stays *s = (struct fg_stays *)away;
+    struct request q = {0};
+    void *begin = NULL;
+    struct fg_err err = {""};
+    enum fg_status st;
+    FG_TRY(fg_stays_bring(s, x, &err));
+    FG_TRY(put_request(&q, s, a, &err));
+    FG_TRY(put_begins(&begin, s, a, &err));
+    const struct fg_device_step move = {.of = q.of,
+                                        .begin = begin,
+                                        .divisor = divisor,
+                                        .lr = lr,
+                                        .x = s->model,
+                                        .place = s->place,
+                                        .packed = s->packed};
+    s->there = false;
+    FG_TRY(s->d->ops->step(s->d, &move, &err));
+    FG_TRY(s->d->ops->get(s->d, s->known, s->model, s->values * sizeof *s->known, &err));
+    s->there = true;
+    *out = s->known;
+cleanup:
+    drop_request(&q, s->d);
+    s->d->ops->free(s->d, begin);
+    return say(st, &err);
 }
 
 /* ---- updates ---- */
@@ -118,7 +232,7 @@ static struct slab *make_slab(struct fg_stays *s, size_t n, size_t blocks)
     return b;
 }
 
-static void fill_in(struct slab *b, const struct fg_stays *s, size_t n, size_t blocks, struct fg_stay **out)
+static void fill_in(struct slab *b, struct fg_stays *s, size_t n, size_t blocks, struct fg_stay **out)
 {
     for (size_t i = 0; i < n; i++) {
         const float *largest = b->largest + i * blocks;
@@ -137,11 +251,12 @@ static void fill_in(struct slab *b, const struct fg_stays *s, size_t n, size_t b
     }
 }
 
-struct fg_stay_bytes fg_stays_bytes(uint64_t values)
+struct fg_stay_bytes fg_stays_bytes(const struct fg_model *m)
 {
-    uint64_t blocks = (values + FG_DEVICE_FOLD - 1) / FG_DEVICE_FOLD;
-    return (struct fg_stay_bytes){values * sizeof(uint32_t), values * sizeof(float),
-                                  blocks * (FG_DEVICE_SHARES + 1) * sizeof(float)};
+    uint64_t values = fg_model_params(m), blocks = (values + FG_DEVICE_FOLD - 1) / FG_DEVICE_FOLD;
+    return (struct fg_stay_bytes){values * (sizeof(uint32_t) + sizeof(float)) +
+                                      fg_model_packed(m) * sizeof(float),
+                                  values * sizeof(float), blocks * (FG_DEVICE_SHARES + 1) * sizeof(float)};
 }
 
 bool fg_stays_fit(struct fg_stay_bytes b, uint64_t n, uint64_t free_bytes, uint64_t all_bytes)
@@ -151,7 +266,7 @@ bool fg_stays_fit(struct fg_stay_bytes b, uint64_t n, uint64_t free_bytes, uint6
 }
 
 enum fg_status fg_stays_take(struct fg_stays *s, const float *memory, size_t n, size_t floats,
-                             const float *start, struct fg_stay **out, struct fg_err *err)
+                             struct fg_stay **out, struct fg_err *err)
 {
     size_t blocks = (s->values + FG_DEVICE_FOLD - 1) / FG_DEVICE_FOLD;
     uint64_t free_bytes, all_bytes;
@@ -161,14 +276,14 @@ enum fg_status fg_stays_take(struct fg_stays *s, const float *memory, size_t n, 
         return st;
     }
     struct slab *b =
-        fg_stays_fit(fg_stays_bytes(s->values), n, free_bytes, all_bytes) ? make_slab(s, n, blocks) : NULL;
+        fg_stays_fit(fg_stays_bytes(s->m), n, free_bytes, all_bytes) ? make_slab(s, n, blocks) : NULL;
     if (b == NULL) {
         return fg_fail(err, FG_E_NOMEM, "no memory for %zu updates", n);
     }
     FG_TRY(s->d->ops->alloc(s->d, &b->delta, n * s->values * sizeof(float), err));
     FG_TRY(s->d->ops->alloc(s->d, &part, n * blocks * FG_DEVICE_SHARES * sizeof(float), err));
     FG_TRY(s->d->ops->alloc(s->d, &largest, n * blocks * sizeof(float), err));
-    const struct fg_device_deltas all = {memory,   n,        floats, s->values, start,
+    const struct fg_device_deltas all = {memory,   n,        floats, s->values, s->packed,
                                          s->place, b->delta, part,   largest};
     FG_TRY(s->d->ops->deltas(s->d, &all, err));
     FG_TRY(s->d->ops->get(s->d, b->largest, largest, n * blocks * sizeof(float), err));
@@ -190,9 +305,10 @@ enum fg_status fg_stays_create(struct fg_stays **out, const struct fg_model *m, 
     size_t values = fg_model_params(m), packed = fg_model_packed(m);
     struct fg_stays *s = fg_calloc(1, sizeof *s);
     float *number = fg_calloc_aligned(packed, sizeof *number),
-          *place = fg_calloc_aligned(values, sizeof *place);
-    enum fg_status st =
-        s == NULL || number == NULL || place == NULL || packed > INT32_MAX ? FG_E_NOMEM : FG_OK;
+          *place = fg_calloc_aligned(values, sizeof *place),
+          *known = fg_calloc_aligned(values, sizeof *known);
+    bool all = s != NULL && number != NULL && place != NULL && known != NULL;
+    enum fg_status st = !all || packed > INT32_MAX ? FG_E_NOMEM : FG_OK;
     if (st != FG_OK) {
         fg_fail(err, st, "no memory for the places of %zu parameters", values);
         goto cleanup;
@@ -201,16 +317,24 @@ enum fg_status fg_stays_create(struct fg_stays **out, const struct fg_model *m, 
         memcpy(&number[i], &i, sizeof i);
     }
     fg_model_unpack(m, place, number);
-    s->away.sum = sum;
+    s->away = (struct fg_away){sum, step};
     s->d = d;
+    s->m = m;
     s->values = values;
-    st = fg_device_copy(&s->place, d, place, values * sizeof *place, err);
+    s->known = known;
+    known = NULL;
+    d->ops->pin(d, s->known, values * sizeof *known);
+    FG_TRY(fg_device_copy(&s->place, d, place, values * sizeof *place, err));
+    FG_TRY(d->ops->alloc(d, &s->model, values * sizeof(float), err));
+    FG_TRY(d->ops->alloc(d, &s->packed, packed * sizeof(float), err));
+    *out = s;
 cleanup:
     fg_free(number);
     fg_free(place);
-    if (st == FG_OK) {
-        *out = s;
-    } else {
+    fg_free(known);
+    if (st != FG_OK && s != NULL && s->known != NULL) {
+        fg_stays_destroy(s);
+    } else if (st != FG_OK) {
         fg_free(s);
     }
     return st;
@@ -224,6 +348,10 @@ void fg_stays_destroy(struct fg_stays *s)
             b->d = NULL;
         }
         s->d->ops->free(s->d, s->place);
+        s->d->ops->free(s->d, s->model);
+        s->d->ops->free(s->d, s->packed);
+        s->d->ops->loose(s->d, s->known);
+        fg_free(s->known);
         fg_free(s);
     }
 }

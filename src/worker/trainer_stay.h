@@ -1,4 +1,6 @@
-/* Updates that stay on the device they were made on, until they are added up there (plan/form.h, FG_FORM_AWAY).
+/* Updates that stay on the device they were made on, until they are added up there (plan/form.h, FG_FORM_AWAY), and the model that
+ * they are of: it stays, too, and where it moves there it need not be brought there again. What it is the host knows: parameters are
+ * taken for it only if they are the same bytes.
  *
  * A wave's updates share memory, which is the device's again when the last of them is dropped, or with the trainer.
  *
@@ -25,16 +27,22 @@ enum fg_status fg_stays_create(struct fg_stays **out, const struct fg_model *m, 
                                struct fg_err *err) FG_NODISCARD;
 void fg_stays_destroy(struct fg_stays *s);
 
-/* Make the updates of n lanes. Shapes: memory (n, floats), start packed, both the device's; out (n).
+/* The packed model, the device's; NULL unless it is params (P). s may be NULL. */
+const float *fg_stays_at(const struct fg_stays *s, const float *params);
+
+/* Make it params (P). Errors: FG_E_NOMEM, FG_E_IO; there is then no model. */
+enum fg_status fg_stays_bring(struct fg_stays *s, const float *params, struct fg_err *err) FG_NODISCARD;
+
+/* Make the updates of n lanes that began with the model. Shapes: memory (n, floats), the device's; out (n).
  * Errors: FG_E_NOMEM if the host has no room for them, or the device not half of its memory beside them; FG_E_IO. Owner: the caller has one use of each hold. */
 enum fg_status fg_stays_take(struct fg_stays *s, const float *memory, size_t n, size_t floats,
-                             const float *start, struct fg_stay **out, struct fg_err *err) FG_NODISCARD;
+                             struct fg_stay **out, struct fg_err *err) FG_NODISCARD;
 
 /* What it takes of the device: `fixed` once, `update` for each that stays, `scratch` beside while n of them are made. */
 struct fg_stay_bytes {
     uint64_t fixed, update, scratch;
 };
-struct fg_stay_bytes fg_stays_bytes(uint64_t values);
+struct fg_stay_bytes fg_stays_bytes(const struct fg_model *m);
 
 /* Whether n updates are made there, of so many bytes in all. */
 bool fg_stays_fit(struct fg_stay_bytes b, uint64_t n, uint64_t free_bytes, uint64_t all_bytes);

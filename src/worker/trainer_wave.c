@@ -46,7 +46,6 @@ struct wave {
     uint32_t *right;
     float *zeros; /* (packed), the host's */
     struct fg_stays *stays;
-    float *start; /* (packed), the device's: what all began with, if their updates are to stay; else NULL */
 };
 
 uint64_t fg_wave_lane_bytes(const struct fg_program *p, uint64_t n_order, uint64_t scored)
@@ -96,8 +95,6 @@ static void drop_memory(struct wave *w)
     w->d->ops->free(w->d, w->order);
     w->d->ops->free(w->d, w->loss);
     w->d->ops->free(w->d, w->right);
-    w->d->ops->free(w->d, w->start);
-    w->start = NULL;
     w->lanes = NULL;
     w->memory = NULL;
     w->order = NULL;
@@ -105,30 +102,42 @@ static void drop_memory(struct wave *w)
     w->right = NULL;
 }
 
-/* What a lane's vector begins with, the host's; NULL: it has none. */
-static const float *vector_of(const struct wave *w, const struct fg_wave_lane *l, size_t offset)
+/* What a lane's vector begins with. */
+struct vector {
+    const float *at; /* NULL: it has none */
+    bool there;      /* on the device */
+};
+
+static struct vector vector_of(const struct wave *w, const struct fg_wave_lane *l, size_t offset)
 {
-    return offset == 0                ? l->params
-           : offset == w->p->velocity ? (l->velocity != NULL ? l->velocity : w->zeros)
-           : l->first != NULL         ? l->first
-                                      : l->params;
+    if (offset != 0 && offset == w->p->velocity) {
+        return (struct vector){l->velocity != NULL ? l->velocity : w->zeros, false};
+    }
+    if (offset != 0 && l->first != NULL) {
+        return (struct vector){l->first, false};
+    }
+    return l->there != NULL ? (struct vector){l->there, true} : (struct vector){l->params, false};
 }
 
-/* The vector at `offset` of all lanes; what several in a row begin with goes there once. */
+/* The vector at `offset` of all lanes; what several in a row begin with goes there once, or not if it is there. */
 static enum fg_status put_vectors(struct wave *w, size_t offset, struct fg_err *err)
 {
     const struct fg_device_ops *ops = w->d->ops;
     const size_t packed = w->p->packed, floats = w->p->floats;
     enum fg_status st = FG_OK;
     for (size_t i = 0, next; i < w->n && st == FG_OK; i = next) {
-        const float *from = vector_of(w, &w->lane[i], offset);
+        const struct vector from = vector_of(w, &w->lane[i], offset);
         float *to = w->memory + i * floats + offset;
-        for (next = i + 1; next < w->n && vector_of(w, &w->lane[next], offset) == from; next++) {
+        for (next = i + 1; next < w->n && vector_of(w, &w->lane[next], offset).at == from.at; next++) {
         }
-        if (from != NULL) {
-            st = ops->put(w->d, to, from, packed * sizeof *to, err);
+        if (from.there) {
+            st = ops->spread(w->d, to, floats, next - i, from.at, packed, err);
+            continue;
         }
-        if (from != NULL && next > i + 1 && st == FG_OK) {
+        if (from.at != NULL) {
+            st = ops->put(w->d, to, from.at, packed * sizeof *to, err);
+        }
+        if (from.at != NULL && next > i + 1 && st == FG_OK) {
             st = ops->spread(w->d, to + floats, floats, next - i - 1, to, packed, err);
         }
     }
@@ -181,25 +190,6 @@ cleanup:
     return st;
 }
 
-/* Keep what all lanes begin with, if they do and there is room for it. Errors: FG_E_IO. */
-static enum fg_status keep_start(struct wave *w, struct fg_err *err)
-{
-    bool stay = w->stays != NULL;
-    void *p = NULL;
-    for (size_t i = 0; i < w->n; i++) {
-        stay = stay && w->lane[i].may_stay && w->lane[i].params == w->lane[0].params;
-    }
-    if (!stay) {
-        return FG_OK;
-    }
-    enum fg_status st = w->d->ops->alloc(w->d, &p, w->p->packed * sizeof *w->start, err);
-    if (st == FG_OK) {
-        w->start = p;
-        st = w->d->ops->spread(w->d, p, 0, 1, w->memory, w->p->packed, err);
-    }
-    return st == FG_E_NOMEM ? FG_OK : st;
-}
-
 /* Make the updates there; where there is no room for them they come back. Errors: FG_E_NOMEM (the host's), FG_E_IO. */
 static enum fg_status leave(struct wave *w, struct fg_err *err)
 {
@@ -207,9 +197,11 @@ static enum fg_status leave(struct wave *w, struct fg_err *err)
     if (stay == NULL) {
         return fg_fail(err, FG_E_NOMEM, "no memory for %zu lanes", w->n);
     }
-    enum fg_status st = w->start != NULL
-                            ? fg_stays_take(w->stays, w->memory, w->n, w->p->floats, w->start, stay, err)
-                            : FG_OK;
+    bool all = w->stays != NULL;
+    for (size_t i = 0; i < w->n; i++) {
+        all = all && w->lane[i].may_stay;
+    }
+    enum fg_status st = all ? fg_stays_take(w->stays, w->memory, w->n, w->p->floats, stay, err) : FG_OK;
     st = st == FG_E_NOMEM ? FG_OK : st;
     for (size_t i = 0; i < w->n && st == FG_OK; i++) {
         w->lane[i].stay = stay[i];
@@ -385,7 +377,6 @@ enum fg_status fg_waves_run(struct fg_device *d, const struct fg_program *p, con
         w.lane = lanes + done;
         FG_TRY(allocate(&w, n - done, err));
         FG_TRY(put_lanes(&w, err));
-        FG_TRY(keep_start(&w, err));
         interrupted = run_steps(&w, &at, stop, err);
         st = interrupted != FG_E_INTERRUPTED ? interrupted : FG_OK;
         if (st == FG_OK) {

@@ -16,7 +16,9 @@
 struct fg_wave_lane {
     struct fg_lane lane; /* its memory, order, data and scores are the wave's to set */
     const struct fg_device_data *data;
-    const float *params; /* packed, the host's, into the beginning of its memory; NULL: lane.params is set */
+    const float
+        *params; /* packed, the host's, into the beginning of its memory; NULL: lane.params is set, or */
+    const float *there;    /* the same, the device's */
     const float *velocity; /* packed, or NULL for zeros */
     const float *first;    /* packed: the parameters at the start of the task; NULL: params */
     uint32_t *order;       /* (n_order) */
@@ -25,11 +27,12 @@ struct fg_wave_lane {
     uint32_t *score_right; /* (lane.n) out */
     fg_time_t step_us;     /* a step takes at least so long */
     float *out_params;     /* packed out, or NULL */
-    bool may_stay;         /* its update, if all of the wave may and begin alike; else out_params is made */
-    struct fg_stay *stay;  /* out: the update, which stayed; the caller's to drop */
-    size_t mark;           /* the caller's */
-    float *out_velocity;   /* packed out, or NULL */
-    uint32_t steps;        /* out: done in all */
+    bool
+        may_stay; /* its update, if all of the wave may; it begins with the model of `stays`; else out_params is made */
+    struct fg_stay *stay; /* out: the update, which stayed; the caller's to drop */
+    size_t mark;          /* the caller's */
+    float *out_velocity;  /* packed out, or NULL */
+    uint32_t steps;       /* out: done in all */
 };
 
 /* Run lanes (n) in waves; those that are done are so in memory when it returns, interrupted or not.

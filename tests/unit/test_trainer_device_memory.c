@@ -67,8 +67,9 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
         fg_hold_drop(need->waves > 0 && jobs[i].stay != NULL ? &jobs[i].stay->hold : NULL);
     }
     if (need->waves > 0) {
-        assert_int_equal(stayed > 0, stays && need->stay_bytes > P * sizeof(float));
+        assert_int_equal(stayed > 0, stays && need->stay_bytes > fg_stays_bytes(m).fixed);
     }
+    w[0] += 1.0f; /* another model than the one that may be there */
     assert_int_equal(fg_trainer_evaluate(t, w, d, NULL, d->n, NULL, &score, NULL, NULL),
                      need->evaluate_waves > 0 ? FG_OK : FG_E_NOMEM);
     if (need->waves > 0 && need->evaluate_waves > 0) {

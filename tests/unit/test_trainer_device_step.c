@@ -1,0 +1,214 @@
+/* Rounds whose model stays on the device: updates are added up and the model moves there, to the bits of the CPU's trainer and rule,
+ * and little else than the model goes over the bus. On the emulated device, and on the CUDA device where there is one. */
+#include "tests/lib/test.h"
+
+#include "src/aggregator/rule.h"
+#include "tests/lib/toydevice.h"
+
+enum { ROUNDS = 5 };
+
+static struct fg_dataset *images;
+static struct fg_model *model;
+static uint32_t *iota;
+static size_t P;
+
+static struct fg_rule *make(enum fg_averaging over)
+{
+    struct fg_rule_config cfg = {.params = P,
+                                 .clients = 20,
+                                 .total_samples = 1000.0,
+                                 .weights = FG_WEIGHT_SAMPLES,
+                                 .over = over,
+                                 .lr = 0.7};
+    struct fg_rule *r = NULL;
+    assert_int_equal(fg_rule_create(&r, fg_rule_find("fedavg"), &cfg, NULL), FG_OK);
+    return r;
+}
+
+/* Alike; so that their units differ a little, or by more than a double holds; and alike again. */
+static double factor_of(unsigned round, size_t job)
+{
+    static const double base[ROUNDS] = {1.0, 0.2, 1e-13, 1e-6, 1.0};
+    double f = 1.0;
+    for (size_t k = 0; k < job; k++) {
+        f *= base[round];
+    }
+    return f;
+}
+
+/* The updates of a cohort from x go into the rule; in the last round one of them must come back. Shapes: deltas (TOY_JOBS, P). */
+static enum fg_status one_round(struct fg_trainer *t, struct fg_rule *r, const float *x, float *deltas,
+                                unsigned round, size_t *stayed)
+{
+    struct fg_job jobs[TOY_JOBS];
+    *stayed = 0;
+    toy_cohort(jobs, images, iota, x, deltas, P);
+    for (size_t i = 0; i < TOY_JOBS; i++) {
+        jobs[i].task.kind = FG_TASK_TRAIN;
+        jobs[i].task.steps += jobs[i].task.steps == 0;
+        jobs[i].may_stay = round + 1 < ROUNDS || i != 3;
+    }
+    enum fg_status st = fg_trainer_run(t, jobs, TOY_JOBS, NULL, NULL);
+    for (size_t i = 0; i < TOY_JOBS && st == FG_OK; i++) {
+        const struct fg_stay *stay = jobs[i].stay;
+        struct fg_rule_update u = {.delta = stay != NULL ? NULL : jobs[i].delta,
+                                   .form = stay != NULL ? &stay->form : NULL,
+                                   .hold = stay != NULL ? &jobs[i].stay->hold : NULL,
+                                   .client = jobs[i].task.client,
+                                   .samples = jobs[i].samples,
+                                   .steps = jobs[i].steps,
+                                   .lr = 0.1,
+                                   .factor = factor_of(round, i)};
+        *stayed += stay != NULL;
+        if (jobs[i].n > 0) {
+            assert_int_equal(fg_rule_fold(r, &u), FG_OK);
+        }
+        fg_hold_drop(stay != NULL ? &jobs[i].stay->hold : NULL);
+    }
+    return st;
+}
+
+static void the_model_moves_on_the_device_to_the_same_bits(void **state)
+{
+    (void)state;
+    const struct fg_local_opts o = {.batch = 5, .prox_mu = 0.1f};
+    float *x = calloc((2 + TOY_JOBS) * P, sizeof *x), *y = x + P, *deltas = x + 2 * P;
+    for (int over = FG_OVER_ACTIVE; over <= FG_OVER_ALL; over++) {
+        struct fg_emulation how = toy_plain;
+        how.shuffle = (uint32_t)over;
+        struct fg_trainer *cpu = toy_trainer(model, &o, 1, "auto"),
+                          *dev = toy_on_device(model, &o, FG_EXACT, how);
+        struct fg_rule *a = make((enum fg_averaging)over), *b = make((enum fg_averaging)over);
+        fg_model_init(model, 3, x);
+        memcpy(y, x, P * sizeof *x);
+        for (unsigned round = 0; round < ROUNDS; round++) {
+            struct fg_score by_cpu, by_dev;
+            size_t stayed;
+            assert_int_equal(one_round(cpu, a, x, deltas, round, &stayed), FG_OK);
+            assert_int_equal(stayed, 0);
+            assert_int_equal(one_round(dev, b, y, deltas, round, &stayed), FG_OK);
+            bool all = stayed == TOY_JOBS - 1; /* one has no samples */
+            assert_int_equal(all, round + 1 < ROUNDS);
+            if (round == 3) { /* who moves it knows better */
+                x[7] = y[7] = 0.25f;
+            }
+            fg_rule_commit(a, x);
+            assert_int_equal(fg_rule_settle(b, y), FG_OK);
+            assert_int_equal(b->moved != NULL, all);
+            fg_rule_commit(b, y);
+            assert_memory_equal(x, y, P * sizeof *x);
+            assert_int_equal(fg_trainer_evaluate(cpu, x, images, NULL, images->n, NULL, &by_cpu, NULL, NULL),
+                             FG_OK);
+            assert_int_equal(fg_trainer_evaluate(dev, y, images, NULL, images->n, NULL, &by_dev, NULL, NULL),
+                             FG_OK);
+            assert_memory_equal(&by_cpu.loss, &by_dev.loss, sizeof by_cpu.loss);
+        }
+        fg_rule_destroy(a);
+        fg_rule_destroy(b);
+        fg_trainer_destroy(cpu);
+        fg_trainer_destroy(dev);
+    }
+    free(x);
+}
+
+/* From the second round on the model goes over the bus once: down. */
+static void only_the_model_comes_back(void **state)
+{
+    (void)state;
+    const struct fg_local_opts o = {.batch = 5};
+    const size_t lanes = TOY_JOBS - 1, blocks = (P + 1023) / 1024, bytes = P * sizeof(float);
+    float *x = calloc((1 + TOY_JOBS) * P, sizeof *x);
+    struct fg_rule *r = make(FG_OVER_ACTIVE);
+    struct fg_device *d;
+    struct fg_trainer *t;
+    assert_int_equal(fg_device_emulated(&d, &toy_plain, NULL), FG_OK);
+    assert_int_equal(fg_trainer_create_device(&t, model, &o, 42, FG_EXACT, d, NULL), FG_OK);
+    assert_int_equal(fg_trainer_device_keep(t, images, NULL), FG_OK);
+    fg_model_init(model, 3, x);
+    for (unsigned round = 0; round < 3; round++) {
+        struct fg_device_traffic before = fg_device_emulated_traffic(d), after;
+        struct fg_score score;
+        size_t stayed;
+        assert_int_equal(one_round(t, r, x, x + P, 0, &stayed), FG_OK);
+        assert_int_equal(stayed, lanes);
+        assert_int_equal(fg_rule_settle(r, x), FG_OK);
+        fg_rule_commit(r, x);
+        after = fg_device_emulated_traffic(d);
+        assert_true(round == 0 ? after.to - before.to > 2 * bytes : after.to - before.to < bytes / 8);
+        assert_int_equal(after.from - before.from,
+                         bytes + lanes * (blocks * sizeof(float) + sizeof(struct fg_lane)));
+        assert_int_equal(fg_trainer_evaluate(t, x, images, NULL, images->n, NULL, &score, NULL, NULL), FG_OK);
+        before = after;
+        after = fg_device_emulated_traffic(d);
+        assert_true(after.to - before.to < bytes / 8);
+    }
+    fg_rule_destroy(r);
+    fg_trainer_destroy(t);
+    free(x);
+}
+
+/* Lost at whichever call: an error and the old model, or the new one. */
+static void a_device_that_is_lost_moves_nothing(void **state)
+{
+    (void)state;
+    const struct fg_local_opts o = {.batch = 5};
+    float *x = calloc((3 + TOY_JOBS) * P, sizeof *x), *old = x + P, *want = x + 2 * P;
+    unsigned lost = 0;
+    bool done = false;
+    fg_model_init(model, 3, old);
+    for (uint32_t at = 0; !done; at++) { /* 0: never */
+        struct fg_emulation how = toy_plain;
+        struct fg_rule *r = make(FG_OVER_ACTIVE);
+        struct fg_device *d;
+        struct fg_trainer *t = NULL;
+        size_t stayed;
+        how.fail_at = at;
+        memcpy(x, old, P * sizeof *x);
+        assert_int_equal(fg_device_emulated(&d, &how, NULL), FG_OK);
+        enum fg_status st = fg_trainer_create_device(&t, model, &o, 42, FG_EXACT, d, NULL);
+        st = st == FG_OK ? one_round(t, r, x, x + 3 * P, 0, &stayed) : st;
+        if (st == FG_OK) {
+            st = fg_rule_settle(r, x);
+            lost += st == FG_E_IO;
+        }
+        if (st == FG_OK) {
+            fg_rule_commit(r, x);
+        }
+        if (at == 0) {
+            memcpy(want, x, P * sizeof *x);
+        }
+        assert_true(st == FG_OK || (at > 0 && st == FG_E_IO));
+        assert_memory_equal(x, st == FG_OK ? want : old, P * sizeof *x);
+        done = at > 0 && st == FG_OK;
+        fg_rule_destroy(r);
+        if (t != NULL) {
+            fg_trainer_destroy(t);
+        }
+    }
+    assert_true(lost >= 8); /* four pieces are allocated and put, the step, the model back */
+    free(x);
+}
+
+int main(void)
+{
+    const struct CMUnitTest anywhere[] = {cmocka_unit_test(the_model_moves_on_the_device_to_the_same_bits)};
+    const struct CMUnitTest emulated[] = {
+        cmocka_unit_test(only_the_model_comes_back),
+        cmocka_unit_test(a_device_that_is_lost_moves_nothing),
+    };
+    images = toy_images(70);
+    iota = toy_iota(70);
+    model = toy_model(images, "conv2d 6; relu; flatten; dense 40; relu; dense");
+    P = fg_model_params(model);
+    int failed = cmocka_run_group_tests(anywhere, NULL, NULL);
+    failed += cmocka_run_group_tests(emulated, NULL, NULL);
+    toy_cuda = fg_cuda_device_count() > 0;
+    if (!toy_cuda) {
+        printf("skip - the same on a CUDA device (there is none)\n");
+    }
+    failed += toy_cuda ? cmocka_run_group_tests(anywhere, NULL, NULL) : 0;
+    fg_model_destroy(model);
+    free(iota);
+    toy_destroy(images);
+    return failed;
+}
