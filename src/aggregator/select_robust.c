@@ -8,9 +8,6 @@
 #include "src/base/mem.h"
 #include "src/planner/threshold.h"
 
-#define WIDEN \
-    0.2 /* prices are taken to stay within the forecast's range, widened by this share on both sides */
-
 enum { SLOTS, LOW, HIGH, EXPECTED, DONE, SCALARS };
 
 /* The rows of round 0 are proposed by its pick and become scalars when it is committed. */
@@ -57,8 +54,8 @@ static void propose(double *rows, uint32_t clients, uint32_t c, uint32_t count, 
 {
     qsort(price, slots, sizeof *price, growing);
     rows[(size_t)SLOTS * clients + c] = (double)count;
-    rows[(size_t)LOW * clients + c] = price[0] * (1.0 - WIDEN);
-    rows[(size_t)HIGH * clients + c] = price[slots - 1] * (1.0 + WIDEN);
+    rows[(size_t)LOW * clients + c] = price[0] * (1.0 - FG_THRESHOLD_WIDEN);
+    rows[(size_t)HIGH * clients + c] = price[slots - 1] * (1.0 + FG_THRESHOLD_WIDEN);
     rows[(size_t)EXPECTED * clients + c] = price[count > 0 ? count - 1 : 0];
 }
 
@@ -158,6 +155,7 @@ static void promise(const struct fg_select *s, struct fg_promise *out)
         worst = w > worst ? w : worst;
     }
     *out = (struct fg_promise){.have = ((const struct own *)s->own)->spent_g > 0.0,
+                               .ratio = true,
                                .slots = s->cfg.rounds,
                                .value = 1.0,
                                .bound = worst,

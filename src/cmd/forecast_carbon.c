@@ -8,6 +8,7 @@
 
 #include "src/cmd/forecast_picture.h"
 #include "src/forecast/carbon_rolling.h"
+#include "src/planner/buying.h"
 
 enum { LINES = 32 /* of a panel, at most */ };
 
@@ -26,7 +27,21 @@ static json_t *json_row(const struct fg_carbon_rolling_target *t, const struct f
                      number(r->width), "skill", number(r->skill));
 }
 
-static enum fg_status print_json(const struct fg_carbon *c, const struct fg_carbon_rolling *r)
+static json_t *json_buying(const struct fg_buying *b)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; b->days > 0 && i < sizeof b->row / sizeof *b->row; i++) {
+        const struct fg_buying_row *r = &b->row[i];
+        json_array_append_new(list,
+                              json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "noise", r->noise, "trust",
+                                        r->trust, "ratio_mean", r->mean, "ratio_worst", r->worst, "promised",
+                                        r->promised, "inside", r->inside, "broken", r->broken));
+    }
+    return list;
+}
+
+static enum fg_status print_json(const struct fg_carbon *c, const struct fg_carbon_rolling *r,
+                                 const struct fg_buying *b)
 {
     json_t *scores = json_array(), *ensemble = json_array(), *notes = json_array();
     for (size_t i = 0; i < r->n_targets; i++) {
@@ -45,10 +60,10 @@ static enum fg_status print_json(const struct fg_carbon *c, const struct fg_carb
                                         "ratio", number(t->ratio), "ratio_low", number(t->ratio_low),
                                         "ratio_high", number(t->ratio_high)));
     }
-    json_t *all =
-        json_pack("{s:s, s:s, s:I, s:I, s:i, s:f, s:o, s:o, s:o}", "file", c->name, "zone", c->zone, "hours",
-                  (json_int_t)r->hours, "warmup_h", (json_int_t)r->warmup_h, "block_h", (int)r->block_h,
-                  "mean", fg_carbon_mean(c), "scores", scores, "ensemble", ensemble, "notes", notes);
+    json_t *all = json_pack("{s:s, s:s, s:I, s:I, s:i, s:f, s:o, s:o, s:o, s:o}", "file", c->name, "zone",
+                            c->zone, "hours", (json_int_t)r->hours, "warmup_h", (json_int_t)r->warmup_h,
+                            "block_h", (int)r->block_h, "mean", fg_carbon_mean(c), "scores", scores,
+                            "ensemble", ensemble, "robust", json_buying(b), "notes", notes);
     int rc = all != NULL ? json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(8)) : -1;
     json_decref(all);
     putchar('\n');
@@ -96,6 +111,29 @@ static void print_target(const struct fg_carbon_rolling_target *t)
     }
 }
 
+/* The worst case that thresholds promise, and what they paid, as forecasts are made worse. */
+static void print_buying(const struct fg_buying *b)
+{
+    if (b->days == 0) {
+        printf("\nrobust buying: left out: the file is too short\n");
+        return;
+    }
+    printf("\nrobust buying: %d of a day's %d hours by thresholds (select.policy = robust), %u days; paid / "
+           "least\n",
+           FG_BUYING_NEED, FG_BUYING_SLOTS, b->days);
+    printf("  %-22s %8s %8s %8s %9s %8s %8s\n", "forecast", "trust", "mean", "worst", "promised", "inside",
+           "broken");
+    for (size_t i = 0; i < sizeof b->row / sizeof *b->row; i++) {
+        const struct fg_buying_row *r = &b->row[i];
+        char forecast[32];
+        (void)snprintf(forecast, sizeof forecast, r->noise > 0.0 ? "ensemble, %.0f%% noise" : "ensemble",
+                       100.0 * r->noise);
+        printf("  %-22s %8.1f %8.3f %8.3f %9.3f %8.3f %8.3f\n", forecast, r->trust, r->mean, r->worst,
+               r->promised, r->inside, r->broken);
+    }
+    printf("  promised: at most so much, on days whose prices stay inside of the thresholds' limits\n");
+}
+
 static enum fg_status draw(const struct fg_carbon_rolling *r, const char *path, const char *to,
                            struct fg_err *err)
 {
@@ -130,12 +168,14 @@ enum fg_status fg_forecast_carbon(const char *path, bool oracle, bool json, cons
     struct fg_carbon *c = NULL;
     struct fg_carbon_rolling r = {0};
     struct fg_carbon_rolling_spec spec;
+    struct fg_buying buying = {0};
     fg_carbon_rolling_defaults(&spec);
     spec.oracle = oracle;
     enum fg_status st = fg_carbon_load(&c, path, NULL, err);
     st = st == FG_OK ? fg_carbon_rolling_run(&r, c, &spec) : st;
+    st = st == FG_OK ? fg_buying_run(&buying, c, 1) : st;
     if (st == FG_OK && json) {
-        st = print_json(c, &r);
+        st = print_json(c, &r, &buying);
     } else if (st == FG_OK) {
         printf("%s: carbon of %s, %lld hours, %lld of them warm-up; mean %.1f g/kWh; intervals by blocks of "
                "%u h\n",
@@ -144,6 +184,7 @@ enum fg_status fg_forecast_carbon(const char *path, bool oracle, bool json, cons
         for (size_t i = 0; i < r.n_targets; i++) {
             print_target(&r.targets[i]);
         }
+        print_buying(&buying);
     }
     st = st == FG_OK && picture != NULL ? draw(&r, path, picture, err) : st;
     fg_carbon_rolling_fini(&r);

@@ -81,7 +81,7 @@ static json_t *json_budgets(const struct fg_plan *p)
     json_t *o = json_object();
     for (int b = 0; b < FG_PLAN_BUDGETS; b++) {
         const struct fg_plan_price *x = &p->price[b];
-        bool planned = b < FG_LIMITS && p->promise.have;
+        bool planned = b < FG_LIMITS && p->promise.have && !p->promise.ratio;
         json_t *row =
             json_pack("{s:o, s:o}", "amount", number(x->amount / budget[b].scale, x->set), "plan_value",
                       number(planned ? p->promise.price[b] * budget[b].scale : 0.0, planned));
@@ -179,6 +179,8 @@ static enum fg_status print_json(const struct fg_plan *p, const struct fg_setup 
                             json_pack("{s:f, s:f, s:f, s:f}", "value", p->promise.value, "bound",
                                       p->promise.bound, "carbon_g", p->promise.carbon_g, "price_per_g",
                                       p->promise.price_per_g));
+        json_object_set_new(json_object_get(o, "plan"), "worst_ratio",
+                            number(p->promise.bound / p->promise.value, p->promise.ratio));
     }
     if (o != NULL && device->clients > 0) {
         json_object_set_new(o, "gpu_memory", json_device(device));
@@ -258,7 +260,7 @@ static void print_budgets(const struct fg_plan *p)
         }
         (void)printf("  %-14s %-8.6g one %s more:", budget[b].key, x->amount / budget[b].scale,
                      budget[b].one);
-        if (b < FG_LIMITS && p->promise.have) {
+        if (b < FG_LIMITS && p->promise.have && !p->promise.ratio) {
             (void)printf(" %.3g of the plan's value%s;", p->promise.price[b] * budget[b].scale,
                          b == FG_LIMIT_HOURS ? " a slot" : "");
         }
@@ -268,7 +270,14 @@ static void print_budgets(const struct fg_plan *p)
         }
         (void)putchar('\n');
     }
-    if (p->promise.have) {
+    if (p->promise.have && p->promise.ratio) {
+        (void)printf(
+            "  thresholds: at most %.4g times the least carbon for the planned slots, whatever comes "
+            "within their limits, %.4g gCO2 expected; `forage forecast` of a carbon file measures what is "
+            "paid as "
+            "forecasts get worse\n",
+            p->promise.bound / p->promise.value, p->promise.carbon_g);
+    } else if (p->promise.have) {
         double v = p->promise.value;
         (void)printf("  the policy's plan: value %.6g of at most %.6g (gap %.3g%%), %.4g gCO2\n", v,
                      p->promise.bound, v > 0.0 ? 100.0 * (p->promise.bound / v - 1.0) : 0.0,
@@ -320,21 +329,44 @@ static void print_codecs(const struct fg_plan_codec *k, size_t n)
     }
 }
 
+/* What those asked in a slot do and move, the mean over the futures; steps < 0: not kept. */
+struct work {
+    double steps, bytes;
+};
+
+static struct work work_of(const struct fg_plan *p, uint32_t slot)
+{
+    struct work w = {0.0, 0.0};
+    for (uint32_t c = 0; p->cell != NULL && c < p->clients; c++) {
+        const struct fg_plan_cell *x = &p->cell[(size_t)slot * p->clients + c];
+        w.steps += (double)(x->chance * x->steps);
+        w.bytes += (double)(x->chance * x->bytes);
+    }
+    return p->cell != NULL ? w : (struct work){-1.0, -1.0};
+}
+
 /* At most SCREEN_SLOTS rows, evenly chosen; and who trains, a mark a client. */
 static void print_slots(const struct fg_plan *p, const struct fg_setup *setup)
 {
     static const char marks[] = " .:-=+*#%@";
     uint32_t every = (p->slots + SCREEN_SLOTS - 1) / SCREEN_SLOTS;
     uint32_t shown = p->clients < SCREEN_CLIENTS ? p->clients : SCREEN_CLIENTS;
-    (void)printf("\n  slot  begins (UTC)         up  asked   used     gCO2  chance of clients 0 to %u\n",
-                 (unsigned)shown - 1);
+    (void)printf(
+        "\n  slot  begins (UTC)         up  asked   used    steps       MB     gCO2  chance of clients 0 to "
+        "%u\n",
+        (unsigned)shown - 1);
     for (uint32_t s = 0; s < p->slots; s += every) {
         const struct fg_plan_slot *x = &p->slot[s];
         char at[32];
         fg_iso_format(at, fg_fleet_start(setup->fleet) / FG_SECOND + (int64_t)x->begin_s);
         at[16] = '\0';
-        (void)printf("  %4u  %-16s %6.1f %6.1f %6.1f %8.3g  ", (unsigned)s, at, x->up, x->asked, x->used,
-                     x->carbon_g);
+        struct work w = work_of(p, s);
+        char of_it[32] = "       ?        ?";
+        if (w.steps >= 0.0) {
+            (void)snprintf(of_it, sizeof of_it, "%8.0f %8.3g", w.steps, w.bytes / 1e6);
+        }
+        (void)printf("  %4u  %-16s %6.1f %6.1f %6.1f %s %8.3g  ", (unsigned)s, at, x->up, x->asked, x->used,
+                     of_it, x->carbon_g);
         for (uint32_t c = 0; c < shown && p->cell != NULL; c++) {
             float chance = p->cell[(size_t)s * p->clients + c].chance;
             (void)putchar(marks[(int)((chance < 1.0f ? chance : 1.0f) * 9.0f + 0.5f)]);

@@ -92,6 +92,9 @@ static enum fg_status add_head(struct fg_str *out, const struct fg_run_view *v, 
                            json_number_value(skew),
                            json_number_value(json_object_get(v->summary, "skew_bar")),
                            json_number_value(json_object_get(v->summary, "skew_tilde"))));
+    } else if (v->summary != NULL) {
+        FG_TRY(fg_str_addf(out,
+                           "skew not known: in every round somebody was picked who had told no loss yet\n"));
     }
 cleanup:
     return st;

@@ -110,11 +110,12 @@ struct fg_measured {
 /* What a policy that plans ahead promised when it planned first. */
 struct fg_promise {
     bool have;
-    uint32_t slots;          /* that the plan uses */
-    double value;            /* of its objective, by the forecasts */
-    double bound;            /* no plan within the budget has a larger value */
-    double carbon_g;         /* that it expected to emit */
-    double price_per_g;      /* what one more gram of budget was worth; 0 = it did not bind */
+    uint32_t slots;     /* that the plan uses */
+    double value;       /* of its objective, by the forecasts */
+    double bound;       /* no plan within the budget has a larger value */
+    bool ratio;         /* bound / value is no such gap but the most that thresholds pay, over the least */
+    double carbon_g;    /* that it expected to emit */
+    double price_per_g; /* what one more gram of budget was worth; 0 = it did not bind */
     double price[FG_LIMITS]; /* the same of each budget; of hours: of a slot more */
     bool ships;              /* it settled who is sent which data */
     double sent_bytes;       /* of data that clients are to be sent */

@@ -1,5 +1,7 @@
 #include "src/planner/threshold.h"
 
+#include <stdbool.h>
+
 /* (1 + 1 / (r k))^n by squaring. */
 static double growth(double r, uint32_t k, uint32_t n)
 {
@@ -49,4 +51,19 @@ double fg_threshold_worst(uint32_t k, double low, double high, double ratio, dou
         bought += next;
     }
     return worst;
+}
+
+double fg_threshold_pay(const double *price, uint32_t slots, uint32_t k, double low, double high,
+                        double ratio, double trust, double expected)
+{
+    double paid = 0.0;
+    uint32_t bought = 0;
+    for (uint32_t t = 0; t < slots && bought < k; t++) {
+        bool must = slots - t <= k - bought;
+        if (must || price[t] <= fg_threshold_at(bought, k, low, high, ratio, trust, expected)) {
+            paid += price[t];
+            bought++;
+        }
+    }
+    return paid;
 }

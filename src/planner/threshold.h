@@ -10,6 +10,9 @@
 
 #include <stdint.h>
 
+/* Prices are taken to stay within a forecast's range, widened by this share on both sides. */
+#define FG_THRESHOLD_WIDEN 0.2
+
 /* The competitive ratio r of the best thresholds: (1 - low / high) / (1 - 1 / r) = (1 + 1 / (r k))^k.
  * 1 where low = high. Source: Lorenz, Panagiotou and Steger 2009, theorem 2 (k-min search). */
 double fg_threshold_ratio(uint32_t k, double low, double high);
@@ -21,5 +24,9 @@ double fg_threshold_at(uint32_t i, uint32_t k, double low, double high, double r
 /* The most that these thresholds can pay, in least costs: the largest over j of
  * (sum of the first j + (k - j) high) / (k x threshold j), threshold k being low. Cost: O(k). */
 double fg_threshold_worst(uint32_t k, double low, double high, double ratio, double trust, double expected);
+
+/* What k of these slots cost when they are bought so, one after the other. Shapes: price (slots), k <= slots. */
+double fg_threshold_pay(const double *price, uint32_t slots, uint32_t k, double low, double high,
+                        double ratio, double trust, double expected);
 
 #endif

@@ -169,39 +169,6 @@ cleanup:
     return st;
 }
 
-/* What a spend is, in words; other rows are called as they are in summary.json. */
-static const char *row_name(const char *key, const char *name)
-{
-    static const char *const spend[][2] = {
-        {"init", "clients getting ready"},
-        {"shard", "shipping of data"},
-        {"model", "models and updates on their way"},
-        {"train", "training"},
-        {"ask", "losses asked for"},
-        {"evaluate", "evaluation"},
-        {"idle", "idle machines"},
-        {"wasted", "wasted"},
-        {"server", "server"},
-        {"planning", "planning"},
-        {"codec", "coding of updates"},
-        {"embodied", "making of machines"},
-        {"total", "total"},
-        {"tasks", "the clients' tasks alone"},
-        {"idle_none", "idle, if machines are on anyway"},
-        {"idle_marginal", "idle, from task to commit"},
-        {"idle_full", "idle, whenever they are up"},
-        {"network_per_gb", "network, by the byte"},
-        {"network_power", "network, by power and time"},
-        {"mean_g_per_kwh", "mean intensity, g/kWh"},
-    };
-    for (size_t k = 0; strcmp(key, "footprint") == 0 && k < sizeof spend / sizeof *spend; k++) {
-        if (strcmp(spend[k][0], name) == 0) {
-            return spend[k][1];
-        }
-    }
-    return name;
-}
-
 /* A table of the objects that runs have under `key`; its rows are the keys of the first run that has one. */
 static enum fg_status object_table(struct fg_str *out, const struct fg_page_run *runs, size_t n,
                                    const char *key)
@@ -225,7 +192,7 @@ static enum fg_status object_table(struct fg_str *out, const struct fg_page_run 
             continue;
         }
         FG_TRY(fg_str_addf(out, "<tr><th>"));
-        FG_TRY(fg_html(out, row_name(key, name)));
+        FG_TRY(fg_html(out, fg_page_row_name(key, name)));
         FG_TRY(fg_str_addf(out, "</th>"));
         for (size_t i = 0; i < n; i++) {
             FG_TRY(json_cell(out, json_object_get(object_of(&runs[i], key), name)));
@@ -323,14 +290,20 @@ static enum fg_status promise_row(struct fg_str *out, const struct fg_page_run *
     return st == FG_OK ? fg_str_addf(out, "</tr>\n") : st;
 }
 
+static double worst(const struct fg_page_run *r)
+{
+    return number(r, "plan_worst_ratio");
+}
+
+/* Thresholds have a worst case in the place of value and bound. */
 static double value(const struct fg_page_run *r)
 {
-    return number(r, "plan_value");
+    return isfinite(worst(r)) ? NAN : number(r, "plan_value");
 }
 
 static double bound(const struct fg_page_run *r)
 {
-    return number(r, "plan_bound");
+    return isfinite(worst(r)) ? NAN : number(r, "plan_bound");
 }
 
 static double gap(const struct fg_page_run *r)
@@ -346,7 +319,7 @@ static double expected(const struct fg_page_run *r)
 
 static double emitted(const struct fg_page_run *r)
 {
-    return isfinite(value(r)) ? number(r, "carbon_g") : NAN;
+    return isfinite(number(r, "plan_value")) ? number(r, "carbon_g") : NAN;
 }
 
 /* What a unit more of each budget is worth, and what the plan would ship: rows that some run has. */
@@ -364,7 +337,8 @@ static enum fg_status promise_more(struct fg_str *out, const struct fg_page_run 
         const struct fg_limit_text *t = &fg_limit_text[r];
         FG_TRY(fg_str_addf(out, "<tr><th>worth of one %s more</th>", t->unit));
         for (size_t i = 0; i < n; i++) {
-            FG_TRY(cell(out, number(&runs[i], t->price) * t->scale, PLAIN, ""));
+            FG_TRY(cell(out, isfinite(value(&runs[i])) ? number(&runs[i], t->price) * t->scale : NAN, PLAIN,
+                        ""));
         }
         FG_TRY(fg_str_addf(out, "</tr>\n"));
     }
@@ -388,9 +362,10 @@ cleanup:
 
 enum fg_status fg_page_promises(struct fg_str *out, const struct fg_page_run *runs, size_t n)
 {
-    bool any = false;
+    bool any = false, thresholds = false;
     for (size_t i = 0; i < n; i++) {
-        any = any || isfinite(value(&runs[i]));
+        any = any || isfinite(number(&runs[i], "plan_value"));
+        thresholds = thresholds || isfinite(worst(&runs[i]));
     }
     enum fg_status st = fg_str_addf(out, "<section id=\"certificate\"><h2>Certificate and theory</h2>\n");
     FG_TRY(st);
@@ -402,6 +377,8 @@ enum fg_status fg_page_promises(struct fg_str *out, const struct fg_page_run *ru
         FG_TRY(promise_row(out, runs, n, "value of the plan", value, PLAIN, ""));
         FG_TRY(promise_row(out, runs, n, "bound for any plan", bound, PLAIN, ""));
         FG_TRY(promise_row(out, runs, n, "at most this far from the best", gap, PERCENT, ""));
+        FG_TRY(thresholds ? promise_row(out, runs, n, "thresholds: at most, of the least", worst, PLAIN, "")
+                          : FG_OK);
         FG_TRY(promise_row(out, runs, n, "carbon expected", expected, QUANTITY, "gCO2"));
         FG_TRY(promise_row(out, runs, n, "carbon emitted", emitted, QUANTITY, "gCO2"));
         FG_TRY(promise_more(out, runs, n));

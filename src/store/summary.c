@@ -107,6 +107,7 @@ static enum fg_status add_reals(struct fg_str *out, const struct fg_summary *s)
         {"skew_tilde", s->skew_tilde, s->skew_tilde >= 0},
         {"plan_value", s->promise.value, s->promise.have},
         {"plan_bound", s->promise.bound, s->promise.have},
+        {"plan_worst_ratio", s->promise.bound / s->promise.value, s->promise.have && s->promise.ratio},
         {"plan_carbon_g", s->promise.carbon_g, s->promise.have},
         {"plan_sent_shards", s->promise.sent, s->promise.ships},
         {"plan_sent_bytes", s->promise.sent_bytes, s->promise.ships},

@@ -161,10 +161,16 @@ static void print_footprint(const json_t *o)
 static void print_plan(const json_t *o)
 {
     double value = number(o, "plan_value"), bound = number(o, "plan_bound"),
-           sent = number(o, "plan_sent_bytes");
+           worst = number(o, "plan_worst_ratio"), sent = number(o, "plan_sent_bytes");
     char g[32], b[32];
     const char *between = "";
     if (!(value > 0.0)) {
+        return;
+    }
+    if (worst >= 1.0) { /* thresholds have no value and no prices */
+        printf("  plan       at most %.4g times the least carbon for its slots, whatever comes within its "
+               "limits; %s expected\n",
+               worst, quantity(g, number(o, "plan_carbon_g"), "gCO2"));
         return;
     }
     printf("  plan       value %.6g, no plan is worth more than %.6g: gap %.3g%%; %s expected\n", value,

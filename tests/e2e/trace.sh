@@ -130,6 +130,7 @@ expect "forecast of a short trace, targets left out" 4 "$(grep -c 'left out' "$T
 "$FORAGE" forecast --json carbon-GB-2w.csv >"$T/forecast.json"
 expect "forecast of carbon" 0 $?
 expect "forecast of carbon --json, rows" 21 "$(grep -c '"predictor"' "$T/forecast.json")"
+expect "forecast of carbon --json, robust buying" 12 "$(grep -c '"ratio_worst"' "$T/forecast.json")"
 "$FORAGE" forecast carbon-GB-2w.csv >"$T/out"
 if diff "$D/carbon-GB-2w.csv.forecast.exp" "$T/out" >"$T/diff"; then
     ok "forecast of the carbon sample"

@@ -192,6 +192,16 @@ for policy in greenfl forage robust; do
     expects "$policy, leaving often, of whom parts are taken" flaky --set select.policy=$policy --set time.start=2024-01-09 --set train.on_leave=hand_back
     expects "$policy, nothing known" steady --set select.policy=$policy
 done
+# The last of these runs: thresholds have a worst case in the place of a certificate.
+"$FORAGE" show "$T/run" >"$T/o"
+expect_match "spends stand apart" '^  total +[0-9.]+ k?Wh +[0-9.]+ m?k?gCO2 +[0-9.]+ m?k?gCO2 +[0-9.]+ m?k?gCO2$' "$(cat "$T/o")"
+expect_match "skew is told, or why not" '^skew ([0-9.]+ in the mean|not known: )' "$(cat "$T/o")"
+expect "a worst case of thresholds" True "$("${FG_PYTHON:-python3}" -c 'import json, sys
+s = json.load(open(sys.argv[1]))
+print(s["plan_worst_ratio"] == s["plan_bound"] / s["plan_value"] >= 1.0)' "$T/run/summary.json" 2>&1)"
+"$FORAGE" report -q "$T/run" -o "$T/page.html" 2>"$T/err"
+expect_match "it is on the page" '<tr><th>thresholds: at most, of the least</th><td>1' "$(cat "$T/page.html")"
+expect_match "and the theory in words" '<tr><th>effective sample size, clients</th>' "$(cat "$T/page.html")"
 # What the machine's counters say of a deployment, of counters made for it.
 mkdir -p "$T/powercap/intel-rapl:0"
 (cd "$T/powercap/intel-rapl:0" && echo package-0 >name && echo 262143328850 >max_energy_range_uj && echo 1000 >energy_uj)

@@ -196,16 +196,8 @@ static void trust_wins_with_good_forecasts_and_keeps_its_promise_with_bad_ones(v
             }
             double ratio = fg_threshold_ratio(K, low, high);
             for (int x = 0; x < 2; x++) {
-                double trust = x == 0 ? 0.0 : 0.8, paid = 0.0, expected = sorted[1][K - 1];
-                uint32_t bought = 0;
-                for (uint32_t t = 0; t < SLOTS; t++) {
-                    if (bought < K &&
-                        (price[t] <= fg_threshold_at(bought, K, low, high, ratio, trust, expected) ||
-                         SLOTS - t <= K - bought)) {
-                        paid += price[t];
-                        bought++;
-                    }
-                }
+                double trust = x == 0 ? 0.0 : 0.8, expected = sorted[1][K - 1];
+                double paid = fg_threshold_pay(price, SLOTS, K, low, high, ratio, trust, expected);
                 assert_true(paid / least <=
                             fg_threshold_worst(K, low, high, ratio, trust, expected) * (1 + 1e-9));
                 measured[d][x] += paid / least / TRIALS;
