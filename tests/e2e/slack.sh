@@ -2,7 +2,8 @@
 # What slack and a cap on the weights are worth at a tight budget of carbon: the pattern of arputharaj25's table II on a mixture
 # of Gaussians (reproduce/arputharaj25.sh). The quick form is its tightest budget, the long one its whole table in reproduce/README.md.
 . "${FG_SRCDIR:-.}/tests/lib/e2e.sh"
-[ -d "${FORAGE_DATA:-/none}/traces/carbon" ] || { skip "the worth of slack" "FORAGE_DATA is not set"; done_testing; }
+export FORAGE_DATA=${FORAGE_DATA:-$SRC/../shared/data}
+[ -d "$FORAGE_DATA/traces/carbon" ] || { skip "the worth of slack" "FORAGE_DATA does not name a folder with traces/carbon"; done_testing; }
 
 budgets="3" slacks="0 50 110"
 [ -z "${FG_LONG:-}" ] || budgets="3 5 10 20" slacks="0 20 50 110"
