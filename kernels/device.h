@@ -107,7 +107,8 @@ struct fg_op {
     struct fg_window win;
 };
 
-/* BIAS: aux is what sums begin with. RECTIFY, MASK: a relu that follows a sum, or goes back behind one by aux, what it gave. */
+/* BIAS: aux is what sums begin with. RECTIFY, MASK: a relu that follows a sum, or goes back behind one by aux, what it gave (of
+ * FG_OP_POOL_DX: what pooling gave of that, which is as positive, also after a dropout in its place). */
 enum { FG_OP_UPDATE = 1, FG_OP_BIAS = 2, FG_OP_ONTO = 4, FG_OP_RECTIFY = 8, FG_OP_MASK = 16 };
 
 /* Samples as fg_dataset has them, in device memory. */

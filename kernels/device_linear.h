@@ -292,13 +292,15 @@ FG_BOTH static inline void op_pool(const struct fg_op *op, const struct fg_at *a
     }
 }
 
-/* One thread an input: it looks at the windows that contain it, in the order of outputs. */
+/* One thread an input: it looks at the windows that contain it, in the order of outputs. MASK: what a window gave is the input itself,
+ * where that has a share. */
 FG_BOTH static inline void op_pool_dx(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
 {
     const struct fg_window *s = &op->win;
     const float *d = fg_at_ref(at, op->x), *gave = fg_at_ref(at, op->aux);
     float *y = fg_at_ref(at, op->y);
     const uint8_t *arg = (const uint8_t *)fg_at_ref(at, op->d);
+    const int all = (op->flags & FG_OP_MASK) == 0;
     for (size_t e = t; e < (size_t)at->n * s->h * s->w * s->cs; e += nt) {
         size_t c = e % s->cs, v = e / s->cs % s->w, u = e / s->cs / s->w % s->h, b = e / s->cs / s->w / s->h;
         size_t r0 = u < s->k ? 0 : (u - s->k) / s->stride + 1, q0 = v < s->k ? 0 : (v - s->k) / s->stride + 1;
@@ -307,9 +309,9 @@ FG_BOTH static inline void op_pool_dx(const struct fg_op *op, const struct fg_at
             for (size_t q = q0; q < s->ow && q * s->stride <= v; q++) {
                 size_t p = ((b * s->oh + r) * s->ow + q) * s->cs + c;
                 size_t place = (u - r * s->stride) * s->k + (v - q * s->stride);
-                sum = arg[p] == place ? sum + d[p] : sum;
+                sum = arg[p] == place && (all || gave[p] > 0.0f) ? sum + d[p] : sum;
             }
         }
-        y[e] = rectify(op->flags, sum, gave, e);
+        y[e] = sum;
     }
 }

@@ -105,8 +105,12 @@ static void emit_forward(const struct fg_layer *l, struct fg_emit *e)
 static void emit_backward(const struct fg_layer *l, struct fg_emit *e)
 {
     if (e->need_dx) {
-        fg_emit_op(e, &(struct fg_op){
-                          .kind = FG_OP_POOL_DX, .x = e->dy, .y = e->dx, .d = e->save, .win = window_of(l)});
+        fg_emit_op(e, &(struct fg_op){.kind = FG_OP_POOL_DX,
+                                      .x = e->dy,
+                                      .y = e->dx,
+                                      .d = e->save,
+                                      .aux = e->y,
+                                      .win = window_of(l)});
     }
 }
 

@@ -146,7 +146,7 @@ bool fg_emit_rectified(struct fg_emit *e, struct fg_ref y, const struct fg_ref *
                 return false;
             }
             op->flags |= gave != NULL ? FG_OP_MASK : FG_OP_RECTIFY;
-            op->aux = gave != NULL ? *gave : op->aux;
+            op->aux = gave != NULL && op->kind != FG_OP_POOL_DX ? *gave : op->aux; /* which has its own */
             return true;
         }
         if (same_ref(op->x, y) || same_ref(op->d, y) || same_ref(op->w, y) || same_ref(op->aux, y)) {

@@ -82,7 +82,7 @@ static void draw_window(struct trial *t, uint32_t most, struct fg_rng *r)
                                         : 0;
     o->x = give(t, o->kind == FG_OP_POOL_DX ? out : in);
     o->w = give(t, weights);
-    o->aux = give(t, o->kind == FG_OP_POOL_DX ? in : back ? out : s->np);
+    o->aux = give(t, back ? out : s->np);
     o->d = give(t, pool ? (out + 3) / 4 : out);
     o->y = give(t, o->kind == FG_OP_CONV_DW ? weights : o->kind == FG_OP_POOL_DX ? in : out);
     t->places = s->k * s->k;

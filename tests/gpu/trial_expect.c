@@ -1,5 +1,6 @@
 /* The reference kernels on a trial's memory; what has no kernel is written out as kernels/device.h describes it. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernels/isa.h"
@@ -53,6 +54,23 @@ static void expect_dense(const struct at *t)
     }
 }
 
+/* The relu before pooling takes what comes back where it gave nothing positive. */
+static void expect_pool_dx(const struct at *t, const struct fg_pool *p)
+{
+    size_t n = t->n * p->oh * p->ow * p->cs;
+    float *d = calloc(n, sizeof *d);
+    if (d == NULL) {
+        abort();
+    }
+    if ((t->o->flags & FG_OP_MASK) != 0) {
+        t->k->relu_backward(t->aux, t->x, d, n);
+    } else {
+        memcpy(d, t->x, n * sizeof *d);
+    }
+    t->k->maxpool_backward(p, d, (const uint8_t *)t->d, t->y);
+    free(d);
+}
+
 static void expect_window(const struct at *t)
 {
     const struct fg_op *o = t->o;
@@ -81,7 +99,7 @@ static void expect_window(const struct at *t)
         t->k->maxpool_forward(&p, t->x, t->y, (uint8_t *)t->d);
         break;
     default: /* FG_OP_POOL_DX */
-        t->k->maxpool_backward(&p, t->x, (const uint8_t *)t->d, t->y);
+        expect_pool_dx(t, &p);
     }
 }
 
@@ -263,12 +281,11 @@ static void expect_rectified(const struct at *t)
     const struct fg_window *s = &o->win;
     size_t n = o->kind == FG_OP_DENSE      ? t->rows * o->np
                : o->kind == FG_OP_DENSE_DX ? t->rows * o->ldy
-               : o->kind == FG_OP_CONV     ? t->n * s->oh * s->ow * s->np
-                                           : t->n * s->h * s->w * s->cs;
+                                           : t->n * s->oh * s->ow * s->np;
     if ((o->flags & FG_OP_RECTIFY) != 0) {
         t->k->relu_forward(t->y, t->y, n);
     }
-    if ((o->flags & FG_OP_MASK) != 0) {
+    if ((o->flags & FG_OP_MASK) != 0 && o->kind != FG_OP_POOL_DX) {
         t->k->relu_backward(t->aux, t->y, t->y, n);
     }
 }

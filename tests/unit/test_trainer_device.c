@@ -153,6 +153,7 @@ static void every_layer_has_the_bits_of_the_cpu(void **state)
         "maxpool 3 stride=1; conv2d 3 kernel=4 padding=same stride=3; flatten; dropout 0.2; dense 9; relu; "
         "dense",
         "relu; flatten; tanh; dense",
+        "conv2d 7 kernel=3; relu; maxpool 3 stride=1; tanh; maxpool 2; dropout 0.4; flatten; dense",
     };
     struct fg_dataset *i = toy_images(70), *v = toy_vectors(70, 19, 5), *x = toy_texts(70, 6, 7);
     for (size_t k = 0; k < sizeof images / sizeof *images; k++) {
