@@ -35,4 +35,11 @@ static inline uint64_t fg_test_iters(uint64_t usual)
     return fg_test_number("FG_TEST_ITERS", fg_test_number("FG_LONG", 0) != 0 ? 10 * usual : usual);
 }
 
+/* For fg_mem_set_hook(), with a long: the allocation after so many more fails, no other. */
+static inline int fg_fail_nth(void *arg)
+{
+    long *left = arg;
+    return (*left)-- == 0;
+}
+
 #endif

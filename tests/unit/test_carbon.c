@@ -103,21 +103,15 @@ static void check_alike_names_both_files_and_the_key(void **state)
     fg_carbon_destroy(b);
 }
 
-static int countdown(void *arg)
-{
-    int *left = arg;
-    return (*left)-- == 0;
-}
-
 static void parse_without_memory_fails_cleanly(void **state)
 {
     (void)state;
     int n = 0;
     for (;; n++) {
-        int left = n;
+        long left = n;
         struct fg_carbon *c = NULL;
         struct fg_err err = {""};
-        fg_mem_set_hook(countdown, &left);
+        fg_mem_set_hook(fg_fail_nth, &left);
         enum fg_status st = fg_carbon_parse(&c, "c.csv", GOOD, strlen(GOOD), NULL, &err);
         fg_mem_set_hook(NULL, NULL);
         if (st == FG_OK) {

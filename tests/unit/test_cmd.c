@@ -22,20 +22,12 @@ static enum fg_status put_nothing(const void *arg, struct fg_str *out)
     return FG_OK;
 }
 
-static char dir[64], run[80];
+static char run[80];
 
 static int set_up(void **state)
 {
-    (void)state;
-    fg_tmpdir_make(dir);
-    snprintf(run, sizeof run, "%s/run", dir);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    fg_tmpdir_remove(dir);
+    fg_tmpdir_set_up(state);
+    snprintf(run, sizeof run, "%s/run", fg_tmpdir);
     return 0;
 }
 
@@ -50,8 +42,8 @@ static int forage(const char *const *words)
         argv[argc] = (char *)(uintptr_t)words[argc - 1];
         argc++;
     }
-    snprintf(out, sizeof out, "%s/stdout", dir);
-    snprintf(errors, sizeof errors, "%s/stderr", dir);
+    snprintf(out, sizeof out, "%s/stdout", fg_tmpdir);
+    snprintf(errors, sizeof errors, "%s/stderr", fg_tmpdir);
     fflush(stdout);
     fflush(stderr);
     int keep[2] = {dup(1), dup(2)};
@@ -221,19 +213,19 @@ static void a_configuration_comes_from_file_and_overrides(void **state)
     char path[96], data[96];
     struct fg_cmd_common common = {.set = {{"train.lr=0.5", "model.from=x"}, 2}, .seed = "77"};
     static const char text[] = "[data]\npath = $FORAGE_DATA/mnist\ncache = ./cache\n[run]\nseed = 3\n";
-    snprintf(path, sizeof path, "%s/small.test.ini", dir);
+    snprintf(path, sizeof path, "%s/small.test.ini", fg_tmpdir);
     assert_int_equal(fg_file_replace(path, text, sizeof text - 1, NULL), FG_OK);
     unsetenv("FORAGE_DATA");
     load(&c, path, &common, FG_E_CONFIG,
          "small.test.ini:2: data.path: expected the environment variable FORAGE_DATA");
-    snprintf(data, sizeof data, "%s/shared", dir);
+    snprintf(data, sizeof data, "%s/shared", fg_tmpdir);
     assert_int_equal(mkdir(data, 0700), 0);
-    snprintf(data, sizeof data, "%s/shared/data", dir);
+    snprintf(data, sizeof data, "%s/shared/data", fg_tmpdir);
     assert_int_equal(mkdir(data, 0700), 0);
     load(&c, path, &common, FG_OK, NULL);
-    snprintf(data, sizeof data, "%s/shared/data/mnist", dir);
+    snprintf(data, sizeof data, "%s/shared/data/mnist", fg_tmpdir);
     assert_string_equal(c.data.path, data);
-    snprintf(data, sizeof data, "%s/cache", dir);
+    snprintf(data, sizeof data, "%s/cache", fg_tmpdir);
     assert_string_equal(c.data.cache, data);
     assert_int_equal(c.run.seed, 77);
     assert_string_equal(c.run.name, "small.test");
@@ -315,7 +307,7 @@ static void show_prints_chart_participation_and_ledger(void **state)
     has(&written, "  used               3          30       3 kB        0 B       6 Wh");
     has(&written, "  late               3          15        0 B        0 B       3 Wh");
     has(&written, "  total              6          45       3 kB        0 B       9 Wh");
-    assert_int_equal(FORAGE("show", dir), 2);
+    assert_int_equal(FORAGE("show", fg_tmpdir), 2);
     has(&said, "expected a run folder, found no rounds.csv in it");
 }
 
@@ -346,9 +338,9 @@ static void read_export(const char *file)
         python = "python3";
     }
     snprintf(cmd, sizeof cmd, "%s '%s/tests/lib/read_export.py' '%s' > '%s/out'", python,
-             top != NULL ? top : ".", file, dir);
+             top != NULL ? top : ".", file, fg_tmpdir);
     assert_int_equal(system(cmd), 0);
-    snprintf(cmd, sizeof cmd, "%s/out", dir);
+    snprintf(cmd, sizeof cmd, "%s/out", fg_tmpdir);
     assert_int_equal(fg_file_read(&text, cmd, 1 << 20, NULL), FG_OK);
     /* 0.1f and 1e-30f as doubles */
     assert_string_equal(text.data,
@@ -368,7 +360,7 @@ static void export_is_read_by_numpy(void **state)
     assert_int_equal(FORAGE("export", run), 0);
     snprintf(path, sizeof path, "%s/params.npz", run);
     read_export(path);
-    snprintf(path, sizeof path, "%s/other.safetensors", dir);
+    snprintf(path, sizeof path, "%s/other.safetensors", fg_tmpdir);
     assert_int_equal(FORAGE("export", run, "--out", path, "--json"), 0);
     json_t *j = json_loads(written.data, 0, NULL);
     assert_string_equal(json_string_value(json_object_get(j, "format")), "safetensors");
@@ -424,7 +416,7 @@ static int tear_down_group(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, fg_tmpdir_tear_down)
     const struct CMUnitTest tests[] = {
         T(options_stand_anywhere_in_any_form),
         T(a_wrong_command_line_is_code_2),

@@ -14,21 +14,11 @@
 #include "datasets/h5.h"
 #include "datasets/load.h"
 #include "src/base/mem.h"
-
-static char folder[] = "/tmp/forage-files-XXXXXX";
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][300];
-    static int turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
-}
+#include "tests/lib/tmpdir.h"
 
 static void put(const char *name, const void *data, size_t len)
 {
-    FILE *f = fopen(in_folder(name), "wb");
+    FILE *f = fopen(fg_tmpdir_file(name), "wb");
     assert_non_null(f);
     assert_int_equal(fwrite(data, 1, len, f), len);
     assert_int_equal(fclose(f), 0);
@@ -36,7 +26,7 @@ static void put(const char *name, const void *data, size_t len)
 
 static size_t get(const char *name, uint8_t *data, size_t room)
 {
-    FILE *f = fopen(in_folder(name), "rb");
+    FILE *f = fopen(fg_tmpdir_file(name), "rb");
     assert_non_null(f);
     size_t n = fread(data, 1, room, f);
     fclose(f);
@@ -73,8 +63,8 @@ static void h5_gives_back_what_was_written(void **state)
     struct fg_dataset *ds = rich(), *back = NULL;
     struct fg_err err = {""};
     uint8_t a[32], b[32];
-    assert_int_equal(fg_h5_write(in_folder("a.h5"), ds, &err), FG_OK);
-    if (fg_h5_read(&back, in_folder("a.h5"), &err) != FG_OK) {
+    assert_int_equal(fg_h5_write(fg_tmpdir_file("a.h5"), ds, &err), FG_OK);
+    if (fg_h5_read(&back, fg_tmpdir_file("a.h5"), &err) != FG_OK) {
         fail_msg("%s", err.text);
     }
     assert_int_equal(fg_dataset_hash(a, ds), FG_OK);
@@ -93,11 +83,11 @@ static void h5_keeps_bytes_and_vocabulary(void **state)
 {
     (void)state;
     put("x.txt", "to be or not to be, that is the question", 40);
-    struct fg_dataset_spec spec = {.path = in_folder("x.txt"), .sequence = 4, .cache = ""};
+    struct fg_dataset_spec spec = {.path = fg_tmpdir_file("x.txt"), .sequence = 4, .cache = ""};
     struct fg_dataset *ds = NULL, *back = NULL;
     assert_int_equal(fg_dataset_load(&ds, &spec, NULL), FG_OK);
-    assert_int_equal(fg_h5_write(in_folder("t.h5"), ds, NULL), FG_OK);
-    assert_int_equal(fg_h5_read(&back, in_folder("t.h5"), NULL), FG_OK);
+    assert_int_equal(fg_h5_write(fg_tmpdir_file("t.h5"), ds, NULL), FG_OK);
+    assert_int_equal(fg_h5_read(&back, fg_tmpdir_file("t.h5"), NULL), FG_OK);
     assert_memory_equal(back->vocab, ds->vocab, ds->classes);
     assert_memory_equal(back->x, ds->x, ds->n * ds->width);
     assert_memory_equal(back->y, ds->y, ds->n * ds->label_width * 2);
@@ -111,21 +101,21 @@ static void truncated_and_foreign_h5_are_refused(void **state)
     static uint8_t data[1 << 16];
     struct fg_dataset *ds = rich(), *back = NULL;
     struct fg_err err = {""};
-    assert_int_equal(fg_h5_write(in_folder("a.h5"), ds, NULL), FG_OK);
+    assert_int_equal(fg_h5_write(fg_tmpdir_file("a.h5"), ds, NULL), FG_OK);
     size_t n = get("a.h5", data, sizeof data);
     assert_true(n > 1000 && n < sizeof data);
     for (size_t cut = 1; cut < n; cut += n / 53) {
         put("cut.h5", data, cut);
-        assert_int_equal(fg_h5_read(&back, in_folder("cut.h5"), &err), FG_E_INPUT);
+        assert_int_equal(fg_h5_read(&back, fg_tmpdir_file("cut.h5"), &err), FG_E_INPUT);
         assert_non_null(strstr(err.text, "cut.h5"));
         struct fg_blob b = {"image", data, cut};
         assert_int_equal(fg_h5_parse(&back, &b, &err), FG_E_INPUT);
     }
-    hid_t file = H5Fcreate(in_folder("foreign.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t file = H5Fcreate(fg_tmpdir_file("foreign.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     H5Fclose(file);
-    assert_int_equal(fg_h5_read(&back, in_folder("foreign.h5"), &err), FG_E_INPUT);
+    assert_int_equal(fg_h5_read(&back, fg_tmpdir_file("foreign.h5"), &err), FG_E_INPUT);
     assert_non_null(strstr(err.text, "'format' is missing"));
-    assert_int_equal(fg_h5_read(&back, in_folder("nothing.h5"), &err), FG_E_MISSING);
+    assert_int_equal(fg_h5_read(&back, fg_tmpdir_file("nothing.h5"), &err), FG_E_MISSING);
     assert_null(back);
     fg_dataset_destroy(ds);
 }
@@ -137,7 +127,7 @@ static void damaged_values_are_noticed(void **state)
     static uint8_t data[1 << 16];
     struct fg_dataset *ds = rich(), *back = NULL;
     struct fg_err err = {""};
-    assert_int_equal(fg_h5_write(in_folder("a.h5"), ds, NULL), FG_OK);
+    assert_int_equal(fg_h5_write(fg_tmpdir_file("a.h5"), ds, NULL), FG_OK);
     size_t n = get("a.h5", data, sizeof data), len = ds->n * fg_dataset_sample_bytes(ds), at = 0;
     while (at + len <= n && memcmp(data + at, ds->x, len) != 0) {
         at++;
@@ -145,7 +135,7 @@ static void damaged_values_are_noticed(void **state)
     assert_true(at + len <= n);
     data[at + len / 2] ^= 1;
     put("bent.h5", data, n);
-    assert_int_equal(fg_h5_read(&back, in_folder("bent.h5"), &err), FG_E_INPUT);
+    assert_int_equal(fg_h5_read(&back, fg_tmpdir_file("bent.h5"), &err), FG_E_INPUT);
     assert_non_null(strstr(err.text, "'x' does not match its checksum"));
     fg_dataset_destroy(ds);
 }
@@ -156,19 +146,19 @@ static void failed_writes_leave_nothing(void **state)
     struct fg_dataset *ds = NULL;
     struct fg_err err = {""};
     assert_int_equal(fg_generate(&ds, "gaussian:dim=100,n=1000", NULL), FG_OK);
-    assert_int_equal(mkdir(in_folder("w"), 0777), 0);
-    assert_int_equal(fg_h5_write(in_folder("nothere/a.h5"), ds, &err), FG_E_MISSING);
+    assert_int_equal(mkdir(fg_tmpdir_file("w"), 0777), 0);
+    assert_int_equal(fg_h5_write(fg_tmpdir_file("nothere/a.h5"), ds, &err), FG_E_MISSING);
     assert_non_null(strstr(err.text, "nothere/a.h5"));
     struct rlimit old, small = {200000, 200000};
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     small.rlim_max = old.rlim_max;
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    enum fg_status st = fg_h5_write(in_folder("w/a.h5"), ds, &err);
+    enum fg_status st = fg_h5_write(fg_tmpdir_file("w/a.h5"), ds, &err);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
     assert_int_equal(st, FG_E_IO);
     assert_non_null(strstr(err.text, "w/a.h5"));
-    assert_int_equal(entries(in_folder("w")), 0);
+    assert_int_equal(entries(fg_tmpdir_file("w")), 0);
     fg_dataset_destroy(ds);
 }
 
@@ -211,7 +201,7 @@ static void data_larger_than_memory_are_read(void **state)
     uint16_t label, same = 0;
     uint32_t at = N - 1;
     assert_int_equal(fg_generate(&ds, "gaussian:dim=1200,n=10000", NULL), FG_OK);
-    assert_int_equal(fg_h5_write(in_folder("large.h5"), ds, &err), FG_OK);
+    assert_int_equal(fg_h5_write(fg_tmpdir_file("large.h5"), ds, &err), FG_OK);
     fg_dataset_gather(ds, &at, 1, first, DIM, &label);
     fg_dataset_destroy(ds);
     ds = NULL;
@@ -221,7 +211,7 @@ static void data_larger_than_memory_are_read(void **state)
     small.rlim_cur = writable_bytes() + ((size_t)16 << 20);
     assert_int_equal(setrlimit(RLIMIT_DATA, &small), 0);
     void *whole = fg_calloc((size_t)DIM * N, sizeof(float));
-    enum fg_status st = fg_h5_read(&ds, in_folder("large.h5"), &err);
+    enum fg_status st = fg_h5_read(&ds, fg_tmpdir_file("large.h5"), &err);
     for (at = 0; st == FG_OK && at < N; at++) {
         fg_dataset_gather(ds, &at, 1, again, DIM, &same);
     }
@@ -242,7 +232,7 @@ static void raw_data_are_cached_until_they_change(void **state)
     (void)state;
     put("d.csv", csv, sizeof csv - 1);
     struct fg_dataset_spec spec = {
-        .path = in_folder("d.csv"), .cache = in_folder("deep/cache"), .test_fraction = 0.5};
+        .path = fg_tmpdir_file("d.csv"), .cache = fg_tmpdir_file("deep/cache"), .test_fraction = 0.5};
     uint8_t hash[4][32];
     for (int i = 0; i < 4; i++) {
         struct fg_dataset *ds = NULL;
@@ -276,7 +266,7 @@ static void options_do_not_multiply_caches_and_are_recorded(void **state)
     (void)state;
     put("e.csv", csv, sizeof csv - 1);
     struct fg_dataset_spec spec = {
-        .path = in_folder("e.csv"), .cache = in_folder("cache2"), .test_fraction = 0.5};
+        .path = fg_tmpdir_file("e.csv"), .cache = fg_tmpdir_file("cache2"), .test_fraction = 0.5};
     for (uint64_t seed = 0; seed < 3; seed++) {
         struct fg_dataset *ds = NULL;
         spec.seed = seed;
@@ -293,7 +283,7 @@ static void unusable_cache_is_no_error(void **state)
 {
     (void)state;
     put("d.csv", csv, sizeof csv - 1);
-    struct fg_dataset_spec spec = {.path = in_folder("d.csv"), .cache = "/proc/forage/cache"};
+    struct fg_dataset_spec spec = {.path = fg_tmpdir_file("d.csv"), .cache = "/proc/forage/cache"};
     struct fg_dataset *ds = NULL;
     assert_int_equal(fg_dataset_load(&ds, &spec, NULL), FG_OK);
     assert_int_equal(ds->n, 4);
@@ -306,9 +296,9 @@ static void h5_keeps_its_scaling_unless_asked(void **state)
     struct fg_dataset *ds = rich(), *back = NULL;
     float scale = ds->scale[0];
     assert_true(scale != 1.0f);
-    assert_int_equal(fg_h5_write(in_folder("s.h5"), ds, NULL), FG_OK);
+    assert_int_equal(fg_h5_write(fg_tmpdir_file("s.h5"), ds, NULL), FG_OK);
     struct fg_dataset_spec spec = FG_DATASET_SPEC_DEFAULT;
-    spec.path = in_folder("s.h5");
+    spec.path = fg_tmpdir_file("s.h5");
     assert_int_equal(fg_dataset_load(&back, &spec, NULL), FG_OK);
     assert_true(back->scale[0] == scale && back->n_train == 30);
     fg_dataset_destroy(back);
@@ -324,7 +314,7 @@ static void unknown_sources_are_refused(void **state)
     (void)state;
     struct fg_dataset *ds = NULL;
     struct fg_err err = {""};
-    assert_int_equal(mkdir(in_folder("empty"), 0777), 0);
+    assert_int_equal(mkdir(fg_tmpdir_file("empty"), 0777), 0);
     put("y.bmp", "BM", 2);
     put("zero.csv", "", 0);
     put("fake.h5", "hello", 5);
@@ -333,10 +323,10 @@ static void unknown_sources_are_refused(void **state)
         enum fg_status st;
         const char *says;
     } bad[] = {
-        {in_folder("empty"), FG_E_INPUT, "the folder is empty"},
-        {in_folder("y.bmp"), FG_E_INPUT, "no data set that forage knows"},
-        {in_folder("nothere"), FG_E_MISSING, "nothere"},
-        {in_folder("zero.csv"), FG_E_INPUT, "the file is empty"},
+        {fg_tmpdir_file("empty"), FG_E_INPUT, "the folder is empty"},
+        {fg_tmpdir_file("y.bmp"), FG_E_INPUT, "no data set that forage knows"},
+        {fg_tmpdir_file("nothere"), FG_E_MISSING, "nothere"},
+        {fg_tmpdir_file("zero.csv"), FG_E_INPUT, "the file is empty"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct fg_dataset_spec spec = {.path = bad[i].path, .cache = ""};
@@ -345,26 +335,12 @@ static void unknown_sources_are_refused(void **state)
             fail_msg("'%s' does not say '%s'", err.text, bad[i].says);
         }
     }
-    struct fg_dataset_spec spec = {.path = in_folder("fake.h5"), .cache = ""};
+    struct fg_dataset_spec spec = {.path = fg_tmpdir_file("fake.h5"), .cache = ""};
     assert_int_equal(fg_dataset_load(&ds, &spec, &err), FG_E_INPUT);
     assert_non_null(strstr(err.text, "expected an HDF5 file"));
     spec.test_fraction = 0.95;
     assert_int_equal(fg_dataset_load(&ds, &spec, &err), FG_E_CONFIG);
     assert_null(ds);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) != NULL ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    char command[64];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
 }
 
 int main(void)
@@ -382,5 +358,5 @@ int main(void)
         cmocka_unit_test(h5_keeps_its_scaling_unless_asked),
         cmocka_unit_test(unknown_sources_are_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, fg_tmpdir_set_up, fg_tmpdir_tear_down);
 }

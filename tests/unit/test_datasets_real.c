@@ -8,8 +8,7 @@
 #include "datasets/load.h"
 #include "datasets/partition.h"
 #include "src/base/mem.h"
-
-static char cache[] = "/tmp/forage-real-XXXXXX";
+#include "tests/lib/tmpdir.h"
 
 /* NULL when absent (the test is then skipped). */
 static struct fg_dataset *load(const char *name, struct fg_dataset_spec spec)
@@ -29,7 +28,7 @@ static struct fg_dataset *load(const char *name, struct fg_dataset_spec spec)
         return NULL;
     }
     spec.path = path;
-    spec.cache = cache;
+    spec.cache = fg_tmpdir;
     for (int again = 0; again < 2; again++) { /* imported, then from the cache */
         fg_dataset_destroy(ds);
         ds = NULL;
@@ -198,20 +197,6 @@ static void extrasensory_has_its_people(void **state)
     fg_dataset_destroy(ds);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    return mkdtemp(cache) != NULL ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    char command[64];
-    snprintf(command, sizeof command, "rm -rf %s", cache);
-    return system(command);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,5 +204,5 @@ int main(void)
         cmocka_unit_test(cifar_parts_are_as_described), cmocka_unit_test(shakespeare_has_its_roles),
         cmocka_unit_test(extrasensory_has_its_people),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, fg_tmpdir_set_up, fg_tmpdir_tear_down);
 }

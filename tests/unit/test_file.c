@@ -11,37 +11,6 @@
 #include "src/base/file.h"
 #include "src/base/mem.h"
 
-static char dir[64], name[128];
-
-static int set_up(void **state)
-{
-    (void)state;
-    fg_tmpdir_make(dir);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    fg_tmpdir_remove(dir);
-    return 0;
-}
-
-static const char *in_dir(const char *file)
-{
-    snprintf(name, sizeof name, "%s/%s", dir, file);
-    return name;
-}
-
-static void read_is(const char *path, const void *want, size_t len)
-{
-    struct fg_str text = {0};
-    assert_int_equal(fg_file_read(&text, path, 1 << 20, NULL), FG_OK);
-    assert_int_equal(text.len, len);
-    assert_memory_equal(text.data, want, len);
-    fg_str_fini(&text);
-}
-
 static int in_folder(const char *path)
 {
     int n = -2; /* . and .. */
@@ -57,11 +26,11 @@ static int in_folder(const char *path)
 static void replace_leaves_only_the_new_file(void **state)
 {
     (void)state;
-    const char *path = in_dir("a");
+    const char *path = fg_tmpdir_file("a");
     assert_int_equal(fg_file_replace(path, "one", 3, NULL), FG_OK);
     assert_int_equal(fg_file_replace(path, "second", 6, NULL), FG_OK);
-    read_is(path, "second", 6);
-    assert_int_equal(in_folder(dir), 1);
+    fg_assert_file_is(path, "second", 6);
+    assert_int_equal(in_folder(fg_tmpdir), 1);
 }
 
 static void file_errors_name_the_file(void **state)
@@ -73,8 +42,8 @@ static void file_errors_name_the_file(void **state)
     assert_string_equal(err.text, "/nowhere/x: could not open: No such file or directory");
     assert_int_equal(fg_file_read(&text, "/tmp", 10, &err), FG_E_INPUT);
     assert_string_equal(err.text, "/tmp: expected a file, found a folder");
-    assert_int_equal(fg_file_replace(in_dir("a"), "12345", 5, NULL), FG_OK);
-    assert_int_equal(fg_file_read(&text, name, 4, &err), FG_E_INPUT);
+    assert_int_equal(fg_file_replace(fg_tmpdir_file("a"), "12345", 5, NULL), FG_OK);
+    assert_int_equal(fg_file_read(&text, fg_tmpdir_file("a"), 4, &err), FG_E_INPUT);
     assert_int_equal(fg_file_replace("/nowhere/x", "1", 1, &err), FG_E_MISSING);
     assert_string_equal(err.text, "/nowhere/x: could not write: No such file or directory");
 }
@@ -86,10 +55,10 @@ static void what_is_no_file_keeps_its_place(void **state)
     char pipe[96], link[96], behind[96], tmp[96], got[8] = "";
     struct fg_err err;
     struct stat sb;
-    snprintf(pipe, sizeof pipe, "%s/pipe", dir);
-    snprintf(link, sizeof link, "%s/link", dir);
-    snprintf(behind, sizeof behind, "%s/behind", dir);
-    snprintf(tmp, sizeof tmp, "%s/tmp", dir);
+    snprintf(pipe, sizeof pipe, "%s/pipe", fg_tmpdir);
+    snprintf(link, sizeof link, "%s/link", fg_tmpdir);
+    snprintf(behind, sizeof behind, "%s/behind", fg_tmpdir);
+    snprintf(tmp, sizeof tmp, "%s/tmp", fg_tmpdir);
     assert_int_equal(mkfifo(pipe, 0600), 0);
     int fd = open(pipe, O_RDWR | O_NONBLOCK);
     assert_int_equal(fg_file_reach(pipe, &err), FG_OK);
@@ -102,15 +71,15 @@ static void what_is_no_file_keeps_its_place(void **state)
     assert_true(lstat(pipe, &sb) == 0 && S_ISFIFO(sb.st_mode));
     assert_int_equal(symlink(behind, link), 0);
     assert_int_equal(fg_file_replace(link, "one", 3, &err), FG_OK);
-    read_is(behind, "one", 3);
+    fg_assert_file_is(behind, "one", 3);
     assert_int_equal(fg_file_replace(tmp, "two", 3, &err), FG_OK);
     assert_int_equal(fg_file_commit(tmp, link, &err), FG_E_INPUT);
     assert_non_null(strstr(err.text, "link: expected a file or nothing there"));
     assert_true(lstat(link, &sb) == 0 && S_ISLNK(sb.st_mode));
-    read_is(behind, "one", 3);
+    fg_assert_file_is(behind, "one", 3);
     assert_int_equal(access(tmp, F_OK), -1);
-    assert_int_equal(fg_file_reach(dir, &err), FG_E_INPUT);
-    assert_int_equal(fg_file_replace(dir, "x", 1, &err), FG_E_INPUT);
+    assert_int_equal(fg_file_reach(fg_tmpdir, &err), FG_E_INPUT);
+    assert_int_equal(fg_file_replace(fg_tmpdir, "x", 1, &err), FG_E_INPUT);
     assert_int_equal(fg_file_reach("/nowhere/x", &err), FG_E_MISSING);
     (void)unlink(pipe);
     (void)unlink(link);
@@ -133,7 +102,7 @@ static void a_full_disk_leaves_the_old_file(void **state)
 {
     (void)state;
     char mount_point[80], path[96], message[200];
-    snprintf(mount_point, sizeof mount_point, "%s/small", dir);
+    snprintf(mount_point, sizeof mount_point, "%s/small", fg_tmpdir);
     assert_int_equal(mkdir(mount_point, 0700), 0);
     if (mount("tmpfs", mount_point, "tmpfs", 0, "size=65536") != 0) {
         skip();
@@ -176,7 +145,7 @@ static void append_cuts_back_and_goes_on(void **state)
     (void)state;
     struct fg_append f;
     struct fg_err err;
-    const char *path = in_dir("log");
+    const char *path = fg_tmpdir_file("log");
     assert_int_equal(fg_append_open(&f, path, NULL), FG_OK);
     assert_int_equal(fg_append_write(&f, "abcdef", 6, NULL), FG_OK);
     assert_int_equal(fg_append_truncate(&f, 2, NULL), FG_OK);
@@ -188,12 +157,12 @@ static void append_cuts_back_and_goes_on(void **state)
     assert_int_equal(f.len, 4);
     assert_int_equal(fg_append_write(&f, "!", 1, NULL), FG_OK);
     fg_append_close(&f);
-    read_is(path, "abXY!", 5);
+    fg_assert_file_is(path, "abXY!", 5);
 }
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, fg_tmpdir_set_up, fg_tmpdir_tear_down)
     const struct CMUnitTest tests[] = {
         T(replace_leaves_only_the_new_file), T(file_errors_name_the_file),
         T(what_is_no_file_keeps_its_place),  T(append_to_a_full_device_says_so),

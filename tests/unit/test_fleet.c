@@ -67,12 +67,6 @@ static void nodes_one_to_one_drawn_and_reused(void **state)
     fg_trace_destroy(t);
 }
 
-static int countdown(void *arg)
-{
-    int *left = arg;
-    return (*left)-- == 0;
-}
-
 /* Of a fleet in these zones: how many histories there are, each pair of clients compared. */
 static uint32_t histories_of(const struct fg_trace *t, const struct fg_zone_carbon *z, size_t n_zones,
                              bool zones_differ)
@@ -119,8 +113,8 @@ static void clients_of_one_history_are_up_together(void **state)
     struct fg_fleet_spec s = spec_of(400);
     struct fg_fleet *f = fleet_of(&s, t, NULL, 0);
     uint32_t history[400], first[400], n = 7;
-    int left = 0;
-    fg_mem_set_hook(countdown, &left);
+    long left = 0;
+    fg_mem_set_hook(fg_fail_nth, &left);
     assert_int_equal(fg_fleet_histories(f, history, first, &n), FG_E_NOMEM);
     fg_mem_set_hook(NULL, NULL);
     assert_int_equal(n, 7);
@@ -219,10 +213,10 @@ static void create_without_memory_fails_cleanly(void **state)
     struct fg_fleet_spec s = spec_of(3);
     int n = 0;
     for (;; n++) {
-        int left = n;
+        long left = n;
         struct fg_fleet *f = NULL;
         struct fg_err err = {""};
-        fg_mem_set_hook(countdown, &left);
+        fg_mem_set_hook(fg_fail_nth, &left);
         enum fg_status st = fg_fleet_create(&f, &s, t, z, 2, &err);
         fg_mem_set_hook(NULL, NULL);
         if (st == FG_OK) {

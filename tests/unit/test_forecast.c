@@ -220,12 +220,6 @@ static void profiles_learn_a_rhythm_and_share_is_expected_up_time(void **state)
     fg_str_fini(&s);
 }
 
-static int fail_at(void *arg)
-{
-    long *left = arg;
-    return (*left)-- == 0;
-}
-
 static void every_failed_allocation_is_reported(void **state)
 {
     (void)state;
@@ -238,7 +232,7 @@ static void every_failed_allocation_is_reported(void **state)
     for (long n = 0; st != FG_OK; n++) {
         long left = n;
         assert_in_range(n, 0, 2000);
-        fg_mem_set_hook(fail_at, &left);
+        fg_mem_set_hook(fg_fail_nth, &left);
         st = fg_rolling_run(&r, t, &spec);
         fg_mem_set_hook(NULL, NULL);
         assert_true(st == FG_OK || st == FG_E_NOMEM);

@@ -184,12 +184,6 @@ static void conformal_bounds_are_order_statistics_of_the_last_errors(void **stat
     fg_conformal_fini(&c);
 }
 
-static int fail_at(void *arg)
-{
-    long *left = arg;
-    return (*left)-- == 0;
-}
-
 static void every_failed_allocation_is_reported(void **state)
 {
     (void)state;
@@ -201,7 +195,7 @@ static void every_failed_allocation_is_reported(void **state)
     for (long n = 0; st != FG_OK; n++) {
         long left = n;
         assert_in_range(n, 0, 3000);
-        fg_mem_set_hook(fail_at, &left);
+        fg_mem_set_hook(fg_fail_nth, &left);
         st = fg_carbon_rolling_run(&r, c, &spec);
         fg_mem_set_hook(NULL, NULL);
         assert_true(st == FG_OK || st == FG_E_NOMEM);

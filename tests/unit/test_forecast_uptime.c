@@ -141,12 +141,6 @@ static void a_change_of_the_future_changes_nothing_before_it(void **state)
     }
 }
 
-static int fail_at(void *arg)
-{
-    long *left = arg;
-    return (*left)-- == 0;
-}
-
 static void limits_and_failed_allocations_are_reported(void **state)
 {
     (void)state;
@@ -157,7 +151,7 @@ static void limits_and_failed_allocations_are_reported(void **state)
     for (long n = 0; st != FG_OK; n++) {
         long left = n;
         assert_in_range(n, 0, 20);
-        fg_mem_set_hook(fail_at, &left);
+        fg_mem_set_hook(fg_fail_nth, &left);
         st = fg_uptime_create(&u, 3, 2);
         fg_mem_set_hook(NULL, NULL);
     }

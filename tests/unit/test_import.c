@@ -345,12 +345,6 @@ static void compressed_bytes_come_back_and_cut_ones_are_named(void **state)
 
 /* ---- memory ---- */
 
-static int countdown(void *arg)
-{
-    int *left = arg;
-    return (*left)-- == 0;
-}
-
 static enum fg_status import_one(int which, struct fg_dataset **ds)
 {
     struct fg_blob images = BYTES("i", IMAGES), labels = BYTES("l", LABELS);
@@ -376,8 +370,8 @@ static void failing_allocations_leave_nothing(void **state)
         int n = 0;
         for (; st != FG_OK; n++) {
             struct fg_dataset *ds = NULL;
-            int left = n;
-            fg_mem_set_hook(countdown, &left);
+            long left = n;
+            fg_mem_set_hook(fg_fail_nth, &left);
             st = import_one(which, &ds);
             fg_mem_set_hook(NULL, NULL);
             assert_true(st == FG_E_NOMEM || st == FG_OK);

@@ -14,34 +14,16 @@
 
 enum { N = 7, P = 5, HEAD = 16 + 20 + 16, RECORD = 16 + 4 * P };
 
-static char dir[64];
-static char name[128];
-
-static int set_up(void **state)
-{
-    (void)state;
-    fg_tmpdir_make(dir);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    fg_tmpdir_remove(dir);
-    return 0;
-}
-
 static const char *file(uint64_t generation)
 {
-    snprintf(name, sizeof name, "%s/memory.%u", dir, (unsigned)(generation % 2));
-    return name;
+    return fg_tmpdir_file(generation % 2 == 0 ? "memory.0" : "memory.1");
 }
 
 static struct fg_memory *open_memory(bool on_disk)
 {
     struct fg_memory *m = NULL;
     struct fg_err err = {{0}};
-    enum fg_status st = fg_memory_open(&m, dir, N, P, on_disk, &err);
+    enum fg_status st = fg_memory_open(&m, fg_tmpdir, N, P, on_disk, &err);
     assert_string_equal(err.text, "");
     assert_int_equal(st, FG_OK);
     return m;
@@ -120,8 +102,8 @@ static void both_checkpoints_can_be_gone_back_to(void **state)
         float now[N][P] = {{0}}, then[2][N][P] = {{{0}}};
         struct fg_memory_mark mark[2] = {{0, 0}};
         fg_rng_init(&r, seed, FG_RNG_TEST, 3, 0);
-        fg_tmpdir_remove(dir);
-        fg_tmpdir_make(dir);
+        fg_tmpdir_remove(fg_tmpdir);
+        fg_tmpdir_make(fg_tmpdir);
         struct fg_memory *m = open_memory(seed % 2 == 1);
         for (unsigned s = 1; s <= 30; s++) {
             for (uint32_t k = fg_rng_below(&r, N + 3); k > 0; k--) {
@@ -183,7 +165,7 @@ static void damage_is_noticed_and_spares_what_lies_before(void **state)
         m = open_memory(false);
         enum fg_status was = fg_memory_fits(m, old, NULL), is = fg_memory_fits(m, last, &err);
         assert_int_equal(is, FG_E_CORRUPT);
-        assert_non_null(strstr(err.text, name));
+        assert_non_null(strstr(err.text, file(last.generation)));
         assert_int_equal(was, at < (off_t)old.length ? FG_E_CORRUPT : FG_OK);
         assert_int_equal(fg_memory_restore(m, last, NULL), FG_E_CORRUPT);
         fg_memory_close(m);
@@ -222,10 +204,10 @@ static void another_runs_file_does_not_fit(void **state)
     set(m, twin, 0, 1.0f);
     struct fg_memory_mark mark = save(m);
     fg_memory_close(m);
-    assert_int_equal(fg_memory_open(&other, dir, N + 1, P, false, NULL), FG_OK);
+    assert_int_equal(fg_memory_open(&other, fg_tmpdir, N + 1, P, false, NULL), FG_OK);
     assert_int_equal(fg_memory_fits(other, mark, NULL), FG_E_CORRUPT);
     fg_memory_close(other);
-    assert_int_equal(fg_memory_open(&other, dir, N, P - 1, false, NULL), FG_OK);
+    assert_int_equal(fg_memory_open(&other, fg_tmpdir, N, P - 1, false, NULL), FG_OK);
     assert_int_equal(fg_memory_fits(other, mark, NULL), FG_E_CORRUPT);
     fg_memory_close(other);
 }
@@ -243,13 +225,13 @@ static void a_damaged_memory_falls_back_to_the_checkpoint_before(void **state)
     for (uint32_t i = 0; i < 2; i++) {
         set(m, twin, i, 1.0f);
         c[i].memory = save(m);
-        assert_int_equal(fg_checkpoint_write(dir, &c[i], NULL), FG_OK);
+        assert_int_equal(fg_checkpoint_write(fg_tmpdir, &c[i], NULL), FG_OK);
         fg_memory_settled(m);
     }
     fg_memory_close(m);
     flip(file(c[1].memory.generation), (off_t)c[1].memory.length - 1);
     m = open_memory(false);
-    assert_int_equal(fg_checkpoint_load(&got, &bytes, dir, m, &warning, NULL), FG_OK);
+    assert_int_equal(fg_checkpoint_load(&got, &bytes, fg_tmpdir, m, &warning, NULL), FG_OK);
     assert_int_equal(got.sequence, 1);
     assert_non_null(strstr(warning.text, "checkpoint.0"));
     assert_non_null(strstr(warning.text, "memory.1"));
@@ -258,7 +240,7 @@ static void a_damaged_memory_falls_back_to_the_checkpoint_before(void **state)
     fg_str_fini(&bytes);
     flip(file(c[0].memory.generation), HEAD + 20);
     m = open_memory(false);
-    assert_int_equal(fg_checkpoint_load(&got, &bytes, dir, m, NULL, &err), FG_E_CORRUPT);
+    assert_int_equal(fg_checkpoint_load(&got, &bytes, fg_tmpdir, m, NULL, &err), FG_E_CORRUPT);
     assert_non_null(strstr(err.text, "memory.1"));
     fg_memory_close(m);
 }
@@ -271,13 +253,13 @@ static void a_full_disk_loses_nothing_saved(void **state)
     struct fg_memory *m = NULL;
     struct fg_err err = {{0}};
     struct fg_memory_mark mark = {0, 0}, last = {0, 0};
-    if (mount("tmpfs", dir, "tmpfs", 0, "size=49152") != 0) {
+    if (mount("tmpfs", fg_tmpdir, "tmpfs", 0, "size=49152") != 0) {
         skip();
     }
-    enum fg_status on_disk = fg_memory_open(&m, dir, CLIENTS, PARAMS, true, &err);
+    enum fg_status on_disk = fg_memory_open(&m, fg_tmpdir, CLIENTS, PARAMS, true, &err);
     bool left = access(file(0), F_OK) == 0 || access(file(1), F_OK) == 0;
     struct fg_err first = err;
-    enum fg_status opened = fg_memory_open(&m, dir, CLIENTS, PARAMS, false, &err), st = opened;
+    enum fg_status opened = fg_memory_open(&m, fg_tmpdir, CLIENTS, PARAMS, false, &err), st = opened;
     uint32_t saved = 0;
     for (uint32_t c = 0; st == FG_OK && c < CLIENTS; c++) {
         struct fg_rule_rows rows = fg_memory_rows(m);
@@ -292,13 +274,13 @@ static void a_full_disk_loses_nothing_saved(void **state)
     }
     fg_memory_close(m);
     float seen[CLIENTS] = {0};
-    enum fg_status again = fg_memory_open(&m, dir, CLIENTS, PARAMS, false, NULL);
+    enum fg_status again = fg_memory_open(&m, fg_tmpdir, CLIENTS, PARAMS, false, NULL);
     enum fg_status back = again == FG_OK ? fg_memory_restore(m, last, NULL) : again;
     for (uint32_t c = 0; back == FG_OK && c < CLIENTS; c++) {
         seen[c] = fg_memory_rows(m).row[c * PARAMS];
     }
     fg_memory_close(again == FG_OK ? m : NULL);
-    umount(dir);
+    umount(fg_tmpdir);
     assert_int_equal(on_disk, FG_E_FULL);
     assert_non_null(strstr(first.text, "could not take room for every client: No space left on device"));
     assert_false(left);
@@ -329,7 +311,7 @@ static void every_failing_allocation_is_survived(void **state)
         long left = n;
         m = NULL;
         fg_mem_set_hook(fail_at, &left);
-        enum fg_status st = fg_memory_open(&m, dir, N, P, n % 2 == 1, NULL);
+        enum fg_status st = fg_memory_open(&m, fg_tmpdir, N, P, n % 2 == 1, NULL);
         if (st == FG_OK) {
             st = fg_memory_restore(m, mark, NULL);
         }
@@ -350,7 +332,7 @@ static void every_failing_allocation_is_survived(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, fg_tmpdir_set_up, fg_tmpdir_tear_down)
     const struct CMUnitTest tests[] = {
         T(only_what_changed_is_written),
         T(both_checkpoints_can_be_gone_back_to),

@@ -6,14 +6,12 @@
 
 #include "tests/lib/tmpdir.h"
 
-static char root[64];
-
 static void put(const char *zone, const char *file, const char *text)
 {
     char path[64 + 128];
-    snprintf(path, sizeof path, "%s/%s", root, zone);
+    snprintf(path, sizeof path, "%s/%s", fg_tmpdir, zone);
     (void)mkdir(path, 0700);
-    snprintf(path, sizeof path, "%s/%s/%s", root, zone, file);
+    snprintf(path, sizeof path, "%s/%s/%s", fg_tmpdir, zone, file);
     FILE *f = fopen(path, "w");
     assert_non_null(f);
     assert_true(fputs(text, f) >= 0);
@@ -27,20 +25,6 @@ static void zone(const char *name, const char *what, const char *uj)
     put(name, "energy_uj", uj);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    fg_tmpdir_make(root);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    fg_tmpdir_remove(root);
-    return 0;
-}
-
 static void packages_and_memory_are_added_up(void **state)
 {
     (void)state;
@@ -52,7 +36,7 @@ static void packages_and_memory_are_added_up(void **state)
     zone("intel-rapl:0:0", "core\n", "7\n");   /* part of its package */
     zone("intel-rapl:0:1", "dram\n", "100\n"); /* beside it */
     zone("intel-rapl:2", "psys\n", "9\n");     /* all of it once more */
-    assert_int_equal(fg_meter_open(&m, root, NULL), FG_OK);
+    assert_int_equal(fg_meter_open(&m, fg_tmpdir, NULL), FG_OK);
     fg_meter_read(m, &e);
     assert_true(e.rapl && !e.nvml);
     fg_assert_close(e.rapl_wh, 0.0, 0.0);
@@ -72,7 +56,7 @@ static void counters_turn_over(void **state)
     struct fg_meter *m;
     struct fg_measured e;
     zone("intel-rapl:0", "package-0\n", "262143328849\n"); /* one below the range */
-    assert_int_equal(fg_meter_open(&m, root, NULL), FG_OK);
+    assert_int_equal(fg_meter_open(&m, fg_tmpdir, NULL), FG_OK);
     zone("intel-rapl:0", "package-0\n", "3599999999\n");
     fg_meter_read(m, &e);
     fg_assert_close(e.rapl_wh, 1.0, 1e-9);
@@ -90,7 +74,7 @@ static void what_cannot_be_read_is_modelled(void **state)
     zone("intel-rapl:0", "package-0\n", "not a number\n");
     put("intel-rapl:1", "name", "package-1\n"); /* no counter, as without permission */
     zone("other:0", "package-0\n", "1\n");
-    assert_int_equal(fg_meter_open(&m, root, "libfg-there-is-no-such-library.so"), FG_OK);
+    assert_int_equal(fg_meter_open(&m, fg_tmpdir, "libfg-there-is-no-such-library.so"), FG_OK);
     fg_meter_read(m, &e);
     assert_false(e.rapl || e.nvml);
     fg_meter_close(m);
@@ -103,10 +87,11 @@ static void what_cannot_be_read_is_modelled(void **state)
 
 int main(void)
 {
+#define T(f) cmocka_unit_test_setup_teardown(f, fg_tmpdir_set_up, fg_tmpdir_tear_down)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(packages_and_memory_are_added_up, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(counters_turn_over, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_cannot_be_read_is_modelled, set_up, tear_down),
+        T(packages_and_memory_are_added_up),
+        T(counters_turn_over),
+        T(what_cannot_be_read_is_modelled),
     };
     return cmocka_run_group_tests_name("meter", tests, NULL, NULL);
 }

@@ -50,10 +50,9 @@ static void touch(const char *path)
 static void a_file_that_appears_is_a_notice(void **state)
 {
     (void)state;
-    char dir[64], file[512], mark[512], command[1200];
-    fg_tmpdir_make(dir);
-    (void)snprintf(file, sizeof file, "%s/gone-soon", dir);
-    (void)snprintf(mark, sizeof mark, "%s/mark", dir);
+    char file[512], mark[512], command[1200];
+    (void)snprintf(file, sizeof file, "%s/gone-soon", fg_tmpdir);
+    (void)snprintf(mark, sizeof mark, "%s/mark", fg_tmpdir);
     (void)snprintf(command, sizeof command, "echo x >>'%s'; exit 1", mark);
     struct fg_notice *n = start(file, command);
     struct timespec tick = {0, 1000000};
@@ -65,15 +64,13 @@ static void a_file_that_appears_is_a_notice(void **state)
     assert_true(wait_for_it(20));
     fg_notice_stop(n);
     assert_int_equal(sem_trywait(&seen), -1); /* once */
-    fg_tmpdir_remove(dir);
 }
 
 static void a_command_that_succeeds_is_a_notice(void **state)
 {
     (void)state;
-    char dir[64], file[512], command[1200];
-    fg_tmpdir_make(dir);
-    (void)snprintf(file, sizeof file, "%s/now", dir);
+    char file[512], command[1200];
+    (void)snprintf(file, sizeof file, "%s/now", fg_tmpdir);
     (void)snprintf(command, sizeof command, "test -e '%s'", file);
     struct fg_notice *n = start("", command);
     touch(file);
@@ -82,17 +79,15 @@ static void a_command_that_succeeds_is_a_notice(void **state)
     n = start(NULL, "kill -9 $$"); /* it did not end with 0 */
     fg_notice_stop(n);
     assert_int_equal(sem_trywait(&seen), -1);
-    fg_tmpdir_remove(dir);
 }
 
 /* The file is never looked at again while the command hangs, but stopping does not wait for it. */
 static void a_command_that_hangs_is_ended(void **state)
 {
     (void)state;
-    char dir[64], mark[512], command[1200];
+    char mark[512], command[1200];
     struct timespec tick = {0, 1000000}, before, after;
-    fg_tmpdir_make(dir);
-    (void)snprintf(mark, sizeof mark, "%s/mark", dir);
+    (void)snprintf(mark, sizeof mark, "%s/mark", fg_tmpdir);
     (void)snprintf(command, sizeof command, "echo x >'%s'; sleep 1000 & wait", mark);
     struct fg_notice *n = start("", command);
     while (access(mark, F_OK) != 0) {
@@ -103,15 +98,13 @@ static void a_command_that_hangs_is_ended(void **state)
     clock_gettime(CLOCK_MONOTONIC, &after);
     assert_true(after.tv_sec - before.tv_sec < 9);
     assert_int_equal(sem_trywait(&seen), -1);
-    fg_tmpdir_remove(dir);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_file_that_appears_is_a_notice),
-        cmocka_unit_test(a_command_that_succeeds_is_a_notice),
-        cmocka_unit_test(a_command_that_hangs_is_ended),
-    };
+#define T(f) cmocka_unit_test_setup_teardown(f, fg_tmpdir_set_up, fg_tmpdir_tear_down)
+    const struct CMUnitTest tests[] = {T(a_file_that_appears_is_a_notice),
+                                       T(a_command_that_succeeds_is_a_notice),
+                                       T(a_command_that_hangs_is_ended)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

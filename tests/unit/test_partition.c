@@ -346,12 +346,6 @@ static void impossible_requests_are_refused(void **state)
     fg_dataset_destroy(ds);
 }
 
-static int countdown(void *arg)
-{
-    int *left = arg;
-    return (*left)-- == 0;
-}
-
 static void failing_allocations_leave_nothing(void **state)
 {
     (void)state;
@@ -368,8 +362,8 @@ static void failing_allocations_leave_nothing(void **state)
         int n = 0;
         for (; st != FG_OK; n++) {
             struct fg_partition *p = NULL;
-            int left = n;
-            fg_mem_set_hook(countdown, &left);
+            long left = n;
+            fg_mem_set_hook(fg_fail_nth, &left);
             st = fg_partition_create(&p, ds, &spec, NULL);
             fg_mem_set_hook(NULL, NULL);
             assert_true(st == FG_E_NOMEM || st == FG_OK);

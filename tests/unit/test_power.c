@@ -22,7 +22,7 @@ static enum fg_status put_text(const void *text, struct fg_str *out)
 
 enum { FILES = 32, CLIENTS = 5, PARAMS = 9 };
 
-static char dir[64], run[80], after[80];
+static char run[80], after[80];
 
 /* What the disk has of a file that was synced, by its inode. */
 static struct durable {
@@ -173,9 +173,8 @@ static void a_power_cut_costs_what_came_after_the_last_checkpoint(void **state)
     struct fg_err err = {{0}};
     float rows[CLIENTS][PARAMS] = {{0}}, saved[CLIENTS][PARAMS] = {{0}};
     uint32_t last = 0;
-    fg_tmpdir_make(dir);
-    snprintf(run, sizeof run, "%s/run", dir);
-    snprintf(after, sizeof after, "%s/after", dir);
+    snprintf(run, sizeof run, "%s/run", fg_tmpdir);
+    snprintf(after, sizeof after, "%s/after", fg_tmpdir);
     assert_int_equal(fg_config_init(&cfg), FG_OK);
     assert_int_equal(fg_rundir_open(&d, run, &cfg, false, 0, &err), FG_OK);
     assert_int_equal(fg_rundir_remember(d, CLIENTS, PARAMS, false, &err), FG_OK);
@@ -207,12 +206,11 @@ static void a_power_cut_costs_what_came_after_the_last_checkpoint(void **state)
     for (size_t i = 0; i < FILES; i++) {
         fg_str_fini(&durable[i].bytes);
     }
-    fg_tmpdir_remove(dir);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_power_cut_costs_what_came_after_the_last_checkpoint)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(
+        a_power_cut_costs_what_came_after_the_last_checkpoint, fg_tmpdir_set_up, fg_tmpdir_tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

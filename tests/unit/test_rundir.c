@@ -18,24 +18,21 @@ static enum fg_status put_text(const void *text, struct fg_str *out)
     return fg_str_add(out, text, strlen(text));
 }
 
-static char dir[64], run[80];
+static char run[80];
 static struct fg_config cfg;
 static const struct fg_config_origin from = {"--set", "/", NULL};
 
 static int set_up(void **state)
 {
-    (void)state;
-    fg_tmpdir_make(dir);
-    snprintf(run, sizeof run, "%s/runs/x", dir);
+    fg_tmpdir_set_up(state);
+    snprintf(run, sizeof run, "%s/runs/x", fg_tmpdir);
     return fg_config_init(&cfg) == FG_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
-    (void)state;
     fg_config_fini(&cfg);
-    fg_tmpdir_remove(dir);
-    return 0;
+    return fg_tmpdir_tear_down(state);
 }
 
 static int exists(const char *file)
@@ -261,7 +258,7 @@ static void a_file_in_the_way_is_named(void **state)
 {
     (void)state;
     char path[128];
-    snprintf(path, sizeof path, "%s/runs", dir);
+    snprintf(path, sizeof path, "%s/runs", fg_tmpdir);
     assert_int_equal(fg_file_replace(path, "x", 1, NULL), FG_OK);
     refuse(FG_E_MISSING, "/runs/x: could not create the run folder: Not a directory");
 }
@@ -271,7 +268,7 @@ static void a_full_disk_is_said_and_leaves_nothing(void **state)
 {
     (void)state;
     char small[80];
-    snprintf(small, sizeof small, "%s/small", dir);
+    snprintf(small, sizeof small, "%s/small", fg_tmpdir);
     assert_int_equal(mkdir(small, 0700), 0);
     if (mount("tmpfs", small, "tmpfs", 0, "size=4096") != 0) {
         skip();
@@ -338,12 +335,6 @@ static void the_same_run_gives_the_same_bytes(void **state)
     fg_str_fini(&second);
 }
 
-static int fail_at(void *arg)
-{
-    long *left = arg;
-    return (*left)-- == 0;
-}
-
 /* With the n-th allocation failing, a run folder is not there afterwards or can be opened again. */
 static void opening_survives_every_failing_allocation(void **state)
 {
@@ -351,7 +342,7 @@ static void opening_survives_every_failing_allocation(void **state)
     for (long n = 0;; n++) {
         long left = n;
         struct fg_rundir *d = NULL;
-        fg_mem_set_hook(fail_at, &left);
+        fg_mem_set_hook(fg_fail_nth, &left);
         enum fg_status st = fg_rundir_open(&d, run, &cfg, false, 0, NULL);
         fg_mem_set_hook(NULL, NULL);
         if (st == FG_OK) {

@@ -8,6 +8,7 @@
 
 #include "src/base/mem.h"
 #include "src/sweep/science.h"
+#include "tests/lib/tmpdir.h"
 
 static const struct fg_science_size *size_of(const char *name)
 {
@@ -33,20 +34,6 @@ static void the_study_is_the_one_that_was_frozen(void **state)
     }
 }
 
-static void make_folder(char *path)
-{
-    strcpy(path, "/tmp/forage-science.XXXXXX");
-    assert_non_null(mkdtemp(path));
-}
-
-static void remove_folder(const char *path)
-{
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf %s", path);
-    assert_int_equal(chdir("/"), 0);
-    assert_int_equal(system(command), 0);
-}
-
 /* How many cells of workload w have levels i and k of axes a and b. */
 static size_t both(const struct fg_science *s, size_t w, size_t a, size_t i, size_t b, size_t k)
 {
@@ -70,7 +57,7 @@ static void the_full_design_is_balanced(void **state)
     char path[64];
     struct fg_science s = {0};
     struct fg_err err = {{0}};
-    make_folder(path);
+    fg_tmpdir_make(path);
     assert_int_equal(fg_science_open(&s, size_of("full"), path, NULL, &err), FG_OK);
     for (size_t w = 0; w < 2; w++) {
         for (size_t a = 1; a < 5; a++) {
@@ -84,7 +71,7 @@ static void the_full_design_is_balanced(void **state)
         }
     }
     fg_science_close(&s);
-    remove_folder(path);
+    fg_tmpdir_remove(path);
 }
 
 static size_t count_cells(const char *name)
@@ -93,7 +80,7 @@ static size_t count_cells(const char *name)
     struct fg_science s = {0};
     struct fg_err err = {{0}};
     size_t n = 0, l[FG_SWEEP_AXES] = {0};
-    make_folder(path);
+    fg_tmpdir_make(path);
     if (fg_science_open(&s, size_of(name), path, NULL, &err) != FG_OK) {
         fail_msg("%s", err.text);
     }
@@ -110,7 +97,7 @@ static size_t count_cells(const char *name)
         }
     }
     fg_science_close(&s);
-    remove_folder(path);
+    fg_tmpdir_remove(path);
     return n;
 }
 
@@ -167,7 +154,7 @@ static void cells_are_judged_by_the_paired_difference(void **state)
     struct fg_science s = {0};
     struct fg_science_table t = {0};
     struct fg_err err = {{0}};
-    make_folder(path);
+    fg_tmpdir_make(path);
     assert_int_equal(fg_science_open(&s, size_of("small"), path, NULL, &err), FG_OK);
     for (uint64_t seed = 1; seed <= 3; seed++) {
         double base = 0.5 + 0.1 * (double)seed, by = 0.01 * (double)seed;
@@ -216,7 +203,7 @@ static void cells_are_judged_by_the_paired_difference(void **state)
     assert_int_equal(t.cell[0].best, 0);
     fg_science_table_fini(&t);
     fg_science_close(&s);
-    remove_folder(path);
+    fg_tmpdir_remove(path);
 }
 
 int main(void)

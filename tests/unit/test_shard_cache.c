@@ -9,25 +9,9 @@
 
 #include "src/base/hash.h"
 #include "src/store/shard_cache.h"
+#include "tests/lib/tmpdir.h"
 
 enum { LEN = 1000 };
-
-static char folder[64];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/forage-shards-XXXXXX");
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char line[128];
-    (void)snprintf(line, sizeof line, "rm -rf %s", folder);
-    return system(line);
-}
 
 static void shard(uint8_t bytes[LEN], uint8_t hash[32], int number)
 {
@@ -41,13 +25,13 @@ static void path_of(char path[200], int number)
     char hex[65];
     shard(bytes, hash, number);
     fg_hex32(hex, hash);
-    (void)snprintf(path, 200, "%s/%s", folder, hex);
+    (void)snprintf(path, 200, "%s/%s", fg_tmpdir, hex);
 }
 
 static struct fg_shard_cache *open_cache(uint64_t limit)
 {
     struct fg_shard_cache *c;
-    assert_int_equal(fg_shard_cache_open(&c, folder, limit, NULL), FG_OK);
+    assert_int_equal(fg_shard_cache_open(&c, fg_tmpdir, limit, NULL), FG_OK);
     return c;
 }
 
@@ -143,7 +127,7 @@ static void only_its_owner_may_look(void **state)
     struct fg_shard_cache *c;
     struct stat sb;
     char path[128];
-    (void)snprintf(path, sizeof path, "%s/a/b", folder);
+    (void)snprintf(path, sizeof path, "%s/a/b", fg_tmpdir);
     assert_int_equal(fg_shard_cache_open(&c, path, LEN, NULL), FG_OK);
     assert_int_equal(stat(path, &sb), 0);
     assert_int_equal(sb.st_mode & 0777, 0700);
@@ -152,12 +136,12 @@ static void only_its_owner_may_look(void **state)
 
 int main(void)
 {
+#define T(f) cmocka_unit_test_setup_teardown(f, fg_tmpdir_set_up, fg_tmpdir_tear_down)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_was_kept_is_there_for_the_next_start, make_folder,
-                                        remove_folder),
-        cmocka_unit_test_setup_teardown(damage_is_noticed_and_removed, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(the_limit_holds_and_the_oldest_goes, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(only_its_owner_may_look, make_folder, remove_folder),
+        T(what_was_kept_is_there_for_the_next_start),
+        T(damage_is_noticed_and_removed),
+        T(the_limit_holds_and_the_oldest_goes),
+        T(only_its_owner_may_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,37 +12,6 @@
 #include "src/store/journal.h"
 #include "src/store/summary.h"
 
-static char dir[64], name[128];
-
-static int set_up(void **state)
-{
-    (void)state;
-    fg_tmpdir_make(dir);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    fg_tmpdir_remove(dir);
-    return 0;
-}
-
-static const char *in_dir(const char *file)
-{
-    snprintf(name, sizeof name, "%s/%s", dir, file);
-    return name;
-}
-
-static void read_is(const char *path, const void *want, size_t len)
-{
-    struct fg_str text = {0};
-    assert_int_equal(fg_file_read(&text, path, 1 << 20, NULL), FG_OK);
-    assert_int_equal(text.len, len);
-    assert_memory_equal(text.data, want, len);
-    fg_str_fini(&text);
-}
-
 static void write_journal(const char *path)
 {
     struct fg_journal j;
@@ -72,8 +41,9 @@ static void journal_reads_back_what_was_added(void **state)
     struct fg_str text = {0};
     struct fg_journal_record r;
     uint64_t at = 0;
-    write_journal(in_dir("journal"));
-    assert_int_equal(fg_file_read(&text, name, 1 << 20, NULL), FG_OK);
+    const char *path = fg_tmpdir_file("journal");
+    write_journal(path);
+    assert_int_equal(fg_file_read(&text, path, 1 << 20, NULL), FG_OK);
     assert_int_equal(text.len, 16 + 3 * 16 + 14);
     assert_int_equal(fg_journal_begin(&at, text.data, text.len, NULL), FG_OK);
     assert_int_equal(fg_journal_next(&r, &at, text.data, text.len), 1);
@@ -95,8 +65,9 @@ static void a_torn_or_damaged_journal_keeps_what_is_before_it(void **state)
     static const size_t ends[] = {16, 37, 53, 78}; /* header, after each record */
     struct fg_str text = {0};
     uint64_t at = 0;
-    write_journal(in_dir("journal"));
-    assert_int_equal(fg_file_read(&text, name, 1 << 20, NULL), FG_OK);
+    const char *path = fg_tmpdir_file("journal");
+    write_journal(path);
+    assert_int_equal(fg_file_read(&text, path, 1 << 20, NULL), FG_OK);
     for (size_t len = 0; len <= text.len; len++) {
         size_t whole = 0;
         while (whole < 3 && len >= ends[whole + 1]) {
@@ -104,14 +75,15 @@ static void a_torn_or_damaged_journal_keeps_what_is_before_it(void **state)
         }
         assert_int_equal(count_records(text.data, len, &at), whole);
         struct fg_journal j;
-        assert_int_equal(fg_file_replace(in_dir("torn"), text.data, len, NULL), FG_OK);
-        assert_int_equal(fg_journal_open(&j, name, NULL), FG_OK);
+        const char *torn = fg_tmpdir_file("torn");
+        assert_int_equal(fg_file_replace(torn, text.data, len, NULL), FG_OK);
+        assert_int_equal(fg_journal_open(&j, torn, NULL), FG_OK);
         assert_int_equal(j.file.len, ends[whole]);
         assert_int_equal(j.cut_bytes, len < 16 ? len : len - ends[whole]);
         assert_int_equal(fg_journal_add(&j, 1, "next", 4, NULL), FG_OK);
         fg_journal_close(&j);
         struct fg_str now = {0};
-        assert_int_equal(fg_file_read(&now, name, 1 << 20, NULL), FG_OK);
+        assert_int_equal(fg_file_read(&now, torn, 1 << 20, NULL), FG_OK);
         assert_int_equal(count_records(now.data, now.len, &at), whole + 1);
         fg_str_fini(&now);
     }
@@ -130,11 +102,12 @@ static void something_else_is_no_journal(void **state)
     struct fg_journal j;
     struct fg_err err;
     char want[200];
-    assert_int_equal(fg_file_replace(in_dir("journal"), "round,version\n1,2\n345", 20, NULL), FG_OK);
-    assert_int_equal(fg_journal_open(&j, name, &err), FG_E_CORRUPT);
-    snprintf(want, sizeof want, "%s: expected a journal, found no such header", name);
+    const char *path = fg_tmpdir_file("journal");
+    assert_int_equal(fg_file_replace(path, "round,version\n1,2\n345", 20, NULL), FG_OK);
+    assert_int_equal(fg_journal_open(&j, path, &err), FG_E_CORRUPT);
+    snprintf(want, sizeof want, "%s: expected a journal, found no such header", path);
     assert_string_equal(err.text, want);
-    read_is(name, "round,version\n1,2\n345", 20);
+    fg_assert_file_is(path, "round,version\n1,2\n345", 20);
 }
 
 static void save_checkpoint(uint64_t sequence, const char *text)
@@ -144,7 +117,7 @@ static void save_checkpoint(uint64_t sequence, const char *text)
                               .memory = {sequence * 40, sequence * 50},
                               .state = text,
                               .len = strlen(text)};
-    assert_int_equal(fg_checkpoint_write(dir, &c, NULL), FG_OK);
+    assert_int_equal(fg_checkpoint_write(fg_tmpdir, &c, NULL), FG_OK);
 }
 
 static void load_is(uint64_t sequence, const char *text, int damaged)
@@ -152,7 +125,7 @@ static void load_is(uint64_t sequence, const char *text, int damaged)
     struct fg_checkpoint c;
     struct fg_str bytes = {0};
     struct fg_err warning = {{0}};
-    assert_int_equal(fg_checkpoint_load(&c, &bytes, dir, NULL, &warning, NULL), FG_OK);
+    assert_int_equal(fg_checkpoint_load(&c, &bytes, fg_tmpdir, NULL, &warning, NULL), FG_OK);
     assert_int_equal(c.sequence, sequence);
     assert_int_equal(c.len, strlen(text));
     assert_memory_equal(c.state, text, c.len);
@@ -170,7 +143,7 @@ static void the_newest_valid_checkpoint_counts(void **state)
     struct fg_checkpoint c = {.sequence = 5};
     struct fg_str bytes = {0};
     struct fg_err err;
-    assert_int_equal(fg_checkpoint_load(&c, &bytes, dir, NULL, NULL, NULL), FG_OK);
+    assert_int_equal(fg_checkpoint_load(&c, &bytes, fg_tmpdir, NULL, NULL, NULL), FG_OK);
     assert_int_equal(c.sequence, 0);
     save_checkpoint(1, "one");
     load_is(1, "one", 0);
@@ -178,12 +151,12 @@ static void the_newest_valid_checkpoint_counts(void **state)
     load_is(2, "state two", 0);
     save_checkpoint(3, "three");
     load_is(3, "three", 0);
-    int fd = open(in_dir("checkpoint.1"), O_WRONLY); /* the third */
+    int fd = open(fg_tmpdir_file("checkpoint.1"), O_WRONLY); /* the third */
     assert_int_equal(pwrite(fd, "?", 1, 60), 1);
     close(fd);
     load_is(2, "state two", 1);
-    assert_int_equal(truncate(in_dir("checkpoint.0"), 30), 0);
-    assert_int_equal(fg_checkpoint_load(&c, &bytes, dir, NULL, NULL, &err), FG_E_CORRUPT);
+    assert_int_equal(truncate(fg_tmpdir_file("checkpoint.0"), 30), 0);
+    assert_int_equal(fg_checkpoint_load(&c, &bytes, fg_tmpdir, NULL, NULL, &err), FG_E_CORRUPT);
     assert_non_null(strstr(err.text, "checkpoint.0: expected a valid checksum"));
 }
 
@@ -295,8 +268,9 @@ static void summary_is_json_with_null_for_unknown(void **state)
     struct fg_str text = {0};
     json_t *j = NULL;
     assert_int_equal(fg_summary_json(&text, &s), FG_OK);
-    assert_int_equal(fg_file_replace(in_dir("summary.json"), text.data, text.len, NULL), FG_OK);
-    assert_int_equal(fg_summary_load(&j, name, NULL), FG_OK);
+    const char *path = fg_tmpdir_file("summary.json");
+    assert_int_equal(fg_file_replace(path, text.data, text.len, NULL), FG_OK);
+    assert_int_equal(fg_summary_load(&j, path, NULL), FG_OK);
     assert_string_equal(json_string_value(json_object_get(j, "name")), "a\"b\\\n");
     assert_true(json_is_null(json_object_get(j, "accuracy")));
     assert_true(json_is_null(json_object_get(j, "rounds_to_target")));
@@ -311,16 +285,10 @@ static void summary_is_json_with_null_for_unknown(void **state)
     }
     json_decref(j);
     struct fg_err err;
-    assert_int_equal(fg_file_replace(name, "{\"a\": ", 6, NULL), FG_OK);
-    assert_int_equal(fg_summary_load(&j, name, &err), FG_E_CORRUPT);
+    assert_int_equal(fg_file_replace(path, "{\"a\": ", 6, NULL), FG_OK);
+    assert_int_equal(fg_summary_load(&j, path, &err), FG_E_CORRUPT);
     assert_non_null(strstr(err.text, "summary.json:1: expected a JSON object"));
     fg_str_fini(&text);
-}
-
-static int fail_at(void *arg)
-{
-    long *left = arg;
-    return (*left)-- == 0;
 }
 
 /* Everything that allocates, once; with the n-th allocation failing it says so, leaks nothing and can be
@@ -338,9 +306,9 @@ static enum fg_status once(void)
     FG_TRY(fg_rounds_row(&text, &r));
     FG_TRY(fg_rounds_read(&rows, &n, text.data, text.len, NULL));
     FG_TRY(fg_summary_json(&text, &s));
-    FG_TRY(fg_checkpoint_write(dir, &c, NULL));
-    FG_TRY(fg_checkpoint_load(&back, &bytes, dir, NULL, NULL, NULL));
-    FG_TRY(fg_journal_open(&j, in_dir("journal"), NULL));
+    FG_TRY(fg_checkpoint_write(fg_tmpdir, &c, NULL));
+    FG_TRY(fg_checkpoint_load(&back, &bytes, fg_tmpdir, NULL, NULL, NULL));
+    FG_TRY(fg_journal_open(&j, fg_tmpdir_file("journal"), NULL));
     FG_TRY(fg_journal_add(&j, 1, "x", 1, NULL));
 cleanup:
     fg_journal_close(&j);
@@ -355,7 +323,7 @@ static void every_failing_allocation_is_survived(void **state)
     (void)state;
     for (long n = 0;; n++) {
         long left = n;
-        fg_mem_set_hook(fail_at, &left);
+        fg_mem_set_hook(fg_fail_nth, &left);
         enum fg_status st = once();
         fg_mem_set_hook(NULL, NULL);
         if (st == FG_OK) {
@@ -368,7 +336,7 @@ static void every_failing_allocation_is_survived(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, fg_tmpdir_set_up, fg_tmpdir_tear_down)
     const struct CMUnitTest tests[] = {
 
         T(journal_reads_back_what_was_added),     T(a_torn_or_damaged_journal_keeps_what_is_before_it),

@@ -15,15 +15,12 @@ static void add_event(struct fg_journal *j, enum fg_event_kind kind, fg_time_t n
 static void the_tail_has_the_rounds_that_were_committed_after_the_checkpoint(void **state)
 {
     (void)state;
-    char dir[64], path[128];
     struct fg_journal j;
     struct fg_err err = {{0}};
     struct fg_study_record tail, all;
     uint8_t partition[32] = {0};
     uint64_t whole, at[4];
-    fg_tmpdir_make(dir);
-    (void)snprintf(path, sizeof path, "%s/journal", dir);
-    assert_int_equal(fg_journal_open(&j, path, &err), FG_OK);
+    assert_int_equal(fg_journal_open(&j, fg_tmpdir_file("journal"), &err), FG_OK);
     assert_int_equal(fg_study_note(&j, FG_JOURNAL_BEGIN, 7, 0, partition, &err), FG_OK);
     for (int round = 0; round < 3; round++) {
         assert_int_equal(fg_study_note_seen(&j, 10 * round, 2, true, &err), FG_OK);
@@ -35,7 +32,7 @@ static void the_tail_has_the_rounds_that_were_committed_after_the_checkpoint(voi
     add_event(&j, FG_EVENT_WAKE, 30); /* the open round */
     assert_int_equal(fg_study_note_seen(&j, 31, 2, false, &err), FG_OK);
 
-    assert_int_equal(fg_study_tail(&tail, at[0], dir, &whole, &err), FG_OK);
+    assert_int_equal(fg_study_tail(&tail, at[0], fg_tmpdir, &whole, &err), FG_OK);
     assert_int_equal(tail.n, 6);
     assert_int_equal(whole, at[2]);
     struct fg_event_copy first = {0};
@@ -45,29 +42,30 @@ static void the_tail_has_the_rounds_that_were_committed_after_the_checkpoint(voi
     fg_event_copy_fini(&first);
     fg_study_record_fini(&tail);
 
-    assert_int_equal(fg_study_tail(&tail, at[2], dir, &whole, &err), FG_OK); /* nothing but an open round */
+    assert_int_equal(fg_study_tail(&tail, at[2], fg_tmpdir, &whole, &err),
+                     FG_OK); /* nothing but an open round */
     assert_int_equal(tail.n, 0);
     assert_int_equal(whole, at[2]);
     fg_study_record_fini(&tail);
 
     assert_int_equal(fg_append_truncate(&j.file, at[2] - 3, &err), FG_OK); /* torn within the last commit */
-    assert_int_equal(fg_study_tail(&tail, at[0], dir, &whole, &err), FG_OK);
+    assert_int_equal(fg_study_tail(&tail, at[0], fg_tmpdir, &whole, &err), FG_OK);
     assert_int_equal(tail.n, 3);
     assert_int_equal(whole, at[1]);
     fg_study_record_fini(&tail);
 
-    assert_int_equal(fg_study_recorded(&all, dir, &err), FG_OK);
+    assert_int_equal(fg_study_recorded(&all, fg_tmpdir, &err), FG_OK);
     assert_int_equal(all.n, 8);
-    assert_int_equal(fg_study_started(dir, 1), 7);
+    assert_int_equal(fg_study_started(fg_tmpdir, 1), 7);
     fg_study_record_fini(&all);
     fg_journal_close(&j);
-    fg_tmpdir_remove(dir);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_tail_has_the_rounds_that_were_committed_after_the_checkpoint),
+        cmocka_unit_test_setup_teardown(the_tail_has_the_rounds_that_were_committed_after_the_checkpoint,
+                                        fg_tmpdir_set_up, fg_tmpdir_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

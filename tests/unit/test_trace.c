@@ -183,21 +183,15 @@ static void queries_agree_with_a_bitmap(void **state)
     }
 }
 
-static int countdown(void *arg)
-{
-    int *left = arg;
-    return (*left)-- == 0;
-}
-
 static void parse_without_memory_fails_cleanly(void **state)
 {
     (void)state;
     int n = 0;
     for (;; n++) {
-        int left = n;
+        long left = n;
         struct fg_trace *t = NULL;
         struct fg_err err = {""};
-        fg_mem_set_hook(countdown, &left);
+        fg_mem_set_hook(fg_fail_nth, &left);
         enum fg_status st = parse(&t, GOOD, &err);
         fg_mem_set_hook(NULL, NULL);
         if (st == FG_OK) {

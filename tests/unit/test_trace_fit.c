@@ -221,12 +221,6 @@ static void streams_are_keyed(void **state)
     fg_trace_destroy(a);
 }
 
-static int fail_at(void *arg)
-{
-    long *left = arg;
-    return (*left)-- == 0;
-}
-
 static void every_failed_allocation_is_reported(void **state)
 {
     (void)state;
@@ -241,7 +235,7 @@ static void every_failed_allocation_is_reported(void **state)
         struct fg_trace_fit f;
         long left = n;
         assert_in_range(n, 0, 100);
-        fg_mem_set_hook(fail_at, &left);
+        fg_mem_set_hook(fg_fail_nth, &left);
         st = fg_synth_text(&s, &spec, NULL);
         left = n;
         fitted = fg_trace_fit(&f, t);

@@ -188,12 +188,6 @@ static void names_are_made_fit_and_intervals_merged(void **state)
     fg_str_fini(&text);
 }
 
-static int fail_at(void *arg)
-{
-    long *left = arg;
-    return (*left)-- == 0;
-}
-
 static void every_failed_allocation_is_reported(void **state)
 {
     (void)state;
@@ -213,7 +207,7 @@ static void every_failed_allocation_is_reported(void **state)
             struct fg_str text = {0};
             long left = n;
             assert_in_range(n, 0, 200);
-            fg_mem_set_hook(fail_at, &left);
+            fg_mem_set_hook(fg_fail_nth, &left);
             st = import_with(forms[i][0], forms[i][1], &o, &text, NULL);
             fg_mem_set_hook(NULL, NULL);
             assert_true(st == FG_OK || st == FG_E_NOMEM);

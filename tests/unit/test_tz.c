@@ -225,20 +225,14 @@ static void posix_rules_are_read_whole_or_not_at_all(void **state)
     assert_int_equal(fg_tz_rule_offset(&r, at("2023-03-01T02:00:00Z"), &until), 3600);
 }
 
-static int countdown(void *arg)
-{
-    int *left = arg;
-    return (*left)-- == 0;
-}
-
 static void create_without_memory_fails_cleanly(void **state)
 {
     (void)state;
     need_tzdata();
     for (int n = 0;; n++) {
-        int left = n;
+        long left = n;
         struct fg_tz *tz = NULL;
-        fg_mem_set_hook(countdown, &left);
+        fg_mem_set_hook(fg_fail_nth, &left);
         enum fg_status st = fg_tz_create(&tz, "Europe/Berlin", NULL);
         fg_mem_set_hook(NULL, NULL);
         if (st == FG_OK) {

@@ -271,21 +271,15 @@ static void ledger_survives_as_bytes(void **state)
     fg_str_fini(&again);
 }
 
-static int countdown(void *arg)
-{
-    int *left = arg;
-    return (*left)-- == 0;
-}
-
 static void ledger_without_memory_fails_cleanly(void **state)
 {
     (void)state;
     struct fg_ledger *l = random_ledger(30, 50);
     for (int n = 0;; n++) {
-        int left = n;
+        long left = n;
         struct fg_str s = {0};
         struct fg_ledger *m = NULL;
-        fg_mem_set_hook(countdown, &left);
+        fg_mem_set_hook(fg_fail_nth, &left);
         enum fg_status st = fg_ledger_save(l, &s);
         if (st == FG_OK) {
             st = fg_ledger_load(&m, s.data, s.len, NULL);

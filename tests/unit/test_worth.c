@@ -159,12 +159,6 @@ static void a_scene_shows_what_the_trace_eye_sees(void **state)
     fg_trace_destroy(t);
 }
 
-static int fail_at(void *arg)
-{
-    long *left = arg;
-    return (*left)-- == 0;
-}
-
 static void every_failed_allocation_is_reported_and_ranges_are_checked(void **state)
 {
     (void)state;
@@ -180,7 +174,7 @@ static void every_failed_allocation_is_reported_and_ranges_are_checked(void **st
     for (long n = 0; st != FG_OK; n += step) {
         long left = n;
         assert_in_range(n, 0, 20000);
-        fg_mem_set_hook(fail_at, &left);
+        fg_mem_set_hook(fg_fail_nth, &left);
         st = fg_worth_run(&w, t, zones, 1, &spec, NULL);
         fg_mem_set_hook(NULL, NULL);
         assert_true(st == FG_OK || st == FG_E_NOMEM);
