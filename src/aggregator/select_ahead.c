@@ -63,7 +63,8 @@ static void look_at(struct fg_ahead *a, const struct fg_select_config *cfg, cons
     struct fg_task_cost task = fg_select_cost(cfg, c, steps);
     double wh = task.wh, kwh = wh * 1e-3, limit_s = fg_seconds(cfg->deadline);
     bool cut = cfg->cut && limit_s > 0.0 && task.seconds > limit_s;
-    double seconds = cut ? limit_s : task.seconds;
+    double seconds = cut ? limit_s : task.seconds,
+           part = cut ? limit_s / task.seconds : 1.0; /* of a full task */
     uint32_t zone = fg_fleet_zone(cfg->fleet, c);
     fg_outlook_prospects(prospect, view->outlook, c, seconds, a->slots);
     for (uint32_t h = 0; h < a->slots; h++) {
@@ -73,7 +74,7 @@ static void look_at(struct fg_ahead *a, const struct fg_select_config *cfg, cons
         if ((h == 0 && !up) || !in_time(cfg, view, h)) {
             p = (struct fg_prospect){0.0, 0.0, 0.0};
         }
-        double done = p.begins * p.share * (seconds / task.seconds); /* of a full task */
+        double done = p.begins * p.share * part;
         a->chance[i] = cfg->hand_back ? p.begins * p.share : p.lasts;
         a->expected[i] = done * a->grams[i];
         if (a->cost[FG_LIMIT_ENERGY_WH] != NULL) {

@@ -2,6 +2,7 @@
  * programs were read: test_select_papers.c. */
 #include "tests/lib/policies.h"
 
+#include "src/aggregator/select_plan.h"
 #include "src/aggregator/select_steps.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
@@ -210,6 +211,29 @@ static void trust_wins_with_good_forecasts_and_keeps_its_promise_with_bad_ones(v
     assert_true(measured[0][1] < measured[2][1] && measured[2][1] < measured[3][1]);
 }
 
+/* Nothing to compute, nothing to send: such a task is done at once and for nothing. */
+static void a_task_that_takes_no_time_is_expected_to_cost_nothing(void **state)
+{
+    (void)state;
+    static uint32_t none[N];
+    struct fg_select_config cfg = config();
+    cfg.steps = none;
+    cfg.model_bytes = cfg.update_bytes = 0;
+    cfg.limit[FG_LIMIT_ENERGY_WH] = 10.0;
+    struct fg_outlook *o = certain();
+    struct fg_select_view view = view_of(0);
+    view.outlook = o;
+    struct fg_ahead a;
+    assert_int_equal(fg_ahead_look(&a, &cfg, &view, 3), FG_OK);
+    for (uint32_t i = 0; i < N * 3; i++) {
+        fg_assert_close(a.expected[i], 0.0, 0.0);
+        fg_assert_close(a.cost[FG_LIMIT_ENERGY_WH][i], 0.0, 0.0);
+        assert_true(a.chance[i] > 0.5);
+    }
+    fg_ahead_fini(&a);
+    fg_outlook_destroy(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +242,7 @@ int main(void)
         cmocka_unit_test(adacomm_shrinks_with_the_square_root_of_the_loss),
         cmocka_unit_test(marin_gives_steps_to_the_thrifty),
         cmocka_unit_test(thresholds_keep_their_ratio),
+        cmocka_unit_test(a_task_that_takes_no_time_is_expected_to_cost_nothing),
         cmocka_unit_test(trust_wins_with_good_forecasts_and_keeps_its_promise_with_bad_ones),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
