@@ -41,8 +41,8 @@ static void propose_sent(struct fg_slots_offer *best, const struct fg_slots_crew
 static struct fg_slots_offer look_next(const struct fg_slots_crew *k, uint32_t c)
 {
     struct fg_slots_offer best = {.client = c};
-    uint32_t n = k->plan->clients, slot = item_of(k, c)->slot, held[2] = {n, n}, sent[FG_SLOTS_NEEDIEST],
-             n_sent = 0;
+    struct fg_slots_needy needy = {.n = 0};
+    uint32_t n = k->plan->clients, slot = item_of(k, c)->slot, held[2] = {n, n};
     for (uint32_t j = 0; j < n; j++) {
         if (!fg_slots_reach(k, c, j) || !fg_slots_room(k, j, slot)) {
             continue;
@@ -50,16 +50,8 @@ static struct fg_slots_offer look_next(const struct fg_slots_crew *k, uint32_t c
         if (k->has[(size_t)c * n + j]) {
             uint32_t *least = &held[k->busy[(size_t)j * k->plan->slots + slot] > 0];
             *least = *least == n || k->u[j] < k->u[*least] ? j : *least;
-            continue;
-        }
-        uint32_t at = n_sent < FG_SLOTS_NEEDIEST ? n_sent++ : FG_SLOTS_NEEDIEST;
-        for (; at > 0 && k->u[j] < k->u[sent[at - 1]]; at--) {
-            if (at < FG_SLOTS_NEEDIEST) {
-                sent[at] = sent[at - 1];
-            }
-        }
-        if (at < FG_SLOTS_NEEDIEST) {
-            sent[at] = j;
+        } else {
+            fg_slots_need(&needy, k, j);
         }
     }
     for (int i = 0; i < 2; i++) {
@@ -67,8 +59,8 @@ static struct fg_slots_offer look_next(const struct fg_slots_crew *k, uint32_t c
             propose_held(&best, k, c, held[i]);
         }
     }
-    for (uint32_t i = 0; i < n_sent; i++) {
-        propose_sent(&best, k, c, sent[i]);
+    for (uint32_t i = 0; i < needy.n; i++) {
+        propose_sent(&best, k, c, needy.shard[i]);
     }
     return best;
 }

@@ -176,33 +176,17 @@ static void propose_sent(struct fg_slots_offer *best, struct fg_slots_crew *k, u
     }
 }
 
-/* Of those it has not, the ones with the least value so far. */
-static uint32_t needy(uint32_t sent[FG_SLOTS_NEEDIEST], const struct fg_slots_crew *k, uint32_t c)
-{
-    uint32_t n = 0;
-    for (uint32_t j = 0; j < k->plan->clients; j++) {
-        if (k->has[(size_t)c * k->plan->clients + j] || !fg_slots_reach(k, c, j)) {
-            continue;
-        }
-        uint32_t at = n < FG_SLOTS_NEEDIEST ? n++ : FG_SLOTS_NEEDIEST;
-        for (; at > 0 && k->u[j] < k->u[sent[at - 1]]; at--) {
-            if (at < FG_SLOTS_NEEDIEST) {
-                sent[at] = sent[at - 1];
-            }
-        }
-        if (at < FG_SLOTS_NEEDIEST) {
-            sent[at] = j;
-        }
-    }
-    return n;
-}
-
 struct fg_slots_offer fg_slots_look_even(struct fg_slots_crew *k, uint32_t c)
 {
     struct fg_slots_offer best = look_held(k, c);
-    uint32_t sent[FG_SLOTS_NEEDIEST], n_sent = needy(sent, k, c);
-    for (uint32_t i = 0; i < n_sent; i++) {
-        propose_sent(&best, k, sent[i]);
+    struct fg_slots_needy needy = {.n = 0};
+    for (uint32_t j = 0; j < k->plan->clients; j++) {
+        if (!k->has[(size_t)c * k->plan->clients + j] && fg_slots_reach(k, c, j)) {
+            fg_slots_need(&needy, k, j);
+        }
+    }
+    for (uint32_t i = 0; i < needy.n; i++) {
+        propose_sent(&best, k, needy.shard[i]);
     }
     return best;
 }

@@ -67,6 +67,24 @@ static inline bool fg_slots_reach(const struct fg_slots_crew *k, uint32_t c, uin
     return k->has[at] || (k->s->bytes[at] < INFINITY && !k->shut[c] && (!k->own || c == j));
 }
 
+/* The least valuable so far of what a client might be sent, in order, and how many there are. */
+struct fg_slots_needy {
+    uint32_t shard[FG_SLOTS_NEEDIEST], n;
+};
+
+static inline void fg_slots_need(struct fg_slots_needy *needy, const struct fg_slots_crew *k, uint32_t j)
+{
+    uint32_t at = needy->n < FG_SLOTS_NEEDIEST ? needy->n++ : FG_SLOTS_NEEDIEST;
+    for (; at > 0 && k->u[j] < k->u[needy->shard[at - 1]]; at--) {
+        if (at < FG_SLOTS_NEEDIEST) {
+            needy->shard[at] = needy->shard[at - 1];
+        }
+    }
+    if (at < FG_SLOTS_NEEDIEST) {
+        needy->shard[at] = j;
+    }
+}
+
 static inline bool fg_slots_room(const struct fg_slots_crew *k, uint32_t j, uint32_t slot)
 {
     return k->busy[(size_t)j * k->plan->slots + slot] < k->s->copies;
