@@ -477,17 +477,3 @@ double fg_slots_gap(const struct fg_slots_plan *plan)
 {
     return plan->value > 0 ? plan->bound / plan->value - 1 : plan->bound > 0 ? INFINITY : 0;
 }
-
-enum fg_status fg_slots_describe(struct fg_str *out, const struct fg_slots_plan *plan)
-{
-    if (plan->exact) {
-        return fg_str_addf(out,
-                           "certificate: value %.6g with %.6g g: no schedule within the budget is better\n",
-                           plan->value, plan->spent_g);
-    }
-    return fg_str_addf(
-        out,
-        "certificate: value %.6g with %.6g g: no schedule within the budget exceeds %.6g, gap %.3g %%, "
-        "one more gram is worth %.3g\n",
-        plan->value, plan->spent_g, plan->bound, 100 * fg_slots_gap(plan), plan->price_per_g);
-}

@@ -111,15 +111,4 @@ double fg_slots_window_bytes(const double *bytes, uint32_t clients, uint32_t c);
 /* How far the plan can be from the best one: bound / value - 1; 0 when nothing can be won. */
 double fg_slots_gap(const struct fg_slots_plan *plan);
 
-/* Append the certificate as one line of text with a newline. */
-enum fg_status fg_slots_describe(struct fg_str *out, const struct fg_slots_plan *plan) FG_NODISCARD;
-
-/* What waiting saves: 1 - (sum of the `need` cheapest of need + slack slots) / (sum of the first `need`).
- *
- * Shapes:  grams (need + slack), scratch (need + slack).
- * Cost:    O(need + slack) on average. 0 when the first slots cost nothing.
- * Source:  Arputharaj, Rodriguez, Rodio and Neglia 2025, relative savings of one client (figure 2).
- */
-double fg_slots_slack_saving(const double *grams, size_t need, size_t slack, double *scratch);
-
 #endif

@@ -295,50 +295,6 @@ static void solve_out_of_memory_gives_nothing(void **state)
     assert_true(n > 5);
 }
 
-static void certificate_is_printed(void **state)
-{
-    (void)state;
-    struct fg_slots_plan plan = {.value = 4, .bound = 4.1, .spent_g = 80, .price_per_g = 0.5};
-    struct fg_str s = {0};
-    assert_int_equal(fg_slots_describe(&s, &plan), FG_OK);
-    assert_string_equal(s.data, "certificate: value 4 with 80 g: no schedule within the budget exceeds 4.1, "
-                                "gap 2.5 %, one more gram is worth 0.5\n");
-    fg_str_fini(&s);
-    plan.exact = true;
-    assert_int_equal(fg_slots_describe(&s, &plan), FG_OK);
-    assert_string_equal(s.data, "certificate: value 4 with 80 g: no schedule within the budget is better\n");
-    fg_str_fini(&s);
-}
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static void slack_saving_agrees_with_sorting(void **state)
-{
-    (void)state;
-    double g[60], scratch[60], sorted[60];
-    struct fg_rng rng;
-    fg_rng_init(&rng, 10, FG_RNG_TEST, 0, 0);
-    for (int k = 0; k < 2000; k++) {
-        size_t need = 1 + fg_rng_below(&rng, 30), slack = fg_rng_below(&rng, 30);
-        double first = 0, least = 0;
-        for (size_t i = 0; i < need + slack; i++) {
-            g[i] = sorted[i] = k % 2 == 0 ? 1 + fg_rng_below(&rng, 5) : fg_rng_uniform(&rng);
-        }
-        qsort(sorted, need + slack, sizeof *sorted, by_size);
-        for (size_t i = 0; i < need; i++) {
-            first += g[i];
-            least += sorted[i];
-        }
-        fg_assert_close(fg_slots_slack_saving(g, need, slack, scratch), 1 - least / first, 1e-12);
-    }
-    memset(g, 0, sizeof g);
-    fg_assert_close(fg_slots_slack_saving(g, 3, 4, scratch), 0, 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,8 +308,6 @@ int main(void)
         cmocka_unit_test(price_is_the_slope_of_the_bound),
         cmocka_unit_test(bad_problems_are_refused_with_the_place),
         cmocka_unit_test(solve_out_of_memory_gives_nothing),
-        cmocka_unit_test(certificate_is_printed),
-        cmocka_unit_test(slack_saving_agrees_with_sorting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
