@@ -141,6 +141,24 @@ static enum fg_status load_down(struct fg_aggregator *a, struct fg_reader *r)
     return st;
 }
 
+static enum fg_status load_ledger(struct fg_aggregator *a, const void *bytes, uint64_t len,
+                                  struct fg_err *err)
+{
+    struct fg_ledger *loaded;
+    size_t n = a->cfg.select.clients;
+    enum fg_status st = fg_ledger_load(&loaded, bytes, len, err);
+    if (st == FG_OK && fg_ledger_clients(loaded) != n) {
+        st = fg_fail(err, FG_E_CORRUPT, "aggregator state: a ledger of %u clients, expected %zu",
+                     fg_ledger_clients(loaded), n);
+        fg_ledger_destroy(loaded);
+    }
+    if (st == FG_OK) {
+        fg_ledger_destroy(a->ledger);
+        a->ledger = loaded;
+    }
+    return st;
+}
+
 static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, struct fg_err *err)
 {
     size_t p = a->cfg.rule.params, n = a->cfg.select.clients;
@@ -194,18 +212,7 @@ static enum fg_status load_into(struct fg_aggregator *a, struct fg_reader *r, st
     if (ledger == NULL || !fg_reader_done(r)) {
         return fg_fail(err, FG_E_CORRUPT, "aggregator state: cut short or too long");
     }
-    struct fg_ledger *loaded;
-    st = fg_ledger_load(&loaded, ledger, len, err);
-    if (st == FG_OK && fg_ledger_clients(loaded) != n) {
-        st = fg_fail(err, FG_E_CORRUPT, "aggregator state: a ledger of %u clients, expected %zu",
-                     fg_ledger_clients(loaded), n);
-        fg_ledger_destroy(loaded);
-    }
-    if (st == FG_OK) {
-        fg_ledger_destroy(a->ledger);
-        a->ledger = loaded;
-    }
-    return st;
+    return load_ledger(a, ledger, len, err);
 }
 
 enum fg_status fg_aggregator_load(struct fg_aggregator *a, const void *bytes, size_t len, struct fg_err *err)

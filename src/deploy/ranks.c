@@ -222,12 +222,54 @@ static void status(void *arg, const struct fg_worker_status *list, size_t n,
     }
 }
 
+/* What the executor is asked for, but for the workers' configuration. */
+static struct fg_executor_remote_opts options_of(struct fg_ranks *r, const struct fg_setup *s,
+                                                 const struct fg_config *told)
+{
+    struct fg_model_input in = *fg_model_input(s->model);
+    bool movable = s->cfg->data.placement == FG_OPT_PLACEMENT_MOVABLE;
+    bool real = s->cfg->run.clock == FG_OPT_CLOCK_REAL, driven = real && r->shell.play != NULL;
+    bool ignores = told->workers.on_loss == FG_OPT_ON_LOSS_IGNORE;
+    return (struct fg_executor_remote_opts){
+        .transport = r->transport,
+        .params = fg_model_params(s->model),
+        .coding = s->coding,
+        .input = {(uint32_t)in.kind, in.shape[0], in.shape[1], in.shape[2], in.classes},
+        .run_id = make_run_id(),
+        .shard_of = movable ? shard_of : NULL,
+        .shard_bytes = movable ? shard_bytes : NULL,
+        .now = now,
+        .arg = r->shards,
+        .ignore_losses = ignores,
+        .late_counts = s->rule->late == FG_LATE_USED,
+        .partial = real ? fg_setup_takes_partial(told) : ignores,
+        .pinned = real,
+        .clients = s->clients,
+        .arrival = driven ? fg_drive_rank_arrival : NULL,
+        .here = driven ? fg_drive_rank_here : NULL,
+        .arrival_arg = &r->play,
+        .local_width = s->threads,
+        .beside = true,
+        .clients_keep = s->codec->clients_keep_state,
+        .worker_width = s->cfg->run.threads,
+        .heartbeat_us = fg_from_seconds(s->cfg->workers.heartbeat_s),
+        .patience_us = fg_from_seconds(s->cfg->workers.patience_s),
+        .respawn = {.initial = r->replaces ? fg_net_size() - 1 : 0,
+                    .min = s->cfg->workers.min,
+                    .max = s->cfg->workers.max,
+                    .backoff_us = fg_from_seconds(s->cfg->workers.spawn_backoff_s)},
+        .hosts = &r->hosts,
+        .probe = fg_probe_look,
+        .probe_arg = r->probe,
+        .status = status,
+        .status_arg = r,
+    };
+}
+
 static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct fg_executor *local,
                                     atomic_int *stop, struct fg_executor **out, struct fg_err *err)
 {
     struct fg_ranks *r = arg;
-    struct fg_model_input in = *fg_model_input(s->model);
-    bool movable = s->cfg->data.placement == FG_OPT_PLACEMENT_MOVABLE;
     bool real = s->cfg->run.clock == FG_OPT_CLOCK_REAL;
     /* A study that is only spread over ranks is to give the study's model, whoever dies. */
     bool ignores = s->cfg->workers.on_loss == FG_OPT_ON_LOSS_IGNORE && !r->aggregator_computes;
@@ -243,48 +285,14 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
     struct fg_str config = {0};
     enum fg_status st;
     FG_TRY(fg_config_save(&config, &told, err));
-    if (movable && (r->shards = shards_create(s)) == NULL) {
+    if (s->cfg->data.placement == FG_OPT_PLACEMENT_MOVABLE && (r->shards = shards_create(s)) == NULL) {
         st = fg_fail(err, FG_E_NOMEM, "out of memory for the names of %u shards", s->clients);
         goto cleanup;
     }
-    bool driven = real && r->shell.play != NULL;
-    struct fg_executor_remote_opts opts = {
-        .transport = r->transport,
-        .params = fg_model_params(s->model),
-        .coding = s->coding,
-        .input = {(uint32_t)in.kind, in.shape[0], in.shape[1], in.shape[2], in.classes},
-        .config = config.data,
-        .run_id = make_run_id(),
-        .shard_of = movable ? shard_of : NULL,
-        .shard_bytes = movable ? shard_bytes : NULL,
-        .now = now,
-        .arg = r->shards,
-        .ignore_losses = ignores,
-        .late_counts = s->rule->late == FG_LATE_USED,
-        .partial = real ? fg_setup_takes_partial(&told) : ignores,
-        .pinned = real,
-        .clients = s->clients,
-        .arrival = driven ? fg_drive_rank_arrival : NULL,
-        .here = driven ? fg_drive_rank_here : NULL,
-        .arrival_arg = &r->play,
-        .local = r->aggregator_computes ? local : NULL,
-        .local_width = s->threads,
-        .beside = true,
-        .clients_keep = s->codec->clients_keep_state,
-        .worker_width = s->cfg->run.threads,
-        .stop = stop,
-        .heartbeat_us = fg_from_seconds(s->cfg->workers.heartbeat_s),
-        .patience_us = fg_from_seconds(s->cfg->workers.patience_s),
-        .respawn = {.initial = r->replaces ? fg_net_size() - 1 : 0,
-                    .min = s->cfg->workers.min,
-                    .max = s->cfg->workers.max,
-                    .backoff_us = fg_from_seconds(s->cfg->workers.spawn_backoff_s)},
-        .hosts = &r->hosts,
-        .probe = fg_probe_look,
-        .probe_arg = r->probe,
-        .status = status,
-        .status_arg = r,
-    };
+    struct fg_executor_remote_opts opts = options_of(r, s, &told);
+    opts.config = config.data;
+    opts.local = r->aggregator_computes ? local : NULL;
+    opts.stop = stop;
     FG_TRY(fg_executor_remote_create(out, &opts, err));
     r->started = true;
     r->shell.live = real ? fg_executor_remote_live(*out) : NULL;

@@ -277,15 +277,74 @@ bool fg_setup_takes_partial(const struct fg_config *c)
     return c->train.on_leave == FG_OPT_ON_LEAVE_HAND_BACK || c->workers.on_loss == FG_OPT_ON_LOSS_IGNORE;
 }
 
-void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *out)
+static struct fg_select_config select_config(const struct fg_setup *s)
+{
+    const struct fg_config *c = s->cfg;
+    uint32_t want = c->select.clients < s->clients ? c->select.clients : s->clients; /* both are at least 1 */
+    FG_ASSERT(want > 0);
+    return (struct fg_select_config){
+        .seed = c->run.seed,
+        .clients = s->clients,
+        .want = want,
+        .over = c->select.over,
+        .alpha = c->select.alpha,
+        .slack = c->select.slack,
+        .slack_auto = c->select.slack_auto,
+        .without_cap = c->select.without == FG_OPT_WITHOUT_CAP,
+        .without_rounds = c->select.without == FG_OPT_WITHOUT_ROUNDS,
+        .without_stretches = c->select.without == FG_OPT_WITHOUT_STRETCHES,
+        .tune = c->select.tune,
+        .replan = c->select.replan,
+        .candidates = c->select.candidates,
+        .ask_samples = c->select.ask_samples,
+        .rate = c->select.rate,
+        .trust = c->select.trust,
+        .zone_wh = c->select.zone_wh,
+        .zones = c->select.zones,
+        .quantile = c->select.quantile,
+        .counts = c->select.counts,
+        .budget_g = c->carbon.budget_g,
+        .limit = {[FG_LIMIT_ENERGY_WH] = c->budget.energy_wh,
+                  [FG_LIMIT_BYTES] = 1e6 * c->budget.mb,
+                  [FG_LIMIT_MONEY] = c->budget.money,
+                  [FG_LIMIT_ROUNDS] = c->budget.rounds,
+                  [FG_LIMIT_HOURS] = c->budget.hours},
+        .prices = fg_setup_has_prices(s) ? &s->prices : NULL,
+        .rounds = c->run.rounds,
+        .batch = s->local.batch,
+        .groups = c->select.groups != 0 ? c->select.groups : (s->clients + want - 1) / want,
+    };
+}
+
+static struct fg_rule_config rule_config(const struct fg_setup *s)
 {
     const struct fg_config *c = s->cfg;
     double total = 0.0;
     for (uint32_t i = 0; i < s->clients; i++) {
         total += (double)s->samples[i];
     }
-    uint32_t want = c->select.clients < s->clients ? c->select.clients : s->clients; /* both are at least 1 */
-    FG_ASSERT(want > 0);
+    return (struct fg_rule_config){
+        .params = s->cost_only ? 0 : s->n_params,
+        .clients = s->clients,
+        .total_samples = total,
+        .weights = c->aggregate.weights == FG_OPT_WEIGHTS_UNIFORM ? FG_WEIGHT_UNIFORM : FG_WEIGHT_SAMPLES,
+        .over = c->aggregate.over == FG_OPT_OVER_ALL ? FG_OVER_ALL : FG_OVER_ACTIVE,
+        .lr = c->aggregate.lr,
+        .momentum = c->aggregate.momentum,
+        .beta1 = c->aggregate.beta1,
+        .beta2 = c->aggregate.beta2,
+        .beta = c->aggregate.beta,
+        .tau = c->aggregate.tau,
+        .blocks = c->aggregate.blocks,
+        .cycle = c->aggregate.cycle,
+        .local_momentum = c->train.momentum,
+        .prox_mu = c->train.prox_mu,
+    };
+}
+
+void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *out)
+{
+    const struct fg_config *c = s->cfg;
     *out = (struct fg_aggregator_config){
         .rounds = c->run.rounds,
         .start = fg_fleet_start(s->fleet),
@@ -305,36 +364,7 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
         .samples = s->samples,
         .shard_bytes = s->shard_bytes,
         .move = fg_setup_move_config(s),
-        .select = {.seed = c->run.seed,
-                   .clients = s->clients,
-                   .want = want,
-                   .over = c->select.over,
-                   .alpha = c->select.alpha,
-                   .slack = c->select.slack,
-                   .slack_auto = c->select.slack_auto,
-                   .without_cap = c->select.without == FG_OPT_WITHOUT_CAP,
-                   .without_rounds = c->select.without == FG_OPT_WITHOUT_ROUNDS,
-                   .without_stretches = c->select.without == FG_OPT_WITHOUT_STRETCHES,
-                   .tune = c->select.tune,
-                   .replan = c->select.replan,
-                   .candidates = c->select.candidates,
-                   .ask_samples = c->select.ask_samples,
-                   .rate = c->select.rate,
-                   .trust = c->select.trust,
-                   .zone_wh = c->select.zone_wh,
-                   .zones = c->select.zones,
-                   .quantile = c->select.quantile,
-                   .counts = c->select.counts,
-                   .budget_g = c->carbon.budget_g,
-                   .limit = {[FG_LIMIT_ENERGY_WH] = c->budget.energy_wh,
-                             [FG_LIMIT_BYTES] = 1e6 * c->budget.mb,
-                             [FG_LIMIT_MONEY] = c->budget.money,
-                             [FG_LIMIT_ROUNDS] = c->budget.rounds,
-                             [FG_LIMIT_HOURS] = c->budget.hours},
-                   .prices = fg_setup_has_prices(s) ? &s->prices : NULL,
-                   .rounds = c->run.rounds,
-                   .batch = s->local.batch,
-                   .groups = c->select.groups != 0 ? c->select.groups : (s->clients + want - 1) / want},
+        .select = select_config(s),
         .policy = s->policy,
         .steps_ops = fg_steps_find(c->train.plan),
         .forecast = c->forecast.availability,
@@ -344,22 +374,7 @@ void fg_setup_aggregator(const struct fg_setup *s, struct fg_aggregator_config *
         .inverse = inverses[c->aggregate.inverse],
         .curvature = c->aggregate.curvature,
         .staleness = c->aggregate.staleness,
-        .rule = {.params = s->cost_only ? 0 : s->n_params,
-                 .clients = s->clients,
-                 .total_samples = total,
-                 .weights =
-                     c->aggregate.weights == FG_OPT_WEIGHTS_UNIFORM ? FG_WEIGHT_UNIFORM : FG_WEIGHT_SAMPLES,
-                 .over = c->aggregate.over == FG_OPT_OVER_ALL ? FG_OVER_ALL : FG_OVER_ACTIVE,
-                 .lr = c->aggregate.lr,
-                 .momentum = c->aggregate.momentum,
-                 .beta1 = c->aggregate.beta1,
-                 .beta2 = c->aggregate.beta2,
-                 .beta = c->aggregate.beta,
-                 .tau = c->aggregate.tau,
-                 .blocks = c->aggregate.blocks,
-                 .cycle = c->aggregate.cycle,
-                 .local_momentum = c->train.momentum,
-                 .prox_mu = c->train.prox_mu},
+        .rule = rule_config(s),
         .rule_ops = s->rule,
         .average = s->averages,
         .cost = &s->cost,

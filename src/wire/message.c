@@ -199,6 +199,21 @@ static void put_steps(struct fg_packer *w, const struct fg_msg *m)
     }
 }
 
+static void put_control(struct fg_packer *w, const struct fg_msg *m)
+{
+    if (m->type == FG_MSG_REFUSED) {
+        fg_pack_le(w, m->u.refused.task, 8);
+        fg_pack_le(w, (uint32_t)m->u.refused.reason, 4);
+        put_text(w, m->u.refused.text);
+    } else if (m->type == FG_MSG_STOP || m->type == FG_MSG_BYE) {
+        fg_pack_le(w, m->u.end.reason, 4);
+    } else {
+        fg_pack_le(w, m->u.ping.token, 8);
+        fg_pack_le(w, m->u.ping.queued, 4);
+        fg_pack_le(w, m->u.ping.running, 4);
+    }
+}
+
 static void put_payload(struct fg_packer *w, const struct fg_msg *m)
 {
     switch (m->type) {
@@ -246,25 +261,17 @@ static void put_payload(struct fg_packer *w, const struct fg_msg *m)
     case FG_MSG_RESULT:
         put_result(w, m);
         break;
-    case FG_MSG_REFUSED:
-        fg_pack_le(w, m->u.refused.task, 8);
-        fg_pack_le(w, (uint32_t)m->u.refused.reason, 4);
-        put_text(w, m->u.refused.text);
-        break;
     case FG_MSG_STATE:
         fg_pack_le(w, m->u.state.task, 8);
         fg_pack_le(w, m->u.state.bytes.len, 8);
         fg_pack_bytes(w, m->u.state.bytes.data, m->u.state.bytes.len);
         break;
+    case FG_MSG_REFUSED:
     case FG_MSG_STOP:
     case FG_MSG_BYE:
-        fg_pack_le(w, m->u.end.reason, 4);
-        break;
     case FG_MSG_PING:
     case FG_MSG_PONG:
-        fg_pack_le(w, m->u.ping.token, 8);
-        fg_pack_le(w, m->u.ping.queued, 4);
-        fg_pack_le(w, m->u.ping.running, 4);
+        put_control(w, m);
         break;
     }
 }
@@ -350,17 +357,22 @@ static void get_control(struct fg_msg *m, struct fg_reader *r)
     }
 }
 
+static void get_hello(struct fg_msg *m, struct fg_reader *r)
+{
+    m->u.hello.pid = fg_get_u32(r);
+    m->u.hello.threads = fg_get_u32(r);
+    m->u.hello.version = get_text(r, FG_MSG_TEXT_MAX);
+    m->u.hello.host = get_text(r, FG_MSG_TEXT_MAX);
+    m->u.hello.isa = get_text(r, FG_MSG_TEXT_MAX);
+}
+
 enum fg_status fg_msg_decode(struct fg_msg *out, const struct fg_frame *f)
 {
     struct fg_reader r = fg_reader_of(f->payload, f->payload_len);
     struct fg_msg m = {.type = (enum fg_msg_type)f->type};
     switch (m.type) {
     case FG_MSG_HELLO:
-        m.u.hello.pid = fg_get_u32(&r);
-        m.u.hello.threads = fg_get_u32(&r);
-        m.u.hello.version = get_text(&r, FG_MSG_TEXT_MAX);
-        m.u.hello.host = get_text(&r, FG_MSG_TEXT_MAX);
-        m.u.hello.isa = get_text(&r, FG_MSG_TEXT_MAX);
+        get_hello(&m, &r);
         break;
     case FG_MSG_WELCOME:
         m.u.welcome.worker = fg_get_u32(&r);
