@@ -1,6 +1,7 @@
 /* The runs of a sweep: which there are, which are finished, and the processes that do the others. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "src/base/file.h"
@@ -193,9 +195,17 @@ void fg_sweep_jobs_fini(struct fg_sweep_jobs *j)
 
 /* ---- the processes ---- */
 
+/* What ends a wait. */
+static const int heard[] = {SIGINT, SIGTERM, SIGUSR1, SIGCHLD};
+
 /* In the child: what it says goes into a file beside its folder; it is told to stop when we are gone. */
-static void become(const char *program, char *const *argv, const char *log, pid_t parent)
+static void become(const char *program, char *const *argv, const char *log, pid_t parent,
+                   const sigset_t *open_to)
 {
+    for (size_t i = 0; i < sizeof heard / sizeof *heard; i++) {
+        (void)signal(heard[i], SIG_DFL);
+    }
+    (void)pthread_sigmask(SIG_SETMASK, open_to, NULL);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (getppid() == parent && fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0) {
@@ -206,7 +216,7 @@ static void become(const char *program, char *const *argv, const char *log, pid_
 }
 
 static pid_t start(const struct fg_sweep_job *job, const struct fg_sweep *s, const char *base,
-                   bool one_thread, struct fg_err *err)
+                   bool one_thread, const sigset_t *open_to, struct fg_err *err)
 {
     struct fg_cmd_list sets;
     struct fg_str log = {0};
@@ -232,7 +242,7 @@ static pid_t start(const struct fg_sweep_job *job, const struct fg_sweep *s, con
     argv[n] = NULL;
     pid_t parent = getpid(), pid = fork();
     if (pid == 0) {
-        become(program, argv, log.data, parent);
+        become(program, argv, log.data, parent, open_to);
     }
     fg_str_fini(&log);
     return pid;
@@ -277,6 +287,8 @@ struct pool {
     pid_t *pid;  /* (width), 0 = free */
     size_t *job; /* (width) */
     unsigned width, busy;
+    sigset_t
+        open_to; /* signals while it waits, the only time that they come: none falls between a look and the wait */
 };
 
 static void signal_all(const struct pool *p, int number)
@@ -288,11 +300,15 @@ static void signal_all(const struct pool *p, int number)
     }
 }
 
-/* Wait for one of ours to end; SIZE_MAX when a signal came first. */
+/* The one of ours that has ended; SIZE_MAX after a wait for one, or for a signal. */
 static size_t reap(struct pool *p, struct fg_sweep_jobs *jobs)
 {
+    static const struct timespec longest = {1, 0}; /* should another thread have taken the signal */
     int status;
-    pid_t pid = waitpid(-1, &status, 0);
+    pid_t pid = waitpid(-1, &status, WNOHANG);
+    if (pid == 0) {
+        (void)ppoll(NULL, 0, &longest, &p->open_to);
+    }
     for (unsigned k = 0; pid > 0 && k < p->width; k++) {
         if (p->pid[k] == pid) {
             struct fg_sweep_job *job = &jobs->job[p->job[k]];
@@ -313,7 +329,7 @@ static enum fg_status launch_next(struct pool *p, struct fg_sweep_jobs *jobs, si
     while (p->pid[k] != 0) {
         k++;
     }
-    pid_t pid = start(&jobs->job[i], s, base, p->width > 1, err);
+    pid_t pid = start(&jobs->job[i], s, base, p->width > 1, &p->open_to, err);
     if (pid < 0) {
         return fg_fail(err, FG_E_IO, "%s: could not start a process: %s", jobs->job[i].folder,
                        strerror(errno));
@@ -360,13 +376,29 @@ static enum fg_status work(struct pool *p, struct fg_sweep_jobs *jobs, const str
                : FG_OK;
 }
 
+static void wake(int number)
+{
+    (void)number; /* that it came ends a wait */
+}
+
 enum fg_status fg_sweep_run(struct fg_sweep_jobs *jobs, const struct fg_sweep *s, const char *base,
                             unsigned width, int quiet, struct fg_err *err)
 {
     struct pool p = {
         .pid = fg_calloc(width, sizeof *p.pid), .job = fg_calloc(width, sizeof *p.job), .width = width};
+    struct sigaction child = {.sa_handler = wake}, before;
+    sigset_t shut;
+    sigemptyset(&child.sa_mask);
+    sigemptyset(&shut);
+    for (size_t i = 0; i < sizeof heard / sizeof *heard; i++) {
+        sigaddset(&shut, heard[i]);
+    }
     fg_study_catch_signals();
+    (void)sigaction(SIGCHLD, &child, &before);
+    (void)pthread_sigmask(SIG_BLOCK, &shut, &p.open_to);
     enum fg_status st = p.pid != NULL && p.job != NULL ? work(&p, jobs, s, base, quiet, err) : FG_E_NOMEM;
+    (void)pthread_sigmask(SIG_SETMASK, &p.open_to, NULL);
+    (void)sigaction(SIGCHLD, &before, NULL);
     fg_free(p.pid);
     fg_free(p.job);
     return st;

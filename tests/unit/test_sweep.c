@@ -1,20 +1,17 @@
 /* The file of a sweep, and what is made of its runs' numbers. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "tests/lib/test.h"
 
-#include <cmocka.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "src/base/file.h"
 #include "src/base/mem.h"
 #include "src/store/columns.h"
+#include "src/study/study.h"
 #include "src/sweep/sweep.h"
+#include "tests/lib/tmpdir.h"
 
 static const char whole[] = "# a comment\n"
                             "[sweep]\n"
@@ -104,20 +101,20 @@ static void judge_pairs_and_ranks_by_hand(void **arg)
     static const char text[] =
         "[sweep]\nbase = b\nseeds = 1-3\nmetric = m\ncompare = p\n[axis p]\na =\nb =\n[axis c]\nx "
         "=\ny =\nz =\n";
-    char top[] = "/tmp/forage-sweep-XXXXXX";
+    char top[64];
     struct fg_sweep s;
     struct fg_sweep_jobs jobs = {0};
     struct fg_sweep_verdict v;
     struct fg_str rounds = {0}, csv = {0};
     struct fg_err err = {{0}};
     (void)arg;
-    assert_non_null(mkdtemp(top));
+    fg_tmpdir_make(top);
     assert_int_equal(fg_sweep_parse(&s, "x", text, sizeof text - 1, &err), FG_OK);
     assert_int_equal(fg_rounds_header(&rounds), FG_OK);
     jobs.n = 18;
     jobs.job = fg_calloc(jobs.n, sizeof *jobs.job);
     for (size_t k = 0; k < jobs.n; k++) {
-        char folder[64], summary[64];
+        char folder[96], summary[64];
         size_t seed = k / 6, level = k / 3 % 2, cell = k % 3;
         double x = numbers[cell][level][seed];
         (void)snprintf(folder, sizeof folder, "%s/%zu", top, k);
@@ -153,27 +150,54 @@ static void judge_pairs_and_ranks_by_hand(void **arg)
     fg_free(s.metric);
     s.metric = fg_strdup("other");
     assert_int_equal(fg_sweep_judge(&v, &s, &jobs, &err), FG_E_CONFIG);
-    for (size_t k = 0; k < jobs.n; k++) {
-        char path[128];
-        (void)snprintf(path, sizeof path, "%s/summary.json", jobs.job[k].folder);
-        (void)unlink(path);
-        (void)snprintf(path, sizeof path, "%s/rounds.csv", jobs.job[k].folder);
-        (void)unlink(path);
-        (void)rmdir(jobs.job[k].folder);
-    }
-    (void)rmdir(top);
+    fg_tmpdir_remove(top);
     fg_sweep_jobs_fini(&jobs);
     fg_sweep_fini(&s);
     fg_str_fini(&rounds);
     fg_str_fini(&csv);
 }
 
-int main(void)
+/* A signal that comes when the sweep has just looked for one and is about to wait. */
+static bool raise_now;
+
+pid_t waitpid(pid_t pid, int *status, int options)
 {
+    if (raise_now) {
+        raise_now = false;
+        raise(SIGTERM);
+    }
+    return wait4(pid, status, options, NULL);
+}
+
+static void a_signal_right_before_the_wait_is_heard(void **state)
+{
+    static const char text[] = "[sweep]\nbase = b\nseeds = 1\n[axis p]\na =\n";
+    struct fg_sweep s;
+    struct fg_sweep_jobs jobs = {.n = 1, .job = fg_calloc(1, sizeof *jobs.job)};
+    struct fg_err err = {{0}};
+    (void)state;
+    assert_int_equal(fg_sweep_parse(&s, "x", text, sizeof text - 1, &err), FG_OK);
+    jobs.job[0] = (struct fg_sweep_job){.seed = 1, .folder = fg_strdup(fg_tmpdir_file("run"))};
+    raise_now = true;
+    assert_int_equal(fg_sweep_run(&jobs, &s, "b", 1, 2, &err), FG_E_INTERRUPTED);
+    assert_int_equal(jobs.job[0].rc, 128 + SIGTERM); /* the run was told, long before its end */
+    atomic_store(&fg_study_stop, 0);
+    fg_sweep_jobs_fini(&jobs);
+    fg_sweep_fini(&s);
+}
+
+/* A sweep's runs are this program again. */
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "simulate") == 0) {
+        return (int)sleep(20);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parse_reads_every_part),
         cmocka_unit_test(parse_names_the_line_of_what_is_wrong),
         cmocka_unit_test(judge_pairs_and_ranks_by_hand),
+        cmocka_unit_test_setup_teardown(a_signal_right_before_the_wait_is_heard, fg_tmpdir_set_up,
+                                        fg_tmpdir_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
