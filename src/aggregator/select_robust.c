@@ -1,11 +1,11 @@
 /* Robust plan: each client buys as many slots as the plan gives it, at carbon prices below thresholds that
  * hold whatever comes, moved towards the forecast by select.trust; doc/algorithms/robust.md.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "src/aggregator/select_plan.h"
 #include "src/base/mem.h"
+#include "src/base/sort.h"
 #include "src/planner/threshold.h"
 
 enum { SLOTS, LOW, HIGH, EXPECTED, DONE, SCALARS };
@@ -41,18 +41,10 @@ static void close_policy(struct fg_select *s)
     }
 }
 
-static int growing(const void *a, const void *b)
-{
-    double x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
-
 /* What one client is to buy, and within which prices; price (slots) is overwritten. */
 static void propose(double *rows, uint32_t clients, uint32_t c, uint32_t count, double *price, uint32_t slots)
 {
-    qsort(price, slots, sizeof *price, growing);
+    fg_sort_f64(price, slots);
     rows[(size_t)SLOTS * clients + c] = (double)count;
     rows[(size_t)LOW * clients + c] = price[0] * (1.0 - FG_THRESHOLD_WIDEN);
     rows[(size_t)HIGH * clients + c] = price[slots - 1] * (1.0 + FG_THRESHOLD_WIDEN);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/base/mem.h"
+#include "src/base/sort.h"
 #include "src/report/page.h"
 
 enum { BINS = 10, LEAST = 30 /* forecasts that make a point */ };
@@ -141,14 +142,6 @@ cleanup:
 
 /* ---- participation ---- */
 
-static int growing(const void *a, const void *b)
-{
-    double x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
-
 static double target_of(const struct fg_page_run *r, uint32_t i, uint32_t *client)
 {
     struct fg_board_client c = {.client = i, .target = 1.0};
@@ -172,7 +165,7 @@ static size_t ratios(double *out, const struct fg_page_run *r)
         double due = target_of(r, i, &c) / target;
         out[i] = c < r->view.clients && used > 0.0 && due > 0.0 ? r->view.used[c] / used / due : 0.0;
     }
-    qsort(out, n, sizeof *out, growing);
+    fg_sort_f64(out, n);
     return n;
 }
 

@@ -6,6 +6,7 @@
 
 #include "src/availability/world.h"
 #include "src/base/mem.h"
+#include "src/base/sort.h"
 #include "src/sim/plan_many.h"
 
 const char *const fg_plan_name[FG_PLAN_WHATS] = {
@@ -58,14 +59,6 @@ static uint32_t hours_of(const struct fg_setup *s)
 
 /* ---- ranges ---- */
 
-static int by_value(const void *a, const void *b)
-{
-    double x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
-
 /* Order statistics between which one more draw of the same falls with a chance of 0.9: ranks .05 (n + 1)
  * and .95 (n + 1), between neighbours by their distance. */
 static double quantile(const double *sorted, size_t n, double q)
@@ -85,7 +78,7 @@ static struct fg_plan_range range_of(double *v, size_t n)
         r.mean += v[i] / (double)n;
     }
     if (n > 0) {
-        qsort(v, n, sizeof *v, by_value);
+        fg_sort_f64(v, n);
         r.low = quantile(v, n, 0.05);
         r.high = quantile(v, n, 0.95);
     }
