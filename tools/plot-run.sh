@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Draw a run: accuracy, who was up, and carbon, over virtual time.   tools/plot-run.sh RUN OUT.svg   (needs gnuplot)
+# Draw a run: accuracy, who was up, and carbon, over virtual time, with gnuplot ($GNUPLOT, else from PATH).
+# tools/plot-run.sh RUN OUT.svg
 set -eu
-[ $# = 2 ] || { sed -n 2p "$0" >&2; exit 2; }
+[ $# = 2 ] || { sed -n 3p "$0" >&2; exit 2; }
 csv=$1/rounds.csv
 [ -r "$csv" ] || { echo "$csv: not there; expected a run directory" >&2; exit 2; }
-gnuplot <<GP
+"${GNUPLOT:-gnuplot}" <<GP
 set terminal svg size 860,420 font "sans-serif,12" background "#ffffff"
 set output "$2"
 set datafile separator ","

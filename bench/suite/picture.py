@@ -1,4 +1,5 @@
 """One picture of a run: every figure that has a goal, as a multiple of it, with its spread."""
+import os
 import shutil
 import subprocess
 
@@ -36,8 +37,9 @@ def clipped(x):
 
 def draw(fig, out):
     """Errors: RuntimeError where gnuplot is not there or fails."""
-    if shutil.which("gnuplot") is None:
-        raise RuntimeError("a picture needs gnuplot")
+    gnuplot = os.environ.get("GNUPLOT") or "gnuplot"
+    if shutil.which(gnuplot) is None:
+        raise RuntimeError("a picture needs gnuplot, on PATH or named in GNUPLOT")
     rows = [k for k in fig.ordered() if fig.known[k].goal]
     rows.reverse()  # the first on top
     bars, spreads, texts = [], [], []
@@ -51,6 +53,6 @@ def draw(fig, out):
     names = ", ".join(f"'{name}' {y}" for y, name in enumerate(rows))
     script = HEAD.format(height=90 + 24 * len(rows), out=out, top=len(rows) - 0.3, names=names) + PLOT
     script += "".join("\n".join(block) + "\ne\n" for block in (bars, spreads, texts))
-    done = subprocess.run(["gnuplot"], input=script, text=True, capture_output=True, check=False)
+    done = subprocess.run([gnuplot], input=script, text=True, capture_output=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"gnuplot: {done.stderr.strip()}")
