@@ -79,6 +79,18 @@ size_t fg_utf8(const char *text)
     return n == 0 || p[0] == '\0' || longer || none ? 0 : n;
 }
 
+size_t fg_utf8_span(const char *text, size_t len)
+{
+    size_t at = 0, n = 1;
+    while (at < len && n > 0) {
+        char next[5] = ""; /* ends, as the text need not */
+        memcpy(next, text + at, len - at < 4 ? len - at : 4);
+        n = fg_utf8(next);
+        at += n;
+    }
+    return at;
+}
+
 enum fg_status fg_str_addf(struct fg_str *s, const char *fmt, ...)
 {
     va_list ap;

@@ -28,6 +28,9 @@ enum fg_status fg_str_addf(struct fg_str *s, const char *fmt, ...) FG_PRINTF(2, 
 /* Bytes of the character that text begins with: 1 to 4; 0 where it is none of UTF-8, or the end. */
 size_t fg_utf8(const char *text);
 
+/* How many bytes from the beginning are whole characters of UTF-8: all `len` of them, or up to the first that is none (or NUL). */
+size_t fg_utf8_span(const char *text, size_t len);
+
 /* Append the shortest decimal that reads back as the same double; "nan", "inf", "-inf" as such. */
 enum fg_status fg_str_add_f64(struct fg_str *s, double x) FG_NODISCARD;
 

@@ -155,10 +155,9 @@ static enum fg_status check_json(const struct cursor *c, struct fg_err *err)
         return FG_OK;
     }
     for (int i = 1; i < c->argc; i++) {
-        for (const char *p = c->argv[i]; *p != '\0'; p += fg_utf8(p)) {
-            if (fg_utf8(p) == 0) {
-                return fg_fail(err, FG_E_USAGE, "--json: expected words in UTF-8, found '%s'", c->argv[i]);
-            }
+        size_t len = strlen(c->argv[i]);
+        if (fg_utf8_span(c->argv[i], len) < len) {
+            return fg_fail(err, FG_E_USAGE, "--json: expected words in UTF-8, found '%s'", c->argv[i]);
         }
     }
     return FG_OK;

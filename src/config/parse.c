@@ -127,6 +127,13 @@ static char *read_line(char *str, int num, void *stream)
             return NULL;
         }
     }
+    size_t utf8 = fg_utf8_span(line, len);
+    if (utf8 < len) {
+        failed(p,
+               fg_fail(p->err, FG_E_CONFIG, "%s:%u: expected text in UTF-8, found the byte 0x%02x in '%.*s'",
+                       p->from->name, p->line, (unsigned char)line[utf8], (int)len, line));
+        return NULL;
+    }
     p->indented = len > 0 && (line[0] == ' ' || line[0] == '\t');
     if (len > 0 && line[0] == '[') {
         close_key(p);

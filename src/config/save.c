@@ -5,13 +5,14 @@
 #include "src/config/option.h"
 
 /* The last place at most `room` bytes into text where a line may break: libinih strips blanks and takes a
- * leading ';' or '#' for a comment, so none of these may stand beside it. 0 if there is none. */
+ * leading ';' or '#' for a comment, so none of these may stand beside it; lines are UTF-8, so characters stay
+ * whole. 0 if there is none. */
 static size_t break_at(const char *text, size_t room)
 {
     for (size_t n = room; n > 0; n--) {
         char before = text[n - 1], after = text[n];
         if (!isspace((unsigned char)before) && !isspace((unsigned char)after) && before != '\\' &&
-            after != ';' && after != '#' && after != '[') {
+            after != ';' && after != '#' && after != '[' && ((unsigned char)after & 0xc0) != 0x80) {
             return n;
         }
     }

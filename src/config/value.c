@@ -116,7 +116,15 @@ static enum fg_status format_time(struct fg_str *out, fg_time_t t)
     return fg_str_addf(out, "%s", text);
 }
 
-/* What INI text can hold: no control characters, no " ;" (a comment to libinih), no backslash at the end. */
+static enum fg_status check_utf8(const char *text, size_t len, struct fg_err *expected)
+{
+    size_t utf8 = fg_utf8_span(text, len);
+    return utf8 == len ? FG_OK
+                       : fg_fail(expected, FG_E_CONFIG, "text in UTF-8 (the byte 0x%02x is none)",
+                                 (unsigned char)text[utf8]);
+}
+
+/* What INI text can hold: UTF-8, no control characters, no " ;" (a comment to libinih), no backslash at the end. */
 static enum fg_status check_text(const char *text, size_t len, struct fg_err *expected)
 {
     for (size_t i = 0; i < len; i++) {
@@ -131,7 +139,7 @@ static enum fg_status check_text(const char *text, size_t len, struct fg_err *ex
     if (len > 0 && text[len - 1] == '\\') {
         return fg_fail(expected, FG_E_CONFIG, "text that does not end in a backslash");
     }
-    return FG_OK;
+    return check_utf8(text, len, expected);
 }
 
 /* "synthetic:..." names a generator, not a file. */
@@ -206,6 +214,7 @@ static enum fg_status resolve_path(char **out, const char *text, size_t len,
         text = strip_dots(text, &len, from->folder, &folder);
         FG_TRY(fg_str_addf(&path, "%.*s/%.*s", (int)folder, from->folder, (int)len, text));
     }
+    FG_TRY(check_utf8(path.data, path.len, expected)); /* with its folder */
     *out = path.data;
     return FG_OK;
 cleanup:

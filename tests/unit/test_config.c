@@ -208,6 +208,11 @@ static void a_wrong_line_names_place_expected_and_found(void **state)
             "file.ini:2: carbon.traces: expected each NAME once ('DE' is there twice), found 'DE=a, DE=b'");
     refused("[data]\npath = /a\\\n", "file.ini:2: data.path: expected an indented line after the backslash");
     refused("[run]\nname = a\x01z\n", "file.ini:2: expected text, found the control character 1");
+    refused("[run]\nname = M\xfcnchen\n",
+            "file.ini:2: expected text in UTF-8, found the byte 0xfc in 'name = M?nchen'");
+    refused("# 3 \xb0\n[run]\n", "file.ini:1: expected text in UTF-8, found the byte 0xb0 in '# 3 ?'");
+    refused("[run]\nname = \xe2\x82", "file.ini:2: expected text in UTF-8, found the byte 0xe2 in 'name = ?"
+                                      "?'");
 }
 
 static void a_long_line_is_refused_not_cut(void **state)
@@ -239,6 +244,13 @@ static void set_names_itself_in_errors_and_changes_nothing(void **state)
     assert_int_equal(fg_config_set(&c, "run.rounds=x", &SET, &err), FG_E_CONFIG);
     assert_string_equal(err.text, "--set: run.rounds: expected an integer in 1..1000000000, found 'x'");
     assert_int_equal(c.run.rounds, 100);
+    assert_int_equal(fg_config_set(&c, "run.name=M\xfcnchen", &SET, &err), FG_E_CONFIG);
+    assert_string_equal(err.text,
+                        "--set: run.name: expected text in UTF-8 (the byte 0xfc is none), found 'M?nchen'");
+    const struct fg_config_origin latin = {"--set", "/M\xfcnchen", NULL};
+    assert_int_equal(fg_config_set(&c, "data.path=x.h5", &latin, &err), FG_E_CONFIG);
+    assert_string_equal(err.text,
+                        "--set: data.path: expected text in UTF-8 (the byte 0xfc is none), found 'x.h5'");
     assert_int_equal(fg_config_set(&c, "rounds=3", &SET, &err), FG_E_CONFIG);
     assert_string_equal(err.text, "--set: expected section.key=value, found 'rounds=3'");
     assert_int_equal(fg_config_set(&c, "carbon.trace=DE=x", &SET, &err), FG_E_CONFIG);
@@ -266,8 +278,10 @@ static void scramble(struct fg_config *c, unsigned salt)
         const char *value = "";
         char number[40];
         memset(long_path, 0, sizeof long_path);
-        for (size_t k = 0; k < 150 + (i * 37 + salt * 101) % 900; k++) {
-            long_path[k] = "/abc d;#[x]=:,é"[(k * 7 + i + salt) % 15];
+        static const char *const letters[] = {"/", "a", "b", "c", " ", "d", ";", "#",
+                                              "[", "x", "]", "=", ":", ",", "é"};
+        for (size_t k = 0; strlen(long_path) < 150 + (i * 37 + salt * 101) % 900; k++) {
+            strcat(long_path, letters[(k * 7 + i + salt) % 15]);
         }
         switch (o->type) {
         case FG_OPTION_UINT:
@@ -360,12 +374,6 @@ static void diff_names_the_first_key_that_can_change_the_result(void **state)
     fg_config_fini(&b);
 }
 
-static int fail_at(void *arg)
-{
-    long *left = arg;
-    return (*left)-- == 0;
-}
-
 static void parse_survives_every_failing_allocation(void **state)
 {
     (void)state;
@@ -374,7 +382,7 @@ static void parse_survives_every_failing_allocation(void **state)
     for (long n = 0;; n++) {
         long left = n;
         struct fg_config c;
-        fg_mem_set_hook(fail_at, &left);
+        fg_mem_set_hook(fg_fail_nth, &left);
         enum fg_status st = fg_config_init(&c);
         if (st == FG_OK) {
             st = fg_config_parse(&c, text, strlen(text), &FILE_INI, NULL);

@@ -41,6 +41,16 @@ static void every_character_has_one_form(void **state)
     }
     assert_int_equal(fg_utf8("\x80"), 0);
     assert_int_equal(fg_utf8("\xff"), 0);
+    static const char cut[] = {'a', '\xc3', '\xbc', '\xe2', '\x82', '\xac'}; /* does not end */
+    static const size_t whole[] = {0, 1, 1, 3, 3, 3, 6};
+    for (size_t len = 0; len <= sizeof cut; len++) {
+        assert_int_equal(fg_utf8_span(cut, len), whole[len]);
+    }
+    assert_int_equal(fg_utf8_span("a\xff"
+                                  "b",
+                                  3),
+                     1);
+    assert_int_equal(fg_utf8_span("ab\0c", 4), 2);
 }
 
 static void messages_are_text_whatever_they_quote(void **state)
