@@ -83,6 +83,9 @@ struct fg_cmd_common {
     /* only where FG_CMD_CONFIG_OPTIONS is used: */
     struct fg_cmd_list set;
     const char *seed; /* NULL: the configuration's */
+    /* only where a subcommand has a word for it: */
+    const char *data;      /* data.path; NULL: the configuration's */
+    const char *data_word; /* what messages call it */
     /* only where FG_CMD_RUN_OPTIONS is used: */
     const char *out; /* NULL: runs/NAME-SEED */
     bool force;

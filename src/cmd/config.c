@@ -87,11 +87,20 @@ cleanup:
     return st;
 }
 
+static enum fg_status set_key(struct fg_config *c, const char *key, const char *value,
+                              const struct fg_config_origin *from, struct fg_err *err)
+{
+    struct fg_str set = {0};
+    enum fg_status st = fg_str_addf(&set, "%s=%s", key, value);
+    st = st == FG_OK ? fg_config_set(c, set.data, from, err) : st;
+    fg_str_fini(&set);
+    return st;
+}
+
 enum fg_status fg_cmd_load_config(struct fg_config *c, const char *file, const struct fg_cmd_common *common,
                                   struct fg_err *err)
 {
     char cwd[PATH_MAX], *data_dir = NULL;
-    struct fg_str seed = {0};
     enum fg_status st = fg_config_init(c);
     if (st != FG_OK) {
         return st;
@@ -107,14 +116,16 @@ enum fg_status fg_cmd_load_config(struct fg_config *c, const char *file, const s
     }
     if (common->seed != NULL) {
         from.name = "--seed";
-        FG_TRY(fg_str_addf(&seed, "run.seed=%s", common->seed));
-        FG_TRY(fg_config_set(c, seed.data, &from, err));
+        FG_TRY(set_key(c, "run.seed", common->seed, &from, err));
+    }
+    if (common->data != NULL) {
+        from.name = common->data_word;
+        FG_TRY(set_key(c, "data.path", common->data, &from, err));
     }
     if (c->run.name[0] == '\0') {
         FG_TRY(default_name(c, file != NULL ? file : "run"));
     }
 cleanup:
-    fg_str_fini(&seed);
     fg_free(data_dir);
     if (st != FG_OK) {
         fg_config_fini(c);

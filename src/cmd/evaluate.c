@@ -11,6 +11,7 @@
 struct args {
     struct fg_cmd_common common;
     const char *data;
+    const char *data_word; /* what messages call it */
     const char *part;
 };
 
@@ -168,25 +169,17 @@ cleanup:
 }
 
 /* The configuration with the other data: FILE.ini's own, or the run's with another data.path. */
-static enum fg_status other_config(struct fg_config *cfg, const char *run_ini, const char *data,
-                                   const struct fg_cmd_common *common, struct fg_err *err)
+static enum fg_status other_config(struct fg_config *cfg, const char *run_ini, const struct args *a,
+                                   struct fg_err *err)
 {
-    size_t len = strlen(data);
-    if (len > 4 && strcmp(data + len - 4, ".ini") == 0) {
-        return fg_cmd_load_config(cfg, data, common, err);
+    size_t len = strlen(a->data);
+    if (len > 4 && strcmp(a->data + len - 4, ".ini") == 0) {
+        return fg_cmd_load_config(cfg, a->data, &a->common, err);
     }
-    struct fg_cmd_common with = *common;
-    struct fg_str set = {0};
-    enum fg_status st = fg_str_addf(&set, "data.path=%s", data);
-    if (st == FG_OK && with.set.n == sizeof with.set.item / sizeof with.set.item[0]) {
-        st = fg_fail(err, FG_E_USAGE, "--set: expected fewer of them");
-    }
-    if (st == FG_OK) {
-        with.set.item[with.set.n++] = set.data;
-        st = fg_cmd_load_config(cfg, run_ini, &with, err);
-    }
-    fg_str_fini(&set);
-    return st;
+    struct fg_cmd_common with = a->common;
+    with.data = a->data;
+    with.data_word = a->data_word;
+    return fg_cmd_load_config(cfg, run_ini, &with, err);
 }
 
 static int print(const struct finding *f, const char *run, const struct fg_run_params *params, bool json)
@@ -242,7 +235,7 @@ static enum fg_status whole(const struct args *a, const char *run, struct fg_err
         FG_TRY(a->part == NULL ? FG_OK : fg_fail(err, FG_E_USAGE, "--part: expected other data with it"));
         FG_TRY(evaluate_own(&f, &cfg, &params, err));
     } else {
-        FG_TRY(other_config(&other, ini.data, a->data, &a->common, err));
+        FG_TRY(other_config(&other, ini.data, a, err));
         f.data = other.data.path;
         FG_TRY(evaluate_other(&f, &cfg, &other, &params, a->part, err));
     }
@@ -264,6 +257,7 @@ static int run(int argc, char **argv)
     if (rc >= 0) {
         return rc;
     }
+    a.data_word = a.data != NULL ? "--data" : "FILE";
     if (words.n == 2 && a.data != NULL) {
         enum fg_status st = fg_fail(&err, FG_E_USAGE, "expected FILE or --data, found both");
         return fg_cmd_fail(st, &err);
