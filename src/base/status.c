@@ -31,6 +31,8 @@ int fg_status_exit_code(enum fg_status st)
     case FG_E_INPUT:
     case FG_E_MISSING:
     case FG_E_BUSY:
+    case FG_E_CORRUPT:
+    case FG_E_VERSION:
     case FG_E_UNSUPPORTED:
         return 2;
     default:

@@ -54,7 +54,7 @@ struct fg_err {
 const char *fg_status_text(enum fg_status st);
 
 /* The exit code of a program that ends with this status: 0 done, 1 the run failed, 2 usage, configuration or
- * input, 75 interrupted with everything saved. */
+ * input (what is damaged or of another version, too), 75 interrupted with everything saved. */
 int fg_status_exit_code(enum fg_status st);
 
 /* Write the message (truncated to fit) and return st, so that a check is one line:

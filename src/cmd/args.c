@@ -28,8 +28,10 @@ static const struct fg_cmd_option *find_short(const struct fg_command *cmd, char
 
 static int usage_error(const struct fg_command *cmd, const struct fg_err *err)
 {
-    fprintf(stderr, "forage: %s: %s; see forage %s --help\n", cmd->name, err->text, cmd->name);
-    return 2;
+    struct fg_err all;
+    enum fg_status st =
+        fg_fail(&all, FG_E_USAGE, "%s: %s; see forage %s --help", cmd->name, err->text, cmd->name);
+    return fg_cmd_fail(st, &all);
 }
 
 static enum fg_status unknown_option(const struct fg_command *cmd, const char *word, struct fg_err *err)

@@ -92,10 +92,11 @@ static int unknown(const char *name)
             best = fg_commands[i]->name;
         }
     }
-    fprintf(stderr,
-            "forage: expected a subcommand, found '%s'; the nearest is '%s' (forage --help lists all)\n",
-            name, best);
-    return 2;
+    struct fg_err err;
+    enum fg_status st = fg_fail(
+        &err, FG_E_USAGE, "expected a subcommand, found '%s'; the nearest is '%s' (forage --help lists all)",
+        name, best);
+    return fg_cmd_fail(st, &err);
 }
 
 static int dispatch(int argc, char **argv)
@@ -104,7 +105,7 @@ static int dispatch(int argc, char **argv)
     if (argc < 2) {
         enum fg_status st = usage(&text);
         int rc = print(st, &text, stderr);
-        return rc != 0 ? rc : 2;
+        return rc != 0 ? rc : fg_status_exit_code(FG_E_USAGE);
     }
     const char *name = argv[1];
     bool help = strcmp(name, "help") == 0;

@@ -439,20 +439,20 @@ static int run(int argc, char **argv)
     struct args a = {.draws = 200, .pilots = 8, .draw_seed = 1};
     struct fg_cmd_words words;
     struct fg_err err = {{0}};
+    enum fg_status st;
     int rc = fg_cmd_parse(&fg_cmd_plan, &a, argc, argv, &words);
     if (rc >= 0) {
         return rc;
     }
     if (a.draws < 1 || a.draws > 100000 || a.pilots > a.draws) {
-        (void)fprintf(
-            stderr,
-            "forage: plan: expected --draws 1 to 100000 and at most as many --pilots, found --draws "
-            "%" PRIu64 " --pilots %" PRIu64 "\n",
-            a.draws, a.pilots);
-        return 2;
+        st = fg_fail(&err, FG_E_USAGE,
+                     "plan: expected --draws 1 to 100000 and at most as many --pilots, found --draws %" PRIu64
+                     " --pilots %" PRIu64,
+                     a.draws, a.pilots);
+        return fg_cmd_fail(st, &err);
     }
     fg_study_catch_signals();
-    enum fg_status st = make(&a, words.item[0], &err);
+    st = make(&a, words.item[0], &err);
     return st == FG_OK ? 0 : fg_cmd_fail(st, &err);
 }
 

@@ -66,6 +66,7 @@ static int run(int argc, char **argv)
     struct fg_cmd_words words;
     struct fg_ranks ranks;
     struct fg_err err = {{0}};
+    enum fg_status st;
     int rc = fg_cmd_parse(&fg_cmd_simulate, &a, argc, argv, &words);
     if (rc >= 0) {
         return rc;
@@ -74,15 +75,14 @@ static int run(int argc, char **argv)
         return replay(&a, words.n > 0 ? words.item[0] : NULL);
     }
     if (words.n == 0) {
-        (void)fprintf(stderr,
-                      "forage: simulate: expected a configuration file; see forage simulate --help\n");
-        return 2;
+        st = fg_fail(&err, FG_E_USAGE, "simulate: expected a configuration file; see forage simulate --help");
+        return fg_cmd_fail(st, &err);
     }
     if (!fg_net_under_mpirun()) {
         struct fg_study_shell alone = {.what = "simulate"};
         return fg_study_file(words.item[0], &a.common, &alone);
     }
-    enum fg_status st =
+    st =
         fg_ranks_begin(&ranks, &(struct fg_ranks_how){.what = "simulate", .aggregator_computes = true}, &err);
     fg_ranks_end(&ranks,
                  st == FG_OK ? fg_study_file(words.item[0], &a.common, &ranks.shell) : fg_cmd_fail(st, &err));

@@ -167,5 +167,5 @@ int fg_trace_lint(const struct fg_cmd_words *words, bool json)
     } else {
         json_decref(files);
     }
-    return bad == 0 ? 0 : 2;
+    return fg_status_exit_code(bad == 0 ? FG_OK : FG_E_INPUT);
 }

@@ -52,17 +52,17 @@ static int run(int argc, char **argv)
     struct fg_cmd_words words;
     struct fg_ranks ranks;
     struct fg_err err = {{0}};
+    enum fg_status st;
     int rc = fg_cmd_parse(&fg_cmd_train, &a, argc, argv, &words);
     if (rc >= 0) {
         return rc;
     }
     if (!fg_net_under_mpirun()) {
-        (void)fprintf(
-            stderr,
-            "forage: train is what mpirun starts; run `forage launch -n 4 %s`, which also prints the "
-            "mpirun line for those who want to type it\n",
-            words.item[0]);
-        return 2;
+        st = fg_fail(&err, FG_E_USAGE,
+                     "train is what mpirun starts; run `forage launch -n 4 %s`, which also prints the "
+                     "mpirun line for those who want to type it",
+                     words.item[0]);
+        return fg_cmd_fail(st, &err);
     }
     char path[PATH_MAX] = "";
     bool known = readlink("/proc/self/exe", path, sizeof path - 1) > 0;
@@ -73,7 +73,7 @@ static int run(int argc, char **argv)
     }
     struct fg_ranks_how how = {.what = "train", .self = self, .spawn_host = HOST_AT};
     how.spawn = known ? line_again(path, true, argc, argv) : NULL;
-    enum fg_status st = fg_ranks_begin(&ranks, &how, &err);
+    st = fg_ranks_begin(&ranks, &how, &err);
     fg_ranks_end(&ranks,
                  st == FG_OK ? fg_study_file(words.item[0], &a.common, &ranks.shell) : fg_cmd_fail(st, &err));
 }

@@ -140,7 +140,7 @@ expect "a run without a board has a page, too" 0 $?
 expect_match "well-formed" '^fine' "$(check "$page")"
 printf 'x' >"$T/plan/board.part"
 "$FORAGE" report -q -o "$page" "$T/plan" 2>"$T/err"
-expect "a damaged board ends with 1" 1 $?
+expect "a damaged board ends with 2, as other bad input" 2 $?
 expect_match "and is named" 'board.part: expected its header' "$(cat "$T/err")"
 "$FORAGE" report -q -o "$page" "$T" 2>"$T/err"
 expect "no run: 2" 2 $?

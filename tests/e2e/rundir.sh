@@ -112,7 +112,7 @@ rm -rf "$kept"
 cp -rp "$T/copy" "$kept"
 for f in "$kept"/memory.[01]; do printf 'x' | dd of="$f" bs=1 seek=100 conv=notrunc 2>/dev/null; done
 go_on
-expect "its first row is damaged: nothing to go on from" 1 $?
+expect "its first row is damaged: nothing to go on from" 2 $?
 expect_match "the file is named" "$kept/memory.[01]: expected" "$(cat "$T/err")"
 
 # The other files of that run, damaged in the ways that doc/failures.md names.
@@ -134,7 +134,7 @@ if same "$kept"; then ok "to the undisturbed rounds"; else not_ok "to the undist
 again
 for f in "$kept"/checkpoint.[01]; do printf 'x' | dd of="$f" bs=1 seek=90 conv=notrunc 2>/dev/null; done
 go_on
-expect "both are damaged" 1 $?
+expect "both are damaged" 2 $?
 expect_match "one is named" "$kept/checkpoint.[01]: expected a valid checksum" "$(cat "$T/err")"
 again
 mv "$kept/journal" "$T/journal" && mkdir "$kept/journal"

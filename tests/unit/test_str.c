@@ -74,11 +74,28 @@ static void messages_are_text_whatever_they_quote(void **state)
     assert_int_equal(err.text[sizeof err.text - 2], '?');
 }
 
+static void wrong_input_is_one_exit_code(void **state)
+{
+    (void)state;
+    static const enum fg_status wrong[] = {FG_E_USAGE, FG_E_CONFIG,  FG_E_INPUT,   FG_E_MISSING,
+                                           FG_E_BUSY,  FG_E_CORRUPT, FG_E_VERSION, FG_E_UNSUPPORTED},
+                                failed[] = {FG_E_NOMEM, FG_E_IO, FG_E_FULL, FG_E_INTERNAL, FG_E_GONE};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(fg_status_exit_code(wrong[i]), 2);
+    }
+    for (size_t i = 0; i < sizeof failed / sizeof *failed; i++) {
+        assert_int_equal(fg_status_exit_code(failed[i]), 1);
+    }
+    assert_int_equal(fg_status_exit_code(FG_OK), 0);
+    assert_int_equal(fg_status_exit_code(FG_E_INTERRUPTED), 75);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_character_has_one_form),
         cmocka_unit_test(messages_are_text_whatever_they_quote),
+        cmocka_unit_test(wrong_input_is_one_exit_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
