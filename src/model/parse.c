@@ -173,7 +173,10 @@ static enum fg_status fail_unknown(struct fg_err *err, const struct fg_layer *l,
     for (unsigned i = 0; fg_layer_kinds[i] != NULL; i++) {
         nearer(&best, &least, given, fg_layer_kinds[i]->name);
     }
-    return fg_layer_fail(err, l, "no such layer%s; the nearest is '%s'", alone ? " or shorthand" : "", best);
+    return fg_layer_fail(err, l, "no such layer%s; the nearest is '%s'%s", alone ? " or shorthand" : "", best,
+                         strpbrk(given, "(:[") != NULL
+                             ? ", its arguments stand behind blanks as in 'conv2d 32 kernel=5'"
+                             : "");
 }
 
 /* One layer from its text (not blank). */

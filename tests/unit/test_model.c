@@ -108,6 +108,7 @@ static void impossible_lists_name_the_layer(void **state)
         {"flatten; dropout 1.5; dense", &mnist, {"layer 2", "0.99", "1.5"}},
         {"flatten; dropout nan; dense", &mnist, {"layer 2", "nan"}},
         {"flaten; dense", &mnist, {"layer 1 'flaten'", "nearest is 'flatten'"}},
+        {"conv2d(32,5)", &mnist, {"nearest is 'conv2d'", "as in 'conv2d 32 kernel=5'"}},
         {"flatten; softmax; dense", &mnist, {"layer 2 'softmax'", "end"}},
         {"flatten; dense 5000000", &mnist, {"layer 2"}},
         {"flatten; relu", &mnist, {"layer 2 'relu'", "784", "10"}},
