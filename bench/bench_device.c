@@ -1,10 +1,12 @@
 /* How fast a device trains a cohort: whole tasks through the trainer, parameters there and updates back.
  *
- *     make bench/bench_device && bench/bench_device [-d cuda:N|emulated] [-a exact|tf32|bf16] [-c CLIENTS] [-n SAMPLES] [-r REPEATS] [MODEL...]
+ *     make bench/bench_device
+ *     bench/bench_device [-d cuda:N|emulated] [-a exact|tf32|bf16] [-c CLIENTS] [-n SAMPLES]
+ *         [-r REPEATS] [MODEL...]
  *
- * Samples/s of wall time over all clients, batch 10. `of-limit` is the share of the device's own limit that binds, both
- * limits measured just before by small kernels: multiply-adds in float, or the way of each client's weights through the
- * device's memory (16 P bytes a step). Exits with 77 without the device.
+ * Samples/s of wall time over all clients, batch 10. `of-limit` is the share of the device's own limit that
+ * binds, both limits measured just before by small kernels: multiply-adds in float, or the way of each
+ * client's weights through the device's memory (16 P bytes a step). Exits with 77 without the device.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,12 @@
-/* How fast the dense and convolution kernels are on one core, against the limits of the machine in the same run.
+/* How fast the dense and convolution kernels are on one core,
+ * against the limits of the machine in the same run.
  *
  *     make bench/bench_kernels && bench/bench_kernels [avx512|avx2|reference|auto] [batch] [exact|bf16]
  *
- * GFLOP/s count useful work (2 operations a term, no padding), CPU time, the best of several repetitions. The first
- * share is that of the multiply-add peak, the second that of the roofline that binds, which is named: the peak, or the
- * operands' way (each read, each result written once) through the level of memory that holds them all. The last lines
- * are whole SGD steps of the softmax and 2NN models, in samples a second.
+ * GFLOP/s count useful work (2 operations a term, no padding), CPU time, the best of several repetitions. The
+ * first share is that of the multiply-add peak, the second that of the roofline that binds, which is named:
+ * the peak, or the operands' way (each read, each result written once) through the level of memory that holds
+ * them all. The last lines are whole SGD steps of the softmax and 2NN models, in samples a second.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* How long a data set takes to load: wall time, from its raw files, and from the cache that these were imported into.
+/* How long a data set takes to load: wall time, from its raw files,
+ * and from the cache that these were imported into.
  *
  *     make bench/bench_load && bench/bench_load PATH [REPEATS]
  *

@@ -1,6 +1,6 @@
-/* A worker that sends without pause: it speaks the real protocol over the real transport and answers every task at once with one
- * update that was made and encoded beforehand. What is left is the aggregator's work and the way there.
- * Started by mpirun beside `forage train` (bench/many_workers.sh); no arguments. */
+/* A worker that sends without pause: it speaks the real protocol over the real transport and answers every
+ * task at once with one update that was made and encoded beforehand. What is left is the aggregator's work
+ * and the way there. Started by mpirun beside `forage train` (bench/many_workers.sh); no arguments. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,9 +1,11 @@
-/* How fast updates become a sum, on one core: RESULT frames as they came from the wire, checksum verified, message and
- * codec decoded, judged, folded into the rule's sum. Updates/s of CPU time, 64 updates of 1,663,370 values.
+/* How fast updates become a sum, on one core: RESULT frames as they came from the wire, checksum verified,
+ * message and codec decoded, judged, folded into the rule's sum. Updates/s of CPU time,
+ * 64 updates of 1,663,370 values.
  *
  *     make bench/bench_sum && bench/bench_sum [REPEATS] [UPDATES] [WAY]
  *
- * After each line of figures it waits for one on stdin if that is a pipe, so that bench/run can measure NumPy in turn.
+ * After each line of figures it waits for one on stdin if that is a pipe,
+ * so that bench/run can measure NumPy in turn.
  */
 #include <math.h>
 #include <stdio.h>
@@ -59,7 +61,8 @@ static struct frame encode(const struct way *w, const float *delta, uint32_t cli
     return f;
 }
 
-/* An update as the aggregator's executor holds it, see src/net/remote_tasks.c; the frame itself is measured again. */
+/* An update as the aggregator's executor holds it, see src/net/remote_tasks.c;
+ * the frame itself is measured again. */
 struct held {
     struct fg_hold hold;
     void *own;

@@ -1,12 +1,14 @@
-/* How fast clients train and models are evaluated: whole tasks through the trainer, batches gathered, updates returned.
+/* How fast clients train and models are evaluated: whole tasks through the trainer, batches gathered,
+ * updates returned.
  *
  *     make bench/bench_train && bench/bench_train -h
  *
- * Samples/s of CPU time on one core: least, median and most of several repetitions. FLOP are those of the unpadded
- * model: 6 a multiply-add, 4 in the first layer, which needs no input gradient; 2 forward. `of-fma` is the share of the
- * multiply-add peak measured just before and after each repetition, median; `of-bound` that of the roofline that binds:
- * the arithmetic, or the weights' way through the level of memory that holds them (16 P bytes a step, 4 P forward).
- * With -t, wall time of the same tasks on so many threads against one, turn by turn.
+ * Samples/s of CPU time on one core: least, median and most of several repetitions. FLOP are those of the
+ * unpadded model: 6 a multiply-add, 4 in the first layer, which needs no input gradient; 2 forward. `of-fma`
+ * is the share of the multiply-add peak measured just before and after each repetition, median; `of-bound`
+ * that of the roofline that binds: the arithmetic, or the weights' way through the level of memory that holds
+ * them (16 P bytes a step, 4 P forward). With -t, wall time of the same tasks on so many
+ * threads against one, turn by turn.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,7 +127,8 @@ static void measure(struct bench *b, uint32_t batch)
     double streams = how.forward ? 4.0 : 16.0, P = (double)b->c.P;
     double least = bench_least_s(&how.limits, b->flop * batch, streams * P, 4 * b->c.P, &binds);
     double compute = how.limits.flops > 0 ? b->flop * batch / how.limits.flops : 0;
-    /* Shares of the arithmetic were taken turn by turn; where memory binds, its limit is that of the start. */
+    /* Shares of the arithmetic were taken turn by turn; where memory binds, its limit is that of the
+     * start. */
     double of_bound = compute >= least ? s.median : r.median * least / batch;
     printf("%-12s %-8s %5u %8zu %9.3f %10.0f %10.0f %10.0f %8.1f %7.3f %7.3f %7.3f %7s %8.3f\n", b->c.name,
            how.forward ? "forward" : "train", batch, b->c.P, b->flop * 1e-6, r.min, r.median, r.max,

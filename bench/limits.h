@@ -1,5 +1,6 @@
-/* What one core of this machine can do at most, measured in the same run as what is held against it: multiply-adds in
- * registers, and bytes read from each level of memory. CPU time, because the machine may be shared.
+/* What one core of this machine can do at most, measured in the same run as what is held against it:
+ * multiply-adds in registers, and bytes read from each level of memory. CPU time,
+ * because the machine may be shared.
  *
  * Thread safety: one caller.
  */
@@ -33,8 +34,8 @@ bool bench_limits_measure(struct bench_limits *out, const struct fg_kernels *k);
 enum bench_level bench_level_of(const struct bench_limits *l, size_t bytes);
 const char *bench_level_name(enum bench_level level);
 
-/* Least seconds for this work: the arithmetic, or moving `moved` bytes of an array of `held` bytes. *binds says which:
- * "fma" or the name of the level. */
+/* Least seconds for this work: the arithmetic, or moving `moved` bytes of an array of `held` bytes. *binds
+ * says which: "fma" or the name of the level. */
 double bench_least_s(const struct bench_limits *l, double flop, double moved, size_t held,
                      const char **binds);
 

@@ -1,10 +1,10 @@
 /* A factorial on quadratics whose optimum is known: measured error beside the terms of the planning model.
  *
  * Twenty clients with F_i(x) = 1/2 sum_j a_ij (x_j - u_ij)^2 in ten dimensions and noisy gradients; each
- * assignment is given to `redundancy` holders, each up by a two-state chain of its own, and counts when one of
- * them is. Weights are the same for all (1/mean chance), so that who is often up counts too much. tau local
- * steps are one draw: on a quadratic their sum is normal, with mean and variance in closed form. A row of CSV
- * a cell on stdout, for reproduce/tradeoff.sh: bench/tradeoff [REPLICAS]
+ * assignment is given to `redundancy` holders, each up by a two-state chain of its own, and counts when one
+ * of them is. Weights are the same for all (1/mean chance), so that who is often up counts too much. tau
+ * local steps are one draw: on a quadratic their sum is normal, with mean and variance in closed form. A row
+ * of CSV a cell on stdout, for reproduce/tradeoff.sh: bench/tradeoff [REPLICAS]
  */
 #include <math.h>
 #include <stdio.h>

@@ -18,8 +18,8 @@ struct fg_dataset_arrays {
     float *scale;    /* (channels), 1 */
     float *shift;    /* (channels), 0 */
     uint8_t *vocab;  /* (classes) or NULL */
-    struct fg_map
-        file; /* where samples, labels and groups lie that are not in memory: x, y, group are NULL */
+    /* where samples, labels and groups lie that are not in memory: x, y, group are NULL */
+    struct fg_map file;
 };
 
 /* Allocate a data set with the layout's kind, dtype, shape, label_width, classes, n, n_train; `groups` != 0
@@ -61,8 +61,8 @@ void fg_names_fini(struct fg_names *names);
  */
 enum fg_status fg_dataset_split(struct fg_dataset *ds, double fraction, uint64_t seed) FG_NODISCARD;
 
-/* Set scale and shift: of bytes by `scale` (auto: unit), or, with `normalise`, so that every channel has mean 0
- * and standard deviation 1 over the training part (a constant channel becomes 0). Tokens are left alone.
+/* Set scale and shift: of bytes by `scale` (auto: unit), or, with `normalise`, so that every channel has mean
+ * 0 and standard deviation 1 over the training part (a constant channel becomes 0). Tokens are left alone.
  *
  * Cost:    one pass over the training part when normalising. Errors: FG_E_NOMEM.
  */

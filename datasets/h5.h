@@ -13,7 +13,8 @@
 /* Write a file: under a temporary name beside it, synced, then renamed, so a reader sees the old file or the
  * new.
  *
- * Errors:  FG_E_FULL, FG_E_IO, FG_E_MISSING (the folder), FG_E_INPUT (it is one), naming the file; nothing is left behind. FG_E_NOMEM.
+ * Errors:  FG_E_FULL, FG_E_IO, FG_E_MISSING (the folder), FG_E_INPUT (it is one), naming the file;
+ *          nothing is left behind. FG_E_NOMEM.
  */
 enum fg_status fg_h5_write(const char *path, const struct fg_dataset *ds, struct fg_err *err) FG_NODISCARD;
 

@@ -39,7 +39,8 @@ size_t fg_table_column(const struct fg_table *t, const char *name);
 enum fg_status fg_table_u32(const struct fg_table *t, size_t column, const char *what, uint32_t max,
                             uint32_t *value, struct fg_err *err) FG_NODISCARD;
 
-/* A finite number that a float can hold. `name` is the column's in the header, `note` goes behind the message. */
+/* A finite number that a float can hold. `name` is the column's in the header,
+ * `note` goes behind the message. */
 enum fg_status fg_table_f32(const struct fg_table *t, size_t column, const struct fg_field *name,
                             const char *note, float *value, struct fg_err *err) FG_NODISCARD;
 

@@ -1,4 +1,5 @@
-/* Asking memory for what comes next while something else is computed: a hint, no access, so it may point behind an end.
+/* Asking memory for what comes next while something else is computed: a hint, no access,
+ * so it may point behind an end.
  *
  * Thread safety: pure functions.
  */

@@ -18,7 +18,8 @@ static int ask_for_amx(void)
            syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_TILE_DATA) == 0;
 }
 
-/* Asked once: CPUID takes tens of microseconds on a virtual machine, and tables are looked up for each task. */
+/* Asked once: CPUID takes tens of microseconds on a virtual machine, and tables are looked up for each
+ * task. */
 int fg_amx_ready(void)
 {
     enum { UNKNOWN, NO, YES };

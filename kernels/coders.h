@@ -1,8 +1,9 @@
-/* What codecs do to whole vectors: random words, rounding, packing, rotation. One table, several implementations with
- * the same bits, as kernels.h. Any n, any alignment; inputs and outputs do not overlap unless said.
+/* What codecs do to whole vectors: random words, rounding, packing, rotation. One table, several
+ * implementations with the same bits, as kernels.h. Any n, any alignment;
+ * inputs and outputs do not overlap unless said.
  *
- * Random words: word e of a stream is word e % 4 of Philox block ctr + e / 4; `at` (a multiple of FG_CODER_WORDS) is the word
- * of the first value. From a word comes u = ((word >> 9) + 1/2) 2^-23, in (0, 1).
+ * Random words: word e of a stream is word e % 4 of Philox block ctr + e / 4; `at` (a multiple of
+ * FG_CODER_WORDS) is the word of the first value. From a word comes u = ((word >> 9) + 1/2) 2^-23, in (0, 1).
  *
  * Thread safety: pure functions; the tables are const.
  */
@@ -14,7 +15,8 @@
 
 enum { FG_CODER_WORDS = 64 };
 
-/* A stream of the run's random numbers: key and counter of its first block, see fg_rng_counter(). ctr[0], ctr[1] are one number. */
+/* A stream of the run's random numbers: key and counter of its first block, see fg_rng_counter().
+ * ctr[0], ctr[1] are one number. */
 struct fg_coder_stream {
     uint32_t key[2], ctr[4];
 };
@@ -34,7 +36,8 @@ struct fg_coders {
     float (*largest)(const float *x, size_t n);
     struct fg_coder_sums (*sums)(const float *x, size_t n);
 
-    /* a = |x| * inverse < 2^31; k = floor(a), 1 more when u < a - k, at most `most` <= 127; q = k with the sign of x. */
+    /* a = |x| * inverse < 2^31; k = floor(a), 1 more when u < a - k, at most `most` <= 127;
+     * q = k with the sign of x. */
     void (*round)(const struct fg_coder_stream *s, uint64_t at, const float *x, float inverse, int32_t most,
                   int8_t *q, size_t n);
     /* x = q * step. */
@@ -43,22 +46,26 @@ struct fg_coders {
     void (*pack4)(const int8_t *q, uint8_t *out, size_t n);
     void (*unpack4)(const uint8_t *in, int8_t *q, size_t n);
 
-    /* Which values are kept: i with u < |x[i]| * inverse. place[j] = 2 i, plus 1 when x[i] < 0, for i ascending; their
-     * number. place has room for n + 16. */
+    /* Which values are kept: i with u < |x[i]| * inverse. place[j] = 2 i, plus 1 when x[i] < 0, for i
+     * ascending; their number. place has room for n + 16. */
     size_t (*choose)(const struct fg_coder_stream *s, uint64_t at, const float *x, float inverse,
                      uint32_t *place, size_t n);
 
-    /* 16 bits a value, little-endian: binary16 and the upper half of a float, nearest, ties to even. A NaN stays one. */
+    /* 16 bits a value, little-endian: binary16 and the upper half of a float, nearest, ties to even.
+     * A NaN stays one. */
     void (*to_fp16)(const float *x, uint8_t *out, size_t n);
     void (*from_fp16)(const uint8_t *in, float *x, size_t n);
     void (*to_bf16)(const float *x, uint8_t *out, size_t n);
     void (*from_bf16)(const uint8_t *in, float *x, size_t n);
 
-    /* z[i] = -z[i] where bit i % 32 of word at + i / 32 is set; at and n multiples of 8, n at most 32 FG_CODER_WORDS. */
+    /* z[i] = -z[i] where bit i % 32 of word at + i / 32 is set; at and n multiples of 8,
+     * n at most 32 FG_CODER_WORDS. */
     void (*flip)(const struct fg_coder_stream *s, uint64_t at, float *z, size_t n);
-    /* z = H z, the Hadamard matrix of order n, a power of two of at least 8: butterflies of distance 1, 2, 4, ... */
+    /* z = H z, the Hadamard matrix of order n, a power of two of at least 8: butterflies of distance 1, 2,
+     * 4, ... */
     void (*hadamard)(float *z, size_t n);
-    /* Bit i % 8 of byte i / 8: z[i] < 0. And back: z[i] = -unit where it is set, else unit. n a multiple of 8. */
+    /* Bit i % 8 of byte i / 8: z[i] < 0. And back: z[i] = -unit where it is set, else unit.
+     * n a multiple of 8. */
     void (*signs)(const float *z, uint8_t *out, size_t n);
     void (*unsigns)(const uint8_t *in, float unit, float *z, size_t n);
 };

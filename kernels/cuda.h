@@ -44,13 +44,14 @@ enum fg_status fg_cuda_dense_forward(float *y, const float *x, const float *w, c
                                      size_t batch, size_t in, size_t out, int device,
                                      struct fg_err *err) FG_NODISCARD;
 
-/* What one device can do at most, measured by small kernels: multiply-adds in float (2 FLOP each) and bytes copied
- * within its memory, read and written, a second. */
+/* What one device can do at most, measured by small kernels: multiply-adds in float (2 FLOP each) and bytes
+ * copied within its memory, read and written, a second. */
 struct fg_cuda_limits {
     double flops, bytes_s;
 };
 
-/* Cost: some milliseconds and half a GiB of the device's memory. Errors: as fg_cuda_device_info(), FG_E_NOMEM. */
+/* Cost: some milliseconds and half a GiB of the device's memory. Errors: as fg_cuda_device_info(),
+ * FG_E_NOMEM. */
 enum fg_status fg_cuda_limits(struct fg_cuda_limits *out, int device, struct fg_err *err) FG_NODISCARD;
 
 #ifdef __cplusplus

@@ -2,17 +2,17 @@
  *
  * A training step of a model is a list of operations (fg_op) over one lane's memory. Every output of an
  * operation is made by one thread, which adds its terms in the order that kernels.h states: so a lane's bits
- * are those of the CPU, however many threads, blocks or lanes there are. Operations follow each other with all
- * outputs of one complete before the next begins. Lanes share nothing but the data set and what they only read.
- * In FG_TF32 and FG_BF16 dense layers and convolutions are made by warps, with tensor cores: other bits, but the same
- * ones from run to run on one kind of device.
+ * are those of the CPU, however many threads, blocks or lanes there are. Operations follow each other with
+ * all outputs of one complete before the next begins. Lanes share nothing but the data set and what they only
+ * read. In FG_TF32 and FG_BF16 dense layers and convolutions are made by warps, with tensor cores: other
+ * bits, but the same ones from run to run on one kind of device.
  *
  *   model --fg_model_program()--> fg_op[] --fg_device->run--> every lane, steps from..to
  *
- * kernels/device_ops.h is the one source of all operations; the CUDA device compiles it with nvcc, the emulated
- * one with the host's compiler, threads being a loop. Two ways to run: `resident` gives a lane one block for
- * several steps, its first `hot` floats in shared memory; otherwise every operation is a launch over (threads,
- * lanes).
+ * kernels/device_ops.h is the one source of all operations; the CUDA device compiles it with nvcc, the
+ * emulated one with the host's compiler, threads being a loop. Two ways to run: `resident` gives a lane one
+ * block for several steps, its first `hot` floats in shared memory; otherwise every operation is a launch
+ * over (threads, lanes).
  *
  * Thread safety: one thread a device.
  */
@@ -31,7 +31,8 @@ extern "C" {
 
 enum { FG_DEVICE_PART = 64 }; /* samples that go through a program at once; larger batches go in parts */
 
-/* What a warp makes of a product at once, outside FG_EXACT; where there are fewer of them than FEW, narrow ones. */
+/* What a warp makes of a product at once, outside FG_EXACT; where there are fewer of them than FEW,
+ * narrow ones. */
 enum { FG_WARP_ROWS = 32, FG_WARP_COLUMNS = 32, FG_WARP_NARROW = 8, FG_WARP_FEW = 64 };
 
 /* Memory that an operand lies in. */
@@ -107,8 +108,9 @@ struct fg_op {
     struct fg_window win;
 };
 
-/* BIAS: aux is what sums begin with. RECTIFY, MASK: a relu that follows a sum, or goes back behind one by aux, what it gave (of
- * FG_OP_POOL_DX: what pooling gave of that, which is as positive, also after a dropout in its place). */
+/* BIAS: aux is what sums begin with. RECTIFY, MASK: a relu that follows a sum, or goes back behind one by
+ * aux, what it gave (of FG_OP_POOL_DX: what pooling gave of that, which is as positive,
+ * also after a dropout in its place). */
 enum { FG_OP_UPDATE = 1, FG_OP_BIAS = 2, FG_OP_ONTO = 4, FG_OP_RECTIFY = 8, FG_OP_MASK = 16 };
 
 /* Samples as fg_dataset has them, in device memory. */
@@ -220,8 +222,8 @@ struct fg_device_ops {
     enum fg_status (*deltas)(struct fg_device *d, const struct fg_device_deltas *f, struct fg_err *err);
     enum fg_status (*sum)(struct fg_device *d, const struct fg_device_sum *s, struct fg_err *err);
     enum fg_status (*step)(struct fg_device *d, const struct fg_device_step *s, struct fg_err *err);
-    /* Page-locks host memory, so that it goes over the bus as fast as that can; where it cannot be, nothing changes. loose() comes
-     * before it is freed. */
+    /* Page-locks host memory, so that it goes over the bus as fast as that can; where it cannot be, nothing
+     * changes. loose() comes before it is freed. */
     void (*pin)(struct fg_device *d, void *host, size_t bytes);
     void (*loose)(struct fg_device *d, void *host);
     void (*destroy)(struct fg_device *d);
@@ -234,15 +236,15 @@ struct fg_device {
 
 /* The emulated device: the operations in plain C, threads in an order that depends on `shuffle`.
  *
- * memory_bytes: what it pretends to have. fail_at: the number of the call of alloc, put, get or run that fails
- * as a lost device would, from 1; 0: none. */
+ * memory_bytes: what it pretends to have. fail_at: the number of the call of alloc, put, get or run that
+ * fails as a lost device would, from 1; 0: none. */
 struct fg_emulation {
     uint64_t memory_bytes;
     uint32_t threads; /* in a block */
     uint32_t shuffle; /* threads run descending, begun this far on; 0: ascending */
     uint32_t fail_at;
     int resident; /* a lane at a time for all steps, or an operation at a time for all lanes */
-    int keeps; /* memory that is given back is kept for the next to ask, as on the CUDA device (device_arena.h) */
+    int keeps;    /* memory that is given back is kept for the next, as on the CUDA device (device_arena.h) */
 };
 enum fg_status fg_device_emulated(struct fg_device **out, const struct fg_emulation *how,
                                   struct fg_err *err) FG_NODISCARD;

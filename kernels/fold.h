@@ -1,5 +1,5 @@
-/* Sums of updates in whole numbers, and what is said of updates on the way: as fast as the CPU goes, the same bits
- * everywhere, in whatever order. One table, several implementations, as kernels.h.
+/* Sums of updates in whole numbers, and what is said of updates on the way: as fast as the CPU goes, the same
+ * bits everywhere, in whatever order. One table, several implementations, as kernels.h.
  *
  * Thread safety: pure functions; the tables are const.
  */
@@ -24,12 +24,13 @@ struct fg_scan {
 struct fg_folders {
     const char *name; /* as of the kernels: "reference", "avx2", "avx512" */
 
-    /* sum[i] += for each of the m vectors the whole number nearest to scale[k] * x[k][i] (a product of doubles), ties to
-     * even. Shapes: x (m) of (n). */
+    /* sum[i] += for each of the m vectors the whole number nearest to scale[k] * x[k][i] (a product of
+     * doubles), ties to even. Shapes: x (m) of (n). */
     void (*floats)(const float *const *x, const double *scale, size_t m, int64_t *sum, size_t n);
     /* sum[i] += scale[k] * q[k][i], |scale[k]| <= 2^47 - 2^32. Shapes: q (m) of (n). */
     void (*bytes)(const int8_t *const *q, const int64_t *scale, size_t m, int64_t *sum, size_t n);
-    /* One pass over head, then body; bytes from..len of the body are floats in memory order, `from` at most len. */
+    /* One pass over head, then body; bytes from..len of the body are floats in memory order,
+     * `from` at most len. */
     struct fg_scan (*scan)(const uint8_t *head, size_t head_len, const uint8_t *body, size_t len,
                            size_t from);
 };

@@ -1,5 +1,6 @@
-/* The one pass over a frame: its hash, and how large the floats in it are. Included by each source that defines a table
- * of folders, so that the hash is compiled for its registers; SCAN_LARGEST is the table's fg_coders.largest. */
+/* The one pass over a frame: its hash, and how large the floats in it are. Included by each source that
+ * defines a table of folders, so that the hash is compiled for its registers;
+ * SCAN_LARGEST is the table's fg_coders.largest. */
 #ifndef FG_KERNELS_FOLD_SCAN_H
 #define FG_KERNELS_FOLD_SCAN_H
 

@@ -188,13 +188,14 @@ struct fg_kernels {
 /* How products are made.
  *   FG_EXACT  in float, as said above.
  *   FG_BF16   convolutions of stride 1 over 16 or more channels round both operands to bfloat16 (8 bits of
- *             precision) and add in float; all else stays exact. Every implementation gives the same bits, but
- *             only those with AMX (Intel, 4th generation Xeon and later) are faster. Its order: terms go in
- *             steps of 32, even + odd part of a step (one fma a term, from 0) is added to what was there; a
- *             step holds 32 channels of one window pixel (forward, kh, kw and channels ascending) or 32 places
- *             r * w + q of one image (weights), those with q >= ow having d = 0. Numbers below 2^-126 are 0.
- *   FG_TF32  on devices only: both operands of dense layers and convolutions are rounded to 10 bits and added in
- *             float by tensor cores; FG_BF16 does so there with 8 bits, and has no order that CPUs repeat.
+ *             precision) and add in float; all else stays exact. Every implementation gives the same bits,
+ *             but only those with AMX (Intel, 4th generation Xeon and later) are faster. Its order: terms go
+ *             in steps of 32, even + odd part of a step (one fma a term, from 0) is added to what was there;
+ *             a step holds 32 channels of one window pixel (forward, kh, kw and channels ascending) or 32
+ *             places r * w + q of one image (weights), those with q >= ow having d = 0.
+ *             Numbers below 2^-126 are 0.
+ *   FG_TF32  on devices only: both operands of dense layers and convolutions are rounded to 10 bits and added
+ *             in float by tensor cores; FG_BF16 does so there with 8 bits, and has no order that CPUs repeat.
  */
 enum fg_arithmetic { FG_EXACT, FG_BF16, FG_TF32 };
 

@@ -14,8 +14,8 @@ static float bf16(float x)
     return x != x ? x : bits_float((u + 0x7FFFu + (u >> 16 & 1u)) & 0xFFFF0000u);
 }
 
-/* a b + c rounded once. What rounds up to the least normal number counts as below it if it is with an unbounded
- * exponent; a double holds such a sum exactly. */
+/* a b + c rounded once. What rounds up to the least normal number counts as below it if it is with an
+ * unbounded exponent; a double holds such a sum exactly. */
 static float flushed_fma(float a, float b, float c)
 {
     float r = fmaf(a, b, c);

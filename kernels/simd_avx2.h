@@ -236,7 +236,7 @@ static inline VI vl_odd(VI a, VI b)
     return _mm256_unpackhi_epi64(a, b);
 }
 
-/* Where numbers 0, 1, .. lie so that vl_even() and vl_odd() have them in order, the latter after the former. */
+/* Where numbers 0, 1, .. lie so that vl_even() has the first of them in order and vl_odd() those after. */
 static const uint64_t V_BLOCK_OF_LANE[VL / 2] = {0, 2, 1, 3};
 
 static inline VI v_load_u8(const uint8_t *p)
@@ -439,8 +439,8 @@ static inline void vl_store(uint64_t *p, VI v)
     _mm256_storeu_si256((__m256i *)(void *)p, v);
 }
 
-/* The nearest whole numbers, ties to even; at most 2^54 in size. In two parts, each of which adding 3 * 2^51 leaves in the
- * lower bits. */
+/* The nearest whole numbers, ties to even; at most 2^54 in size. In two parts, each of which adding 3 * 2^51
+ * leaves in the lower bits. */
 static inline VI vl_nearest(VD d)
 {
     const VD big = _mm256_set1_pd(0x1.8p52);
@@ -470,7 +470,7 @@ static inline VI vh_load_s8(const int8_t *p)
     return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
 
-/* Lanes of both in turn, four from each 128 bits: vi_first() and vi_second() bring results in their places back in order. */
+/* Lanes of both in turn, four from each 128 bits: vi_first() and vi_second() bring results back in order. */
 static inline VI vh_low(VI a, VI b)
 {
     return _mm256_unpacklo_epi16(a, b);

@@ -234,7 +234,7 @@ static inline VI vl_odd(VI a, VI b)
     return _mm512_unpackhi_epi64(a, b);
 }
 
-/* Where numbers 0, 1, .. lie so that vl_even() and vl_odd() have them in order, the latter after the former. */
+/* Where numbers 0, 1, .. lie so that vl_even() has the first of them in order and vl_odd() those after. */
 static const uint64_t V_BLOCK_OF_LANE[VL / 2] = {0, 4, 1, 5, 2, 6, 3, 7};
 
 static inline VI v_load_u8(const uint8_t *p)
@@ -458,7 +458,7 @@ static inline VI vh_load_s8(const int8_t *p)
     return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)p));
 }
 
-/* Lanes of both in turn, four from each 128 bits: vi_first() and vi_second() bring results in their places back in order. */
+/* Lanes of both in turn, four from each 128 bits: vi_first() and vi_second() bring results back in order. */
 static inline VI vh_low(VI a, VI b)
 {
     return _mm512_unpacklo_epi16(a, b);

@@ -1,5 +1,5 @@
-/* The members of the table in order, for the sources that define one; `name` and the functions are theirs, `conv`
- * begins the names of the convolutions. */
+/* The members of the table in order, for the sources that define one; `name` and the functions are theirs,
+ * `conv` begins the names of the convolutions. */
 #define FG_KERNEL_TABLE(label, conv)                                                                      \
     {                                                                                                     \
         .name = (label), .dense_forward = dense_forward, .dense_accumulate = dense_accumulate,            \

@@ -1,5 +1,5 @@
-/* Before a loop of constant count: unroll it whole, so that arrays of vectors become registers. FG_UNROLL_SOME
- * is for counts that are constant in some inlined copies of a loop only.
+/* Before a loop of constant count: unroll it whole, so that arrays of vectors become registers.
+ * FG_UNROLL_SOME is for counts that are constant in some inlined copies of a loop only.
  */
 #ifndef FG_KERNELS_UNROLL_H
 #define FG_KERNELS_UNROLL_H

@@ -1,9 +1,10 @@
-/* Wide convolutions in bfloat16: operands are rounded and packed (bf16.h), then multiplied in blocks of up to 2 x 2
- * tiles by an engine. Included by wide.c only.
+/* Wide convolutions in bfloat16: operands are rounded and packed (bf16.h), then multiplied in blocks of up to
+ * 2 x 2 tiles by an engine. Included by wide.c only.
  */
 #include "kernels/bf16.h"
 
-/* A block: C (16 us, 16 vs) += sum over n1 x n2 x n3 steps of A B, in the order of bf16_step() of ref_bf16.h. */
+/* A block: C (16 us, 16 vs) += sum over n1 x n2 x n3 steps of A B,
+ * in the order of bf16_step() of ref_bf16.h. */
 struct bf16_block {
     const uint16_t *a;
     size_t lda; /* from row to row of A */

@@ -52,7 +52,8 @@ static void floats(const float *const *x, const double *scale, size_t m, int64_t
     floats_rest(x, scale, m, sum, i, n);
 }
 
-/* Scales as up to three digits of 16 bits with sign, those of two vectors side by side, above `shift` bits that none has. */
+/* Scales as up to three digits of 16 bits with sign, those of two vectors side by side,
+ * above `shift` bits that none has. */
 enum { DIGITS = 3, DIGIT_BITS = 16 };
 
 struct scales {
@@ -86,8 +87,8 @@ static void split(struct scales *s, const int64_t *scale, size_t m)
     }
 }
 
-/* Products with each digit are summed in 32 bits: 2^23 for each pair of vectors at most. Cache lines are used up at once: those of
- * many vectors may fall on one another. Returns how far it came. */
+/* Products with each digit are summed in 32 bits: 2^23 for each pair of vectors at most. Cache lines are used
+ * up at once: those of many vectors may fall on one another. Returns how far it came. */
 static inline __attribute__((always_inline)) size_t bytes_by(const int8_t *const *q, const struct scales *s,
                                                              size_t digits, size_t m, int64_t *sum, size_t n)
 {

@@ -4,8 +4,8 @@
  * that the memory is read as that many streams from front to back. */
 enum { LARGE = 1 << 18, STREAMS = 64 };
 
-/* panel[r][c] = m[r][c], `rows` x `vecs` vectors: rows that are far apart share a few sets of the caches and need a
- * page each, side by side they stay. */
+/* panel[r][c] = m[r][c], `rows` x `vecs` vectors: rows that are far apart share a few sets of the caches and
+ * need a page each, side by side they stay. */
 static void pack_panel(const float *m, size_t ld, size_t rows, size_t vecs, float *panel)
 {
     for (size_t r = 0; r < rows; r++, m += ld, panel += vecs * VL) {
@@ -18,8 +18,8 @@ static void pack_panel(const float *m, size_t ld, size_t rows, size_t vecs, floa
 
 enum { PANEL = 256 }; /* rows: 32 KB at most */
 
-/* Whether packing pays for panels of a matrix with rows of np floats that are used by so many rows of the other: rows
- * a multiple of 1 KB apart meet in a sixteenth of the first-level cache's sets or less. */
+/* Whether packing pays for panels of a matrix with rows of np floats that are used by so many rows of the
+ * other: rows a multiple of 1 KB apart meet in a sixteenth of the first-level cache's sets or less. */
 static int pack_pays(size_t np, size_t uses)
 {
     return np % 256 == 0 && uses >= 4 * TILE_ROWS;

@@ -47,8 +47,9 @@ static int narrow_forward_fits(const struct fg_conv *s)
            s->oh > 0 && s->cout * round_up(s->oh * s->w) < s->np * s->oh * s->ow;
 }
 
-/* `count` neighbouring places of an image w wide, from (row, *column) on, of all outputs (NARROW, 2 VL): those that are
- * pixels of an output ow wide go to y (pixels, 16), padding 0; returns where the next pixel goes. */
+/* `count` neighbouring places of an image w wide, from (row, *column) on, of all outputs (NARROW, 2 VL):
+ * those that are pixels of an output ow wide go to y (pixels, 16), padding 0;
+ * returns where the next pixel goes. */
 static float *narrow_store(float from[NARROW][2 * VL], size_t cout, size_t count, size_t *column, size_t w,
                            size_t ow, float *y)
 {
@@ -75,8 +76,8 @@ static float *narrow_store(float from[NARROW][2 * VL], size_t cout, size_t count
     return y;
 }
 
-/* Windows of one place and the next are one float apart, over the ends of rows as well: so lanes are all places of the
- * image in a row, and those in which no window begins are left out at the end. */
+/* Windows of one place and the next are one float apart, over the ends of rows as well: so lanes are all
+ * places of the image in a row, and those in which no window begins are left out at the end. */
 static void narrow_forward(const struct fg_conv *s, const float *x, const float *w, const float *bias,
                            float *y)
 {

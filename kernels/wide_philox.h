@@ -15,8 +15,9 @@ static inline struct philox_keys philox_keys_of(const uint32_t key[2])
     return k;
 }
 
-/* 4 VL words of Philox4x32-10 from block `at` on, in order; ctr[0], ctr[1] of the first block are one number. A 64-bit lane holds
- * a block's words each in turn in its lower half, as products take them; what is in upper halves is of no matter until the end. */
+/* 4 VL words of Philox4x32-10 from block `at` on, in order; ctr[0], ctr[1] of the first block are one number.
+ * A 64-bit lane holds a block's words each in turn in its lower half, as products take them; what is in upper
+ * halves is of no matter until the end. */
 static inline __attribute__((always_inline)) void philox_words(const struct philox_keys *key,
                                                                const uint32_t ctr[4], uint64_t at, VI word[4])
 {

@@ -96,7 +96,8 @@ static void dropout(const struct fg_dropout *m, const float *x, float *y, size_t
     }
 }
 
-/* Channels repeat every c vectors; c is a constant where this is inlined. Returns how many floats were done. */
+/* Channels repeat every c vectors; c is a constant where this is inlined. Returns how many floats were
+ * done. */
 static inline __attribute__((always_inline)) size_t
 bytes_run(const uint8_t *x, const float *scales, const float *shift, size_t c, float *y, size_t n)
 {

@@ -141,7 +141,8 @@ TILE_LIST(TILE_DEFINE)
 static const tile_function TILES[TILE_ROWS][2][2] = {TILE_LIST(TILE_ENTRY)}; /* rows - 1, unit, vecs - 1 */
 
 /* Run a tile over `rows` rows of any number, in blocks of nearly equal size, `vecs` vectors wide. Moves t->x,
- * t->y and t->start past the rows. It is changed in place: a copy would be read before its stores can forward. */
+ * t->y and t->start past the rows. It is changed in place:
+ * a copy would be read before its stores can forward. */
 static void tile_rows(struct tile *t, size_t rows, size_t vecs)
 {
     int unit = t->xr == 1;

@@ -24,8 +24,8 @@ struct update_at {
     float *w;
 };
 
-/* `rows` rows of w side by side: as many independent chains of sums. All but u and at are constants where this is
- * inlined. */
+/* `rows` rows of w side by side: as many independent chains of sums. All but u and at are constants where
+ * this is inlined. */
 static inline __attribute__((always_inline)) void update_rows(const struct update *u, struct update_at *at,
                                                               V d[UPDATE_BATCH][UPDATE_VECS], int batch,
                                                               int vecs, int rows)

@@ -2,7 +2,8 @@
 
 #include "src/base/mem.h"
 
-/* The higher, the sooner old models are forgotten. Chosen: models are (t - 1) / (eta + 2) rounds old on average, a tenth of the run. */
+/* The higher, the sooner old models are forgotten. Chosen:
+ * models are (t - 1) / (eta + 2) rounds old on average, a tenth of the run. */
 static const double eta = 8.0;
 
 static void round_all(struct fg_average *m)

@@ -1,10 +1,13 @@
-/* The mean of the server's models, in which later ones count more: what is evaluated and kept instead of the newest model.
+/* The mean of the server's models, in which later ones count more:
+ * what is evaluated and kept instead of the newest model.
  *
  *   mean_t = mean_{t-1} + (x_t - mean_{t-1}) 9 / (t + 8),   t the number of models taken; mean_1 = x_1
  *
- * so that x_s has the weight s (s + 1) ... (s + 7) in it, up to a factor. Before the first it is the model that was begun with.
+ * so that x_s has the weight s (s + 1) ... (s + 7) in it, up to a factor.
+ * Before the first it is the model that was begun with.
  *
- * Source: Shamir and Zhang 2013, section 4 (polynomial-decay averaging), with eta = 8; doc/algorithms/averaging.md.
+ * Source: Shamir and Zhang 2013, section 4 (polynomial-decay averaging), with eta = 8;
+ * doc/algorithms/averaging.md.
  * Thread safety: one caller.
  */
 #ifndef FG_AGGREGATOR_AVERAGE_H
@@ -31,7 +34,8 @@ void fg_average_fini(struct fg_average *m);
 /* One more model, x (P). Cost: O(P). */
 void fg_average_take(struct fg_average *m, const float *x);
 
-/* The state as bytes; and back, into one of the same P. What is wrong makes the reader bad. Errors: FG_E_NOMEM. */
+/* The state as bytes; and back, into one of the same P. What is wrong makes the reader bad.
+ * Errors: FG_E_NOMEM. */
 enum fg_status fg_average_save(const struct fg_average *m, struct fg_str *out) FG_NODISCARD;
 void fg_average_load(struct fg_average *m, struct fg_reader *in);
 

@@ -49,8 +49,9 @@
 #include "src/plan/record.h"
 #include "src/wire/down.h"
 
-/* Whether clients keep something from task to task that their updates depend on (codec.h), and who holds it for them:
- * this process, which saves it beside the aggregator's state, or workers, and then it is gone when they are. */
+/* Whether clients keep something from task to task that their updates depend on (codec.h), and who holds it
+ * for them: this process, which saves it beside the aggregator's state, or workers,
+ * and then it is gone when they are. */
 enum fg_keeping { FG_KEEPING_NONE, FG_KEEPING_HERE, FG_KEEPING_AWAY };
 
 /* Movable data: who trains on whose. doc/algorithms/movable.md. */
@@ -152,8 +153,8 @@ struct fg_action {
     fg_time_t at;
     uint64_t id;
     struct fg_task task;
-    uint64_t
-        bytes_down; /* ASSIGN: model, or what leads to it, and, the first time, the shard; 0 if the client has it all */
+    /* ASSIGN: model, or what leads to it, and, the first time, the shard; 0 if the client has it all */
+    uint64_t bytes_down;
     uint64_t bytes_up; /* ASSIGN: of the update, as durations count it */
     bool evaluate, evaluate_clients;
     enum fg_finish reason;
@@ -184,9 +185,9 @@ enum fg_status fg_aggregator_begin(struct fg_aggregator *a, struct fg_actions *o
 enum fg_status fg_aggregator_step(struct fg_aggregator *a, const struct fg_event *ev,
                                   struct fg_actions *out) FG_NODISCARD;
 
-/* What clients keep (FG_KEEPING_*): the name of each client's after its last update that counted (as fg_task.kept;
- * NULL: nothing is kept). Whether all of it is gone after a load, because workers held it: then FORGET is
- * due before the next round, unless there was nothing. */
+/* What clients keep (FG_KEEPING_*): the name of each client's after its last update that counted (as
+ * fg_task.kept; NULL: nothing is kept). Whether all of it is gone after a load, because workers held it: then
+ * FORGET is due before the next round, unless there was nothing. */
 const uint64_t *fg_aggregator_keeps_of(const struct fg_aggregator *a); /* (clients) */
 bool fg_aggregator_forgets(const struct fg_aggregator *a);
 
@@ -194,8 +195,8 @@ bool fg_aggregator_forgets(const struct fg_aggregator *a);
 const struct fg_round_record *fg_aggregator_record(const struct fg_aggregator *a);
 const struct fg_participation *fg_aggregator_participation(const struct fg_aggregator *a, size_t *n);
 
-/* Of the round last committed: whether the client was up when it began, whether the policy's plan has it train then,
- * and the forecasts that the policy had (NULL: none). */
+/* Of the round last committed: whether the client was up when it began, whether the policy's plan has it
+ * train then, and the forecasts that the policy had (NULL: none). */
 bool fg_aggregator_was_up(const struct fg_aggregator *a, uint32_t client);
 bool fg_aggregator_planned(const struct fg_aggregator *a, uint32_t client);
 const struct fg_outlook *fg_aggregator_outlook(const struct fg_aggregator *a);
@@ -203,13 +204,15 @@ const struct fg_outlook *fg_aggregator_outlook(const struct fg_aggregator *a);
 /* Slots ahead that the policy of such a run looks; 0: it wants no forecasts. */
 uint32_t fg_aggregator_horizon(const struct fg_aggregator_config *cfg);
 
-/* The outlook of a run of this configuration, *out = NULL if its policy wants none. Errors: FG_E_CONFIG, FG_E_NOMEM.
+/* The outlook of a run of this configuration, *out = NULL if its policy wants none. Errors: FG_E_CONFIG,
+ * FG_E_NOMEM.
  * Owner: the caller, fg_outlook_destroy(). */
 enum fg_status fg_aggregator_look_out(struct fg_outlook **out, const struct fg_aggregator_config *cfg,
                                       const struct fg_fleet *fleet, struct fg_err *err) FG_NODISCARD;
 
-/* The run's model: what is evaluated, stored and exported. The newest, which clients train from, or with cfg.average the mean of
- * the models after rounds in which an update counted. Shapes: (P). Owner: the aggregator; valid until the next commit. */
+/* The run's model: what is evaluated, stored and exported. The newest, which clients train from, or with
+ * cfg.average the mean of the models after rounds in which an update counted. Shapes: (P). Owner: the
+ * aggregator; valid until the next commit. */
 const float *fg_aggregator_params(const struct fg_aggregator *a);
 
 /* Models beside the newest one, of rules that keep one a block (semicyclic). */
@@ -223,8 +226,8 @@ struct fg_plural {
 enum fg_status fg_aggregator_plural(const struct fg_aggregator *a, struct fg_plural *out) FG_NODISCARD;
 void fg_plural_fini(struct fg_plural *p);
 
-/* What a task of the client starts from, given the task's version: the newest parameters (cfg.down: what of them goes
- * down), or those that the client received last where the rule keeps them.
+/* What a task of the client starts from, given the task's version: the newest parameters (cfg.down: what of
+ * them goes down), or those that the client received last where the rule keeps them.
  * Shapes: (P). Owner: the aggregator; valid until the round closes. */
 const float *fg_aggregator_start_of(const struct fg_aggregator *a, uint32_t client, uint64_t version);
 /* The models that go down, where these are not the newest parameters as they are; else NULL. */

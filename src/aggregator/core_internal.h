@@ -147,8 +147,8 @@ const float *fg_core_kept(const struct fg_aggregator *a, uint64_t version);
 const float *fg_core_model(const struct fg_aggregator *a);
 uint64_t fg_core_model_due(const struct fg_aggregator *a, uint32_t client);
 
-/* How rough a task's update may be: by its client's link, work and download; 0 unless the codec adapts. And the bytes that
- * durations count for it. core_wire.c. */
+/* How rough a task's update may be: by its client's link, work and download; 0 unless the codec adapts. And
+ * the bytes that durations count for it. core_wire.c. */
 float fg_core_variance(const struct fg_aggregator *a, const struct fg_task *t, uint64_t bytes_down);
 uint64_t fg_core_update_bytes(const struct fg_aggregator *a, const struct fg_task *t);
 

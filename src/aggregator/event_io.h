@@ -2,8 +2,8 @@
  *
  * Bytes, little-endian: u8 kind, u64 time in us, u64 task id; then WAKE: u32 n, u32 client[n]; RESULT and
  * LOST: u8 outcome kind, u8 download done, u32 steps, u64 begin, end, download, compute, upload in us, u64
- * bytes down, up; RESULT also: u32 client, u32 steps, u32 samples, f64 loss, and where its client keeps something
- * u64 name of that, u8 1 if what it had kept was gone; EVALUATED: u8 which (1 global, 2
+ * bytes down, up; RESULT also: u32 client, u32 steps, u32 samples, f64 loss, and where its client keeps
+ * something u64 name of that, u8 1 if what it had kept was gone; EVALUATED: u8 which (1 global, 2
  * clients), f64 loss, accuracy, client mean, 10th percentile, worst. Deltas are not kept: they are computed
  * again.
  * Thread safety: pure.

@@ -129,7 +129,8 @@ static void read_one(const struct exact_window *w, double *out, size_t n)
     }
 }
 
-/* Two windows of neighbouring levels. From 2^54 on, a bit that says whether there is more below is all that rounding asks for. */
+/* Two windows of neighbouring levels. From 2^54 on, a bit that says whether there is more
+ * below is all that rounding asks for. */
 static void read_neighbours(const struct exact_window *up, const struct exact_window *low, double *out,
                             size_t n)
 {

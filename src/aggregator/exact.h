@@ -1,12 +1,15 @@
-/* Sums of weighted float vectors that come out the same in whatever order, and however many at a time, they are added.
+/* Sums of weighted float vectors that come out the same in whatever order, and however many at a time,
+ * they are added.
  *
- * Values lie in blocks. In a block of an update a term weight * x becomes the nearest whole multiple of a unit, which is
- * 2^-54 to 2^-46 of the largest term there: the unit is a power of 2^8 that this update alone decides. Whole numbers of one unit
- * are added as such, in a window of the block; what has another unit has a window of its own. When the sum is read, the
- * windows of a block are added exactly and rounded once, to double. So what is read is a function of the set of updates. Updates
- * that are bytes times a step, or few places, are added as such, and give what their floats would have given.
+ * Values lie in blocks. In a block of an update a term weight * x becomes the nearest whole multiple of a
+ * unit, which is 2^-54 to 2^-46 of the largest term there: the unit is a power of 2^8 that this update alone
+ * decides. Whole numbers of one unit are added as such, in a window of the block; what has another unit has a
+ * window of its own. When the sum is read, the windows of a block are added exactly and rounded once, to
+ * double. So what is read is a function of the set of updates. Updates that are bytes times a step, or few
+ * places, are added as such, and give what their floats would have given.
  *
- * Memory: 8 bytes a value, and 8 more for each further window that the sizes of a round's terms ask for, mostly none or one.
+ * Memory: 8 bytes a value, and 8 more for each further window that the sizes of a round's
+ * terms ask for, mostly none or one.
  *
  * Thread safety: one caller.
  */
@@ -36,15 +39,18 @@ struct fg_exact_term fg_exact_floats(double weight, const float *x /* (n) */);
 enum fg_status fg_exact_create(struct fg_exact **out, size_t n) FG_NODISCARD;
 void fg_exact_destroy(struct fg_exact *e);
 
-/* Add m (at most FG_EXACT_MOST) terms, block by block: each block of the sum is read and written once for all of them.
- * Errors: FG_E_NOMEM, FG_E_IO (a device failed), FG_E_RANGE (not finite); the sum can then only be cleared. */
+/* Add m (at most FG_EXACT_MOST) terms, block by block: each block of the sum is read and
+ * written once for all of them.
+ * Errors: FG_E_NOMEM, FG_E_IO (a device failed), FG_E_RANGE (not finite); the sum can then only be
+ * cleared. */
 enum fg_status fg_exact_add(struct fg_exact *e, const struct fg_exact_term *term, size_t m) FG_NODISCARD;
 
 /* Whether all of m terms are away at one place. */
 bool fg_exact_all_away(const struct fg_exact_term *term, size_t m);
 
-/* A step along the mean of m (at most FG_EXACT_MOST) such terms, there: x - lr sum / divisor, as fg_exact_read() would give the sum, in
- * double. Shapes: x, out (n). Errors: FG_E_NOMEM, FG_E_IO, FG_E_RANGE. Owner: *out is theirs, until the next one. */
+/* A step along the mean of m (at most FG_EXACT_MOST) such terms, there: x - lr sum / divisor, as
+ * fg_exact_read() would give the sum, in double. Shapes: x, out (n). Errors: FG_E_NOMEM, FG_E_IO, FG_E_RANGE.
+ * Owner: *out is theirs, until the next one. */
 enum fg_status fg_exact_step_away(const struct fg_exact_term *term, size_t m, size_t n, double divisor,
                                   double lr, const float *x, const float **out) FG_NODISCARD;
 

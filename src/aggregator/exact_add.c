@@ -5,9 +5,9 @@
 #include "src/aggregator/exact_internal.h"
 #include "src/base/mem.h"
 
-/* GROUP: blocks through which some terms go before the next ones follow, so that what they bring comes in long stretches while the
- * sum stays in the second cache. So many terms of a kind at once: their blocks, and those ahead of them, share the first cache,
- * also where all lie alike on its lines. */
+/* GROUP: blocks through which some terms go before the next ones follow, so that what they bring comes in
+ * long stretches while the sum stays in the second cache. So many terms of a kind at once: their blocks, and
+ * those ahead of them, share the first cache, also where all lie alike on its lines. */
 enum { GROUP = 16, FLOATS_AT_ONCE = 4, BYTES_AT_ONCE = 16 };
 
 /* ---- adding ---- */
@@ -41,7 +41,8 @@ static enum fg_status row_of_floats(struct fg_exact *e, double weight, const flo
     return FG_OK;
 }
 
-/* Bytes times weight * step, if that is what floats give: where all of the block has one step and nothing is rounded. */
+/* Bytes times weight * step, if that is what floats give:
+ * where all of the block has one step and nothing is rounded. */
 static bool row_of_bytes(double weight, float step, const int8_t *q, struct row *out)
 {
     double by = weight * (double)step, most = 129.0 * fabs(by);
@@ -58,7 +59,8 @@ static bool row_of_bytes(double weight, float step, const int8_t *q, struct row 
     return scale == (double)(int64_t)scale;
 }
 
-/* The row of a term of bytes in the block of n values from `at` on. `floats` (BLOCK) is where they are made. */
+/* The row of a term of bytes in the block of n values from `at` on. `floats` (BLOCK) is where they are
+ * made. */
 static enum fg_status open_bytes(struct fg_exact *e, const struct fg_exact_term *t, struct exact_cursor *c,
                                  size_t at, size_t n, float *floats, struct row *out)
 {

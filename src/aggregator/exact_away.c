@@ -1,4 +1,5 @@
-/* Adding updates that are on a device: which terms of a block share a unit is found here, the sums are made there. */
+/* Adding updates that are on a device: which terms of a block share a unit is found here,
+ * the sums are made there. */
 #include <math.h>
 
 #include "src/aggregator/exact_internal.h"

@@ -1,4 +1,5 @@
-/* Inside of exact sums: exact.c (life, windows, reading), exact_add.c (floats, bytes), exact_away.c, exact_places.c. */
+/* Inside of exact sums: exact.c (life, windows, reading), exact_add.c (floats, bytes), exact_away.c,
+ * exact_places.c. */
 #ifndef FG_AGGREGATOR_EXACT_INTERNAL_H
 #define FG_AGGREGATOR_EXACT_INTERNAL_H
 
@@ -8,8 +9,8 @@
 #include "kernels/fold.h"
 #include "src/aggregator/exact.h"
 
-/* LEVEL_BITS: units are powers of 2 to this. SUM_TERMS: so many fit a sum. SPILL_BITS: what a full sum passes on is counted in units
- * of so many bits more. */
+/* LEVEL_BITS: units are powers of 2 to this. SUM_TERMS: so many fit a sum. SPILL_BITS: what a full sum passes
+ * on is counted in units of so many bits more. */
 enum { BLOCK = FG_EXACT_BLOCK, LEVEL_BITS = 8, SUM_TERMS = 500, SPILL_BITS = 40, LEVEL_MIN = -120 };
 
 /* Whole multiples of 2^(LEVEL_BITS level - FG_FOLD_BITS). */
@@ -60,7 +61,8 @@ static inline double exact_unit_scale(int level)
     return exact_power_of_2(FG_FOLD_BITS - LEVEL_BITS * level);
 }
 
-/* How far a term has come: its part, and the next of its places; what a place of that part adds where all blocks are its. */
+/* How far a term has come: its part, and the next of its places;
+ * what a place of that part adds where all blocks are its. */
 struct exact_cursor {
     size_t part, place;
     const struct fg_form_part *known; /* of which these are known, or NULL */
@@ -75,10 +77,12 @@ enum fg_status exact_add_places(struct fg_exact *e, const struct fg_exact_term *
 /* Terms (m) that are on one device. Errors: as fg_exact_add(), FG_E_IO if the device fails. */
 enum fg_status exact_add_away(struct fg_exact *e, const struct fg_exact_term *term, size_t m) FG_NODISCARD;
 
-/* The window of a block with that level: one that is there, an empty one or a new one. NULL: out of memory. */
+/* The window of a block with that level: one that is there, an empty one or a new one. NULL: out of
+ * memory. */
 struct exact_window *exact_window_of(struct exact_window *first, int level);
 
-/* Room for so many terms more: most of what the sums hold goes to a window of a larger unit. Errors: FG_E_NOMEM. */
+/* Room for so many terms more: most of what the sums hold goes to a window of a larger unit.
+ * Errors: FG_E_NOMEM. */
 enum fg_status exact_make_room(struct exact_window *first, struct exact_window *w, size_t terms) FG_NODISCARD;
 
 #endif

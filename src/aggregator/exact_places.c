@@ -47,7 +47,8 @@ static enum fg_status know(struct exact_cursor *c, const struct fg_exact_term *t
     return FG_OK;
 }
 
-/* Whether the first windows of all these blocks can take a term of that level, and that they do: theirs are one array. */
+/* Whether the first windows of all these blocks can take a term of that level, and that they do:
+ * theirs are one array. */
 static bool enter_first(struct fg_exact *e, size_t from, size_t end, int level)
 {
     for (size_t b = from; b < end; b++) {

@@ -8,7 +8,8 @@ extern const struct fg_rule_ops fg_rule_fedavg, fg_rule_fedsgd, fg_rule_fedavgm,
     fg_rule_fedadam, fg_rule_fedyogi, fg_rule_fednova, fg_rule_fedau, fg_rule_mifa, fg_rule_fedvarp,
     fg_rule_fedstale, fg_rule_diloco, fg_rule_fedawe, fg_rule_fedbuff, fg_rule_refl, fg_rule_semicyclic;
 
-/* Updates that are held by those whom they came from, so that each part of the sum is read and written once for all of them. */
+/* Updates that are held by those whom they came from, so that each part of the sum is read
+ * and written once for all of them. */
 struct fg_rule_queue {
     struct fg_exact_term term[FG_EXACT_MOST];
     struct fg_hold *hold[FG_EXACT_MOST];

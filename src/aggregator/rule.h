@@ -124,7 +124,8 @@ struct fg_rule_ops {
      * adds is that model less `reach` times the update. */
     int own_start;
     double (*reach)(const struct fg_rule *r, const struct fg_rule_update *u);
-    int plain; /* apply is x - lr mean in double, all that a commit does: it may be done where the updates are */
+    /* apply is x - lr mean in double, all that a commit does: it may be done where the updates are */
+    int plain;
     /* What local work must be for this rule: 1 = one step on the whole shard (FedSGD), 0 = as configured. */
     int full_batch;
     enum fg_partial partial;
@@ -162,14 +163,14 @@ enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *op
                               const struct fg_rule_config *cfg, struct fg_err *err) FG_NODISCARD;
 void fg_rule_destroy(struct fg_rule *r);
 
-/* Fold one update. Up to 32 updates, and 32 P bytes of them, wait where they are held and are then added at once. Cost: one pass
- * over delta. Errors: FG_E_NOMEM, FG_E_RANGE (a weight that is not finite); the open round
- * can then only be dropped. */
+/* Fold one update. Up to 32 updates, and 32 P bytes of them, wait where they are held and are then added at
+ * once. Cost: one pass over delta. Errors: FG_E_NOMEM, FG_E_RANGE (a weight that is not finite); the open
+ * round can then only be dropped. */
 enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u) FG_NODISCARD;
 
-/* Add what waits: before fg_rule_commit(), which does it otherwise but cannot say what went wrong. Where all of the round is on one
- * device and the rule is plain, x (P) moves there, and the commit only takes it; x may be NULL where no update is away. Errors: as
- * fg_rule_fold(). */
+/* Add what waits: before fg_rule_commit(), which does it otherwise but cannot say what went wrong. Where all
+ * of the round is on one device and the rule is plain, x (P) moves there, and the commit only takes it; x may
+ * be NULL where no update is away. Errors: as fg_rule_fold(). */
 enum fg_status fg_rule_settle(struct fg_rule *r, const float *x) FG_NODISCARD;
 
 /* Close the round: x (P) moves, the sum is cleared. Without any update x stays bit for bit the same. */

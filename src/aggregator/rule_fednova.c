@@ -1,11 +1,11 @@
 /* FedNova: updates are normalised by their own number of local steps, so that who did more does not pull
  * more.
  *
- * d_i = Delta_i / |a_i|_1, x = x - lr tau_eff sum p_i d_i, with p renormalised over the arrivals. a_i is how much each
- * local gradient moved the model, in learning rates. |a|_1 of tau local steps: tau for plain SGD;
- * (tau - m (1 - m^tau) / (1 - m)) / (1 - m) with momentum m; (1 - (1 - eta mu)^tau) / (eta mu) with a proximal term; step
- * by step with both. tau_eff = sum p_i |a_i|_1, or sum p_i tau_i with a proximal term. A partial update is one with fewer
- * steps, no more.
+ * d_i = Delta_i / |a_i|_1, x = x - lr tau_eff sum p_i d_i, with p renormalised over the arrivals. a_i is how
+ * much each local gradient moved the model, in learning rates. |a|_1 of tau local steps: tau for plain SGD;
+ * (tau - m (1 - m^tau) / (1 - m)) / (1 - m) with momentum m; (1 - (1 - eta mu)^tau) / (eta mu) with a
+ * proximal term; step by step with both. tau_eff = sum p_i |a_i|_1, or sum p_i tau_i with a proximal term. A
+ * partial update is one with fewer steps, no more.
  */
 #include "src/aggregator/rule.h"
 

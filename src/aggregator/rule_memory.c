@@ -4,9 +4,9 @@
  * (Delta_i - h_i), which is what fold adds up:
  *   MIFA:    x = x - lr (1/N) sum_j (eta / eta_j) h_j   with h_i = Delta_i already for i in A
  *   FedVARP: x = x - lr (S / |A| + (1/N) sum_j h_j), then h_i = Delta_i for i in A
- * eta is the round's local learning rate, eta_j that of client j's last update: what MIFA remembers are directions.
- * The sum over all clients is kept in state; weights are uniform, as in the papers. With nobody active x is
- * held.
+ * eta is the round's local learning rate, eta_j that of client j's last update: what MIFA remembers are
+ * directions. The sum over all clients is kept in state; weights are uniform, as in the papers. With nobody
+ * active x is held.
  */
 #include "src/aggregator/rule.h"
 

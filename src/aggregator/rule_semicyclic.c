@@ -3,8 +3,8 @@
  *
  * Rounds come in cycles of aggregate.cycle (a day of hourly slots); a cycle has aggregate.blocks blocks of
  * equal length: round r is in block floor((r mod cycle) blocks / cycle). The chain is FedAvg's; after each
- * round in block i that had updates, mean_i += (x - mean_i) / n_i. A client goes by the mean of the block that
- * it took part in last.
+ * round in block i that had updates, mean_i += (x - mean_i) / n_i. A client goes by the mean of the block
+ * that it took part in last.
  */
 #include "src/aggregator/rule.h"
 

@@ -151,8 +151,8 @@ struct fg_select_ops {
     /* Whether the plan in force has the client train in this round, up or not; NULL = its picks are its
      * plan. */
     bool (*planned)(const struct fg_select *s, uint32_t client, uint32_t round);
-    /* Whether the plan in force, from this round on, has the client train on the shard: it may then be shipped as if
-     * it were there. NULL = no plan says so. */
+    /* Whether the plan in force, from this round on, has the client train on the shard: it may then be
+     * shipped as if it were there. NULL = no plan says so. */
     bool (*sends)(const struct fg_select *s, uint32_t client, uint32_t shard);
 };
 

@@ -22,7 +22,8 @@ void fg_agenda_fini(struct fg_agenda *a)
     fg_free(a->expected);
 }
 
-/* Cells that repeat the work of a client with a lower number. Shapes: copy (clients, slots), seen (clients). */
+/* Cells that repeat the work of a client with a lower number. Shapes: copy (clients, slots), seen
+ * (clients). */
 static void find_copies(uint8_t *copy, uint8_t *seen, const struct fg_slots_plan *plan)
 {
     for (uint32_t h = 0; h < plan->slots && plan->shard != NULL; h++) {

@@ -47,7 +47,8 @@ static bool in_time(const struct fg_select_config *cfg, const struct fg_select_v
     return !(limit > 0.0) || view->spent[FG_LIMIT_HOURS] + (double)h * fg_seconds(cfg->slot) / 3600.0 < limit;
 }
 
-/* Steps of a task where a client may be given any shard: of the mean one, for all are served alike. 0: it has its own. */
+/* Steps of a task where a client may be given any shard: of the mean one, for all are served alike. 0:
+ * it has its own. */
 static uint32_t mean_steps(const struct fg_select_config *cfg)
 {
     double sum = 0.0;

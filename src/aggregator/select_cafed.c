@@ -4,8 +4,9 @@
  * q_k = alpha_k / pi_k, p_k = pi_k q_k / sum: all clients count what they should until one is excluded. In
  * the order of falling |lambda|, then of growing pi, client k is dropped where
  *   J = sum_k p_k F_k + max_k F_k dTV(alpha, p)^2
- * falls (F_k: its last loss, at first the mean; F_k* = 0). Those kept who are up train, weighed by 1 / pi_k. All who are up
- * are asked for their loss under the newest model first; cafed-last asks nobody and goes by what training reported.
+ * falls (F_k: its last loss, at first the mean; F_k* = 0). Those kept who are up train, weighed by 1 / pi_k.
+ * All who are up are asked for their loss under the newest model first;
+ * cafed-last asks nobody and goes by what training reported.
  */
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* What an update of forage's counts: 1 / chance, up to a cap that the planning model chooses with the parts of the
- * updates as its constants (select_gauge.h). Formulas: doc/algorithms/forage.md.
+/* What an update of forage's counts: 1 / chance, up to a cap that the planning model chooses with the parts
+ * of the updates as its constants (select_gauge.h). Formulas: doc/algorithms/forage.md.
  *
  * Thread safety: pure functions of their arguments.
  */

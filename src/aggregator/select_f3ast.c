@@ -1,8 +1,10 @@
-/* F3AST: those who were picked least for what they should count, as measured by a running rate r, weighed by 1 / r.
+/* F3AST: those who were picked least for what they should count, as measured by a running rate r,
+ * weighed by 1 / r.
  *
- * Of those up the k with the largest p^2 / r^2, the marginal value of H = -sum p^2 / r, are picked; then every rate moves
- * on, r = (1 - b) r + b [picked], and an update counts p / r with the new one. At first r = k / N. The second form,
- * f3ast-pi, has the availability pi in the place of r, as in the experiments of rodio24.
+ * Of those up the k with the largest p^2 / r^2, the marginal value of H = -sum p^2 / r, are picked; then
+ * every rate moves on, r = (1 - b) r + b [picked], and an update counts p / r with the new one. At first r =
+ * k / N. The second form, f3ast-pi, has the availability pi in the place of r,
+ * as in the experiments of rodio24.
  */
 #include "src/aggregator/select.h"
 #include "src/base/mem.h"

@@ -2,11 +2,11 @@
  * have.
  *
  * A client fits into a round of d seconds if its task takes at most d and it is expected to stay up; a zone
- * has select.zone_wh for a slot, spent on those of highest utility for each Wh (samples x last loss). d is the
- * least duration for which enough clients fit; found by bisection over the tasks' durations.
+ * has select.zone_wh for a slot, spent on those of highest utility for each Wh (samples x last loss). d is
+ * the least duration for which enough clients fit; found by bisection over the tasks' durations.
  *
- * Fair participation: who took part is excluded until it is released, which happens in each round with probability
- * min(1, 1 / (p - mean p)), p the rounds in which it took part so far.
+ * Fair participation: who took part is excluded until it is released, which happens in each round with
+ * probability min(1, 1 / (p - mean p)), p the rounds in which it took part so far.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -60,8 +60,8 @@ static uint32_t *back(const struct fg_select *s)
     return s->scratch + s->cfg.clients;
 }
 
-/* Those up that are not excluded, into s->scratch; how many. Excluded ones come back whether they are up or not, by one
- * draw for each client and round. */
+/* Those up that are not excluded, into s->scratch; how many. Excluded ones come back whether they are up or
+ * not, by one draw for each client and round. */
 static size_t admitted(struct fg_select *s, const struct fg_select_view *view)
 {
     const double *excluded = fg_select_row(s, EXCLUDED), *times = fg_select_row(s, TIMES);

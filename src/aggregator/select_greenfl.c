@@ -79,8 +79,8 @@ static uint32_t horizon(const struct fg_select_config *cfg)
 
 /* ---- planning ---- */
 
-/* Whether clients are served evenly in each stretch of the run, not only in the whole: those that train much in one and
- * then no more are forgotten. Where data move any shard can be served at any time. */
+/* Whether clients are served evenly in each stretch of the run, not only in the whole: those that train much
+ * in one and then no more are forgotten. Where data move any shard can be served at any time. */
 static bool has_stretches(const struct fg_select *s)
 {
     return s->ops == &fg_select_forage && !s->cfg.without_stretches && !fg_ahead_ships(&s->cfg);
@@ -164,8 +164,8 @@ static bool in_window(const struct own *o)
     return o->round + a->tune >= a->first.slots;
 }
 
-/* Whether the plan gives it work in this round that nobody before it has: copies are given when it is known who
- * came. */
+/* Whether the plan gives it work in this round that nobody before it has: copies are given when it is known
+ * who came. */
 static bool has_work(struct fg_select *s, uint32_t client)
 {
     struct own *o = s->own;

@@ -127,9 +127,9 @@ static enum fg_status solve_all(struct fg_slots_plan **out, const struct fg_slot
     return FG_OK;
 }
 
-/* What rounds are worth beside the sum over clients: so much that, where the plan without them ends, one per cent more of
- * progress counts as much as one per cent more of the clients' mean (sum_c u_c^alpha / clients)^(1/alpha): the planner goes
- * for the largest product of the two. */
+/* What rounds are worth beside the sum over clients: so much that, where the plan without them ends, one per
+ * cent more of progress counts as much as one per cent more of the clients' mean (sum_c u_c^alpha /
+ * clients)^(1/alpha): the planner goes for the largest product of the two. */
 static enum fg_status weigh_rounds(double *worth, const struct fg_slots_problem *p)
 {
     struct fg_slots_problem without = *p;
@@ -219,8 +219,8 @@ enum fg_status fg_ahead_price_slot(double *price, const struct fg_slots_plan *pl
     return st;
 }
 
-/* What each shard's chance of an update in a slot is by the plan; where data stay each client's. Shapes: chance, lost
- * (clients). */
+/* What each shard's chance of an update in a slot is by the plan; where data stay each client's.
+ * Shapes: chance, lost (clients). */
 static void chances_of(const struct fg_ahead *a, const struct fg_slots_plan *plan, double *chance,
                        double *lost)
 {

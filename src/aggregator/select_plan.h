@@ -19,15 +19,15 @@ struct fg_ahead {
     double left[FG_LIMITS];  /* of it */
     double *bytes; /* (clients, shards) to send, INFINITY where it may not go; NULL where data stay, or
                               * there are too many to plan for (FG_AHEAD_MOVES) */
-    double *per_byte
-        [FG_LIMITS]; /* (clients) of each budget, at the mean of the slots; NULL where there is none */
+    /* (clients) of each budget, at the mean of the slots; NULL where there is none */
+    double *per_byte[FG_LIMITS];
     double margin;
     uint32_t copies;
-    double *
-        weight; /* (FG_LIMITS) of budgets against each other, where the search for prices begins and what it found;
-                     * NULL = anew */
-    struct fg_slots_rounds
-        rounds; /* what slots are worth; its worth is found by fg_ahead_solve(); without groups not wanted */
+    /* (FG_LIMITS) of budgets against each other, where the search for prices begins and what it found;
+     * NULL = anew */
+    double *weight;
+    /* what slots are worth; its worth is found by fg_ahead_solve(); without groups not wanted */
+    struct fg_slots_rounds rounds;
     uint32_t *group;      /* (clients; where data move: shards) of it; NULL unless wanted */
     uint32_t *stretch;    /* (slots) fg_slots_problem.stretch; NULL = one */
     uint32_t rounds_left; /* in which somebody may train, 0 = any number */
@@ -45,8 +45,8 @@ enum fg_status fg_ahead_look(struct fg_ahead *out, const struct fg_select_config
                              const struct fg_select_view *view, uint32_t slots) FG_NODISCARD;
 void fg_ahead_fini(struct fg_ahead *a);
 
-/* From here on plans value rounds, by what updates told of the problem: their common part is signal, what is their
- * clients' own and their steps' is noise, and zones are groups. Errors: FG_E_NOMEM. */
+/* From here on plans value rounds, by what updates told of the problem: their common part is signal, what is
+ * their clients' own and their steps' is noise, and zones are groups. Errors: FG_E_NOMEM. */
 enum fg_status fg_ahead_gauge(struct fg_ahead *a, const struct fg_select_config *cfg,
                               const struct fg_gauge *gauge) FG_NODISCARD;
 
@@ -61,8 +61,9 @@ double fg_ahead_left(const struct fg_ahead *a, const struct fg_select_config *cf
 uint32_t fg_ahead_window(const struct fg_ahead *a, uint32_t slots, uint32_t tune, double left_g);
 
 /* Plan the first `slots` slots, the last `tune` of them for everyone (fg_slots_solve, with more budgets than
- * carbon's fg_budgets_solve). Shapes: base (clients; where data move: shards), value gained so far; may be NULL.
- * price (FG_LIMITS): what one more unit of each budget is worth; NULL: the schedule alone is wanted, its bound may be infinite. */
+ * carbon's fg_budgets_solve). Shapes: base (clients; where data move: shards), value gained so far; may be
+ * NULL. price (FG_LIMITS): what one more unit of each budget is worth; NULL:
+ * the schedule alone is wanted, its bound may be infinite. */
 enum fg_status fg_ahead_solve(struct fg_slots_plan **out, const struct fg_ahead *a,
                               const struct fg_select_config *cfg, uint32_t slots, uint32_t tune,
                               const double *base, double left_g, double grams_max,

@@ -2,8 +2,8 @@
  *
  * pow-d asks the candidates for their loss under the newest model, cpow-d for its estimate on a mini-batch,
  * rpow-d asks nobody and compares the losses last reported; a client that never reported then counts as if
- * its loss were infinite, so that everyone is tried. Who should count more is drawn more often; those who train count
- * alike, 1/m each.
+ * its loss were infinite, so that everyone is tried. Who should count more is drawn more often; those who
+ * train count alike, 1/m each.
  */
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* REFL, its selection: of those who are up, the ones that are least likely to be up in the next slot; who was picked
- * lately rests, unless there are too few others.
+/* REFL, its selection: of those who are up, the ones that are least likely to be up in the next slot; who was
+ * picked lately rests, unless there are too few others.
  */
 #include "src/aggregator/select.h"
 #include "src/base/mem.h"

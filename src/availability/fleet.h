@@ -109,9 +109,10 @@ double fg_fleet_power_w(const struct fg_fleet *f, uint32_t client);
 double fg_fleet_availability(const struct fg_fleet *f, uint32_t client); /* fraction of the trace it is up */
 double fg_fleet_mean_carbon(const struct fg_fleet *f, uint32_t client);  /* of its zone, g/kWh */
 
-/* Clients of one history are up at the same moments, always: they have the same row of the trace, shifted alike, in zones
- * of one time and one past. `history` (clients) gets the number of each client's, by who comes first; `first`, with room
- * for as many as there are clients, the first client of each of the *n. Cost: O(clients). Errors: FG_E_NOMEM. */
+/* Clients of one history are up at the same moments, always: they have the same row of the trace, shifted
+ * alike, in zones of one time and one past. `history` (clients) gets the number of each client's, by who
+ * comes first; `first`, with room for as many as there are clients, the first client of each of the *n.
+ * Cost: O(clients). Errors: FG_E_NOMEM. */
 enum fg_status fg_fleet_histories(const struct fg_fleet *f, uint32_t *history, uint32_t *first,
                                   uint32_t *n) FG_NODISCARD;
 
@@ -130,17 +131,18 @@ fg_time_t fg_fleet_next_up(const struct fg_fleet *f, uint32_t client, fg_time_t 
 /* Up time within [t0, t1). */
 fg_time_t fg_fleet_up_us(const struct fg_fleet *f, uint32_t client, fg_time_t t0, fg_time_t t1);
 
-/* Write the clients that are up at t, ascending, to out (room for fg_fleet_clients()); returns how many. `until`
- * (clients; NULL: nobody asks) gets, at the number of each of them, a time later than t up to which it stays up for
- * sure: where the trace goes on without a seam, fg_fleet_up_until(). The others' is left alone.
+/* Write the clients that are up at t, ascending, to out (room for fg_fleet_clients()); returns how many.
+ * `until` (clients; NULL: nobody asks) gets, at the number of each of them, a time later than t up to which
+ * it stays up for sure: where the trace goes on without a seam, fg_fleet_up_until().
+ * The others' is left alone.
  * Cost: O(clients log intervals), some 0.1 s for a million. */
 size_t fg_fleet_available(const struct fg_fleet *f, fg_time_t t, uint32_t *out, fg_time_t *until);
 
 /* No trace: nobody ever leaves. */
 bool fg_fleet_always_up(const struct fg_fleet *f);
 
-/* Whether the files tell of the moment themselves, for clients of this zone: it does not lie before they begin, where
- * the end of a file that repeats would stand for it. */
+/* Whether the files tell of the moment themselves, for clients of this zone: it does not lie before they
+ * begin, where the end of a file that repeats would stand for it. */
 bool fg_fleet_recorded(const struct fg_fleet *f, uint32_t zone, fg_time_t t);
 
 /* Carbon intensity of a zone: at a moment, in g/kWh, and its integral over [t0, t1), in (g/kWh) s: times

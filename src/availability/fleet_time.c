@@ -145,7 +145,8 @@ fg_time_t fg_fleet_up_us(const struct fg_fleet *f, uint32_t client, fg_time_t t0
     return sum;
 }
 
-/* All clients of a zone share the trace time but for their shift: no division is left for the loop over them. */
+/* All clients of a zone share the trace time but for their shift:
+ * no division is left for the loop over them. */
 enum { CACHED = 64 };
 struct moment {
     fg_time_t t;

@@ -82,8 +82,8 @@ static void look_back(struct fg_foresee *p)
     }
 }
 
-/* How alike clients are, by moments of a beta-binomial law: with P the pooled chance and v the variance of clients' own
- * chances around it, P (1 - P) / (m + 1) = v. */
+/* How alike clients are, by moments of a beta-binomial law: with P the pooled chance and v the variance of
+ * clients' own chances around it, P (1 - P) / (m + 1) = v. */
 static void compare(struct fg_foresee *p)
 {
     for (int x = 0; x < 2; x++) {

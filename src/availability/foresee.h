@@ -3,10 +3,10 @@
  * Availability: each client is a two-state chain from hour to hour around a share that follows the hour of
  * day, P(up | x) = l x + (1 - l) q(hour), with its two chances drawn from Beta posteriors of what was
  * counted in the past; the prior is the pooled past of all clients (which is drawn too), as if seen for
- * the more hours the more alike clients were, at least FG_FORESEE_PRIOR. Changes happen where in their hour they happened before; a client that is up at
- * both ends of an hour is up throughout.
- * Carbon: what was so many days ago (up to four weeks, the same for all zones), scaled at first to today's level;
- * again and again where the run is longer than that, and without a day what it is now. Clients are
+ * the more hours the more alike clients were, at least FG_FORESEE_PRIOR. Changes happen where in their hour
+ * they happened before; a client that is up at both ends of an hour is up throughout.
+ * Carbon: what was so many days ago (up to four weeks, the same for all zones), scaled at first to today's
+ * level; again and again where the run is longer than that, and without a day what it is now. Clients are
  * independent: common causes are not drawn.
  * Formulas and limits: doc/algorithms/plan.md.
  * Thread safety: one caller.

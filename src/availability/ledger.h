@@ -5,8 +5,8 @@
  *
  *   compute   power_w * pue over the compute phase
  *   device    comm_power_w * pue over the transfer phases
- *   network   network_kwh_per_gb * bytes (or the power model of fg_ledger_network_j()), at the mean intensity of
- *             the client's zone during the transfer
+ *   network   network_kwh_per_gb * bytes (or the power model of fg_ledger_network_j()), at the mean intensity
+ *             of the client's zone during the transfer
  *
  * Wasted is what was spent on LOST, LATE and STALE tasks. Grams are the integral of power times the zone's
  * intensity at that time. Sums are added in the order of booking, so that the same bookings give the same
@@ -76,7 +76,8 @@ void fg_ledger_destroy(struct fg_ledger *l);
 /* Whether work with this verdict was for nothing. */
 bool fg_verdict_wastes(enum fg_verdict verdict);
 
-/* What the network uses to move so many bytes in so long, by its energy per byte or by its power, in J; pure. */
+/* What the network uses to move so many bytes in so long, by its energy per byte or by its power, in J;
+ * pure. */
 double fg_ledger_network_j(const struct fg_fleet_spec *s, bool by_power, uint64_t bytes, double seconds);
 
 /* Whether it was an update that counts. */

@@ -137,7 +137,8 @@ static int sync_folder(const char *path)
     return rc;
 }
 
-/* Whether something is there that no file may take the place of: a device, a pipe, or a link, whatever it leads to. */
+/* Whether something is there that no file may take the place of: a device, a pipe, or a link,
+ * whatever it leads to. */
 static bool stays(const char *path)
 {
     struct stat sb;

@@ -1,8 +1,9 @@
 /* Files of the outside world: read whole, replaced whole, or appended to and cut back.
  *
  * A file that is replaced is either the old one or the new one at any moment, also after a crash: written
- * beside its place, synced, renamed. Devices, pipes and links keep their places and are written into. One that is appended to is cut back to its last known good length when a
- * run goes on. Every message names the file. Thread safety: none of its own; one thread a file.
+ * beside its place, synced, renamed. Devices, pipes and links keep their places and are written into. One
+ * that is appended to is cut back to its last known good length when a run goes on. Every message names the
+ * file. Thread safety: none of its own; one thread a file.
  */
 #ifndef FG_BASE_FILE_H
 #define FG_BASE_FILE_H
@@ -24,12 +25,13 @@ struct fg_map {
 enum fg_status fg_file_map(struct fg_map *out, const char *path, struct fg_err *err) FG_NODISCARD;
 void fg_file_unmap(struct fg_map *m);
 
-/* Give back the memory that the bytes looked at take; they are read again from the file when they are needed. */
+/* Give back the memory that the bytes looked at take; they are read again from the file when
+ * they are needed. */
 void fg_file_forget(const struct fg_map *m);
 
-/* Replace a file by bytes[len], atomically and durably. Errors: FG_E_FULL, FG_E_IO, FG_E_MISSING, FG_E_INPUT when it is a
- * folder; then the old one is there unchanged and nothing else is left behind. Where a device, a pipe or a link is, the bytes go
- * into it as they come. */
+/* Replace a file by bytes[len], atomically and durably. Errors: FG_E_FULL, FG_E_IO, FG_E_MISSING, FG_E_INPUT
+ * when it is a folder; then the old one is there unchanged and nothing else is left behind. Where a device, a
+ * pipe or a link is, the bytes go into it as they come. */
 enum fg_status fg_file_replace(const char *path, const void *bytes, size_t len,
                                struct fg_err *err) FG_NODISCARD;
 
@@ -41,16 +43,16 @@ enum fg_status fg_file_replace_shared(const char *path, const void *bytes, size_
  * tmp is removed: those of fg_file_replace(), and FG_E_INPUT where a device, a pipe or a link is. */
 enum fg_status fg_file_commit(const char *tmp, const char *path, struct fg_err *err) FG_NODISCARD;
 
-/* Whether a file may be put at path: to be asked before the work that is to be in it. Errors: FG_E_MISSING when its folder is
- * not there, FG_E_INPUT when it is a folder itself, FG_E_IO when it may not be written. */
+/* Whether a file may be put at path: to be asked before the work that is to be in it. Errors: FG_E_MISSING
+ * when its folder is not there, FG_E_INPUT when it is a folder itself, FG_E_IO when it may not be written. */
 enum fg_status fg_file_reach(const char *path, struct fg_err *err) FG_NODISCARD;
 
-/* FG_E_FULL for ENOSPC and EDQUOT, FG_E_MISSING for ENOENT and ENOTDIR, FG_E_INPUT for EISDIR, else FG_E_IO; "path: could not
- * VERB: reason". */
+/* FG_E_FULL for ENOSPC and EDQUOT, FG_E_MISSING for ENOENT and ENOTDIR, FG_E_INPUT for EISDIR, else FG_E_IO;
+ * "path: could not VERB: reason". */
 enum fg_status fg_file_error(int errnum, const char *path, const char *verb, struct fg_err *err);
 
-/* Remove a folder of our own with all that is in it; links are not followed, other file systems are left alone, and
- * what cannot be removed stays. */
+/* Remove a folder of our own with all that is in it; links are not followed, other file systems are left
+ * alone, and what cannot be removed stays. */
 void fg_file_remove_tree(const char *path);
 
 /* A file that grows at its end. */

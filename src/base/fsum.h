@@ -1,6 +1,7 @@
 /* Exact sums of doubles: as many terms as there are, in any order, rounded once at the end.
  *
- * Source: Shewchuk, Adaptive Precision Floating-Point Arithmetic, 1997 (grow-expansion). A sum that overflows is not finite.
+ * Source: Shewchuk, Adaptive Precision Floating-Point Arithmetic, 1997 (grow-expansion).
+ * A sum that overflows is not finite.
  *
  * Thread safety: one caller each.
  */

@@ -11,8 +11,9 @@ struct fg_sink {
     enum fg_status (*take)(struct fg_sink *sink, const void *bytes, size_t len);
 };
 
-/* A growing byte string, always NUL-terminated once something was added. Zero-initialise; fg_str_fini(). With a sink what was
- * added goes there piece by piece, and only what is left of it is here until fg_str_flush(). */
+/* A growing byte string, always NUL-terminated once something was added. Zero-initialise; fg_str_fini(). With
+ * a sink what was added goes there piece by piece, and only what is left of it is here until
+ * fg_str_flush(). */
 struct fg_str {
     char *data;
     size_t len;
@@ -28,7 +29,8 @@ enum fg_status fg_str_addf(struct fg_str *s, const char *fmt, ...) FG_PRINTF(2, 
 /* Bytes of the character that text begins with: 1 to 4; 0 where it is none of UTF-8, or the end. */
 size_t fg_utf8(const char *text);
 
-/* How many bytes from the beginning are whole characters of UTF-8: all `len` of them, or up to the first that is none (or NUL). */
+/* How many bytes from the beginning are whole characters of UTF-8: all `len` of them,
+ * or up to the first that is none (or NUL). */
 size_t fg_utf8_span(const char *text, size_t len);
 
 /* Append the shortest decimal that reads back as the same double; "nan", "inf", "-inf" as such. */

@@ -1,4 +1,5 @@
-/* The picture of forecasts' scores: a panel an event and horizon, in it a line for each predictor. Thread safety: pure. */
+/* The picture of forecasts' scores: a panel an event and horizon, in it a line for each predictor.
+ * Thread safety: pure. */
 #ifndef FG_CMD_FORECAST_PICTURE_H
 #define FG_CMD_FORECAST_PICTURE_H
 

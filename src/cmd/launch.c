@@ -135,7 +135,8 @@ cleanup:
 
 /* ---- the private folder ---- */
 
-/* mpirun's own output, and the workers': kept in the run folder; shown where there is none and the run failed. */
+/* mpirun's own output, and the workers': kept in the run folder;
+ * shown where there is none and the run failed. */
 static void keep_log(const char *dir, const char *run_dir, int code)
 {
     struct fg_str text = {0}, path = {0};
@@ -263,7 +264,8 @@ static enum fg_status launch_all(const struct args *args, const char *file, cons
     if (mkdtemp(dir) == NULL) {
         return fg_fail(err, FG_E_IO, "%s: could not make a folder: %s", dir, strerror(errno));
     }
-    /* An mpirun that was killed leaves its session folder, named by its pid; the next one of that pid would not start. */
+    /* An mpirun that was killed leaves its session folder, named by its pid;
+     * the next one of that pid would not start. */
     (void)setenv("PRTE_MCA_prte_tmpdir_base", dir, 0);
     enum fg_status st = launch(args, file, dir, drive, false, code, err);
     while (st == FG_OK && *code == FG_RANKS_AGAIN) {

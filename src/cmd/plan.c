@@ -246,7 +246,8 @@ static void print_gain(const struct fg_plan_range *r, const char *before, const 
     }
 }
 
-/* For each budget the planner's own price, and what a unit more brings in futures played again with a tenth more. */
+/* For each budget the planner's own price, and what a unit more brings in futures played
+ * again with a tenth more. */
 static void print_budgets(const struct fg_plan *p)
 {
     (void)printf(

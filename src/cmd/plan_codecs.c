@@ -21,7 +21,8 @@ static enum fg_status median_uplink(double *out, const struct fg_fleet *f)
     return FG_OK;
 }
 
-/* Rounds more by the planning model: the variance of a round's mean is that of an update, in the number of updates. */
+/* Rounds more by the planning model: the variance of a round's mean is that of an update,
+ * in the number of updates. */
 static double slower(const struct fg_plan_codec *k, const struct fg_setup *s)
 {
     double updates = s->cfg->select.clients;

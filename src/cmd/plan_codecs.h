@@ -1,11 +1,13 @@
-/* What updates would cost with each codec: beside a plan, so that one can be chosen before anything is spent. Thread safety: pure. */
+/* What updates would cost with each codec: beside a plan,
+ * so that one can be chosen before anything is spent. Thread safety: pure. */
 #ifndef FG_CMD_PLAN_CODECS_H
 #define FG_CMD_PLAN_CODECS_H
 
 #include "src/sim/plan.h"
 #include "src/wire/codec.h"
 
-/* Of one codec with the run's wire.level, wire.density and wire.clip. Sizes are those that durations count. */
+/* Of one codec with the run's wire.level, wire.density and wire.clip. Sizes are those that durations
+ * count. */
 struct fg_plan_codec {
     const struct fg_codec *codec;
     uint64_t bytes;   /* of an update */
@@ -20,7 +22,8 @@ struct fg_plan_codec {
     bool chosen;      /* by the run */
 };
 
-/* One for each codec in the order of the registry, `*n` of them; the caller's to fg_free(). Errors: FG_E_NOMEM. */
+/* One for each codec in the order of the registry, `*n` of them; the caller's to fg_free().
+ * Errors: FG_E_NOMEM. */
 enum fg_status fg_plan_codecs(struct fg_plan_codec **out, size_t *n, const struct fg_plan *p,
                               const struct fg_setup *setup) FG_NODISCARD;
 

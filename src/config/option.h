@@ -49,8 +49,8 @@ extern const struct fg_option_section fg_option_sections[];
 /* The row of a key; NULL if there is none. Lengths are in bytes. */
 const struct fg_option *fg_option_find(const char *section, const char *name);
 
-/* The key that is spelt most like section.name or has a word of `name`, for "did you mean"; NULL where none comes
- * near. */
+/* The key that is spelt most like section.name or has a word of `name`, for "did you mean"; NULL where none
+ * comes near. */
 const struct fg_option *fg_option_nearest(const char *section, const char *name);
 
 /* "integer", "number", "yes/no", "a|b|c", "text", "list", "path", "NAME=path list", "UTC time". */
@@ -71,7 +71,8 @@ enum fg_status fg_option_format(struct fg_str *out, const struct fg_config *c,
 /* Free what a field owns. */
 void fg_option_clear(struct fg_config *c, const struct fg_option *o);
 
-/* The message for a key or section that does not exist, with the nearest known key or where all are listed. */
+/* The message for a key or section that does not exist, with the nearest known key or where all are
+ * listed. */
 void fg_option_unknown(struct fg_err *err, const char *section, const char *name);
 
 #endif

@@ -124,7 +124,8 @@ static enum fg_status check_utf8(const char *text, size_t len, struct fg_err *ex
                                  (unsigned char)text[utf8]);
 }
 
-/* What INI text can hold: UTF-8, no control characters, no " ;" (a comment to libinih), no backslash at the end. */
+/* What INI text can hold: UTF-8, no control characters, no " ;" (a comment to libinih),
+ * no backslash at the end. */
 static enum fg_status check_text(const char *text, size_t len, struct fg_err *expected)
 {
     for (size_t i = 0; i < len; i++) {

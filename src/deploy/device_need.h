@@ -6,7 +6,8 @@
 #include "src/sim/setup.h"
 #include "src/worker/trainer_device.h"
 
-/* A round's clients, those with the most samples, as one process trains them: at most FG_SETUP_DEVICE_WIDTH at once. */
+/* A round's clients, those with the most samples, as one process trains them:
+ * at most FG_SETUP_DEVICE_WIDTH at once. */
 struct fg_cmd_device {
     struct fg_device_need need; /* on the device that is here, else where there is more than enough */
     uint32_t clients;

@@ -1,14 +1,15 @@
 /* Playing an availability trace on real workers: `forage launch --drive`.
  *
- * Two processes talk through the private folder of `forage launch` (ranks.h). The player (drive_play.c, in launch)
- * knows the trace; rank 0 (drive_rank.c) learns only what a real aggregator would see: which machine has come up and
- * asks for a worker, and whose process is gone.
+ * Two processes talk through the private folder of `forage launch` (ranks.h). The player (drive_play.c, in
+ * launch) knows the trace; rank 0 (drive_rank.c) learns only what a real aggregator would see: which machine
+ * has come up and asks for a worker, and whose process is gone.
  *
  *   rank 0 -> stands    "T": the run is at time T, which does not pass yet
  *   player -> arrivals  "c": the machine of client c is up; "go": all who are up at T have been named
  *   rank 0 -> joined    "c pid": client c has a worker, process pid
  *   rank 0 -> clock     "T S": time has begun to pass, at T when CLOCK_MONOTONIC was S; both in microseconds
- *   player              SIGKILL, or SIGTERM and then SIGKILL, to the process when the trace says that c is down
+ *   player              SIGKILL, or SIGTERM and then SIGKILL,
+ *                       to the process when the trace says that c is down
  *
  * Thread safety: one caller each.
  */
@@ -66,8 +67,8 @@ void fg_drive_rank_begun(struct fg_drive_rank *r, fg_time_t now, fg_time_t stead
 
 /* ---- afterwards ---- */
 
-/* Simulate the run in `dir` on its trace in DIR-predicted, compare, and print: for people, or one JSON object of `played`
- * and what fg_compare_runs() gives. Errors: those of it; FG_E_GONE when the simulation failed. */
+/* Simulate the run in `dir` on its trace in DIR-predicted, compare, and print: for people, or one JSON object
+ * of `played` and what fg_compare_runs() gives. Errors: those of it; FG_E_GONE when the simulation failed. */
 enum fg_status fg_drive_predict(const struct fg_drive *d, const char *dir, bool json,
                                 struct fg_err *err) FG_NODISCARD;
 

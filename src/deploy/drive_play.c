@@ -18,8 +18,8 @@ enum {
     GIVEN_UP_S = 20 /* chosen: a worker takes a second at most to come up, else it never will */
 };
 
-/* Where the worker of a client is. One that was asked for and is not here yet is not killed: MPI would wait for it for
- * ever. It goes as soon as it is here. */
+/* Where the worker of a client is. One that was asked for and is not here yet is not killed: MPI would wait
+ * for it for ever. It goes as soon as it is here. */
 enum place { AWAY, ASKED, HERE, NOTICED };
 
 struct player {

@@ -1,5 +1,5 @@
-/* Starting a deployment: argument vectors (launch_argv.c), hosts (launch_hosts.c), and looking after mpirun until it ends
- * (launch_run.c). Thread safety: the main thread. */
+/* Starting a deployment: argument vectors (launch_argv.c), hosts (launch_hosts.c), and looking after mpirun
+ * until it ends (launch_run.c). Thread safety: the main thread. */
 #ifndef FG_DEPLOY_LAUNCH_H
 #define FG_DEPLOY_LAUNCH_H
 
@@ -23,8 +23,8 @@ enum fg_status fg_launch_self(struct fg_launch_argv *a) FG_NODISCARD;
 /* Run a command to its end with its output in /dev/null; *code is its exit code. Errors: FG_E_INTERNAL. */
 enum fg_status fg_launch_command(int *code, const struct fg_launch_argv *a, struct fg_err *err) FG_NODISCARD;
 
-/* A process that no later bearer of its number is taken for; -1: there is none. (glibc has the calls from 2.36 on, Linux
- * from 5.3.) Owner: the caller, close(). */
+/* A process that no later bearer of its number is taken for; -1: there is none. (glibc has the calls from
+ * 2.36 on, Linux from 5.3.) Owner: the caller, close(). */
 int fg_process_open(long pid);
 bool fg_process_signal(int process, int number);
 bool fg_process_ended(int process); /* whether or not its parent has noticed */
@@ -32,7 +32,8 @@ bool fg_process_ended(int process); /* whether or not its parent has noticed */
 /* The arguments as a line that a shell takes. Owner: the caller, fg_str_fini(). */
 enum fg_status fg_launch_quote(struct fg_str *out, const struct fg_launch_argv *a) FG_NODISCARD;
 
-/* The hosts of --host LIST or --hostfile FILE (NULL: not given). Errors: FG_E_USAGE, FG_E_INPUT, FG_E_MISSING.
+/* The hosts of --host LIST or --hostfile FILE (NULL: not given). Errors: FG_E_USAGE, FG_E_INPUT,
+ * FG_E_MISSING.
  * Owner: the caller, fg_hosts_fini(). */
 enum fg_status fg_launch_hosts(struct fg_hosts *out, const char *list, const char *file,
                                struct fg_err *err) FG_NODISCARD;
@@ -50,9 +51,9 @@ struct fg_launch_aside {
     bool results_to_stderr; /* what rank 0 prints as its results */
 };
 
-/* Run mpirun until it ends. `dir` is the private folder through which rank 0 talks (see ranks.h); mpirun's own
- * output goes to the file `log` in it, rank 0's to our stdout and stderr. The first signal to end asks rank 0 to
- * save and stop, a second one ends mpirun itself.
+/* Run mpirun until it ends. `dir` is the private folder through which rank 0 talks (see ranks.h); mpirun's
+ * own output goes to the file `log` in it, rank 0's to our stdout and stderr. The first signal to end asks
+ * rank 0 to save and stop, a second one ends mpirun itself.
  *
  * *code: what rank 0 said it ended with, FG_RANKS_AGAIN included, or -1 when it ended without a word.
  * Errors: FG_E_IO, FG_E_INTERNAL. */

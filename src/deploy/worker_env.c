@@ -74,7 +74,7 @@ static enum fg_status read_config(struct fg_worker_env_state *w, const struct fg
     return FG_OK;
 }
 
-/* Movable placement: the model follows from the configuration and from what the aggregator says a sample is. */
+/* Movable placement: the model follows from the configuration and what the aggregator says a sample is. */
 static enum fg_status make_model(struct fg_worker_env_state *w, const uint32_t *input, struct fg_err *err)
 {
     const struct fg_config *c = &w->cfg;
@@ -372,7 +372,7 @@ static void report(struct seat *s, struct fg_job *job, struct fg_session_answer 
     a->len = train ? s->len : 0;
 }
 
-/* A share of the server's evaluation: what comes as a shard is a list of samples of the data set that is here, too. */
+/* A share of the server's evaluation: what comes as a shard lists samples of the data set, which is here. */
 static enum fg_status score(struct seat *s, const struct fg_session_job *j, struct fg_session_answer *a,
                             atomic_int *stop)
 {

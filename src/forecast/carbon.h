@@ -63,11 +63,13 @@ struct fg_carbon_forecaster;
  * first_hour_s (seconds since 1970, UTC); feed it what is known of the time before a run: a month is plenty.
  * Errors: FG_E_RANGE unless 1 <= ahead <= FG_CARBON_AHEAD_MAX, FG_E_NOMEM.
  * Owner:  the caller, fg_carbon_forecaster_destroy(). `truth` may be NULL (the oracle then repeats the last
- *         value) and must outlive the forecaster. Without `intervals` only points can be asked for: it costs less. */
+ *         value) and must outlive the forecaster. Without `intervals` only points can be asked for:
+ *         it costs less. */
 enum fg_status fg_carbon_forecaster_create(struct fg_carbon_forecaster **out, uint32_t ahead,
                                            int64_t first_hour_s, const struct fg_carbon *truth,
                                            bool intervals) FG_NODISCARD;
-/* What `from` has learnt and forecast, into `to`, which was made alike and was told nothing. Errors: FG_E_NOMEM. */
+/* What `from` has learnt and forecast, into `to`, which was made alike and was told nothing.
+ * Errors: FG_E_NOMEM. */
 enum fg_status fg_carbon_forecaster_copy(struct fg_carbon_forecaster *to,
                                          const struct fg_carbon_forecaster *from) FG_NODISCARD;
 void fg_carbon_forecaster_destroy(struct fg_carbon_forecaster *f);

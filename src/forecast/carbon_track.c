@@ -7,8 +7,8 @@
 
 /* ---- the shelf ---- */
 
-/* What was forecast after an hour of this value that came after those of its ancestors. Node 0 is the root, of which the
- * zones are children. */
+/* What was forecast after an hour of this value that came after those of its ancestors. Node 0 is the root,
+ * of which the zones are children. */
 struct node {
     double value;
     uint32_t child, sibling; /* 0: none */

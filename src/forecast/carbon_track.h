@@ -1,8 +1,8 @@
-/* One zone's carbon as an outlook follows it, hour by hour, and a shelf of forecasts that many outlooks share: those who
- * saw the same hours forecast the same, so it is worked out once.
+/* One zone's carbon as an outlook follows it, hour by hour, and a shelf of forecasts that many outlooks
+ * share: those who saw the same hours forecast the same, so it is worked out once.
  *
- * Place: the outlook's hands; futures of a plan share few courses of carbon. Thread safety: a shelf is anyone's; a
- * track belongs to one thread at a time. Forecasts are the same bits with and without a shelf.
+ * Place: the outlook's hands; futures of a plan share few courses of carbon. Thread safety: a shelf is
+ * anyone's; a track belongs to one thread at a time. Forecasts are the same bits with and without a shelf.
  */
 #ifndef FG_FORECAST_CARBON_TRACK_H
 #define FG_FORECAST_CARBON_TRACK_H

@@ -87,8 +87,8 @@ struct fg_forecaster;
 
 /* A forecaster for `nodes` nodes whose first step is at `first_hour_s`: seconds since 1970 where the date
  * is known (only the hour of the week is taken from it), else 0. With stride > 1 each hour only the nodes
- * i = hour (mod stride) are forecast (all are learnt from): for scoring long traces; else 1. Where a node stands for many that are seen alike, `weight` (nodes) says
- * for how many; NULL: each for one.
+ * i = hour (mod stride) are forecast (all are learnt from): for scoring long traces; else 1. Where a node
+ * stands for many that are seen alike, `weight` (nodes) says for how many; NULL: each for one.
  * Errors: FG_E_RANGE for a horizon out of range, FG_E_NOMEM.
  * Owner:  the caller, fg_forecaster_destroy(). `truth` may be NULL (the oracle then says 0.5) and must
  *          outlive the forecaster. */

@@ -22,10 +22,10 @@ static inline double fg_event_value(enum fg_event event, const struct fg_seen *s
                                        : s->up_s / 3600.0;
 }
 
-/* How often nodes were up when they were looked at, from one up and one not; and until changes have been seen, how likely
- * one that is up (or not) is to change within an hour: a tenth of the way to that share, as if it had been so in
- * FG_PRIOR_HOURS hours. Machines stay what they are for hours: the mean time up of 230,000 hosts was some ten of
- * them (javadi09). */
+/* How often nodes were up when they were looked at, from one up and one not; and until changes have been
+ * seen, how likely one that is up (or not) is to change within an hour: a tenth of the way to that share, as
+ * if it had been so in FG_PRIOR_HOURS hours. Machines stay what they are for hours: the mean time up of
+ * 230,000 hosts was some ten of them (javadi09). */
 struct fg_looks {
     double n, up;
 };

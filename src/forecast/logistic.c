@@ -173,8 +173,8 @@ static void copy(void *to, const void *from, uint32_t nodes)
     }
 }
 
-/* Of what the predictors before it say of a target: (earlier, nodes that are forecast). Those that say the same for
- * all horizons are not worked out again. */
+/* Of what the predictors before it say of a target: (earlier, nodes that are forecast). Those that say the
+ * same for all horizons are not worked out again. */
 static void logits(struct self *s, const struct fg_view *v, size_t target)
 {
     uint32_t first = fg_view_first(v, v->now_h);

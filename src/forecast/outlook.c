@@ -227,8 +227,8 @@ static enum fg_status keep(struct fg_outlook *o)
 
 /* ---- seeing ---- */
 
-/* The clients of row i were up for up_s of the hour that ends now, and are up now or not; `told`: that is recorded. Clients
- * of the study are known to be down, too. */
+/* The clients of row i were up for up_s of the hour that ends now, and are up now or not; `told`: that is
+ * recorded. Clients of the study are known to be down, too. */
 static void see_row(struct fg_outlook *o, uint32_t i, bool told, bool up, int64_t up_s)
 {
     struct fg_seen *s = &o->seen[i];

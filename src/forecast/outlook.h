@@ -6,8 +6,9 @@
  * reads past now but for the oracles, which are named so. Availability beyond 48 hours is forecast as for the
  * same hour of the second day, carbon beyond 168 hours as for that of the seventh.
  *
- * Clients that are always up at the same moments (fg_fleet_histories()) are forecast once, and count in what is
- * learnt from all as often as there are of them: time and memory grow with the rows of the trace, not with the clients.
+ * Clients that are always up at the same moments (fg_fleet_histories()) are forecast once, and count in what
+ * is learnt from all as often as there are of them: time and memory grow with the rows of the trace,
+ * not with the clients.
  *
  * State: everything is derived again from the fleet, except what wakes showed, which is saved as bits.
  * Place: between forecasts and selection. Thread safety: one caller. The same bits on any machine.
@@ -49,20 +50,21 @@ enum fg_status fg_outlook_create(struct fg_outlook **out, const struct fg_outloo
                                  struct fg_err *err) FG_NODISCARD;
 void fg_outlook_destroy(struct fg_outlook *o);
 
-/* What `from` has seen, into `to`: for another fleet with the same past; what `to` had seen is forgotten. Nothing happens
- * where they forecast different things. Where `to` keeps, `from` must outlive it and see no more. Errors: FG_E_NOMEM. */
+/* What `from` has seen, into `to`: for another fleet with the same past; what `to` had seen is forgotten.
+ * Nothing happens where they forecast different things. Where `to` keeps,
+ * `from` must outlive it and see no more. Errors: FG_E_NOMEM. */
 enum fg_status fg_outlook_copy(struct fg_outlook *to, const struct fg_outlook *from) FG_NODISCARD;
 
-/* From what is copied to it next on, keep what is forecast hour by hour, carbon on a shelf that others share (borrowed, of
- * fg_outlook_carbon_ahead() hours): then fg_outlook_again() costs nothing, nor what is seen again after it. `rows`: availability
- * too, of so much memory an hour as there are histories and hours ahead; else it has to be copied to again instead.
- * Not for outlooks from wakes. */
+/* From what is copied to it next on, keep what is forecast hour by hour, carbon on a shelf that others share
+ * (borrowed, of fg_outlook_carbon_ahead() hours): then fg_outlook_again() costs nothing, nor what is seen
+ * again after it. `rows`: availability too, of so much memory an hour as there are histories and hours ahead;
+ * else it has to be copied to again instead. Not for outlooks from wakes. */
 void fg_outlook_keep(struct fg_outlook *o, struct fg_carbon_shelf *shelf, bool rows);
 uint32_t fg_outlook_carbon_ahead(const struct fg_outlook *o);
 size_t fg_outlook_row(const struct fg_outlook *o); /* numbers that `rows` keep an hour */
 
-/* The same future of the same clients once more, from what was copied on, in this fleet; `horizon` is at most what it was
- * made for. */
+/* The same future of the same clients once more, from what was copied on, in this fleet; `horizon` is at most
+ * what it was made for. */
 void fg_outlook_again(struct fg_outlook *o, const struct fg_fleet *fleet, uint32_t horizon);
 
 /* The slots ahead that can be asked for. */
@@ -83,8 +85,8 @@ struct fg_prospect {
     double share;  /* of the work that is done on average, once it is begun */
 };
 
-/* Of the next `slots` slots, at most the horizon: P(up throughout the hour) / P(one that is up stays for it) is the chance
- * to begin; up times end at a constant rate. Shapes: out (slots). */
+/* Of the next `slots` slots, at most the horizon: P(up throughout the hour) / P(one that is up stays for it)
+ * is the chance to begin; up times end at a constant rate. Shapes: out (slots). */
 void fg_outlook_prospects(struct fg_prospect *out, const struct fg_outlook *o, uint32_t client,
                           double seconds, uint32_t slots);
 

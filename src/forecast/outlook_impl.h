@@ -1,4 +1,5 @@
-/* What an outlook is, for the files that it is made of: what it sees (outlook.c) and what it answers (outlook_ask.c). */
+/* What an outlook is, for the files that it is made of: what it sees (outlook.c) and what it
+ * answers (outlook_ask.c). */
 #ifndef FG_FORECAST_OUTLOOK_IMPL_H
 #define FG_FORECAST_OUTLOOK_IMPL_H
 
@@ -12,7 +13,8 @@ struct fg_outlook {
     uint32_t clients, rows, zones, targets, carbon_ahead, horizon;
     size_t predictor, carbon_predictor;
     bool certain, oracle, carbon_oracle; /* nobody ever leaves; the future is read */
-    /* A row for each history that clients have, which from wakes is each client's own; no rows where nothing is learnt. */
+    /* A row for each history that clients have, which from wakes is each client's own;
+     * no rows where nothing is learnt. */
     struct fg_forecaster *forecaster;
     uint32_t *row;                  /* (clients) */
     uint32_t *first;                /* (rows) a client of each */

@@ -1,4 +1,5 @@
-/* Initialisation: every value is drawn in double from the layer's stream, in canonical order, then rounded. */
+/* Initialisation: every value is drawn in double from the layer's stream, in canonical order, then
+ * rounded. */
 #include <math.h>
 
 #include "src/model/layer.h"

@@ -123,12 +123,12 @@ struct fg_ref fg_emit_gradient(const struct fg_emit *e, const struct fg_layer *l
 
 void fg_emit_op(struct fg_emit *e, const struct fg_op *op);
 
-/* Have a relu over `floats` of y a sample done by the operation that makes y, if that was just emitted and can. gave: NULL
- * going forward; going back, what the relu gave. False: it is to be emitted. */
+/* Have a relu over `floats` of y a sample done by the operation that makes y, if that was just emitted and
+ * can. gave: NULL going forward; going back, what the relu gave. False: it is to be emitted. */
 bool fg_emit_rectified(struct fg_emit *e, struct fg_ref y, const struct fg_ref *gave, size_t floats);
 
-/* Backward of x W, W being tensor 0, as layers with a weight of their input have it: the gradient of x if it is needed, then
- * of W. Of `op` d, rows, in, out and np are given; afterwards it is the one of W. */
+/* Backward of x W, W being tensor 0, as layers with a weight of their input have it: the gradient of x if it
+ * is needed, then of W. Of `op` d, rows, in, out and np are given; afterwards it is the one of W. */
 void fg_emit_dense_backward(struct fg_emit *e, const struct fg_layer *l, struct fg_op *op);
 
 struct fg_layer_ops {

@@ -1,6 +1,7 @@
 /* A model as a program for devices (kernels/device.h): training steps, or evaluation.
  *
- * The operations and, in FG_EXACT, the order of sums are those of fg_net, so a lane ends with the bits of the CPU trainer.
+ * The operations and, in FG_EXACT, the order of sums are those of fg_net,
+ * so a lane ends with the bits of the CPU trainer.
  *
  * Thread safety: pure functions.
  */

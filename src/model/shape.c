@@ -69,8 +69,8 @@ void fg_layer_add_tensor(struct fg_layer *l, const struct fg_tensor *t, size_t r
     a->ld = fg_kernel_pad(cols);
 }
 
-/* Rows of at most this many floats are copied whole, with what lies behind them: calls of memcpy() would take longer than
- * what they do. */
+/* Rows of at most this many floats are copied whole, with what lies behind them: calls of memcpy() would take
+ * longer than what they do. */
 enum { SHORT = FG_KERNEL_PAD };
 
 /* `rows` rows of n <= SHORT floats into rows of SHORT, the rest of each zero. */

@@ -38,7 +38,8 @@ bool fg_agent_here(const char *host);
 /* Append an argument as a shell takes it. */
 enum fg_status fg_agent_quote(struct fg_str *out, const char *arg) FG_NODISCARD;
 
-/* Start a command on a host; what it says goes to out_fd. It is killed when this thread ends. -1: not started. */
+/* Start a command on a host; what it says goes to out_fd. It is killed when this thread ends. -1:
+ * not started. */
 pid_t fg_agent_start(const struct fg_agent *a, const char *host, const char *command, int out_fd);
 
 /* Be on `host` what this process is here: run `argv` (closed by NULL, argv[0] the program's path) there, its

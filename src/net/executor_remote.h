@@ -1,11 +1,13 @@
 /* The executor over workers: spreads a cohort over the processes at the other end of a transport.
  *
- *   submit -> queue -> chunks to idle workers (MODEL or STEPS once for each version, then TASKS) -> RESULT -> collect
+ *   submit -> queue -> chunks to idle workers (MODEL or STEPS once for each version,
+ *   then TASKS) -> RESULT -> collect
  *
  * A result is a pure function of its task, so whatever happens to a worker changes nothing but time: when it
- * dies, hangs or refuses, its tasks go back to the front of the queue and another worker repeats them, or goes on
- * from the state that a worker that was given notice handed back; when an answer comes twice, the first counts. With a local executor this process computes its share, too.
- * Shards are served by hash to whoever asks (movable placement).
+ * dies, hangs or refuses, its tasks go back to the front of the queue and another worker repeats them, or
+ * goes on from the state that a worker that was given notice handed back; when an answer comes twice, the
+ * first counts. With a local executor this process computes its share, too. Shards are served by hash to
+ * whoever asks (movable placement).
  *
  * A worker that says nothing for `patience_us` in real time, although it is asked every `heartbeat_us`,
  * loses its tasks but not its place: its next frame brings it back.
@@ -54,28 +56,29 @@ struct fg_executor_remote_opts {
     bool (*shard_bytes)(void *arg, const uint8_t hash[32], struct fg_view *out);
     void *arg;
 
-    /* workers.on_loss = ignore: the tasks of a lost worker are lost, and collect says FG_E_LOST; an answer that still comes
-     * before that counts if `late_counts`. */
+    /* workers.on_loss = ignore: the tasks of a lost worker are lost, and collect says FG_E_LOST; an answer
+     * that still comes before that counts if `late_counts`. */
     bool ignore_losses, late_counts;
     bool partial; /* results of fewer steps than asked for are results: of workers that had to leave */
 
     /* run.clock = real: worker and client are one, see fg_executor_remote_live(); no `local` then. */
     bool pinned;
     uint32_t clients;
-    /* Whose machine has come up and is to have a worker (true), one a call; then nobody else is started. NULL: lost
-     * workers are replaced. */
+    /* Whose machine has come up and is to have a worker (true), one a call; then nobody else is started.
+     * NULL: lost workers are replaced. */
     bool (*arrival)(void *arg, uint32_t *client);
     void (*here)(void *arg, uint32_t client,
                  uint32_t pid); /* a client has a worker; NULL: nobody wants to know */
     void *arrival_arg;          /* of both */
 
-    size_t
-        max_bytes; /* of results held until they are released, passed only for the one waited for; 0: 1 GiB */
+    /* of results held until they are released, passed only for the one waited for; 0: 1 GiB */
+    size_t max_bytes;
 
     struct fg_executor *local; /* computes here as well; taken over on success; NULL: only workers do */
     unsigned local_width;      /* tasks worth giving it at once */
     bool beside; /* it computes in a thread, so that others need not wait for an answer until it is done */
-    /* Clients keep something for the codec: their tasks go to whoever did their last one, a worker as long as it is there. */
+    /* Clients keep something for the codec: their tasks go to whoever did their last one,
+     * a worker as long as it is there. */
     bool clients_keep;
     unsigned worker_width; /* tasks a worker computes at a time; 0: what each says of itself */
 
@@ -85,8 +88,8 @@ struct fg_executor_remote_opts {
 
     struct fg_respawn_opts respawn; /* who is started in the place of lost workers; zero: nobody */
 
-    /* Where they are started, and whether host i answers: asked until it is not FG_PROBE_WAIT, before anything
-     * is started there. Borrowed; NULL or empty: on this machine. */
+    /* Where they are started, and whether host i answers: asked until it is not FG_PROBE_WAIT, before
+     * anything is started there. Borrowed; NULL or empty: on this machine. */
     struct fg_hosts *hosts;
     enum fg_probe_state (*probe)(void *arg, size_t i);
     void *probe_arg;
@@ -121,8 +124,9 @@ struct fg_executor_remote_stats {
 enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct fg_executor_remote_opts *opts,
                                          struct fg_err *err) FG_NODISCARD;
 
-/* The workers of a pinned executor as clients: a client's tasks go to nobody else, and what it cannot finish is lost.
- * A process that is started in the place of a lost one is the same client again. Owner: the executor. */
+/* The workers of a pinned executor as clients: a client's tasks go to nobody else, and what it cannot finish
+ * is lost. A process that is started in the place of a lost one is the same client again.
+ * Owner: the executor. */
 struct fg_live *fg_executor_remote_live(struct fg_executor *ex);
 
 struct fg_executor_remote_stats fg_executor_remote_stats(const struct fg_executor *ex);

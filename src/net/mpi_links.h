@@ -68,8 +68,9 @@ struct mpi_transport {
 /* Fill in the links this process begins with. Errors: FG_E_NOMEM. */
 enum fg_status mpi_links_begin(struct mpi_transport *t) FG_NODISCARD;
 
-/* Begin and end what MPI never comes back from when its peer dies just then: a spawn, and the first message to a peer. Meanwhile
- * another thread calls t->stuck after FG_NET_SPAWN_S seconds. False: there is no such thread, and nothing to end. */
+/* Begin and end what MPI never comes back from when its peer dies just then: a spawn, and the first message
+ * to a peer. Meanwhile another thread calls t->stuck after FG_NET_SPAWN_S seconds. False:
+ * there is no such thread, and nothing to end. */
 bool mpi_links_guard(struct mpi_transport *t, pthread_t *guard) FG_NODISCARD;
 void mpi_links_unguard(pthread_t guard);
 

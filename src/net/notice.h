@@ -1,7 +1,7 @@
 /* A notice that this machine will be taken away, as spot machines give it: looked for by a thread of its own.
  *
- * A file that appears, or a command that ends with 0, is a notice. The command is /bin/sh's, runs without input and
- * output, and is ended when it takes longer than FG_NOTICE_COMMAND_S: then it says nothing.
+ * A file that appears, or a command that ends with 0, is a notice. The command is /bin/sh's, runs without
+ * input and output, and is ended when it takes longer than FG_NOTICE_COMMAND_S: then it says nothing.
  *
  * Thread safety: one caller; `seen` is called once at most, by the thread.
  */

@@ -1,4 +1,5 @@
-/* Work of this process in a thread of its own, so that nobody waits for an answer or a task until it is done. */
+/* Work of this process in a thread of its own, so that nobody waits for an answer or a task
+ * until it is done. */
 #include <pthread.h>
 #include <stdatomic.h>
 

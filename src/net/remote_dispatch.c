@@ -16,7 +16,8 @@ static uint64_t floor_version(const struct remote *r)
     return least;
 }
 
-/* The newest version before `number` that the worker keeps, if steps from it are fewer bytes than the model; means are no steps'. */
+/* The newest version before `number` that the worker keeps,
+ * if steps from it are fewer bytes than the model; means are no steps'. */
 static bool find_base(const struct remote *r, const struct worker *w, uint64_t number, uint64_t *base)
 {
     bool found = false, steps = r->down != NULL && w->answered && number == fg_version_number(number);
@@ -211,7 +212,8 @@ enum fg_status remote_holds(struct remote *r, uint32_t client, uint32_t peer)
     return st;
 }
 
-/* Tasks that go on from what their clients kept go to whoever holds that, at once; the others stay in the queue. */
+/* Tasks that go on from what their clients kept go to whoever holds that, at once;
+ * the others stay in the queue. */
 static enum fg_status dispatch_home(struct remote *r, struct fg_err *err)
 {
     enum fg_status st = FG_OK;

@@ -1,8 +1,9 @@
-/* Workers that keep sending what has to be refused: each offence is counted and said, each good result takes one off, and
- * whoever has OFFENCES of them is put aside.
+/* Workers that keep sending what has to be refused: each offence is counted and said, each good result takes
+ * one off, and whoever has OFFENCES of them is put aside.
  *
- * An update that is not finite may be the machine's fault or the model's: the task is given out once more. When the second
- * answer is finite, it counts and the first was an offence; when it is not, training diverges. */
+ * An update that is not finite may be the machine's fault or the model's: the task is given out once more.
+ * When the second answer is finite, it counts and the first was an offence; when it is not,
+ * training diverges. */
 #include <math.h>
 
 #include "kernels/fold.h"
@@ -66,8 +67,8 @@ enum fg_status remote_judge(struct remote *r, struct entry *e, bool *ask_again)
         remote_good_result(r, e->from);
         return suspect != REMOTE_NOBODY ? remote_offence(r, suspect, "an update that is not finite") : FG_OK;
     }
-    if (r->opts
-            .pinned) { /* nobody else has this client's data: it is judged by what the others of its round do */
+    if (r->opts.pinned) {
+        /* nobody else has this client's data: it is judged by what the others of its round do */
         return r->finite_version == version ? remote_offence(r, e->from, "an update that is not finite")
                                             : FG_OK;
     }

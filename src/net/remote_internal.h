@@ -1,7 +1,7 @@
-/* The remote executor's state, shared by executor_remote.c (its verbs), remote_tasks.c (the queue and the answers),
- * remote_workers.c (links), remote_dispatch.c (who gets what), remote_resend.c (frames that did not arrive),
- * remote_live.c (workers as clients), remote_score.c (evaluation shared out), remote_beside.c (work of this process) and
- * remote_check.c (what holds). */
+/* The remote executor's state, shared by executor_remote.c (its verbs), remote_tasks.c (the queue and the
+ * answers), remote_workers.c (links), remote_dispatch.c (who gets what), remote_resend.c (frames that did not
+ * arrive), remote_live.c (workers as clients), remote_score.c (evaluation shared out), remote_beside.c (work
+ * of this process) and remote_check.c (what holds). */
 #ifndef FG_NET_REMOTE_INTERNAL_H
 #define FG_NET_REMOTE_INTERNAL_H
 
@@ -92,8 +92,8 @@ struct remote {
     size_t n_worker, cap_worker;
     struct fg_msg_task *chunk; /* scratch of one dispatch */
     size_t cap_chunk;
-    uint32_t *
-        holder; /* (n_holder) with clients_keep: who did a client's last task: a worker, REMOTE_HERE or REMOTE_NOBODY */
+    /* (n_holder) with clients_keep: who did a client's last task: a worker, REMOTE_HERE or REMOTE_NOBODY */
+    uint32_t *holder;
     size_t n_holder, cap_holder;
     uint64_t local_ids, local_version;
     size_t ripening;             /* pinned: partial results that were not noted yet */
@@ -147,8 +147,8 @@ struct version *remote_version(struct remote *r, uint64_t number);
 /* Take all events that are there, waiting at most timeout_us for the first; then give out what can be. */
 enum fg_status remote_pump(struct remote *r, fg_time_t timeout_us, struct fg_err *err);
 
-/* remote_beside.c: run() in a thread, and frames are taken and tasks given out meanwhile; without opts.beside run() alone. It
- * may not touch the executor. */
+/* remote_beside.c: run() in a thread, and frames are taken and tasks given out meanwhile; without opts.beside
+ * run() alone. It may not touch the executor. */
 enum fg_status remote_beside(struct remote *r, enum fg_status (*run)(void *arg, struct fg_err *err),
                              void *arg, struct fg_err *err);
 

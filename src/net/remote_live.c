@@ -1,5 +1,5 @@
-/* The remote executor's workers as clients (run.clock = real): each worker is one client, gets only its own tasks,
- * and a task that it cannot finish is lost instead of repeated elsewhere. */
+/* The remote executor's workers as clients (run.clock = real): each worker is one client, gets only its own
+ * tasks, and a task that it cannot finish is lost instead of repeated elsewhere. */
 #include <string.h>
 
 #include "src/base/log.h"
@@ -49,8 +49,8 @@ static bool taken(const struct remote *r, uint32_t client, uint32_t peer)
     return false;
 }
 
-/* A worker that joins is whom it was started for; the workers of the start are the clients of their numbers; any other
- * is the lowest that is nobody yet. */
+/* A worker that joins is whom it was started for; the workers of the start are the clients of their numbers;
+ * any other is the lowest that is nobody yet. */
 enum fg_status remote_enlist(struct remote *r, uint32_t peer, uint32_t pid)
 {
     struct worker *w = &r->worker[peer];

@@ -1,6 +1,7 @@
-/* Frames that did not arrive. A frame that was damaged on its way, or comes out of order, is refused as a whole, so what it
- * said is lost although both ends are alive. What a worker then says of itself does not fit what we know: it has fewer
- * tasks than it was given, or asks to be welcomed once more. (It sees to lost shards itself, see worker/session.h.) */
+/* Frames that did not arrive. A frame that was damaged on its way, or comes out of order, is refused as a
+ * whole, so what it said is lost although both ends are alive. What a worker then says of itself does not fit
+ * what we know: it has fewer tasks than it was given, or asks to be welcomed once more. (It sees to lost
+ * shards itself, see worker/session.h.) */
 #include "src/base/log.h"
 #include "src/net/remote_internal.h"
 
@@ -17,8 +18,8 @@ static enum fg_status give_again(struct remote *r, uint32_t peer)
     return st;
 }
 
-/* The token is the sequence number of our PING: had our last TASKS come before it, its tasks are counted in, and whatever
- * it answered came before its PONG. */
+/* The token is the sequence number of our PING: had our last TASKS come before it, its tasks are counted in,
+ * and whatever it answered came before its PONG. */
 enum fg_status remote_on_pong(struct remote *r, uint32_t peer, const struct fg_msg *m)
 {
     const struct worker *w = &r->worker[peer];
@@ -32,7 +33,8 @@ enum fg_status remote_on_pong(struct remote *r, uint32_t peer, const struct fg_m
     return give_again(r, peer);
 }
 
-/* A HELLO from one that is welcome: it never saw our WELCOME, nor anything after it, if it answers a later PING. */
+/* A HELLO from one that is welcome: it never saw our WELCOME, nor anything after it,
+ * if it answers a later PING. */
 enum fg_status remote_not_welcome(struct remote *r, uint32_t peer)
 {
     struct worker *w = &r->worker[peer];

@@ -1,5 +1,6 @@
-/* The server's evaluation, shared out: pieces of a list of samples are tasks for the workers, and this process scores pieces that
- * nobody has yet. What comes back is each sample's loss, so that the sum has the one order that it has in one process. */
+/* The server's evaluation, shared out: pieces of a list of samples are tasks for the workers, and this
+ * process scores pieces that nobody has yet. What comes back is each sample's loss, so that the sum has the
+ * one order that it has in one process. */
 #include <string.h>
 
 #include "src/base/hash.h"
@@ -7,8 +8,8 @@
 #include "src/net/remote_internal.h"
 #include "src/worker/trainer.h"
 
-/* LISTS: the global test samples and the clients' own. PIECES for each process, chosen: nobody waits long for the last. FIRST_ID: no
- * run has so many tasks. */
+/* LISTS: the global test samples and the clients' own. PIECES for each process, chosen: nobody waits long for
+ * the last. FIRST_ID: no run has so many tasks. */
 enum { LISTS = 2, PIECES = 8, WAIT_US = 250000 };
 #define FIRST_ID ((uint64_t)1 << 63)
 
@@ -98,7 +99,8 @@ static enum fg_status list_init(struct list *l, const uint32_t *index, size_t n,
     return st;
 }
 
-/* The list that these samples are, in pieces of that length: one that is known, or a new one in the place of the older. */
+/* The list that these samples are, in pieces of that length: one that is known,
+ * or a new one in the place of the older. */
 static enum fg_status find_list(struct scorer *s, const uint32_t *index, size_t n, size_t piece)
 {
     for (size_t k = 0; k < LISTS; k++) {

@@ -183,8 +183,8 @@ static bool is_open(const struct remote *r, const struct entry *e)
 
 /* A RESULT: the first one for a task counts, whoever sends it. Takes the frame if it is kept.
  *
- * One of fewer steps ripens first: should the whole job be stopping, our own signal comes meanwhile and nothing of it is
- * used. Where a trace is played, that is not how it stops, and two seconds are an hour. */
+ * One of fewer steps ripens first: should the whole job be stopping, our own signal comes meanwhile and
+ * nothing of it is used. Where a trace is played, that is not how it stops, and two seconds are an hour. */
 enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame)
 {
     const struct fg_result *got = &m->u.result.result;
@@ -298,7 +298,8 @@ static void close_update(struct entry *e)
     }
 }
 
-/* The update as it came, if its codec can say what that is without decoding it; it takes the frame. FG_E_RANGE: it cannot. */
+/* The update as it came, if its codec can say what that is without decoding it; it takes the frame.
+ * FG_E_RANGE: it cannot. */
 static enum fg_status open_update(struct remote *r, struct entry *e, const struct fg_codec *codec)
 {
     struct opened *o = codec->open != NULL ? fg_calloc(1, sizeof *o) : NULL;

@@ -41,8 +41,8 @@ void fg_respawn_lost(struct fg_respawn *r, fg_time_t now);
 /* A worker said that it cannot do this run. */
 void fg_respawn_unfit(struct fg_respawn *r);
 
-/* A worker was put aside for what it sent. Its place stays empty for BACKOFF_MOST times the back-off, and from the
- * ASIDE-th on for good: it is the machine's or the build's fault. */
+/* A worker was put aside for what it sent. Its place stays empty for BACKOFF_MOST times the back-off, and
+ * from the ASIDE-th on for good: it is the machine's or the build's fault. */
 void fg_respawn_aside(struct fg_respawn *r, fg_time_t now);
 
 /* A result came. */

@@ -1,11 +1,11 @@
 /* Transport: post a frame to a peer; poll events {joined, frame, gone}. Nothing else.
  *
- * Everything above it (the worker core, the executor) is the same over MPI, in one process for tests, and later
- * over TCP between sites. Frames to one peer arrive whole and in order, or the peer is gone. The star's centre,
- * the aggregator, is peer 0 for everyone.
+ * Everything above it (the worker core, the executor) is the same over MPI, in one process for tests, and
+ * later over TCP between sites. Frames to one peer arrive whole and in order, or the peer is gone. The star's
+ * centre, the aggregator, is peer 0 for everyone.
  *
- * Thread safety: one thread calls post, poll, flush and destroy; wake() may be called from any thread and from
- * a signal handler.
+ * Thread safety: one thread calls post, poll, flush and destroy; wake() may be called from any thread and
+ * from a signal handler.
  */
 #ifndef FG_NET_TRANSPORT_H
 #define FG_NET_TRANSPORT_H

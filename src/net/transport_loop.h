@@ -1,7 +1,7 @@
 /* A star inside one process: endpoint 0 is the aggregator, 1..n-1 are workers. For tests of both sides.
  *
- * Events come in the order in which they were caused, so a single-threaded test repeats exactly; endpoints may
- * also live in threads of their own.
+ * Events come in the order in which they were caused, so a single-threaded test repeats exactly; endpoints
+ * may also live in threads of their own.
  *
  * Thread safety: everything is behind one lock.
  */
@@ -16,7 +16,8 @@ struct fg_loop;
 struct fg_loop *fg_loop_create(uint32_t n);
 void fg_loop_destroy(struct fg_loop *loop);
 
-/* Keep the last `spares` endpoints back: endpoint 0's spawn() brings in one after the other. Before first use. */
+/* Keep the last `spares` endpoints back: endpoint 0's spawn() brings in one after the other.
+ * Before first use. */
 void fg_loop_hold_back(struct fg_loop *loop, uint32_t spares);
 
 /* How many endpoints have joined so far, endpoint 0 included. */

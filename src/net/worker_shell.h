@@ -27,8 +27,8 @@ struct fg_worker_ready {
     size_t cache_bytes;                 /* for shards */
     bool keeps_shards;                  /* the two functions below do something */
     const struct fg_codec_opts *coding; /* of differences of models; the environment keeps it */
-    fg_time_t
-        grace_us; /* from a notice to the end of this worker: for what is unfinished to be handed back */
+    /* from a notice to the end of this worker: for what is unfinished to be handed back */
+    fg_time_t grace_us;
 };
 
 /* Who knows models and data. Both functions are called by the computing thread, one at a time. */
@@ -37,7 +37,8 @@ struct fg_worker_env {
     enum fg_status (*configure)(void *arg, const struct fg_worker_work *work, struct fg_worker_ready *out,
                                 struct fg_err *err);
     /* Run n tasks, fill in n answers; their memory is valid until the next call. A non-zero *stop means that
-     * nobody wants the rest any more: return soon, with FG_E_INTERRUPTED and the state of what is unfinished. */
+     * nobody wants the rest any more: return soon, with FG_E_INTERRUPTED and the state of what is
+     * unfinished. */
     void (*run)(void *arg, const struct fg_session_job *jobs, size_t n, struct fg_session_answer *answers,
                 atomic_int *stop);
     /* Shards kept on this machine, asked for and given by the calling thread once configured; may be NULL.
@@ -46,16 +47,17 @@ struct fg_worker_env {
     void (*keep_shard)(void *arg, const uint8_t hash[32], struct fg_view bytes);
 };
 
-/* Work until told to stop, to leave, or until the aggregator is gone. When it returns, the computing thread has
- * ended, or *busy is true: it could not be stopped in a second and the process must end without waiting for it.
+/* Work until told to stop, to leave, or until the aggregator is gone. When it returns, the computing thread
+ * has ended, or *busy is true: it could not be stopped in a second and the process must end
+ * without waiting for it.
  *
  * Errors: FG_E_NOMEM, FG_E_INTERNAL (no thread). */
 enum fg_status fg_worker_shell_run(struct fg_transport *t, const struct fg_worker_env *env,
                                    const struct fg_session_self *self, bool *busy,
                                    struct fg_err *err) FG_NODISCARD;
 
-/* Ask the running shell to hand back what it has, say goodbye and return, within the grace (a notice: SIGTERM, or
- * notice.h). */
+/* Ask the running shell to hand back what it has, say goodbye and return, within the grace (a notice:
+ * SIGTERM, or notice.h). */
 void fg_worker_shell_leave(void);
 
 #endif

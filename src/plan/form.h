@@ -21,7 +21,8 @@ enum { FG_AWAY_BLOCK = 1024 }; /* values that are scaled alike */
 
 enum { FG_AWAY_TERMS = 64 }; /* in one sum */
 
-/* In whole multiples of 2^unit: of the values of a block, n terms, which[first..], each rounded to the nearest. */
+/* In whole multiples of 2^unit: of the values of a block, n terms, which[first..],
+ * each rounded to the nearest. */
 struct fg_away_window {
     size_t block, first, n;
     int unit;
@@ -41,7 +42,8 @@ struct fg_away_sum {
 struct fg_away {
     /* Shapes: sum (windows, FG_AWAY_BLOCK) out. */
     enum fg_status (*sum)(struct fg_away *away, const struct fg_away_sum *s, int64_t *sum);
-    /* What becomes of a model x (P) that moves against the mean, the sum over divisor, rounded to double: x - lr mean, there.
+    /* What becomes of a model x (P) that moves against the mean, the sum over divisor,
+     * rounded to double: x - lr mean, there.
      * Shapes: out (P), theirs until the next call. */
     enum fg_status (*step)(struct fg_away *away, const struct fg_away_sum *s, double divisor, double lr,
                            const float *x, const float **out);

@@ -22,8 +22,8 @@ enum fg_task_kind {
 
 enum { FG_ANSWER_BYTES = 64 }; /* what the result of an evaluation weighs on its way up */
 
-/* In the number of a version: not what tasks train from, but the mean of the models up to the version of the other bits
- * (aggregate.average), which is scored. */
+/* In the number of a version: not what tasks train from, but the mean of the models up to the version of the
+ * other bits (aggregate.average), which is scored. */
 #define FG_VERSION_MEAN ((uint64_t)1 << 63)
 static inline uint64_t fg_version_number(uint64_t version)
 {
@@ -40,12 +40,13 @@ struct fg_task {
     uint32_t number;  /* how many tasks this shard had before: with it, keys the random streams. Copies of a
                       * task share both, and so give the same bytes */
     uint32_t round;
-    /* Local steps to do, at most those that fit; evaluation: samples to look at, drawn anew by each task, 0 = all. */
+    /* Local steps to do, at most those that fit; evaluation: samples to look at, drawn anew by each task,
+     * 0 = all. */
     uint32_t steps;
     float lr;      /* learning rate of the first step (schedules over rounds are applied already) */
     uint64_t kept; /* name (fg_result.kept) of what the client kept and this task goes on from; 0: nothing */
-    float
-        variance; /* of the encoded update, in its square, at most, for codecs that adapt; 0: as configured */
+    /* of the encoded update, in its square, at most, for codecs that adapt; 0: as configured */
+    float variance;
 };
 
 enum fg_seen { FG_SEEN_NOT, FG_SEEN_FINITE, FG_SEEN_NOT_FINITE };

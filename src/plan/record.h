@@ -124,8 +124,8 @@ struct fg_promise {
     uint32_t copies;         /* tasks beside one that is the same, to be on the safe side */
 };
 
-/* What codecs spared the clients' transfers that came to their end, against float32 both ways; negative where they took more.
- * Seconds as they are counted: by the size that the codec expects. */
+/* What codecs spared the clients' transfers that came to their end, against float32 both ways; negative where
+ * they took more. Seconds as they are counted: by the size that the codec expects. */
 struct fg_saved {
     double up_bytes, down_bytes, seconds, energy_wh, carbon_g;
 };
@@ -156,9 +156,9 @@ struct fg_summary {
     uint64_t updates_used; /* partial ones included */
     uint64_t updates_partial, updates_lost, updates_late;
     double client_accuracy_mean, client_accuracy_p10, client_accuracy_worst; /* < 0 = not evaluated */
-    double
-        participation_tv; /* distance of what the clients counted from what they should count; < 0 = none */
-    uint64_t asked;       /* losses that were told to the selection */
+    /* distance of what the clients counted from what they should count; < 0 = none */
+    double participation_tv;
+    uint64_t asked;           /* losses that were told to the selection */
     uint64_t models_averaged; /* in the run's model; 0: it is the newest */
     uint64_t states_reset;    /* times that what a client kept for the codec was gone with its holder */
     double skew, skew_bar,

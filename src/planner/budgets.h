@@ -18,12 +18,12 @@ struct fg_budgets_problem {
                                     * is paid first */
     const struct fg_slots_side *budget; /* (n) cost booked on average; more than 0 of each */
     uint32_t n;                         /* >= 1 */
-    uint32_t
-        rounds; /* at most so many slots in which anybody trains, the window's included; 0 = any number */
+    /* at most so many slots in which anybody trains, the window's included; 0 = any number */
+    uint32_t rounds;
     bool price_round; /* find out what one round more is worth: everything twice */
-    double *
-        weight; /* (n + 1) where the search begins, and what it found; the last is of the rounds. NULL or all 0:
-                       * even ones. Begun from those of a plan much like it a few tries do */
+    /* (n + 1) where the search begins, and what it found; the last is of the rounds. NULL or all 0: even
+     * ones. Begun from those of a plan much like it a few tries do */
+    double *weight;
     double near;    /* stop when the plan is known to be this close to the best, relative */
     uint32_t tries; /* weights to try; 0 = by size, 8 to 60 */
 };

@@ -1,9 +1,10 @@
-/* What threshold buying (threshold.h) would have paid on a carbon file, as its forecasts get worse step by step.
+/* What threshold buying (threshold.h) would have paid on a carbon file,
+ * as its forecasts get worse step by step.
  *
- * Each day after a week of warm-up FG_BUYING_NEED of the day's hours are bought as the policy `robust` buys slots: limits and
- * the price to trust from a forecast, made with nothing of the day known, the ensemble's times 1 + noise x normal. What is
- * paid is told over the least that could have been, beside what the thresholds promised.
- * doc/algorithms/robust.md. Thread safety: pure.
+ * Each day after a week of warm-up FG_BUYING_NEED of the day's hours are bought as the policy `robust` buys
+ * slots: limits and the price to trust from a forecast, made with nothing of the day known, the ensemble's
+ * times 1 + noise x normal. What is paid is told over the least that could have been, beside what the
+ * thresholds promised. doc/algorithms/robust.md. Thread safety: pure.
  */
 #ifndef FG_PLANNER_BUYING_H
 #define FG_PLANNER_BUYING_H

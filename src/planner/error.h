@@ -33,7 +33,8 @@ struct fg_error_client {
 
 struct fg_error_terms {
     uint32_t clients;
-    /* Tells these in the place of the five arrays, for callers that have no room for them; NULL = the arrays. */
+    /* Tells these in the place of the five arrays, for callers that have no room for them;
+     * NULL = the arrays. */
     struct fg_error_client (*tell)(const void *arg, uint32_t client);
     const void *tell_arg;
     const double *target; /* (clients) what each should count, any scale; NULL = all the same */

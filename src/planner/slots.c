@@ -88,7 +88,8 @@ static bool before_by_ratio(const struct fg_slots_item *x, const struct fg_slots
     return x->c != y->c ? x->c < y->c : x->slot < y->slot;
 }
 
-/* By merging: a third of the time of qsort, in which plans that are made again and again spent much of theirs.
+/* By merging: a third of the time of qsort, in which plans that are made again and again
+ * spent much of theirs.
  * Shapes: row, spare (n). */
 static void sort_by_ratio(struct fg_slots_item *row, struct fg_slots_item *spare, uint32_t n)
 {
@@ -304,8 +305,8 @@ static int by_cost(const void *a, const void *b)
     return x->slot < y->slot ? -1 : x->slot > y->slot;
 }
 
-/* Where clients get few slots and alpha is small the first slot is worth nearly the same whichever it is: the greedy
- * over each row's cheapest slots competes. The rows are in another order then. */
+/* Where clients get few slots and alpha is small the first slot is worth nearly the same whichever it is: the
+ * greedy over each row's cheapest slots competes. The rows are in another order then. */
 static enum fg_status try_cheapest(struct fg_slots_plan *plan, struct fg_slots_work *w, struct front *heap)
 {
     struct fg_slots_plan was = *plan;

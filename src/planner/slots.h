@@ -1,9 +1,9 @@
 /* Which client trains in which slot under a budget of carbon, and how good any other schedule could be.
  *
  * The scheduler of arputharaj25, problem (8): maximise sum_c (sum_t v(c,t) a(c,t))^alpha over a in {0,1}
- * with sum c(c,t) a(c,t) <= budget and a = 1 in the fine-tuning window. Here v = p (g_max - g): g are the grams that
- * training in the slot costs, p is the chance that it comes to something (1 = known), c the expected grams.
- * doc/algorithms/greenfl.md has the formulas and the proofs of the bounds.
+ * with sum c(c,t) a(c,t) <= budget and a = 1 in the fine-tuning window. Here v = p (g_max - g): g are the
+ * grams that training in the slot costs, p is the chance that it comes to something (1 = known), c the
+ * expected grams. doc/algorithms/greenfl.md has the formulas and the proofs of the bounds.
  * Thread safety: pure functions of their arguments.
  */
 #ifndef FG_PLANNER_SLOTS_H
@@ -28,8 +28,8 @@ struct fg_slots_side {
 };
 
 /* Data may move: an update counts for a shard (there are as many as clients; base is theirs), and a client
- * must have the shard, or be sent it once. A slot of a client serves one shard; of several clients on the same
- * shard in a slot one update counts, the first that comes in the order of their numbers. */
+ * must have the shard, or be sent it once. A slot of a client serves one shard; of several clients on the
+ * same shard in a slot one update counts, the first that comes in the order of their numbers. */
 struct fg_slots_ship {
     const double *bytes;    /* (clients, shards) to send; 0 = it has it; INFINITY = it may not go there */
     const double *per_byte; /* (clients) grams, as budget_g */
@@ -41,11 +41,12 @@ struct fg_slots_ship {
  *
  *   worth x signal I / (1 + signal I),   I = sum over groups of k / (apart k + noise),
  *
- * k the expected number of updates of the group, beside the sum over clients. I is what they tell of the gradient that
- * all have in common: `signal` is its square, `noise` and `apart` what an update's square has of its own and of its
- * group. In the tuning window everyone comes: its slots are not in the sum.
- * Source: McCandlish, Kaplan, Amodei and the OpenAI Dota team 2018, section 2.2: a step with a batch of k makes
- * 1 / (1 + noise / (signal k)) of the progress of an endless one; groups are ours. doc/algorithms/forage.md. */
+ * k the expected number of updates of the group, beside the sum over clients. I is what they tell of the
+ * gradient that all have in common: `signal` is its square, `noise` and `apart` what an update's square has
+ * of its own and of its group. In the tuning window everyone comes: its slots are not in the sum.
+ * Source: McCandlish, Kaplan, Amodei and the OpenAI Dota team 2018, section 2.2: a step with a batch of k
+ * makes 1 / (1 + noise / (signal k)) of the progress of an endless one; groups are ours.
+ * doc/algorithms/forage.md. */
 struct fg_slots_rounds {
     double worth;                /* >= 0 */
     double signal, noise, apart; /* >= 0, noise > 0 */
@@ -64,9 +65,9 @@ struct fg_slots_problem {
     double alpha;           /* (0, 1]: 1 = as green as possible, towards 0 = as fair as possible */
     double grams_max; /* what a worthless slot costs; 0 = the largest of grams. A dearer slot is worth 0 */
     uint32_t tune;    /* the last slots in which every client trains, paid for first */
-    const uint32_t *
-        stretch; /* (slots) 0, then from slot to slot the same or one more: instead of its sum over all slots to
-                              * alpha a client has that over each stretch, added up; NULL = one. Only where data stay */
+    /* (slots) 0, then from slot to slot the same or one more: instead of its sum over all slots to alpha a
+     * client has that over each stretch, added up; NULL = one. Only where data stay */
+    const uint32_t *stretch;
     const struct fg_slots_side *side; /* (sides) the bound does not use them; src/planner/budgets.h does */
     uint32_t sides;
     const struct fg_slots_ship *ship;     /* NULL = everyone on its own data */
@@ -82,8 +83,8 @@ struct fg_slots_plan {
     double value;    /* of the objective: */
     double fair;     /* what the slots before the window add to the sum over clients, */
     double rounds;   /* and sum of signal I / (1 + signal I) over them: 0 without rounds */
-    double
-        bound; /* no schedule within the budget has a larger value, up to rounding (1e-12); if quick perhaps infinite */
+    /* no schedule within the budget has a larger value, up to rounding (1e-12); if quick perhaps infinite */
+    double bound;
     double spent_g;     /* expected; at most the budget, up to rounding */
     double price_per_g; /* of the budget: value that one more gram is worth; 0 = it does not bind */
     uint32_t *shard;    /* (clients, slots) on whose data, where on; NULL unless data move */

@@ -1,8 +1,9 @@
 /* Shared by the files of the slot scheduler: the open choices of each client in order, and the search.
  *
- * A row is what counts together: a client's slots of one stretch. Its items are sorted by value per gram, best first,
- * free ones at the very front. Then the marginal value per gram of the objective falls along the row, whatever alpha.
- * Items without value are left out. Where there is one stretch, as always where data move, rows are clients.
+ * A row is what counts together: a client's slots of one stretch. Its items are sorted by value per gram,
+ * best first, free ones at the very front. Then the marginal value per gram of the objective falls along the
+ * row, whatever alpha. Items without value are left out. Where there is one stretch,
+ * as always where data move, rows are clients.
  */
 #ifndef FG_PLANNER_SLOTS_IMPL_H
 #define FG_PLANNER_SLOTS_IMPL_H
@@ -49,8 +50,8 @@ struct fg_slots_work {
     size_t items;
     double side[FG_SLOTS_SIDES];            /* what the tuning window leaves of each */
     const struct fg_slots_tangent *tangent; /* in the bounds; NULL = none */
-    bool
-        nested; /* along every row c grows and v falls: then the best set is a prefix (no other row beats it) */
+    /* along every row c grows and v falls: then the best set is a prefix (no other row beats it) */
+    bool nested;
 };
 
 /* Errors: FG_E_NOMEM. Owner: the caller, fg_slots_load_fini(). r NULL: an empty one. */
@@ -75,8 +76,8 @@ static inline double fg_slots_load_more(const struct fg_slots_load *l, size_t ce
     return l->others[cell] + fg_slots_told(l->r, l->k[cell] + k);
 }
 
-/* `k` more expected updates of the group: what they would add to the objective, and that they come. 0 and nothing where
- * rounds are worth nothing. Cost: O(1) and O(groups). */
+/* `k` more expected updates of the group: what they would add to the objective, and that they come. 0 and
+ * nothing where rounds are worth nothing. Cost: O(1) and O(groups). */
 static inline double fg_slots_load_gain(const struct fg_slots_load *l, uint32_t slot, uint32_t group,
                                         double k)
 {
@@ -94,8 +95,8 @@ double fg_slots_load_rounds(const struct fg_slots_load *l); /* fg_slots_plan.rou
 enum fg_status fg_slots_tangent_init(struct fg_slots_tangent *t, const struct fg_slots_load *l) FG_NODISCARD;
 void fg_slots_tangent_fini(struct fg_slots_tangent *t);
 
-/* With rounds that are worth something: the greedy over all cells, booked; its bound and price unless quick. Rows may be in
- * any order. Errors: FG_E_NOMEM. */
+/* With rounds that are worth something: the greedy over all cells, booked; its bound and price unless quick.
+ * Rows may be in any order. Errors: FG_E_NOMEM. */
 enum fg_status fg_slots_even(struct fg_slots_plan *plan, struct fg_slots_work *w) FG_NODISCARD;
 
 /* Count, add up the value in slot order, and the grams. Errors: FG_E_NOMEM. */
@@ -167,8 +168,8 @@ double fg_slots_cost(const struct fg_slots_work *w, size_t i);
 /* Where data move: the schedule, its bound and price, booked. Errors: FG_E_NOMEM. */
 enum fg_status fg_slots_ship(struct fg_slots_plan *plan, struct fg_slots_work *w) FG_NODISCARD;
 
-/* The least bound by prices of grams and of each shard's value; *price in: where to begin, > 0; u (shards): the
- * value that a schedule gives to each, where the shards' prices begin. Errors: FG_E_NOMEM. */
+/* The least bound by prices of grams and of each shard's value; *price in: where to begin, > 0; u (shards):
+ * the value that a schedule gives to each, where the shards' prices begin. Errors: FG_E_NOMEM. */
 enum fg_status fg_slots_ship_bound(double *bound, double *price, const struct fg_slots_work *w,
                                    const double *u) FG_NODISCARD;
 
@@ -176,7 +177,8 @@ enum fg_status fg_slots_ship_bound(double *bound, double *price, const struct fg
 double fg_slots_utility(double u, double alpha);
 
 /* The relaxation of one row from item `from` on with u so far: no choice of items makes f(U) - price x grams
- * larger than this. *grams: what the relaxed choice spends (parts of items may be taken). Cost: O(log slots). */
+ * larger than this. *grams: what the relaxed choice spends (parts of items may be taken).
+ * Cost: O(log slots). */
 double fg_slots_row_bound(const struct fg_slots_work *w, uint32_t row, uint32_t from, double u, double price,
                           double *grams);
 
@@ -190,8 +192,8 @@ double fg_slots_lagrange(const struct fg_slots_work *w, double *price);
 enum fg_status fg_slots_search(struct fg_slots_plan *plan, const struct fg_slots_work *w,
                                double price) FG_NODISCARD;
 
-/* A max-heap of T, which has `ratio` (utility for each gram) and the number KEY: NAME_before(), and NAME_sink(), which puts
- * heap[i] of n where it belongs below. */
+/* A max-heap of T, which has `ratio` (utility for each gram) and the number KEY: NAME_before(), and
+ * NAME_sink(), which puts heap[i] of n where it belongs below. */
 #define FG_SLOTS_HEAP(NAME, T, KEY)                                              \
     static inline bool NAME##_before(const T *a, const T *b)                     \
     {                                                                            \
@@ -221,7 +223,8 @@ enum fg_status fg_slots_search(struct fg_slots_plan *plan, const struct fg_slots
         }                                                                        \
     }
 
-/* With rounds no cell ever offers more than when it was last looked at: a client's cells in a heap by that. */
+/* With rounds no cell ever offers more than when it was last looked at: a client's cells in a heap by
+ * that. */
 struct fg_slots_hope {
     double ratio; /* > 0 */
     uint32_t item;

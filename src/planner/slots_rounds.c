@@ -1,8 +1,9 @@
 /* The slot plan with rounds: slots are worth more than their updates, the first of them most.
  *
- * The objective is a sum of concave functions, one a client and one a slot, and what an update adds falls with every
- * other one: the greedy looks at each client's best slot, and those that wait may have got worse, never better. The
- * bound is that of the rows with each slot's worth replaced by its tangent, which is nowhere below. */
+ * The objective is a sum of concave functions, one a client and one a slot, and what an update adds falls
+ * with every other one: the greedy looks at each client's best slot, and those that wait may have got worse,
+ * never better. The bound is that of the rows with each slot's worth replaced by its tangent,
+ * which is nowhere below. */
 #include <math.h>
 #include <string.h>
 
@@ -86,8 +87,8 @@ static bool fits(struct even *e, const struct fg_slots_item *it, size_t cell, do
     return fit;
 }
 
-/* What a gram's worth of a cell adds to its row's utility is taken by the chord to the row's largest value: within a
- * slot's worth the curve is nearly straight. */
+/* What a gram's worth of a cell adds to its row's utility is taken by the chord to the row's largest value:
+ * within a slot's worth the curve is nearly straight. */
 static double slope_of(const struct even *e, uint32_t r)
 {
     const struct fg_slots_item *row = e->w->item + fg_slots_first(e->w, r);
@@ -130,7 +131,8 @@ static const struct fg_slots_item *item_of(const struct even *e, const struct of
     return &e->w->item[fg_slots_first(e->w, x->row) + x->item];
 }
 
-/* Whether the offer is what it was when it was looked for: then it still is the client's best, for no other got better. */
+/* Whether the offer is what it was when it was looked for: then it still is the client's best,
+ * for no other got better. */
 static bool stands(struct even *e, const struct offer *x)
 {
     const struct fg_slots_item *it = item_of(e, x);
@@ -251,8 +253,8 @@ static double row_at(const struct fg_slots_work *w, uint32_t r, double m, double
     return sum;
 }
 
-/* f(u) <= f(x) + m (u - x) for m = f'(x) and any x > 0: the least over x, which is where the row makes x at this price.
- * Any x bounds. */
+/* f(u) <= f(x) + m (u - x) for m = f'(x) and any x > 0: the least over x, which is where the row makes x at
+ * this price. Any x bounds. */
 double fg_slots_row_tangent(const struct fg_slots_work *w, uint32_t r, double price, double *grams)
 {
     enum { HALVINGS = 20 };

@@ -259,8 +259,8 @@ double fg_slots_window_bytes(const double *bytes, uint32_t clients, uint32_t c)
     return row[c];
 }
 
-/* Count, value and grams. Of clients on one shard in a slot the first that comes counts. Shapes: u, lost (shards); load:
- * empty, and then the plan's. */
+/* Count, value and grams. Of clients on one shard in a slot the first that comes counts. Shapes: u, lost
+ * (shards); load: empty, and then the plan's. */
 static void book(struct fg_slots_plan *plan, const struct fg_slots_work *w, double *u, double *lost,
                  struct fg_slots_load *load)
 {
@@ -318,8 +318,8 @@ static enum fg_status try_greedy(struct fg_slots_plan *plan, const struct fg_slo
     return st;
 }
 
-/* The tangents where each slot's load is shared evenly by the groups: a client's slot is worth about the same on whichever
- * shard, as the bound wants it. */
+/* The tangents where each slot's load is shared evenly by the groups: a client's slot is worth about the same
+ * on whichever shard, as the bound wants it. */
 static enum fg_status lean(struct fg_slots_tangent *t, const struct fg_slots_load *load)
 {
     struct fg_slots_load even;

@@ -1,12 +1,13 @@
-/* A bound where data move, by Lagrangian relaxation of two things: the budget, at a price y per gram; and that
- * the value which shards get is that which clients make, at a price m_j of each shard's. What is left falls
- * apart,
+/* A bound where data move, by Lagrangian relaxation of two things: the budget, at a price y per gram; and
+ * that the value which shards get is that which clients make, at a price m_j of each shard's. What is left
+ * falls apart,
  *
  *     y B + sum_j max_u [f(base_j + u) - m_j u] + sum_c max_j [sum_t max(0, m_j v_ct - y c_ct) - y ship_cj],
  *
- * because the value of a client's slot is the same on every shard: of all that it could be sent one shard, the
- * dearest for its shipping, serves all its slots. That a shard is trained on once a slot is left out, and
- * copies count in full. With rounds each slot's worth is replaced by its tangent. Any prices bound; doc/algorithms/movable.md. */
+ * because the value of a client's slot is the same on every shard: of all that it could be sent one shard,
+ * the dearest for its shipping, serves all its slots. That a shard is trained on once a slot is left out, and
+ * copies count in full. With rounds each slot's worth is replaced by its tangent. Any prices bound;
+ * doc/algorithms/movable.md. */
 #include <math.h>
 #include <string.h>
 
@@ -22,8 +23,8 @@ struct dual {
     double price, spent, all; /* spent at it; all value there is */
 };
 
-/* The same with rounds, where an update is worth its slope besides: that of the group that is worth most there, so that
- * still one shard serves all slots. The items are in no order. */
+/* The same with rounds, where an update is worth its slope besides: that of the group that is worth most
+ * there, so that still one shard serves all slots. The items are in no order. */
 static double row_even(const struct dual *d, uint32_t c, double m, double *value, double *grams)
 {
     const struct fg_slots_problem *p = d->w->p;

@@ -1,8 +1,9 @@
 /* Where data move and rounds are worth something: what a client offers next, of all its slots.
  *
- * What others take makes no slot of a client better, so each client keeps what its slots offered when they were last looked
- * at, and looks at the best of these again until one is what it was (a lazy greedy: Minoux 1978). With copies a slot can
- * get a little better all the same, when another shard becomes its likeliest: that is seen when its turn comes. */
+ * What others take makes no slot of a client better, so each client keeps what its slots offered when they
+ * were last looked at, and looks at the best of these again until one is what it was (a lazy greedy: Minoux
+ * 1978). With copies a slot can get a little better all the same, when another shard becomes its likeliest:
+ * that is seen when its turn comes. */
 #include "src/planner/slots_ship_impl.h"
 
 double fg_slots_chord(const struct fg_slots_crew *k, double u)

@@ -29,8 +29,8 @@ struct fg_slots_crew {
     uint8_t *has;               /* (clients, shards) has it, or is sent it */
     uint8_t *holds;             /* (clients) has any */
     uint8_t *shut;              /* (clients) nothing more can be sent to it */
-    uint32_t *
-        next; /* (clients) first item of its row that is not decided; with rounds all that are not taken are open */
+    /* (clients) first item of its row that is not decided; with rounds all that are not taken are open */
+    uint32_t *next;
     double left, side[FG_SLOTS_SIDES];
     double price; /* what a gram was worth when the first did not fit, else 0 */
     bool own;     /* nobody is sent another's data */
@@ -93,8 +93,8 @@ static inline bool fg_slots_room(const struct fg_slots_crew *k, uint32_t j, uint
 /* Whether the item and, if it is to be sent, the shard can be paid. */
 bool fg_slots_pays(const struct fg_slots_crew *k, uint32_t client, uint32_t shard, uint32_t item, bool ship);
 
-/* What a little more value adds to a utility, by the chord to the largest value of a cell: within a slot's worth the curve is
- * nearly straight. */
+/* What a little more value adds to a utility, by the chord to the largest value of a cell: within a slot's
+ * worth the curve is nearly straight. */
 double fg_slots_chord(const struct fg_slots_crew *k, double u);
 
 /* With rounds: utility won for each gram by the item on a shard that the client has. */

@@ -1,8 +1,8 @@
 /* How many local steps (or shards) each client gets, so that all together do T at the least cost.
  *
  * minimise sum_i cost_i(x_i) subject to sum_i x_i = T and lower_i <= x_i <= upper_i: the minimal cost FL
- * schedule of pilla23. Which method is exact depends on the marginal costs M_i(x) = cost_i(x) - cost_i(x - 1):
- * growing MarIn, constant MarCo, falling MarDec, anything the dynamic programme (MC)2MKP.
+ * schedule of pilla23. Which method is exact depends on the marginal costs M_i(x) = cost_i(x) - cost_i(x -
+ * 1): growing MarIn, constant MarCo, falling MarDec, anything the dynamic programme (MC)2MKP.
  * Thread safety: pure functions of their arguments.
  */
 #ifndef FG_PLANNER_STEPS_H
@@ -31,8 +31,8 @@ enum fg_steps_shape fg_steps_shape(const struct fg_steps_problem *p);
 
 /* Write a best x (clients) and its cost by the cheapest method that is exact for the problem's shape.
  *
- * Errors:  of this and all below: FG_E_RANGE when the limits cannot be met or a cost is not finite, naming the
- *          client; FG_E_NOMEM. Ties go to the client of the lowest number.
+ * Errors:  of this and all below: FG_E_RANGE when the limits cannot be met or a cost is not finite, naming
+ *          the client; FG_E_NOMEM. Ties go to the client of the lowest number.
  * Source:  Pilla 2023: which algorithm for which marginal costs.
  */
 enum fg_status fg_steps_plan(uint32_t *x, double *cost, const struct fg_steps_problem *p,

@@ -25,7 +25,8 @@ double fg_threshold_at(uint32_t i, uint32_t k, double low, double high, double r
  * (sum of the first j + (k - j) high) / (k x threshold j), threshold k being low. Cost: O(k). */
 double fg_threshold_worst(uint32_t k, double low, double high, double ratio, double trust, double expected);
 
-/* What k of these slots cost when they are bought so, one after the other. Shapes: price (slots), k <= slots. */
+/* What k of these slots cost when they are bought so, one after the other. Shapes: price (slots),
+ * k <= slots. */
 double fg_threshold_pay(const double *price, uint32_t slots, uint32_t k, double low, double high,
                         double ratio, double trust, double expected);
 

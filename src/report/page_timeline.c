@@ -1,9 +1,9 @@
 /* Who could train, was to train, and trained, client by slot, on the carbon intensity of the client's
  * zone.
  *
- * A cell stands for one or several clients and slots; clients lie in the order of their zones. Cells are thick
- * lines: a path a shade, in which runs of equal cells are one stroke, keeps a picture of a thousand slots within
- * some hundred kilobytes.
+ * A cell stands for one or several clients and slots; clients lie in the order of their zones. Cells are
+ * thick lines: a path a shade, in which runs of equal cells are one stroke, keeps a picture of a thousand
+ * slots within some hundred kilobytes.
  */
 #include <math.h>
 #include <stdio.h>

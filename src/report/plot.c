@@ -55,7 +55,8 @@ double fg_plot_unit(char name[16], double max, const char *unit)
     return scale;
 }
 
-/* A label at a place that is said in gnuplot's words. Within single quotes it takes nothing for its own but these. */
+/* A label at a place that is said in gnuplot's words. Within single quotes it takes nothing
+ * for its own but these. */
 static FG_PRINTF(6, 7) enum fg_status label(struct fg_plots *s, const char *text, const char *how, int px,
                                             enum fg_ink ink, const char *place, ...)
 {

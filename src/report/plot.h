@@ -1,11 +1,13 @@
-/* Pictures, drawn by gnuplot: what is to be seen is written down as a gnuplot script, all pictures of a page are drawn
- * by one process, and its SVG is taken apart, cleaned and put where it belongs.
+/* Pictures, drawn by gnuplot: what is to be seen is written down as a gnuplot script, all pictures of a page
+ * are drawn by one process, and its SVG is taken apart, cleaned and put where it belongs.
  *
- * A picture is light as it stands, for any viewer; the style sheet gives every colour its counterpart where dark is
- * preferred, by attribute selectors, so that neither scripts nor ids are needed and any number of pictures share a page.
- * Text takes the font of the page. The bytes depend on gnuplot's version as far as it places things differently.
+ * A picture is light as it stands, for any viewer; the style sheet gives every colour its counterpart where
+ * dark is preferred, by attribute selectors, so that neither scripts nor ids are needed and any number of
+ * pictures share a page. Text takes the font of the page.
+ * The bytes depend on gnuplot's version as far as it places things differently.
  *
- * Thread safety: pure but for fg_plots_draw(), which starts a process and waits for it; a struct has one user.
+ * Thread safety: pure but for fg_plots_draw(), which starts a process and waits for it;
+ * a struct has one user.
  */
 #ifndef FG_REPORT_PLOT_H
 #define FG_REPORT_PLOT_H
@@ -44,20 +46,23 @@ enum fg_ink {
 const char *fg_ink(enum fg_ink ink);
 enum fg_ink fg_ink_run(size_t run);
 
-/* The colours as a style sheet: --paper, --text, --soft, --grid and --run for pages, and what pictures need. */
+/* The colours as a style sheet: --paper, --text, --soft, --grid and --run for pages, and what pictures
+ * need. */
 enum fg_status fg_ink_style(struct fg_str *out) FG_NODISCARD;
 
 /* A small sample for a legend in HTML: a line of a run; a box. */
 enum fg_status fg_plot_key_run(struct fg_str *out, size_t run) FG_NODISCARD;
 enum fg_status fg_plot_key_box(struct fg_str *out, enum fg_ink ink) FG_NODISCARD;
 
-/* Append text with what HTML takes for its own written out; control characters, and what is not UTF-8, become '?'. */
+/* Append text with what HTML takes for its own written out; control characters, and what is not UTF-8,
+ * become '?'. */
 enum fg_status fg_html(struct fg_str *out, const char *text) FG_NODISCARD;
 
 /* Widen a range to hold x; start from {INFINITY, -INFINITY}. */
 void fg_range_hold(double range[2], double x);
 
-/* The metric prefix for values up to max: *name gets the unit with it, e.g. "MB"; returns what to multiply by. */
+/* The metric prefix for values up to max: *name gets the unit with it, e.g. "MB";
+ * returns what to multiply by. */
 double fg_plot_unit(char name[16], double max, const char *unit);
 
 /* The distance between the marks of an axis: 1, 2 or 5 times a power of ten, four to nine of them. */
@@ -76,8 +81,8 @@ struct fg_plots {
 };
 void fg_plots_fini(struct fg_plots *s);
 
-/* A picture of so many px, whose place is the end of `page` (NULL: it is a file of its own); `name` says to those who
- * cannot see it what it is. One or several panels follow. */
+/* A picture of so many px, whose place is the end of `page` (NULL: it is a file of its own); `name` says to
+ * those who cannot see it what it is. One or several panels follow. */
 enum fg_status fg_plot_begin(struct fg_plots *s, struct fg_str *page, double width, double height,
                              const char *name) FG_NODISCARD;
 enum fg_status fg_plot_end(struct fg_plots *s) FG_NODISCARD;
@@ -118,7 +123,8 @@ enum fg_status fg_plot_stroke(struct fg_plots *s, double xa, double ya, double x
 enum fg_status fg_plot_lines(struct fg_plots *s, enum fg_ink ink, double px, bool dashed) FG_NODISCARD;
 enum fg_status fg_plot_dots(struct fg_plots *s, enum fg_ink ink, double radius_px) FG_NODISCARD;
 
-/* A curve in the colour of run `run`; values that are no numbers are left out; dots: of every point as well. */
+/* A curve in the colour of run `run`; values that are no numbers are left out; dots: of every point as
+ * well. */
 enum fg_status fg_plot_curve(struct fg_plots *s, const double *x, const double *y, size_t n, size_t run,
                              bool dots) FG_NODISCARD;
 
@@ -127,8 +133,8 @@ enum fg_status fg_plot_rule(struct fg_plots *s, double xa, double ya, double xb,
 
 /* ---- drawing ---- */
 
-/* Have gnuplot ($GNUPLOT, else from PATH) draw all of them. Errors: FG_E_MISSING without gnuplot, saying how to get it;
- * FG_E_IO with what it complained of; FG_E_NOMEM. */
+/* Have gnuplot ($GNUPLOT, else from PATH) draw all of them. Errors: FG_E_MISSING without gnuplot, saying how
+ * to get it; FG_E_IO with what it complained of; FG_E_NOMEM. */
 enum fg_status fg_plots_draw(struct fg_plots *s, struct fg_err *err) FG_NODISCARD;
 
 /* Append text[len] with the pictures in their places; where they could not be drawn, `why` instead. */
@@ -141,7 +147,8 @@ enum fg_status fg_plots_file(struct fg_str *out, struct fg_plots *s, struct fg_e
 /* The same into a file. Errors: those of fg_plots_draw() and fg_file_replace(). */
 enum fg_status fg_plots_save(struct fg_plots *s, const char *path, struct fg_err *err) FG_NODISCARD;
 
-/* Append document `i` of gnuplot's answer, cleaned: an svg element with the name; file: with name space and style.
+/* Append document `i` of gnuplot's answer, cleaned: an svg element with the name; file:
+ * with name space and style.
  * Errors: FG_E_IO when it is not there or broken off. */
 enum fg_status fg_plot_clean(struct fg_str *out, const struct fg_str *drawn, size_t i, const char *name,
                              bool file) FG_NODISCARD;

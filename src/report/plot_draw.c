@@ -1,4 +1,5 @@
-/* gnuplot at work: the script in and the pictures out through files in memory, so that neither waits for the other. */
+/* gnuplot at work: the script in and the pictures out through files in memory,
+ * so that neither waits for the other. */
 #include <errno.h>
 #include <spawn.h>
 #include <stdlib.h>

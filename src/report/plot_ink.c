@@ -1,5 +1,6 @@
-/* The colours of pages and pictures on light and on dark paper. Those of runs keep apart for every kind of colour
- * blindness (simulated after Machado, Oliveira and Fernandes 2009: CIE76 differences of at least 24). */
+/* The colours of pages and pictures on light and on dark paper. Those of runs keep apart for every kind of
+ * colour blindness (simulated after Machado, Oliveira and Fernandes 2009: CIE76 differences of at least
+ * 24). */
 #include "src/report/plot.h"
 
 static const struct {

@@ -1,5 +1,6 @@
-/* What gnuplot answered, cleaned for a page. Of its SVG remain paths, dots and words, each with its own colour: without
- * groups, definitions and ids a page can hold any number of pictures, and a picture is half as large. */
+/* What gnuplot answered, cleaned for a page. Of its SVG remain paths, dots and words, each with its own
+ * colour: without groups, definitions and ids a page can hold any number of pictures,
+ * and a picture is half as large. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

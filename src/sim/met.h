@@ -1,8 +1,8 @@
 /* The availability that a deployment met: who was seen to be there when, and how fast each client was.
  *
- * It is put together from what a run of run.clock = real leaves: when a client came up or was gone (journal), and who
- * was given what (participation rows). Between two starts of the aggregator nothing was seen. Nor is it known what a
- * client would have done that was there and had nothing to do: FG_MET_UNTRIED.
+ * It is put together from what a run of run.clock = real leaves: when a client came up or was gone (journal),
+ * and who was given what (participation rows). Between two starts of the aggregator nothing was seen. Nor is
+ * it known what a client would have done that was there and had nothing to do: FG_MET_UNTRIED.
  *
  * Thread safety: one caller while it is filled, any number of readers afterwards.
  */
@@ -20,8 +20,9 @@ struct fg_met;
 enum fg_status fg_met_create(struct fg_met **out, uint32_t clients) FG_NODISCARD;
 void fg_met_destroy(struct fg_met *m);
 
-/* Fill it, in the order of time. `seen`: a client came up or is gone; repetitions mean nothing. `blind`: the aggregator
- * was not there from the last of these until now; everyone was gone then. `until`: something else was seen then.
+/* Fill it, in the order of time. `seen`: a client came up or is gone; repetitions mean nothing. `blind`: the
+ * aggregator was not there from the last of these until now; everyone was gone then. `until`:
+ * something else was seen then.
  * Errors: FG_E_RANGE for a client that does not exist, FG_E_NOMEM. */
 enum fg_status fg_met_seen(struct fg_met *m, fg_time_t now, uint32_t client, bool up) FG_NODISCARD;
 enum fg_status fg_met_blind(struct fg_met *m, fg_time_t now) FG_NODISCARD;
@@ -36,8 +37,8 @@ bool fg_met_is_blind(const struct fg_met *m, fg_time_t t);
 /* Until when a client that is there at t was there; t itself if it was not. */
 fg_time_t fg_met_up_until(const struct fg_met *m, uint32_t client, fg_time_t t);
 
-/* Time that a step of this client took, transfers and waiting included: the mean of its own answers or, *own false, of
- * everyone's; 0 if nobody ever answered. */
+/* Time that a step of this client took, transfers and waiting included: the mean of its own answers or, *own
+ * false, of everyone's; 0 if nobody ever answered. */
 double fg_met_step_s(const struct fg_met *m, uint32_t client, bool *own);
 
 /* What is known of a client in [t0, t1). */

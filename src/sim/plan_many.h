@@ -1,4 +1,5 @@
-/* Futures played side by side: plan.c's hands. Results come in the order of the draws, whatever the threads. */
+/* Futures played side by side: plan.c's hands. Results come in the order of the draws, whatever the
+ * threads. */
 #ifndef FG_SIM_PLAN_MANY_H
 #define FG_SIM_PLAN_MANY_H
 
@@ -22,8 +23,8 @@ struct fg_many {
     bool rows;                     /* a future that is played again is not forecast again */
 };
 
-/* The past is learnt once for all futures, but for its last hour, which they may touch. Errors: FG_E_NOMEM, those of
- * setups. Owner: the caller, fg_many_fini(), whatever the outcome. */
+/* The past is learnt once for all futures, but for its last hour, which they may touch. Errors: FG_E_NOMEM,
+ * those of setups. Owner: the caller, fg_many_fini(), whatever the outcome. */
 enum fg_status fg_many_init(struct fg_many *m, uint32_t draws, struct fg_err *err) FG_NODISCARD;
 void fg_many_fini(struct fg_many *m);
 
@@ -35,8 +36,8 @@ struct fg_many_result {
         useful[FG_PLAN_BUDGETS]; /* (changes) useful steps with each change, of the futures that have them */
 };
 
-/* Futures 0 to draws - 1 without numerics; `take` is given each in its turn, by the calling thread. Errors: those of
- * fg_play_run(). */
+/* Futures 0 to draws - 1 without numerics; `take` is given each in its turn, by the calling thread.
+ * Errors: those of fg_play_run(). */
 typedef void fg_many_take(void *arg, uint32_t draw, const struct fg_many_result *r);
 enum fg_status fg_many_play(struct fg_many *m, uint32_t draws, fg_many_take *take, void *arg,
                             struct fg_err *err) FG_NODISCARD;

@@ -46,7 +46,8 @@ struct fg_play {
     atomic_int *stop;
 };
 
-/* Slots ahead that its policy looks, 0 = it does not; the outlook that it would have, NULL where it wants none. */
+/* Slots ahead that its policy looks, 0 = it does not; the outlook that it would have,
+ * NULL where it wants none. */
 uint32_t fg_play_horizon(const struct fg_play *p);
 enum fg_status fg_play_look_out(const struct fg_play *p, struct fg_outlook **out,
                                 struct fg_err *err) FG_NODISCARD;

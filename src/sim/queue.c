@@ -85,7 +85,8 @@ static enum fg_status reserve(struct fg_queue_entry **array, size_t *cap, size_t
     return st;
 }
 
-/* By time: bytes of the time from the lowest to the highest that differs; the order of those at one time is kept. */
+/* By time: bytes of the time from the lowest to the highest that differs;
+ * the order of those at one time is kept. */
 static void sort_by_time(struct fg_queue_entry *a, struct fg_queue_entry *b, size_t n)
 {
     fg_time_t low = a[0].at, high = a[0].at;

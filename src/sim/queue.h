@@ -1,8 +1,8 @@
 /* The queue of future events, ordered by (time, kind, id), so that ties are never left to chance.
  *
  * At one instant results and losses come before the deadline, and the deadline before the next round.
- * Entries that come many at a time, as a round's tasks do, are sorted as a batch and then taken one after the other;
- * those that come few at a time go through a binary heap beside it.
+ * Entries that come many at a time, as a round's tasks do, are sorted as a batch and then taken one after the
+ * other; those that come few at a time go through a binary heap beside it.
  * Cost of a push and a pop: O(1) within a batch, O(log n) else. Thread safety: one caller.
  */
 #ifndef FG_SIM_QUEUE_H

@@ -65,8 +65,8 @@ enum fg_status fg_setup_create(struct fg_setup **out, const struct fg_config *cf
                                struct fg_err *err) FG_NODISCARD;
 void fg_setup_destroy(struct fg_setup *s);
 
-/* What can be said of a configuration before data and traces are read: whether its names are known and its mode allows
- * what is asked for. Errors: FG_E_CONFIG. */
+/* What can be said of a configuration before data and traces are read: whether its names are known and its
+ * mode allows what is asked for. Errors: FG_E_CONFIG. */
 enum fg_status fg_setup_check(const struct fg_config *c, struct fg_err *err) FG_NODISCARD;
 
 /* The configuration of the aggregator core for this setup (borrows from it). */
@@ -90,7 +90,8 @@ unsigned fg_setup_threads(const struct fg_config *c);
 /* train.arithmetic as it is written. */
 const char *fg_setup_arithmetic_name(const struct fg_config *c);
 
-/* Tasks at once on a device, chosen: a host buffer of the model's size each; waves of it are what memory allows. */
+/* Tasks at once on a device, chosen: a host buffer of the model's size each;
+ * waves of it are what memory allows. */
 enum { FG_SETUP_DEVICE_WIDTH = 64 };
 
 /* The trainer that worker.device asks for, and how many tasks it likes to have at once.
@@ -102,8 +103,8 @@ enum fg_status fg_setup_trainer(struct fg_trainer **out, unsigned *width, const 
                                 const struct fg_model *model, const struct fg_local_opts *local,
                                 const struct fg_dataset *data, struct fg_err *err) FG_NODISCARD;
 
-/* Whether updates may stay on a device that made them, where one process trains and aggregates: they go there as they are,
- * and whoever collects them only adds them up. */
+/* Whether updates may stay on a device that made them, where one process trains and aggregates: they go there
+ * as they are, and whoever collects them only adds them up. */
 bool fg_setup_updates_stay(const struct fg_setup *s);
 
 /* How updates of this model are encoded. Errors: FG_E_NOMEM. Owner: the caller, fg_setup_coding_fini(). */
@@ -118,7 +119,8 @@ struct fg_local_opts fg_setup_local(const struct fg_config *c);
 /* What the fleet is drawn from, from the configuration alone. */
 struct fg_fleet_spec fg_setup_fleet_spec(const struct fg_config *c, uint32_t clients, fg_time_t start);
 
-/* What idle machines, the server and the making of machines cost, from the configuration alone (borrows it). */
+/* What idle machines, the server and the making of machines cost, from the configuration alone (borrows
+ * it). */
 struct fg_cost_model fg_setup_cost(const struct fg_config *c);
 
 /* The bound on the error that holds for the run so far, or why none does. Cost: one look at each training
@@ -136,8 +138,8 @@ enum fg_status fg_setup_task_shard(void *setup, const struct fg_task *task, stru
 /* A client's own test samples; may be none. */
 void fg_setup_test_shard(const struct fg_setup *s, uint32_t client, const uint32_t **index, uint32_t *n);
 
-/* Evaluate parameters on the global test set and, if asked, on each client's own test data: there by the models of
- * `plural` (NULL: none), where a client has one.
+/* Evaluate parameters on the global test set and, if asked, on each client's own test data: there by the
+ * models of `plural` (NULL: none), where a client has one.
  * Cost: one forward pass of each sample; clients share the pass where their data come from the test set.
  * Errors: FG_E_INTERRUPTED soon after *stop (may be NULL) is set. */
 enum fg_status fg_setup_evaluate(const struct fg_setup *s, struct fg_trainer *trainer, const float *params,

@@ -106,8 +106,8 @@ static bool read_list(struct item *out, size_t *n, const char *list, size_t whic
     return true;
 }
 
-/* The first free place among this user's processes of the run on this machine, held for the life of the process: an
- * abstract socket's name, which the kernel frees with it. */
+/* The first free place among this user's processes of the run on this machine, held for the life of the
+ * process: an abstract socket's name, which the kernel frees with it. */
 static size_t take_place(const struct fg_config *c)
 {
     static int held = -1;

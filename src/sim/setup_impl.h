@@ -4,7 +4,8 @@
 
 #include "src/sim/setup.h"
 
-/* policy, rule, codec; checks every other name of a registry as well. Errors: FG_E_CONFIG, listing the names. */
+/* policy, rule, codec; checks every other name of a registry as well. Errors: FG_E_CONFIG,
+ * listing the names. */
 enum fg_status fg_setup_find_names(struct fg_setup *s, struct fg_err *err);
 
 /* Whether everything that train.mode = cost-only cannot do is left alone. Errors: FG_E_CONFIG. */
@@ -17,8 +18,8 @@ uint32_t fg_setup_bare_samples(const struct fg_config *c, uint32_t client);
 /* clients, from the data set and the trace. */
 enum fg_status fg_setup_count_clients(struct fg_setup *s, struct fg_err *err);
 
-/* may_go; whether data may move at all in this run; what the core needs of it. Errors: FG_E_CONFIG, FG_E_INPUT,
- * FG_E_MISSING, FG_E_IO. */
+/* may_go; whether data may move at all in this run; what the core needs of it. Errors: FG_E_CONFIG,
+ * FG_E_INPUT, FG_E_MISSING, FG_E_IO. */
 enum fg_status fg_setup_move(struct fg_setup *s, struct fg_err *err);
 struct fg_move_config fg_setup_move_config(const struct fg_setup *s);
 

@@ -1,4 +1,5 @@
-/* What a configuration names in the registries: policies, rules, plans of steps, codecs, initialisations, predictors. */
+/* What a configuration names in the registries: policies, rules, plans of steps, codecs,
+ * initialisations, predictors. */
 #include <string.h>
 
 #include "src/forecast/outlook.h"

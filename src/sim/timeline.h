@@ -1,9 +1,10 @@
 /* A timeline: where the aggregator's events come from, and what its actions lead to.
  *
- * There are four. The virtual one (timeline_virtual.c) is made of traces and models: it foresees when each task
- * ends and jumps from event to event. The real one (timeline_real.c) waits: a client is a worker, who is up is
- * what is seen, and the clock is the wall's. A replay (timeline_replay.c) meets again what
- * a real run met; what other decisions would have led to then is asked of timeline_met.c. The driver and the core are the same for all.
+ * There are four. The virtual one (timeline_virtual.c) is made of traces and models: it foresees when each
+ * task ends and jumps from event to event. The real one (timeline_real.c) waits: a client is a worker, who is
+ * up is what is seen, and the clock is the wall's. A replay (timeline_replay.c) meets again what
+ * a real run met; what other decisions would have led to then is asked of timeline_met.c.
+ * The driver and the core are the same for all.
  *
  * Thread safety: one caller.
  */
@@ -43,8 +44,8 @@ struct fg_timeline_virtual_config {
     bool hand_back;          /* train.on_leave */
 };
 
-/* Traces and models decide; the numerics come from `ex` (NULL: there are none, losses are FG_LOSS_UNKNOWN and updates
- * have no parameters): a round's tasks go there as one cohort when it opens, only
+/* Traces and models decide; the numerics come from `ex` (NULL: there are none, losses are FG_LOSS_UNKNOWN and
+ * updates have no parameters): a round's tasks go there as one cohort when it opens, only
  * those whose results will count, and are collected when their virtual event fires. Fleet and executor are
  * borrowed. Errors: FG_E_NOMEM. Owner: the caller, ops->destroy(). */
 enum fg_status fg_timeline_virtual_create(struct fg_timeline **out, const struct fg_fleet *fleet,
@@ -52,15 +53,16 @@ enum fg_status fg_timeline_virtual_create(struct fg_timeline **out, const struct
                                           const struct fg_timeline_virtual_config *cfg,
                                           fg_time_t start) FG_NODISCARD;
 
-/* What is seen decides: `workers` are the clients, and `ex` hands each its own tasks; both are borrowed. Times are
- * UTC by the wall clock or, where the run plays a trace, `speed` times as fast as real time; never before
- * now_at_least (a resumed run's last event). Errors: FG_E_NOMEM. Owner: the caller, ops->destroy(). */
+/* What is seen decides: `workers` are the clients, and `ex` hands each its own tasks; both are borrowed.
+ * Times are UTC by the wall clock or, where the run plays a trace, `speed` times as fast as real time; never
+ * before now_at_least (a resumed run's last event). Errors: FG_E_NOMEM. Owner: the caller, ops->destroy(). */
 struct fg_live;
 struct fg_timeline_real_config {
     uint32_t clients;
     double speed; /* seconds of the run in a real second; 0: the wall clock */
     void *arg;
-    /* Whether enough clients are up for time to begin to pass; `ups` have come up so far. NULL: one is enough. */
+    /* Whether enough clients are up for time to begin to pass; `ups` have come up so far. NULL:
+     * one is enough. */
     bool (*ready)(void *arg, uint32_t ups);
     /* FG_E_INPUT where the run has gone on for longer than its traces. NULL: there are none. */
     enum fg_status (*covers)(void *arg, fg_time_t now, struct fg_err *err);
@@ -73,8 +75,9 @@ enum fg_status fg_timeline_real_create(struct fg_timeline **out, struct fg_live 
                                        struct fg_executor *ex, const struct fg_timeline_real_config *cfg,
                                        fg_time_t now_at_least) FG_NODISCARD;
 
-/* What a real run met is met again: its journal's events in order (event_io.h), with the numerics computed again and
- * their losses compared. Records and executor are borrowed. It ends as if interrupted where the records end.
+/* What a real run met is met again: its journal's events in order (event_io.h), with the numerics computed
+ * again and their losses compared. Records and executor are borrowed.
+ * It ends as if interrupted where the records end.
  * Errors: FG_E_NOMEM. Owner: the caller, ops->destroy(). */
 struct fg_replay_record {
     const void *bytes;
@@ -83,8 +86,9 @@ struct fg_replay_record {
 enum fg_status fg_timeline_replay_create(struct fg_timeline **out, const struct fg_replay_record *records,
                                          size_t n, struct fg_executor *ex, fg_time_t start) FG_NODISCARD;
 
-/* What would have been had the aggregator decided otherwise, on the availability that a deployment met. It ends as if
- * interrupted where the recording ends. All is borrowed. Errors: FG_E_NOMEM. Owner: the caller, ops->destroy(). */
+/* What would have been had the aggregator decided otherwise, on the availability that a deployment met. It
+ * ends as if interrupted where the recording ends. All is borrowed. Errors: FG_E_NOMEM.
+ * Owner: the caller, ops->destroy(). */
 struct fg_met;
 enum fg_status fg_timeline_met_create(struct fg_timeline **out, const struct fg_met *met, uint32_t clients,
                                       struct fg_executor *ex, const struct fg_timeline_virtual_config *cfg,

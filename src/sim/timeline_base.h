@@ -1,6 +1,6 @@
-/* What the timelines have in common: the tasks under way, what the executor was told, and the queue of wakes and
- * deadlines. A timeline's struct begins with a struct fg_line, and its table of functions takes from here what it does
- * not do in its own way.
+/* What the timelines have in common: the tasks under way, what the executor was told, and the queue of wakes
+ * and deadlines. A timeline's struct begins with a struct fg_line, and its table of functions takes from here
+ * what it does not do in its own way.
  *
  * Thread safety: one caller.
  */
@@ -44,8 +44,9 @@ enum fg_status fg_line_publish(struct fg_line *l, const struct fg_task *task,
 enum fg_status fg_line_submit(struct fg_line *l, struct fg_flight *f, uint32_t steps,
                               struct fg_err *err) FG_NODISCARD;
 
-/* For the table of functions: wakes and deadlines into the queue; a flight that begins now; the end of the round, which
- * only flights survive that are neither answered nor called off; and of a result that was taken. */
+/* For the table of functions: wakes and deadlines into the queue; a flight that begins now; the end of the
+ * round, which only flights survive that are neither answered nor called off;
+ * and of a result that was taken. */
 fg_time_t fg_line_now(const struct fg_timeline *base);
 enum fg_status fg_line_wake_at(struct fg_timeline *base, fg_time_t at);
 enum fg_status fg_line_deadline_at(struct fg_timeline *base, fg_time_t at);

@@ -1,6 +1,6 @@
-/* What would have been: other decisions on the availability that a deployment met (met.h). An assignment takes as many
- * seconds a step as that client took then, and is lost when its worker was seen to go; nothing is decided where the
- * recording ends. */
+/* What would have been: other decisions on the availability that a deployment met (met.h). An assignment
+ * takes as many seconds a step as that client took then, and is lost when its worker was seen to go; nothing
+ * is decided where the recording ends. */
 #include "src/base/mem.h"
 #include "src/sim/met.h"
 #include "src/sim/timeline_base.h"

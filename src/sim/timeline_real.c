@@ -66,8 +66,8 @@ static enum fg_status settle(struct fg_timeline *base, const struct fg_aggregato
 
 /* ---- the end of a task ---- */
 
-/* How many steps a worker that was given up has done is not told; it is guessed from how fast that client was before,
- * or else all of them were. */
+/* How many steps a worker that was given up has done is not told; it is guessed from how fast that client was
+ * before, or else all of them were. */
 static uint32_t guess_steps(const struct timeline *t, const struct fg_flight *f, fg_time_t took)
 {
     double pace = t->pace[f->task.client], sum = 0.0;

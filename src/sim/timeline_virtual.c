@@ -25,8 +25,8 @@ static bool arrives(const struct fg_flight *f)
     return f->outcome.kind == FG_OUTCOME_ARRIVED || f->outcome.kind == FG_OUTCOME_PARTIAL;
 }
 
-/* Training: the mean over an epoch, whose last batch may be smaller. Evaluation: all of it, as samples that are trained;
- * forward alone is a third of forward and backward. */
+/* Training: the mean over an epoch, whose last batch may be smaller. Evaluation: all of it, as samples that
+ * are trained; forward alone is a third of forward and backward. */
 static double samples_per_step(const struct timeline *t, const struct fg_task *task)
 {
     uint32_t n = t->cfg.samples[task->shard], steps = fg_local_steps(n, t->cfg.batch, 1, 0);
@@ -82,8 +82,8 @@ static int by_number(const void *a, const void *b)
     return (i > j) - (i < j);
 }
 
-/* Numbers of the fresh flights whose results will count, in the order of their ids, into t->order: the first `goal` to
- * arrive before the deadline, or all where none are called off. */
+/* Numbers of the fresh flights whose results will count, in the order of their ids, into t->order: the first
+ * `goal` to arrive before the deadline, or all where none are called off. */
 static enum fg_status choose(struct timeline *t, size_t goal, bool all, size_t *count)
 {
     size_t n = 0;

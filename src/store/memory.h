@@ -26,9 +26,9 @@ struct fg_memory_cost {
     double save_s;  /* spent in fg_memory_save() */
 };
 
-/* Rows of zeros, and a look at what the folder has of them. On disk, their room is taken at once: a disk that is
- * too small says so here. Errors: FG_E_FULL, FG_E_IO, FG_E_NOMEM. Owner: the caller, fg_memory_close() (NULL
- * allowed). */
+/* Rows of zeros, and a look at what the folder has of them. On disk, their room is taken at once: a disk that
+ * is too small says so here. Errors: FG_E_FULL, FG_E_IO, FG_E_NOMEM. Owner: the caller, fg_memory_close()
+ * (NULL allowed). */
 enum fg_status fg_memory_open(struct fg_memory **out, const char *folder, uint32_t clients, size_t params,
                               bool on_disk, struct fg_err *err) FG_NODISCARD;
 void fg_memory_close(struct fg_memory *m);

@@ -382,8 +382,9 @@ cleanup:
     return st;
 }
 
-/* HDF5 1.10 keeps a file open that it could not write to the end, on a full disk, and crashes on it at exit. All files are closed
- * by those who open them, so nothing is left for that handler to do. Before the library's first use. */
+/* HDF5 1.10 keeps a file open that it could not write to the end, on a full disk, and crashes on it at exit.
+ * All files are closed by those who open them, so nothing is left for that handler to do.
+ * Before the library's first use. */
 __attribute__((constructor)) static void do_without_exit_handler(void)
 {
     (void)H5dont_atexit();

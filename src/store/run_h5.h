@@ -1,7 +1,8 @@
 /* run.h5: everything a finished run is worth keeping, in one HDF5 file; layout in doc/run-directory.md.
  *
- * It is built in memory, packed as it is on disk, and put into place atomically, so a full disk leaves no half of it.
- * What goes in is taken block by block, so that beside the file itself no more than a block is held.
+ * It is built in memory, packed as it is on disk, and put into place atomically, so a full disk leaves no
+ * half of it. What goes in is taken block by block, so that beside the file itself no more
+ * than a block is held.
  * Thread safety: HDF5 is not; one thread.
  */
 #ifndef FG_STORE_RUN_H5_H
@@ -65,8 +66,8 @@ struct fg_run_params {
     char sha256[65];
 };
 
-/* Read them from a run folder or a run.h5. Errors: FG_E_MISSING, FG_E_INPUT (another file or a damaged one, whose
- * hash differs), FG_E_NOMEM. Owner: the caller, fg_run_params_fini(). */
+/* Read them from a run folder or a run.h5. Errors: FG_E_MISSING, FG_E_INPUT (another file or a damaged one,
+ * whose hash differs), FG_E_NOMEM. Owner: the caller, fg_run_params_fini(). */
 enum fg_status fg_run_params_read(struct fg_run_params *out, const char *path,
                                   struct fg_err *err) FG_NODISCARD;
 void fg_run_params_fini(struct fg_run_params *p);

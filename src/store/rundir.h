@@ -47,8 +47,9 @@ enum fg_status fg_rundir_resume(struct fg_rundir *d, struct fg_str *state, uint6
 enum fg_status fg_rundir_round(struct fg_rundir *d, const struct fg_round_record *r,
                                const struct fg_participation *p, size_t n, struct fg_err *err) FG_NODISCARD;
 
-/* Make all of that durable together with the core's state, which `put` adds to *out twice, the same bytes, a piece at a time
- * held in memory (str.h); and rewrite summary.json. Errors: FG_E_FULL, FG_E_IO, FG_E_NOMEM, those of put. */
+/* Make all of that durable together with the core's state, which `put` adds to *out twice, the same bytes, a
+ * piece at a time held in memory (str.h); and rewrite summary.json. Errors: FG_E_FULL, FG_E_IO,
+ * FG_E_NOMEM, those of put. */
 enum fg_status fg_rundir_checkpoint(struct fg_rundir *d,
                                     enum fg_status (*put)(const void *arg, struct fg_str *out),
                                     const void *arg, const struct fg_summary *s,
@@ -63,8 +64,8 @@ enum fg_status fg_rundir_finish(struct fg_rundir *d, struct fg_run_content *c,
 enum fg_status fg_rundir_summary(struct fg_rundir *d, const struct fg_summary *s,
                                  struct fg_err *err) FG_NODISCARD;
 
-/* Keep a board (board.h) from now on: its header, the length of a row, and how many rounds are committed. Once, before
- * the first round. Errors: FG_E_IO, FG_E_FULL. */
+/* Keep a board (board.h) from now on: its header, the length of a row, and how many rounds are committed.
+ * Once, before the first round. Errors: FG_E_IO, FG_E_FULL. */
 enum fg_status fg_rundir_board(struct fg_rundir *d, const struct fg_str *header, size_t row, uint64_t rounds,
                                struct fg_err *err) FG_NODISCARD;
 enum fg_status fg_rundir_board_row(struct fg_rundir *d, const struct fg_str *row,
@@ -72,8 +73,8 @@ enum fg_status fg_rundir_board_row(struct fg_rundir *d, const struct fg_str *row
 
 struct fg_journal *fg_rundir_journal(struct fg_rundir *d);
 
-/* Keep rows of each client for the rule, to be saved with each checkpoint: once, before fg_rundir_resume(). Errors:
- * as fg_memory_open(). */
+/* Keep rows of each client for the rule, to be saved with each checkpoint: once, before fg_rundir_resume().
+ * Errors: as fg_memory_open(). */
 enum fg_status fg_rundir_remember(struct fg_rundir *d, uint32_t clients, size_t params, bool on_disk,
                                   struct fg_err *err) FG_NODISCARD;
 struct fg_memory *fg_rundir_memory(struct fg_rundir *d); /* NULL: none are kept */

@@ -1,8 +1,8 @@
 /* A folder of shards by name, kept by workers across restarts and bounded in size.
  *
- * Each entry is a file named by the shard's hash in hex, written beside its place and renamed, so several workers
- * of a machine share a folder. Whoever reads one checks it: an entry whose bytes do not hash to its name is
- * removed and counts as missing. Beyond the limit, what was used longest ago goes first.
+ * Each entry is a file named by the shard's hash in hex, written beside its place and renamed, so several
+ * workers of a machine share a folder. Whoever reads one checks it: an entry whose bytes do not hash to its
+ * name is removed and counts as missing. Beyond the limit, what was used longest ago goes first.
  *
  * Thread safety: one caller an object; any number of processes a folder.
  */

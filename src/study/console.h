@@ -1,5 +1,5 @@
-/* What a run says on the terminal: the live line while it goes, and its result when it is over. Thread safety: the main
- * thread. */
+/* What a run says on the terminal: the live line while it goes, and its result when it is over. Thread
+ * safety: the main thread. */
 #ifndef FG_STUDY_CONSOLE_H
 #define FG_STUDY_CONSOLE_H
 
@@ -8,8 +8,8 @@
 
 #include "src/plan/record.h"
 
-/* In the environment, not empty: the stderr of `forage launch`, to which this process's goes through a FIFO, is a
- * terminal. */
+/* In the environment, not empty: the stderr of `forage launch`, to which this process's goes through a FIFO,
+ * is a terminal. */
 #define FG_CONSOLE_LAUNCH_TERMINAL "FORAGE_LAUNCH_TERMINAL"
 
 /* Progress on stderr: one live line on a terminal, else a plain line now and then. */

@@ -143,8 +143,8 @@ static enum fg_status committed(void *arg, struct fg_err *err)
     return st;
 }
 
-/* Whoever scores the run's model has it then: a mean under a name of its own; else the newest, which the next round's tasks start from
- * in any case, unless it goes down another way. */
+/* Whoever scores the run's model has it then: a mean under a name of its own; else the newest, which the next
+ * round's tasks start from in any case, unless it goes down another way. */
 static enum fg_status publish(struct study *s, const float *params, struct fg_err *err)
 {
     uint64_t version = fg_aggregator_version(s->agg);
@@ -219,8 +219,8 @@ cleanup:
     return st;
 }
 
-/* Derive the rounds again that were committed after the checkpoint: what came from outside is in the journal. The open
- * round never was. */
+/* Derive the rounds again that were committed after the checkpoint: what came from outside is in the journal.
+ * The open round never was. */
 static enum fg_status recover(struct study *s, struct fg_executor *local, struct fg_err *err)
 {
     struct fg_driver_hooks hooks = {

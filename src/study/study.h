@@ -1,7 +1,8 @@
-/* Running one study from its configuration to its report: what `simulate` and the aggregator of `train` share.
+/* Running one study from its configuration to its report:
+ * what `simulate` and the aggregator of `train` share.
  *
- * Checks every input, opens the run directory, resumes if it can, drives the aggregator with the executor it was
- * given, records as it goes, saves on signals, and prints the report. Thread safety: one call a process.
+ * Checks every input, opens the run directory, resumes if it can, drives the aggregator with the executor it
+ * was given, records as it goes, saves on signals, and prints the report. Thread safety: one call a process.
  */
 #ifndef FG_STUDY_STUDY_H
 #define FG_STUDY_STUDY_H

@@ -1,4 +1,5 @@
-/* Replay with other decisions: what a deployment met, from its folder, and what is not known of what would have been. */
+/* Replay with other decisions: what a deployment met, from its folder,
+ * and what is not known of what would have been. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* One study, shared by study.c (from its beginning to its end), study_start.c (what it begins with) and study_timeline.c (where its events come from). */
+/* One study, shared by study.c (from its beginning to its end), study_start.c (what it begins with) and
+ * study_timeline.c (where its events come from). */
 #ifndef FG_STUDY_STUDY_INTERNAL_H
 #define FG_STUDY_STUDY_INTERNAL_H
 
@@ -46,23 +47,25 @@ struct study {
     struct fg_kept *kept;          /* that, where it is this process */
 };
 
-/* study_start.c: model.from, start from another run's parameters. Errors: FG_E_CONFIG, those of reading it. */
+/* study_start.c: model.from, start from another run's parameters. Errors: FG_E_CONFIG, those of reading
+ * it. */
 enum fg_status study_warm_start(struct study *s, struct fg_err *err) FG_NODISCARD;
 
-/* When round 0 begins: under a virtual clock what configuration and traces say; under a real one now, or when the
- * run that is resumed began. */
+/* When round 0 begins: under a virtual clock what configuration and traces say; under a real one now, or when
+ * the run that is resumed began. */
 fg_time_t study_started(const struct study *s, const char *folder);
 
 /* Where the clients of a new run live: grams depend on it, and a zone that was drawn is no fact. */
 void study_tell_fleet(const struct study *s);
 
-/* What the rule keeps of each client, and what clients keep for the codec: whether it can be in RAM, where it has to; its
- * place in the run's folder. Errors: FG_E_CONFIG; as fg_rundir_remember(). */
+/* What the rule keeps of each client, and what clients keep for the codec: whether it can be in RAM, where it
+ * has to; its place in the run's folder. Errors: FG_E_CONFIG; as fg_rundir_remember(). */
 enum fg_status study_memory_fits(const struct study *s, struct fg_err *err) FG_NODISCARD;
 enum fg_status study_remember(struct study *s, struct fg_err *err) FG_NODISCARD;
 
-/* What clients keep (study_start.c): as it was at the checkpoint that was loaded; for the one that is to be written; and
- * where it is gone with those who held it, told to the core and the journal. Errors: FG_E_NOMEM, FG_E_IO, FG_E_FULL. */
+/* What clients keep (study_start.c): as it was at the checkpoint that was loaded; for the one that is to be
+ * written; and where it is gone with those who held it, told to the core and the journal.
+ * Errors: FG_E_NOMEM, FG_E_IO, FG_E_FULL. */
 void study_keep_again(struct study *s);
 void study_keep_safe(struct study *s);
 enum fg_status study_forget(struct study *s, struct fg_err *err) FG_NODISCARD;
@@ -79,14 +82,15 @@ void study_before(struct study *s, const char *dir);
 /* The driver's hook: an event of a real run goes into the journal. */
 enum fg_status study_took(void *arg, const struct fg_event *ev, struct fg_err *err);
 
-/* Open the board of the run's folder; add the round just committed. Errors: FG_E_NOMEM, FG_E_IO, FG_E_FULL. */
+/* Open the board of the run's folder; add the round just committed. Errors: FG_E_NOMEM, FG_E_IO,
+ * FG_E_FULL. */
 enum fg_status study_board_open(struct study *s, struct fg_err *err) FG_NODISCARD;
 enum fg_status study_board_round(struct study *s, const struct fg_round_record *r,
                                  struct fg_err *err) FG_NODISCARD;
 void study_board_close(struct study_board *b);
 
-/* study_counterfactual.c: what the run in shell->replay met. Errors: FG_E_CONFIG when its clients had other data; those
- * of reading it; FG_E_NOMEM. */
+/* study_counterfactual.c: what the run in shell->replay met. Errors: FG_E_CONFIG when its clients had other
+ * data; those of reading it; FG_E_NOMEM. */
 enum fg_status study_met(struct study *s, struct fg_err *err) FG_NODISCARD;
 
 /* The finished run beside the recorded one, and what of it is not known, on stdout. */

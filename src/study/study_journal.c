@@ -71,8 +71,8 @@ fg_time_t fg_study_started(const char *folder, fg_time_t otherwise)
     return start;
 }
 
-/* The events behind `from`, which is 0 for all; *whole: the journal's length after the last whole round among them, and
- * *n_whole how many events it has by then. */
+/* The events behind `from`, which is 0 for all; *whole: the journal's length after the last whole round among
+ * them, and *n_whole how many events it has by then. */
 static enum fg_status read_events(struct fg_study_record *out, uint64_t from, const char *folder,
                                   uint64_t *whole, size_t *n_whole, struct fg_err *err)
 {

@@ -13,7 +13,8 @@
 
 enum { FG_JOURNAL_BEGIN = 1, FG_JOURNAL_STOP = 2, FG_JOURNAL_EVENT = 3, FG_JOURNAL_SEEN = 4 };
 
-/* BEGIN or STOP: u64 wall clock in us, u64 start of the run in us, u64 version, u32 pid, partition hash[32]. */
+/* BEGIN or STOP: u64 wall clock in us, u64 start of the run in us, u64 version, u32 pid, partition
+ * hash[32]. */
 enum fg_status fg_study_note(struct fg_journal *j, uint32_t type, fg_time_t start, uint64_t version,
                              const uint8_t partition[32], struct fg_err *err) FG_NODISCARD;
 
@@ -25,7 +26,8 @@ enum fg_status fg_study_note_event(struct fg_journal *j, const struct fg_event *
 enum fg_status fg_study_note_seen(struct fg_journal *j, fg_time_t now, uint32_t client, bool up,
                                   struct fg_err *err) FG_NODISCARD;
 
-/* The start of the run that lies in `folder`, from its journal's first BEGIN; `otherwise` when there is none. */
+/* The start of the run that lies in `folder`, from its journal's first BEGIN;
+ * `otherwise` when there is none. */
 fg_time_t fg_study_started(const char *folder, fg_time_t otherwise);
 
 /* The events of a recorded run, in order. Errors: FG_E_MISSING, FG_E_CORRUPT, FG_E_INPUT (it has none),
@@ -39,8 +41,9 @@ struct fg_study_record {
 enum fg_status fg_study_recorded(struct fg_study_record *out, const char *folder,
                                  struct fg_err *err) FG_NODISCARD;
 
-/* Of an unfinished run those of the rounds that were committed after a checkpoint, which stands for the journal's
- * first `from` bytes; *whole: the journal's length without what came after them. Errors and owner: the same. */
+/* Of an unfinished run those of the rounds that were committed after a checkpoint, which stands for the
+ * journal's first `from` bytes; *whole: the journal's length without what came after them.
+ * Errors and owner: the same. */
 enum fg_status fg_study_tail(struct fg_study_record *out, uint64_t from, const char *folder, uint64_t *whole,
                              struct fg_err *err) FG_NODISCARD;
 void fg_study_record_fini(struct fg_study_record *r);

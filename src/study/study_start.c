@@ -61,8 +61,8 @@ fg_time_t study_started(const struct study *s, const char *folder)
     return !s->real ? FG_START_AUTO : s->common->force ? wall : fg_study_started(folder, wall);
 }
 
-/* Rows of the rule's, and after them those of what clients keep. With both, workers' clients have room, too: who holds
- * them may change. */
+/* Rows of the rule's, and after them those of what clients keep. With both, workers' clients have room, too:
+ * who holds them may change. */
 static size_t rows_of(const struct study *s, size_t *states_from)
 {
     size_t n = s->setup->clients, rule = fg_rule_has_rows(s->setup->rule) ? n : 0;

@@ -100,10 +100,10 @@ static bool is_synthetic(const struct fg_sweep *s, const size_t *level)
 /* Drawn traces, in the order of the axis: pi x lambda x form. */
 enum { REAL = 3, LAMBDAS = 3, FORMS = 2 };
 
-/* Real traces: every workload with a ninth of its 108, each trace with each budget once, coupling and deadline by two
- * Latin squares: every pair of levels of two axes is there, those of a budget once, others once or twice.
- * Drawn ones: half of the 18, each pi with each lambda once, the forms in turn; the first workload and coupling, the
- * second budget and deadline. */
+/* Real traces: every workload with a ninth of its 108, each trace with each budget once, coupling and
+ * deadline by two Latin squares: every pair of levels of two axes is there, those of a budget once, others
+ * once or twice. Drawn ones: half of the 18, each pi with each lambda once, the forms in turn; the first
+ * workload and coupling, the second budget and deadline. */
 static bool ninth(const struct fg_sweep *s, const size_t *level)
 {
     size_t trace = level[FG_SCI_TRACE], budget = level[FG_SCI_BUDGET], work = level[FG_SCI_WORK];

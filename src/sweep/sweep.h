@@ -135,8 +135,8 @@ enum fg_status fg_sweep_cell_name(struct fg_str *out, const struct fg_sweep *s, 
 enum fg_status fg_sweep_csv(struct fg_str *out, const struct fg_sweep *s, const struct fg_sweep_jobs *jobs,
                             struct fg_err *err) FG_NODISCARD;
 
-/* Means with intervals by cell, and the average ranks with the critical difference, as SVG. Without gnuplot that is a
- * warning, and no file: *drawn says whether there is one. Errors: those of the file. */
+/* Means with intervals by cell, and the average ranks with the critical difference, as SVG. Without gnuplot
+ * that is a warning, and no file: *drawn says whether there is one. Errors: those of the file. */
 enum fg_status fg_sweep_picture(bool *drawn, const char *path, const struct fg_sweep *s,
                                 const struct fg_sweep_verdict *v, struct fg_err *err) FG_NODISCARD;
 

@@ -287,8 +287,8 @@ struct pool {
     pid_t *pid;  /* (width), 0 = free */
     size_t *job; /* (width) */
     unsigned width, busy;
-    sigset_t
-        open_to; /* signals while it waits, the only time that they come: none falls between a look and the wait */
+    /* signals while it waits, the only time that they come: none falls between a look and the wait */
+    sigset_t open_to;
 };
 
 static void signal_all(const struct pool *p, int number)

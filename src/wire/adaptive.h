@@ -13,10 +13,11 @@ struct fg_adaptive {
     double updates; /* of a round */
 };
 
-/* The variance for which rounds take the least time in all: of a client whose task takes other_s but for the upload, at
- * uplink_bps bytes a second.
+/* The variance for which rounds take the least time in all: of a client whose task takes other_s but for the
+ * upload, at uplink_bps bytes a second.
  *
- *   min over v <= most of (other_s + bytes(v) / uplink_bps) (1 + rounds v / updates),  v a power of sqrt(2) */
+ *   min over v <= most of (other_s + bytes(v) / uplink_bps) (1 + rounds v / updates),
+ *   v a power of sqrt(2) */
 double fg_adaptive_variance(const struct fg_adaptive *a, const struct fg_codec_opts *opts, size_t n,
                             double other_s, double uplink_bps);
 

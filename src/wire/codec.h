@@ -3,11 +3,11 @@
  * A codec is a const struct of functions and one line in the registry of codec.c. Decoding takes any bytes
  * from anywhere: it gives exactly n floats or an error, never writes outside, never crashes. The same floats
  * with the same options and key give the same bytes on every machine with the same version of the codec's
- * library: what a codec draws comes from the stream (seed, FG_RNG_CODEC, shard, number), so that a task that is
- * repeated elsewhere gives the same bytes. Formulas, bias, variance and cost: doc/algorithms/codecs.md.
+ * library: what a codec draws comes from the stream (seed, FG_RNG_CODEC, shard, number), so that a task that
+ * is repeated elsewhere gives the same bytes. Formulas, bias, variance and cost: doc/algorithms/codecs.md.
  *
- * Numbers that are not finite: a layer (or chunk) that holds one decodes to numbers that are not finite, so that the
- * update is refused as it would have been without a codec.
+ * Numbers that are not finite: a layer (or chunk) that holds one decodes to numbers that are not finite, so
+ * that the update is refused as it would have been without a codec.
  *
  * Thread safety: codecs are const; a workspace belongs to one thread at a time.
  */
@@ -42,8 +42,8 @@ struct fg_codec_ws {
     uint32_t shard, number;    /* of the task whose update comes next */
     float variance;            /* with adapts, the same; 0: that of opts */
     uint64_t words;            /* of the stream that are in use already: a codec within another */
-    float *
-        kept; /* (fg_codec_state()) with clients_keep_state: what the client kept, which encode brings forward */
+    /* (fg_codec_state()) with clients_keep_state: what the client kept, which encode brings forward */
+    float *kept;
     const struct fg_coders *coders; /* NULL: the fastest of this CPU */
     uint8_t *buf;
     size_t cap;
@@ -55,8 +55,8 @@ struct fg_codec {
     const char *name; /* as in wire.codec */
     const char *doc;
     uint32_t id; /* on the wire; append only */
-    /* Clients keep n floats or more from update to update (what was not sent, say), zeros at first: a task that is repeated
-     * elsewhere then gives other bytes. */
+    /* Clients keep n floats or more from update to update (what was not sent, say), zeros at first: a task
+     * that is repeated elsewhere then gives other bytes. */
     int clients_keep_state;
     int adapts; /* to what the task says its variance may be */
 
@@ -65,12 +65,12 @@ struct fg_codec {
     /* Most bytes that n floats can take. */
     size_t (*bound)(const struct fg_codec_opts *opts, size_t n);
 
-    /* Bytes that plans and durations count for n floats, before there are any: what it will be where the size does not
-     * depend on the data, else what is expected. */
+    /* Bytes that plans and durations count for n floats, before there are any: what it will be where the size
+     * does not depend on the data, else what is expected. */
     size_t (*expected)(const struct fg_codec_opts *opts, size_t n);
 
-    /* Variance of an encoded update, in its square, where nothing is known of it but what updates usually are (FG_USUAL_*);
-     * NULL: none, or with clients_keep_state not known. */
+    /* Variance of an encoded update, in its square, where nothing is known of it but what updates usually are
+     * (FG_USUAL_*); NULL: none, or with clients_keep_state not known. */
     double (*noise)(const struct fg_codec_opts *opts);
 
     /* Encode x into out. Shapes: x (n); out has cap >= bound(n) bytes. Errors: FG_E_NOMEM, FG_E_INTERNAL. */
@@ -80,15 +80,16 @@ struct fg_codec {
     /* Decode bytes into exactly n floats. Errors: FG_E_CORRUPT (x may be partly written), FG_E_NOMEM. */
     enum fg_status (*decode)(struct fg_codec_ws *ws, float *x, size_t n, const uint8_t *bytes, size_t len);
 
-    /* The same without making floats, for values that are finite: parts and what else `out` needs beside the bytes are in
-     * *own. NULL: there is only decode. Errors: FG_E_CORRUPT, FG_E_NOMEM; FG_E_RANGE: not of this form, decode knows.
+    /* The same without making floats, for values that are finite: parts and what else `out` needs beside the
+     * bytes are in *own. NULL: there is only decode. Errors: FG_E_CORRUPT, FG_E_NOMEM; FG_E_RANGE:
+     * not of this form, decode knows.
      * Owner: *own is the caller's, fg_free(); the bytes must stay. */
     enum fg_status (*open)(struct fg_codec_ws *ws, struct fg_form *out, void **own, size_t n,
                            const uint8_t *bytes, size_t len);
 };
 
-/* What updates of networks usually are, layer by layer: the square of the mean size in the mean square, and the largest size in
- * mean sizes. Of the 2NN on MNIST. */
+/* What updates of networks usually are, layer by layer: the square of the mean size in the mean square, and
+ * the largest size in mean sizes. Of the 2NN on MNIST. */
 #define FG_USUAL_SHAPE 0.25
 #define FG_USUAL_PEAK 25.0
 

@@ -1,8 +1,9 @@
-/* Each layer with the codec of fewest bytes such that its variance is at most `variance` |x|^2: fp16, int8, int4, or ternary
- * with the scale at which it is just that.
+/* Each layer with the codec of fewest bytes such that its variance is at most `variance` |x|^2: fp16, int8,
+ * int4, or ternary with the scale at which it is just that.
  *
- * Variances are those of the codecs' formulas (for int8 and int4 their bound). Bytes: for each layer u8 codec, u32 bytes; then for
- * each layer what that codec makes of it alone. Layer by layer they draw on the same stream, one after another.
+ * Variances are those of the codecs' formulas (for int8 and int4 their bound). Bytes: for each layer u8
+ * codec, u32 bytes; then for each layer what that codec makes of it alone.
+ * Layer by layer they draw on the same stream, one after another.
  */
 #include <math.h>
 
@@ -76,8 +77,8 @@ static double levels_variance(const struct fg_layer_view *v, double most)
     return square < sum ? square : sum;
 }
 
-/* Of what can be made of a layer, that of fewest bytes with at most so much variance, in the layer's square; int8 where
- * none has. A layer that is not finite stays so with any. */
+/* Of what can be made of a layer, that of fewest bytes with at most so much variance, in the layer's square;
+ * int8 where none has. A layer that is not finite stays so with any. */
 static struct choice choose(const struct fg_layer_view *v, double most)
 {
     double n = (double)v->n, square = v->sums.square, s = (1.0 + most) * square / v->sums.sum;

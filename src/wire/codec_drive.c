@@ -1,12 +1,14 @@
 /* One bit a value: the signs of a randomly rotated update, and a scale for each chunk of 4096 values.
  *
- * The rotation of a chunk z (filled up with zeros) is R z = H D z / sqrt(m): D random signs, one bit of the task's stream
- * each, H the Hadamard matrix of order m = 4096, or the least power of two that holds the last chunk. Sent are the
- * signs of R z and S = |z|^2 / |R z|_1; decoded is R^-1 (S sign(R z)), right in the mean for a uniform rotation.
+ * The rotation of a chunk z (filled up with zeros) is R z = H D z / sqrt(m): D random signs, one bit of the
+ * task's stream each, H the Hadamard matrix of order m = 4096, or the least power of two that holds the last
+ * chunk. Sent are the signs of R z and S = |z|^2 / |R z|_1; decoded is R^-1 (S sign(R z)),
+ * right in the mean for a uniform rotation.
  *
  * Bytes: for each chunk f32 S, then m / 8 bytes of signs (1: negative), lowest bit first; m is at least 8.
  *
- * Source: Vargaftik et al., NeurIPS 2021 (DRIVE), the unbiased scale; rotations of chunks instead of the whole are ours.
+ * Source: Vargaftik et al., NeurIPS 2021 (DRIVE), the unbiased scale;
+ * rotations of chunks instead of the whole are ours.
  */
 #include <math.h>
 #include <stdbool.h>

@@ -1,4 +1,5 @@
-/* 16 bits a value, rounded to nearest even: binary16 (fp16) or the upper half of a float (bf16), little-endian. */
+/* 16 bits a value, rounded to nearest even: binary16 (fp16) or the upper half of a float (bf16),
+ * little-endian. */
 #include "src/wire/codec.h"
 
 static size_t bytes_of(const struct fg_codec_opts *opts, size_t n)

@@ -1,5 +1,6 @@
-/* Whole multiples of a step for each layer, rounded at random so that the mean is right: 8 bits (-127..127) or 4 bits
- * (-7..7, two a byte, plus 8). A float of each layer's step comes first, then all codes without gaps. */
+/* Whole multiples of a step for each layer, rounded at random so that the mean is right: 8 bits (-127..127)
+ * or 4 bits (-7..7, two a byte, plus 8). A float of each layer's step comes first,
+ * then all codes without gaps. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -34,7 +35,8 @@ static bool is_short(float step)
     return step >= 0.f && step < 0x1p120f && short_step(step) == step;
 }
 
-/* Codes of a layer; returns its step. Steps below the normal floats count as 0, as would all their multiples. */
+/* Codes of a layer; returns its step. Steps below the normal floats count as 0,
+ * as would all their multiples. */
 static float round_layer(struct fg_codec_ws *ws, uint64_t at, int8_t *q /* (n) */, const float *x, size_t n,
                          int32_t most)
 {

@@ -1,7 +1,7 @@
 /* The codes of `int8` and `int4`, drawn alike, in about their entropy (rans.h): most of them are small.
  *
- * Bytes: a float of each layer's step; u8 1 and all codes without gaps (rans.h), or where that is not less u8 0 and the codes as
- * int8 has them.
+ * Bytes: a float of each layer's step; u8 1 and all codes without gaps (rans.h), or where that is not less u8
+ * 0 and the codes as int8 has them.
  */
 #include <string.h>
 

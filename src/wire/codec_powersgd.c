@@ -1,14 +1,16 @@
-/* Each matrix as the product of two of few columns: one step of power iteration from where the client's last update came to,
- * and what it leaves over is kept for the next one (error feedback).
+/* Each matrix as the product of two of few columns: one step of power iteration from where the client's last
+ * update came to, and what it leaves over is kept for the next one (error feedback).
  *
  *   M = X + kept;   P = orthonormal(M Q);   Q = M' P;   sent = P Q';   kept = M - sent
  *
- * Of a matrix of a rows and b columns r (a + b) floats are sent, r = rank; vectors, and matrices of which that would be
- * more than they are, go as they are. Bytes: layer by layer f32 P (r, a), f32 Q (r, b), or f32 of the values. Clients keep n
- * floats and after them the Q of each matrix; where that is 0 its place is taken by uniform numbers of the task's stream.
+ * Of a matrix of a rows and b columns r (a + b) floats are sent, r = rank; vectors, and matrices of which
+ * that would be more than they are, go as they are. Bytes: layer by layer f32 P (r, a), f32 Q (r, b), or f32
+ * of the values. Clients keep n floats and after them the Q of each matrix; where that is 0 its place is
+ * taken by uniform numbers of the task's stream.
  *
- * Source: Vogels, Karimireddy, Jaggi, NeurIPS 2019 (PowerSGD), algorithms 1 and 2; differs: each client has P and Q of its
- * own, where all workers of the paper share them by two sums over all (doc/algorithms/codecs.md).
+ * Source: Vogels, Karimireddy, Jaggi, NeurIPS 2019 (PowerSGD), algorithms 1 and 2; differs: each client has P
+ * and Q of its own, where all workers of the paper share them by two sums over all
+ * (doc/algorithms/codecs.md).
  */
 #include <math.h>
 #include <string.h>
@@ -82,7 +84,8 @@ static void add(float *y, const float *x, float f, size_t n)
     }
 }
 
-/* The columns of P (r, a) become orthonormal, one after another; one that is nothing but the others becomes 0. */
+/* The columns of P (r, a) become orthonormal, one after another;
+ * one that is nothing but the others becomes 0. */
 static void orthonormal(float *p, size_t r, size_t a)
 {
     for (size_t k = 0; k < r; k++) {

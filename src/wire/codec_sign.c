@@ -1,7 +1,8 @@
-/* One bit a value: of an update and what was not sent before, y = x + kept, the signs, and for each layer the mean size of its
- * values; kept = y - sent (error feedback).
+/* One bit a value: of an update and what was not sent before, y = x + kept, the signs, and for each layer the
+ * mean size of its values; kept = y - sent (error feedback).
  *
- * Bytes: f32 for each layer, then for each its signs, eight a byte, lowest bit first (1: negative), the last byte filled with 0.
+ * Bytes: f32 for each layer, then for each its signs, eight a byte, lowest bit first (1: negative),
+ * the last byte filled with 0.
  *
  * Source: Karimireddy et al., ICML 2019 (EF-signSGD), algorithm 1, with a scale for each layer.
  */

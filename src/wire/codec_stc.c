@@ -1,5 +1,5 @@
-/* Sparse ternary: of the whole update and what was not sent before, y = x + kept, the k values largest in size go as plus or
- * minus their mean size mu; kept = y - sent (error feedback).
+/* Sparse ternary: of the whole update and what was not sent before, y = x + kept, the k values largest in
+ * size go as plus or minus their mean size mu; kept = y - sent (error feedback).
  *
  * k = ceil(density n). Bytes: f32 mu, u32 how many, u8 Rice parameter, then places and signs (gaps.h).
  *
@@ -15,7 +15,8 @@
 
 enum { HEAD = 9 };
 
-/* With k = 0 a place costs its gap, a bit and its sign: at most 2 n bits in all; the best parameter is never worse. */
+/* With k = 0 a place costs its gap, a bit and its sign: at most 2 n bits in all;
+ * the best parameter is never worse. */
 static size_t bound(const struct fg_codec_opts *opts, size_t n)
 {
     (void)opts;

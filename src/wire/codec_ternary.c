@@ -2,8 +2,8 @@
  *
  * Bytes: for each layer f32 s, u32 how many are not 0, u8 k; then where those are, and their signs (gaps.h).
  *
- * Source: Wen et al., NeurIPS 2017 (TernGrad), for the values and the cut at a multiple of their spread; Rice coding
- * of gaps as Sattler et al. 2019 (STC).
+ * Source: Wen et al., NeurIPS 2017 (TernGrad), for the values and the cut at a multiple of their spread; Rice
+ * coding of gaps as Sattler et al. 2019 (STC).
  */
 #include <math.h>
 #include <stdbool.h>
@@ -21,7 +21,8 @@ enum { HEAD = 9 };
 /* Without a limit on what is sent. */
 static const double usual_density = 1.0 / FG_USUAL_PEAK;
 
-/* With k = 0 a value costs its distance and a sign, so that n values take at most 2 n bits; k is never worse. */
+/* With k = 0 a value costs its distance and a sign, so that n values take at most 2 n bits;
+ * k is never worse. */
 static size_t bound(const struct fg_codec_opts *opts, size_t n)
 {
     return HEAD * fg_codec_layers(opts) + n / 4 + 2;

@@ -1,10 +1,12 @@
-/* The values of `ternary`, drawn alike, their places and signs in a range coder that learns how they lie: where they come in
- * clusters (rows of a dead input, filters) that is less than Rice codes take, which know one mean distance a layer.
+/* The values of `ternary`, drawn alike, their places and signs in a range coder that learns how they lie:
+ * where they come in clusters (rows of a dead input, filters) that is less than Rice codes take,
+ * which know one mean distance a layer.
  *
- * Bytes: u8 1, u32 bytes of the code, then for each layer f32 s, u32 how many are not 0, then one range code (range.h): of each of these its distance
- * from the one before it (from -1 at first), as the number of its bits (5 binary choices, given half the number of the one
- * before), the bits below the highest (two learned, given that number, the others even), then 1 if negative, given the
- * sign before. Or u8 2 and the bytes of `ternary`, where those are not more.
+ * Bytes: u8 1, u32 bytes of the code, then for each layer f32 s, u32 how many are not 0, then one range code
+ * (range.h): of each of these its distance from the one before it (from -1 at first), as the number of its
+ * bits (5 binary choices, given half the number of the one before), the bits below the highest (two learned,
+ * given that number, the others even), then 1 if negative, given the sign before. Or u8 2 and the bytes of
+ * `ternary`, where those are not more.
  */
 #include <math.h>
 #include <string.h>

@@ -1,12 +1,13 @@
-/* The k values that are largest in size, of the whole update and what was not sent before; what is left over is kept for the
- * next update (error feedback): y = x + kept, sent = top_k(y), kept = y - sent.
+/* The k values that are largest in size, of the whole update and what was not sent before; what is left over
+ * is kept for the next update (error feedback): y = x + kept, sent = top_k(y), kept = y - sent.
  *
- * k = ceil(density n) over all layers together; of values of the same size the earlier ones. Bytes: u32 k', the values that
- * are not 0 among them; u8 Rice parameter; k' f32 values in the order of their places; then the
- * places (gaps.h).
+ * k = ceil(density n) over all layers together; of values of the same size the earlier ones. Bytes: u32 k',
+ * the values that are not 0 among them; u8 Rice parameter; k' f32 values in the order of their places; then
+ * the places (gaps.h).
  *
- * Source: Stich, Cordonnier, Jaggi, NeurIPS 2018 (Sparsified SGD with memory), algorithm 1; with local steps an update stands
- * for the gradient, as in Karimireddy et al., ICML 2019. Biased; the error stays bounded because nothing is thrown away.
+ * Source: Stich, Cordonnier, Jaggi, NeurIPS 2018 (Sparsified SGD with memory), algorithm 1; with local steps
+ * an update stands for the gradient, as in Karimireddy et al., ICML 2019. Biased;
+ * the error stays bounded because nothing is thrown away.
  */
 #include <string.h>
 

@@ -48,8 +48,8 @@ enum fg_status fg_frame_length(size_t *len, const uint8_t *bytes /* (48) */) FG_
  * Errors: as fg_frame_length, and FG_E_CORRUPT for a wrong length or checksum. */
 enum fg_status fg_frame_decode(struct fg_frame *out, const uint8_t *bytes, size_t len) FG_NODISCARD;
 
-/* The same, where bytes `from` (at most the payload's length) to the end of the payload are floats: they are looked at as they
- * pass. Judge out->largest only if they are. */
+/* The same, where bytes `from` (at most the payload's length) to the end of the payload are floats: they are
+ * looked at as they pass. Judge out->largest only if they are. */
 enum fg_status fg_frame_decode_floats(struct fg_frame *out, const uint8_t *bytes, size_t len,
                                       size_t from) FG_NODISCARD;
 

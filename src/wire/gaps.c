@@ -121,8 +121,9 @@ static inline __attribute__((always_inline)) void take(struct step *s, uint64_t 
     s->sum += (field & ~(uint64_t)sign) + ((uint64_t)1 << sign);
 }
 
-/* The i-th one is so far from where the vector's begin: i, and all zeros before it. Whatever the bits are, nothing is read or
- * written where it should not be; whether the places fit is seen at the last one, since they ascend. */
+/* The i-th one is so far from where the vector's begin: i, and all zeros before it. Whatever the bits are,
+ * nothing is read or written where it should not be; whether the places fit is seen at the last one,
+ * since they ascend. */
 static inline __attribute__((always_inline)) bool get(struct fg_gaps_reader *r, const struct fg_gaps *g,
                                                       unsigned sign, size_t base, size_t n, uint32_t *code)
 {

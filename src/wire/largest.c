@@ -38,7 +38,8 @@ static uint32_t size_of(float v)
     return bits & 0x7fffffffu;
 }
 
-/* The least size among the k largest, and how many of exactly this size are among them: two counts of 16 bits each.
+/* The least size among the k largest, and how many of exactly this size are among them:
+ * two counts of 16 bits each.
  * Shapes: y (n), 0 < k <= n. Cost: three passes, no memory of n. */
 static uint32_t threshold(const float *y, size_t n, size_t k, uint32_t *count /* (COUNTS) */, size_t *equal)
 {

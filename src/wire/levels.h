@@ -18,8 +18,8 @@ void fg_levels_scale(struct fg_codec_ws *ws, float *x, size_t n, const int8_t *q
 /* noise() of a codec of these. */
 double fg_levels_noise(int32_t most);
 
-/* open() of one but for out->q: parts by layer in *own, with room for `more` bytes behind them. Errors: FG_E_NOMEM; FG_E_RANGE:
- * steps that make no such form. */
+/* open() of one but for out->q: parts by layer in *own, with room for `more` bytes behind them.
+ * Errors: FG_E_NOMEM; FG_E_RANGE: steps that make no such form. */
 enum fg_status fg_levels_open(struct fg_codec_ws *ws, struct fg_form *out, void **own, size_t n,
                               const uint8_t *steps, size_t more);
 

@@ -1,9 +1,11 @@
 /* A range coder of bits whose chances are learned on the way.
  *
- * Chances are of 16 bits, the mean of a quick and a slow estimate. The writer carries into bytes that are held back until it
- * is known that nothing does; zeros at the end are left out, and read where nothing is left.
+ * Chances are of 16 bits, the mean of a quick and a slow estimate. The writer carries into bytes that are
+ * held back until it is known that nothing does; zeros at the end are left out,
+ * and read where nothing is left.
  *
- * Source: Martin 1979 (range encoding), with the carries of LZMA; differs: two estimates, no zeros at the ends.
+ * Source: Martin 1979 (range encoding), with the carries of LZMA; differs: two estimates,
+ * no zeros at the ends.
  *
  * Thread safety: pure functions on the caller's cursor.
  */

@@ -18,7 +18,8 @@ struct fg_layer_view {
 };
 struct fg_layer_view fg_layer_see(const struct fg_coders *c, const float *x, size_t n);
 
-/* A layer's scale: NAN if a value is not finite, 0 if nothing can be sent. density, clip: as of fg_codec_opts. */
+/* A layer's scale: NAN if a value is not finite, 0 if nothing can be sent. density, clip:
+ * as of fg_codec_opts. */
 float fg_ternary_scale(const struct fg_layer_view *v, double density, double clip);
 
 /* A layer of an update, drawn: its scale, and how many values are not 0. */
@@ -27,8 +28,9 @@ struct fg_ternary_layer {
     uint32_t count;
 };
 
-/* Draw an update with the density and clip of ws->opts. Shapes: layer (layers); code: of all that are sent, layer by layer,
- * twice their places in their layers, plus 1 if negative (gaps.h); both lie in ws->buf. Errors: FG_E_NOMEM. */
+/* Draw an update with the density and clip of ws->opts. Shapes: layer (layers); code: of all that are sent,
+ * layer by layer, twice their places in their layers, plus 1 if negative (gaps.h);
+ * both lie in ws->buf. Errors: FG_E_NOMEM. */
 enum fg_status fg_ternary_choose(struct fg_codec_ws *ws, const float *x, size_t n,
                                  struct fg_ternary_layer **layer, uint32_t **code) FG_NODISCARD;
 

@@ -33,11 +33,12 @@ struct fg_executor_ops {
     void (*release)(struct fg_executor *ex, uint64_t id);
     /* Give other work a moment (heartbeats, joins); never blocks. NULL = nothing to do. */
     enum fg_status (*poll)(struct fg_executor *ex, struct fg_err *err);
-    /* The versions published are those of this sequence, which outlives the executor: who has one may be sent what leads to
-     * the next. NULL = it makes no difference. */
+    /* The versions published are those of this sequence, which outlives the executor: who has one may be sent
+     * what leads to the next. NULL = it makes no difference. */
     void (*follow)(struct fg_executor *ex, const struct fg_down *down);
-    /* One that evaluates as `own` does, and shares that out to whoever computes for this executor where the parameters are the
-     * version published last. NULL = nobody else does. Owner: the executor; `own` is borrowed. */
+    /* One that evaluates as `own` does, and shares that out to whoever computes for this executor where the
+     * parameters are the version published last. NULL = nobody else does. Owner: the executor;
+     * `own` is borrowed. */
     enum fg_status (*scorer)(struct fg_executor *ex, struct fg_trainer *own, struct fg_trainer **out);
     void (*destroy)(struct fg_executor *ex);
 };

@@ -22,7 +22,8 @@ struct fg_shard {
 };
 
 struct fg_executor_local_opts {
-    /* The samples a task works on; valid until the executor is called again. Called by the caller's thread. */
+    /* The samples a task works on; valid until the executor is called again. Called by the caller's
+     * thread. */
     enum fg_status (*shard_of)(void *arg, const struct fg_task *task, struct fg_shard *out,
                                struct fg_err *err);
     void *arg;

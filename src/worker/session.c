@@ -119,8 +119,8 @@ void session_remove_job(struct fg_session *s, struct job *j)
     memmove(j, j + 1, (--s->n_jobs - i) * sizeof *j);
 }
 
-/* Where a task stands that was stopped because this worker leaves. Nothing is said of one that has not begun: the
- * aggregator takes it back with our BYE. */
+/* Where a task stands that was stopped because this worker leaves. Nothing is said of one that has not begun:
+ * the aggregator takes it back with our BYE. */
 static enum fg_status hand_back(struct fg_session *s, struct fg_session_actions *out,
                                 const struct fg_session_answer *a)
 {

@@ -3,15 +3,16 @@
  * No clock, socket, thread or file inside; the shell (net/worker_shell.h) carries frames and runs the
  * cohorts.
  *
- *   FRAME PING -> SEND HELLO    FRAME WELCOME -> CONFIGURE ... READY    FRAME TASKS -> RUN ... DONE -> SEND RESULT
- *                                                                       (-> LOOKUP ... STORED, or if it is missing
- *                                                                        -> SEND SHARD_REQ ... FRAME SHARD -> KEEP, RUN)
+ *   FRAME PING -> SEND HELLO
+ *   FRAME WELCOME -> CONFIGURE ... READY
+ *   FRAME TASKS -> RUN ... DONE -> SEND RESULT
+ *     (-> LOOKUP ... STORED, or if it is missing -> SEND SHARD_REQ ... FRAME SHARD -> KEEP, RUN)
  *
  * LEAVE while a cohort runs: HALT ... DONE -> SEND STATE of what is unfinished, SEND BYE, QUIT.
  * DONE with FG_E_LOST: what is done is sent, why, BYE, QUIT; the aggregator takes the rest back with the BYE.
  *
- * The aggregator speaks first: until it is welcome, a worker answers each PING with HELLO. A shard that is not there two
- * PINGs after it was asked for is asked for again: request or answer was damaged on its way.
+ * The aggregator speaks first: until it is welcome, a worker answers each PING with HELLO. A shard that is
+ * not there two PINGs after it was asked for is asked for again: request or answer was damaged on its way.
  *
  * What holds after every event (fg_session_check): a task is answered at most once for each time it was
  * given, by RESULT or REFUSED; it runs only with the parameters of its version and, under movable placement,
@@ -43,7 +44,8 @@ struct fg_session_self {
 /* What became of one task of a cohort. */
 struct fg_session_answer {
     uint64_t id;
-    /* not FG_OK: the task is refused with `text`. FG_E_LOST: what computes is lost, and this worker with it. */
+    /* not FG_OK: the task is refused with `text`. FG_E_LOST: what computes is lost, and this worker with
+     * it. */
     enum fg_status st;
     const char *text;        /* of the failure; NULL: the status' own */
     struct fg_result result; /* delta is not read: */

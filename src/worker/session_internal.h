@@ -79,7 +79,8 @@ enum fg_status session_on_stored(struct fg_session *s, const struct fg_session_e
 enum fg_status session_on_shard(struct fg_session *s, const struct fg_msg *m, struct fg_session_actions *out);
 enum fg_status session_request_again(struct fg_session *s, struct fg_session_actions *out);
 
-/* Versions. keep: a MODEL message's parameters, replacing the same number; drop: what floor and jobs allow. */
+/* Versions. keep: a MODEL message's parameters, replacing the same number; drop: what floor and jobs
+ * allow. */
 const float *session_version(const struct fg_session *s, uint64_t number);
 enum fg_status session_version_keep(struct fg_session *s, const struct fg_msg *model);
 /* One that is reached from another: nothing if that is not here, or it leads elsewhere. */
@@ -93,7 +94,8 @@ enum fg_status session_shard_put(struct fg_session *s, struct shard *sh, struct 
 void session_shard_forget(struct fg_session *s, struct shard *sh);
 void session_shards_trim(struct fg_session *s);
 
-/* States. keep: a copy of a STATE message's; take: the one of this task, moved into *out; drop: those nobody took. */
+/* States. keep: a copy of a STATE message's; take: the one of this task, moved into *out; drop:
+ * those nobody took. */
 enum fg_status session_state_keep(struct fg_session *s, const struct fg_msg *m);
 void session_state_take(struct fg_session *s, uint64_t task, struct state *out);
 void session_states_drop(struct fg_session *s);

@@ -82,8 +82,8 @@ struct fg_job {
     uint64_t scored;       /* positions seen (train) or scored (evaluate) */
     double loss;           /* mean over them; 0 if there were none */
 
-    /* Called on the thread that did the job, once it is done (not when interrupted); may change delta. NULL: none.
-     * A status other than FG_OK becomes the job's. */
+    /* Called on the thread that did the job, once it is done (not when interrupted); may change delta. NULL:
+     * none. A status other than FG_OK becomes the job's. */
     enum fg_status (*finish)(struct fg_job *job, void *arg);
     void *finish_arg;
 };

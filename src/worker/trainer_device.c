@@ -125,7 +125,8 @@ static enum fg_status make_lanes(struct fg_device_trainer *t, struct cohort *c, 
     return st;
 }
 
-/* If updates may stay, bring their samples and what the first of them begins with; without room for that they come back. */
+/* If updates may stay, bring their samples and what the first of them begins with;
+ * without room for that they come back. */
 static enum fg_status prepare_stays(struct fg_device_trainer *t, struct brought *b, const struct fg_job *jobs,
                                     size_t n, struct fg_err *err)
 {

@@ -1,9 +1,10 @@
-/* The trainer of devices: whole cohorts at once, a lane a client, in FG_EXACT with the bits of the CPU trainer.
+/* The trainer of devices: whole cohorts at once, a lane a client,
+ * in FG_EXACT with the bits of the CPU trainer.
  *
- * A cohort is cut into waves that fit into the device's memory; where an allocation fails all the same, the wave is
- * halved. In a wave the lanes are ordered by their last step, so that those that still work are always the first ones.
- * The stop flag is asked between launches of a few steps. A device that fails ends the run with FG_E_IO: the worker
- * is given up as any other that dies, and its tasks are done elsewhere.
+ * A cohort is cut into waves that fit into the device's memory; where an allocation fails all the same, the
+ * wave is halved. In a wave the lanes are ordered by their last step, so that those that still work are
+ * always the first ones. The stop flag is asked between launches of a few steps. A device that fails ends the
+ * run with FG_E_IO: the worker is given up as any other that dies, and its tasks are done elsewhere.
  *
  * Thread safety: one caller a trainer.
  */
@@ -23,8 +24,8 @@ enum fg_status fg_trainer_create_device(struct fg_trainer **out, const struct fg
                                         enum fg_arithmetic arithmetic, struct fg_device *device,
                                         struct fg_err *err) FG_NODISCARD;
 
-/* Keep a data set on the device for the life of the trainer, which it must outlive; others are brought there for every
- * run. */
+/* Keep a data set on the device for the life of the trainer, which it must outlive; others are brought there
+ * for every run. */
 enum fg_status fg_trainer_device_keep(struct fg_trainer *base, const struct fg_dataset *data,
                                       struct fg_err *err) FG_NODISCARD;
 

@@ -43,12 +43,13 @@ struct fg_job_lane {
     uint64_t seen; /* positions before */
 };
 
-/* Whether a job's update may stay where it is made, and whether its lane can do with parameters that are on the device. */
+/* Whether a job's update may stay where it is made, and whether its lane can do with
+ * parameters that are on the device. */
 bool fg_job_may_stay(const struct fg_job *job);
 bool fg_job_takes_there(const struct fg_job *job);
 
-/* Make the lane of a job; its packed parameters: the device's, or else the host's. Errors: FG_E_SHAPE for a state of another task;
- * FG_E_NOMEM. Owner: the caller, fg_job_lane_fini(), also on failure. */
+/* Make the lane of a job; its packed parameters: the device's, or else the host's. Errors: FG_E_SHAPE for a
+ * state of another task; FG_E_NOMEM. Owner: the caller, fg_job_lane_fini(), also on failure. */
 enum fg_status fg_job_lane_init(struct fg_job_lane *j, struct fg_wave_lane *w,
                                 const struct fg_device_trainer *t, struct fg_job *job, const float *there,
                                 const float *packed) FG_NODISCARD;

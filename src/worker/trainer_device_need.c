@@ -1,4 +1,5 @@
-/* What a cohort takes of a device's memory: the sizes of what trainer_device.c and trainer_wave.c allocate. */
+/* What a cohort takes of a device's memory: the sizes of what trainer_device.c and trainer_wave.c
+ * allocate. */
 #include <stdlib.h>
 
 #include "src/base/mem.h"
@@ -40,7 +41,8 @@ struct room {
     const struct fg_stay_bytes *stay; /* NULL: updates come back */
 };
 
-/* Updates of the n lanes of a wave that takes so much; they stay if there is room as trainer_stay.c sees it. Returns their bytes. */
+/* Updates of the n lanes of a wave that takes so much; they stay if there is room as
+ * trainer_stay.c sees it. Returns their bytes. */
 static uint64_t leave(struct room *r, size_t n, uint64_t wave)
 {
     uint64_t there = r->before + wave;
@@ -54,7 +56,8 @@ static uint64_t leave(struct room *r, size_t n, uint64_t wave)
     return made;
 }
 
-/* Cut lanes (n) into waves; r->peak grows to the largest, *stayed by updates. Returns how many, 0 if one does not fit. */
+/* Cut lanes (n) into waves; r->peak grows to the largest, *stayed by updates. Returns how many,
+ * 0 if one does not fit. */
 static uint32_t cut(const struct size *lane, size_t n, struct room r, uint64_t *peak, uint64_t *stayed)
 {
     uint32_t waves = 0;

@@ -343,7 +343,8 @@ static enum fg_status train(struct fg_local *l, struct fg_job *job, atomic_int *
     return st == FG_OK && interrupted ? FG_E_INTERRUPTED : st;
 }
 
-/* Evaluation of one client, of all its samples or of some drawn without replacement; asks *stop between batches. */
+/* Evaluation of one client, of all its samples or of some drawn without replacement;
+ * asks *stop between batches. */
 static enum fg_status evaluate(struct fg_local *l, struct fg_job *job, atomic_int *stop)
 {
     double sum = 0;

@@ -14,7 +14,8 @@ struct fg_resident {
     void *owned[5];
 };
 
-/* Bring a data set to the device, bytes as bytes. Errors: FG_E_NOMEM, FG_E_IO. Owner: the caller, fg_resident_drop(). */
+/* Bring a data set to the device, bytes as bytes. Errors: FG_E_NOMEM, FG_E_IO. Owner: the caller,
+ * fg_resident_drop(). */
 enum fg_status fg_resident_put(struct fg_resident *out, struct fg_device *d, const struct fg_dataset *data,
                                struct fg_err *err) FG_NODISCARD;
 void fg_resident_drop(struct fg_resident *r, struct fg_device *d);

@@ -1,4 +1,5 @@
-/* The bytes of a stopped task: little-endian, fixed header, parameters, velocity, checksum (doc/models.md). */
+/* The bytes of a stopped task: little-endian, fixed header, parameters, velocity, checksum
+ * (doc/models.md). */
 #include <string.h>
 
 #include "src/base/bytes.h"

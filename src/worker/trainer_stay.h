@@ -1,8 +1,10 @@
-/* Updates that stay on the device they were made on, until they are added up there (plan/form.h, FG_FORM_AWAY), and the model that
- * they are of: it stays, too, and where it moves there it need not be brought there again. What it is the host knows: parameters are
- * taken for it only if they are the same bytes.
+/* Updates that stay on the device they were made on, until they are added up there (plan/form.h,
+ * FG_FORM_AWAY), and the model that they are of: it stays, too, and where it moves there it need not be
+ * brought there again. What it is the host knows: parameters are taken for it only if they
+ * are the same bytes.
  *
- * A wave's updates share memory, which is the device's again when the last of them is dropped, or with the trainer.
+ * A wave's updates share memory, which is the device's again when the last of them is dropped,
+ * or with the trainer.
  *
  * Thread safety: one caller.
  */
@@ -22,7 +24,8 @@ struct fg_stay {
     bool finite;
 };
 
-/* Errors: FG_E_NOMEM, FG_E_IO. Owner: the caller, fg_stays_destroy() (NULL allowed), which must come before the device's. */
+/* Errors: FG_E_NOMEM, FG_E_IO. Owner: the caller, fg_stays_destroy() (NULL allowed),
+ * which must come before the device's. */
 enum fg_status fg_stays_create(struct fg_stays **out, const struct fg_model *m, struct fg_device *d,
                                struct fg_err *err) FG_NODISCARD;
 void fg_stays_destroy(struct fg_stays *s);
@@ -34,11 +37,13 @@ const float *fg_stays_at(const struct fg_stays *s, const float *params);
 enum fg_status fg_stays_bring(struct fg_stays *s, const float *params, struct fg_err *err) FG_NODISCARD;
 
 /* Make the updates of n lanes that began with the model. Shapes: memory (n, floats), the device's; out (n).
- * Errors: FG_E_NOMEM if the host has no room for them, or the device not half of its memory beside them; FG_E_IO. Owner: the caller has one use of each hold. */
+ * Errors: FG_E_NOMEM if the host has no room for them, or the device not half of its memory beside them;
+ * FG_E_IO. Owner: the caller has one use of each hold. */
 enum fg_status fg_stays_take(struct fg_stays *s, const float *memory, size_t n, size_t floats,
                              struct fg_stay **out, struct fg_err *err) FG_NODISCARD;
 
-/* What it takes of the device: `fixed` once, `update` for each that stays, `scratch` beside while n of them are made. */
+/* What it takes of the device: `fixed` once, `update` for each that stays,
+ * `scratch` beside while n of them are made. */
 struct fg_stay_bytes {
     uint64_t fixed, update, scratch;
 };

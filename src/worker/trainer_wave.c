@@ -119,7 +119,8 @@ static struct vector vector_of(const struct wave *w, const struct fg_wave_lane *
     return l->there != NULL ? (struct vector){l->there, true} : (struct vector){l->params, false};
 }
 
-/* The vector at `offset` of all lanes; what several in a row begin with goes there once, or not if it is there. */
+/* The vector at `offset` of all lanes; what several in a row begin with goes there once,
+ * or not if it is there. */
 static enum fg_status put_vectors(struct wave *w, size_t offset, struct fg_err *err)
 {
     const struct fg_device_ops *ops = w->d->ops;
@@ -190,7 +191,8 @@ cleanup:
     return st;
 }
 
-/* Make the updates there; where there is no room for them they come back. Errors: FG_E_NOMEM (the host's), FG_E_IO. */
+/* Make the updates there; where there is no room for them they come back.
+ * Errors: FG_E_NOMEM (the host's), FG_E_IO. */
 static enum fg_status leave(struct wave *w, struct fg_err *err)
 {
     struct fg_stay **stay = fg_calloc(w->n, sizeof(struct fg_stay *));

@@ -27,8 +27,8 @@ struct fg_wave_lane {
     uint32_t *score_right; /* (lane.n) out */
     fg_time_t step_us;     /* a step takes at least so long */
     float *out_params;     /* packed out, or NULL */
-    bool
-        may_stay; /* its update, if all of the wave may; it begins with the model of `stays`; else out_params is made */
+    /* its update, if all of the wave may; it begins with the model of `stays`; else out_params is made */
+    bool may_stay;
     struct fg_stay *stay; /* out: the update, which stayed; the caller's to drop */
     size_t mark;          /* the caller's */
     float *out_velocity;  /* packed out, or NULL */
@@ -37,7 +37,8 @@ struct fg_wave_lane {
 
 /* Run lanes (n) in waves; those that are done are so in memory when it returns, interrupted or not.
  *
- * lanes are put in another order. stays: where updates may stay, NULL: nowhere. *stop ends it between two launches.
+ * lanes are put in another order. stays: where updates may stay, NULL: nowhere.
+ * *stop ends it between two launches.
  * Errors:  FG_E_NOMEM if not even one lane fits; FG_E_IO if the device fails; FG_E_INTERRUPTED.
  */
 enum fg_status fg_waves_run(struct fg_device *d, const struct fg_program *p, const struct fg_op *op,

@@ -1,5 +1,5 @@
-/* Any bytes as an encoded update of two layers: first byte the codec, second the number of floats. Where a codec can say what
- * they are without decoding them, that is what decoding gives. */
+/* Any bytes as an encoded update of two layers: first byte the codec, second the number of floats. Where a
+ * codec can say what they are without decoding them, that is what decoding gives. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

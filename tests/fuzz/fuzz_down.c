@@ -1,4 +1,5 @@
-/* Any bytes as the step to a model and as a saved sequence: first byte the codec, second the number of floats. */
+/* Any bytes as the step to a model and as a saved sequence: first byte the codec,
+ * second the number of floats. */
 #include <stddef.h>
 #include <stdint.h>
 

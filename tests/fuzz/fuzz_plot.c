@@ -1,4 +1,5 @@
-/* What a program that is called gnuplot answers: any bytes; what comes out ends as it should, and has nothing that acts. */
+/* What a program that is called gnuplot answers: any bytes; what comes out ends as it should,
+ * and has nothing that acts. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* Availability traces: never crashes; what parses keeps its invariants, and pieces give the same as one text. */
+/* Availability traces: never crashes; what parses keeps its invariants,
+ * and pieces give the same as one text. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

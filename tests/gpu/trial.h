@@ -1,4 +1,5 @@
-/* One operation of kernels/device.h on random shapes, and what the reference kernels make of the same memory. */
+/* One operation of kernels/device.h on random shapes, and what the reference kernels make of
+ * the same memory. */
 #ifndef FG_TESTS_GPU_TRIAL_H
 #define FG_TESTS_GPU_TRIAL_H
 
@@ -23,7 +24,8 @@ void trial_draw(struct trial *t, enum fg_op_kind kind, uint32_t most, struct fg_
 /* A lane's memory (floats) to begin with. */
 void trial_fill(const struct trial *t, float *memory, uint32_t n, struct fg_rng *r);
 
-/* Do it by the reference: memory in-out; lane: n, batch, seed, shard, number, lr, order in; loss, scores out. */
+/* Do it by the reference: memory in-out; lane: n, batch, seed, shard, number, lr, order in; loss,
+ * scores out. */
 void trial_expect(const struct trial *t, float *memory, struct fg_lane *lane);
 
 /* Whether its products depend on the arithmetic, and how many terms a sum has at most. */

@@ -324,7 +324,8 @@ static float to_bits(float x, int bits, bool even)
     return (float)ldexp(whole, e - bits);
 }
 
-/* What it multiplies lies in front of what it makes, but for what sums begin with: draw_dense(), draw_window(). */
+/* What it multiplies lies in front of what it makes, but for what sums begin with: draw_dense(),
+ * draw_window(). */
 void trial_round(const struct trial *t, float *memory, enum fg_arithmetic mode)
 {
     const struct fg_op *o = &t->op;

@@ -1,4 +1,5 @@
-/* The reference kernels on a trial's memory; what has no kernel is written out as kernels/device.h describes it. */
+/* The reference kernels on a trial's memory; what has no kernel is written out as
+ * kernels/device.h describes it. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

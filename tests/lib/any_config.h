@@ -1,4 +1,5 @@
-/* A configuration of the aggregator core drawn at random, for property tests: any policy, rule, plan of steps, movable data. */
+/* A configuration of the aggregator core drawn at random, for property tests: any policy, rule,
+ * plan of steps, movable data. */
 #ifndef FG_TESTS_ANY_CONFIG_H
 #define FG_TESTS_ANY_CONFIG_H
 

@@ -317,8 +317,8 @@ static void to_worker(struct chaos *c, size_t k)
     fg_free(p.frame);
 }
 
-/* The next thing that happens, at the latest at `until`: false when nothing does. A packet for the aggregator is left
- * where it is; its number comes in *mine. */
+/* The next thing that happens, at the latest at `until`: false when nothing does. A packet for the aggregator
+ * is left where it is; its number comes in *mine. */
 static bool happen(struct chaos *c, fg_time_t until, size_t *mine)
 {
     struct next n = find_next(c);

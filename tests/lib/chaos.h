@@ -1,11 +1,13 @@
-/* A deployment in one thread and in virtual time: worker cores at the ends of a network that fails from a seed.
+/* A deployment in one thread and in virtual time: worker cores at the ends of a network that
+ * fails from a seed.
  *
- * The aggregator's side is the code under test (the remote executor and what is above it); it gets `base` as its
- * transport and chaos_now() as its clock. Time passes only while it waits. Workers compute a pretended training whose
- * result is a pure function of the task and the parameters, step by step, so that it can be stopped and continued.
+ * The aggregator's side is the code under test (the remote executor and what is above it); it gets `base` as
+ * its transport and chaos_now() as its clock. Time passes only while it waits. Workers compute a pretended
+ * training whose result is a pure function of the task and the parameters, step by step,
+ * so that it can be stopped and continued.
  *
- * What a link does is what the transport promises (whole frames, in order, or the peer is gone), however late, unless
- * `doubled`, `swapped` or `damaged` are set: then it also does what a broken one would.
+ * What a link does is what the transport promises (whole frames, in order, or the peer is gone), however
+ * late, unless `doubled`, `swapped` or `damaged` are set: then it also does what a broken one would.
  */
 #ifndef FG_TESTS_LIB_CHAOS_H
 #define FG_TESTS_LIB_CHAOS_H
@@ -110,8 +112,8 @@ struct chaos_bytes {
     struct fg_str state;
 };
 
-/* What a worker answers after `done` steps; `halted`: it was told to stop; kept: may be NULL. The job's data and the state
- * it goes on from are checked. */
+/* What a worker answers after `done` steps; `halted`: it was told to stop; kept: may be NULL. The job's data
+ * and the state it goes on from are checked. */
 void chaos_answer(struct chaos *c, struct fg_kept *kept, const struct fg_session_job *j, uint32_t done,
                   bool halted, struct fg_session_answer *a, struct chaos_bytes *bytes);
 

@@ -1,4 +1,5 @@
-/* What the pretended workers compute, the shards they compute it on, and an executor that nothing disturbs. */
+/* What the pretended workers compute, the shards they compute it on, and an executor that nothing
+ * disturbs. */
 #include "tests/lib/test.h"
 
 #include "tests/lib/chaos.h"

@@ -1,5 +1,5 @@
-/* Worker cores in this process with a pretended trainer, which die, hang, refuse and send nonsense as asked: what the
- * remote executor is tested against. */
+/* Worker cores in this process with a pretended trainer, which die, hang, refuse and send nonsense as asked:
+ * what the remote executor is tested against. */
 #ifndef FG_TESTS_PRETEND_H
 #define FG_TESTS_PRETEND_H
 

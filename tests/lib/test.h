@@ -1,4 +1,5 @@
-/* What every test includes: cmocka in its required order, closeness of floats, and how random tests are steered. */
+/* What every test includes: cmocka in its required order, closeness of floats,
+ * and how random tests are steered. */
 #ifndef FG_TESTS_LIB_TEST_H
 #define FG_TESTS_LIB_TEST_H
 

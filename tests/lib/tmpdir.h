@@ -1,5 +1,5 @@
-/* A folder of the test's own, removed with everything in it: by hand, or fg_tmpdir, made and removed by the fixtures
- * fg_tmpdir_set_up and fg_tmpdir_tear_down. */
+/* A folder of the test's own, removed with everything in it: by hand, or fg_tmpdir, made and removed by the
+ * fixtures fg_tmpdir_set_up and fg_tmpdir_tear_down. */
 #ifndef FG_TESTS_LIB_TMPDIR_H
 #define FG_TESTS_LIB_TMPDIR_H
 

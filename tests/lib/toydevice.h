@@ -1,4 +1,5 @@
-/* A ragged cohort on a device: the emulated one, or the CUDA device where a test says so. What fails ends the test. */
+/* A ragged cohort on a device: the emulated one, or the CUDA device where a test says so.
+ * What fails ends the test. */
 #ifndef FG_TESTS_LIB_TOYDEVICE_H
 #define FG_TESTS_LIB_TOYDEVICE_H
 
@@ -17,7 +18,8 @@ extern bool toy_cuda;   /* `how` is the emulated device's only */
 struct fg_trainer *toy_on_device(const struct fg_model *m, const struct fg_local_opts *o,
                                  enum fg_arithmetic arithmetic, struct fg_emulation how);
 
-/* Shards, steps, rates, an empty shard, two evaluations. Shapes: jobs (TOY_JOBS), w (P), deltas (TOY_JOBS, P). */
+/* Shards, steps, rates, an empty shard, two evaluations. Shapes: jobs (TOY_JOBS), w (P), deltas (TOY_JOBS,
+ * P). */
 void toy_cohort(struct fg_job *jobs, const struct fg_dataset *d, const uint32_t *index, const float *w,
                 float *deltas, size_t P);
 

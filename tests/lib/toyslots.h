@@ -26,8 +26,8 @@ struct fg_slots_plan *toy_slots_solved(const struct fg_slots_problem *p);
 uint32_t toy_slots_mask(const struct fg_slots_plan *plan);
 bool toy_slots_prefixes(const struct fg_slots_problem *p, uint32_t mask);
 
-/* The value of the best schedule of all 2^(clients x slots) within the budget, or of those whose clients take their cheapest
- * slots. */
+/* The value of the best schedule of all 2^(clients x slots) within the budget, or of those whose clients take
+ * their cheapest slots. */
 double toy_slots_best(const struct fg_slots_problem *p, bool only_prefixes);
 
 /* The plan's figures are those of its cells, it keeps the budget, and bound >= optimum >= plan. */

@@ -241,7 +241,8 @@ static void send_shard(struct twin *t, bool honest)
     twin_deliver(t, f->bytes, f->len);
 }
 
-/* A notice while a cohort runs: the finished of it are answered, the others handed back or, not begun, left out. */
+/* A notice while a cohort runs: the finished of it are answered, the others handed back or, not begun,
+ * left out. */
 void twin_finish_halted(struct twin *t)
 {
     struct fg_session_answer answers[3];

@@ -1,5 +1,6 @@
-/* A pretended aggregator that talks with a worker core at random, and a naive twin of that core which knows what must be
- * answered: frames duplicated, late, damaged, of other runs, tasks before their data, shards damaged. */
+/* A pretended aggregator that talks with a worker core at random, and a naive twin of that core which knows
+ * what must be answered: frames duplicated, late, damaged, of other runs, tasks before their data,
+ * shards damaged. */
 #ifndef FG_TESTS_LIB_TWIN_H
 #define FG_TESTS_LIB_TWIN_H
 

@@ -38,8 +38,8 @@ struct world {
     bool twin;                  /* knows only fedavg, with weights that the policy leaves alone */
     double sum[PARAMS], weight; /* the naive twin */
     float x[PARAMS];
-    struct
-        twin_mean { /* of the models after rounds in which an update counted, model s weighing s (s + 1) ... (s + 7) */
+    /* of the models after rounds in which an update counted, model s weighing s (s + 1) ... (s + 7) */
+    struct twin_mean {
         double sum[PARAMS], weight;
         uint64_t taken;
     } mean, saved_mean;
@@ -339,7 +339,8 @@ static void forget(struct world *w)
     save(w);
 }
 
-/* Stop in the middle, throw the aggregator away, load the last commit: as if the open round had never been. */
+/* Stop in the middle, throw the aggregator away, load the last commit: as if the open round had never
+ * been. */
 static void stop_and_resume(struct world *w)
 {
     struct fg_err err = {{0}};

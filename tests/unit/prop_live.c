@@ -1,9 +1,9 @@
-/* A whole deployment in real time, thousands of times: the aggregator core driven by what the remote executor sees of
- * its workers, each of which is a client, over a network that fails from a seed. What is lost is lost here, so there is no
- * undisturbed run to compare with; instead every promise is checked: each task ends exactly once, an update is the pure
- * function of its task and of the parameters of its version, a client goes down only when it was up, no round outlasts its
- * deadline, the version grows by one with each commit, and the invariants of both sides hold after each event.
- * FG_TEST_SEED and FG_TEST_ITERS choose others. */
+/* A whole deployment in real time, thousands of times: the aggregator core driven by what the remote executor
+ * sees of its workers, each of which is a client, over a network that fails from a seed. What is lost is lost
+ * here, so there is no undisturbed run to compare with; instead every promise is checked: each task ends
+ * exactly once, an update is the pure function of its task and of the parameters of its version, a client
+ * goes down only when it was up, no round outlasts its deadline, the version grows by one with each commit,
+ * and the invariants of both sides hold after each event. FG_TEST_SEED and FG_TEST_ITERS choose others. */
 #include "tests/lib/test.h"
 
 #include "src/aggregator/core.h"

@@ -1,8 +1,8 @@
-/* A whole deployment under the virtual clock, thousands of times: the aggregator core, its driver and timeline, and the
- * remote executor on one side, worker cores on the other, and between them a network that fails from a seed; the
- * aggregator dies as well and goes on from its last commit. After each event the invariants of all cores are checked;
- * at the end the parameters are those of a run that nothing disturbed, bit for bit.
- * FG_TEST_SEED and FG_TEST_ITERS choose others. */
+/* A whole deployment under the virtual clock, thousands of times: the aggregator core, its driver and
+ * timeline, and the remote executor on one side, worker cores on the other, and between them a network that
+ * fails from a seed; the aggregator dies as well and goes on from its last commit. After each event the
+ * invariants of all cores are checked; at the end the parameters are those of a run that nothing disturbed,
+ * bit for bit. FG_TEST_SEED and FG_TEST_ITERS choose others. */
 #include "tests/lib/test.h"
 
 #include "src/aggregator/event_io.h"
@@ -399,7 +399,8 @@ static void frames_that_do_not_arrive_whole_and_in_order_cost_time_only(void **s
     play(true, 1000);
 }
 
-/* What is lost stays lost: no model to compare with, but each task ends once and is counted, and nothing waits for ever. */
+/* What is lost stays lost: no model to compare with, but each task ends once and is counted,
+ * and nothing waits for ever. */
 static void losses_that_are_ignored_are_counted(void **state)
 {
     (void)state;
@@ -419,8 +420,8 @@ static void losses_that_are_ignored_are_counted(void **state)
     assert_true(iters < 100 || (lost > iters && partial > iters / 10));
 }
 
-/* What clients keep goes with the worker that held it, so the model is another one; but what was lost is in the events,
- * and who meets these again comes to the same model and the same losses. */
+/* What clients keep goes with the worker that held it, so the model is another one; but what was lost is in
+ * the events, and who meets these again comes to the same model and the same losses. */
 static void what_clients_keep_is_met_again_by_a_replay(void **state)
 {
     (void)state;

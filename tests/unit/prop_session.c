@@ -109,7 +109,8 @@ static void a_state_comes_with_its_task(void **state)
     twin_end(t);
 }
 
-/* What is done is sent, the reason is said once, and the worker leaves: the rest goes to others with its BYE. */
+/* What is done is sent, the reason is said once, and the worker leaves:
+ * the rest goes to others with its BYE. */
 static void a_lost_device_ends_the_worker(void **state)
 {
     (void)state;

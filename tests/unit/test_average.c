@@ -1,4 +1,5 @@
-/* The mean of the server's models, held against the sum that it is: weights multiplied out, and the closed form. */
+/* The mean of the server's models, held against the sum that it is: weights multiplied out,
+ * and the closed form. */
 #include <math.h>
 
 #include "src/aggregator/average.h"

@@ -13,7 +13,8 @@ static double doubling(const void *arg, uint32_t round)
     return *(const double *)arg * (round == 0 ? 1.0 : 2.0);
 }
 
-/* F_i = (x - u_i)^2 / 2 with u = (0, 2): L = mu = 1, F* - mean F_i* = 1/2, everyone takes part; from x = 5. */
+/* F_i = (x - u_i)^2 / 2 with u = (0, 2): L = mu = 1, F* - mean F_i* = 1/2, everyone takes part; from x =
+ * 5. */
 static struct fg_bound_problem quadratics(double *lr, uint32_t steps, uint32_t rounds)
 {
     return (struct fg_bound_problem){.smoothness = 1,

@@ -34,7 +34,8 @@ static struct fg_carbon *zone(size_t hours, double wander)
     return c;
 }
 
-/* By hand: of 5, 9, 4, 8, 7 two are bought at thresholds from [4, 9] and trust 1 in an expected price of 5. */
+/* By hand: of 5, 9, 4, 8, 7 two are bought at thresholds from [4, 9] and trust 1 in an expected price of
+ * 5. */
 static void buys_at_thresholds_and_what_is_missing_at_the_end(void **state)
 {
     (void)state;
@@ -46,8 +47,8 @@ static void buys_at_thresholds_and_what_is_missing_at_the_end(void **state)
                     1e-12);
 }
 
-/* Where every day is the same the forecast is right: who trusts it pays the least, whose forecasts are wrong pays more, and the
- * promise holds on every day within the limits. */
+/* Where every day is the same the forecast is right: who trusts it pays the least, whose forecasts are wrong
+ * pays more, and the promise holds on every day within the limits. */
 static void a_right_forecast_pays_the_least_and_a_wrong_one_more(void **state)
 {
     (void)state;

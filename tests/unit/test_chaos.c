@@ -1,5 +1,5 @@
-/* Named cases: what a seed of prop_net once made fail, and delays that are promised. The remote executor against worker
- * cores over a network in virtual time, each failure at its moment. */
+/* Named cases: what a seed of prop_net once made fail, and delays that are promised. The remote executor
+ * against worker cores over a network in virtual time, each failure at its moment. */
 #include "tests/lib/test.h"
 
 #include "src/net/executor_remote.h"
@@ -96,8 +96,8 @@ static uint32_t who_computes(const struct scene *s)
     return 0;
 }
 
-/* Its tasks were given to another one when it stopped; then its answer comes while that one has them: that one
- * was thought for ever to have a task more than it had, and got fewer and fewer. */
+/* Its tasks were given to another one when it stopped; then its answer comes while that one has them: that
+ * one was thought for ever to have a task more than it had, and got fewer and fewer. */
 static void a_late_answer_frees_whoever_has_the_task_now(void **state)
 {
     (void)state;

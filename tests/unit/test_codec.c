@@ -1,5 +1,5 @@
-/* Codecs: every float survives the lossless ones bit for bit, and bytes from nowhere neither crash nor write outside
- * with any. (What the others round: test_codec_lossy.c.) */
+/* Codecs: every float survives the lossless ones bit for bit, and bytes from nowhere neither crash nor write
+ * outside with any. (What the others round: test_codec_lossy.c.) */
 #include "tests/lib/test.h"
 
 #include <stdbool.h>
@@ -94,7 +94,8 @@ static void damaged_bytes_are_refused_or_decoded_inside(void **state)
             assert_true(n == len || st == FG_E_CORRUPT || (sparse && damage > 0));
             assert_true(y[0] == 12345.f && y[M + 1] == 12345.f);
         }
-        /* the right bytes for another number of floats; those whose size does not tell write no more than that */
+        /* the right bytes for another number of floats; those whose size does not tell write no more
+         * than that */
         y[M / 2] = y[M + 1] = 12345.f;
         bool tells = k->expected(&ws.opts, M + 8) != k->expected(&ws.opts, M) && !sparse;
         assert_true(k->decode(&ws, y, M / 2, bytes, len) == FG_E_CORRUPT || sparse);

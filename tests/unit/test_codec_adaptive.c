@@ -1,5 +1,5 @@
-/* The codec that chooses for each layer: within its bound, right in the mean, smaller than any one codec within the same
- * bound; and how rough a client's updates may be. */
+/* The codec that chooses for each layer: within its bound, right in the mean, smaller than any one codec
+ * within the same bound; and how rough a client's updates may be. */
 #include "tests/lib/test.h"
 
 #include <math.h>
@@ -29,7 +29,8 @@ static struct fg_codec_ws workspace(double variance)
                                 .shard = 3};
 }
 
-/* The worst layer's relative variance, the bias in the variance of the mean of DRAWS, and the size, over DRAWS tasks. */
+/* The worst layer's relative variance, the bias in the variance of the mean of DRAWS, and the size,
+ * over DRAWS tasks. */
 static void look(const struct fg_codec *k, struct fg_codec_ws *ws, const float *x, double *worst,
                  double *bias, double *bytes)
 {

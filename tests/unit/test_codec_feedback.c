@@ -1,5 +1,5 @@
-/* Codecs with error feedback: nothing is lost between what was sent and what is kept, what is kept stays bounded, and what is
- * sent is what each codec says, by other means. */
+/* Codecs with error feedback: nothing is lost between what was sent and what is kept, what is kept stays
+ * bounded, and what is sent is what each codec says, by other means. */
 #include "tests/lib/test.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
-/* Codecs that round: nearest where they say nearest, right in the mean and with the variance of their formulas where
- * they draw, the same bytes for the same task, and numbers that are not finite never become finite ones. */
+/* Codecs that round: nearest where they say nearest, right in the mean and with the variance of their
+ * formulas where they draw, the same bytes for the same task,
+ * and numbers that are not finite never become finite ones. */
 #include "tests/lib/test.h"
 
 #include <math.h>
@@ -57,8 +58,8 @@ static double half_value(uint32_t h, unsigned exponent_bits)
     return h & 0x8000u ? -v : v;
 }
 
-/* Every finite half keeps its bits and has the value that it should have. Between two neighbours the nearer one is
- * taken, the even one in the middle. */
+/* Every finite half keeps its bits and has the value that it should have. Between two neighbours the nearer
+ * one is taken, the even one in the middle. */
 static void halves_are_rounded_to_nearest_even(void **state)
 {
     (void)state;
@@ -165,8 +166,8 @@ static size_t layer_of(size_t i, size_t *n)
     return at;
 }
 
-/* What value i should become in the mean, its variance, and the distance of the values drawn from, by the formulas of
- * doc/algorithms/codecs.md. */
+/* What value i should become in the mean, its variance, and the distance of the values drawn from, by the
+ * formulas of doc/algorithms/codecs.md. */
 static double formula(const struct fg_codec *k, const struct fg_codec_opts *o, const float *x, size_t i,
                       double *variance, double *jump)
 {

@@ -1,5 +1,5 @@
-/* PowerSGD: matrices of the rank that is sent come through, the best of that rank is found with the updates, nothing is lost
- * between what is sent and what is kept. */
+/* PowerSGD: matrices of the rank that is sent come through, the best of that rank is found with the updates,
+ * nothing is lost between what is sent and what is kept. */
 #include "tests/lib/test.h"
 
 #include <math.h>
@@ -120,8 +120,9 @@ static void sizes_are_those_of_the_factors(void **state)
     bed_free(b);
 }
 
-/* The same update again and again: power iteration from the last factor finds what is largest. Without error feedback (what is
- * kept is thrown away, its factors are not) the error falls to that of the best matrix of that rank. */
+/* The same update again and again: power iteration from the last factor finds what is largest. Without error
+ * feedback (what is kept is thrown away, its factors are not) the error falls to that of the
+ * best matrix of that rank. */
 static void the_largest_part_is_found(void **state)
 {
     (void)state;

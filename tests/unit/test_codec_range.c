@@ -1,5 +1,6 @@
-/* Range coding: bits of known chances take their entropy, any bits come back; and `ternary-range` says what `ternary` says, in
- * at most 1.1 times the entropy of independent draws, and in fewer bytes where they come in clusters. */
+/* Range coding: bits of known chances take their entropy, any bits come back; and `ternary-range` says what
+ * `ternary` says, in at most 1.1 times the entropy of independent draws,
+ * and in fewer bytes where they come in clusters. */
 #include "tests/lib/test.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* The coders: every implementation gives the reference's bits for any n, alignment and place in a stream, and the
- * reference does what its header says, by other means. What codecs make of them: test_codec*.c. */
+/* The coders: every implementation gives the reference's bits for any n, alignment and place in a stream, and
+ * the reference does what its header says, by other means. What codecs make of them: test_codec*.c. */
 #include "tests/lib/test.h"
 
 #include <math.h>

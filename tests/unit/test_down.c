@@ -1,5 +1,5 @@
-/* The sequence of models that go down: it comes nearer to what it follows, whoever missed versions gets the same bits, and
- * it goes on from where it was saved. */
+/* The sequence of models that go down: it comes nearer to what it follows, whoever missed versions gets the
+ * same bits, and it goes on from where it was saved. */
 #include "tests/lib/test.h"
 
 #include <math.h>

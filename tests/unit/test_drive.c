@@ -1,4 +1,5 @@
-/* The player of a trace against rank 0's end of the talk: who is asked for, and when real processes are killed. */
+/* The player of a trace against rank 0's end of the talk: who is asked for,
+ * and when real processes are killed. */
 #include "tests/lib/test.h"
 
 #include <signal.h>

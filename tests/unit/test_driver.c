@@ -40,7 +40,8 @@ static void queue_gives_events_in_order_of_time_kind_and_id(void **state)
     fg_queue_fini(&q);
 }
 
-/* An executor whose update is (client + 1) in every place, less where steps are missing; counts what it is asked for. */
+/* An executor whose update is (client + 1) in every place, less where steps are missing;
+ * counts what it is asked for. */
 struct fake {
     struct fg_executor base;
     struct fg_task tasks[CLIENTS];
@@ -336,7 +337,8 @@ static void an_update_that_is_not_a_number_is_refused_and_another_counts(void **
     free_rig(&g);
 }
 
-/* workers.on_loss = ignore: the round goes on without what is lost, or with the next of those asked too many. */
+/* workers.on_loss = ignore: the round goes on without what is lost,
+ * or with the next of those asked too many. */
 static void what_is_lost_with_its_worker_is_counted_and_the_round_goes_on(void **state)
 {
     (void)state;
@@ -355,7 +357,8 @@ static void what_is_lost_with_its_worker_is_counted_and_the_round_goes_on(void *
     free_rig(&g);
 }
 
-/* A partial update is used as the rule declares; and what happened is met again by a replay, to the same parameters. */
+/* A partial update is used as the rule declares; and what happened is met again by a replay,
+ * to the same parameters. */
 static void partial_updates_are_used_as_the_rule_says_and_replayed(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Exact sums: the same bits in any order and in any portions; right to the last place where terms are multiples of the unit;
- * full windows pass on what they hold. */
+/* Exact sums: the same bits in any order and in any portions; right to the last place where terms are
+ * multiples of the unit; full windows pass on what they hold. */
 #include "tests/lib/test.h"
 
 #include <math.h>
@@ -140,8 +140,8 @@ static void thousands_of_the_largest_terms_fit(void **state)
     fg_exact_destroy(e);
 }
 
-/* What codecs send is added as it is, and gives what its floats would have given: in blocks of one layer, in blocks of many, with
- * weights that are exact and others. */
+/* What codecs send is added as it is, and gives what its floats would have given: in blocks of one layer, in
+ * blocks of many, with weights that are exact and others. */
 static void forms_give_the_bits_of_their_floats(void **state)
 {
     (void)state;

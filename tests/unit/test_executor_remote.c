@@ -1,6 +1,6 @@
-/* The remote executor against real worker cores over the in-process transport, with a pretended trainer: whatever
- * the number of workers, the order of events, and whoever dies, hangs or refuses, every result is the same.
- * FG_TEST_SEED and FG_TEST_ITERS choose other conversations. */
+/* The remote executor against real worker cores over the in-process transport, with a pretended trainer:
+ * whatever the number of workers, the order of events, and whoever dies, hangs or refuses, every result is
+ * the same. FG_TEST_SEED and FG_TEST_ITERS choose other conversations. */
 #include "tests/lib/pretend.h"
 
 #include <math.h>
@@ -78,7 +78,8 @@ static void noticed_workers_hand_back_where_they_stand(void **state)
     assert_true(handed > 30 && resumed > 20 && continued >= resumed);
 }
 
-/* Every task is answered by the right bytes, by those of fewer steps, or by FG_E_LOST; never by anything else. */
+/* Every task is answered by the right bytes, by those of fewer steps, or by FG_E_LOST;
+ * never by anything else. */
 static void ignoring(struct pretend *w, struct fg_executor *ex, unsigned *whole, unsigned *partial,
                      unsigned *lost)
 {
@@ -144,8 +145,8 @@ static void losses_can_be_ignored(void **state)
     assert_true(whole > 20 * iters && partial > iters / 10 && lost > iters / 2);
 }
 
-/* Under ignore a hung worker's task is lost; its late answer is used while nobody has been told so yet, if the rule
- * says so, else ignored; never twice. */
+/* Under ignore a hung worker's task is lost; its late answer is used while nobody has been told so yet, if
+ * the rule says so, else ignored; never twice. */
 static void late_answers_are_used_or_refused_as_the_rule_says(void **state)
 {
     (void)state;
@@ -206,7 +207,8 @@ static void who_keeps_sending_nonsense_is_put_aside(void **state)
     }
 }
 
-/* When nobody's updates are finite, it is the training: they are handed on as they are, and nobody is put aside. */
+/* When nobody's updates are finite, it is the training: they are handed on as they are,
+ * and nobody is put aside. */
 static void training_that_diverges_is_nobodys_fault(void **state)
 {
     (void)state;
@@ -262,7 +264,8 @@ static void nobody_left_is_an_error_not_a_hang(void **state)
     pretend_end(w, ex);
 }
 
-/* Three workers, and many more that are started one by one: everyone may die at any moment, also all at once. */
+/* Three workers, and many more that are started one by one: everyone may die at any moment,
+ * also all at once. */
 static void lost_workers_are_replaced_until_all_is_done(void **state)
 {
     (void)state;

@@ -65,7 +65,8 @@ static void futures_have_the_share_and_memory_of_the_past(void **state)
     fg_trace_destroy(t);
 }
 
-/* Of clients that are all alike, those whose short past happens to be without a change are not taken to be at rest for ever. */
+/* Of clients that are all alike, those whose short past happens to be without a change are
+ * not taken to be at rest for ever. */
 static void clients_that_are_alike_are_taken_for_alike(void **state)
 {
     (void)state;
@@ -97,7 +98,8 @@ static void clients_that_are_alike_are_taken_for_alike(void **state)
         fg_trace_destroy(t);
     }
     assert_true(quiet > 500);
-    /* 1 - 0.97^10 = 0.26 for who knows that they are alike; 0.04 for who does not look, with a prior of 10 hours */
+    /* 1 - 0.97^10 = 0.26 for who knows that they are alike; 0.04 for who does not look,
+     * with a prior of 10 hours */
     assert_true(changed / quiet > 0.08 && changed / quiet < 0.3);
 }
 

@@ -1,5 +1,5 @@
-/* Places as fields and zeros and ones: the bits are those that doc/wire-format.md says, they come back, and any other bytes are
- * refused or are places that fit. */
+/* Places as fields and zeros and ones: the bits are those that doc/wire-format.md says, they come back, and
+ * any other bytes are refused or are places that fit. */
 #include "tests/lib/test.h"
 
 #include <string.h>

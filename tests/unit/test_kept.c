@@ -1,5 +1,6 @@
-/* What clients keep from update to update: top-k sends the largest values and keeps exactly the rest; a holder gives back
- * the state that a task is to go on from, or says that it is gone; an executor carries it from task to task. */
+/* What clients keep from update to update: top-k sends the largest values and keeps exactly the rest; a
+ * holder gives back the state that a task is to go on from, or says that it is gone;
+ * an executor carries it from task to task. */
 #include "tests/lib/test.h"
 
 #include <math.h>

@@ -245,7 +245,8 @@ static void a_damaged_memory_falls_back_to_the_checkpoint_before(void **state)
     fg_memory_close(m);
 }
 
-/* On a disk that is too small: rows on disk say so at once; a save that finds no room leaves what was saved. */
+/* On a disk that is too small: rows on disk say so at once; a save that finds no room leaves what was
+ * saved. */
 static void a_full_disk_loses_nothing_saved(void **state)
 {
     (void)state;

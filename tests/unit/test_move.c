@@ -196,7 +196,8 @@ static void a_copy_is_added_while_it_is_worth_its_cost(void **state)
                            {.client = 6, .survives = 0.9, .cost_g = 3.0},
                            {.client = 7, .survives = 1.0, .cost_g = INFINITY}};
     assert_true(fabs(fg_copies_arrive(0.25, 0.2) - 0.6) < 1e-15);
-    /* the first copy survives by .4: lost .6. Gains of a value of 10: .6 x .5 x 10 - 1 = 2, .6 x .9 x 10 - 3 = 2.4 */
+    /* the first copy survives by .4: lost .6. Gains of a value of 10: .6 x .5 x 10 - 1 = 2,
+     * .6 x .9 x 10 - 3 = 2.4 */
     assert_int_equal(fg_copies_next(c, 3, 0.6, 0.0, 10.0), 1);
     /* half of the time all are taken away: 1.5 - 1 and 2.7 - 3 */
     assert_int_equal(fg_copies_next(c, 3, 0.6, 0.5, 10.0), 0);

@@ -1,5 +1,5 @@
-/* The network against a double-precision one: losses, gradients of every layer by central differences, and the
- * same bits from all kernels and from the fused update. */
+/* The network against a double-precision one: losses, gradients of every layer by central differences, and
+ * the same bits from all kernels and from the fused update. */
 #include "tests/lib/test.h"
 
 #include <stdlib.h>

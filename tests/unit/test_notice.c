@@ -1,4 +1,5 @@
-/* Notices by file and by command: seen when they are there, not before; a command that hangs holds nobody up. */
+/* Notices by file and by command: seen when they are there, not before;
+ * a command that hangs holds nobody up. */
 #include "tests/lib/test.h"
 
 #include <errno.h>

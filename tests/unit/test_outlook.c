@@ -1,4 +1,5 @@
-/* What a run expects: nothing of the future is read, what is asked twice is the same, wakes are remembered. */
+/* What a run expects: nothing of the future is read, what is asked twice is the same, wakes are
+ * remembered. */
 #include "tests/lib/test.h"
 
 #include <math.h>
@@ -10,7 +11,8 @@
 enum { NODES = 4, HOURS = 400, NOW = 250 };
 #define ZERO INT64_C(1725148800) /* a Sunday */
 
-/* Node i is up for 2 + 3 i hours of each day, from some hour on; from hour `change` on everything is other. */
+/* Node i is up for 2 + 3 i hours of each day, from some hour on; from hour `change` on everything is
+ * other. */
 static struct fg_trace *make_trace(int change)
 {
     struct fg_str text = {0};
@@ -193,7 +195,8 @@ static void what_is_asked_twice_is_the_same(void **state)
     leave(&p);
 }
 
-/* Saved after a commit, with one more look that came to nothing; the loaded one goes on as if it never was. */
+/* Saved after a commit, with one more look that came to nothing; the loaded one goes on as if it never
+ * was. */
 static void what_was_settled_comes_back(void **state)
 {
     (void)state;
@@ -230,8 +233,8 @@ static void what_was_settled_comes_back(void **state)
     leave(&p);
 }
 
-/* One that learnt the past for another, whose future differs: from there on they are the same as if it had seen all
- * of it itself. */
+/* One that learnt the past for another, whose future differs: from there on they are the same as if it had
+ * seen all of it itself. */
 static void what_was_learnt_is_given_on(void **state)
 {
     (void)state;
@@ -283,8 +286,8 @@ static void expect_alike(struct fg_outlook *x, const struct place *p, const char
     fg_outlook_destroy(own);
 }
 
-/* One that keeps what it forecasts sees a future again, and further than before, as if for the first time; others find its
- * carbon on the shelf, where another future branches off. */
+/* One that keeps what it forecasts sees a future again, and further than before, as if for the first time;
+ * others find its carbon on the shelf, where another future branches off. */
 static void a_future_is_seen_again(void **state)
 {
     (void)state;
@@ -347,8 +350,8 @@ static struct fg_trace *unshared(const struct place *p, uint32_t clients)
     return t;
 }
 
-/* Clients that share a history are forecast as if each had been looked at: what only counts is the same to the bit, what is
- * a sum of fractions up to the rounding of their order. */
+/* Clients that share a history are forecast as if each had been looked at: what only counts is the same to
+ * the bit, what is a sum of fractions up to the rounding of their order. */
 static void who_shares_a_history_is_forecast_as_if_alone(void **state)
 {
     (void)state;
@@ -383,7 +386,8 @@ static struct fg_prospect prospect(const struct fg_outlook *o, uint32_t c, uint3
     return all[h];
 }
 
-/* Chance to begin, to last and the part that is done, from the chance of a whole hour and that to stay for one. */
+/* Chance to begin, to last and the part that is done, from the chance of a whole hour and
+ * that to stay for one. */
 static void work_is_foreseen_from_its_slot_on(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Policies decision by decision: worked examples, naive twins, and properties against any opponent. Those of papers whose
- * programs were read: test_select_papers.c. */
+/* Policies decision by decision: worked examples, naive twins, and properties against any opponent. Those of
+ * papers whose programs were read: test_select_papers.c. */
 #include "tests/lib/policies.h"
 
 #include "src/aggregator/select_plan.h"

@@ -1,6 +1,6 @@
-/* A power cut: of every file, what is there afterwards is what was synced, and a folder's names are those of its
- * last sync. fsync and fdatasync are ours here and note that; then a folder is made of it, and must be one that goes on
- * from the last checkpoint. */
+/* A power cut: of every file, what is there afterwards is what was synced, and a folder's names are those of
+ * its last sync. fsync and fdatasync are ours here and note that; then a folder is made of it, and must be
+ * one that goes on from the last checkpoint. */
 #include "tests/lib/test.h"
 #include "tests/lib/tmpdir.h"
 

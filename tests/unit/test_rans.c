@@ -1,5 +1,5 @@
-/* Whole numbers in rANS: they come back, in about their entropy, and in less where they lie in stretches; any bytes are numbers or
- * refused. The codecs that use it say what `int8` and `int4` say. */
+/* Whole numbers in rANS: they come back, in about their entropy, and in less where they lie in stretches; any
+ * bytes are numbers or refused. The codecs that use it say what `int8` and `int4` say. */
 #include "tests/lib/test.h"
 
 #include <math.h>
@@ -15,7 +15,8 @@ static int8_t q[MOST], again[MOST + 1];
 static uint8_t bytes[2 * MOST];
 static uint32_t table[FG_RANS_TABLE];
 
-/* Normal numbers of that spread, none above `most`; where `rows` is not 0 only every third stretch of so many. */
+/* Normal numbers of that spread, none above `most`; where `rows` is not 0 only every third
+ * stretch of so many. */
 static void fill(size_t n, double spread, int most, size_t rows, uint64_t seed)
 {
     struct fg_rng r;

@@ -1,5 +1,5 @@
-/* The remote executor computes in its own process as well, in turn with what comes or in a thread beside it: the results are the
- * same, and beside it the workers do not wait. */
+/* The remote executor computes in its own process as well, in turn with what comes or in a thread beside it:
+ * the results are the same, and beside it the workers do not wait. */
 #include <unistd.h>
 
 #include "src/base/mem.h"

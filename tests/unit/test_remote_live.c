@@ -1,5 +1,5 @@
-/* Clients as processes (run.clock = real): who is whom, and that a client that comes back as another process is the same
- * client. */
+/* Clients as processes (run.clock = real): who is whom, and that a client that comes back as another process
+ * is the same client. */
 #include "tests/lib/test.h"
 
 #include "src/base/mem.h"

@@ -1,4 +1,5 @@
-/* Evaluation shared out over workers: whoever dies, hangs, leaves or joins late, the sums are those of one process to the bit. */
+/* Evaluation shared out over workers: whoever dies, hangs, leaves or joins late,
+ * the sums are those of one process to the bit. */
 #include <math.h>
 
 #include "src/base/mem.h"
@@ -146,7 +147,8 @@ static void whatever_happens_the_sums_are_those_of_one_process(void **state)
     assert_true(killed > 0 && hung > 0 && refused > 0 && repeated > 0);
 }
 
-/* A mean is scored between two versions that train: each is sent once to each worker, and goes when the next one comes. */
+/* A mean is scored between two versions that train: each is sent once to each worker,
+ * and goes when the next one comes. */
 static void means_are_scored_beside_what_tasks_start_from(void **state)
 {
     (void)state;

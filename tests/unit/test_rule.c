@@ -75,7 +75,8 @@ static void count_freed(struct fg_hold *hold)
     ((struct counted *)hold)->freed++;
 }
 
-/* Updates that wait are added by the commit at the latest, are let go once, and change nothing but when that is. */
+/* Updates that wait are added by the commit at the latest, are let go once,
+ * and change nothing but when that is. */
 static void updates_that_are_held_wait_and_count_the_same(void **state)
 {
     (void)state;
@@ -173,7 +174,8 @@ static void a_round_without_updates_keeps_every_bit(void **state)
     }
 }
 
-/* Six rounds in cycles of three, two blocks: rounds 0, 1 and 3, 4 are of block 0, rounds 2 and 5 of block 1. */
+/* Six rounds in cycles of three, two blocks: rounds 0, 1 and 3, 4 are of block 0, rounds 2 and 5 of block
+ * 1. */
 static void blocks_keep_the_mean_of_their_iterates(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* Where rules go in the long run: limits and variances that are published or derived by hand, on quadratics. */
+/* Where rules go in the long run: limits and variances that are published or derived by hand, on
+ * quadratics. */
 #include "tests/lib/test.h"
 
 #include <stdbool.h>
@@ -58,8 +59,8 @@ static void fednova_removes_the_bias_of_unequal_steps(void **state)
     }
 }
 
-/* |a|_1 by its definition, how much each local gradient moves the model, summed: a unit gradient in one step only, local
- * work written out. tau_eff is |a|_1, or the steps where there is a proximal term. */
+/* |a|_1 by its definition, how much each local gradient moves the model, summed: a unit gradient in one step
+ * only, local work written out. tau_eff is |a|_1, or the steps where there is a proximal term. */
 static void fednova_normalises_momentum_and_proximal_steps(void **state)
 {
     (void)state;
@@ -276,7 +277,8 @@ static void fedawe_means(double p0, double p1, int rounds, double eta, double *c
     *server = sum_x / (double)(rounds - rounds / 4);
 }
 
-/* FedAWE: the mean of the clients' models goes to 50, the server's has a bias of the order of the step: at .01 and .001. */
+/* FedAWE: the mean of the clients' models goes to 50, the server's has a bias of the order of the step:
+ * at .01 and .001. */
 static void fedawe_limits_are_the_published_ones(void **state)
 {
     (void)state;
@@ -346,8 +348,9 @@ static void inverse_weights_go_to_the_mean(void **state)
     }
 }
 
-/* The price of correlated availability: both clients up half of the time with correlation l from round to round, weights
- * 1 / pi, eta = 0.002: Var = eta^2 S / (1 - a^2) (1 + a l) / (1 - a l), a = 1 - eta, S = sum alpha^2 u'^2 (1 - pi) / pi. */
+/* The price of correlated availability: both clients up half of the time with correlation l from round to
+ * round, weights 1 / pi, eta = 0.002: Var = eta^2 S / (1 - a^2) (1 + a l) / (1 - a l),
+ * a = 1 - eta, S = sum alpha^2 u'^2 (1 - pi) / pi. */
 static void correlation_costs_variance_as_predicted(void **state)
 {
     (void)state;

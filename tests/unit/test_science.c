@@ -109,7 +109,8 @@ static void the_design_has_the_cells_it_says(void **state)
     assert_int_equal(count_cells("full"), 24 + 9);
 }
 
-/* One cell, two seeds: 2 unrestricted and 2 of each policy, and one unrestricted run on the validation split. */
+/* One cell, two seeds: 2 unrestricted and 2 of each policy,
+ * and one unrestricted run on the validation split. */
 static void the_effort_counts_every_run(void **state)
 {
     (void)state;

@@ -3,7 +3,8 @@
 
 #include "src/base/rng.h"
 
-/* Rates by hand: r = k / N; picked are the largest (p / r)^2; r = (1 - b) r + b [picked]; then weights 1 / r. */
+/* Rates by hand: r = k / N; picked are the largest (p / r)^2; r = (1 - b) r + b [picked];
+ * then weights 1 / r. */
 static void f3ast_takes_who_took_part_least(void **state)
 {
     (void)state;
@@ -233,8 +234,8 @@ static void fedzero_spends_energy_where_samples_times_loss_is_largest(void **sta
     }
 }
 
-/* Client 0 took part in 5 rounds, the others in 1: it is 5 - 10 / 6 = 10 / 3 ahead, comes back with 0.3; the others at
- * once. */
+/* Client 0 took part in 5 rounds, the others in 1: it is 5 - 10 / 6 = 10 / 3 ahead, comes back with 0.3; the
+ * others at once. */
 static void fedzero_lets_those_ahead_wait(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* The slot plan where data move: against all schedules of tiny problems, with bars, holdings, copies, a tuning
- * window and several budgets; and what must follow from prices and places by hand. */
+/* The slot plan where data move: against all schedules of tiny problems, with bars, holdings, copies, a
+ * tuning window and several budgets; and what must follow from prices and places by hand. */
 #include "tests/lib/test.h"
 
 #include "src/base/rng.h"

@@ -104,8 +104,8 @@ static void tuning_windows_are_on_and_paid_first(void **state)
     }
 }
 
-/* One client, room for two of four slots: the two cheapest where all count together, one in each half where halves count
- * apart; and where the first half has its share already, both in the second. */
+/* One client, room for two of four slots: the two cheapest where all count together, one in each half where
+ * halves count apart; and where the first half has its share already, both in the second. */
 static void stretches_share_out_time(void **state)
 {
     (void)state;

@@ -6,7 +6,8 @@
 #include "src/availability/carbon.h"
 #include "src/planner/slots.h"
 
-/* The zones of the paper's figures that are at hand: $FORAGE_DATA or ../shared/data beside the source folder. */
+/* The zones of the paper's figures that are at hand: $FORAGE_DATA or ../shared/data beside
+ * the source folder. */
 static const char *const zone[] = {"FR", "GB", "DE"};
 
 static struct fg_carbon *load(const char *name)

@@ -1,10 +1,11 @@
-/* The carbon scheduler with rounds: exhaustive search on small problems, slots that are evened out, tangents. */
+/* The carbon scheduler with rounds: exhaustive search on small problems, slots that are evened out,
+ * tangents. */
 #include "tests/lib/test.h"
 
 #include "tests/lib/toyslots.h"
 
-/* Rounds of every kind: worth little to much, of little to much noise, one group to one a client, with and without a
- * window, stretches, and what was gained before. */
+/* Rounds of every kind: worth little to much, of little to much noise, one group to one a client, with and
+ * without a window, stretches, and what was gained before. */
 static void rounds_stay_under_the_bound(void **state)
 {
     (void)state;
@@ -44,8 +45,8 @@ static void rounds_stay_under_the_bound(void **state)
     assert_true(share >= 0.97 && over <= 1.15);
 }
 
-/* Slots of the same grams: the plan without rounds does not tell them apart and fills the first ones, with rounds each has as
- * many; and where the budget is for one client a slot, not the same zone's twice. */
+/* Slots of the same grams: the plan without rounds does not tell them apart and fills the first ones, with
+ * rounds each has as many; and where the budget is for one client a slot, not the same zone's twice. */
 static void rounds_are_evened_out(void **state)
 {
     (void)state;

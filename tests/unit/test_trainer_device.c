@@ -1,5 +1,5 @@
-/* The device trainer: the CPU trainer's bits, whatever the cohort and the order of threads, also of tasks that are stopped. On the
- * emulated device, and then on the CUDA device where there is one. */
+/* The device trainer: the CPU trainer's bits, whatever the cohort and the order of threads, also of tasks
+ * that are stopped. On the emulated device, and then on the CUDA device where there is one. */
 #include "tests/lib/test.h"
 
 #include <math.h>
@@ -211,7 +211,8 @@ static void large_batches_go_in_parts_with_the_same_bits(void **state)
     toy_destroy(d);
 }
 
-/* Stopped after any number of steps, or by the flag, a task goes on elsewhere, on either kind, to the same end. */
+/* Stopped after any number of steps, or by the flag, a task goes on elsewhere, on either kind,
+ * to the same end. */
 static void stopped_tasks_go_on_on_either_kind(void **state)
 {
     (void)state;

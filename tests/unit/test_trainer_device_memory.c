@@ -1,5 +1,5 @@
-/* The device trainer when memory is short and when the device fails. On the emulated device, and on the CUDA device where there
- * is one. */
+/* The device trainer when memory is short and when the device fails. On the emulated device, and on the CUDA
+ * device where there is one. */
 #include "tests/lib/test.h"
 
 #include "tests/lib/toydevice.h"
@@ -16,7 +16,8 @@ static uint64_t lane_bytes(const struct fg_model *m, const struct fg_local_opts 
     return need.client_bytes;
 }
 
-/* Run and evaluate the cohort on an emulated device of so much memory; what was allocated is what was said before. */
+/* Run and evaluate the cohort on an emulated device of so much memory;
+ * what was allocated is what was said before. */
 static void foresee(const struct fg_dataset *d, const char *layers, const struct fg_local_opts *o, bool kept,
                     bool stays, uint64_t memory, struct fg_device_need *need)
 {

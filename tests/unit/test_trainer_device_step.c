@@ -1,5 +1,6 @@
-/* Rounds whose model stays on the device: updates are added up and the model moves there, to the bits of the CPU's trainer and rule,
- * and little else than the model goes over the bus. On the emulated device, and on the CUDA device where there is one. */
+/* Rounds whose model stays on the device: updates are added up and the model moves there, to the bits of the
+ * CPU's trainer and rule, and little else than the model goes over the bus. On the emulated device, and on
+ * the CUDA device where there is one. */
 #include "tests/lib/test.h"
 
 #include "src/aggregator/rule.h"
@@ -36,7 +37,8 @@ static double factor_of(unsigned round, size_t job)
     return f;
 }
 
-/* The updates of a cohort from x go into the rule; in the last round one of them must come back. Shapes: deltas (TOY_JOBS, P). */
+/* The updates of a cohort from x go into the rule; in the last round one of them must come back.
+ * Shapes: deltas (TOY_JOBS, P). */
 static enum fg_status one_round(struct fg_trainer *t, struct fg_rule *r, const float *x, float *deltas,
                                 unsigned round, size_t *stayed)
 {

@@ -246,7 +246,8 @@ static void the_bias_of_clients_that_are_alike_but_for_their_zone(void **state)
     fg_assert_close(fg_error_predict(&t).bias, 5.0 * 2.0 / 16.0 + 2.0 * 2.0 / 16.0, 1e-12);
 }
 
-/* Everyone with chance 1/2 and memory 1/4, weights of 2: whole rounds of four steps. mu = 1, L = 2, eta = 0.1. */
+/* Everyone with chance 1/2 and memory 1/4, weights of 2: whole rounds of four steps. mu = 1, L = 2,
+ * eta = 0.1. */
 static void a_strongly_convex_problem_contracts(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
-/* The worker shell in a thread of its own against the executor, over the in-process transport: frames are served
- * while a task computes, results come back, and it ends when told, when it leaves and when the aggregator is gone. */
+/* The worker shell in a thread of its own against the executor, over the in-process transport: frames are
+ * served while a task computes, results come back, and it ends when told,
+ * when it leaves and when the aggregator is gone. */
 #include "tests/lib/test.h"
 
 #include <pthread.h>
