@@ -1,6 +1,6 @@
 # Benchmarks: built by `make check` so that they keep compiling; bench/run runs them.
 BENCHES = bench/bench_limits bench/bench_kernels bench/bench_train bench/bench_codec bench/bench_sum \
-	bench/bench_device bench/bench_sender bench/bench_load
+	bench/bench_device bench/bench_sender bench/bench_load bench/bench_slots
 EXTRA_PROGRAMS += $(BENCHES) bench/tradeoff
 check_DATA += $(BENCHES) bench/tradeoff
 bench: forage $(BENCHES)
@@ -16,6 +16,8 @@ bench_bench_codec_SOURCES = bench/bench_codec.c $(limits)
 bench_bench_codec_LDADD = $(FG_LDADD)
 bench_bench_load_SOURCES = bench/bench_load.c bench/case.c bench/case.h $(limits)
 bench_bench_load_LDADD = $(FG_LDADD)
+bench_bench_slots_SOURCES = bench/bench_slots.c bench/case.c bench/case.h $(limits)
+bench_bench_slots_LDADD = $(FG_LDADD)
 bench_tradeoff_LDADD = $(FG_LDADD)
 bench_bench_sum_SOURCES = bench/bench_sum.c $(limits)
 bench_bench_sum_LDADD = $(FG_LDADD)

@@ -314,10 +314,10 @@ static enum fg_status add_theory(struct fg_str *out, const struct fg_run_view *v
     FG_TRY(fg_str_addf(out, "                 worth %.1f independent rounds\n", of(t, "effective_rounds")));
     FG_TRY(fg_str_addf(out, "  redundant      %.0f steps, %.4g gCO2: more than was needed, or late\n",
                        of(t, "redundant_steps"), of(t, "redundant_g")));
-    FG_TRY(fg_str_addf(out, "  predicted      %.4g Wh, %.4g gCO2, rounds of %.4g s\n", of(t, "predicted_wh"),
-                       of(t, "predicted_g"), of(t, "predicted_s")));
-    FG_TRY(fg_str_addf(out, "  was            %.4g Wh, %.4g gCO2, rounds of %.4g s\n", of(t, "actual_wh"),
-                       of(t, "actual_g"), of(t, "actual_s")));
+    FG_TRY(fg_str_addf(out, "  predicted      %.4g Wh, %.4g gCO2, rounds with tasks of %.4g s in all\n",
+                       of(t, "predicted_wh"), of(t, "predicted_g"), of(t, "predicted_s")));
+    FG_TRY(fg_str_addf(out, "  was            %.4g Wh, %.4g gCO2, rounds with tasks of %.4g s in all\n",
+                       of(t, "actual_wh"), of(t, "actual_g"), of(t, "actual_s")));
     if (of(t, "predicted_accuracy") >= 0.0) {
         FG_TRY(fg_str_addf(out, "  accuracy       predicted %.4f, was %.4f; such predictions miss by %.4f\n",
                            of(t, "predicted_accuracy"), of(t, "actual_accuracy"), of(t, "accuracy_miss")));

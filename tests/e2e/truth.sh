@@ -195,6 +195,7 @@ done
 # The last of these runs: thresholds have a worst case in the place of a certificate.
 "$FORAGE" show "$T/run" >"$T/o"
 expect_match "spends stand apart" '^  total +[0-9.]+ k?Wh +[0-9.]+ m?k?gCO2 +[0-9.]+ m?k?gCO2 +[0-9.]+ m?k?gCO2$' "$(cat "$T/o")"
+expect_match "seconds are those of all rounds" '^  was +[0-9.e+]+ Wh, [0-9.e+]+ gCO2, rounds with tasks of [0-9.e+]+ s in all$' "$(cat "$T/o")"
 expect_match "skew is told, or why not" '^skew ([0-9.]+ in the mean|not known: )' "$(cat "$T/o")"
 expect "a worst case of thresholds" True "$("${FG_PYTHON:-python3}" -c 'import json, sys
 s = json.load(open(sys.argv[1]))
