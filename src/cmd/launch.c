@@ -204,10 +204,13 @@ static enum fg_status check(struct args *args, const char *file, struct fg_str *
 #endif
     enum fg_status st = args->drive ? set_for_drive(args, err) : FG_OK;
     if (st == FG_OK && !args->drive && (args->n < 2 || args->n > 100000)) {
-        return fg_fail(err, FG_E_USAGE,
-                       "-n: expected 2 to 100000 processes (one aggregator and at least one worker), "
-                       "found %llu",
-                       (unsigned long long)args->n);
+        char found[24] = "none";
+        if (args->n != 0) {
+            snprintf(found, sizeof found, "%llu", (unsigned long long)args->n);
+        }
+        return fg_fail(
+            err, FG_E_USAGE,
+            "-n: expected 2 to 100000 processes (one aggregator and at least one worker), found %s", found);
     }
     st = st == FG_OK ? fg_launch_hosts(&args->hosts, args->host, args->hostfile, err) : st;
     st = st == FG_OK ? fg_cmd_load_config(&cfg, file, &args->common, err) : st;

@@ -165,5 +165,7 @@ other "export: no run" 'junk: expected an HDF5 file' export "$T/junk"
 other "import into a folder that is not there" 'nothere/x.h5: could not write' dataset import synthetic:alpha=1,beta=1 "$T/nothere/x.h5"
 other "import in the place of a folder" ': could not write: Is a directory' dataset import synthetic:alpha=1,beta=1 "$T"
 other "plan: more draws than 32 bits hold" 'expected --draws 1 to 100000' plan --draws 4294967297 "$EXAMPLE"
+"$FORAGE" launch "$EXAMPLE" >"$T/o" 2>"$T/err"
+expect_match "launch: how many is not said" '-n: expected 2 to 100000 processes.*found none|without MPI' "$(cat "$T/err")"
 
 done_testing
