@@ -8,11 +8,16 @@
 
 static inline enum fg_status fg_cuda_fail(struct fg_err *err, cudaError_t e, const char *call)
 {
-    enum fg_status st = e == cudaErrorMemoryAllocation                          ? FG_E_NOMEM
-                        : e == cudaErrorNoDevice || e == cudaErrorInvalidDevice ? FG_E_UNSUPPORTED
-                                                                                : FG_E_IO;
+    enum fg_status st =
+        e == cudaErrorMemoryAllocation ? FG_E_NOMEM
+        : e == cudaErrorNoDevice || e == cudaErrorInvalidDevice || e == cudaErrorNoKernelImageForDevice
+            ? FG_E_UNSUPPORTED
+            : FG_E_IO;
     return fg_fail(err, st, "CUDA: %s: %s", call, cudaGetErrorString(e));
 }
+
+/* FG_E_UNSUPPORTED, and why there is no such device. */
+enum fg_status fg_cuda_missing(int device, struct fg_err *err);
 
 /* In a function with `st` and `err`: on failure set st and go to label. */
 #define FG_CUDA_TRY(call, label)                      \

@@ -33,7 +33,7 @@ enum fg_status fg_cuda_dense_forward(float *y, const float *x, const float *w, c
     float *dy, *dx, *dw, *dbias;
     dim3 grid((unsigned)((out + 127) / 128), (unsigned)(batch < 65535 ? batch : 65535));
     if (fg_cuda_device_count() <= device) {
-        return fg_fail(err, FG_E_UNSUPPORTED, "CUDA: no device %d on this machine", device);
+        return fg_cuda_missing(device, err);
     }
     if (ny == 0) {
         return FG_OK;

@@ -42,9 +42,6 @@ enum fg_status fg_cuda_limits(struct fg_cuda_limits *out, int device, struct fg_
     struct fg_cuda_device info;
     struct fg_cuda_limits best = {0, 0};
     unsigned blocks;
-    if (device < 0 || device >= fg_cuda_device_count()) {
-        return fg_fail(err, FG_E_UNSUPPORTED, "CUDA: no device %d on this machine", device);
-    }
     st = fg_cuda_device_info(&info, device, err);
     if (st != FG_OK) {
         return st;

@@ -474,9 +474,10 @@ def hottest(text, count=3):
 
 
 def profile(s, found):
-    """The three kernels of the pfl CNN that take longest, and how near they are to what limits."""
+    """The three kernels of the pfl CNN that take longest, and how near they are to what limits: of the first epoch's launches, behind
+    those that measure limits and load code."""
     out = s.run([tool("ncu"), "--csv", "--page", "raw", "--print-units", "base", "--metrics", ",".join(PROFILE),
-                 "--launch-skip", "60", "--launch-count", "60", os.path.join(BIN, "bench_device"), "-c", "50", "-n", "20",
+                 "--launch-skip", "110", "--launch-count", "60", os.path.join(BIN, "bench_device"), "-c", "50", "-n", "50",
                  "-r", "1", "pfl_cnn"], quiet=True)
     for name, figures in hottest(out):
         found[name] = figures

@@ -156,9 +156,12 @@ void fg_doctor_check_cuda(struct fg_doctor *d)
 {
 #ifdef FG_HAVE_CUDA
     int n = fg_cuda_device_count();
-    if (n == 0) {
+    struct fg_cuda_device none;
+    struct fg_err why = {{0}};
+    if (n == 0 && fg_cuda_device_info(&none, 0, &why) != FG_OK) {
         fg_doctor_add(d, FG_DOCTOR_OK, "cuda", NULL,
-                      "built with CUDA %s, no device here: training runs on the CPU", FG_CUDA_VERSION);
+                      "built with CUDA %s, no device here: training runs on the CPU (%s)", FG_CUDA_VERSION,
+                      why.text);
     }
     for (int i = 0; i < n; i++) {
         struct fg_cuda_device dev;
