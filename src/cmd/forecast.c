@@ -32,12 +32,32 @@ static const struct fg_cmd_option options[] = {
 enum { EVENTS = 2 /* of each horizon: slot and instant */, LINES = 32 /* of a panel, at most */ };
 static const char *const events[] = {"slot", "instant", "share"};
 
-static enum fg_status note_short(struct fg_str *s, const struct fg_rolling *r,
-                                 const struct fg_rolling_target *t)
+/* Had all points the same outcome? Then whoever is boldest scores best. */
+static bool alike(const struct fg_rolling_target *t)
 {
+    double share = t->rows[0].score.base_rate;
+    return !(share > 0.0 && share < 1.0);
+}
+
+/* Why a target was left out, or what its scores do not say. */
+static enum fg_status note(struct fg_str *s, const struct fg_rolling *r, const struct fg_rolling_target *t)
+{
+    const char *event = events[t->target.event];
+    if (t->scored) {
+        return fg_str_addf(
+            s,
+            "%s at %u h: all outcomes that are scored are the same: the boldest forecast scores best "
+            "(the uncensored scores count the time after a node's last interval too)",
+            event, t->target.horizon_h);
+    }
+    if (t->unseen) {
+        return fg_str_addf(s,
+                           "%s at %u h: left out: no node is observed so far ahead after the %lld hours of "
+                           "warm-up (before its first and after its last interval a node is not observed)",
+                           event, t->target.horizon_h, (long long)r->warmup_h);
+    }
     return fg_str_addf(s, "%s at %u h: left out: the trace is too short (%lld hours, %lld of them warm-up)",
-                       events[t->target.event], t->target.horizon_h, (long long)r->hours,
-                       (long long)r->warmup_h);
+                       event, t->target.horizon_h, (long long)r->hours, (long long)r->warmup_h);
 }
 
 /* null where a number is not determined. */
@@ -80,7 +100,7 @@ static enum fg_status print_json(const char *path, const struct fg_rolling *r, c
     enum fg_status st = FG_OK;
     for (size_t i = 0; st == FG_OK && i < r->n_targets; i++) {
         const struct fg_rolling_target *t = &r->targets[i];
-        struct fg_str note = {0};
+        struct fg_str text = {0};
         for (size_t k = 0; t->scored && k < t->n_rows; k++) {
             json_array_append_new(scores, json_row(t, &t->rows[k]));
         }
@@ -90,10 +110,11 @@ static enum fg_status print_json(const char *path, const struct fg_rolling *r, c
                                     "horizon_h", (int)t->target.horizon_h, "best",
                                     fg_predictors[t->best]->name, "ratio", number(t->ratio), "ratio_low",
                                     number(t->ratio_low), "ratio_high", number(t->ratio_high)));
-        } else if ((st = note_short(&note, r, t)) == FG_OK) {
-            json_array_append_new(notes, json_string(note.data));
         }
-        fg_str_fini(&note);
+        if ((!t->scored || alike(t)) && (st = note(&text, r, t)) == FG_OK) {
+            json_array_append_new(notes, json_string(text.data));
+        }
+        fg_str_fini(&text);
     }
     for (size_t k = 0; k < r->n_uptime; k++) {
         json_array_append_new(uptime, json_uptime(&r->uptime[k]));
@@ -161,7 +182,7 @@ static void print_uptime(const struct fg_rolling *r)
         const struct fg_rolling_uptime *u = &r->uptime[k];
         printf("  %-7u", u->horizon_h);
         if (u->points == 0) {
-            printf("  left out: the trace is too short\n");
+            printf("  left out: nothing to score after the warm-up\n");
             continue;
         }
         for (size_t q = 0; q < FG_UPTIME_LEVELS; q++) {
@@ -185,16 +206,16 @@ static enum fg_status print_text(const char *path, const struct fg_rolling *r)
     printf("; intervals by blocks of %u h", r->block_h);
     printf(r->groups > 1 ? " and %u groups of nested nodes\n" : "\n", r->groups);
     for (size_t i = 0; i < r->n_targets; i++) {
-        struct fg_str note = {0};
-        if (r->targets[i].scored) {
-            print_target(&r->targets[i]);
-            continue;
+        const struct fg_rolling_target *t = &r->targets[i];
+        struct fg_str text = {0};
+        if (t->scored) {
+            print_target(t);
         }
-        enum fg_status st = note_short(&note, r, &r->targets[i]);
-        if (st == FG_OK) {
-            printf("\n%s\n", note.data);
+        enum fg_status st = t->scored && !alike(t) ? FG_OK : note(&text, r, t);
+        if (st == FG_OK && text.data != NULL) {
+            printf(t->scored ? "  %s\n" : "\n%s\n", text.data);
         }
-        fg_str_fini(&note);
+        fg_str_fini(&text);
         if (st != FG_OK) {
             return st;
         }

@@ -249,6 +249,7 @@ static enum fg_status score(struct work *w, size_t target)
     size_t oracle = fg_predictor_find("oracle");
     if (p->n == 0) {
         t->scored = false;
+        t->unseen = true;
         return FG_OK;
     }
     t->ensemble = fg_predictor_find("ensemble");

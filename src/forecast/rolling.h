@@ -34,7 +34,8 @@ struct fg_rolling_row {
 /* One event at one horizon. */
 struct fg_rolling_target {
     struct fg_target target;
-    bool scored;     /* false: the trace is too short for this horizon, or nothing could be scored */
+    bool scored;     /* false: the trace is too short for this horizon, or `unseen` */
+    bool unseen;     /* long enough, but no event after the warm-up lies within what was observed of a node */
     size_t best;     /* row of the best single predictor: not the ensemble, not the oracle */
     size_t ensemble; /* row */
     double ratio, ratio_low, ratio_high; /* Brier score of the ensemble to that of the best, paired */

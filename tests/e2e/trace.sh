@@ -127,6 +127,7 @@ expect "forecast --json, the ensemble" 6 "$(grep -c '"predictor": "ensemble"' "$
 "$FORAGE" forecast --json --oracle spot-bamboo-p3.csv >"$T/forecast.json"
 expect "forecast of a short trace" 0 $?
 expect "forecast of a short trace, targets left out" 4 "$(grep -c 'left out' "$T/forecast.json")"
+expect "forecast of outcomes all the same" 2 "$(grep -c 'scored are the same' "$T/forecast.json")"
 "$FORAGE" forecast --json carbon-GB-2w.csv >"$T/forecast.json"
 expect "forecast of carbon" 0 $?
 expect "forecast of carbon --json, rows" 21 "$(grep -c '"predictor"' "$T/forecast.json")"

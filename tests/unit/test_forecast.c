@@ -317,10 +317,35 @@ static void ensemble_is_as_good_as_the_best_on_real_traces(void **state)
     }
 }
 
+/* What was not observed after the warm-up is not called too short. */
+static void what_is_not_observed_is_told_from_what_is_too_short(void **state)
+{
+    (void)state;
+    struct fg_rolling_spec spec;
+    struct fg_rolling r;
+    struct fg_trace *t = NULL;
+    fg_rolling_defaults(&spec);
+    /* twenty days, but no node is seen again after the fifth */
+    static const char gone[] = "# span_s: 1728000\nnode,start_s,end_s\na,0,432000\nb,3600,400000\n";
+    assert_int_equal(fg_trace_parse(&t, "t", gone, sizeof gone - 1, NULL, NULL), FG_OK);
+    assert_int_equal(fg_rolling_run(&r, t, &spec), FG_OK);
+    for (size_t i = 0; i < r.n_targets; i++) {
+        assert_true(!r.targets[i].scored && r.targets[i].unseen);
+    }
+    fg_rolling_fini(&r);
+    fg_trace_destroy(t);
+    t = chains(2, 20, 0.5, 0.5);
+    assert_int_equal(fg_rolling_run(&r, t, &spec), FG_OK);
+    assert_true(!r.targets[4].scored && !r.targets[4].unseen);
+    fg_rolling_fini(&r);
+    fg_trace_destroy(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(markov_skill_is_lambda_to_the_2h),
+        cmocka_unit_test(what_is_not_observed_is_told_from_what_is_too_short),
         cmocka_unit_test(a_change_of_the_future_changes_no_forecast_before_it),
         cmocka_unit_test(the_eye_sees_what_the_trace_says),
         cmocka_unit_test(profiles_learn_a_rhythm_and_share_is_expected_up_time),
