@@ -32,7 +32,7 @@ void fg_page_run_fini(struct fg_page_run *r);
 /* The style sheet that all of this is made for, besides that of the colours. */
 extern const char fg_page_style[];
 
-/* What a row of an object of summary.json is called on a page; `name` itself where there is no word for it. */
+/* What a row of an object of summary.json is called on a page; `name` itself where it has no word. */
 const char *fg_page_row_name(const char *object, const char *name);
 
 /* The colour and the name of a run, as a legend has it. */
