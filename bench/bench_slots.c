@@ -1,8 +1,10 @@
-/* How long a slot plan takes: greedy and certificate for a million client-slots under a fifth of everyone's carbon.
+/* How long a slot plan takes: greedy and certificate for a million client-slots under a fifth
+ * of everyone's carbon.
  *
  *     make bench/bench_slots && bench/bench_slots [REPEATS]
  *
- * A row for each shape and repetition: clients, slots, whether chances are uncertain, wall and CPU seconds, the printed gap in per cent.
+ * A row for each shape and repetition: clients, slots, whether chances are uncertain,
+ * wall and CPU seconds, the printed gap in per cent.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,10 @@
-/* Memory of a device, kept when it is given back: the rounds of a run ask for the same sizes again and again, and asking the
- * driver takes longer than a small model's step.
+/* Memory of a device, kept when it is given back: the rounds of a run ask for the same sizes again and again,
+ * and asking the driver takes longer than a small model's step.
  *
- * Blocks come from a source and go back to it only when it has no more (then all that nobody uses), when a block was not used for
- * long, or at the end. A block is handed out whole, to whoever asks for at most an eighth less; the smallest such, of
- * equal ones the oldest: the same calls from the same state have the same addresses.
+ * Blocks come from a source and go back to it only when it has no more (then all that nobody uses), when a
+ * block was not used for long, or at the end. A block is handed out whole, to whoever asks for at most an
+ * eighth less; the smallest such, of equal ones the oldest:
+ * the same calls from the same state have the same addresses.
  *
  * Thread safety: none.
  */

@@ -1,4 +1,5 @@
-/* Where a lane stands: the samples of one part of one step, and the addresses of operands. For device_ops.h. */
+/* Where a lane stands: the samples of one part of one step, and the addresses of operands. For
+ * device_ops.h. */
 #ifndef FG_KERNELS_DEVICE_AT_H
 #define FG_KERNELS_DEVICE_AT_H
 

@@ -33,7 +33,8 @@ struct launches {
     uint32_t steps, parts, arithmetic;
 };
 
-/* Launches that were seen, and as a graph if that was more than once. A round has some, an evaluation others. */
+/* Launches that were seen, and as a graph if that was more than once. A round has some,
+ * an evaluation others. */
 struct recorded {
     struct launches of;
     cudaGraphExec_t graph; /* NULL: none */
@@ -52,8 +53,8 @@ struct cuda_device {
     bool without_graphs; /* capturing failed once */
 };
 
-/* One operation of one part of one step of all lanes: grid (blocks, lanes). Products are made tile by tile in shared memory.
- * Traffic: op_*'s own, nothing is kept between operations but what the caches hold. */
+/* One operation of one part of one step of all lanes: grid (blocks, lanes). Products are made tile by tile in
+ * shared memory. Traffic: op_*'s own, nothing is kept between operations but what the caches hold. */
 template <uint32_t KIND, uint32_t MODE>
 static __global__ void __launch_bounds__(FG_TILE_THREADS)
     lockstep(const struct fg_op *op, struct fg_lane *lanes, size_t n, size_t grad, size_t part_grad,
@@ -94,8 +95,8 @@ static lockstep_kernel *kernel_of(uint32_t kind, uint32_t arithmetic)
                                    : kernel_in<FG_EXACT>(kind, all);
 }
 
-/* All operations of steps from..to of one lane: a block a lane. Its first `hot` floats stay in shared memory for the
- * whole launch; they are read and written once. */
+/* All operations of steps from..to of one lane: a block a lane. Its first `hot` floats stay in shared memory
+ * for the whole launch; they are read and written once. */
 template <uint32_t MODE>
 static __global__ void __launch_bounds__(RESIDENT_BLOCK)
     resident(const struct fg_op *op, size_t ops, struct fg_lane *lanes, size_t hot, size_t grad,
@@ -316,7 +317,8 @@ cleanup:
     return st;
 }
 
-/* A lane that lives in shared memory, or as many lanes as multiprocessors whose parameters do: a block each. */
+/* A lane that lives in shared memory, or as many lanes as multiprocessors whose parameters do: a block
+ * each. */
 static enum fg_status run(struct fg_device *base, const struct fg_device_run *r, struct fg_err *err)
 {
     struct cuda_device *d = (struct cuda_device *)base;
@@ -348,7 +350,8 @@ cleanup:
     return st;
 }
 
-/* Grid (blocks, copies): `count` floats each, four at a time. Traffic: what is written; `from` mostly from the second cache. */
+/* Grid (blocks, copies): `count` floats each, four at a time. Traffic: what is written;
+ * `from` mostly from the second cache. */
 static __global__ void all_copies(float *to, size_t stride, size_t n, const float *from, size_t count)
 {
     for (size_t i = blockIdx.y; i < n; i += gridDim.y) {
@@ -385,7 +388,8 @@ cleanup:
     return st;
 }
 
-/* Traffic: parameters of every lane once, their places and the start mostly from the second cache; updates are written once. */
+/* Traffic: parameters of every lane once, their places and the start mostly from the second cache;
+ * updates are written once. */
 static enum fg_status deltas(struct fg_device *base, const struct fg_device_deltas *f, struct fg_err *err)
 {
     struct cuda_device *d = (struct cuda_device *)base;
@@ -459,8 +463,8 @@ static void destroy(struct fg_device *base)
 }
 
 /* Launch every kernel once with nothing to do: their code, and the memory that threads of the largest ones
- * spill to, are on the device before data is, which may fill it; no launch that is captured or timed waits for
- * code; and a device that there is no code for says so at once. */
+ * spill to, are on the device before data is, which may fill it; no launch that is captured or timed waits
+ * for code; and a device that there is no code for says so at once. */
 static cudaError_t warm_up(const struct cuda_device *d)
 {
     void (*const of_lane[])(const struct fg_op *, size_t, struct fg_lane *, size_t, size_t, size_t, uint32_t,

@@ -1,4 +1,5 @@
-/* The emulated device: kernels/device_ops.h in plain C, for tests and for machines without a GPU to develop on. */
+/* The emulated device: kernels/device_ops.h in plain C, for tests and for machines without a
+ * GPU to develop on. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,7 +120,8 @@ static enum fg_status spread(struct fg_device *base, float *to, size_t stride, s
     return st;
 }
 
-/* One operation of one lane, thread by thread; where warps or blocks work together a thread stands for one of them. */
+/* One operation of one lane, thread by thread; where warps or blocks work together a thread
+ * stands for one of them. */
 static void run_threads(const struct emulated *d, enum fg_arithmetic mode, const struct fg_op *op,
                         const struct fg_at *at, struct fg_lane *lane)
 {

@@ -1,5 +1,5 @@
-/* Updates on a device: what each lane came to, their sums in whole numbers, as kernels/fold.h makes them, and a model's step
- * along them. One source for
+/* Updates on a device: what each lane came to, their sums in whole numbers, as kernels/fold.h makes them, and
+ * a model's step along them. One source for
  * both devices, thread t of nt; every output is one thread's. Included by them only. */
 #ifndef FG_KERNELS_DEVICE_FOLD_H
 #define FG_KERNELS_DEVICE_FOLD_H
@@ -25,7 +25,8 @@ FG_BOTH static inline float fold_larger(float x, float most)
     return size > most ? size : most;
 }
 
-/* Updates, and the largest of every FG_DEVICE_SHARES-th value of a block. Neighbouring threads have neighbouring values. */
+/* Updates, and the largest of every FG_DEVICE_SHARES-th value of a block.
+ * Neighbouring threads have neighbouring values. */
 FG_BOTH static inline void fold_deltas(const struct fg_device_deltas *d, size_t t, size_t nt)
 {
     size_t blocks = fold_blocks(d->values), share = FG_DEVICE_SHARES;
@@ -93,8 +94,8 @@ FG_BOTH static inline void fold_sum(const struct fg_device_sum *s, size_t t, siz
     }
 }
 
-/* Two windows whose units are `apart` <= 8 bits apart. From 2^54 on, a bit that says whether there is more below is all that
- * rounding asks for. */
+/* Two windows whose units are `apart` <= 8 bits apart. From 2^54 on, a bit that says whether there is more
+ * below is all that rounding asks for. */
 FG_BOTH static inline double fold_pair(int64_t up, int64_t low, int32_t unit, int32_t apart)
 {
     int64_t rest = low & (((int64_t)1 << apart) - 1), high = up + ((low - rest) >> apart);

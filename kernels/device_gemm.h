@@ -1,13 +1,13 @@
-/* Dense layers and convolutions as products of matrices by single warps, for FG_TF32 and FG_BF16 where a lane has one block
- * (else device_tile.h). Included by device_ops.h only.
+/* Dense layers and convolutions as products of matrices by single warps, for FG_TF32 and FG_BF16 where a lane
+ * has one block (else device_tile.h). Included by device_ops.h only.
  *
  *     y (m, n) = begin + A (m, terms) B (terms, n)
  *
- * None of the matrices is made: an element of A is where its row and its term lead to from x (of a convolution: a pixel's
- * corner and a place of the window), one of B is a weight or a gradient. A warp makes a tile of up to 32 rows and 32
- * columns; terms are added in ascending order, 8 or 16 at a time, each output by one warp: so results depend on the shape
- * alone, not on how many warps there are. Traffic: a tile reads its rows of A and its columns of B once, through the
- * caches; nothing is kept in shared memory. */
+ * None of the matrices is made: an element of A is where its row and its term lead to from x (of a
+ * convolution: a pixel's corner and a place of the window), one of B is a weight or a gradient. A warp makes
+ * a tile of up to 32 rows and 32 columns; terms are added in ascending order, 8 or 16 at a time, each output
+ * by one warp: so results depend on the shape alone, not on how many warps there are. Traffic: a tile reads
+ * its rows of A and its columns of B once, through the caches; nothing is kept in shared memory. */
 #include "kernels/device_mma.h"
 
 enum { FG_GEMM_HIGH = FG_WARP_ROWS / FG_MMA_ROWS, FG_GEMM_WIDE = FG_WARP_COLUMNS / FG_MMA_COLUMNS };
@@ -169,7 +169,8 @@ FG_BOTH static inline float begin_one(const struct fg_output *o, size_t at, uint
     return (o->flags & FG_OP_ONTO) != 0 ? o->y[at] : (o->flags & FG_OP_BIAS) != 0 ? o->aux[column] : 0.0f;
 }
 
-/* The outputs of a lane begin (`ends` 0) or end; pairs of neighbours lie on 8 bytes, n is a multiple of 16. */
+/* The outputs of a lane begin (`ends` 0) or end; pairs of neighbours lie on 8 bytes, n is a multiple of
+ * 16. */
 FG_BOTH static inline void at_outputs(const struct fg_gemm *g, const struct fg_output *o, struct fg_mma_c *c,
                                       uint32_t l, uint32_t row, uint32_t column, int ends)
 {

@@ -1,9 +1,9 @@
-/* Dense layers, convolutions and pooling as device operations; orders of sums as kernels.h states them. Included by
- * device_ops.h only.
+/* Dense layers, convolutions and pooling as device operations; orders of sums as kernels.h states them.
+ * Included by device_ops.h only.
  *
- * Threads t, t + nt, ... make the outputs in memory order, so that neighbours write neighbours and read neighbouring
- * weights; a thread makes up to FG_TILE rows of four columns at once, which lie on a 16-byte boundary: a weight is read
- * once for them, four at a time. Sums stay one thread's, each in its own order. */
+ * Threads t, t + nt, ... make the outputs in memory order, so that neighbours write neighbours and read
+ * neighbouring weights; a thread makes up to FG_TILE rows of four columns at once, which lie on a 16-byte
+ * boundary: a weight is read once for them, four at a time. Sums stay one thread's, each in its own order. */
 #define FG_TILE 5
 
 #ifdef __CUDACC__
@@ -15,7 +15,8 @@ struct fg_four {
     float v[4];
 };
 
-/* A device loads and stores four floats at once only on 16 bytes; the host's processor does not mind, so it is told here. */
+/* A device loads and stores four floats at once only on 16 bytes; the host's processor does not mind,
+ * so it is told here. */
 #ifdef __CUDACC__
 #define FG_ON_16(p) (void)0
 #else
@@ -301,8 +302,8 @@ FG_BOTH static inline void op_pool(const struct fg_op *op, const struct fg_at *a
     }
 }
 
-/* One thread an input: it looks at the windows that contain it, in the order of outputs. MASK: what a window gave is the input itself,
- * where that has a share. */
+/* One thread an input: it looks at the windows that contain it, in the order of outputs. MASK: what a window
+ * gave is the input itself, where that has a share. */
 FG_BOTH static inline void op_pool_dx(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
 {
     const struct fg_window *s = &op->win;

@@ -1,12 +1,13 @@
-/* Products of tiles by a warp, for the inexact arithmetics of devices: what one mma.sync of PTX does, on the device by that
- * instruction and elsewhere by the numbers that the PTX ISA says each lane holds. Included by device_gemm.h only.
+/* Products of tiles by a warp, for the inexact arithmetics of devices: what one mma.sync of PTX does, on the
+ * device by that instruction and elsewhere by the numbers that the PTX ISA says each lane holds.
+ * Included by device_gemm.h only.
  *
- * A warp multiplies A (16, 16) and B (16, 8) onto C (16, 8) in float: in tf32 by two m16n8k8, in bfloat16 by one m16n8k16.
- * Which of the 16 terms a slot of these shapes stands for is free, as long as A and B agree: lane l holds the terms
- * 4 (l % 4) .. + 3, so that it reads them at once where they lie side by side.
+ * A warp multiplies A (16, 16) and B (16, 8) onto C (16, 8) in float: in tf32 by two m16n8k8, in bfloat16 by
+ * one m16n8k16. Which of the 16 terms a slot of these shapes stands for is free, as long as A and B agree:
+ * lane l holds the terms 4 (l % 4) .. + 3, so that it reads them at once where they lie side by side.
  *
- * Off the device a warp is a loop: what a lane holds in registers is an array over lanes there (FG_HELD). Between two such
- * loops all lanes are through, as they are with mma.sync. */
+ * Off the device a warp is a loop: what a lane holds in registers is an array over lanes there (FG_HELD).
+ * Between two such loops all lanes are through, as they are with mma.sync. */
 #ifdef __CUDA_ARCH__
 #define FG_HELD 1
 #define FG_LANE(s) (threadIdx.x % 32u + (s))
@@ -21,7 +22,8 @@
 
 enum { FG_MMA_TERMS = 16, FG_MMA_ROWS = 16, FG_MMA_COLUMNS = 8 };
 
-/* What a lane holds: of A rows l / 4 and l / 4 + 8, of B column l / 4, of C both rows and columns 2 (l % 4), + 1. */
+/* What a lane holds: of A rows l / 4 and l / 4 + 8, of B column l / 4,
+ * of C both rows and columns 2 (l % 4), + 1. */
 struct fg_mma_a {
     uint32_t r[8]; /* tf32: four of either instruction; bf16: four */
 };
@@ -128,8 +130,8 @@ static __device__ inline void mma(uint32_t mode, struct fg_mma_c *c, const struc
 
 #else
 
-/* A matrix as lanes hold it is put together again, by the PTX ISA, "Matrix Fragments for mma.m16n8k8" (.tf32) and
- * "for mma.m16n8k16" (.bf16). `half`: which of tf32's two instructions. */
+/* A matrix as lanes hold it is put together again, by the PTX ISA, "Matrix Fragments for mma.m16n8k8" (.tf32)
+ * and "for mma.m16n8k16" (.bf16). `half`: which of tf32's two instructions. */
 static inline void whole_a(uint32_t mode, int half, const struct fg_mma_a *a, float out[16][16])
 {
     for (int l = 0; l < 32; l++) {

@@ -1,5 +1,5 @@
-/* The operations of kernels/device.h, thread t of nt: one source for nvcc and for the host's compiler. Included by the
- * two devices only. */
+/* The operations of kernels/device.h, thread t of nt: one source for nvcc and for the host's compiler.
+ * Included by the two devices only. */
 #ifndef FG_KERNELS_DEVICE_OPS_H
 #define FG_KERNELS_DEVICE_OPS_H
 
@@ -18,14 +18,15 @@
 
 #include "kernels/device_pointwise.h"
 
-/* Operations whose products depend on the arithmetic; those that go by tiles where they have a launch of their own. */
+/* Operations whose products depend on the arithmetic; those that go by tiles where they have
+ * a launch of their own. */
 #define FG_OP_MULTIPLIES(kind)                                                        \
     ((kind) == FG_OP_DENSE || (kind) == FG_OP_DENSE_DX || (kind) == FG_OP_DENSE_DW || \
      (kind) == FG_OP_CONV || (kind) == FG_OP_CONV_DW)
 #define FG_OP_BY_TILES(kind) (FG_OP_MULTIPLIES(kind) || (kind) == FG_OP_COLUMN_SUM)
 
-/* kind, mode: op->kind, program->arithmetic; constants where a compiler is to make code for one operation alone. The
- * threads of a warp come together. */
+/* kind, mode: op->kind, program->arithmetic; constants where a compiler is to make code for one operation
+ * alone. The threads of a warp come together. */
 FG_BOTH static inline void fg_op_run(uint32_t kind, uint32_t mode, const struct fg_op *op,
                                      const struct fg_at *at, struct fg_lane *lane, size_t t, size_t nt)
 {

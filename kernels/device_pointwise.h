@@ -1,5 +1,5 @@
-/* Samples, elementwise layers, the loss, embedding, LSTM cell and the optimiser as device operations; arithmetic as
- * kernels.h states it. Included by device_ops.h only. */
+/* Samples, elementwise layers, the loss, embedding, LSTM cell and the optimiser as device operations;
+ * arithmetic as kernels.h states it. Included by device_ops.h only. */
 
 FG_BOTH static inline void op_load(const struct fg_op *op, const struct fg_at *at, const struct fg_lane *lane,
                                    size_t t, size_t nt)

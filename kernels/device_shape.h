@@ -1,5 +1,5 @@
-/* The tiles that a block of threads makes of a product of matrices (m rows, n columns) on a device. Which one is a matter of the
- * product's shape alone; results do not depend on it. */
+/* The tiles that a block of threads makes of a product of matrices (m rows, n columns) on a device. Which one
+ * is a matter of the product's shape alone; results do not depend on it. */
 #ifndef FG_KERNELS_DEVICE_SHAPE_H
 #define FG_KERNELS_DEVICE_SHAPE_H
 
@@ -7,13 +7,14 @@
 
 #include "src/base/both.h"
 
-/* Threads of a block; chunks of terms that are there or on their way; floats of shared memory for them: at most 48 KB. */
+/* Threads of a block; chunks of terms that are there or on their way; floats of shared memory for them:
+ * at most 48 KB. */
 enum { FG_TILE_THREADS = 128, FG_TILE_STAGES = 3, FG_TILE_STAGE = 3584 };
 
 enum fg_tile_shape { FG_SHAPE_FLAT, FG_SHAPE_SMALL, FG_SHAPE_TALL, FG_SHAPE_LARGE };
 
-/* Rows, columns and terms of each; chosen for a batch of 10 through a dense layer, a first convolution's weights, convolutions
- * with up to 32 outputs, all else. */
+/* Rows, columns and terms of each; chosen for a batch of 10 through a dense layer, a first convolution's
+ * weights, convolutions with up to 32 outputs, all else. */
 #define FG_SHAPE_ROWS(shape) \
     ((shape) == FG_SHAPE_FLAT ? 16u : (shape) == FG_SHAPE_SMALL ? 32u : (shape) == FG_SHAPE_TALL ? 128u : 64u)
 #define FG_SHAPE_COLUMNS(shape) ((shape) == FG_SHAPE_LARGE ? 64u : 32u)

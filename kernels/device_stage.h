@@ -1,9 +1,10 @@
-/* Operands of a product on their way into shared memory, for device_tile.h only: where each thread reads, and where it puts
- * what it read. On the device copies are asynchronous (cp.async) and land at the next wait; elsewhere they are done at once.
+/* Operands of a product on their way into shared memory, for device_tile.h only: where each thread reads, and
+ * where it puts what it read. On the device copies are asynchronous (cp.async) and land at the next wait;
+ * elsewhere they are done at once.
  *
- * A side of a product is A by its rows or B by its columns: (items, terms). In shared memory what lies side by side in device
- * memory does so, too: terms of an item (`along`), or items of a term; lines are four floats longer than they need to be,
- * so that neighbouring lines lie in other banks. */
+ * A side of a product is A by its rows or B by its columns: (items, terms). In shared memory what lies side
+ * by side in device memory does so, too: terms of an item (`along`), or items of a term; lines are four
+ * floats longer than they need to be, so that neighbouring lines lie in other banks. */
 #ifdef __CUDA_ARCH__
 #define FG_BLOCK_HELD 1
 #define FG_THREAD(s) (threadIdx.x + (s))

@@ -1,13 +1,14 @@
-/* Dense layers, convolutions and column sums as products of matrices by blocks of threads, in every arithmetic. Included by
- * device_ops.h only.
+/* Dense layers, convolutions and column sums as products of matrices by blocks of threads, in every
+ * arithmetic. Included by device_ops.h only.
  *
  *     y (m, n) = begin + A (m, terms) B (terms, n)          as device_gemm.h has it
  *
- * A block makes a tile (device_shape.h): chunks of terms of its rows and columns come into shared memory, three chunks going
- * round, so that the next two are on their way while one is multiplied. In FG_EXACT a thread makes up to eight rows of four
- * columns in registers and adds terms one by one in ascending order, with fmaf: an output's bits are those of the definition,
- * whatever the tile. Else four warps share the tile, 16 terms at a time, with the same fragments as device_gemm.h: its bits.
- * Traffic: a tile reads its rows of A and its columns of B once.
+ * A block makes a tile (device_shape.h): chunks of terms of its rows and columns come into shared memory,
+ * three chunks going round, so that the next two are on their way while one is multiplied. In FG_EXACT a
+ * thread makes up to eight rows of four columns in registers and adds terms one by one in ascending order,
+ * with fmaf: an output's bits are those of the definition, whatever the tile. Else four warps share the tile,
+ * 16 terms at a time, with the same fragments as device_gemm.h: its bits. Traffic:
+ * a tile reads its rows of A and its columns of B once.
  *
  * Off the device the threads of a block are loops between the places where they wait for each other. */
 #include "kernels/device_shape.h"
@@ -325,7 +326,8 @@ FG_BOTH FG_INLINE void make_tiles(const struct fg_product *p, uint32_t mode, flo
     }
 }
 
-/* An operation that goes FG_OP_BY_TILES, by block `block` of `blocks`; near (FG_TILE_STAGES, FG_TILE_STAGE) is the block's own. */
+/* An operation that goes FG_OP_BY_TILES, by block `block` of `blocks`; near (FG_TILE_STAGES,
+ * FG_TILE_STAGE) is the block's own. */
 FG_BOTH FG_INLINE void fg_op_tiles(uint32_t kind, uint32_t mode, const struct fg_op *op,
                                    const struct fg_at *at, float lr, float *near, uint32_t block,
                                    uint32_t blocks)

@@ -182,6 +182,7 @@ SHELL_TESTS += tests/e2e/bad_input.sh
 SHELL_TESTS += tests/lint/layers.sh
 SHELL_TESTS += tests/lint/listed.sh
 SHELL_TESTS += tests/lint/libm.sh
+SHELL_TESTS += tests/lint/width.sh
 SHELL_TESTS += tests/e2e/net.sh
 SHELL_TESTS += tests/e2e/launch.sh
 SHELL_TESTS += tests/e2e/notice.sh

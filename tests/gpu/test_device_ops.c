@@ -1,8 +1,10 @@
-/* Every operation of kernels/device.h over random shapes against the reference kernels: the same bits in all of a lane's
- * memory, on the emulated device with threads in several orders and on the CUDA device where there is one.
+/* Every operation of kernels/device.h over random shapes against the reference kernels: the same bits in all
+ * of a lane's memory, on the emulated device with threads in several orders and on the CUDA
+ * device where there is one.
  *
- * In FG_TF32 and FG_BF16 outputs of operations that multiply are held twice: against the reference of operands that were rounded
- * before (which no wrong place of a tile survives), and against that of the operands as they are, within what rounding allows.
+ * In FG_TF32 and FG_BF16 outputs of operations that multiply are held twice: against the reference of
+ * operands that were rounded before (which no wrong place of a tile survives), and against that of the
+ * operands as they are, within what rounding allows.
  *
  *     test_device_ops            FG_TEST_ITERS shapes each; FG_TEST_DEVICE=cuda: on the CUDA device only
  *     test_device_ops --bench    operations of the pfl CNN on 50 lanes, timed
