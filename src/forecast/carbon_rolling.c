@@ -97,12 +97,15 @@ static enum fg_status intervals(struct work *w, size_t target)
         st = fg_blocks_draw(&b, w->spec->seed, 1000 + (uint32_t)target, mean);
         for (size_t k = 0; st == FG_OK && k <= w->rows; k++) {
             for (size_t i = 0; i < FG_REPLICATES; i++) {
-                const double *row = mean + i * columns, best = row[w->rows + t->best];
-                v[i] = k < w->rows ? row[k] : best > 0.0 ? row[w->rows + t->ensemble] / best : 1.0;
+                const double *row = mean + i * columns, *square = row + w->rows;
+                v[i] = k < w->rows ? row[k] : fg_score_ratio(square[t->ensemble], square[t->best]);
             }
             fg_interval95(v, FG_REPLICATES, k < w->rows ? &t->rows[k].low : &t->ratio_low,
                           k < w->rows ? &t->rows[k].high : &t->ratio_high);
         }
+    }
+    if (!isfinite(t->ratio)) {
+        t->ratio_low = t->ratio_high = NAN;
     }
     fg_free(mean);
     return st;

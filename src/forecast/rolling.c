@@ -207,10 +207,9 @@ static enum fg_status intervals(struct work *w, size_t target, const struct fg_b
         fg_interval95(v, FG_REPLICATES, &t->rows[k].low, &t->rows[k].high);
     }
     for (size_t i = 0; st == FG_OK && i < FG_REPLICATES; i++) {
-        double best = mean[i * b->columns + t->best];
-        v[i] = best > 0.0 ? mean[i * b->columns + t->ensemble] / best : 1.0;
+        v[i] = fg_score_ratio(mean[i * b->columns + t->ensemble], mean[i * b->columns + t->best]);
     }
-    if (st == FG_OK) {
+    if (st == FG_OK && isfinite(t->ratio)) {
         fg_interval95(v, FG_REPLICATES, &t->ratio_low, &t->ratio_high);
     }
     fg_free(mean);

@@ -38,8 +38,9 @@ struct fg_rolling_target {
     bool unseen;     /* long enough, but no event after the warm-up lies within what was observed of a node */
     size_t best;     /* row of the best single predictor: not the ensemble, not the oracle */
     size_t ensemble; /* row */
-    double ratio, ratio_low, ratio_high; /* Brier score of the ensemble to that of the best, paired */
-    struct fg_rolling_row *rows;         /* (n_rows) */
+    double ratio, ratio_low,
+        ratio_high; /* Brier score of the ensemble to that of the best, paired; NaN where it is 0 */
+    struct fg_rolling_row *rows; /* (n_rows) */
     size_t n_rows;
 };
 

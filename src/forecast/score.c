@@ -212,6 +212,11 @@ enum fg_status fg_blocks_draw(const struct fg_blocks *b, uint64_t seed, uint32_t
     return st;
 }
 
+double fg_score_ratio(double error, double other)
+{
+    return other > 0.0 ? error / other : error > 0.0 ? INFINITY : 1.0;
+}
+
 void fg_interval95(double *v, size_t n, double *low, double *high)
 {
     fg_sort_f64(v, n);

@@ -55,6 +55,9 @@ struct fg_blocks {
 enum fg_status fg_blocks_draw(const struct fg_blocks *b, uint64_t seed, uint32_t stream,
                               double *mean) FG_NODISCARD;
 
+/* Error of one to that of another: 1 where neither errs, infinite where only the first does. */
+double fg_score_ratio(double error, double other);
+
 /* The central 95% of n values (sorted in place). */
 void fg_interval95(double *v, size_t n, double *low, double *high);
 

@@ -76,8 +76,9 @@ void fg_slots_begin_even(struct fg_slots_crew *k)
     uint32_t n = 0;
     for (uint32_t g = 0; g < r->groups; g++) {
         for (uint32_t j = 0; j < k->plan->clients; j++) {
-            k->order[n] = j;
-            n += r->group[j] == g;
+            if (r->group[j] == g) {
+                k->order[n++] = j;
+            }
         }
     }
     for (size_t i = 0; i < (size_t)k->plan->clients * k->plan->clients; i++) {

@@ -173,9 +173,18 @@ static void quantile_bound_needs_59_for_one_in_twenty(void **state)
     }
 }
 
+static void ratio_of_scores(void **state)
+{
+    (void)state;
+    fg_assert_close(fg_score_ratio(0.3, 0.2), 1.5, 1e-15);
+    assert_true(fg_score_ratio(0, 0) == 1);
+    assert_true(isinf(fg_score_ratio(1e-9, 0)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ratio_of_scores),
         cmocka_unit_test(scores_equal_their_naive_twins),
         cmocka_unit_test(undetermined_scores_are_nan),
         cmocka_unit_test(bootstrap_keeps_pairs_and_has_the_right_width),
