@@ -244,8 +244,8 @@ static void every_failed_allocation_is_reported(void **state)
 }
 
 /* Its mean Brier score of `slot` is at most 1.02 times that of the best single one, or the paired interval of
- * the ratio holds 1. Where all outcomes are the same and somebody says just that there is no ratio: two traces
- * of spot machines of some days are like that at 1 h. */
+ * the ratio holds 1. Where all outcomes are the same and somebody says just that there is no ratio:
+ * two traces of spot machines, of some days, are like that at 1 h. */
 static void check_ensemble(const char *path)
 {
     struct fg_trace *t = NULL;
