@@ -14,9 +14,9 @@
 #endif
 
 #include "kernels/cuda_check.h"
+#include "kernels/cuda_fold.h"
 #include "kernels/device.h"
 #include "kernels/device_arena.h"
-#include "kernels/device_fold.h"
 #include "kernels/device_ops.h"
 
 /* Source of the sizes: chosen, not measured. */
@@ -350,84 +350,44 @@ cleanup:
     return st;
 }
 
-/* Grid (blocks, copies): `count` floats each, four at a time. Traffic: what is written;
- * `from` mostly from the second cache. */
-static __global__ void all_copies(float *to, size_t stride, size_t n, const float *from, size_t count)
-{
-    for (size_t i = blockIdx.y; i < n; i += gridDim.y) {
-        for (size_t e = (size_t)blockIdx.x * blockDim.x + threadIdx.x; e < count / 4;
-             e += (size_t)gridDim.x * blockDim.x) {
-            put_four(to + i * stride + 4 * e, four_at(from + 4 * e));
-        }
-    }
-}
-
-/* A step of device_fold.h by all threads. */
-template <typename WHAT, void STEP(const WHAT *, size_t, size_t)> static __global__ void all(WHAT what)
-{
-    STEP(&what, (size_t)blockIdx.x * blockDim.x + threadIdx.x, (size_t)gridDim.x * blockDim.x);
-}
-
-/* Blocks for so many outputs, a thread each as far as that goes. */
-static unsigned blocks_for(size_t outputs)
-{
-    const size_t most = 65535, want = (outputs + BLOCK - 1) / BLOCK;
-    return (unsigned)(want < 1 ? 1 : want < most ? want : most);
-}
-
 static enum fg_status spread(struct fg_device *base, float *to, size_t stride, size_t n, const float *from,
                              size_t count, struct fg_err *err)
 {
     struct cuda_device *d = (struct cuda_device *)base;
     enum fg_status st = FG_OK;
-    dim3 grid(blocks_for(count / 4), (unsigned)(n < MOST_LANES ? n : MOST_LANES));
     FG_CUDA_TRY(cudaSetDevice(d->number), cleanup);
-    all_copies<<<grid, BLOCK, 0, d->stream>>>(to, stride, n, from, count);
-    FG_CUDA_TRY(cudaGetLastError(), cleanup);
+    FG_CUDA_TRY(fg_cuda_spread(to, stride, n, from, count, d->stream), cleanup);
 cleanup:
     return st;
 }
 
-/* Traffic: parameters of every lane once, their places and the start mostly from the second cache;
- * updates are written once. */
+/* Launched on the stream, and done. */
+template <typename WHAT>
+static enum fg_status done(struct fg_device *base, const WHAT *what,
+                           cudaError_t (*launch)(const WHAT *, cudaStream_t), struct fg_err *err)
+{
+    struct cuda_device *d = (struct cuda_device *)base;
+    enum fg_status st = FG_OK;
+    FG_CUDA_TRY(cudaSetDevice(d->number), cleanup);
+    FG_CUDA_TRY(launch(what, d->stream), cleanup);
+    FG_CUDA_TRY(cudaStreamSynchronize(d->stream), cleanup);
+cleanup:
+    return st;
+}
+
 static enum fg_status deltas(struct fg_device *base, const struct fg_device_deltas *f, struct fg_err *err)
 {
-    struct cuda_device *d = (struct cuda_device *)base;
-    enum fg_status st = FG_OK;
-    size_t shares = f->n * fold_blocks(f->values);
-    FG_CUDA_TRY(cudaSetDevice(d->number), cleanup);
-    all<fg_device_deltas, fold_deltas><<<blocks_for(shares * FG_DEVICE_SHARES), BLOCK, 0, d->stream>>>(*f);
-    all<fg_device_deltas, fold_largest><<<blocks_for(shares), BLOCK, 0, d->stream>>>(*f);
-    FG_CUDA_TRY(cudaGetLastError(), cleanup);
-    FG_CUDA_TRY(cudaStreamSynchronize(d->stream), cleanup);
-cleanup:
-    return st;
+    return done(base, f, fg_cuda_deltas, err);
 }
 
-/* Traffic: every update once, 8 bytes a value of a window written. */
 static enum fg_status sum(struct fg_device *base, const struct fg_device_sum *s, struct fg_err *err)
 {
-    struct cuda_device *d = (struct cuda_device *)base;
-    enum fg_status st = FG_OK;
-    FG_CUDA_TRY(cudaSetDevice(d->number), cleanup);
-    all<fg_device_sum, fold_sum><<<blocks_for(s->of.windows * FG_DEVICE_FOLD), BLOCK, 0, d->stream>>>(*s);
-    FG_CUDA_TRY(cudaGetLastError(), cleanup);
-    FG_CUDA_TRY(cudaStreamSynchronize(d->stream), cleanup);
-cleanup:
-    return st;
+    return done(base, s, fg_cuda_sum, err);
 }
 
-/* Traffic: every update once, the model read once and written twice. */
 static enum fg_status step(struct fg_device *base, const struct fg_device_step *s, struct fg_err *err)
 {
-    struct cuda_device *d = (struct cuda_device *)base;
-    enum fg_status st = FG_OK;
-    FG_CUDA_TRY(cudaSetDevice(d->number), cleanup);
-    all<fg_device_step, fold_step><<<blocks_for(s->of.values), BLOCK, 0, d->stream>>>(*s);
-    FG_CUDA_TRY(cudaGetLastError(), cleanup);
-    FG_CUDA_TRY(cudaStreamSynchronize(d->stream), cleanup);
-cleanup:
-    return st;
+    return done(base, s, fg_cuda_step, err);
 }
 
 static void pin(struct fg_device *base, void *host, size_t bytes)
@@ -477,16 +437,9 @@ static cudaError_t warm_up(const struct cuda_device *d)
             }
         }
     }
-    const struct fg_device_deltas no_deltas = {};
-    const struct fg_device_sum no_sum = {};
-    const struct fg_device_step no_step = {};
-    all_copies<<<1, BLOCK, 0, d->stream>>>(NULL, 0, 0, NULL, 0);
-    all<fg_device_deltas, fold_deltas><<<1, BLOCK, 0, d->stream>>>(no_deltas);
-    all<fg_device_deltas, fold_largest><<<1, BLOCK, 0, d->stream>>>(no_deltas);
-    all<fg_device_sum, fold_sum><<<1, BLOCK, 0, d->stream>>>(no_sum);
-    all<fg_device_step, fold_step><<<1, BLOCK, 0, d->stream>>>(no_step);
-    cudaError_t launched = cudaGetLastError(), ran = cudaStreamSynchronize(d->stream);
-    return launched == cudaSuccess ? ran : launched;
+    cudaError_t launched = cudaGetLastError(), folds = fg_cuda_fold_nothing(d->stream);
+    cudaError_t ran = cudaStreamSynchronize(d->stream);
+    return launched != cudaSuccess ? launched : folds != cudaSuccess ? folds : ran;
 }
 
 static const struct fg_device_ops ops = {memory, alloc, release, put, get,   spread, run,

@@ -32,6 +32,7 @@ strip "$out"/bin/* "$out"/lib/*
 for p in common jax_conv jax_train jax_pfl jax_cohort torch_train torch_pfl torch_cohort; do cp "$here/bench/peers/$p.py" "$out/peers/"; done
 cp -r "$here/datasets/samples/mnist-writers" "$out/data/"
 cp "$here/tools/gpu-run-all.py" "$out/run-all"
+cp "$here/tools/gpu_session.py" "$out/"
 chmod +x "$out/run-all"
 for f in $(make -s --no-print-directory -C "$here/kernels" -f Makefile.nvcc NVCC="$nvcc" files); do
     mkdir -p "$out/src/$(dirname "$f")"

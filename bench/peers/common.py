@@ -3,6 +3,7 @@
 A program prepares and compiles, prints "ready NAME", then prints samples/s of CPU time for every line it reads, and ends
 with its input. One thread: set before numpy, torch or jax are imported.
 """
+import argparse
 import os
 import sys
 import time
@@ -18,6 +19,7 @@ if not GPU:
 
 IMAGE = {"softmax": (28, 28, 1), "two_nn": (28, 28, 1), "lenet5": (32, 32, 3), "mcmahan_cnn": (28, 28, 1),
          "pfl_cnn": (32, 32, 3)}
+MODELS = [*IMAGE, "char_lstm"]
 STEPS, BATCH, VMAP = 60, 10, 8
 CHARS, LENGTH, HIDDEN, EMBED = 90, 80, 256, 8
 LEAST_S = 0.3
@@ -43,3 +45,15 @@ def serve(name, work):
             samples += work()
             spent = time.process_time() - begin
         print(samples / spent, flush=True)
+
+
+def cohort_options(doc):
+    """What *_cohort.py are told."""
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--tf32", action="store_true")
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--samples", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=0.3)
+    parser.add_argument("--cpu", action="store_true", help="without a GPU, too")
+    parser.add_argument("model", nargs="*")
+    return parser.parse_args()

@@ -6,7 +6,6 @@ Samples/s of local epochs as bench_device has them: so many clients, each with i
 convolutions as products and as XLA's own (jax_conv.py). Compiled before the clock starts, parameters donated. A line of JSON
 as each is done. Exits 77 without JAX or without a GPU (--cpu allows it).
 """
-import argparse
 import json
 import os
 import sys
@@ -23,8 +22,6 @@ except ImportError:
 import common
 import jax_conv
 import jax_train
-
-MODELS = ["softmax", "two_nn", "lenet5", "mcmahan_cnn", "pfl_cnn", "char_lstm"]
 
 
 def spread(params, clients):
@@ -61,20 +58,13 @@ def measure(run, params, xs, ys, seconds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tf32", action="store_true")
-    parser.add_argument("--clients", type=int, default=64)
-    parser.add_argument("--samples", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=0.3)
-    parser.add_argument("--cpu", action="store_true", help="without a GPU, too")
-    parser.add_argument("model", nargs="*")
-    arg = parser.parse_args()
+    arg = common.cohort_options(__doc__)
     if jax.default_backend() != "gpu" and not arg.cpu:
         print("jax_cohort: JAX sees no GPU")
         sys.exit(77)
     jax.config.update("jax_default_matmul_precision", "tensorfloat32" if arg.tf32 else "highest")
     print(json.dumps({"device": str(jax.devices()[0]), "clients": arg.clients, "tf32": arg.tf32}), flush=True)
-    for model in arg.model or MODELS:
+    for model in arg.model or common.MODELS:
         found = {}
         convs = list(jax_conv.FORMS) if model in jax_train.LAYERS and jax_train.LAYERS[model][0] else ["products"]
         for form in ("scan", "loop"):

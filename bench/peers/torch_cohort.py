@@ -5,7 +5,6 @@ Samples/s of local epochs as bench_device has them: so many clients, each with i
 `vmap`, the step of all clients at once (torch.func), `loop`, one client after the other. A line of JSON as each is done.
 Exits 77 without PyTorch or without a GPU (--cpu allows it).
 """
-import argparse
 import json
 import os
 import sys
@@ -21,8 +20,6 @@ except ImportError:
 
 import common
 import torch_train
-
-MODELS = ["softmax", "two_nn", "lenet5", "mcmahan_cnn", "pfl_cnn", "char_lstm"]
 
 
 def batches(model, steps, clients, device):
@@ -81,14 +78,7 @@ def measure(work, seconds, wait):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tf32", action="store_true")
-    parser.add_argument("--clients", type=int, default=64)
-    parser.add_argument("--samples", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=0.3)
-    parser.add_argument("--cpu", action="store_true", help="without a GPU, too")
-    parser.add_argument("model", nargs="*")
-    arg = parser.parse_args()
+    arg = common.cohort_options(__doc__)
     gpu = torch.cuda.is_available()
     if not gpu and not arg.cpu:
         print("torch_cohort: PyTorch sees no GPU")
@@ -99,7 +89,7 @@ def main():
     device, wait = ("cuda", torch.cuda.synchronize) if gpu else ("cpu", lambda: None)
     name = torch.cuda.get_device_name(0) if gpu else "cpu"
     print(json.dumps({"device": name, "clients": arg.clients, "tf32": arg.tf32}), flush=True)
-    for model in arg.model or MODELS:
+    for model in arg.model or common.MODELS:
         found = {}
         for form, make in (("vmap", vmap), ("loop", loop)):
             try:
