@@ -1,4 +1,5 @@
-/* Updates on a CUDA device, as kernels/device_fold.h has them: launched on a stream of the device that is set. For .cu files. */
+/* Updates on a CUDA device, as kernels/device_fold.h has them: launched on a stream of the device that is
+ * set. For .cu files. */
 #ifndef FG_KERNELS_CUDA_FOLD_H
 #define FG_KERNELS_CUDA_FOLD_H
 
