@@ -24,6 +24,7 @@ UNIT_TESTS += tests/unit/test_tz
 UNIT_TESTS += tests/unit/test_forecast
 UNIT_TESTS += tests/unit/test_forecast_score
 UNIT_TESTS += tests/unit/test_forecast_carbon
+UNIT_TESTS += tests/unit/test_forecast_contest
 UNIT_TESTS += tests/unit/test_forecast_uptime
 UNIT_TESTS += tests/unit/test_fleet
 UNIT_TESTS += tests/unit/test_fleet_time

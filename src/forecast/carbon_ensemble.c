@@ -79,7 +79,7 @@ static void step(void *arg, const struct fg_carbon_view *v, double *g)
     for (uint32_t k = 0; k < s->ahead; k++) {
         double *w = s->weight + k * n, *now = row(s, s->steps, k);
         if (s->steps > k) {
-            fg_gram_discount(&s->gram[k], DISCOUNT, 1, n);
+            fg_gram_discount(&s->gram[k], DISCOUNT, n);
             fg_gram_point(&s->gram[k], row(s, s->steps - 1 - k, k), v->value[v->known - 1], 1.0, n);
         }
         struct fg_gram with_prior = s->gram[k];

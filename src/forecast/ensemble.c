@@ -1,24 +1,31 @@
-/* Ensemble: the mixture of the predictors before it that would have had the least squared error so far.
- * Weights are shared by all nodes, apart by the state now and the hour of the target, and shrunk towards
- * those of all hours; an error counts once the outcome has been seen. */
+/* Ensemble: the mixture of the predictors before it that would have had the least squared error so far, and
+ * those of them that have done better than the mixture (contest.h). The mixture's weights are shared by all
+ * nodes, apart by the state now and the hour of the target, and shrunk towards those of all hours; an error
+ * counts once the outcome has been seen. */
 #include <string.h>
 
 #include "src/base/mem.h"
+#include "src/forecast/contest.h"
 #include "src/forecast/forecast_impl.h"
 #include "src/forecast/mix.h"
 
-#define DISCOUNT 0.9995 /* an hour; half of it is gone after 58 days */
-#define SHRINK 100.0    /* all hours count as much as these many days of one hour */
+#define DISCOUNT 0.9995      /* an hour, at most; half of it is gone after 58 days */
+#define DISCOUNT_DAY 0.98806 /* the same of 24 hours */
+#define SHRINK 100.0         /* all hours count as much as these many days of one hour */
 /* The prior weights count as much as these many hours of all nodes, times the horizon: the errors of
  * forecasts for h hours are correlated for some h hours. */
 #define PRIOR 4.0
 
-/* Of one target. A past hour's sums are discounted when they are next looked at: `told` counts discounts. */
+/* A step's forecasts of a node: its predictors', then these. */
+enum { STATE /* up then? -1 where not known */, MIXTURE, EXTRA };
+
+/* Of one target. Sums of an hour of day are discounted when they are next looked at: `told` counts hours. */
 struct blend {
     struct fg_gram by_hour[2][24], all[2];
     int64_t told, told_at[2][24];
     double weight[2][24][FG_MIX_MAX];
-    struct fg_ring ring; /* depth steps of (nodes, experts + 1); last: the state then, -1 where not known */
+    struct fg_contest contest;
+    struct fg_ring ring; /* depth steps of (nodes, experts + EXTRA) */
 };
 
 struct self {
@@ -46,7 +53,8 @@ static enum fg_status blend_init(struct blend *b, const struct self *s, const st
     for (size_t i = 0; i < 48; i++) {
         memcpy(b->weight[i / 24][i % 24], s->prior, sizeof s->prior);
     }
-    return fg_ring_init(&b->ring, x->horizon_h + fg_event_lag(x->event) + 1, nodes * (s->experts + 1));
+    fg_contest_init(&b->contest, s->prior, s->experts, DISCOUNT_DAY);
+    return fg_ring_init(&b->ring, x->horizon_h + fg_event_lag(x->event) + 1, nodes * (s->experts + EXTRA));
 }
 
 static enum fg_status create(void **out, const struct fg_forecast_spec *spec)
@@ -77,41 +85,73 @@ static enum fg_status create(void **out, const struct fg_forecast_spec *spec)
     return FG_OK;
 }
 
+/* What is left at hour `to` of the weight at hour `from`. The n-th hour keeps n / (n + 1), so that an hour
+ * counts in proportion to its number: what was said early was said by predictors that knew little. */
+static double kept(int64_t from, int64_t to)
+{
+    const int64_t turn = (int64_t)(DISCOUNT / (1.0 - DISCOUNT));
+    int64_t early = to < turn ? to : turn;
+    double f = from < early ? (double)(from + 1) / (double)(early + 1) : 1.0;
+    for (int64_t t = from < turn ? turn : from; t < to; t++) {
+        f *= DISCOUNT;
+    }
+    return f;
+}
+
 /* The sums of one hour of day as they are now. */
 static struct fg_gram *of_hour(struct blend *b, int up, uint32_t hour, size_t n)
 {
-    fg_gram_discount(&b->by_hour[up][hour], DISCOUNT, b->told - b->told_at[up][hour], n);
+    fg_gram_discount(&b->by_hour[up][hour], kept(b->told_at[up][hour], b->told), n);
     b->told_at[up][hour] = b->told;
     return &b->by_hour[up][hour];
 }
 
-static void learn(struct self *s, const struct fg_view *v, size_t target)
+/* What the outcomes seen now say of the forecasts made at `origin`: into the sums by state (2), and the
+ * squared errors (experts + the mixture). Returns the weight of all points. */
+static double tell(const struct self *s, const struct fg_view *v, size_t target, int64_t origin,
+                   struct fg_gram *fresh, double *error)
 {
     enum fg_event event = s->target[target].event;
-    uint32_t lag = fg_event_lag(event), hour = (v->hour + 24 - lag) % 24;
+    const float *row = fg_ring_at(&s->blend[target].ring, origin);
+    size_t n = s->experts;
+    double points = 0.0;
+    for (uint32_t i = fg_view_first(v, origin); i < v->nodes; i += v->stride) {
+        const float *p = row + i * (n + EXTRA);
+        if (p[n + STATE] < 0.0F) {
+            continue;
+        }
+        double q[FG_MIX_MAX], y = fg_event_value(event, &v->seen[i]), mixture = (double)p[n + MIXTURE] - y;
+        for (size_t k = 0; k < n; k++) {
+            q[k] = (double)p[k];
+            error[k] += v->weight[i] * (q[k] - y) * (q[k] - y);
+        }
+        error[n] += v->weight[i] * mixture * mixture;
+        fg_gram_point(&fresh[p[n + STATE] > 0.5F], q, y, v->weight[i], n);
+        points += v->weight[i];
+    }
+    return points;
+}
+
+static void learn(struct self *s, const struct fg_view *v, size_t target)
+{
+    uint32_t lag = fg_event_lag(s->target[target].event), hour = (v->hour + 24 - lag) % 24;
     int64_t origin = v->now_h - lag - s->target[target].horizon_h;
     struct blend *b = &s->blend[target];
     size_t n = s->experts;
     struct fg_gram fresh[2];
+    double error[FG_MIX_MAX + 1] = {0.0};
     if (origin < 0) {
         return;
     }
-    const float *row = fg_ring_at(&b->ring, origin);
     memset(fresh, 0, sizeof fresh);
-    for (uint32_t i = fg_view_first(v, origin); i < v->nodes; i += v->stride) {
-        const float *p = row + i * (n + 1);
-        if (p[n] < 0.0F) {
-            continue;
-        }
-        double q[FG_MIX_MAX];
-        for (size_t k = 0; k < n; k++) {
-            q[k] = (double)p[k];
-        }
-        fg_gram_point(&fresh[p[n] > 0.5F], q, fg_event_value(event, &v->seen[i]), v->weight[i], n);
+    double points = tell(s, v, target, origin, fresh, error);
+    for (size_t k = 0; points > 0.0 && k <= n; k++) {
+        error[k] /= points;
     }
+    fg_contest_hour(&b->contest, error, error[n]);
     b->told++;
     for (int x = 0; x < 2; x++) {
-        fg_gram_discount(&b->all[x], DISCOUNT, 1, n);
+        fg_gram_discount(&b->all[x], kept(b->told - 1, b->told), n);
         fg_gram_add(&b->all[x], &fresh[x], 1.0, n);
         fg_gram_add(of_hour(b, x, hour, n), &fresh[x], 1.0, n);
     }
@@ -124,9 +164,10 @@ static void weigh(struct self *s, size_t target, double weight, uint32_t hour)
     for (int x = 0; x < 2; x++) {
         struct fg_gram g = *of_hour(b, x, hour, s->experts);
         const struct fg_gram *all = &b->all[x];
-        double points = SHRINK * weight, ridge = PRIOR * horizon * weight * fg_gram_spread(all, s->experts);
-        fg_gram_add(&g, all, all->n > points ? points / all->n : 1.0, s->experts);
-        fg_gram_prior(&g, s->prior, ridge, s->experts);
+        double points = SHRINK * weight, scale = all->n > points ? points / all->n : 1.0;
+        double ridge = PRIOR * horizon * weight * fg_gram_spread(all, s->experts);
+        fg_gram_add(&g, all, scale, s->experts);
+        fg_gram_prior(&g, s->prior, scale * ridge, s->experts);
         fg_gram_solve(b->weight[x][hour], &g, s->experts);
     }
 }
@@ -144,6 +185,11 @@ static void copy(void *to, const void *from, uint32_t nodes)
     }
 }
 
+static double probability(double p)
+{
+    return p < 0.0 ? 0.0 : p > 1.0 ? 1.0 : p;
+}
+
 static void forecast(struct self *s, const struct fg_view *v, size_t target, uint32_t hour, double *p)
 {
     const struct blend *b = &s->blend[target];
@@ -155,14 +201,16 @@ static void forecast(struct self *s, const struct fg_view *v, size_t target, uin
     }
     for (uint32_t i = fg_view_first(v, v->now_h); i < v->nodes; i += v->stride) {
         const double *w = b->weight[v->seen[i].up][hour];
-        float *x = row + i * (n + 1);
-        double sum = 0.0;
+        float *x = row + i * (n + EXTRA);
+        double mixture = 0.0, best = 0.0;
         for (size_t k = 0; k < n; k++) {
             x[k] = (float)said[k][i];
-            sum += w[k] * said[k][i];
+            mixture += w[k] * said[k][i];
+            best += b->contest.share[k] * said[k][i];
         }
-        x[n] = !v->seen[i].known ? -1.0F : v->seen[i].up ? 1.0F : 0.0F;
-        p[i] = sum < 0.0 ? 0.0 : sum > 1.0 ? 1.0 : sum;
+        x[n + STATE] = !v->seen[i].known ? -1.0F : v->seen[i].up ? 1.0F : 0.0F;
+        x[n + MIXTURE] = (float)mixture;
+        p[i] = probability(best + b->contest.share_mixture * mixture);
     }
 }
 
@@ -178,4 +226,4 @@ static void step(void *arg, const struct fg_view *v, double *const *p)
 }
 
 const struct fg_predictor fg_predictor_ensemble = {
-    "ensemble", "the mixture of all that had the least error so far", 0.0, create, step, destroy, copy};
+    "ensemble", "the mixture of all, and who is better than it so far", 0.0, create, step, destroy, copy};

@@ -234,6 +234,6 @@ static void step(void *arg, const struct fg_view *v, double *const *p)
 
 const struct fg_predictor fg_predictor_logistic = {
     "logistic", "logistic regression on the predictors before it, age and recent past",
-    7.0,        create,
+    20.0,       create,
     step,       destroy,
     copy};

@@ -28,31 +28,15 @@ void fg_gram_add(struct fg_gram *to, const struct fg_gram *from, double scale, s
     to->n += scale * from->n;
 }
 
-/* x (4) times factor so many times, each rounded as if alone. */
-static void discount(double *x, double factor, int64_t times)
-{
-    double y[4] = {x[0], x[1], x[2], x[3]};
-    for (int64_t t = 0; t < times; t++) {
-        for (int l = 0; l < 4; l++) {
-            y[l] *= factor;
-        }
-    }
-    memcpy(x, y, sizeof y);
-}
-
-void fg_gram_discount(struct fg_gram *g, double factor, int64_t times, size_t n)
+void fg_gram_discount(struct fg_gram *g, double factor, size_t n)
 {
     for (size_t j = 0; j < n; j++) {
-        for (size_t k = 0; k <= j; k += 4) {
-            discount(&g->pp[j][k], factor, times);
+        for (size_t k = 0; k <= j; k++) {
+            g->pp[j][k] *= factor;
         }
-        if (j % 4 == 0) {
-            discount(&g->py[j], factor, times);
-        }
+        g->py[j] *= factor;
     }
-    for (int64_t t = 0; t < times; t++) {
-        g->n *= factor;
-    }
+    g->n *= factor;
 }
 
 double fg_gram_spread(const struct fg_gram *g, size_t n)

@@ -22,8 +22,8 @@ void fg_gram_point(struct fg_gram *g, const double *p, double y, double weight, 
 /* to += scale x from. */
 void fg_gram_add(struct fg_gram *to, const struct fg_gram *from, double scale, size_t n);
 
-/* Forget a share of the past: all sums times factor, so many times. */
-void fg_gram_discount(struct fg_gram *g, double factor, int64_t times, size_t n);
+/* Forget a share of the past: all sums times factor. */
+void fg_gram_discount(struct fg_gram *g, double factor, size_t n);
 
 /* How far the forecasts lie from their plain mean: squared, a point and forecast; 1 where nothing was
  * seen. */

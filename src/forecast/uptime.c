@@ -21,15 +21,14 @@ struct said {
     int16_t bin; /* -1: the node was not known */
 };
 
-/* Outcomes of a node in one state, h hours apart. */
+/* Outcomes of a node in one state, at the hours that are looked at. */
 struct own {
     uint16_t n, next;
-    int64_t last_h; /* origin of the last one; -1 before */
     float ring[OWN_MAX], sorted[OWN_MAX];
 };
 
 struct fg_uptime {
-    uint32_t nodes, horizon;
+    uint32_t nodes, horizon, apart; /* hours; every so many-th is an occasion */
     int64_t steps;
     double cell[BINS][CELLS];            /* discounted counts of outcomes */
     uint16_t *up_s;                      /* (horizon, nodes) of the last hours */
@@ -39,6 +38,16 @@ struct fg_uptime {
     struct own (*own)[2];                /* (nodes) by state */
     uint16_t rank[OWN_MAX + 1]; /* by number of occasions: which of them is the bound, from 1; 0: none */
 };
+
+/* The fewest hours from the horizon on that meet every hour of the week in turn: no factor in common. */
+static uint32_t occasions_apart(uint32_t horizon_h)
+{
+    uint32_t apart = horizon_h;
+    while (apart % 2 == 0 || apart % 3 == 0 || apart % 7 == 0) {
+        apart++;
+    }
+    return apart;
+}
 
 enum fg_status fg_uptime_create(struct fg_uptime **out, uint32_t nodes, uint32_t horizon_h)
 {
@@ -51,6 +60,7 @@ enum fg_status fg_uptime_create(struct fg_uptime **out, uint32_t nodes, uint32_t
     }
     u->nodes = nodes;
     u->horizon = horizon_h;
+    u->apart = occasions_apart(horizon_h);
     u->up_s = fg_calloc((size_t)horizon_h * nodes, sizeof *u->up_s);
     u->sum_s = fg_calloc(nodes, sizeof *u->sum_s);
     u->said = fg_calloc((size_t)(horizon_h + 1) * nodes, sizeof *u->said);
@@ -69,7 +79,6 @@ enum fg_status fg_uptime_create(struct fg_uptime **out, uint32_t nodes, uint32_t
         }
     }
     for (uint32_t i = 0; i < nodes; i++) {
-        u->own[i][0].last_h = u->own[i][1].last_h = -1;
         for (size_t k = 0; k < FG_UPTIME_LEVELS; k++) {
             u->level[i][0][k] = u->level[i][1][k] = (float)fg_uptime_level[k];
         }
@@ -112,7 +121,7 @@ static double edge(size_t cell, double level)
 static void keep_own(struct fg_uptime *u, uint32_t node, bool state, int64_t origin, double share)
 {
     struct own *o = &u->own[node][state];
-    if (o->last_h >= 0 && origin - o->last_h < (int64_t)u->horizon) {
+    if (origin % u->apart != 0) {
         return;
     }
     size_t at = 0;
@@ -129,7 +138,6 @@ static void keep_own(struct fg_uptime *u, uint32_t node, bool state, int64_t ori
     }
     o->sorted[at] = x;
     o->n++;
-    o->last_h = origin;
     o->ring[o->next] = x;
     o->next = (uint16_t)((o->next + 1) % OWN_MAX);
 }

@@ -5,8 +5,9 @@
  * levels that adapt to each node and state (a(t+1) = a(t) + g (level - fell below), adaptive conformal; of
  * an outcome with probability of its own, such as the whole horizon, a part can fall below): in the long
  * run what is promised holds. The guarantee is the binomial lower bound of the 5% quantile, at 95%
- * confidence, from the node's own past occasions in the same state, h hours apart; 0 until there are 59 of
- * them. Nothing here reads past now. Sources: Gibbs and Candes 2021; Brevik, Nurmi and Wolski 2004.
+ * confidence, from the node's own past occasions in the same state; 0 until there are 59 of them. Occasions
+ * are hours apart that share no factor with a week's 168, at least h: they do not overlap, and every hour of
+ * the week has its turn, whatever the node's habits. Nothing here reads past now. Sources: Gibbs and Candes 2021; Brevik, Nurmi and Wolski 2004.
  * doc/algorithms/forecasts.md. Thread safety: an object belongs to one thread at a time.
  */
 #ifndef FG_FORECAST_UPTIME_H

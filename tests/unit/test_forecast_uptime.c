@@ -102,6 +102,32 @@ static void the_guarantee_is_an_order_statistic(void **state)
     fg_uptime_destroy(u);
 }
 
+/* A node that is up at weekends only: 24 hours are there on Saturday, fewer and fewer on Sunday. */
+static void the_guarantee_holds_for_every_hour_of_a_weekend(void **state)
+{
+    (void)state;
+    enum { H = 24, HOURS = 200 * 168 };
+    struct fg_uptime *u = NULL;
+    struct fg_seen seen[1] = {{.known = true}};
+    double p[1] = {0.3};
+    size_t promised = 0, held = 0;
+    assert_int_equal(fg_uptime_create(&u, 1, H), FG_OK);
+    for (int t = 0; t < HOURS; t++) {
+        int hour = t % 168, left = hour < 120 ? 0 : 168 - hour;
+        seen[0].up = left > 0;
+        seen[0].up_s = hour > 120 || hour == 0 ? 3600 : 0; /* of the hour before */
+        fg_uptime_step(u, seen, p);
+        double s = fg_uptime_guarantee_s(u, 0);
+        if (left > 0 && s > 0.0) {
+            promised++;
+            held += s <= 3600.0 * (left < H ? left : H);
+        }
+    }
+    assert_true(promised > 1000);
+    assert_true((double)held >= 0.95 * (double)promised);
+    fg_uptime_destroy(u);
+}
+
 static void a_change_of_the_future_changes_nothing_before_it(void **state)
 {
     (void)state;
@@ -163,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantiles_keep_their_promise),
         cmocka_unit_test(the_guarantee_is_an_order_statistic),
+        cmocka_unit_test(the_guarantee_holds_for_every_hour_of_a_weekend),
         cmocka_unit_test(a_change_of_the_future_changes_nothing_before_it),
         cmocka_unit_test(limits_and_failed_allocations_are_reported),
     };
