@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "src/availability/carbon.h"
 #include "src/availability/trace.h"
@@ -206,6 +207,9 @@ enum fg_status fg_trace_show_file(const char *path, const char *out, struct fg_e
     struct fg_carbon *c = NULL;
     struct fg_plots plots = {0};
     struct fg_str svg = {0};
+    if (out == NULL && isatty(STDOUT_FILENO)) {
+        return fg_fail(err, FG_E_INPUT, "the picture is SVG, not for a terminal: --out FILE, or redirect it");
+    }
     enum fg_status st = fg_trace_kind(&kind, path, err);
     if (st == FG_OK && kind == FG_KIND_CARBON) {
         st = fg_carbon_load(&c, path, NULL, err);

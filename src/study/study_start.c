@@ -41,6 +41,11 @@ void study_tell_fleet(const struct study *s)
         fg_log_write(FG_LOG_INFO, "%u clients on %u trace nodes, %u of them sharing one", setup->clients,
                      setup->trace->nodes, fg_fleet_reused(f));
     }
+    if (s->cfg->select.clients > setup->clients) {
+        fg_log_write(FG_LOG_WARN,
+                     "%s: select.clients = %u, but there are %u clients: a round has at most those",
+                     fg_config_where(s->cfg, "select.clients"), s->cfg->select.clients, setup->clients);
+    }
     if (st == FG_OK && setup->n_zones > 0) {
         fg_log_write(FG_LOG_INFO, "clients by carbon zone: %s; the zones of %u are drawn, not known",
                      zones.data, fg_fleet_synthetic(f));

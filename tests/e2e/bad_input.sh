@@ -34,6 +34,10 @@ refuse "unknown rule" 'aggregate.rule.*fedavg.*fedavgg' --set aggregate.rule=fed
 refuse "unknown codec" 'wire.codec.*zip' --set wire.codec=zip "$EXAMPLE"
 refuse "an impossible layer list names the layer" 'conv2d' --set 'model.layers=flatten; dense 10; conv2d 8 kernel=5; dense 10' "$EXAMPLE"
 refuse "cyclic without groups" 'select.groups' --set select.policy=cyclic --set select.groups=5000 "$EXAMPLE"
+if "$FORAGE" simulate "${SMALL[@]}" --set run.rounds=1 --set select.clients=5000 --out "$T/many" "$EXAMPLE" 2>&1 |
+    grep -q 'warning: --set: select.clients = 5000, but there are'; then ok "more clients asked for than there are: a warning"; else
+    not_ok "more clients asked for than there are: a warning"
+fi
 refuse "a data set that does not exist" 'nothere' --set "data.path=$T/nothere" "$EXAMPLE"
 refuse "a trace that does not exist" 'nothere.csv' --set "availability.trace=$T/nothere.csv" "$EXAMPLE"
 
