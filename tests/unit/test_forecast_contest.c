@@ -63,7 +63,7 @@ static void who_has_learnt_is_followed(void **state)
     fg_assert_close(sum(&c), 1.0, 1e-12);
 }
 
-/* Members that are as good as the mixture but for noise: it keeps the larger share in most of 100 contests. */
+/* Members that are as good as the mixture but for noise: it keeps the larger share in most contests. */
 static void chance_is_not_followed(void **state)
 {
     (void)state;
