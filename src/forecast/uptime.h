@@ -7,7 +7,8 @@
  * run what is promised holds. The guarantee is the binomial lower bound of the 5% quantile, at 95%
  * confidence, from the node's own past occasions in the same state; 0 until there are 59 of them. Occasions
  * are hours apart that share no factor with a week's 168, at least h: they do not overlap, and every hour of
- * the week has its turn, whatever the node's habits. Nothing here reads past now. doc/algorithms/forecasts.md.
+ * the week has its turn, whatever the node's habits. Nothing here reads past now.
+ * doc/algorithms/forecasts.md.
  * Sources: Gibbs and Candes 2021; Brevik, Nurmi and Wolski 2004.
  * Thread safety: an object belongs to one thread at a time.
  */
