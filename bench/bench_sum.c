@@ -66,6 +66,7 @@ static struct frame encode(const struct way *w, const float *delta, uint32_t cli
 struct held {
     struct fg_hold hold;
     void *own;
+    float *blocks;
     struct fg_form form;
 };
 
@@ -73,6 +74,7 @@ static void free_held(struct fg_hold *hold)
 {
     struct held *h = (struct held *)hold;
     fg_free(h->own);
+    fg_free(h->blocks);
     fg_free(h);
 }
 
@@ -81,15 +83,18 @@ static void take(const struct frame *frame, struct fg_rule *rule, struct fg_code
 {
     struct fg_frame f;
     struct fg_msg m;
-    must(fg_frame_decode_floats(&f, frame->bytes, frame->len, fg_msg_floats_at(frame->bytes, frame->len)) ==
-                 FG_OK &&
+    struct held *h = fg_calloc(1, sizeof *h);
+    size_t from = fg_msg_floats_at(frame->bytes, frame->len), blocks = fg_frame_blocks(frame->len, from);
+    must(h != NULL && (blocks == 0 || (h->blocks = fg_calloc(blocks, sizeof *h->blocks)) != NULL),
+         "no memory");
+    must(fg_frame_decode_floats(&f, frame->bytes, frame->len, from, h->blocks) == FG_OK &&
              fg_msg_decode(&m, &f) == FG_OK,
          "bad frame");
     const struct fg_codec *codec = fg_codec_by_id(m.u.result.codec);
     struct fg_view v = m.u.result.delta;
-    struct held *h = fg_calloc(1, sizeof *h);
-    must(h != NULL && codec->open(ws, &h->form, &h->own, P, v.data, v.len) == FG_OK, "cannot open");
+    must(codec->open(ws, &h->form, &h->own, P, v.data, v.len) == FG_OK, "cannot open");
     must(h->form.kind != FG_FORM_FLOATS || isfinite(f.largest), "not finite");
+    h->form.largest = h->blocks;
     h->hold = (struct fg_hold){.users = 1, .free = free_held};
     struct fg_rule_update u = {.form = &h->form,
                                .hold = &h->hold,

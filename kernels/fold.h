@@ -11,8 +11,9 @@
 #include <stdint.h>
 
 enum {
-    FG_FOLD_BITS = 54, /* terms are at most 2^54 in size, so that 511 of them fit a sum */
-    FG_FOLD_MOST = 64  /* vectors in one call */
+    FG_FOLD_BITS = 54,   /* terms are at most 2^54 in size, so that 511 of them fit a sum */
+    FG_FOLD_MOST = 64,   /* vectors in one call */
+    FG_FOLD_BLOCK = 1024 /* floats whose largest is told apart */
 };
 
 /* What was seen of bytes as they went by. */
@@ -30,9 +31,10 @@ struct fg_folders {
     /* sum[i] += scale[k] * q[k][i], |scale[k]| <= 2^47 - 2^32. Shapes: q (m) of (n). */
     void (*bytes)(const int8_t *const *q, const int64_t *scale, size_t m, int64_t *sum, size_t n);
     /* One pass over head, then body; bytes from..len of the body are floats in memory order,
-     * `from` at most len. */
-    struct fg_scan (*scan)(const uint8_t *head, size_t head_len, const uint8_t *body, size_t len,
-                           size_t from);
+     * `from` at most len. block[b]: as fg_scan.largest, of the floats of block b; NULL: not asked for.
+     * Shapes: block (floats / FG_FOLD_BLOCK, rounded up) out. */
+    struct fg_scan (*scan)(const uint8_t *head, size_t head_len, const uint8_t *body, size_t len, size_t from,
+                           float *block);
 };
 
 /* By name, as fg_kernels_get(); NULL if the CPU or the build lacks it. */

@@ -2,7 +2,7 @@
 libforage_a_SOURCES += kernels/kernels.h kernels/isa.h kernels/table.h kernels/constants.h kernels/scalar.h \
 	kernels/ref_linear.h kernels/ref_pointwise.h kernels/ref_bf16.h kernels/reference.c kernels/select.c \
 	kernels/coders.h kernels/ref_coders.c \
-	kernels/fold.h kernels/fold.c kernels/fold_scan.h kernels/ref_fold.c \
+	kernels/fold.h kernels/fold.c kernels/ref_fold.c \
 	kernels/bf16.h kernels/bf16.c
 libforage_a_SOURCES += kernels/device.h kernels/device_arena.h kernels/device_arena.c kernels/device_at.h kernels/device_emulated.c kernels/device_fold.h kernels/device_gemm.h \
 	kernels/device_linear.h kernels/device_mma.h kernels/device_shape.h kernels/device_stage.h kernels/device_tile.h \
@@ -11,7 +11,7 @@ libforage_a_SOURCES += kernels/device.h kernels/device_arena.h kernels/device_ar
 FG_WIDE_SOURCES = kernels/wide.c kernels/wide_layers.h kernels/wide_linear.h kernels/wide_math.h \
 	kernels/wide_pointwise.h kernels/wide_tile.h kernels/wide_update.h kernels/wide_backward.h \
 	kernels/wide_narrow.h kernels/wide_bf16.h kernels/wide_amx.h kernels/unroll.h \
-	kernels/wide_philox.h kernels/ahead.h kernels/wide_coders.c kernels/wide_fold.c
+	kernels/wide_philox.h kernels/ahead.h kernels/wide_coders.c kernels/wide_fold.c kernels/wide_scan.h
 
 if X86
 KERNEL_LIBS += libforage_avx512.a libforage_avx2.a libforage_ref_fma.a

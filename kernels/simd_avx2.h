@@ -464,6 +464,31 @@ static inline VI vl_of_int(VI v, int half)
     return _mm256_cvtepi32_epi64(half ? _mm256_extracti128_si256(v, 1) : _mm256_castsi256_si128(v));
 }
 
+static inline VI vl_shr47(VI a)
+{
+    return _mm256_srli_epi64(a, 47);
+}
+
+/* Each lane's neighbour: 1, 0, 3, 2, ... */
+static inline VI vl_swap(VI a)
+{
+    return _mm256_shuffle_epi32(a, 0x4E);
+}
+
+/* Lanes 1, 2, .. of a, then lane 0 of b. */
+static inline VI vl_shift_in(VI a, VI b)
+{
+    return _mm256_alignr_epi8(_mm256_permute2x128_si256(a, b, 0x21), a, 8);
+}
+
+/* The largest of all lanes, signed. */
+static inline uint32_t vi_most(VI a)
+{
+    __m128i m = _mm_max_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4E));
+    return (uint32_t)_mm_cvtsi128_si32(_mm_max_epi32(m, _mm_shuffle_epi32(m, 0xB1)));
+}
+
 /* 16-bit lanes, twice as many: "vh". */
 static inline VI vh_load_s8(const int8_t *p)
 {

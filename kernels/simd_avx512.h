@@ -452,6 +452,29 @@ static inline VI vl_of_int(VI v, int half)
     return _mm512_cvtepi32_epi64(half ? _mm512_extracti64x4_epi64(v, 1) : _mm512_castsi512_si256(v));
 }
 
+static inline VI vl_shr47(VI a)
+{
+    return _mm512_srli_epi64(a, 47);
+}
+
+/* Each lane's neighbour: 1, 0, 3, 2, ... */
+static inline VI vl_swap(VI a)
+{
+    return _mm512_shuffle_epi32(a, _MM_PERM_BADC);
+}
+
+/* Lanes 1, 2, .. of a, then lane 0 of b. */
+static inline VI vl_shift_in(VI a, VI b)
+{
+    return _mm512_alignr_epi64(b, a, 1);
+}
+
+/* The largest of all lanes, signed. */
+static inline uint32_t vi_most(VI a)
+{
+    return (uint32_t)_mm512_reduce_max_epi32(a);
+}
+
 /* 16-bit lanes, twice as many: "vh". */
 static inline VI vh_load_s8(const int8_t *p)
 {

@@ -5,16 +5,14 @@
 
 #ifdef FG_WIDE_AVX512
 #include "kernels/simd_avx512.h"
-#define SCAN_LARGEST fg_coders_avx512.largest
 #else
 #include "kernels/simd_avx2.h"
-#define SCAN_LARGEST fg_coders_avx2.largest
 #endif
 
-#include "kernels/fold_scan.h"
+#include "kernels/wide_scan.h"
 
 /* Vectors come in blocks of many floats or bytes: a block ahead, each in the place where the other one is. */
-enum { FLOATS_AHEAD = 4096, BYTES_AHEAD = 1024 };
+enum { FLOATS_AHEAD = 2048, BYTES_AHEAD = 1024 };
 enum { HALF = VL / 2, STEP = 2 * VL }; /* doubles and 64-bit numbers in a register; floats in a step */
 
 static void floats_rest(const float *const *x, const double *scale, size_t m, int64_t *sum, size_t from,

@@ -10,6 +10,9 @@
  * those ahead of them, share the first cache, also where all lie alike on its lines. */
 enum { GROUP = 16, FLOATS_AT_ONCE = 4, BYTES_AT_ONCE = 16 };
 
+_Static_assert((int)BLOCK == (int)FG_FOLD_BLOCK && (int)BLOCK == (int)FG_AWAY_BLOCK,
+               "what is known of blocks of updates is of blocks of the sum");
+
 /* ---- adding ---- */
 
 struct fg_exact_term fg_exact_floats(double weight, const float *x)
@@ -26,10 +29,10 @@ struct row {
     double scale;
 };
 
-static enum fg_status row_of_floats(struct fg_exact *e, double weight, const float *x, size_t n,
-                                    struct row *out)
+/* largest: |x|, as fg_coders.largest. */
+static enum fg_status row_of_floats(double weight, const float *x, float largest, struct row *out)
 {
-    double most = fabs(weight) * (double)e->coders->largest(x, n);
+    double most = fabs(weight) * (double)largest;
     if (!isfinite(most)) {
         return FG_E_RANGE;
     }
@@ -76,7 +79,7 @@ static enum fg_status open_bytes(struct fg_exact *e, const struct fg_exact_term 
         e->coders->scale(f->q + at + i, f->part[p].step, floats + i, end - i);
         i = end;
     }
-    return row_of_floats(e, t->weight, floats, n, out);
+    return row_of_floats(t->weight, floats, e->coders->largest(floats, n), out);
 }
 
 static enum fg_status add_rows(struct fg_exact *e, size_t block, struct row *row, size_t m)
@@ -143,8 +146,10 @@ static enum fg_status add_block(struct fg_exact *e, size_t block, const struct f
     size_t n = exact_length(e, block), at = block * BLOCK;
     enum fg_status st = FG_OK;
     for (size_t k = 0; k < m && st == FG_OK; k++) {
-        if (term[k].form.kind == FG_FORM_FLOATS) {
-            st = row_of_floats(e, term[k].weight, term[k].form.x + at, n, &row[k]);
+        const struct fg_form *f = &term[k].form;
+        if (f->kind == FG_FORM_FLOATS) {
+            float largest = f->largest != NULL ? f->largest[block] : e->coders->largest(f->x + at, n);
+            st = row_of_floats(term[k].weight, f->x + at, largest, &row[k]);
         } else {
             st = open_bytes(e, &term[k], &cursor[k], at, n, e->floats + k * BLOCK, &row[k]);
         }

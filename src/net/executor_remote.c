@@ -327,6 +327,7 @@ static void destroy(struct fg_executor *base)
     fg_free(r->queue);
     fg_free(r->again);
     fg_free(r->chunk);
+    fg_free(r->blocks);
     fg_free(r->chain);
     fg_free(r->holder);
     fg_free(r->refusal);

@@ -30,6 +30,7 @@ struct entry {
     uint32_t codec;
     struct fg_view encoded;
     float largest;         /* of the update where it came as floats, as fg_frame.largest */
+    float *blocks;         /* the same of each of its blocks, or NULL */
     struct opened *opened; /* what it is without being decoded, with its frame; or */
     float *delta;          /* (P) decoded */
     char *why;             /* TASK_FAILED */
@@ -40,6 +41,7 @@ struct opened {
     struct fg_hold hold;
     uint8_t *frame;
     void *own; /* what the form needs beside the frame */
+    float *blocks;
     struct fg_form form;
 };
 
@@ -91,6 +93,7 @@ struct remote {
     struct worker *worker; /* by peer */
     size_t n_worker, cap_worker;
     struct fg_msg_task *chunk; /* scratch of one dispatch */
+    float *blocks;             /* of the floats of the frame that is being judged */
     size_t cap_chunk;
     /* (n_holder) with clients_keep: who did a client's last task: a worker, REMOTE_HERE or REMOTE_NOBODY */
     uint32_t *holder;

@@ -218,6 +218,8 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
     e->codec = m->u.result.codec;
     e->encoded = m->u.result.delta;
     e->largest = m->u.result.largest;
+    e->blocks = r->blocks;
+    r->blocks = NULL;
     e->frame = *frame;
     *frame = NULL;
     r->held += e->encoded.len;
@@ -287,6 +289,7 @@ static void free_opened(struct fg_hold *hold)
     struct opened *o = (struct opened *)hold;
     fg_free(o->frame);
     fg_free(o->own);
+    fg_free(o->blocks);
     fg_free(o);
 }
 
@@ -315,6 +318,10 @@ static enum fg_status open_update(struct remote *r, struct entry *e, const struc
     o->hold = (struct fg_hold){.users = 1, .free = free_opened};
     o->frame = e->frame;
     e->frame = NULL;
+    if (o->form.kind == FG_FORM_FLOATS) { /* the frame's own, which were looked at as it came */
+        o->form.largest = o->blocks = e->blocks;
+        e->blocks = NULL;
+    }
     e->opened = o;
     e->result.delta = o->form.x;
     e->result.form = &o->form;
@@ -350,6 +357,8 @@ static void drop_update(struct remote *r, struct entry *e)
     r->held -= e->delta != NULL ? r->opts.params * sizeof *e->delta : 0;
     fg_free(e->frame);
     e->frame = NULL;
+    fg_free(e->blocks);
+    e->blocks = NULL;
     close_update(e);
     give_vector(r, e->delta);
     e->delta = NULL;

@@ -263,7 +263,13 @@ static enum fg_status on_frame(struct remote *r, uint32_t peer, uint8_t **frame,
         r->stats.frames_refused++;
         return FG_OK;
     }
-    enum fg_status st = fg_frame_decode_floats(&f, *frame, len, fg_msg_floats_at(*frame, len));
+    size_t from = fg_msg_floats_at(*frame, len), blocks = fg_frame_blocks(len, from);
+    fg_free(r->blocks);
+    r->blocks = blocks > 0 ? fg_calloc(blocks, sizeof *r->blocks) : NULL;
+    if (blocks > 0 && r->blocks == NULL) {
+        return FG_E_NOMEM;
+    }
+    enum fg_status st = fg_frame_decode_floats(&f, *frame, len, from, r->blocks);
     st = st == FG_OK ? fg_msg_decode(&m, &f) : st;
     if (st == FG_OK && m.type == FG_MSG_RESULT) {
         m.u.result.largest = f.largest;

@@ -17,7 +17,7 @@ enum fg_form_kind {
     FG_FORM_AWAY    /* on a device, which only adds them up: x and largest */
 };
 
-enum { FG_AWAY_BLOCK = 1024 }; /* values that are scaled alike */
+enum { FG_AWAY_BLOCK = 1024 }; /* values that are scaled alike, and whose largest is told */
 
 enum { FG_AWAY_TERMS = 64 }; /* in one sum */
 
@@ -63,7 +63,7 @@ struct fg_form {
     struct fg_form_part *part; /* (parts) */
     size_t parts;
     struct fg_away *away; /* AWAY */
-    const float *largest; /* AWAY: (blocks) |x|, all finite */
+    const float *largest; /* AWAY: (blocks) |x|, all finite; FLOATS: the same, or NULL: not looked at */
 };
 
 /* What keeps a form's memory: counted, freed by its owner's function when nobody uses it any more. */

@@ -7,9 +7,10 @@
 
 enum { CHECKSUM_AT = 40 };
 
-static struct fg_scan scan(const uint8_t *bytes, size_t payload_len, size_t from)
+static struct fg_scan scan(const uint8_t *bytes, size_t payload_len, size_t from, float *block)
 {
-    return fg_folders_get("auto")->scan(bytes, CHECKSUM_AT, bytes + FG_FRAME_HEADER_BYTES, payload_len, from);
+    return fg_folders_get("auto")->scan(bytes, CHECKSUM_AT, bytes + FG_FRAME_HEADER_BYTES, payload_len, from,
+                                        block);
 }
 
 enum fg_status fg_frame_alloc(uint8_t **bytes, uint8_t **payload, size_t payload_len)
@@ -36,7 +37,7 @@ void fg_frame_seal(uint8_t *bytes, const struct fg_frame *f)
     fg_pack_le(&w, f->run_id, 8);
     fg_pack_le(&w, f->seq, 8);
     fg_pack_le(&w, f->payload_len, 8);
-    fg_pack_le(&w, scan(bytes, f->payload_len, f->payload_len).hash, 8);
+    fg_pack_le(&w, scan(bytes, f->payload_len, f->payload_len, NULL).hash, 8);
 }
 
 struct header {
@@ -79,10 +80,18 @@ enum fg_status fg_frame_length(size_t *len, const uint8_t *bytes)
 enum fg_status fg_frame_decode(struct fg_frame *out, const uint8_t *bytes, size_t len)
 {
     return fg_frame_decode_floats(out, bytes, len,
-                                  len > FG_FRAME_HEADER_BYTES ? len - FG_FRAME_HEADER_BYTES : 0);
+                                  len > FG_FRAME_HEADER_BYTES ? len - FG_FRAME_HEADER_BYTES : 0, NULL);
 }
 
-enum fg_status fg_frame_decode_floats(struct fg_frame *out, const uint8_t *bytes, size_t len, size_t from)
+size_t fg_frame_blocks(size_t len, size_t from)
+{
+    size_t payload = len > FG_FRAME_HEADER_BYTES ? len - FG_FRAME_HEADER_BYTES : 0;
+    size_t floats = from < payload ? (payload - from) / sizeof(float) : 0;
+    return (floats + FG_FOLD_BLOCK - 1) / FG_FOLD_BLOCK;
+}
+
+enum fg_status fg_frame_decode_floats(struct fg_frame *out, const uint8_t *bytes, size_t len, size_t from,
+                                      float *block)
 {
     if (len < FG_FRAME_HEADER_BYTES) {
         return FG_E_CORRUPT;
@@ -97,7 +106,7 @@ enum fg_status fg_frame_decode_floats(struct fg_frame *out, const uint8_t *bytes
     if (want != len || h.zero != 0 || h.flags != 0) {
         return FG_E_CORRUPT;
     }
-    struct fg_scan seen = scan(bytes, payload_len, from);
+    struct fg_scan seen = scan(bytes, payload_len, from, block);
     if (h.checksum != seen.hash) {
         return FG_E_CORRUPT;
     }

@@ -49,9 +49,13 @@ enum fg_status fg_frame_length(size_t *len, const uint8_t *bytes /* (48) */) FG_
 enum fg_status fg_frame_decode(struct fg_frame *out, const uint8_t *bytes, size_t len) FG_NODISCARD;
 
 /* The same, where bytes `from` (at most the payload's length) to the end of the payload are floats: they are
- * looked at as they pass. Judge out->largest only if they are. */
-enum fg_status fg_frame_decode_floats(struct fg_frame *out, const uint8_t *bytes, size_t len,
-                                      size_t from) FG_NODISCARD;
+ * looked at as they pass. Judge out->largest only if they are. block: as out->largest, of each
+ * FG_FOLD_BLOCK (kernels/fold.h) of them; NULL: not asked for. Shapes: block (fg_frame_blocks()) out. */
+enum fg_status fg_frame_decode_floats(struct fg_frame *out, const uint8_t *bytes, size_t len, size_t from,
+                                      float *block) FG_NODISCARD;
+
+/* How many blocks of floats there are in a frame of so many bytes. */
+size_t fg_frame_blocks(size_t len, size_t from);
 
 /* One end of a link: which run it belongs to, what it has sent and seen. Zero-initialise. */
 struct fg_link {

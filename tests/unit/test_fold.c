@@ -100,13 +100,66 @@ static void scan_hashes_head_and_body_and_sees_the_largest(void **state)
             for (size_t t = 0; t < 3; t++) {
                 const struct fg_folders *f = fg_folders_get(tables[t]);
                 if (f != NULL) {
-                    struct fg_scan s = f->scan(frame, HEAD, frame + HEAD, sizeof frame - HEAD, FROM);
+                    struct fg_scan s = f->scan(frame, HEAD, frame + HEAD, sizeof frame - HEAD, FROM, NULL);
                     assert_true(s.hash == fg_xxh64(frame, sizeof frame));
                     assert_true(what == 0 ? s.largest == 99.5f : isnan(s.largest));
-                    s = f->scan(frame, HEAD, frame + HEAD, FROM, FROM);
+                    s = f->scan(frame, HEAD, frame + HEAD, FROM, FROM, NULL);
                     assert_true(s.hash == fg_xxh64(frame, HEAD + FROM) && s.largest == 0.f);
                 }
             }
+        }
+    }
+}
+
+/* Any length, any place of the floats, any head: as the library and a plain loop say. */
+static void scan_is_the_librarys_hash_and_tells_blocks_apart(void **state)
+{
+    (void)state;
+    enum { MOST = 5 * 4 * FG_FOLD_BLOCK, HEAD = 40, BLOCKS = MOST / 4 / FG_FOLD_BLOCK + 1 };
+    static _Alignas(64) uint8_t room[64 + 97 + MOST];
+    struct fg_rng r;
+    fg_rng_init(&r, 9, FG_RNG_TEST, 0, 0);
+    for (int turn = 0; turn < 2000; turn++) {
+        size_t len = turn < 1500 ? (size_t)turn * 3 : fg_rng_u64(&r) % MOST,
+               head = turn % 3 != 0 ? HEAD : (size_t)turn % 97;
+        size_t from = turn % 4 == 0 ? len : fg_rng_u64(&r) % (len < 200 ? len + 1 : 200);
+        uint8_t *both = room + (turn % 2 == 0 ? 8 : turn % 64), *body = both + head; /* 8: as frames lie */
+        for (size_t i = 0; i < head + len; i++) {
+            both[i] = (uint8_t)(fg_rng_u64(&r) >> 56);
+        }
+        for (size_t i = from + 3; i < len; i += 4) {
+            body[i] = (uint8_t)(body[i] & 0xbf); /* finite */
+        }
+        size_t floats = (len - from) / 4, blocks = (floats + FG_FOLD_BLOCK - 1) / FG_FOLD_BLOCK,
+               odd = SIZE_MAX;
+        if (floats > 0 && turn % 5 == 0) {
+            const float nan = turn % 2 == 0 ? -NAN : INFINITY;
+            odd = fg_rng_u64(&r) % floats;
+            memcpy(body + from + 4 * odd, &nan, sizeof nan);
+        }
+        float want[BLOCKS] = {0}, largest = 0.f;
+        for (size_t i = 0; i < floats; i++) {
+            float x;
+            memcpy(&x, body + from + 4 * i, sizeof x);
+            float *w = &want[i / FG_FOLD_BLOCK];
+            *w = fabsf(x) > *w ? fabsf(x) : *w;
+            largest = *w > largest ? *w : largest;
+        }
+        for (size_t t = 0; t < 3; t++) {
+            const struct fg_folders *f = fg_folders_get(tables[t]);
+            float got[BLOCKS + 1];
+            if (f == NULL) {
+                continue;
+            }
+            memset(got, 0x42, sizeof got);
+            struct fg_scan s = f->scan(both, head, body, len, from, turn % 7 != 0 ? got : NULL);
+            assert_true(s.hash == fg_xxh64(both, head + len));
+            assert_true(odd != SIZE_MAX ? isnan(s.largest) : s.largest == largest);
+            for (size_t b = 0; b < blocks && turn % 7 != 0; b++) {
+                assert_true(b == odd / FG_FOLD_BLOCK ? isnan(got[b]) : got[b] == want[b]);
+            }
+            static const uint8_t untouched[4] = {0x42, 0x42, 0x42, 0x42};
+            assert_memory_equal(got + (turn % 7 != 0 ? blocks : 0), untouched, sizeof untouched);
         }
     }
 }
@@ -138,6 +191,7 @@ int main(void)
         cmocka_unit_test(floats_add_the_nearest_whole_numbers_on_every_table),
         cmocka_unit_test(bytes_add_exact_multiples_on_every_table),
         cmocka_unit_test(scan_hashes_head_and_body_and_sees_the_largest),
+        cmocka_unit_test(scan_is_the_librarys_hash_and_tells_blocks_apart),
         cmocka_unit_test(all_finite_one_that_is_not_is_seen_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
