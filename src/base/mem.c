@@ -49,7 +49,7 @@ void *fg_calloc_aligned(size_t n, size_t size)
         return NULL;
     }
     enum { LINE = 64, LARGE_PAGE = 1 << 21 };
-    size_t align = n * size > 2 * (size_t)LARGE_PAGE ? LARGE_PAGE : LINE;
+    size_t align = n * size >= (size_t)LARGE_PAGE / 4 * 3 ? LARGE_PAGE : LINE;
     size_t bytes = (n * size + align - 1) / align * align;
     if (bytes == 0) {
         bytes = LINE;
