@@ -26,6 +26,15 @@ struct fg_coder_sums {
     double sum, square; /* of |x|, of x^2 */
 };
 
+/* Places as they were sent, see src/wire/gaps.h, and how far their reader came. */
+struct fg_coder_gaps {
+    const uint8_t *bytes; /* (len) */
+    size_t len;
+    uint64_t field, ones; /* which bits come next */
+    uint64_t sum;         /* of what the fields so far come to: 0 at first */
+    unsigned width, sign; /* bits of a field; 1: its lowest is a sign, else 0 */
+};
+
 struct fg_coders {
     const char *name; /* as of the kernels: "reference", "avx2", "avx512" */
 
@@ -68,6 +77,10 @@ struct fg_coders {
      * n a multiple of 8. */
     void (*signs)(const float *z, uint8_t *out, size_t n);
     void (*unsigns)(const uint8_t *in, float unit, float *z, size_t n);
+
+    /* The first of `count` codes, at most 2^31 zeros and ones on; returns how many, perhaps none. What the bits say is
+     * not judged: the caller does so at the last one. Shapes: code (count) out, also behind what is returned. */
+    size_t (*gaps)(struct fg_coder_gaps *g, size_t count, uint32_t first, uint32_t *code);
 };
 
 /* By name, as fg_kernels_get(); NULL if the CPU or the build lacks it. */

@@ -392,7 +392,14 @@ static void unsigns(const uint8_t *in, float unit, float *z, size_t n)
 }
 
 #ifdef FG_WIDE_AVX512
+#include "kernels/wide_gaps.h"
+
 const struct fg_coders fg_coders_avx512 = FG_CODER_TABLE("avx512");
 #else
+static size_t gaps(struct fg_coder_gaps *g, size_t count, uint32_t first, uint32_t *code)
+{
+    return fg_coders_reference.gaps(g, count, first, code);
+}
+
 const struct fg_coders fg_coders_avx2 = FG_CODER_TABLE("avx2");
 #endif

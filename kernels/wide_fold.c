@@ -63,7 +63,7 @@ struct scales {
 static uint32_t next_digit(int64_t *scale)
 {
     int64_t low = ((*scale & 0xffff) ^ 0x8000) - 0x8000;
-    *scale = (*scale - low) / 65536;
+    *scale = (*scale - low) >> DIGIT_BITS;
     return (uint32_t)(low & 0xffff);
 }
 
@@ -76,7 +76,7 @@ static void split(struct scales *s, const int64_t *scale, size_t m)
     s->shift = any != 0 ? __builtin_ctzll(any) : 0;
     s->digits = 1;
     for (size_t k = 0; k < m; k += 2) {
-        int64_t unit = (int64_t)1 << s->shift, a = scale[k] / unit, b = k + 1 < m ? scale[k + 1] / unit : 0;
+        int64_t a = scale[k] >> s->shift, b = k + 1 < m ? scale[k + 1] >> s->shift : 0;
         for (size_t v = 0; v < DIGITS; v++) {
             s->digits = (a | b) != 0 && v >= s->digits ? v + 1 : s->digits;
             uint32_t low = next_digit(&a);

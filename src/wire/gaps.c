@@ -2,6 +2,8 @@
 
 #include "src/wire/gaps.h"
 
+#include "kernels/coders.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -131,9 +133,16 @@ static inline __attribute__((always_inline)) bool get(struct fg_gaps_reader *r, 
     const size_t count = g->count, room = with_room(r, count, width);
     const uint32_t first = (uint32_t)(base << sign);
     const uint8_t *bytes = r->bytes;
-    uint64_t field = r->field, at = r->ones;
-    struct step s = {.sum = 0};
-    for (size_t i = 0; i < count; at += 64 - at % 8) {
+    struct fg_coder_gaps wide = {.bytes = bytes,
+                                 .len = (size_t)(r->bits / 8),
+                                 .field = r->field,
+                                 .ones = r->ones,
+                                 .width = width,
+                                 .sign = sign};
+    size_t done = count > 0 ? fg_coders_get("auto")->gaps(&wide, count - 1, first, code) : 0;
+    uint64_t field = wide.field, at = wide.ones;
+    struct step s = {.sum = wide.sum};
+    for (size_t i = done; i < count; at += 64 - at % 8) {
         if (at >= r->bits) {
             return false;
         }
