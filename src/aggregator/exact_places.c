@@ -1,6 +1,7 @@
 /* Adding to exact sums: places, many blocks at a time where they are all of one part. */
 #include <math.h>
 
+#include "kernels/ahead.h"
 #include "src/aggregator/exact_internal.h"
 
 static int64_t nearest(double v)
@@ -142,8 +143,10 @@ enum fg_status exact_add_places(struct fg_exact *e, const struct fg_exact_term *
             return st;
         }
         if (enter_first(e, from, end, c->level)) {
-            code = add_codes(e->first[from].sum, (uint32_t)at, code, last, 2 * (uint64_t)stop, c->value);
-            c->place = (size_t)(code - f->place);
+            const uint32_t *next =
+                add_codes(e->first[from].sum, (uint32_t)at, code, last, 2 * (uint64_t)stop, c->value);
+            fg_ahead(next, 0, (size_t)(next - code) * sizeof *code); /* as many, for the blocks that follow */
+            c->place = (size_t)(next - f->place);
             return FG_OK;
         }
     }
