@@ -78,8 +78,9 @@ struct fg_coders {
     void (*signs)(const float *z, uint8_t *out, size_t n);
     void (*unsigns)(const uint8_t *in, float unit, float *z, size_t n);
 
-    /* The first of `count` codes, at most 2^31 zeros and ones on; returns how many, perhaps none. What the bits say is
-     * not judged: the caller does so at the last one. Shapes: code (count) out, also behind what is returned. */
+    /* Some of the first of `count` codes, each plus `first`; returns how many, perhaps none. What the bits
+     * say is not judged: the caller does so at the last one. g goes on behind them.
+     * Shapes: code (count) out, also behind what is returned. */
     size_t (*gaps)(struct fg_coder_gaps *g, size_t count, uint32_t first, uint32_t *code);
 };
 

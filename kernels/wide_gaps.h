@@ -7,13 +7,14 @@
 
 #include "kernels/coders.h"
 
-/* Fields of so many bits lie in 32 bits, begun in whichever 16-bit word; WINDOW: bytes that a vector is read from. */
+/* Fields of so many bits lie in the 32 bits from the 16-bit word on that they begin in. WINDOW: bytes that a
+ * vector of them is read from. */
 enum { GAPS_WIDTH_MOST = 17, GAPS_WINDOW = 64, GAPS_ONES = 64 };
 
 static const uint32_t GAPS_LANES[VL] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
-/* Where the ones are, from g->ones on: code[i] of the i-th of them, as long as there is room for GAPS_ONES of them.
- * Returns how many. */
+/* Where the ones are, counted from g->ones: code[i] of the i-th of them, as long as there is room for
+ * GAPS_ONES more. Returns how many. */
 static size_t gaps_ones(const struct fg_coder_gaps *g, size_t count, uint32_t *code)
 {
     uint64_t at = g->ones / 8, mask = ~(uint64_t)0 << g->ones % 8;

@@ -160,8 +160,8 @@ static inline __attribute__((always_inline)) void scan_round(struct scan_sums *s
 }
 
 /* The same where stripes begin 8 bytes behind a cache line, as those of a frame that begins one do: each line
- * is read once, which is a third faster where it comes from memory. *last: the vector before at + 4 VL - 8; up
- * to 56 bytes behind the round are read, too. */
+ * is read once, which is a third faster where it comes from memory. *last: the vector that ends 8 bytes
+ * before at + 4 VL; up to 56 bytes behind the round are read, too. */
 static inline __attribute__((always_inline)) void scan_lines(struct scan_sums *s, const uint8_t *at,
                                                              const struct scan_keys *k, VI *last)
 {
@@ -178,7 +178,7 @@ static inline __attribute__((always_inline)) void scan_lines(struct scan_sums *s
     scan_scramble(s);
 }
 
-/* Rounds (n) that lie as scan_lines() needs them, or anyhow, and as many of floats beside them as there are. */
+/* Rounds (n) that lie as scan_lines() needs them, or anyhow; beside them as many of floats as there are. */
 static inline __attribute__((always_inline)) void scan_rounds(struct scan_sums *s, const uint8_t *at,
                                                               size_t n, struct scan_floats *f, bool lines)
 {

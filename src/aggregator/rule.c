@@ -8,11 +8,12 @@ extern const struct fg_rule_ops fg_rule_fedavg, fg_rule_fedsgd, fg_rule_fedavgm,
     fg_rule_fedadam, fg_rule_fedyogi, fg_rule_fednova, fg_rule_fedau, fg_rule_mifa, fg_rule_fedvarp,
     fg_rule_fedstale, fg_rule_diloco, fg_rule_fedawe, fg_rule_fedbuff, fg_rule_refl, fg_rule_semicyclic;
 
-/* Updates that are held by those whom they came from, so that each part of the sum is read
- * and written once for all of them: 32 bytes of them for each value, or as much as any aggregator has to
- * spare (chosen: with 8 instead of 39 updates of 6.7 MB the sum's own way through memory is a tenth of all). */
+/* So many bytes of them for each value, or as many as any aggregator has to spare (chosen: with 8 instead of
+ * 39 updates of 6.7 MB the sum's own way through memory is a tenth of all). */
 enum { QUEUE_BYTES_EACH = 32, QUEUE_BYTES = 1 << 28 };
 
+/* Updates that are held by those whom they came from, so that each part of the sum is read
+ * and written once for all of them. */
 struct fg_rule_queue {
     struct fg_exact_term term[FG_EXACT_MOST];
     struct fg_hold *hold[FG_EXACT_MOST];

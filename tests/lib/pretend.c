@@ -378,6 +378,15 @@ void pretend_check(const struct fg_result *got, const struct fg_task *t)
     assert_memory_equal(&got->loss, &want.loss, sizeof want.loss);
     if (t->kind == FG_TASK_TRAIN) {
         assert_memory_equal(got->delta, delta, sizeof delta);
+        if (got->form != NULL &&
+            got->form->kind == FG_FORM_FLOATS) { /* told what its frame was seen to have */
+            float most = 0.f;
+            for (size_t i = 0; i < PRETEND_P; i++) {
+                most = fabsf(delta[i]) > most ? fabsf(delta[i]) : most;
+            }
+            _Static_assert((int)PRETEND_P <= (int)FG_AWAY_BLOCK, "one block");
+            assert_true(got->form->largest != NULL && got->form->largest[0] == most);
+        }
     } else {
         assert_null(got->delta);
     }
