@@ -67,7 +67,7 @@ for name in "${names[@]}"; do
     stored=$(awk -v key="$key" -v name="$name" '$1 == key && $2 == name { print $3 }' "$file")
     awk -v name="$name" -v now="$now" -v stored="${stored:-0}" 'BEGIN {
         good = stored > 0 && now <= 1.05 * stored
-        printf "%s - instructions of %s: %.3f of the stored figure\n", good ? "ok" : "not ok", name, stored > 0 ? now / stored : 0
+        printf "%s - instructions of %s: %.3f of the stored figure\n", good ? "ok" : "not ok", name, (stored > 0 ? now / stored : 0)
         exit !good }' || bad=1
 done
 if [ "$store" = yes ]; then
