@@ -44,8 +44,9 @@ static struct fg_scan scan(const uint8_t *head, size_t head_len, const uint8_t *
         size_t stop = i < from ? from : len, most = FG_FOLD_BLOCK * sizeof(float);
         m = stop - i < most ? stop - i : most;
         if (i >= from && m >= sizeof(float)) {
-            float here =
-                fg_coders_reference.largest((const float *)(const void *)(body + i), m / sizeof(float));
+            float x[FG_FOLD_BLOCK]; /* aligned */
+            memcpy(x, body + i, m);
+            float here = fg_coders_reference.largest(x, m / sizeof(float));
             got.largest = isnan(got.largest) || here <= got.largest ? got.largest : here;
             if (block != NULL) {
                 block[(i - from) / most] = here;
