@@ -38,15 +38,38 @@ int fg_amx_ready(void)
 }
 #endif
 
+int fg_dot_ready(void)
+{
+#ifdef FG_X86
+    return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+    return 0;
+#endif
+}
+
+/* What wide_bf16.h and wide_dot.h need, whichever is more. */
+static size_t forward_bytes(const struct fg_conv *s, const struct bf16_layout *l)
+{
+    enum { STEP = 2 * sizeof(uint32_t) };
+    size_t taps = s->kh * s->kw;
+    return sizeof(uint16_t) * l->cin * (taps * s->np + l->pixels) + STEP * s->kw * (l->cin / BF16_TERMS);
+}
+
+static size_t weights_bytes(const struct fg_conv *s, const struct bf16_layout *l)
+{
+    enum { STEP = 2 * sizeof(uint32_t), PLACES = 4 * sizeof(uint32_t) };
+    size_t sum = sizeof(float) * s->kh * s->kw * l->rows * s->np, pairs = l->steps * (BF16_TERMS / 2);
+    size_t gradients = sizeof(uint32_t) * pairs * s->np, image = sizeof(uint16_t) * l->rows * l->line;
+    size_t lists = STEP * l->steps + PLACES * pairs, tap = sizeof(uint32_t) * pairs * l->rows;
+    return sum + gradients + image + tap + lists;
+}
+
 size_t fg_conv_work(const struct fg_conv *s)
 {
     if (!bf16_takes(s)) {
         return 0;
     }
     struct bf16_layout l = bf16_layout(s);
-    size_t taps = s->kh * s->kw;
-    size_t forward = sizeof(uint16_t) * l.cin * (taps * s->np + l.pixels);
-    size_t backward = sizeof(uint16_t) * (l.rows * l.line + l.steps * BF16_TERMS * s->np) +
-                      sizeof(float) * taps * l.rows * s->np;
+    size_t forward = forward_bytes(s, &l), backward = weights_bytes(s, &l);
     return ((forward > backward ? forward : backward) + 63) / 64 * 64;
 }

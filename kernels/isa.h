@@ -16,6 +16,7 @@ extern const struct fg_kernels fg_kernels_reference_bf16;
 extern const struct fg_kernels fg_kernels_reference_fma_bf16;
 extern const struct fg_kernels fg_kernels_avx2_bf16;
 extern const struct fg_kernels fg_kernels_avx512_bf16;
+extern const struct fg_kernels fg_kernels_avx512_dot; /* if fg_dot_ready() */
 extern const struct fg_kernels fg_kernels_avx512_amx; /* after fg_amx_ready() */
 
 extern const struct fg_coders fg_coders_reference;
@@ -28,5 +29,8 @@ extern const struct fg_folders fg_folders_avx512;
 
 /* Whether this process may multiply tiles of bfloat16; asks the operating system for it. */
 int fg_amx_ready(void);
+
+/* Whether the CPU multiplies pairs of bfloat16 (AVX512_BF16). */
+int fg_dot_ready(void);
 
 #endif

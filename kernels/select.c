@@ -20,7 +20,9 @@ static size_t supported(struct choice out[3])
     if (fma && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
         out[n++] = (struct choice){&fg_kernels_avx512,
-                                   fg_amx_ready() ? &fg_kernels_avx512_amx : &fg_kernels_avx512_bf16,
+                                   fg_amx_ready()   ? &fg_kernels_avx512_amx
+                                   : fg_dot_ready() ? &fg_kernels_avx512_dot
+                                                    : &fg_kernels_avx512_bf16,
                                    &fg_coders_avx512, &fg_folders_avx512};
     }
     if (fma) {

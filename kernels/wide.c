@@ -30,9 +30,11 @@
 
 #ifdef FG_WIDE_AVX512
 #include "kernels/wide_amx.h"
+#include "kernels/wide_dot.h"
 
 const struct fg_kernels fg_kernels_avx512 = FG_KERNEL_TABLE("avx512", conv);
 const struct fg_kernels fg_kernels_avx512_bf16 = FG_KERNEL_TABLE("avx512", bf16_conv);
+const struct fg_kernels fg_kernels_avx512_dot = FG_KERNEL_TABLE("avx512", dot_conv);
 const struct fg_kernels fg_kernels_avx512_amx = FG_KERNEL_TABLE("avx512", amx_conv);
 #else
 const struct fg_kernels fg_kernels_avx2 = FG_KERNEL_TABLE("avx2", conv);

@@ -73,4 +73,5 @@ AMX static void amx_run(const struct bf16_block *t, size_t us, size_t vs)
 
 static const struct bf16_engine BF16_AMX = {amx_begin, amx_run, amx_end};
 
-BF16_CONV(amx_conv, BF16_AMX)
+BF16_ENGINE(amx, BF16_AMX)
+BF16_CONV(amx_conv, amx_forward, amx_gradients)

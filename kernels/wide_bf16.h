@@ -218,8 +218,8 @@ static void bf16_store(const struct fg_conv *s, const float *c, size_t p, size_t
     }
 }
 
-static void bf16_forward(const struct bf16_engine *e, const struct fg_conv *s, const float *x, const float *w,
-                         const float *bias, float *y)
+static void tiles_forward(const struct bf16_engine *e, const struct fg_conv *s, const float *x,
+                          const float *w, const float *bias, float *y)
 {
     struct bf16_layout l = bf16_layout(s);
     uint16_t *packed = s->work, *image = packed + s->kh * s->kw * l.cin * s->np;
@@ -251,10 +251,11 @@ static void bf16_forward(const struct bf16_engine *e, const struct fg_conv *s, c
     e->end(before);
 }
 
-/* sum (taps, l->rows, np) of the weight gradients. */
-static void bf16_gradients(const struct bf16_engine *e, const struct fg_conv *s, const struct bf16_layout *l,
-                           const float *x, const float *d, float *sum)
+/* The weight gradients (taps, l->rows, np) at the start of s->work. */
+static void tiles_gradients(const struct bf16_engine *e, const struct fg_conv *s, const struct bf16_layout *l,
+                            const float *x, const float *d)
 {
+    float *sum = s->work;
     uint16_t *planes = (uint16_t *)(void *)(sum + s->kh * s->kw * l->rows * s->np);
     uint16_t *pairs = planes + l->rows * l->line;
     struct bf16_block t = {.lda = l->line, .n1 = 1, .n2 = 1, .n3 = l->steps, .a3 = BF16_TERMS, .ldc = s->np};
@@ -280,12 +281,16 @@ static void bf16_gradients(const struct bf16_engine *e, const struct fg_conv *s,
     e->end(before);
 }
 
-static void bf16_weights(const struct bf16_engine *e, const struct fg_conv *s, const float *x, const float *d,
+/* How the bits are made: all give the same. */
+typedef void (*bf16_gradients)(const struct fg_conv *s, const struct bf16_layout *l, const float *x,
+                               const float *d);
+
+static void bf16_weights(bf16_gradients gradients, const struct fg_conv *s, const float *x, const float *d,
                          int sgd, float a, float *w)
 {
     struct bf16_layout l = bf16_layout(s);
-    float *sum = s->work;
-    bf16_gradients(e, s, &l, x, d, sum);
+    const float *sum = s->work;
+    gradients(s, &l, x, d);
     for (size_t tap = 0; tap < s->kh * s->kw; tap++, sum += l.rows * s->np, w += s->cin * s->np) {
         if (sgd) {
             axpy(a, sum, w, s->cin * s->np);
@@ -296,21 +301,17 @@ static void bf16_weights(const struct bf16_engine *e, const struct fg_conv *s, c
 }
 
 /* The three functions of a table. */
-#define BF16_CONV(prefix, engine)                                                                            \
+#define BF16_CONV(prefix, forward, gradients)                                                                \
     static void prefix##_forward(const struct fg_conv *s, const float *x, const float *w, const float *bias, \
                                  float *y)                                                                   \
     {                                                                                                        \
-        if (bf16_takes(s)) {                                                                                 \
-            bf16_forward(&(engine), s, x, w, bias, y);                                                       \
-        } else {                                                                                             \
-            conv_forward(s, x, w, bias, y);                                                                  \
-        }                                                                                                    \
+        (bf16_takes(s) ? forward : conv_forward)(s, x, w, bias, y);                                          \
     }                                                                                                        \
     static void prefix##_backward_weights(const struct fg_conv *s, const float *x, const float *d,           \
                                           float *dw)                                                         \
     {                                                                                                        \
         if (bf16_takes(s)) {                                                                                 \
-            bf16_weights(&(engine), s, x, d, 0, 0.0f, dw);                                                   \
+            bf16_weights(gradients, s, x, d, 0, 0.0f, dw);                                                   \
         } else {                                                                                             \
             conv_backward_weights(s, x, d, dw);                                                              \
         }                                                                                                    \
@@ -318,10 +319,24 @@ static void bf16_weights(const struct bf16_engine *e, const struct fg_conv *s, c
     static void prefix##_sgd(const struct fg_conv *s, const float *x, const float *d, float a, float *w)     \
     {                                                                                                        \
         if (bf16_takes(s)) {                                                                                 \
-            bf16_weights(&(engine), s, x, d, 1, a, w);                                                       \
+            bf16_weights(gradients, s, x, d, 1, a, w);                                                       \
         } else {                                                                                             \
             conv_sgd(s, x, d, a, w);                                                                         \
         }                                                                                                    \
     }
 
-BF16_CONV(bf16_conv, BF16_EMULATE)
+/* forward and gradients of an engine. */
+#define BF16_ENGINE(prefix, engine)                                                                          \
+    static void prefix##_forward(const struct fg_conv *s, const float *x, const float *w, const float *bias, \
+                                 float *y)                                                                   \
+    {                                                                                                        \
+        tiles_forward(&(engine), s, x, w, bias, y);                                                          \
+    }                                                                                                        \
+    static void prefix##_gradients(const struct fg_conv *s, const struct bf16_layout *l, const float *x,     \
+                                   const float *d)                                                           \
+    {                                                                                                        \
+        tiles_gradients(&(engine), s, l, x, d);                                                              \
+    }
+
+BF16_ENGINE(emulate, BF16_EMULATE)
+BF16_CONV(bf16_conv, emulate_forward, emulate_gradients)

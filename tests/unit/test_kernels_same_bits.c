@@ -309,14 +309,16 @@ static void against_reference(kernel_case c, uint64_t iters)
 static void bf16_conv_has_the_reference_bits(void **state)
 {
     (void)state;
-    const struct fg_kernels *all[4] = {fg_kernels_get("reference", FG_BF16), fg_kernels_get("avx2", FG_BF16),
-                                       fg_kernels_get("avx512", FG_BF16),
-                                       fg_kernels_get("avx512", FG_EXACT) ? &fg_kernels_avx512_bf16 : NULL};
+    const struct fg_kernels *all[5] = {
+        fg_kernels_get("reference", FG_BF16), fg_kernels_get("avx2", FG_BF16),
+        fg_kernels_get("avx512", FG_BF16),
+        fg_kernels_get("avx512", FG_EXACT) ? &fg_kernels_avx512_bf16 : NULL,
+        fg_kernels_get("avx512", FG_EXACT) && fg_dot_ready() ? &fg_kernels_avx512_dot : NULL};
     float *want = aligned_alloc(64, ARENA_FLOATS * sizeof *want),
           *got = aligned_alloc(64, ARENA_FLOATS * sizeof *got);
     assert_non_null(want);
     assert_non_null(got);
-    for (size_t i = 1; i < 4; i++) {
+    for (size_t i = 1; i < 5; i++) {
         for (uint64_t seed = 1; all[i] && seed <= fg_test_iters(30); seed++) {
             size_t used = run(bf16_conv_case, all[0], seed, want);
             assert_int_equal(run(bf16_conv_case, all[i], seed, got), used);
