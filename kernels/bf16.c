@@ -52,15 +52,15 @@ static size_t forward_bytes(const struct fg_conv *s, const struct bf16_layout *l
 {
     enum { STEP = 2 * sizeof(uint32_t) };
     size_t taps = s->kh * s->kw;
-    return sizeof(uint16_t) * l->cin * (taps * s->np + l->pixels) + STEP * s->kw * (l->cin / BF16_TERMS);
+    return sizeof(uint16_t) * l->cin * (taps * s->np + l->pixels) + STEP * taps * (l->cin / BF16_TERMS);
 }
 
 static size_t weights_bytes(const struct fg_conv *s, const struct bf16_layout *l)
 {
     enum { STEP = 2 * sizeof(uint32_t), PLACES = 4 * sizeof(uint32_t) };
     size_t sum = sizeof(float) * s->kh * s->kw * l->rows * s->np, pairs = l->steps * (BF16_TERMS / 2);
-    size_t gradients = sizeof(uint32_t) * pairs * s->np, image = sizeof(uint16_t) * l->rows * l->line;
-    size_t lists = STEP * l->steps + PLACES * pairs, tap = sizeof(uint32_t) * pairs * l->rows;
+    size_t gradients = sizeof(uint32_t) * pairs * s->np, image = sizeof(uint16_t) * l->cin * l->line;
+    size_t lists = STEP * l->steps + PLACES * pairs, tap = sizeof(uint32_t) * pairs * l->cin;
     return sum + gradients + image + tap + lists;
 }
 

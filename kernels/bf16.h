@@ -1,8 +1,8 @@
 /* Convolutions in bfloat16 (FG_BF16): which of them, and how the operands lie packed in fg_conv.work.
  *
  * Products are made of tiles: A (16 rows, 32 terms) times B (32 terms, 16 columns) is added to C (16, 16). B
- * holds its terms in pairs, (16, 16, 2). This is what Intel's AMX multiplies in one instruction; other CPUs
- * do the same operations one by one.
+ * holds its terms in pairs, (16, 16, 2). This is what Intel's AMX multiplies in one instruction; CPUs with
+ * AVX512_BF16 do the same operations two at a time on a packing of their own (wide_dot.h), others one by one.
  */
 #ifndef FG_KERNELS_BF16_H
 #define FG_KERNELS_BF16_H

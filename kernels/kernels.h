@@ -189,7 +189,7 @@ struct fg_kernels {
  *   FG_EXACT  in float, as said above.
  *   FG_BF16   convolutions of stride 1 over 16 or more channels round both operands to bfloat16 (8 bits of
  *             precision) and add in float; all else stays exact. Every implementation gives the same bits,
- *             but only those with AMX (Intel, 4th generation Xeon and later) are faster. Its order: terms go
+ *             but only where fg_kernels_bf16_by() names an instruction are they faster. Its order: terms go
  *             in steps of 32, even + odd part of a step (one fma a term, from 0) is added to what was there;
  *             a step holds 32 channels of one window pixel (forward, kh, kw and channels ascending) or 32
  *             places r * w + q of one image (weights), those with q >= ow having d = 0.
@@ -205,5 +205,9 @@ size_t fg_conv_work(const struct fg_conv *s);
 /* The implementation of that name ("auto", "avx512", "avx2", "reference"), auto being the fastest one.
  * Returns NULL if there is none of that name or the CPU or the build lacks it; CPUs have no FG_TF32. */
 const struct fg_kernels *fg_kernels_get(const char *name, enum fg_arithmetic arithmetic);
+
+/* What the fastest implementation of FG_BF16 multiplies by on this CPU: "AMX" (Intel, 4th generation Xeon and
+ * later), "AVX512_BF16" (AMD Zen 4 and later, some Intel), or NULL: it is slower than FG_EXACT here. */
+const char *fg_kernels_bf16_by(void);
 
 #endif

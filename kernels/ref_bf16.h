@@ -15,11 +15,11 @@ static float bf16(float x)
 }
 
 /* a b + c rounded once. What rounds up to the least normal number counts as below it if it is with an
- * unbounded exponent; a double holds such a sum exactly. */
+ * unbounded exponent (halfway is not: ties go to the even one); a double holds such a sum exactly. */
 static float flushed_fma(float a, float b, float c)
 {
     float r = fmaf(a, b, c);
-    if (fabsf(r) == 0x1p-126f && fabs((double)a * (double)b + (double)c) <= 0x1p-126 - 0x1p-151) {
+    if (fabsf(r) == 0x1p-126f && fabs((double)a * (double)b + (double)c) < 0x1p-126 - 0x1p-151) {
         return copysignf(0.0f, r);
     }
     return flushed(r);

@@ -56,6 +56,20 @@ const struct fg_kernels *fg_kernels_get(const char *name, enum fg_arithmetic ari
     return found == NULL || arithmetic == FG_TF32 ? NULL : arithmetic == FG_BF16 ? found->bf16 : found->exact;
 }
 
+const char *fg_kernels_bf16_by(void)
+{
+    struct choice list[3];
+    const struct fg_kernels *fastest = supported(list) > 0 ? list[0].bf16 : NULL;
+#ifdef FG_X86
+    return fastest == &fg_kernels_avx512_amx   ? "AMX"
+           : fastest == &fg_kernels_avx512_dot ? "AVX512_BF16"
+                                               : NULL;
+#else
+    (void)fastest;
+    return NULL;
+#endif
+}
+
 const struct fg_coders *fg_coders_get(const char *name)
 {
     struct choice list[3];

@@ -132,43 +132,61 @@ DOT static void dot_pack_weights(const struct fg_conv *s, const float *w, size_t
     }
 }
 
-/* Images to (pixels, channels) rounded; `paired`: each four channels as their even and their odd pair. */
-DOT static void dot_pack_image(const struct fg_conv *s, const float *x, int paired, uint16_t *to)
+/* One image to (pixels, channels), each four channels as their even and their odd pair. */
+DOT static void dot_pack_pairs(const struct fg_conv *s, const float *x, uint16_t *to)
 {
-    size_t channels = fg_kernel_pad(s->cin);
     for (size_t p = 0; p < s->h * s->w; p++, x += s->cs) {
-        for (size_t i = 0; i < channels; i += VL, to += VL) {
-            V v = bf16_get(x + i, s->cin > i ? s->cin - i : 0);
-            v = paired ? _mm512_permute_ps(v, 0x72) : v; /* 2, 0, 3, 1 */
+        for (size_t i = 0; i < s->cin; i += VL, to += VL) {
+            V v = _mm512_permute_ps(bf16_get(x + i, s->cin - i), 0x72); /* 2, 0, 3, 1 */
             _mm256_storeu_si256((__m256i *)(void *)to, (__m256i)_mm512_cvtneps_pbh(v));
+        }
+    }
+}
+
+/* One image to (pixels, channels of which there are a multiple of 32), in the order that dot_pack_tap() turns
+ * round: fours of the first 16 and of the others in turn. */
+DOT static void dot_pack_image(const struct fg_conv *s, const float *x, uint16_t *to)
+{
+    const __m512i turns = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
+    for (size_t p = 0; p < s->h * s->w; p++, x += s->cs) {
+        for (size_t i = 0; i < s->cin; i += 2 * VL, to += 2 * VL) {
+            V low = bf16_get(x + i, s->cin - i);
+            V high = i + VL < s->cin ? bf16_get(x + i + VL, s->cin - i - VL) : v_set(0.0f);
+            __m512i both = (__m512i)_mm512_cvtne2ps_pbh(high, low);
+            _mm512_storeu_si512(to, _mm512_permutexvar_epi64(turns, both));
         }
     }
 }
 
 /* ---- forward ---- */
 
-/* The steps of a row of the window; their number. */
+/* The steps of a window; those of one of its rows. */
 static size_t dot_forward_steps(const struct fg_conv *s, struct dot_step *step)
 {
     size_t n = 0, pixel = fg_kernel_pad(s->cin) / 2;
-    for (size_t k = 0; k < s->kw; k++) {
+    for (size_t tap = 0; tap < s->kh * s->kw; tap++) {
+        size_t at = (tap / s->kw * s->w + tap % s->kw) * pixel;
         for (size_t i = 0; i < s->cin; i += BF16_TERMS, n++) {
             size_t left = s->cin - i < BF16_TERMS ? s->cin - i : BF16_TERMS;
-            step[n] = (struct dot_step){(uint32_t)(k * pixel + i / 2), (uint32_t)((left + 3) / 4)};
+            step[n] = (struct dot_step){(uint32_t)(at + i / 2), (uint32_t)((left + 3) / 4)};
         }
     }
-    return n;
+    return n / s->kh;
 }
 
-/* One image, one block of columns. The weights of one row of the window pass by all outputs, since the
- * first-level cache holds no more of them. */
+/* One image, one block of columns. The outputs pass by as many rows of the window as the first-level cache
+ * holds the weights of. */
 static void dot_forward_block(const struct fg_conv *s, struct dot_tile t, size_t vecs, float *y)
 {
+    enum { NEAR = 24 * 1024 / sizeof(uint32_t) };
     const uint32_t *image = t.x;
-    size_t row = s->kw * ((s->cin + 3) / 4) * vecs * DOT_PAIR;
-    for (size_t k = 0; k < s->kh; k++, t.w += row) {
+    size_t line = s->kw * ((s->cin + 3) / 4) * vecs * DOT_PAIR, steps = t.steps;
+    size_t lines = line < NEAR ? NEAR / line : 1;
+    for (size_t k = 0, n; k < s->kh; k += n, t.w += n * line, t.step += t.steps) {
+        n = s->kh - k < lines ? s->kh - k : lines;
+        t.steps = n * steps;
         for (size_t r = 0; r < s->oh; r++) {
-            t.x = image + (r + k) * s->w * t.xr;
+            t.x = image + r * s->w * t.xr;
             t.y = y + r * s->ow * s->np;
             dot_rows(&t, s->ow, vecs);
         }
@@ -189,7 +207,7 @@ static void dot_forward(const struct fg_conv *s, const float *x, const float *w,
     }
     unsigned before = emulate_begin();
     for (size_t b = 0; b < s->batch; b++, x += s->h * s->w * s->cs, y += s->oh * s->ow * s->np) {
-        dot_pack_image(s, x, 1, image);
+        dot_pack_pairs(s, x, image);
         for (size_t p = 0; p < s->oh * s->ow; p++) {
             bf16_start(bias, 1, s->np, y + p * s->np);
         }
@@ -234,29 +252,46 @@ static size_t dot_places(const struct fg_conv *s, size_t from, size_t end, struc
 
 /* Where the parts of fg_conv.work lie, and what is the same for all images. */
 struct dot_weights {
-    float *sum;              /* (taps, channels, np) */
+    float *sum;              /* (taps, rows, np) */
     uint32_t *x, *d;         /* pairs of one tap: (pairs, channels); of the gradients: (pairs, np) */
     uint16_t *image;         /* (pixels, channels) */
     struct dot_places *pair; /* even and odd in turn */
     struct dot_step *step;
-    size_t channels, pairs, steps;
+    size_t channels, rows, steps;
 };
 
+/* Steps go in stretches whose pairs, of a tap and of a block of columns, the first-level cache holds; where
+ * one begins .at is 0. */
 static struct dot_weights dot_plan(const struct fg_conv *s, const struct bf16_layout *l)
 {
-    struct dot_weights t = {.sum = s->work, .channels = l->rows};
+    enum { NEAR = 28 * 1024 / sizeof(uint32_t) };
+    struct dot_weights t = {.sum = s->work, .channels = l->cin, .rows = l->rows, .steps = l->steps};
     t.x = (uint32_t *)(void *)(t.sum + s->kh * s->kw * l->rows * s->np);
-    t.d = t.x + l->steps * (BF16_TERMS / 2) * l->rows;
+    t.d = t.x + l->steps * (BF16_TERMS / 2) * t.channels;
     t.image = (uint16_t *)(void *)(t.d + l->steps * (BF16_TERMS / 2) * s->np);
-    t.pair = (struct dot_places *)(void *)(t.image + s->h * s->w * l->rows);
+    t.pair = (struct dot_places *)(void *)(t.image + s->h * s->w * t.channels);
     t.step = (struct dot_step *)(void *)(t.pair + l->steps * (BF16_TERMS / 2));
-    for (size_t n = 0; n < l->steps; n++) {
-        size_t groups = dot_places(s, n * BF16_TERMS, l->places, t.pair + t.pairs);
-        t.step[n] = (struct dot_step){(uint32_t)(t.pairs * l->rows), (uint32_t)groups};
-        t.pairs += 2 * groups;
+    struct dot_places *to = t.pair;
+    for (size_t n = 0, pairs = 0; n < l->steps; n++) {
+        size_t groups = dot_places(s, n * BF16_TERMS, l->places, to);
+        pairs = (pairs + 2 * groups) * (t.channels + DOT_PAIR) <= NEAR ? pairs : 0;
+        t.step[n] = (struct dot_step){(uint32_t)(pairs * t.channels), (uint32_t)groups};
+        pairs += 2 * groups;
+        to += 2 * groups;
     }
-    t.steps = l->steps;
     return t;
+}
+
+/* The steps from n on that are one stretch, and the pairs in them. */
+static size_t dot_stretch(const struct dot_weights *t, size_t n, size_t *pairs)
+{
+    size_t from = n;
+    *pairs = 0;
+    do {
+        *pairs += 2 * (size_t)t->step[n].groups;
+        n++;
+    } while (n < t->steps && t->step[n].at > 0);
+    return n - from;
 }
 
 static V dot_gradient(const struct fg_conv *s, const float *d, uint32_t pixel)
@@ -264,35 +299,50 @@ static V dot_gradient(const struct fg_conv *s, const float *d, uint32_t pixel)
     return pixel == NONE ? v_set(-0.0f) : v_load(d + pixel * s->np);
 }
 
-/* The gradients of one image, block of columns by block of columns. */
-static void dot_pack_gradients(const struct fg_conv *s, const struct dot_weights *t, const float *d)
+/* The gradients of one image at `pairs` pairs, block of columns by block of columns. */
+static void dot_pack_gradients(const struct fg_conv *s, const struct dot_places *pair, size_t pairs,
+                               const float *d, uint32_t *to)
 {
-    uint32_t *to = t->d;
     for (size_t j = 0, vecs; j < s->np; j += vecs * VL) {
         vecs = tile_vecs(s->np - j);
-        for (size_t n = 0; n < t->pairs * vecs; n++, to += VL) {
-            const struct dot_places *p = &t->pair[n / vecs];
-            const float *at = d + j + n % vecs * VL;
-            dot_pair(dot_gradient(s, at, p->out[0]), dot_gradient(s, at, p->out[1]), to);
+        for (size_t n = 0; n < pairs; n++) {
+            for (size_t v = 0; v < vecs; v++, to += VL) {
+                const float *at = d + j + v * VL;
+                dot_pair(dot_gradient(s, at, pair[n].out[0]), dot_gradient(s, at, pair[n].out[1]), to);
+            }
         }
     }
 }
 
-static VI dot_input(const uint16_t *image, uint32_t place, size_t channels)
+/* What one tap sees of the image at `pairs` pairs. */
+static void dot_pack_tap(const uint16_t *image, size_t channels, const struct dot_places *pair, size_t pairs,
+                         uint32_t *to)
 {
-    return place == NONE ? vi_set(0) : v_load_u16((const uint8_t *)(image + place * channels));
+    for (size_t n = 0; n < pairs; n++) {
+        const uint16_t *at = image + pair[n].in[0] * channels, *after = image + pair[n].in[1] * channels;
+        VI none = vi_set(0);
+        for (size_t i = 0; i < channels; i += 2 * VL, to += 2 * VL) {
+            VI first = pair[n].in[0] == NONE ? none : vi_load_pairs(at + i);
+            VI second = pair[n].in[1] == NONE ? none : vi_load_pairs(after + i);
+            vi_store(to, vh_low(second, first));
+            vi_store(to + VL, vh_high(second, first));
+        }
+    }
 }
 
-/* What one tap sees of the image. */
-static void dot_pack_tap(const struct dot_weights *t, const uint16_t *image)
+/* One stretch of one image; `pair` is its first. */
+static void dot_add(const struct fg_conv *s, const struct dot_weights *t, struct dot_tile tile,
+                    const struct dot_places *pair, size_t pairs)
 {
-    uint32_t *to = t->x;
-    for (size_t n = 0; n < t->pairs; n++) {
-        struct dot_places p = t->pair[n];
-        for (size_t i = 0; i < t->channels; i += VL, to += VL) {
-            VI first = dot_input(image + i, p.in[0], t->channels);
-            VI second = dot_input(image + i, p.in[1], t->channels);
-            vi_store(to, vi_or(vi_shl16(first), second));
+    for (size_t tap = 0; tap < s->kh * s->kw; tap++) {
+        const uint16_t *image = t->image + (tap / s->kw * s->w + tap % s->kw) * t->channels;
+        dot_pack_tap(image, t->channels, pair, pairs, t->x);
+        for (size_t j = 0, vecs; j < s->np; j += vecs * VL) {
+            vecs = tile_vecs(s->np - j);
+            tile.x = t->x;
+            tile.w = t->d + pairs * j;
+            tile.y = t->sum + tap * t->rows * s->np + j;
+            dot_rows(&tile, s->cin, vecs);
         }
     }
 }
@@ -302,23 +352,17 @@ static void dot_gradients(const struct fg_conv *s, const struct bf16_layout *l, 
                           const float *d)
 {
     struct dot_weights t = dot_plan(s, l);
-    struct dot_tile tile = {
-        .xr = 1, .xo = t.channels, .xg = 2 * t.channels, .step = t.step, .steps = t.steps};
-    tile.ldy = s->np;
-    memset(t.sum, 0, s->kh * s->kw * t.channels * s->np * sizeof *t.sum);
+    struct dot_tile tile = {.xr = 1, .xo = t.channels, .xg = 2 * t.channels, .ldy = s->np};
+    memset(t.sum, 0, s->kh * s->kw * t.rows * s->np * sizeof *t.sum);
     unsigned before = emulate_begin();
     for (size_t b = 0; b < s->batch; b++, x += s->h * s->w * s->cs, d += s->oh * s->ow * s->np) {
-        dot_pack_image(s, x, 0, t.image);
-        dot_pack_gradients(s, &t, d);
-        for (size_t tap = 0; tap < s->kh * s->kw; tap++) {
-            dot_pack_tap(&t, t.image + (tap / s->kw * s->w + tap % s->kw) * t.channels);
-            for (size_t j = 0, vecs; j < s->np; j += vecs * VL) {
-                vecs = tile_vecs(s->np - j);
-                tile.x = t.x;
-                tile.w = t.d + t.pairs * j;
-                tile.y = t.sum + tap * t.channels * s->np + j;
-                dot_rows(&tile, s->cin, vecs);
-            }
+        const struct dot_places *pair = t.pair;
+        dot_pack_image(s, x, t.image);
+        for (size_t n = 0, pairs; n < t.steps; n += tile.steps, pair += pairs) {
+            tile.step = t.step + n;
+            tile.steps = dot_stretch(&t, n, &pairs);
+            dot_pack_gradients(s, pair, pairs, d, t.d);
+            dot_add(s, &t, tile, pair, pairs);
         }
     }
     emulate_end(before);

@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "kernels/cuda.h"
+#include "kernels/kernels.h"
 #include "src/base/cpu.h"
 #include "src/deploy/device_need.h"
 #include "src/deploy/doctor.h"
@@ -33,6 +34,10 @@ void fg_doctor_check_cpu(struct fg_doctor *d)
     fg_doctor_add(d, FG_DOCTOR_WARN, "cpu", "results are the same, training is several times slower",
                   "not x86-64: reference kernels only");
 #endif
+    const char *bf16 = fg_kernels_bf16_by();
+    fg_doctor_add(d, FG_DOCTOR_OK, "bf16", NULL, "%s%s%s", bf16 != NULL ? "train.arithmetic = bf16 by " : "",
+                  bf16 != NULL ? bf16 : "neither AMX nor AVX512_BF16: train.arithmetic = bf16 is slower",
+                  bf16 != NULL ? "" : " than exact here");
 }
 
 /* One dataset, compressed, through a file that stays in memory. */

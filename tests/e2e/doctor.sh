@@ -21,6 +21,9 @@ expect() {
 }
 
 expect "this machine is fine" 0 '^ok +hdf5 ' "$forage" doctor
+by=neither
+! grep -qwE 'amx_bf16|avx512_bf16' /proc/cpuinfo || by='train.arithmetic = bf16 by (AMX|AVX512_BF16)'
+expect "it tells whether bfloat16 is faster" 0 "^ok +bf16 +$by" "$forage" doctor
 if grep -q 'built without MPI' "$dir/out"; then
     echo "skip - doctor: MPI (built without)"
 else

@@ -99,7 +99,8 @@ static void conv_case(const struct fg_kernels *k, struct arena *a)
 static void bf16_conv_case(const struct fg_kernels *k, struct arena *a)
 {
     size_t cin = pick(a, 10, 70), cout = pick(a, 1, 70);
-    struct fg_conv s = {.batch = pick(a, 1, 3), .h = pick(a, 5, 12), .w = pick(a, 5, 12), .cin = cin};
+    size_t side = pick(a, 0, 4) ? 12 : 24;
+    struct fg_conv s = {.batch = pick(a, 1, 3), .h = pick(a, 5, side), .w = pick(a, 5, side), .cin = cin};
     s.cs = fg_kernel_pad(cin);
     s.kh = pick(a, 1, 5);
     s.kw = pick(a, 1, 5);
@@ -305,21 +306,30 @@ static void against_reference(kernel_case c, uint64_t iters)
     free(got);
 }
 
-/* All tables of bfloat16, with the instruction and without. */
+/* All tables of bfloat16, with their instructions and without; the first is the reference. */
+enum { BF16_TABLES = 5 };
+
+static void bf16_tables(const struct fg_kernels *all[BF16_TABLES])
+{
+    int wide = fg_kernels_get("avx512", FG_EXACT) != NULL;
+    all[0] = fg_kernels_get("reference", FG_BF16);
+    all[1] = fg_kernels_get("avx2", FG_BF16);
+    all[2] = fg_kernels_get("avx512", FG_BF16); /* the fastest of this CPU */
+    all[3] = wide ? &fg_kernels_avx512_bf16 : NULL;
+    all[4] = wide && fg_dot_ready() ? &fg_kernels_avx512_dot : NULL;
+}
+
 static void bf16_conv_has_the_reference_bits(void **state)
 {
     (void)state;
-    const struct fg_kernels *all[5] = {
-        fg_kernels_get("reference", FG_BF16), fg_kernels_get("avx2", FG_BF16),
-        fg_kernels_get("avx512", FG_BF16),
-        fg_kernels_get("avx512", FG_EXACT) ? &fg_kernels_avx512_bf16 : NULL,
-        fg_kernels_get("avx512", FG_EXACT) && fg_dot_ready() ? &fg_kernels_avx512_dot : NULL};
+    const struct fg_kernels *all[BF16_TABLES];
     float *want = aligned_alloc(64, ARENA_FLOATS * sizeof *want),
           *got = aligned_alloc(64, ARENA_FLOATS * sizeof *got);
     assert_non_null(want);
     assert_non_null(got);
-    for (size_t i = 1; i < 5; i++) {
-        for (uint64_t seed = 1; all[i] && seed <= fg_test_iters(30); seed++) {
+    bf16_tables(all);
+    for (size_t i = 1; i < BF16_TABLES; i++) {
+        for (uint64_t seed = 1; all[i] && seed <= fg_test_iters(40); seed++) {
             size_t used = run(bf16_conv_case, all[0], seed, want);
             assert_int_equal(run(bf16_conv_case, all[i], seed, got), used);
             for (size_t e = 0; e < used; e++) {
@@ -332,6 +342,29 @@ static void bf16_conv_has_the_reference_bits(void **state)
     }
     free(want);
     free(got);
+}
+
+/* The sums 2^-126 - 2^-151, which is halfway to the number below and so rounds to 2^-126, and 2^-126 - 2^-150,
+ * which is below the normal numbers and so is 0. */
+static void bf16_sums_end_at_the_least_normal_number(void **state)
+{
+    (void)state;
+    const struct fg_kernels *all[BF16_TABLES];
+    static const float less[2] = {-0x1p-75f, -0x1p-74f}, want[2] = {0x1p-126f, 0.0f};
+    static float x[16], w[16 * 16], y[16];
+    struct fg_conv s = {1, 1, 1, 16, 16, 1, 1, 1, 1, 1, 16, 16, NULL};
+    assert_non_null(s.work = aligned_alloc(64, fg_conv_work(&s)));
+    bf16_tables(all);
+    x[0] = w[0] = 0x1p-63f;
+    x[4] = 0x1p-76f;
+    for (size_t i = 0; i < BF16_TABLES; i++) {
+        for (size_t n = 0; all[i] && n < 2; n++) {
+            w[4 * 16] = less[n];
+            all[i]->conv_forward(&s, x, w, NULL, y);
+            assert_memory_equal(&y[0], &want[n], sizeof want[n]);
+        }
+    }
+    free(s.work);
 }
 
 #define CASE(name, iters)                                   \
@@ -408,6 +441,7 @@ int main(void)
         cmocka_unit_test(vector_has_the_reference_bits),
         cmocka_unit_test(inputs_may_end_at_a_forbidden_page),
         cmocka_unit_test(bf16_conv_has_the_reference_bits),
+        cmocka_unit_test(bf16_sums_end_at_the_least_normal_number),
         cmocka_unit_test(names_choose_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
