@@ -80,7 +80,9 @@ static void dense_accumulate(const float *x, size_t ldx, const float *w, float *
     dense_run(x, ldx, w, y, np, y, batch, in, np);
 }
 
-enum { FLIPPED = 128 }; /* rows of a transposed panel: 16 KB, half of the smallest first-level cache */
+/* Rows of a transposed panel: 16 KB, half of the smallest first-level cache. Rows of d that lie whole pages
+ * apart share one of its sets, which the panel needs some of. */
+enum { FLIPPED = 128, ROWS_OF_PAGES = 8 };
 
 /* panel[j][i] = w[i][j] for i < width (a multiple of VL; rows past `rows` read as 0), j < columns. */
 static void transpose_panel(const float *w, size_t np, size_t rows, size_t width, size_t columns,
@@ -111,6 +113,7 @@ static void dense_backward_input(const float *d, const float *w, float *dx, size
         return;
     }
     _Alignas(64) float panel[FLIPPED * 2 * VL];
+    size_t at_once = np % TILE_PAGE == 0 ? ROWS_OF_PAGES : batch;
     for (size_t i = 0, vecs; i < fg_kernel_pad(in); i += vecs * VL) {
         vecs = tile_vecs(fg_kernel_pad(in) - i);
         size_t left = in > i ? in - i : 0, rows = left < vecs * VL ? left : vecs * VL;
@@ -122,7 +125,9 @@ static void dense_backward_input(const float *d, const float *w, float *dx, size
             t.y = dx + i;
             t.ldy = t.lds = lddx;
             t.start = j > 0 ? t.y : NULL;
-            tile_rows(&t, batch, vecs);
+            for (size_t b = 0; b < batch; b += at_once) {
+                tile_rows(&t, batch - b < at_once ? batch - b : at_once, vecs);
+            }
         }
     }
 }

@@ -67,14 +67,19 @@ static inline __attribute__((always_inline)) void tile_end(const struct tile *t,
     }
 }
 
+/* How many rows of w to prefetch ahead. Those that lie whole pages of 4 KB apart share one set of the
+ * first-level cache, which holds 8 or 12 lines: with more, each prefetch drops the line that is needed next. */
+enum { TILE_PAGE = 1024, AHEAD = 12, AHEAD_OF_PAGES = 6 };
+
 /* rows, vecs and unit (t->xr == 1) are constants where this is inlined. */
 static inline __attribute__((always_inline)) void tile_run(const struct tile *t, int rows, int vecs, int unit)
 {
-    enum { GROUP = 4, AHEAD = 12 }; /* rows that share a pointer; how many rows of w to prefetch ahead */
+    enum { GROUP = 4 }; /* rows that share a pointer */
     V acc[TILE_ROWS][2];
     tile_begin(t, acc, rows, vecs);
     const float *w = t->w;
     size_t xr = unit ? 1 : t->xr, ldw = t->ldw, x3 = t->x3;
+    size_t ahead = (ldw % TILE_PAGE == 0 ? AHEAD_OF_PAGES : AHEAD) * ldw;
     for (size_t k1 = 0; k1 < t->n1; k1++) {
         for (size_t k2 = 0; k2 < t->n2; k2++) {
             const float *x0 = t->x + k1 * t->x1 + k2 * t->x2, *x4 = x0, *x8 = x0, *x12 = x0;
@@ -86,8 +91,8 @@ static inline __attribute__((always_inline)) void tile_run(const struct tile *t,
             for (size_t k3 = t->n3; k3 > 0; k3--) {
                 V w0 = v_load(w), w1 = vecs > 1 ? v_load(w + VL) : w0;
                 if (vecs > 1 && !unit) { /* weights; gradients are read from front to back */
-                    _mm_prefetch((const char *)(w + AHEAD * ldw), _MM_HINT_T0);
-                    _mm_prefetch((const char *)(w + AHEAD * ldw + VL), _MM_HINT_T0);
+                    _mm_prefetch((const char *)(w + ahead), _MM_HINT_T0);
+                    _mm_prefetch((const char *)(w + ahead + VL), _MM_HINT_T0);
                 }
                 FG_UNROLL
                 for (int r = 0; r < rows; r++) {

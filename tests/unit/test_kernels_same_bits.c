@@ -70,6 +70,13 @@ static void large_dense_case(const struct fg_kernels *k, struct arena *a)
     dense_shape(k, a, batch, pick(a, 120, 900), n);
 }
 
+/* Rows of whole pages, as an LSTM of 256 units has, which the wide kernels take fewer of at once. */
+static void paged_dense_case(const struct fg_kernels *k, struct arena *a)
+{
+    size_t batch = pick(a, 1, 40), n = pick(a, 1009, 1024);
+    dense_shape(k, a, batch, pick(a, 1, 90), n);
+}
+
 static void conv_case(const struct fg_kernels *k, struct arena *a)
 {
     size_t cin = pick(a, 1, 20), cout = pick(a, 1, 40);
@@ -375,6 +382,7 @@ static void bf16_sums_end_at_the_least_normal_number(void **state)
     }
 CASE(dense, 150)
 CASE(large_dense, 12)
+CASE(paged_dense, 12)
 CASE(conv, 100)
 CASE(narrow_conv, 300)
 CASE(pool, 100)
@@ -430,6 +438,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dense_has_the_reference_bits),
         cmocka_unit_test(large_dense_has_the_reference_bits),
+        cmocka_unit_test(paged_dense_has_the_reference_bits),
         cmocka_unit_test(conv_has_the_reference_bits),
         cmocka_unit_test(narrow_conv_has_the_reference_bits),
         cmocka_unit_test(pool_has_the_reference_bits),
