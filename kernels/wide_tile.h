@@ -68,7 +68,7 @@ static inline __attribute__((always_inline)) void tile_end(const struct tile *t,
 }
 
 /* How many rows of w to prefetch ahead. Those that lie whole pages of 4 KB apart share one set of the
- * first-level cache, which holds 8 or 12 lines: with more, each prefetch drops the line that is needed next. */
+ * first-level cache, which holds 8 or 12 lines: with more, each prefetch drops the line needed next. */
 enum { TILE_PAGE = 1024, AHEAD = 12, AHEAD_OF_PAGES = 6 };
 
 /* rows, vecs and unit (t->xr == 1) are constants where this is inlined. */

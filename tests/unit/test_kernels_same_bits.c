@@ -351,7 +351,7 @@ static void bf16_conv_has_the_reference_bits(void **state)
     free(got);
 }
 
-/* The sums 2^-126 - 2^-151, which is halfway to the number below and so rounds to 2^-126, and 2^-126 - 2^-150,
+/* The sums 2^-126 - 2^-151, halfway to the number below, which so rounds to 2^-126, and 2^-126 - 2^-150,
  * which is below the normal numbers and so is 0. */
 static void bf16_sums_end_at_the_least_normal_number(void **state)
 {
