@@ -1,5 +1,5 @@
-/* Convolutions in bfloat16 for CPUs with AVX512_BF16 and without AMX. VDPBF16PS adds two products to each lane,
- * the upper pair's first, each rounded as a fused multiply-add whose numbers below the normal ones are 0. So a
+/* Convolutions in bfloat16 for CPUs with AVX512_BF16 and without AMX. VDPBF16PS adds two products to each
+ * lane, the upper pair's first, each as a fused multiply-add whose numbers below the normal ones are 0. So a
  * pair holds two neighbours in one sum of a step (bf16.h), the terms 4 g and 4 g + 2 of the even ones or
  * 4 g + 1 and 4 g + 3 of the odd ones, the earlier in the upper half; four terms are a group. Included by
  * wide.c only.
