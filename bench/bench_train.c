@@ -7,9 +7,11 @@
  * unpadded model: 6 a multiply-add, 4 in the first layer, which needs no input gradient; 2 forward. `of-fma`
  * is the share of the multiply-add peak measured just before and after each repetition, median; `of-bound`
  * that of the roofline that binds: the arithmetic, or the weights' way through the level of memory that holds
- * them (16 P bytes a step, 4 P forward). With -t, wall time of the same tasks on so many
- * threads against one, turn by turn.
+ * them (16 P bytes a step, 4 P forward). With -t, wall time of the same tasks on so many threads against one,
+ * turn by turn; a repetition is the least of some turns of each, because whatever else runs on a core makes two
+ * threads wait for one another and so costs them more than one.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,7 @@
 #include "bench/limits.h"
 #include "src/base/mem.h"
 
-enum { REPEATS_MAX = 101, BATCHES_MAX = 16, JOBS = 8 };
+enum { REPEATS_MAX = 101, BATCHES_MAX = 16, JOBS = 8, TURNS = 5 };
 
 static struct {
     const struct fg_kernels *k;
@@ -137,22 +139,29 @@ static void measure(struct bench *b, uint32_t batch)
     fg_trainer_destroy(t);
 }
 
+static double wall_of(struct bench *b, struct fg_trainer *t, uint32_t batch, uint32_t n)
+{
+    double begin = bench_wall_s();
+    work(b, t, batch, n, JOBS);
+    return bench_wall_s() - begin;
+}
+
 /* Wall time of the same tasks on one thread and on several, turn by turn. */
 static void measure_threads(struct bench *b, uint32_t batch)
 {
     double ratio[REPEATS_MAX], rate[REPEATS_MAX];
     uint32_t n = task_samples(b, batch);
     struct fg_trainer *one = trainer(b, batch, 1), *all = trainer(b, batch, how.threads);
-    for (size_t i = 0; i <= how.repeats; i++) {
-        double a = bench_wall_s(), c;
-        work(b, one, batch, n, JOBS);
-        c = bench_wall_s();
-        work(b, all, batch, n, JOBS);
-        double s = bench_wall_s() - c;
-        if (i > 0) { /* the first warms up */
-            ratio[i - 1] = (c - a) / s;
-            rate[i - 1] = n * JOBS / s;
+    work(b, one, batch, n, JOBS);
+    work(b, all, batch, n, JOBS);
+    for (size_t i = 0; i < how.repeats; i++) {
+        double alone = INFINITY, shared = INFINITY;
+        for (int turn = 0; turn < TURNS; turn++) {
+            alone = fmin(alone, wall_of(b, one, batch, n));
+            shared = fmin(shared, wall_of(b, all, batch, n));
         }
+        ratio[i] = alone / shared;
+        rate[i] = n * JOBS / shared;
     }
     struct bench_spread q = bench_spread(ratio, how.repeats), r = bench_spread(rate, how.repeats);
     printf("%-12s %-8s %5u %8u %10.0f %10.0f %10.0f %7.2f %7.2f %7.2f\n", b->c.name, "threads", batch,
