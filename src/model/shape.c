@@ -73,24 +73,25 @@ void fg_layer_add_tensor(struct fg_layer *l, const struct fg_tensor *t, size_t r
  * longer than what they do. */
 enum { SHORT = FG_KERNEL_PAD };
 
+typedef uint32_t row __attribute__((vector_size(SHORT * sizeof(float)))); /* the bits of SHORT floats */
+
 /* `rows` rows of n <= SHORT floats into rows of SHORT, the rest of each zero. */
 static void pack_short(float *restrict to, const float *restrict from, size_t rows, size_t n)
 {
-    uint32_t keep[SHORT], word[SHORT];
+    row keep, v;
     for (size_t i = 0; i < SHORT; i++) {
         keep[i] = i < n ? UINT32_MAX : 0;
     }
     size_t whole = rows > SHORT ? rows - SHORT : 0; /* whose SHORT floats lie within those of the tensor */
-    for (size_t r = 0; r < rows; r++, from += n, to += SHORT) {
-        if (r < whole) {
-            memcpy(word, from, sizeof word);
-        } else {
-            memcpy(word, from, n * sizeof *word);
-        }
-        for (size_t i = 0; i < SHORT; i++) {
-            word[i] &= keep[i];
-        }
-        memcpy(to, word, sizeof word);
+    for (size_t r = 0; r < whole; r++, from += n, to += SHORT) {
+        memcpy(&v, from, sizeof v);
+        v &= keep;
+        memcpy(to, &v, sizeof v);
+    }
+    for (size_t r = whole; r < rows; r++, from += n, to += SHORT) {
+        v = (row){0};
+        memcpy(&v, from, n * sizeof *from);
+        memcpy(to, &v, sizeof v);
     }
 }
 
