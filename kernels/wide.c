@@ -16,6 +16,7 @@
 #include "kernels/wide_update.h"
 
 #include "kernels/wide_backward.h"
+#include "kernels/wide_live.h"
 #include "kernels/wide_narrow.h"
 
 #include "kernels/wide_linear.h"

@@ -71,7 +71,9 @@ static void dense_run(const float *x, size_t ldx, const float *w, const float *s
 static void dense_forward(const float *x, size_t ldx, const float *w, const float *bias, float *y,
                           size_t batch, size_t in, size_t np)
 {
-    dense_run(x, ldx, w, bias, 0, y, batch, in, np);
+    if (!live_forward(x, ldx, w, bias, y, batch, in, np)) {
+        dense_run(x, ldx, w, bias, 0, y, batch, in, np);
+    }
 }
 
 static void dense_accumulate(const float *x, size_t ldx, const float *w, float *y, size_t batch, size_t in,
@@ -165,7 +167,9 @@ static void dense_weights(const float *x, size_t ldx, const float *d, int sgd, f
 {
     if (batch <= UPDATE_BATCH && batch > 0) {
         struct update u = {.x = x, .ldx = ldx, .d = d, .w = w, .in = in, .np = np, .sgd = sgd, .a = a};
-        update_small_batch(u, batch);
+        if (!sgd || !live_sgd(u, batch)) {
+            update_small_batch(u, batch);
+        }
         return;
     }
     if (pack_pays(np, in)) {
