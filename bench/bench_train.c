@@ -8,8 +8,8 @@
  * is the share of the multiply-add peak measured just before and after each repetition, median; `of-bound`
  * that of the roofline that binds: the arithmetic, or the weights' way through the level of memory that holds
  * them (16 P bytes a step, 4 P forward). With -t, wall time of the same tasks on so many threads against one,
- * turn by turn; a repetition is the least of some turns of each, because whatever else runs on a core makes two
- * threads wait for one another and so costs them more than one.
+ * turn by turn; a repetition is the least of some turns of each, because whatever else runs on a core makes
+ * two threads wait for one another and so costs them more than one.
  */
 #include <math.h>
 #include <stdio.h>
