@@ -1,6 +1,6 @@
 # Benchmarks: built by `make check` so that they keep compiling; bench/run runs them.
 BENCHES = bench/bench_limits bench/bench_kernels bench/bench_train bench/bench_codec bench/bench_sum \
-	bench/bench_device bench/bench_sender bench/bench_load bench/bench_slots
+	bench/bench_device bench/bench_round bench/bench_sender bench/bench_load bench/bench_slots
 EXTRA_PROGRAMS += $(BENCHES) bench/tradeoff
 check_DATA += $(BENCHES) bench/tradeoff
 bench: forage $(BENCHES)
@@ -24,3 +24,6 @@ bench_bench_sum_LDADD = $(FG_LDADD)
 bench_bench_sender_LDADD = $(FG_LDADD)
 bench_bench_device_SOURCES = bench/bench_device.c bench/case.c bench/case.h $(limits)
 bench_bench_device_LDADD = $(FG_LDADD)
+bench_bench_round_SOURCES = bench/bench_round.c bench/case.c bench/case.h $(limits)
+bench_bench_round_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fg_device_emulated
+bench_bench_round_LDADD = $(FG_LDADD)
