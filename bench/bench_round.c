@@ -61,20 +61,27 @@ static enum fg_status leave(enum fg_status st)
 
 static enum fg_status memory(struct fg_device *d, uint64_t *free_bytes, uint64_t *all, struct fg_err *err)
 {
+    (void)d;
+    (void)err;
     enter();
-    return leave(seen.real->memory(d, free_bytes, all, err));
+    *free_bytes = *all = (uint64_t)80 << 30;
+    return leave(FG_OK);
 }
 
+/* Memory that nobody touches takes none. */
 static enum fg_status alloc(struct fg_device *d, void **out, size_t bytes, struct fg_err *err)
 {
+    (void)d;
     enter();
-    return leave(seen.real->alloc(d, out, bytes, err));
+    *out = aligned_alloc(64, (bytes / 64 + 1) * 64);
+    return leave(*out != NULL ? FG_OK : fg_fail(err, FG_E_NOMEM, "no memory"));
 }
 
 static void release(struct fg_device *d, void *p)
 {
+    (void)d;
     enter();
-    seen.real->free(d, p);
+    free(p);
     (void)leave(FG_OK);
 }
 
@@ -169,10 +176,7 @@ static enum fg_status step(struct fg_device *d, const struct fg_device_step *s, 
 enum fg_status __wrap_fg_device_emulated(struct fg_device **out, const struct fg_emulation *how,
                                          struct fg_err *err)
 {
-    struct fg_emulation keeps = *how;
-    keeps.keeps = 1;
-    keeps.memory_bytes = (uint64_t)80 << 30;
-    enum fg_status st = __real_fg_device_emulated(out, &keeps, err);
+    enum fg_status st = __real_fg_device_emulated(out, how, err);
     if (st == FG_OK) {
         seen.real = (*out)->ops;
         seen.ops = (struct fg_device_ops){memory, alloc, release, put, get, spread, run, deltas, sum, step,

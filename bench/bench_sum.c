@@ -121,14 +121,15 @@ static struct fg_rule *new_rule(void)
 static void measure(const struct way *w, const struct frame *frame, size_t n, struct fg_rule *rule)
 {
     struct fg_codec_ws ws = {.opts.density = w->density};
+    struct fg_there here = {0};
     take(&frame[0], rule, &ws);
-    must(fg_rule_settle(rule, NULL) == FG_OK, "cannot fold");
+    must(fg_rule_settle(rule, NULL, &here) == FG_OK, "cannot fold");
     fg_rule_drop(rule);
     double s = bench_now_s();
     for (size_t i = 0; i < n; i++) {
         take(&frame[i], rule, &ws);
     }
-    must(fg_rule_settle(rule, NULL) == FG_OK, "cannot fold");
+    must(fg_rule_settle(rule, NULL, &here) == FG_OK, "cannot fold");
     s = bench_now_s() - s;
     printf("%-16s %9zu %10.1f %10.3f\n", w->name, frame[0].len, (double)n / s,
            (double)n * (double)frame[0].len / s * 1e-9);

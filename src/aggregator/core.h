@@ -212,8 +212,13 @@ enum fg_status fg_aggregator_look_out(struct fg_outlook **out, const struct fg_a
 
 /* The run's model: what is evaluated, stored and exported. The newest, which clients train from, or with
  * cfg.average the mean of the models after rounds in which an update counted. Shapes: (P). Owner: the
- * aggregator; valid until the next commit. */
+ * aggregator; valid until the next commit. NULL: it is only on a device, until it is brought here. */
 const float *fg_aggregator_params(const struct fg_aggregator *a);
+
+/* Where the parameters that the newest version's tasks start from are beside, or instead; and bring them
+ * here: before params is asked for, or the state is saved. Errors: FG_E_IO. */
+struct fg_there fg_aggregator_there(const struct fg_aggregator *a);
+enum fg_status fg_aggregator_bring(struct fg_aggregator *a) FG_NODISCARD;
 
 /* Models beside the newest one, of rules that keep one a block (semicyclic). */
 struct fg_plural {

@@ -56,6 +56,7 @@ struct fg_aggregator {
     enum phase phase;
     struct fg_rule *rule;
     float *x;                  /* (P) */
+    struct fg_there there;     /* where it is beside, or instead */
     struct fg_average average; /* of the models; without cfg.average empty */
     float *floats;             /* (P) scratch for a policy that looks at updates; NULL before */
     /* kept across rounds */

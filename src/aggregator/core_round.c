@@ -99,9 +99,29 @@ enum fg_status fg_core_say_commit(const struct fg_aggregator *a, struct fg_actio
                             });
 }
 
+/* Add up what came; a model that tasks under way started from is kept first. */
+static enum fg_status settle(struct fg_aggregator *a)
+{
+    enum fg_status st = starts_from(a, a->version) ? fg_aggregator_bring(a) : FG_OK;
+    return st == FG_OK ? fg_rule_settle(a->rule, a->x, &a->there) : st;
+}
+
+/* The model moves, here or where it is; what wants its floats has them. */
+static enum fg_status move(struct fg_aggregator *a)
+{
+    bool moved = a->rule->folded > 0;
+    a->there = moved ? a->rule->moved : a->there;
+    fg_rule_commit(a->rule, a->x);
+    enum fg_status st = a->cfg.average || a->down != NULL ? fg_aggregator_bring(a) : FG_OK;
+    if (st == FG_OK && a->cfg.average && moved) {
+        fg_average_take(&a->average, a->x);
+    }
+    return st == FG_OK && a->down != NULL ? fg_down_advance(a->down, a->x) : st;
+}
+
 enum fg_status fg_core_commit(struct fg_aggregator *a, struct fg_actions *out)
 {
-    enum fg_status st = fg_rule_settle(a->rule, a->x);
+    enum fg_status st = settle(a);
     if (st == FG_OK) {
         st = fg_core_book(a);
     }
@@ -114,13 +134,8 @@ enum fg_status fg_core_commit(struct fg_aggregator *a, struct fg_actions *out)
     if (st != FG_OK) {
         return st;
     }
-    bool moved = a->rule->folded > 0;
     a->last = a->last || fg_core_spent_up(a);
-    fg_rule_commit(a->rule, a->x);
-    if (a->cfg.average && moved) {
-        fg_average_take(&a->average, a->x);
-    }
-    st = a->down != NULL ? fg_down_advance(a->down, a->x) : FG_OK;
+    st = move(a);
     if (st != FG_OK) {
         return st;
     }

@@ -52,6 +52,7 @@ static enum fg_status save_ledger(const struct fg_ledger *l, struct fg_str *out)
 enum fg_status fg_aggregator_save(const struct fg_aggregator *a, struct fg_str *out)
 {
     bool own_rows = fg_rule_has_rows(a->rule->ops) && a->cfg.rule.rows.row == NULL;
+    FG_ASSERT(!a->there.only);
     if (a->phase == OPEN || a->phase == CLOSING || a->unresolved != a->n_slots || own_rows) {
         return FG_E_USAGE;
     }
@@ -326,7 +327,17 @@ const struct fg_participation *fg_aggregator_participation(const struct fg_aggre
 
 const float *fg_aggregator_params(const struct fg_aggregator *a)
 {
-    return a->cfg.average ? a->average.rounded : a->x;
+    return a->cfg.average ? a->average.rounded : a->there.only ? NULL : a->x;
+}
+
+struct fg_there fg_aggregator_there(const struct fg_aggregator *a)
+{
+    return a->down == NULL ? a->there : (struct fg_there){0};
+}
+
+enum fg_status fg_aggregator_bring(struct fg_aggregator *a)
+{
+    return fg_rule_bring(a->x, &a->there);
 }
 
 enum fg_status fg_aggregator_plural(const struct fg_aggregator *a, struct fg_plural *out)
@@ -341,6 +352,7 @@ enum fg_status fg_aggregator_plural(const struct fg_aggregator *a, struct fg_plu
         return FG_E_NOMEM;
     }
     for (uint32_t b = 0; b < blocks; b++) {
+        FG_ASSERT(!a->there.only);
         fg_rule_block(a->rule, b, a->x, found.params + b * p);
     }
     for (uint32_t c = 0; blocks > 0 && c < clients; c++) {
@@ -360,6 +372,7 @@ void fg_plural_fini(struct fg_plural *p)
 const float *fg_aggregator_start_of(const struct fg_aggregator *a, uint32_t client, uint64_t version)
 {
     const float *kept = version == a->version ? fg_core_model(a) : fg_core_kept(a, version);
+    FG_ASSERT(kept != a->x || !a->there.only);
     return kept != NULL ? kept : fg_rule_start(a->rule, client);
 }
 

@@ -49,10 +49,10 @@ enum fg_status fg_exact_add(struct fg_exact *e, const struct fg_exact_term *term
 bool fg_exact_all_away(const struct fg_exact_term *term, size_t m);
 
 /* A step along the mean of m (at most FG_EXACT_MOST) such terms, there: x - lr sum / divisor, as
- * fg_exact_read() would give the sum, in double. Shapes: x, out (n). Errors: FG_E_NOMEM, FG_E_IO, FG_E_RANGE.
- * Owner: *out is theirs, until the next one. */
+ * fg_exact_read() would give the sum, in double. x (n) and *number: as fg_away.step has them. Errors:
+ * FG_E_NOMEM, FG_E_IO, FG_E_RANGE, FG_E_STALE. */
 enum fg_status fg_exact_step_away(const struct fg_exact_term *term, size_t m, size_t n, double divisor,
-                                  double lr, const float *x, const float **out) FG_NODISCARD;
+                                  double lr, const float *x, uint64_t *number) FG_NODISCARD;
 
 /* An update as floats, unless it is away. Shapes: out (n). */
 void fg_exact_expand(const struct fg_form *form, float *out, size_t n);

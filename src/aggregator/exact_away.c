@@ -138,13 +138,13 @@ bool fg_exact_all_away(const struct fg_exact_term *term, size_t m)
 }
 
 enum fg_status fg_exact_step_away(const struct fg_exact_term *term, size_t m, size_t n, double divisor,
-                                  double lr, const float *x, const float **out)
+                                  double lr, const float *x, uint64_t *number)
 {
     struct fg_away *away = term[0].form.away;
     struct request q = {0};
     enum fg_status st = ask(&q, (n + BLOCK - 1) / BLOCK, term, m);
     if (st == FG_OK) {
-        st = away->step(away, &q.sum, divisor, lr, x, out);
+        st = away->step(away, &q.sum, divisor, lr, x, number);
     }
     close_request(&q);
     return st;

@@ -270,20 +270,33 @@ static double divisor_of(const struct fg_rule *r)
     return r->cfg.over == FG_OVER_ALL ? fg_rule_all(r) : fg_fsum_read(&r->weights);
 }
 
-enum fg_status fg_rule_settle(struct fg_rule *r, const float *x)
+enum fg_status fg_rule_bring(float *x, struct fg_there *at)
+{
+    enum fg_status st = at->only ? at->away->fetch(at->away, at->number, x) : FG_OK;
+    at->only = at->only && st != FG_OK;
+    return st;
+}
+
+enum fg_status fg_rule_settle(struct fg_rule *r, float *x, struct fg_there *at)
 {
     const struct fg_rule_queue *q = r->queue;
     bool all = q->n == r->folded && r->ops->plain && fg_exact_all_away(q->term, q->n);
     double divisor = divisor_of(r);
-    if (all && divisor > 0.0) {
-        enum fg_status st =
-            fg_exact_step_away(q->term, q->n, r->cfg.params, divisor, r->cfg.lr, x, &r->moved);
+    struct fg_away *away = all ? q->term[0].form.away : NULL;
+    enum fg_status st = r->folded > 0 && away != at->away ? fg_rule_bring(x, at) : FG_OK;
+    if (st == FG_OK && all && divisor > 0.0) {
+        uint64_t number = at->away == away ? at->number : 0;
+        st = fg_exact_step_away(q->term, q->n, r->cfg.params, divisor, r->cfg.lr, at->only ? NULL : x,
+                                &number);
         if (st != FG_E_NOMEM) { /* else there is room for sums perhaps */
+            r->moved = st == FG_OK ? (struct fg_there){away, number, true} : r->moved;
             empty_queue(r->queue);
             return st;
         }
+        st = FG_OK;
     }
-    return add_queue(r);
+    st = st == FG_OK && r->folded > 0 ? fg_rule_bring(x, at) : st;
+    return st == FG_OK ? add_queue(r) : st;
 }
 
 static enum fg_status enqueue(struct fg_rule *r, const struct fg_exact_term *term, struct fg_hold *hold)
@@ -303,7 +316,7 @@ static enum fg_status enqueue(struct fg_rule *r, const struct fg_exact_term *ter
 enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u)
 {
     double weight = u->factor * (r->cfg.weights == FG_WEIGHT_SAMPLES ? (double)u->samples : 1.0);
-    FG_ASSERT(r->moved == NULL);
+    FG_ASSERT(r->moved.away == NULL);
     enum fg_status st = stage(r, u);
     if (st != FG_OK) {
         return st;
@@ -367,17 +380,15 @@ void fg_rule_commit(struct fg_rule *r, float *x)
     if (r->ops->remembers) {
         order_staged(r);
     }
-    if (r->folded > 0 && r->moved == NULL) {
+    if (r->folded > 0 && r->moved.away == NULL) {
         FG_ASSERT(add_queue(r) == FG_OK);
         fg_exact_read(r->exact, r->sum);
     }
     r->weight = fg_fsum_read(&r->weights);
     r->extra = fg_fsum_read(&r->extras);
-    if (r->moved != NULL) {
-        memcpy(x, r->moved, r->cfg.params * sizeof *x);
-    } else if (r->ops->commit != NULL) {
+    if (r->moved.away == NULL && r->ops->commit != NULL) {
         r->ops->commit(r, x);
-    } else {
+    } else if (r->moved.away == NULL) {
         apply_mean(r, x);
     }
     for (uint32_t k = 0; r->ops->remembers && k < r->folded; k++) {
@@ -400,6 +411,6 @@ void fg_rule_drop(struct fg_rule *r)
         fg_free(r->late[--r->n_late].delta);
     }
     r->weights = r->extras = (struct fg_fsum){.n = 0};
-    r->moved = NULL;
+    r->moved = (struct fg_there){0};
     r->folded = 0;
 }

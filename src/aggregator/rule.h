@@ -92,7 +92,7 @@ struct fg_rule {
     struct fg_exact *exact;         /* sum of what fold adds */
     struct fg_rule_queue *queue;    /* updates that wait to be added together */
     struct fg_fsum weights, extras; /* of w_i; of what else a rule adds up */
-    const float *moved;             /* (P) x after this round, borrowed; NULL: not known yet */
+    struct fg_there moved;          /* x after this round, where it moved there */
     double *sum;                    /* (P) these three as numbers, while it commits */
     double weight, extra;
     uint32_t folded;
@@ -168,13 +168,18 @@ void fg_rule_destroy(struct fg_rule *r);
  * is not finite); the open round can then only be dropped. */
 enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u) FG_NODISCARD;
 
-/* Add what waits: before fg_rule_commit(), which does it otherwise but cannot say what went wrong. Where all
- * of the round is on one device and the rule is plain, x (P) moves there, and the commit only takes it; x may
- * be NULL where no update is away. Errors: as fg_rule_fold(). */
-enum fg_status fg_rule_settle(struct fg_rule *r, const float *x) FG_NODISCARD;
+/* Add what waits: before fg_rule_commit(), which does it otherwise but cannot say what went wrong. x (P) is
+ * the model, or `at` says where it is; it is brought here where it has to be. Where all of the round is on
+ * one device and the rule is plain, the model moves there: r->moved. x may be NULL where no update is away.
+ * Errors: as fg_rule_fold(), FG_E_STALE. */
+enum fg_status fg_rule_settle(struct fg_rule *r, float *x, struct fg_there *at) FG_NODISCARD;
 
-/* Close the round: x (P) moves, the sum is cleared. Without any update x stays bit for bit the same. */
+/* Close the round: x (P) moves, the sum is cleared. Without any update x stays bit for bit the same, and it
+ * does where the model moved elsewhere. */
 void fg_rule_commit(struct fg_rule *r, float *x);
+
+/* Bring a model here. Shapes: x (P) in-out. Errors: FG_E_STALE, FG_E_IO. */
+enum fg_status fg_rule_bring(float *x, struct fg_there *at) FG_NODISCARD;
 
 /* Forget the open round's updates. */
 void fg_rule_drop(struct fg_rule *r);

@@ -5,6 +5,7 @@
 #ifndef FG_PLAN_FORM_H
 #define FG_PLAN_FORM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,15 +39,24 @@ struct fg_away_sum {
     size_t windows, places, terms;
 };
 
-/* Who has updates that are away. Errors: FG_E_NOMEM, FG_E_IO. */
+/* Who has updates that are away, and one model. Errors: FG_E_NOMEM, FG_E_IO. */
 struct fg_away {
     /* Shapes: sum (windows, FG_AWAY_BLOCK) out. */
     enum fg_status (*sum)(struct fg_away *away, const struct fg_away_sum *s, int64_t *sum);
-    /* What becomes of a model x (P) that moves against the mean, the sum over divisor,
-     * rounded to double: x - lr mean, there.
-     * Shapes: out (P), theirs until the next call. */
+    /* A model moves there against the mean, the sum over divisor, rounded to double: x - lr mean. It is the
+     * one that has *number there, or else x (P; NULL: FG_E_STALE then). *number: what it becomes. */
     enum fg_status (*step)(struct fg_away *away, const struct fg_away_sum *s, double divisor, double lr,
-                           const float *x, const float **out);
+                           const float *x, uint64_t *number);
+    /* The floats of the model that has this number. Errors: FG_E_STALE if it is another one by now.
+     * Shapes: x (P) out. */
+    enum fg_status (*fetch)(struct fg_away *away, uint64_t number, float *x);
+};
+
+/* Where a model is beside its floats. All zero: nowhere. */
+struct fg_there {
+    struct fg_away *away; /* who has it; NULL: nobody */
+    uint64_t number;      /* under which; no other model of theirs ever has it; from 1 */
+    bool only;            /* the floats here are older, or none */
 };
 
 /* Values that share a step: those from the end of the part before it on. */

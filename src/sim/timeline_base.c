@@ -37,6 +37,10 @@ struct fg_flight *fg_line_find(struct fg_line *l, uint64_t id)
 
 enum fg_status fg_line_publish(struct fg_line *l, const struct fg_task *task, struct fg_err *err)
 {
+    struct fg_there there = fg_aggregator_there(l->agg);
+    if (task->version == fg_aggregator_version(l->agg) && there.away != NULL) {
+        return l->ex->ops->publish_there(l->ex, task->version, there, err);
+    }
     return l->ex->ops->publish(l->ex, task->version,
                                fg_aggregator_start_of(l->agg, task->client, task->version), err);
 }

@@ -85,7 +85,8 @@ static enum fg_status save(struct study *s, const char *status, struct fg_err *e
     struct fg_summary summary;
     double begin = fg_wall_s();
     study_keep_safe(s);
-    enum fg_status st = summarise(s, status, &summary);
+    enum fg_status st = fg_aggregator_bring(s->agg);
+    st = st != FG_OK ? st : summarise(s, status, &summary);
     if (st != FG_OK) {
         return fg_fail(err, st, "the run's state could not be saved: %s", fg_status_text(st));
     }
@@ -163,6 +164,7 @@ static enum fg_status evaluate(void *arg, const float *params, const struct fg_a
         return FG_OK;
     }
     struct fg_plural plural = {0};
+    FG_ASSERT(params != NULL || s->scorer == s->trainer);
     enum fg_status st = what->evaluate_clients ? fg_aggregator_plural(s->agg, &plural) : FG_OK;
     if (st != FG_OK) {
         return fg_fail(err, st, "out of memory for the models of the blocks");
@@ -310,7 +312,8 @@ static enum fg_status note(struct study *s, uint32_t type, struct fg_err *err)
 static enum fg_status finish(struct study *s, struct fg_err *err)
 {
     struct fg_summary summary;
-    enum fg_status st = summarise(s, "finished", &summary);
+    enum fg_status st = fg_aggregator_bring(s->agg);
+    st = st == FG_OK ? summarise(s, "finished", &summary) : st;
     st = st == FG_OK ? fg_setup_bound(s->setup, fg_aggregator_watch(s->agg), &summary.bound) : st;
     return st == FG_OK ? fg_study_results(s->dir, s->setup, s->agg, &summary, err)
                        : fg_fail(err, st, "the results could not be gathered: %s", fg_status_text(st));

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "src/base/status.h"
+#include "src/plan/form.h"
 #include "src/plan/plan.h"
 
 struct fg_down;
@@ -23,6 +24,9 @@ struct fg_executor_ops {
     /* Make `params` (P) known as `version`; copied. A version stays usable while submitted tasks need it. */
     enum fg_status (*publish)(struct fg_executor *ex, uint64_t version, const float *params /* (P) */,
                               struct fg_err *err);
+    /* The same of parameters that are where the executor leaves updates. NULL = it leaves them nowhere. */
+    enum fg_status (*publish_there)(struct fg_executor *ex, uint64_t version, struct fg_there there,
+                                    struct fg_err *err);
     /* Hand in n tasks; may start at once or wait for collect. Tasks are copied; each id once. */
     enum fg_status (*submit)(struct fg_executor *ex, const struct fg_task *tasks, size_t n,
                              struct fg_err *err);

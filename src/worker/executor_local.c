@@ -7,7 +7,8 @@
 
 struct version {
     uint64_t version;
-    float *params;  /* (P) */
+    float *params; /* (P) or NULL: only there */
+    struct fg_there there;
     size_t waiting; /* tasks that still need it */
 };
 
@@ -110,26 +111,45 @@ static void drop_versions(struct local *ex)
     ex->n_version = kept;
 }
 
+/* The version, at the end: the one published last is kept. NULL: out of memory. */
+static struct version *make_last(struct local *ex, uint64_t version)
+{
+    struct version *known = find_version(ex, version), again = {.version = version};
+    if (known != NULL) {
+        struct version *end = ex->version + --ex->n_version;
+        again = *known;
+        memmove(known, known + 1, (size_t)(end - known) * sizeof *known);
+    } else if (FG_GROW(ex->version, ex->n_version, ex->cap_version) != FG_OK) {
+        return NULL;
+    }
+    ex->version[ex->n_version++] = again;
+    drop_versions(ex);
+    return &ex->version[ex->n_version - 1];
+}
+
 static enum fg_status publish(struct fg_executor *base, uint64_t version, const float *params,
                               struct fg_err *err)
 {
     struct local *ex = (struct local *)base;
-    struct version *known = find_version(ex, version);
-    if (known != NULL) { /* the one published last is kept */
-        struct version again = *known, *end = ex->version + --ex->n_version;
-        memcpy(again.params, params, ex->P * sizeof *params);
-        memmove(known, known + 1, (size_t)(end - known) * sizeof *known);
-        ex->version[ex->n_version++] = again;
-        return FG_OK;
+    struct version *v = make_last(ex, version);
+    if (v != NULL && v->params == NULL) {
+        v->params = take_vector(ex);
     }
-    enum fg_status st = FG_GROW(ex->version, ex->n_version, ex->cap_version);
-    float *copy = st == FG_OK ? take_vector(ex) : NULL;
-    if (copy == NULL) {
+    if (v == NULL || v->params == NULL) {
         return fg_fail(err, FG_E_NOMEM, "no memory for a version of the parameters");
     }
-    memcpy(copy, params, ex->P * sizeof *params);
-    ex->version[ex->n_version++] = (struct version){version, copy, 0};
-    drop_versions(ex);
+    memcpy(v->params, params, ex->P * sizeof *params);
+    return FG_OK;
+}
+
+static enum fg_status publish_there(struct fg_executor *base, uint64_t version, struct fg_there there,
+                                    struct fg_err *err)
+{
+    struct version *v = make_last((struct local *)base, version);
+    if (v == NULL) {
+        return fg_fail(err, FG_E_NOMEM, "no memory for a version of the parameters");
+    }
+    v->there = there;
     return FG_OK;
 }
 
@@ -311,12 +331,14 @@ static enum fg_status make_job(struct local *ex, struct entry *e, size_t i, stru
         }
         ex->tail[i].kept = e->kept;
     }
+    const struct version *v = find_version(ex, e->task.version);
     ex->job[i] = (struct fg_job){
         .data = shard.data,
         .index = shard.index,
         .n = shard.n,
         .task = e->task,
-        .params = find_version(ex, e->task.version)->params,
+        .params = v->params,
+        .there = v->there,
         .delta = e->delta,
         .may_stay = ex->opts.may_stay && train && ex->opts.codec == NULL && e->kept == NULL,
         .finish = train && ex->opts.codec != NULL ? through_codec : NULL,
@@ -452,6 +474,7 @@ static void destroy(struct fg_executor *base)
 static const struct fg_executor_ops local_ops = {
     .name = "local",
     .publish = publish,
+    .publish_there = publish_there,
     .submit = submit,
     .collect = collect,
     .release = release,

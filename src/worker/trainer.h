@@ -64,7 +64,8 @@ struct fg_job {
     const uint32_t *index; /* (n) samples of the shard, within data */
     uint32_t n;
     struct fg_task task;
-    const float *params;                 /* (P) */
+    const float *params; /* (P); NULL: they are only there: on the device of the trainer that left them */
+    struct fg_there there;
     const struct fg_train_state *resume; /* go on from there; NULL: from the start */
     fg_time_t step_us;            /* a step takes at least so long, by waiting; 0: no longer than it takes */
     uint32_t stop_after;          /* stop once this many steps are done in all; 0: never */
@@ -139,6 +140,7 @@ enum fg_status fg_trainer_run(struct fg_trainer *t, struct fg_job *jobs, size_t 
                               struct fg_err *err) FG_NODISCARD;
 
 /* Score params (P) on n samples: index[0..n-1] of data, or the first n when index is NULL. each may be NULL.
+ * params NULL: those that moved on the trainer's device last; FG_E_STALE if there are none.
  * Losses are summed in blocks of FG_SCORE_BLOCK samples in order, so the sum does not depend on threads. */
 enum fg_status fg_trainer_evaluate(struct fg_trainer *t, const float *params /* (P) */,
                                    const struct fg_dataset *data, const uint32_t *index /* (n) */, size_t n,

@@ -66,37 +66,71 @@ struct cohort {
 };
 
 /* The parameters of a job; NULL: out of memory. */
-static struct fg_shared *shared_of(struct cohort *c, const struct fg_device_trainer *t, const float *params)
+static struct fg_shared *shared_of(struct cohort *c, const struct fg_device_trainer *t,
+                                   const struct fg_job *job)
 {
     for (size_t i = c->n_shared; i-- > 0;) {
-        if (c->shared[i].of == params) {
-            return &c->shared[i];
+        struct fg_shared *s = &c->shared[i];
+        if (s->of == job->params && s->at.away == job->there.away && s->at.number == job->there.number) {
+            return s;
         }
     }
     if (FG_GROW(c->shared, c->n_shared, c->cap_shared) != FG_OK) {
         return NULL;
     }
-    c->shared[c->n_shared] = (struct fg_shared){params, fg_stays_at(t->stays, params), NULL};
+    c->shared[c->n_shared] = (struct fg_shared){
+        .of = job->params, .at = job->there, .there = fg_stays_at(t->stays, job->params, job->there)};
     return &c->shared[c->n_shared++];
 }
 
-/* Make the lane of a job, where its parameters are. Errors: as fg_job_lane_init(). */
-static enum fg_status make_lane(struct fg_device_trainer *t, struct cohort *c, struct fg_job *job,
-                                struct fg_wave_lane *w)
+/* Their floats, fetched for all jobs where they are only there. Errors: FG_E_NOMEM, FG_E_STALE, FG_E_IO. */
+static enum fg_status floats_of(const float **out, const struct fg_device_trainer *t, struct fg_shared *s,
+                                struct fg_err *err)
 {
-    struct fg_shared *s = shared_of(c, t, job->params);
+    enum fg_status st = FG_OK;
+    if (s->of == NULL && s->fetched == NULL) {
+        s->fetched = fg_calloc_aligned(fg_model_params(t->m), sizeof *s->fetched);
+        st = s->fetched != NULL ? fg_stays_fetch(t->stays, s->at, s->fetched, err) : FG_E_NOMEM;
+    }
+    *out = s->of != NULL ? s->of : s->fetched;
+    return st;
+}
+
+/* Make the lane of a job, where its parameters are. Errors: as fg_job_lane_init() and floats_of(). */
+static enum fg_status make_lane(struct fg_device_trainer *t, struct cohort *c, struct fg_job *job,
+                                struct fg_wave_lane *w, struct fg_err *err)
+{
+    struct fg_shared *s = shared_of(c, t, job);
     if (s == NULL) {
         return FG_E_NOMEM;
     }
-    const float *there = fg_job_takes_there(job) ? s->there : NULL;
+    const float *there = fg_job_takes_there(job) ? s->there : NULL, *floats;
     if (there == NULL && s->packed == NULL) {
-        s->packed = fg_calloc_aligned(fg_model_packed(t->m), sizeof *s->packed);
+        enum fg_status st = floats_of(&floats, t, s, err);
+        s->packed = st == FG_OK ? fg_calloc_aligned(fg_model_packed(t->m), sizeof *s->packed) : NULL;
         if (s->packed == NULL) {
-            return FG_E_NOMEM;
+            return st != FG_OK ? st : FG_E_NOMEM;
         }
-        fg_model_pack(t->m, s->packed, job->params);
+        fg_model_pack(t->m, s->packed, floats);
     }
     return fg_job_lane_init(&c->job[c->n], w, t, job, there, there == NULL ? s->packed : NULL);
+}
+
+/* Jobs (n) are done, with what they begin with for those whose updates did not stay. */
+static enum fg_status jobs_done(struct fg_device_trainer *t, struct cohort *c, struct fg_wave_lane *lane,
+                                size_t n, struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; i < n && st == FG_OK; i++) {
+        struct fg_job_lane *j = &c->job[lane[i].mark];
+        struct fg_shared *s = shared_of(c, t, j->job);
+        bool back = j->job->task.kind != FG_TASK_EVALUATE && lane[i].stay == NULL;
+        st = s == NULL ? FG_E_NOMEM : back ? floats_of(&j->begin, t, s, err) : FG_OK;
+        if (st == FG_OK) {
+            fg_job_lane_done(j, &lane[i], t);
+        }
+    }
+    return st;
 }
 
 static enum fg_status make_lanes(struct fg_device_trainer *t, struct cohort *c, struct brought *b,
@@ -108,7 +142,7 @@ static enum fg_status make_lanes(struct fg_device_trainer *t, struct cohort *c, 
             continue;
         }
         struct fg_wave_lane w = {.params = NULL};
-        st = make_lane(t, c, &jobs[i], &w);
+        st = make_lane(t, c, &jobs[i], &w, err);
         w.mark = c->n++;
         if (st != FG_OK) {
             jobs[i].status = st;
@@ -144,7 +178,7 @@ static enum fg_status prepare_stays(struct fg_device_trainer *t, struct brought 
     }
     st = t->stays == NULL ? fg_stays_create(&t->stays, t->m, t->d, err) : FG_OK;
     if (st == FG_OK) {
-        st = fg_stays_bring(t->stays, first->params, err);
+        st = fg_stays_bring(t->stays, first->params, first->there, err);
     }
     return st == FG_E_NOMEM ? FG_OK : st;
 }
@@ -169,12 +203,10 @@ static enum fg_status run_kind(struct fg_device_trainer *t, struct brought *b, s
     if (st != FG_OK && st != FG_E_INTERRUPTED) {
         goto cleanup;
     }
-    for (size_t i = 0; i < c.busy; i++) {
-        fg_job_lane_done(&c.job[c.lane[i].mark], &c.lane[i], t);
-    }
-    for (size_t i = 0; i < c.resting; i++) {
-        fg_job_lane_done(&c.job[c.idle[i].mark], &c.idle[i], t);
-    }
+    enum fg_status ran = st;
+    FG_TRY(jobs_done(t, &c, c.lane, c.busy, err));
+    FG_TRY(jobs_done(t, &c, c.idle, c.resting, err));
+    st = ran;
 cleanup:
     for (size_t i = 0; i < c.busy; i++) { /* what stayed, or came back, of jobs that failed all the same */
         fg_hold_drop(c.lane[i].stay != NULL ? &c.lane[i].stay->hold : NULL);
@@ -185,6 +217,7 @@ cleanup:
     }
     for (size_t i = 0; i < c.n_shared; i++) {
         fg_free(c.shared[i].packed);
+        fg_free(c.shared[i].fetched);
     }
     fg_free(c.shared);
     fg_free(c.job);
@@ -313,7 +346,12 @@ static enum fg_status evaluate(struct fg_trainer *base, const float *params, con
         st = fg_fail(err, FG_E_NOMEM, "no memory to evaluate %zu samples", n);
         goto cleanup;
     }
-    s.params = fg_stays_at(t->stays, params);
+    s.params =
+        params == NULL ? fg_stays_model(t->stays) : fg_stays_at(t->stays, params, (struct fg_there){0});
+    if (s.params == NULL && params == NULL) {
+        st = fg_fail(err, FG_E_STALE, "there is no model on the device to evaluate");
+        goto cleanup;
+    }
     if (s.params == NULL) {
         FG_TRY(put_packed(&put, t, params, err));
         s.params = put;

@@ -28,14 +28,17 @@ struct fg_program_opts fg_device_program_opts(const struct fg_local_opts *o);
 
 /* Parameters that jobs begin with, once for all of them. */
 struct fg_shared {
-    const float *of;
+    const float *of; /* (P) NULL: they are only */
+    struct fg_there at;
     const float *there; /* packed, the device's; NULL: they are not there */
     float *packed;      /* the host's; NULL: nobody asked for them yet */
+    float *fetched;     /* (P) the same, of those that are only there */
 };
 
 /* A job and its lane's buffers; all zero where it has none. */
 struct fg_job_lane {
     struct fg_job *job;
+    const float *begin; /* (P) that it begins with, where its update comes back */
     float *params, *velocity, *first; /* packed; params: what the lane came to */
     uint32_t *order;
     double *score_loss;

@@ -220,7 +220,7 @@ static enum fg_status train_done(struct fg_job_lane *j, struct fg_wave_lane *w,
     } else if (st == FG_OK && !cut) {
         fg_model_unpack(t->m, job->delta, j->params);
         for (size_t i = 0; i < fg_model_params(t->m); i++) {
-            job->delta[i] = job->params[i] - job->delta[i];
+            job->delta[i] = j->begin[i] - job->delta[i];
         }
     }
     return st == FG_OK && cut ? FG_E_INTERRUPTED : st;

@@ -31,10 +31,11 @@ struct fg_stays {
     struct fg_device *d;
     const struct fg_model *m;
     size_t values;
-    void *place;          /* (values), the device's */
-    void *model, *packed; /* (values), (packed), the device's: one model */
-    float *known;         /* (values) the same, the host's; only if there is one: */
-    bool there;
+    void *place;           /* (values), the device's */
+    void *model, *packed;  /* (values), (packed), the device's: one model */
+    uint64_t number, last; /* of that one, 0: there is none; of all so far */
+    float *known;          /* (values) the same, the host's; only if */
+    bool knows;
     struct slab *first;
 };
 
@@ -64,29 +65,65 @@ _Static_assert(offsetof(struct fg_stay, hold) == 0 && offsetof(struct held, stay
 
 /* ---- the model ---- */
 
-const float *fg_stays_at(const struct fg_stays *s, const float *params)
+const float *fg_stays_model(const struct fg_stays *s)
 {
-    return s != NULL && s->there && memcmp(s->known, params, s->values * sizeof *params) == 0 ? s->packed
-                                                                                              : NULL;
+    return s != NULL && s->number != 0 ? s->packed : NULL;
 }
 
-enum fg_status fg_stays_bring(struct fg_stays *s, const float *params, struct fg_err *err)
+const float *fg_stays_at(const struct fg_stays *s, const float *params, struct fg_there at)
+{
+    if (fg_stays_model(s) == NULL) {
+        return NULL;
+    }
+    bool same = at.away == &s->away && at.number == s->number;
+    same = same || (params != NULL && s->knows && memcmp(s->known, params, s->values * sizeof *params) == 0);
+    return same ? s->packed : NULL;
+}
+
+/* The host knows the model's floats. */
+static enum fg_status know(struct fg_stays *s, struct fg_err *err)
+{
+    enum fg_status st =
+        s->knows ? FG_OK : s->d->ops->get(s->d, s->known, s->model, s->values * sizeof *s->known, err);
+    s->knows = st == FG_OK;
+    return st;
+}
+
+enum fg_status fg_stays_fetch(struct fg_stays *s, struct fg_there at, float *x, struct fg_err *err)
+{
+    if (fg_stays_at(s, NULL, at) == NULL) {
+        return fg_fail(err, FG_E_STALE, "model %llu is not on the device any more",
+                       (unsigned long long)at.number);
+    }
+    enum fg_status st = know(s, err);
+    if (st == FG_OK) {
+        memcpy(x, s->known, s->values * sizeof *x);
+    }
+    return st;
+}
+
+enum fg_status fg_stays_bring(struct fg_stays *s, const float *params, struct fg_there at, struct fg_err *err)
 {
     const size_t packed = fg_model_packed(s->m);
-    if (fg_stays_at(s, params) != NULL) {
+    if (fg_stays_at(s, params, at) != NULL) {
         return FG_OK;
+    }
+    if (params == NULL) {
+        return fg_fail(err, FG_E_STALE, "model %llu is not on the device any more",
+                       (unsigned long long)at.number);
     }
     float *p = fg_calloc_aligned(packed, sizeof *p);
     if (p == NULL) {
         return fg_fail(err, FG_E_NOMEM, "no memory for packed parameters");
     }
     enum fg_status st;
-    s->there = false;
+    s->number = 0;
+    s->knows = true;
     memcpy(s->known, params, s->values * sizeof *params);
     fg_model_pack(s->m, p, params);
     FG_TRY(s->d->ops->put(s->d, s->model, s->known, s->values * sizeof *params, err));
     FG_TRY(s->d->ops->put(s->d, s->packed, p, packed * sizeof *p, err));
-    s->there = true;
+    s->number = ++s->last;
 cleanup:
     fg_free(p);
     return st;
@@ -181,14 +218,14 @@ static enum fg_status put_begins(void **out, const struct fg_stays *s, const str
 }
 
 static enum fg_status step(struct fg_away *away, const struct fg_away_sum *a, double divisor, double lr,
-                           const float *x, const float **out)
+                           const float *x, uint64_t *number)
 {
     struct fg_stays *s = (struct fg_stays *)away;
     struct request q = {0};
     void *begin = NULL;
     struct fg_err err = {""};
     enum fg_status st;
-    FG_TRY(fg_stays_bring(s, x, &err));
+    FG_TRY(fg_stays_bring(s, x, (struct fg_there){.away = away, .number = *number}, &err));
     FG_TRY(put_request(&q, s, a, &err));
     FG_TRY(put_begins(&begin, s, a, &err));
     const struct fg_device_step move = {.of = q.of,
@@ -198,15 +235,22 @@ static enum fg_status step(struct fg_away *away, const struct fg_away_sum *a, do
                                         .x = s->model,
                                         .place = s->place,
                                         .packed = s->packed};
-    s->there = false;
+    s->number = 0;
+    s->knows = false;
     FG_TRY(s->d->ops->step(s->d, &move, &err));
-    FG_TRY(s->d->ops->get(s->d, s->known, s->model, s->values * sizeof *s->known, &err));
-    s->there = true;
-    *out = s->known;
+    *number = s->number = ++s->last;
 cleanup:
     drop_request(&q, s->d);
     s->d->ops->free(s->d, begin);
     return say(st, &err);
+}
+
+static enum fg_status fetch(struct fg_away *away, uint64_t number, float *x)
+{
+    struct fg_err err = {""};
+    return say(
+        fg_stays_fetch((struct fg_stays *)away, (struct fg_there){.away = away, .number = number}, x, &err),
+        &err);
 }
 
 /* ---- updates ---- */
@@ -317,7 +361,7 @@ enum fg_status fg_stays_create(struct fg_stays **out, const struct fg_model *m, 
         memcpy(&number[i], &i, sizeof i);
     }
     fg_model_unpack(m, place, number);
-    s->away = (struct fg_away){sum, step};
+    s->away = (struct fg_away){sum, step, fetch};
     s->d = d;
     s->m = m;
     s->values = values;

@@ -1,7 +1,7 @@
 /* Updates that stay on the device they were made on, until they are added up there (plan/form.h,
  * FG_FORM_AWAY), and the model that they are of: it stays, too, and where it moves there it need not be
- * brought there again. What it is the host knows: parameters are taken for it only if they
- * are the same bytes.
+ * brought there again, nor back before the host asks for it. Each that is there has a number; floats are taken
+ * for it if they are the same bytes as were brought or fetched.
  *
  * A wave's updates share memory, which is the device's again when the last of them is dropped,
  * or with the trainer.
@@ -30,11 +30,20 @@ enum fg_status fg_stays_create(struct fg_stays **out, const struct fg_model *m, 
                                struct fg_err *err) FG_NODISCARD;
 void fg_stays_destroy(struct fg_stays *s);
 
-/* The packed model, the device's; NULL unless it is params (P). s may be NULL. */
-const float *fg_stays_at(const struct fg_stays *s, const float *params);
+/* The packed model, the device's; NULL if there is none. s may be NULL, here and below. */
+const float *fg_stays_model(const struct fg_stays *s);
 
-/* Make it params (P). Errors: FG_E_NOMEM, FG_E_IO; there is then no model. */
-enum fg_status fg_stays_bring(struct fg_stays *s, const float *params, struct fg_err *err) FG_NODISCARD;
+/* The same; NULL unless it is the one that is `at`, or params (P; may be NULL). */
+const float *fg_stays_at(const struct fg_stays *s, const float *params, struct fg_there at);
+
+/* The floats of the model that is `at`. Shapes: x (P) out. Errors: FG_E_STALE if another is there, FG_E_IO. */
+enum fg_status fg_stays_fetch(struct fg_stays *s, struct fg_there at, float *x,
+                              struct fg_err *err) FG_NODISCARD;
+
+/* Make it that one, or params. Errors: FG_E_STALE if it is neither `at` nor has params; FG_E_NOMEM, FG_E_IO:
+ * there is then no model. */
+enum fg_status fg_stays_bring(struct fg_stays *s, const float *params, struct fg_there at,
+                              struct fg_err *err) FG_NODISCARD;
 
 /* Make the updates of n lanes that began with the model. Shapes: memory (n, floats), the device's; out (n).
  * Errors: FG_E_NOMEM if the host has no room for them, or the device not half of its memory beside them;

@@ -44,7 +44,7 @@ struct wave {
     uint32_t *order;       /* one lane's after the other's */
     double *loss;
     uint32_t *right;
-    float *zeros; /* (packed), the host's */
+    float *zeros; /* (packed), the host's; NULL without momentum */
     struct fg_stays *stays;
 };
 
@@ -368,8 +368,8 @@ enum fg_status fg_waves_run(struct fg_device *d, const struct fg_program *p, con
     enum fg_status st = FG_OK, interrupted = FG_OK;
     struct wave w = {.d = d, .p = p, .op = op, .stays = stays};
     w.host = fg_calloc(n, sizeof *w.host);
-    w.zeros = fg_calloc(p->packed, sizeof *w.zeros);
-    if (w.host == NULL || w.zeros == NULL) {
+    w.zeros = p->velocity != 0 ? fg_calloc(p->packed, sizeof *w.zeros) : NULL;
+    if (w.host == NULL || (p->velocity != 0 && w.zeros == NULL)) {
         st = fg_fail(err, FG_E_NOMEM, "no memory for %zu lanes", n);
         goto cleanup;
     }

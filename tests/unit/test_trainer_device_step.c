@@ -37,15 +37,19 @@ static double factor_of(unsigned round, size_t job)
     return f;
 }
 
-/* The updates of a cohort from x go into the rule; in the last round one of them must come back.
- * Shapes: deltas (TOY_JOBS, P). */
-static enum fg_status one_round(struct fg_trainer *t, struct fg_rule *r, const float *x, float *deltas,
-                                unsigned round, size_t *stayed)
+/* The updates of a cohort from x, or from what is `at`, go into the rule; in the last round one of them must
+ * come back. Shapes: deltas (TOY_JOBS, P). */
+static enum fg_status one_round(struct fg_trainer *t, struct fg_rule *r, const float *x, struct fg_there at,
+                                float *deltas, unsigned round, size_t *stayed)
 {
     struct fg_job jobs[TOY_JOBS];
     *stayed = 0;
     toy_cohort(jobs, images, iota, x, deltas, P);
     for (size_t i = 0; i < TOY_JOBS; i++) {
+        if (jobs[i].n > 0) { /* else its update, nothing, comes back */
+            jobs[i].there = at;
+            jobs[i].params = at.only ? NULL : x;
+        }
         jobs[i].task.kind = FG_TASK_TRAIN;
         jobs[i].task.steps += jobs[i].task.steps == 0;
         jobs[i].may_stay = round + 1 < ROUNDS || i != 3;
@@ -83,25 +87,37 @@ static void the_model_moves_on_the_device_to_the_same_bits(void **state)
         struct fg_rule *a = make((enum fg_averaging)over), *b = make((enum fg_averaging)over);
         fg_model_init(model, 3, x);
         memcpy(y, x, P * sizeof *x);
+        struct fg_there at = {0};
         for (unsigned round = 0; round < ROUNDS; round++) {
             struct fg_score by_cpu, by_dev;
             size_t stayed;
-            assert_int_equal(one_round(cpu, a, x, deltas, round, &stayed), FG_OK);
+            assert_int_equal(one_round(cpu, a, x, (struct fg_there){0}, deltas, round, &stayed), FG_OK);
             assert_int_equal(stayed, 0);
-            assert_int_equal(one_round(dev, b, y, deltas, round, &stayed), FG_OK);
+            assert_int_equal(one_round(dev, b, y, at, deltas, round, &stayed), FG_OK);
             bool all = stayed == TOY_JOBS - 1; /* one has no samples */
             assert_int_equal(all, round + 1 < ROUNDS);
             if (round == 3) { /* who moves it knows better */
+                assert_int_equal(fg_rule_bring(y, &at), FG_OK);
+                at = (struct fg_there){0};
                 x[7] = y[7] = 0.25f;
             }
             fg_rule_commit(a, x);
-            assert_int_equal(fg_rule_settle(b, y), FG_OK);
-            assert_int_equal(b->moved != NULL, all);
+            assert_int_equal(fg_rule_settle(b, y, &at), FG_OK);
+            assert_int_equal(b->moved.away != NULL, all);
+            at = b->moved;
             fg_rule_commit(b, y);
-            assert_memory_equal(x, y, P * sizeof *x);
+            if (round != 1 && round != 4) { /* in some the host never sees it */
+                struct fg_there gone = at;
+                gone.number++;
+                assert_int_equal(fg_rule_bring(y, &gone), FG_E_STALE);
+                assert_int_equal(fg_rule_bring(y, &at), FG_OK);
+            }
+            assert_int_equal(at.only, round == 1);
+            assert_int_equal(memcmp(x, y, P * sizeof *x) == 0, round != 1);
             assert_int_equal(fg_trainer_evaluate(cpu, x, images, NULL, images->n, NULL, &by_cpu, NULL, NULL),
                              FG_OK);
-            assert_int_equal(fg_trainer_evaluate(dev, y, images, NULL, images->n, NULL, &by_dev, NULL, NULL),
+            assert_int_equal(fg_trainer_evaluate(dev, at.only ? NULL : y, images, NULL, images->n, NULL,
+                                                 &by_dev, NULL, NULL),
                              FG_OK);
             assert_memory_equal(&by_cpu.loss, &by_dev.loss, sizeof by_cpu.loss);
         }
@@ -113,37 +129,85 @@ static void the_model_moves_on_the_device_to_the_same_bits(void **state)
     free(x);
 }
 
-/* From the second round on the model goes over the bus once: down. */
-static void only_the_model_comes_back(void **state)
+/* From the second round on the model does not go over the bus, but when the host asks for it: then once. */
+static void the_model_comes_back_only_when_asked_for(void **state)
 {
     (void)state;
     const struct fg_local_opts o = {.batch = 5};
     const size_t lanes = TOY_JOBS - 1, blocks = (P + 1023) / 1024, bytes = P * sizeof(float);
     float *x = calloc((1 + TOY_JOBS) * P, sizeof *x);
     struct fg_rule *r = make(FG_OVER_ACTIVE);
+    struct fg_there at = {0};
     struct fg_device *d;
     struct fg_trainer *t;
     assert_int_equal(fg_device_emulated(&d, &toy_plain, NULL), FG_OK);
     assert_int_equal(fg_trainer_create_device(&t, model, &o, 42, FG_EXACT, d, NULL), FG_OK);
     assert_int_equal(fg_trainer_device_keep(t, images, NULL), FG_OK);
     fg_model_init(model, 3, x);
-    for (unsigned round = 0; round < 3; round++) {
+    for (unsigned round = 0; round < 4; round++) {
         struct fg_device_traffic before = fg_device_emulated_traffic(d), after;
         struct fg_score score;
         size_t stayed;
-        assert_int_equal(one_round(t, r, x, x + P, 0, &stayed), FG_OK);
+        assert_int_equal(one_round(t, r, x, at, x + P, 0, &stayed), FG_OK);
         assert_int_equal(stayed, lanes);
-        assert_int_equal(fg_rule_settle(r, x), FG_OK);
+        assert_int_equal(fg_rule_settle(r, x, &at), FG_OK);
+        at = r->moved;
         fg_rule_commit(r, x);
         after = fg_device_emulated_traffic(d);
         assert_true(round == 0 ? after.to - before.to > 2 * bytes : after.to - before.to < bytes / 8);
-        assert_int_equal(after.from - before.from,
-                         bytes + lanes * (blocks * sizeof(float) + sizeof(struct fg_lane)));
-        assert_int_equal(fg_trainer_evaluate(t, x, images, NULL, images->n, NULL, &score, NULL, NULL), FG_OK);
+        assert_int_equal(after.from - before.from, lanes * (blocks * sizeof(float) + sizeof(struct fg_lane)));
+        for (int again = 0; again < 2 && round > 1; again++) {
+            at.only = true;
+            assert_int_equal(fg_rule_bring(x, &at), FG_OK);
+        }
+        before = after;
+        after = fg_device_emulated_traffic(d);
+        assert_int_equal(after.from - before.from, round > 1 ? bytes : 0);
+        assert_int_equal(
+            fg_trainer_evaluate(t, at.only ? NULL : x, images, NULL, images->n, NULL, &score, NULL, NULL),
+            FG_OK);
         before = after;
         after = fg_device_emulated_traffic(d);
         assert_true(after.to - before.to < bytes / 8);
     }
+    fg_rule_destroy(r);
+    fg_trainer_destroy(t);
+    free(x);
+}
+
+/* Updates that must come back from a model that is only there; floats that are no longer there. */
+static void floats_are_fetched_for_updates_that_come_back(void **state)
+{
+    (void)state;
+    const struct fg_local_opts o = {.batch = 5};
+    float *x = calloc((1 + 2 * TOY_JOBS) * P, sizeof *x), *got = x + P, *want = got + TOY_JOBS * P;
+    struct fg_trainer *t = toy_on_device(model, &o, FG_EXACT, toy_plain);
+    struct fg_rule *r = make(FG_OVER_ACTIVE);
+    struct fg_there at = {0};
+    size_t stayed;
+    fg_model_init(model, 3, x);
+    assert_int_equal(one_round(t, r, x, at, got, 0, &stayed), FG_OK);
+    assert_int_equal(fg_rule_settle(r, x, &at), FG_OK);
+    at = r->moved;
+    fg_rule_commit(r, x);
+    for (int fetched = 0; fetched < 2; fetched++) {
+        struct fg_job jobs[TOY_JOBS];
+        float *deltas = fetched == 0 ? got : want;
+        toy_cohort(jobs, images, iota, x, deltas, P);
+        for (size_t i = 0; i < TOY_JOBS; i++) {
+            jobs[i].there = at;
+            jobs[i].params = fetched == 0 ? NULL : x;
+            jobs[i].may_stay = i == 1;
+        }
+        assert_int_equal(fg_trainer_run(t, jobs, TOY_JOBS, NULL, NULL), FG_OK);
+        for (size_t i = 0; i < TOY_JOBS; i++) {
+            fg_hold_drop(jobs[i].stay != NULL ? &jobs[i].stay->hold : NULL);
+        }
+        assert_int_equal(fg_rule_bring(x, &at), FG_OK);
+    }
+    assert_memory_equal(got, want, TOY_JOBS * P * sizeof *x);
+    at = (struct fg_there){.away = at.away, .number = at.number + 1, .only = true};
+    assert_int_equal(one_round(t, r, x, at, got, 0, &stayed), FG_E_STALE);
     fg_rule_destroy(r);
     fg_trainer_destroy(t);
     free(x);
@@ -163,14 +227,17 @@ static void a_device_that_is_lost_moves_nothing(void **state)
         struct fg_rule *r = make(FG_OVER_ACTIVE);
         struct fg_device *d;
         struct fg_trainer *t = NULL;
+        struct fg_there here = {0};
         size_t stayed;
         how.fail_at = at;
         memcpy(x, old, P * sizeof *x);
         assert_int_equal(fg_device_emulated(&d, &how, NULL), FG_OK);
         enum fg_status st = fg_trainer_create_device(&t, model, &o, 42, FG_EXACT, d, NULL);
-        st = st == FG_OK ? one_round(t, r, x, x + 3 * P, 0, &stayed) : st;
+        st = st == FG_OK ? one_round(t, r, x, here, x + 3 * P, 0, &stayed) : st;
         if (st == FG_OK) {
-            st = fg_rule_settle(r, x);
+            st = fg_rule_settle(r, x, &here);
+            here = r->moved;
+            st = st == FG_OK ? fg_rule_bring(x, &here) : st;
             lost += st == FG_E_IO;
         }
         if (st == FG_OK) {
@@ -193,9 +260,10 @@ static void a_device_that_is_lost_moves_nothing(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest anywhere[] = {cmocka_unit_test(the_model_moves_on_the_device_to_the_same_bits)};
+    const struct CMUnitTest anywhere[] = {cmocka_unit_test(the_model_moves_on_the_device_to_the_same_bits),
+                                          cmocka_unit_test(floats_are_fetched_for_updates_that_come_back)};
     const struct CMUnitTest emulated[] = {
-        cmocka_unit_test(only_the_model_comes_back),
+        cmocka_unit_test(the_model_comes_back_only_when_asked_for),
         cmocka_unit_test(a_device_that_is_lost_moves_nothing),
     };
     images = toy_images(70);
