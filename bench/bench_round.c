@@ -179,8 +179,19 @@ enum fg_status __wrap_fg_device_emulated(struct fg_device **out, const struct fg
     enum fg_status st = __real_fg_device_emulated(out, how, err);
     if (st == FG_OK) {
         seen.real = (*out)->ops;
-        seen.ops = (struct fg_device_ops){memory, alloc, release, put, get, spread, run, deltas, sum, step,
-                                          seen.real->pin, seen.real->loose, seen.real->destroy};
+        seen.ops = (struct fg_device_ops){memory,
+                                          alloc,
+                                          release,
+                                          put,
+                                          get,
+                                          spread,
+                                          run,
+                                          deltas,
+                                          sum,
+                                          step,
+                                          seen.real->pin,
+                                          seen.real->loose,
+                                          seen.real->destroy};
         (*out)->ops = &seen.ops;
         (void)leave(FG_OK);
     }
@@ -241,8 +252,8 @@ int main(int argc, char **argv)
     FILE *f = bench_need(fopen(ini, "w"));
     fprintf(f,
             "[run]\neval_every = 10\nsync_s = 3600\n[data]\npath = %s\nclients = %d\npartition = iid\n"
-            "normalise = yes\n[select]\nclients = %d\n[aggregate]\nweights = uniform\n[model]\nlayers = pfl_cnn\n"
-            "[train]\nbatch = 10\nlr = 0.1\nepochs = 1\n[worker]\ndevice = emulated\n",
+            "normalise = yes\n[select]\nclients = %d\n[aggregate]\nweights = uniform\n[model]\n"
+            "layers = pfl_cnn\n[train]\nbatch = 10\nlr = 0.1\nepochs = 1\n[worker]\ndevice = emulated\n",
             folder, CLIENTS, COHORT);
     (void)fclose(f);
     char *run_it[] = {"forage", "simulate", "-q", "--set", rounds, "--out", out, ini, NULL};

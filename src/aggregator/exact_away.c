@@ -19,50 +19,57 @@ struct request {
     struct fg_away_sum sum; /* all of it */
 };
 
-static enum fg_status add_term(struct request *q, size_t k)
+/* Room for the windows of one more block of m terms, and for its places and one behind them. */
+static enum fg_status make_room(struct request *q, size_t m)
 {
-    enum fg_status st = FG_GROW(q->which, q->places, q->cap_which);
-    if (st == FG_OK) {
-        q->which[q->places++] = (uint8_t)k;
-        q->window[q->n].n++;
+    enum fg_status st = FG_OK;
+    while (st == FG_OK && q->n + m > q->cap_window) {
+        st = fg_grow(&q->window, &q->cap_window, sizeof *q->window);
+    }
+    while (st == FG_OK && q->n + m > q->cap_level) {
+        st = fg_grow(&q->level, &q->cap_level, sizeof *q->level);
+    }
+    while (st == FG_OK && q->places + m >= q->cap_which) {
+        st = fg_grow(&q->which, &q->cap_which, sizeof *q->which);
     }
     return st;
 }
 
-/* The terms of a block, level by level. */
-static enum fg_status ask_block(struct request *q, size_t block, const struct fg_exact_term *term, size_t m)
+/* The level of each term of a block, NONE if it is all 0. Errors: FG_E_RANGE. */
+enum { NONE = INT32_MIN };
+static enum fg_status find_levels(int level[FG_EXACT_MOST], size_t block, const struct fg_exact_term *term,
+                                  size_t m)
 {
-    enum { NONE = INT32_MIN };
-    int level[FG_EXACT_MOST];
-    enum fg_status st = FG_OK;
+    bool finite = true;
     for (size_t k = 0; k < m; k++) {
         double most = fabs(term[k].weight) * (double)term[k].form.largest[block];
-        if (!isfinite(most)) {
-            return FG_E_RANGE;
-        }
+        finite = finite && isfinite(most);
         level[k] = most > 0.0 ? exact_level_of(most) : NONE;
     }
+    return finite ? FG_OK : FG_E_RANGE;
+}
+
+/* The terms of a block, level by level: by that of the first that is left. */
+static enum fg_status ask_block(struct request *q, size_t block, const struct fg_exact_term *term, size_t m)
+{
+    int level[FG_EXACT_MOST];
+    enum fg_status st = find_levels(level, block, term, m);
+    st = st == FG_OK ? make_room(q, m) : st;
     for (size_t k = 0; k < m && st == FG_OK; k++) {
-        int this = level[k];
+        const int this = level[k];
         if (this == NONE) {
             continue;
         }
-        st = FG_GROW(q->window, q->n, q->cap_window);
-        if (st == FG_OK) {
-            st = FG_GROW(q->level, q->n, q->cap_level);
+        const size_t first = q->places;
+        for (size_t i = k; i < m; i++) { /* written in any case: no guess of what follows */
+            const bool same = level[i] == this;
+            q->which[q->places] = (uint8_t)i;
+            q->places += same;
+            level[i] = same ? NONE : level[i];
         }
-        if (st == FG_OK) {
-            q->window[q->n] = (struct fg_away_window){
-                .block = block, .first = q->places, .unit = LEVEL_BITS * this - FG_FOLD_BITS};
-            q->level[q->n] = this;
-        }
-        for (size_t i = k; i < m && st == FG_OK; i++) {
-            if (level[i] == this) {
-                st = add_term(q, i);
-                level[i] = NONE;
-            }
-        }
-        q->n += st == FG_OK;
+        q->window[q->n] = (struct fg_away_window){
+            .block = block, .first = first, .n = q->places - first, .unit = LEVEL_BITS * this - FG_FOLD_BITS};
+        q->level[q->n++] = this;
     }
     return st;
 }

@@ -43,7 +43,7 @@ enum fg_status fg_realloc(void *ptr_to_ptr, size_t n, size_t size)
     return FG_OK;
 }
 
-void *fg_calloc_aligned(size_t n, size_t size)
+void *fg_alloc_aligned(size_t n, size_t size)
 {
     if (refused(n, size)) {
         return NULL;
@@ -61,6 +61,14 @@ void *fg_calloc_aligned(size_t n, size_t size)
             madvise(p, bytes, MADV_HUGEPAGE); /* weights walked by rows miss the TLB otherwise */
         }
 #endif
+    }
+    return p;
+}
+
+void *fg_calloc_aligned(size_t n, size_t size)
+{
+    void *p = fg_alloc_aligned(n, size);
+    if (p != NULL) {
         memset(p, 0, n * size);
     }
     return p;

@@ -19,6 +19,9 @@ enum fg_status fg_realloc(void *ptr_to_ptr, size_t n, size_t size) FG_NODISCARD;
 /* Allocate zeroed memory aligned to 64 bytes. Owner: the caller, fg_free(). */
 void *fg_calloc_aligned(size_t n, size_t size) FG_NODISCARD;
 
+/* The same, of any content: what nobody touches takes no memory. */
+void *fg_alloc_aligned(size_t n, size_t size) FG_NODISCARD;
+
 /* Free what any function above gave; NULL is allowed. */
 void fg_free(void *ptr);
 

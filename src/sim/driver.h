@@ -12,7 +12,8 @@
 /* What the driver asks of its owner. */
 struct fg_driver_hooks {
     void *arg;
-    /* Evaluate the parameters (NULL: those that moved on the trainer's device last) as asked by `what` (only .evaluate and .evaluate_clients are read).
+    /* Evaluate the parameters (NULL: those that moved on the trainer's device last) as asked by `what` (only
+     * .evaluate and .evaluate_clients are read).
      * FG_E_INTERRUPTED when asked to stop meanwhile: the run ends as stopped, with the commit pending. */
     enum fg_status (*evaluate)(void *arg, const float *params, const struct fg_action *what,
                                struct fg_evaluation *out, struct fg_err *err);

@@ -62,7 +62,7 @@ struct local {
 
 static float *take_vector(struct local *ex)
 {
-    return ex->n_free > 0 ? ex->free_vector[--ex->n_free] : fg_calloc_aligned(ex->width, sizeof(float));
+    return ex->n_free > 0 ? ex->free_vector[--ex->n_free] : fg_alloc_aligned(ex->width, sizeof(float));
 }
 
 static void give_vector(struct local *ex, float *v)

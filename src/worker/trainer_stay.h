@@ -1,7 +1,7 @@
 /* Updates that stay on the device they were made on, until they are added up there (plan/form.h,
  * FG_FORM_AWAY), and the model that they are of: it stays, too, and where it moves there it need not be
- * brought there again, nor back before the host asks for it. Each that is there has a number; floats are taken
- * for it if they are the same bytes as were brought or fetched.
+ * brought there again, nor back before the host asks for it. Each that is there has a number; floats are
+ * taken for it if they are the same bytes as were brought or fetched.
  *
  * A wave's updates share memory, which is the device's again when the last of them is dropped,
  * or with the trainer.
@@ -36,7 +36,8 @@ const float *fg_stays_model(const struct fg_stays *s);
 /* The same; NULL unless it is the one that is `at`, or params (P; may be NULL). */
 const float *fg_stays_at(const struct fg_stays *s, const float *params, struct fg_there at);
 
-/* The floats of the model that is `at`. Shapes: x (P) out. Errors: FG_E_STALE if another is there, FG_E_IO. */
+/* The floats of the model that is `at`. Shapes: x (P) out. Errors: FG_E_STALE if another is there,
+ * FG_E_IO. */
 enum fg_status fg_stays_fetch(struct fg_stays *s, struct fg_there at, float *x,
                               struct fg_err *err) FG_NODISCARD;
 
