@@ -126,6 +126,9 @@ struct fg_device_data {
 struct fg_lane {
     float *memory;       /* (floats of the program) */
     const float *params; /* NULL: the lane's own, at the beginning of memory */
+    /* packed: what its own are as its first step finds them, which writes them all: of programs that update in
+     * place. NULL: they are in memory */
+    const float *begin;
     const uint32_t *order;
     const struct fg_device_data *data;
     double *score_loss;    /* (n) of each sample, evaluation */
@@ -147,6 +150,7 @@ struct fg_program {
     size_t grad, part;      /* FG_SPACE_GRAD: of the first part, of the others */
     size_t velocity, first; /* packed vectors, 0: none: momentum's; the parameters at the start */
     size_t packed;
+    int in_place; /* every step writes all parameters, each once and after it was read */
     enum fg_arithmetic arithmetic;
 };
 

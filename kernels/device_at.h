@@ -11,11 +11,11 @@ struct fg_at {
     float *memory; /* the lane's */
     float *hot;    /* the first `hot_floats` of it, elsewhere */
     size_t hot_floats;
-    const float *params;
-    size_t grad;    /* where FG_SPACE_GRAD begins in memory */
-    uint32_t n;     /* samples in flight */
-    uint32_t whole; /* samples of the step */
-    uint32_t first; /* samples of the step that went before */
+    const float *params; /* to be read; NULL: in memory */
+    size_t grad;         /* where FG_SPACE_GRAD begins in memory */
+    uint32_t n;          /* samples in flight */
+    uint32_t whole;      /* samples of the step */
+    uint32_t first;      /* samples of the step that went before */
     uint32_t step;
     const uint32_t *index; /* (n) */
     size_t place;          /* of index in the lane's order */
@@ -40,7 +40,7 @@ FG_BOTH static inline int fg_at_find(struct fg_at *at, const struct fg_lane *lan
     at->memory = lane->memory;
     at->hot = lane->memory;
     at->hot_floats = 0;
-    at->params = lane->params;
+    at->params = lane->params == NULL && step == lane->start ? lane->begin : lane->params;
     at->grad = part == 0 ? grad : part_grad;
     at->n = whole - first < (uint32_t)FG_DEVICE_PART ? whole - first : (uint32_t)FG_DEVICE_PART;
     at->whole = whole;
@@ -52,16 +52,21 @@ FG_BOTH static inline int fg_at_find(struct fg_at *at, const struct fg_lane *lan
     return 1;
 }
 
-/* An operand lies as a whole in front of or behind hot_floats. */
+/* Where parameters and their gradients are written. An operand lies as a whole in front of or behind
+ * hot_floats. */
+FG_BOTH static inline float *fg_at_own(const struct fg_at *at, struct fg_ref r)
+{
+    size_t i = r.at + (size_t)r.per * at->n + (r.space == FG_SPACE_GRAD ? at->grad : 0);
+    return i < at->hot_floats ? at->hot + i : at->memory + i;
+}
+
+/* Where an operand is read; and written, if it is not a parameter of a program that updates in place. */
 FG_BOTH static inline float *fg_at_ref(const struct fg_at *at, struct fg_ref r)
 {
-    size_t i = r.at + (size_t)r.per * at->n;
     if (r.space == FG_SPACE_PARAMS && at->params) {
-        return (float *)(uintptr_t)(at->params +
-                                    i); /* read only: programs that write have lanes with their own */
+        return (float *)(uintptr_t)(at->params + r.at + (size_t)r.per * at->n);
     }
-    i += r.space == FG_SPACE_GRAD ? at->grad : 0;
-    return i < at->hot_floats ? at->hot + i : at->memory + i;
+    return fg_at_own(at, r);
 }
 
 FG_BOTH static inline int fg_at_happens(const struct fg_at *at, const struct fg_op *op)

@@ -159,6 +159,7 @@ FG_BOTH static inline void add_terms(const struct fg_gemm *g, uint32_t mode, str
 /* Where outputs begin and how they end, as the flags of the operation say. */
 struct fg_output {
     float *y;
+    const float *old; /* what an update begins with, mostly y */
     const float *aux;
     uint32_t flags;
     float lr;
@@ -181,7 +182,7 @@ FG_BOTH static inline void at_outputs(const struct fg_gemm *g, const struct fg_o
         if (r >= g->m || k >= g->n) {
             c->v[i] = 0.0f;
         } else if (ends) {
-            o->y[at] = (o->flags & FG_OP_UPDATE) != 0 ? fmaf(-o->lr, c->v[i], o->y[at])
+            o->y[at] = (o->flags & FG_OP_UPDATE) != 0 ? fmaf(-o->lr, c->v[i], o->old[at])
                                                       : rectify(o->flags, c->v[i], o->aux, at);
         } else {
             c->v[i] = begin_one(o, at, k);
@@ -280,7 +281,7 @@ FG_BOTH static inline struct fg_gemm gemm_of(uint32_t kind, const struct fg_op *
 FG_BOTH static inline struct fg_output output_of(uint32_t kind, const struct fg_op *op,
                                                  const struct fg_at *at, float lr)
 {
-    struct fg_output o = {fg_at_ref(at, op->y), fg_at_ref(at, op->aux),
+    struct fg_output o = {fg_at_own(at, op->y), fg_at_ref(at, op->y), fg_at_ref(at, op->aux),
                           kind == FG_OP_DENSE_DX ? op->flags & (uint32_t)FG_OP_MASK : op->flags,
                           lr}; /* which has those of its weights */
     return o;

@@ -146,7 +146,8 @@ FG_BOTH static inline void op_dense_dw(const struct fg_op *op, const struct fg_a
                                        size_t nt)
 {
     const float *x = fg_at_ref(at, op->x), *d = fg_at_ref(at, op->d);
-    float *y = fg_at_ref(at, op->y);
+    const float *old = fg_at_ref(at, op->y);
+    float *y = fg_at_own(at, op->y);
     size_t rows = (size_t)op->rows * at->n, np = op->np, tiles = (op->in + FG_TILE - 1) / FG_TILE;
     for (size_t e = t; e < tiles * (np / 4); e += nt) {
         size_t j = e % (np / 4) * 4, i = e / (np / 4) * FG_TILE,
@@ -160,8 +161,8 @@ FG_BOTH static inline void op_dense_dw(const struct fg_op *op, const struct fg_a
             }
         }
         for (size_t k = 0; k < some; k++) {
-            float *to = y + (i + k) * np + j;
-            put_four(to, finish_four(op, lr, sum[k], to));
+            size_t to = (i + k) * np + j;
+            put_four(y + to, finish_four(op, lr, sum[k], old + to));
         }
     }
 }
@@ -170,14 +171,15 @@ FG_BOTH static inline void op_column_sum(const struct fg_op *op, const struct fg
                                          size_t nt)
 {
     const float *d = fg_at_ref(at, op->d);
-    float *y = fg_at_ref(at, op->y);
+    const float *old = fg_at_ref(at, op->y);
+    float *y = fg_at_own(at, op->y);
     size_t rows = (size_t)op->rows * at->n, np = op->np;
     for (size_t j = t; j < np; j += nt) {
         float sum = 0.0f;
         for (size_t r = 0; r < rows; r++) {
             sum += d[r * np + j];
         }
-        y[j] = finish(op, lr, sum, y[j]);
+        y[j] = finish(op, lr, sum, old[j]);
     }
 }
 
@@ -226,7 +228,8 @@ FG_BOTH static inline void op_conv_dw(const struct fg_op *op, const struct fg_at
 {
     const struct fg_window *s = &op->win;
     const float *x = fg_at_ref(at, op->x), *d = fg_at_ref(at, op->d);
-    float *y = fg_at_ref(at, op->y);
+    const float *old = fg_at_ref(at, op->y);
+    float *y = fg_at_own(at, op->y);
     size_t np = s->np, tiles = (s->cin + FG_TILE - 1) / FG_TILE;
     for (size_t e = t; e < (size_t)s->k * s->k * tiles * (np / 4); e += nt) {
         size_t o = e % (np / 4) * 4, i = e / (np / 4) % tiles * FG_TILE, tap = e / (np / 4) / tiles;
@@ -245,8 +248,8 @@ FG_BOTH static inline void op_conv_dw(const struct fg_op *op, const struct fg_at
             }
         }
         for (size_t k = 0; k < some; k++) {
-            float *to = y + (tap * s->cin + i + k) * np + o;
-            put_four(to, finish_four(op, lr, sum[k], to));
+            size_t to = (tap * s->cin + i + k) * np + o;
+            put_four(y + to, finish_four(op, lr, sum[k], old + to));
         }
     }
 }

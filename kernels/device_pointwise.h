@@ -178,14 +178,15 @@ FG_BOTH static inline void op_embed_dw(const struct fg_op *op, const struct fg_a
                                        size_t nt)
 {
     const float *x = fg_at_ref(at, op->x), *d = fg_at_ref(at, op->d);
-    float *y = fg_at_ref(at, op->y);
+    const float *old = fg_at_ref(at, op->y);
+    float *y = fg_at_own(at, op->y);
     for (size_t e = t; e < (size_t)op->in * op->np; e += nt) {
         size_t row = e / op->np;
         float code = (float)row, sum = 0.0f;
         for (size_t r = 0; r < (size_t)op->rows * at->n; r++) {
             sum = x[r % at->n * op->rows + r / at->n] == code ? sum + d[r * op->np + e % op->np] : sum;
         }
-        y[e] = finish(op, lr, sum, y[e]);
+        y[e] = finish(op, lr, sum, old[e]);
     }
 }
 

@@ -149,7 +149,7 @@ FG_BOTH FG_INLINE void exact_outputs(const struct fg_product *p, struct fg_four 
             } else if (k + c >= p->g.columns) {
                 sum[i].v[c] = 0.0f;
             } else if (there && (o->flags & FG_OP_UPDATE) != 0) {
-                sum[i].v[c] = fmaf(-o->lr, sum[i].v[c], o->y[at + c]);
+                sum[i].v[c] = fmaf(-o->lr, sum[i].v[c], o->old[at + c]);
             }
         }
         if (ends && there) {

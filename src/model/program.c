@@ -343,6 +343,7 @@ enum fg_status fg_model_program(struct fg_program *out, const struct fg_model *m
         fg_program_fini(&p);
         return fg_fail(err, e.st, "a program of this model for devices: %s", fg_status_text(e.st));
     }
+    p.in_place = e.train && e.update;
     *out = p;
     return FG_OK;
 }

@@ -145,6 +145,19 @@ static enum fg_status put_vectors(struct wave *w, size_t offset, struct fg_err *
     return st;
 }
 
+/* Lanes whose first step reads what is there for all of them; false: not all of them do. */
+static bool begin_there(struct wave *w)
+{
+    bool all = w->p->in_place;
+    for (size_t i = 0; i < w->n; i++) {
+        all = all && w->lane[i].there != NULL;
+    }
+    for (size_t i = 0; i < w->n; i++) {
+        w->lane[i].lane.begin = all ? w->lane[i].there : NULL;
+    }
+    return all;
+}
+
 /* The orders of all lanes, in one piece. */
 static enum fg_status put_orders(struct wave *w, struct fg_err *err)
 {
@@ -170,7 +183,9 @@ static enum fg_status put_lanes(struct wave *w, struct fg_err *err)
     size_t scored = 0;
     enum fg_status st;
     FG_TRY(put_orders(w, err));
-    FG_TRY(put_vectors(w, 0, err));
+    if (!begin_there(w)) {
+        FG_TRY(put_vectors(w, 0, err));
+    }
     if (w->p->velocity != 0) {
         FG_TRY(put_vectors(w, w->p->velocity, err));
     }
