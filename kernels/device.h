@@ -110,8 +110,18 @@ struct fg_op {
 
 /* BIAS: aux is what sums begin with. RECTIFY, MASK: a relu that follows a sum, or goes back behind one by
  * aux, what it gave (of FG_OP_POOL_DX: what pooling gave of that, which is as positive,
- * also after a dropout in its place). */
-enum { FG_OP_UPDATE = 1, FG_OP_BIAS = 2, FG_OP_ONTO = 4, FG_OP_RECTIFY = 8, FG_OP_MASK = 16 };
+ * also after a dropout in its place). SUMS: of FG_OP_DENSE_DW and FG_OP_CONV_DW that go by tiles: the columns
+ * of d are summed, too, into aux; BESIDE: an operation that is thus done already, where operations
+ * go by tiles. */
+enum {
+    FG_OP_UPDATE = 1,
+    FG_OP_BIAS = 2,
+    FG_OP_ONTO = 4,
+    FG_OP_RECTIFY = 8,
+    FG_OP_MASK = 16,
+    FG_OP_SUMS = 32,
+    FG_OP_BESIDE = 64
+};
 
 /* Samples as fg_dataset has them, in device memory. */
 struct fg_device_data {

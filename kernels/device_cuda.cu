@@ -2,7 +2,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <utility>
 
 #if __has_include(<nvtx3/nvToolsExt.h>)
 #include <nvtx3/nvToolsExt.h> /* finds a profiler by dlopen, if one runs this program */
@@ -15,13 +14,12 @@
 
 #include "kernels/cuda_check.h"
 #include "kernels/cuda_fold.h"
+#include "kernels/cuda_lockstep.h"
 #include "kernels/device.h"
 #include "kernels/device_arena.h"
 #include "kernels/device_ops.h"
 
-/* Source of the sizes: chosen, not measured. */
-static const unsigned BLOCK = FG_TILE_THREADS, MOST_BLOCKS = 1024, MOST_LANES = 65535;
-#define RESIDENT_BLOCK 512
+#define RESIDENT_BLOCK 512 /* chosen, not measured */
 #define GRAPHS 8
 
 /* What a graph of launches depends on; all bytes are set. */
@@ -52,48 +50,6 @@ struct cuda_device {
     uint64_t runs;
     bool without_graphs; /* capturing failed once */
 };
-
-/* One operation of one part of one step of all lanes: grid (blocks, lanes). Products are made tile by tile in
- * shared memory. Traffic: op_*'s own, nothing is kept between operations but what the caches hold. */
-template <uint32_t KIND, uint32_t MODE>
-static __global__ void __launch_bounds__(FG_TILE_THREADS)
-    lockstep(const struct fg_op *op, struct fg_lane *lanes, size_t n, size_t grad, size_t part_grad,
-             const uint32_t *from, uint32_t after, uint32_t part)
-{
-    for (size_t i = blockIdx.y; i < n; i += gridDim.y) {
-        struct fg_at at;
-        if (!fg_at_find(&at, &lanes[i], grad, part_grad, *from + after, part) || !fg_at_happens(&at, op)) {
-            continue;
-        }
-        if constexpr (FG_OP_BY_TILES(KIND)) {
-            __shared__ __align__(16) float chunks[FG_TILE_STAGES * FG_TILE_STAGE];
-            fg_op_tiles(KIND, MODE, op, &at, lanes[i].lr, chunks, blockIdx.x, gridDim.x);
-        } else {
-            fg_op_run(KIND, MODE, op, &at, &lanes[i], (size_t)blockIdx.x * blockDim.x + threadIdx.x,
-                      (size_t)gridDim.x * blockDim.x);
-        }
-    }
-}
-
-typedef void lockstep_kernel(const struct fg_op *op, struct fg_lane *lanes, size_t n, size_t grad,
-                             size_t part_grad, const uint32_t *from, uint32_t after, uint32_t part);
-
-/* Operations that multiply are there for every arithmetic. */
-template <uint32_t MODE, uint32_t... KIND>
-static lockstep_kernel *kernel_in(uint32_t kind, std::integer_sequence<uint32_t, KIND...>)
-{
-    static lockstep_kernel *const of[] = {lockstep < KIND,
-                                          FG_OP_MULTIPLIES(KIND) ? MODE : (uint32_t)FG_EXACT > ...};
-    return of[kind];
-}
-
-static lockstep_kernel *kernel_of(uint32_t kind, uint32_t arithmetic)
-{
-    const std::make_integer_sequence<uint32_t, FG_OP_KINDS> all;
-    return arithmetic == FG_TF32   ? kernel_in<FG_TF32>(kind, all)
-           : arithmetic == FG_BF16 ? kernel_in<FG_BF16>(kind, all)
-                                   : kernel_in<FG_EXACT>(kind, all);
-}
 
 /* All operations of steps from..to of one lane: a block a lane. Its first `hot` floats stay in shared memory
  * for the whole launch; they are read and written once. */
@@ -205,30 +161,6 @@ static size_t hot_floats(const struct cuda_device *d, const struct fg_program *p
     return p->floats <= room ? p->floats : p->packed <= room ? p->packed : 0;
 }
 
-/* Put the launches of all operations into the stream. */
-static cudaError_t launch_all(const struct cuda_device *d, const struct fg_device_run *r)
-{
-    const struct fg_program *p = r->program;
-    for (uint32_t after = 0; after < r->to - r->from; after++) {
-        for (uint32_t part = 0; part < r->parts; part++) {
-            for (size_t o = 0; o < p->n; o++) {
-                uint32_t want = (p->op[o].outputs + BLOCK - 1) / BLOCK;
-                if (p->op[o].when == FG_WHEN_LATER && part == 0) {
-                    continue;
-                }
-                dim3 grid(want < 1             ? 1
-                          : want < MOST_BLOCKS ? want
-                                               : MOST_BLOCKS,
-                          (unsigned)(r->n < MOST_LANES ? r->n : MOST_LANES));
-                lockstep_kernel *kernel = kernel_of(p->op[o].kind, p->arithmetic);
-                kernel<<<grid, BLOCK, 0, d->stream>>>(r->op + o, r->lanes, r->n, p->grad, p->part, d->from,
-                                                      after, part);
-            }
-        }
-    }
-    return cudaGetLastError();
-}
-
 static void drop_graph(struct recorded *k)
 {
     if (k->graph != NULL) {
@@ -243,7 +175,8 @@ static void make_graph(struct cuda_device *d, struct recorded *k, const struct f
     cudaGraph_t graph = NULL;
     cudaError_t made = cudaErrorUnknown;
     if (cudaStreamBeginCapture(d->stream, cudaStreamCaptureModeThreadLocal) == cudaSuccess) {
-        cudaError_t launched = launch_all(d, r), ended = cudaStreamEndCapture(d->stream, &graph);
+        cudaError_t launched = fg_cuda_lockstep(r, d->from, d->stream),
+                    ended = cudaStreamEndCapture(d->stream, &graph);
         made = launched == cudaSuccess ? ended : launched;
     }
     if (made == cudaSuccess) {
@@ -311,7 +244,7 @@ static enum fg_status run_lockstep(struct cuda_device *d, const struct fg_device
     if (k->graph != NULL) {
         FG_CUDA_TRY(cudaGraphLaunch(k->graph, d->stream), cleanup);
     } else {
-        FG_CUDA_TRY(launch_all(d, r), cleanup);
+        FG_CUDA_TRY(fg_cuda_lockstep(r, d->from, d->stream), cleanup);
     }
 cleanup:
     return st;
@@ -431,15 +364,14 @@ static cudaError_t warm_up(const struct cuda_device *d)
                             uint32_t, uint32_t) = {resident<FG_EXACT>, resident<FG_BF16>, resident<FG_TF32>};
     for (uint32_t mode = 0; mode < 3; mode++) {
         of_lane[mode]<<<1, RESIDENT_BLOCK, 0, d->stream>>>(NULL, 0, NULL, 0, 0, 0, 0, 0, 0);
-        for (uint32_t kind = 0; kind < FG_OP_KINDS; kind++) {
-            if (mode == FG_EXACT || FG_OP_MULTIPLIES(kind)) {
-                kernel_of(kind, mode)<<<1, BLOCK, 0, d->stream>>>(NULL, NULL, 0, 0, 0, d->from, 0, 0);
-            }
-        }
     }
-    cudaError_t launched = cudaGetLastError(), folds = fg_cuda_fold_nothing(d->stream);
+    cudaError_t launched = cudaGetLastError(), folds = fg_cuda_fold_nothing(d->stream),
+                steps = fg_cuda_lockstep_nothing(d->from, d->stream);
     cudaError_t ran = cudaStreamSynchronize(d->stream);
-    return launched != cudaSuccess ? launched : folds != cudaSuccess ? folds : ran;
+    return launched != cudaSuccess ? launched
+           : folds != cudaSuccess  ? folds
+           : steps != cudaSuccess  ? steps
+                                   : ran;
 }
 
 static const struct fg_device_ops ops = {memory, alloc, release, put, get,   spread, run,

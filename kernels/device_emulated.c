@@ -144,7 +144,8 @@ static void run_lane(const struct emulated *d, const struct fg_device_run *r, si
     struct fg_lane *lane = &r->lanes[i];
     if (fg_at_find(&at, lane, r->program->grad, r->program->part, step, part)) {
         for (size_t o = from_op; o < to_op; o++) {
-            if (fg_at_happens(&at, &r->op[o])) {
+            int done = !d->how.resident && (r->op[o].flags & FG_OP_BESIDE) != 0;
+            if (!done && fg_at_happens(&at, &r->op[o])) {
                 run_threads(d, r->program->arithmetic, &r->op[o], &at, lane);
             }
         }

@@ -28,6 +28,8 @@ struct fg_product {
     struct fg_gemm g;
     struct fg_side a, b;
     struct fg_output out;
+    struct fg_output
+        sums; /* of the columns of B, by the tiles of the first rows; y NULL: nobody wants them */
 };
 
 /* The tile's sums: those of one arithmetic. */
@@ -55,6 +57,7 @@ FG_BOTH FG_INLINE struct fg_product sums_of(const struct fg_op *op, const struct
     p.g.terms = op->rows * at->n;
     p.a = side_of(NULL, straight(0), straight(0), 1, p.g.terms, 1);
     p.a.ones = 1;
+    p.sums.y = NULL;
     p.b = side_of(fg_at_ref(at, op->d), straight(1), straight(op->np), op->np, p.g.terms, 0);
     p.out = output_of(FG_OP_COLUMN_SUM, op, at, lr);
     return p;
@@ -72,7 +75,35 @@ FG_BOTH FG_INLINE struct fg_product product_of(uint32_t kind, const struct fg_op
         side_of(p.g.a, p.g.row, p.g.term, p.g.m, p.g.terms, kind != FG_OP_DENSE_DW && kind != FG_OP_CONV_DW);
     p.b = side_of(p.g.b, straight(p.g.bn), straight(p.g.bt), p.g.columns, p.g.terms, kind == FG_OP_DENSE_DX);
     p.out = output_of(kind, op, at, lr);
+    p.sums = p.out;
+    p.sums.y = (op->flags & FG_OP_SUMS) != 0 ? fg_at_own(at, op->aux) : NULL;
+    p.sums.old = p.out.aux;
     return p;
+}
+
+/* ---- sums of columns by the way ---- */
+
+/* Whether thread t of the tile adds up a column. */
+FG_BOTH FG_INLINE int sums_column(const struct fg_product *p, uint32_t kind, uint32_t t, uint32_t row,
+                                  uint32_t column, const enum fg_tile_shape shape)
+{
+    return (kind == FG_OP_DENSE_DW || kind == FG_OP_CONV_DW) && p->sums.y && row == 0 &&
+           t < FG_SHAPE_COLUMNS(shape) && column + t < p->g.n;
+}
+
+/* `count` terms of a staged chunk, in ascending order as ever. */
+FG_BOTH FG_INLINE float add_column(float sum, const float *near_b, uint32_t t, uint32_t count,
+                                   const enum fg_tile_shape shape)
+{
+    for (uint32_t u = 0; u < count; u++) {
+        sum += near_b[u * FG_LINE(0, FG_SHAPE_COLUMNS(shape), FG_SHAPE_TERMS(shape)) + t];
+    }
+    return sum;
+}
+
+FG_BOTH FG_INLINE void put_column(const struct fg_output *o, float sum, uint32_t column)
+{
+    o->y[column] = (o->flags & FG_OP_UPDATE) != 0 ? fmaf(-o->lr, sum, o->old[column]) : sum;
 }
 
 /* ---- exact ---- */
@@ -289,16 +320,18 @@ FG_BOTH FG_INLINE void stage_chunk(const struct fg_product *p, float *near, stru
     close_group();
 }
 
-FG_BOTH FG_INLINE void make_tile(const struct fg_product *p, uint32_t mode, float *near, uint32_t row,
-                                 uint32_t column, const enum fg_tile_shape shape)
+FG_BOTH FG_INLINE void make_tile(const struct fg_product *p, uint32_t kind, uint32_t mode, float *near,
+                                 uint32_t row, uint32_t column, const enum fg_tile_shape shape)
 {
     const uint32_t terms = FG_SHAPE_TERMS(shape), all = p->g.terms;
+    float sum[FG_BLOCK_HELD];
     struct fg_carry a[FG_BLOCK_HELD], b[FG_BLOCK_HELD];
     struct fg_exact_sums exact;
     struct fg_mma_sums by_mma;
     for (uint32_t s = 0; s < FG_BLOCK_HELD; s++) {
         carry_to(&a[s], &p->a, FG_THREAD(s), row, FG_SHAPE_ROWS(shape), terms);
         carry_to(&b[s], &p->b, FG_THREAD(s), column, FG_SHAPE_COLUMNS(shape), terms);
+        sum[s] = 0.0f;
     }
     FG_UNROLL
     for (uint32_t i = 0; i + 1 < FG_TILE_STAGES; i++) {
@@ -309,20 +342,31 @@ FG_BOTH FG_INLINE void make_tile(const struct fg_product *p, uint32_t mode, floa
         wait_for_group();
         FG_TOGETHER(); /* chunk i is there; all are through with the one before, whose place is free */
         stage_chunk(p, near, a, b, i + FG_TILE_STAGES - 1, shape);
-        multiply(p, mode, near + i % FG_TILE_STAGES * FG_TILE_STAGE,
-                 all - i * terms < terms ? all - i * terms : terms, &exact, &by_mma, row, column, shape);
+        const float *chunk = near + i % FG_TILE_STAGES * FG_TILE_STAGE;
+        const uint32_t count = all - i * terms < terms ? all - i * terms : terms;
+        multiply(p, mode, chunk, count, &exact, &by_mma, row, column, shape);
+        for (uint32_t s = 0; s < FG_BLOCK_HELD; s++) {
+            if (sums_column(p, kind, FG_THREAD(s), row, column, shape)) {
+                sum[s] = add_column(sum[s], chunk + FG_SHAPE_A(shape), FG_THREAD(s), count, shape);
+            }
+        }
     }
     tile_outputs(p, mode, &exact, &by_mma, row, column, 1, shape);
+    for (uint32_t s = 0; s < FG_BLOCK_HELD; s++) {
+        if (sums_column(p, kind, FG_THREAD(s), row, column, shape)) {
+            put_column(&p->sums, sum[s], column + FG_THREAD(s));
+        }
+    }
     FG_TOGETHER(); /* before the next tile's chunks come */
 }
 
-FG_BOTH FG_INLINE void make_tiles(const struct fg_product *p, uint32_t mode, float *near, uint32_t block,
-                                  uint32_t blocks, const enum fg_tile_shape shape)
+FG_BOTH FG_INLINE void make_tiles(const struct fg_product *p, uint32_t kind, uint32_t mode, float *near,
+                                  uint32_t block, uint32_t blocks, const enum fg_tile_shape shape)
 {
     const uint32_t rows = FG_SHAPE_ROWS(shape), columns = FG_SHAPE_COLUMNS(shape),
                    across = (p->g.n - 1) / columns + 1, tiles = ((p->g.m - 1) / rows + 1) * across;
     for (uint32_t e = block; e < tiles; e += blocks) {
-        make_tile(p, mode, near, e / across * rows, e % across * columns, shape);
+        make_tile(p, kind, mode, near, e / across * rows, e % across * columns, shape);
     }
 }
 
@@ -334,20 +378,20 @@ FG_BOTH FG_INLINE void fg_op_tiles(uint32_t kind, uint32_t mode, const struct fg
 {
     const struct fg_product p = product_of(kind, op, at, lr);
     if (kind == FG_OP_COLUMN_SUM) {
-        make_tiles(&p, FG_EXACT, near, block, blocks, FG_SHAPE_FLAT);
+        make_tiles(&p, kind, FG_EXACT, near, block, blocks, FG_SHAPE_FLAT);
         return;
     }
     switch (fg_shape_of(p.g.m, p.g.n)) {
     case FG_SHAPE_FLAT:
-        make_tiles(&p, mode, near, block, blocks, FG_SHAPE_FLAT);
+        make_tiles(&p, kind, mode, near, block, blocks, FG_SHAPE_FLAT);
         break;
     case FG_SHAPE_SMALL:
-        make_tiles(&p, mode, near, block, blocks, FG_SHAPE_SMALL);
+        make_tiles(&p, kind, mode, near, block, blocks, FG_SHAPE_SMALL);
         break;
     case FG_SHAPE_TALL:
-        make_tiles(&p, mode, near, block, blocks, FG_SHAPE_TALL);
+        make_tiles(&p, kind, mode, near, block, blocks, FG_SHAPE_TALL);
         break;
     default:
-        make_tiles(&p, mode, near, block, blocks, FG_SHAPE_LARGE);
+        make_tiles(&p, kind, mode, near, block, blocks, FG_SHAPE_LARGE);
     }
 }

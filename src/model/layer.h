@@ -131,6 +131,9 @@ bool fg_emit_rectified(struct fg_emit *e, struct fg_ref y, const struct fg_ref *
  * is needed, then of W. Of `op` d, rows, in, out and np are given; afterwards it is the one of W. */
 void fg_emit_dense_backward(struct fg_emit *e, const struct fg_layer *l, struct fg_op *op);
 
+/* Sums of columns: by the operation before by the way, where that makes a product of them. */
+void fg_emit_column_sum(struct fg_emit *e, struct fg_op *op);
+
 struct fg_layer_ops {
     const char *name;
     const struct fg_layer_arg *args; /* ended by a NULL name; NULL: none */

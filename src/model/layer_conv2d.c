@@ -256,12 +256,11 @@ static void emit_backward(const struct fg_layer *l, struct fg_emit *e)
                                   .d = e->dy,
                                   .y = fg_emit_gradient(e, l, 0),
                                   .win = window_of(&s)});
-    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_COLUMN_SUM,
-                                  .flags = flags,
-                                  .d = e->dy,
-                                  .y = fg_emit_gradient(e, l, 1),
-                                  .rows = (uint32_t)(s.oh * s.ow),
-                                  .np = (uint32_t)s.np});
+    fg_emit_column_sum(e, &(struct fg_op){.flags = flags,
+                                          .d = e->dy,
+                                          .y = fg_emit_gradient(e, l, 1),
+                                          .rows = (uint32_t)(s.oh * s.ow),
+                                          .np = (uint32_t)s.np});
 }
 
 const struct fg_layer_ops fg_layer_conv2d = {

@@ -83,9 +83,8 @@ static void emit_backward(const struct fg_layer *l, struct fg_emit *e)
     struct fg_op op = {
         .d = e->dy, .rows = l->in.t, .in = l->in.c, .out = l->out.c, .np = (uint32_t)l->out.ld};
     fg_emit_dense_backward(e, l, &op);
-    op.kind = FG_OP_COLUMN_SUM;
     op.y = fg_emit_gradient(e, l, 1);
-    fg_emit_op(e, &op);
+    fg_emit_column_sum(e, &op);
 }
 
 const struct fg_layer_ops fg_layer_dense = {

@@ -156,6 +156,20 @@ bool fg_emit_rectified(struct fg_emit *e, struct fg_ref y, const struct fg_ref *
     return false;
 }
 
+void fg_emit_column_sum(struct fg_emit *e, struct fg_op *op)
+{
+    const struct fg_program *p = e->program;
+    struct fg_op *last = p->n > 0 ? &p->op[p->n - 1] : NULL;
+    op->kind = FG_OP_COLUMN_SUM;
+    if (e->st == FG_OK && last != NULL && (last->kind == FG_OP_DENSE_DW || last->kind == FG_OP_CONV_DW) &&
+        same_ref(last->d, op->d)) {
+        last->flags |= FG_OP_SUMS;
+        last->aux = op->y;
+        op->flags |= FG_OP_BESIDE;
+    }
+    fg_emit_op(e, op);
+}
+
 void fg_emit_dense_backward(struct fg_emit *e, const struct fg_layer *l, struct fg_op *op)
 {
     op->w = fg_emit_tensor(l, 0);

@@ -188,10 +188,11 @@ static bool same(const struct lanes *l, const struct near *near)
 static void run(struct fg_device *d, enum fg_arithmetic mode, const struct trial *t, const struct lanes *l)
 {
     struct fg_err err = {""};
-    struct fg_op op = t->op;
-    struct fg_program p = {.op = &op, .n = 1, .floats = l->floats, .arithmetic = mode};
+    struct fg_op op[2] = {t->op};
+    size_t n = trial_sums(t, &op[1]) ? 2 : 1;
+    struct fg_program p = {.op = op, .n = n, .floats = l->floats, .arithmetic = mode};
     struct fg_device_run r = {.program = &p, .lanes = l->on_device[4], .n = l->n, .to = 1, .parts = 1};
-    void *copy = put(d, &op, sizeof op);
+    void *copy = put(d, op, sizeof op);
     r.op = copy;
     must(d->ops->run(d, &r, &err), &err);
     d->ops->free(d, copy);
@@ -207,6 +208,7 @@ static void expect(struct lanes *l, const struct trial *t, enum fg_arithmetic mo
         trial_round(t, want, mode);
         trial_expect(t, want, &l->expected[i]);
         trial_unround(t, want, l->begin + i * l->floats, mode);
+        trial_expect_sums(t, want, &l->expected[i]);
     }
 }
 

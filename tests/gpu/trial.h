@@ -28,6 +28,11 @@ void trial_fill(const struct trial *t, float *memory, uint32_t n, struct fg_rng 
  * scores out. */
 void trial_expect(const struct trial *t, float *memory, struct fg_lane *lane);
 
+/* FG_OP_SUMS: the sums of columns that an operation makes by the way, as one of their own; and what becomes
+ * of them. False: it makes none. */
+bool trial_sums(const struct trial *t, struct fg_op *out);
+void trial_expect_sums(const struct trial *t, float *memory, struct fg_lane *lane);
+
 /* Whether its products depend on the arithmetic, and how many terms a sum has at most. */
 bool trial_multiplies(enum fg_op_kind kind);
 size_t trial_terms(const struct trial *t, uint32_t n);

@@ -48,6 +48,7 @@ static void draw_dense(struct trial *t, uint32_t most, struct fg_rng *r)
     o->flags |= o->kind == FG_OP_DENSE      ? fg_rng_below(r, 2) * FG_OP_RECTIFY
                 : o->kind == FG_OP_DENSE_DX ? fg_rng_below(r, 2) * FG_OP_MASK
                                             : 0;
+    o->flags |= o->kind == FG_OP_DENSE_DW ? fg_rng_below(r, 2) * FG_OP_SUMS : 0;
     o->x = give(t, rows * o->ldx);
     o->w = give(t, (size_t)o->in * o->np);
     o->aux = give(t, (o->flags & FG_OP_MASK) != 0 ? rows * o->ldy : o->np);
@@ -80,6 +81,7 @@ static void draw_window(struct trial *t, uint32_t most, struct fg_rng *r)
     o->flags |= back                    ? fg_rng_below(r, 2) * FG_OP_MASK
                 : o->kind == FG_OP_CONV ? fg_rng_below(r, 2) * FG_OP_RECTIFY
                                         : 0;
+    o->flags |= o->kind == FG_OP_CONV_DW ? fg_rng_below(r, 2) * FG_OP_SUMS : 0;
     o->x = give(t, o->kind == FG_OP_POOL_DX ? out : in);
     o->w = give(t, weights);
     o->aux = give(t, back ? out : s->np);
@@ -289,6 +291,20 @@ void trial_fill(const struct trial *t, float *memory, uint32_t n, struct fg_rng 
             memcpy(&memory[o->w.at + 2 * i], &s, sizeof s);
         }
     }
+}
+
+bool trial_sums(const struct trial *t, struct fg_op *out)
+{
+    const struct fg_op *o = &t->op;
+    bool dense = o->kind == FG_OP_DENSE_DW;
+    *out = (struct fg_op){.kind = FG_OP_COLUMN_SUM,
+                          .flags = (o->flags & FG_OP_UPDATE) | FG_OP_BESIDE,
+                          .d = o->d,
+                          .y = o->aux,
+                          .rows = dense ? o->rows : o->win.oh * o->win.ow,
+                          .np = dense ? o->np : o->win.np,
+                          .outputs = o->outputs};
+    return (o->flags & FG_OP_SUMS) != 0;
 }
 
 bool trial_multiplies(enum fg_op_kind kind)

@@ -351,3 +351,11 @@ void trial_expect(const struct trial *trial, float *memory, struct fg_lane *lane
     }
     expect_rectified(&t);
 }
+
+void trial_expect_sums(const struct trial *trial, float *memory, struct fg_lane *lane)
+{
+    struct trial sums = {.floats = trial->floats};
+    if (trial_sums(trial, &sums.op)) {
+        trial_expect(&sums, memory, lane);
+    }
+}

@@ -77,13 +77,15 @@ static enum fg_status one_round(struct fg_trainer *t, struct fg_rule *r, const f
 static void the_model_moves_on_the_device_to_the_same_bits(void **state)
 {
     (void)state;
-    const struct fg_local_opts o = {.batch = 5, .prox_mu = 0.1f};
+    const struct fg_local_opts ways[] = {{.batch = 5, .prox_mu = 0.1f},
+                                         {.batch = 5}}; /* the second: in place */
     float *x = calloc((2 + TOY_JOBS) * P, sizeof *x), *y = x + P, *deltas = x + 2 * P;
     for (int over = FG_OVER_ACTIVE; over <= FG_OVER_ALL; over++) {
         struct fg_emulation how = toy_plain;
         how.shuffle = (uint32_t)over;
-        struct fg_trainer *cpu = toy_trainer(model, &o, 1, "auto"),
-                          *dev = toy_on_device(model, &o, FG_EXACT, how);
+        const struct fg_local_opts *o = &ways[over == FG_OVER_ALL];
+        struct fg_trainer *cpu = toy_trainer(model, o, 1, "auto"),
+                          *dev = toy_on_device(model, o, FG_EXACT, how);
         struct fg_rule *a = make((enum fg_averaging)over), *b = make((enum fg_averaging)over);
         fg_model_init(model, 3, x);
         memcpy(y, x, P * sizeof *x);
