@@ -31,6 +31,8 @@ extern "C" {
 
 enum { FG_DEVICE_PART = 64 }; /* samples that go through a program at once; larger batches go in parts */
 
+enum { FG_BORDER_MOST = 1 << 15 }; /* FG_OP_BORDER: rows and columns, less than */
+
 /* What a warp makes of a product at once, outside FG_EXACT; where there are fewer of them than FEW,
  * narrow ones. */
 enum { FG_WARP_ROWS = 32, FG_WARP_COLUMNS = 32, FG_WARP_NARROW = 8, FG_WARP_FEW = 64 };
@@ -102,7 +104,7 @@ struct fg_op {
     uint32_t in, out, np, ldx, ldy;     /* dense: inputs, outputs, padded outputs, strides */
     uint32_t flags;                     /* FG_OP_UPDATE, FG_OP_BIAS, FG_OP_ONTO */
     uint32_t number, threshold;         /* dropout: of the layer; kernels.h */
-    uint32_t top, left, dilate, dh, dw; /* image_pad */
+    uint32_t top, left, dilate, dh, dw; /* image_pad; conv in a border */
     float f, g;                         /* scale of dropout; mu, clip, momentum; weight decay */
     uint32_t outputs;                   /* threads that have something to do when the batch is full */
     struct fg_window win;
@@ -111,8 +113,9 @@ struct fg_op {
 /* BIAS: aux is what sums begin with. RECTIFY, MASK: a relu that follows a sum, or goes back behind one by
  * aux, what it gave (of FG_OP_POOL_DX: what pooling gave of that, which is as positive,
  * also after a dropout in its place). SUMS: of FG_OP_DENSE_DW and FG_OP_CONV_DW that go by tiles: the columns
- * of d are summed, too, into aux; BESIDE: an operation that is thus done already, where operations
- * go by tiles. */
+ * of d are summed, too, into aux. BORDER: of FG_OP_CONV with stride 1: x is d (dh, dw, win.cs) in a border, of
+ * `top` rows and `left` columns before it; where operations go by tiles, d is read instead.
+ * BESIDE: an operation that nobody needs where operations go by tiles. */
 enum {
     FG_OP_UPDATE = 1,
     FG_OP_BIAS = 2,
@@ -120,7 +123,8 @@ enum {
     FG_OP_RECTIFY = 8,
     FG_OP_MASK = 16,
     FG_OP_SUMS = 32,
-    FG_OP_BESIDE = 64
+    FG_OP_BESIDE = 64,
+    FG_OP_BORDER = 128
 };
 
 /* Samples as fg_dataset has them, in device memory. */

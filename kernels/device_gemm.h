@@ -18,7 +18,7 @@ struct fg_walk {
 };
 
 struct fg_stop {
-    uint32_t c0, c1, at; /* digits, and floats from the beginning */
+    uint32_t c0, c1, c2, at; /* digits, and floats from the beginning */
 };
 
 struct fg_gemm {
@@ -39,7 +39,7 @@ FG_BOTH static inline struct fg_walk straight(uint32_t stride)
 FG_BOTH static inline struct fg_stop stop_at(const struct fg_walk *w, uint32_t i)
 {
     uint32_t c1 = i / w->n0, c2 = c1 / w->n1;
-    struct fg_stop s = {i % w->n0, c1 % w->n1, 0};
+    struct fg_stop s = {i % w->n0, c1 % w->n1, c2, 0};
     s.at = s.c0 * w->s0 + s.c1 * w->s1 + c2 * w->s2;
     return s;
 }
@@ -53,6 +53,7 @@ FG_BOTH static inline void walk_on(const struct fg_walk *w, struct fg_stop *s, u
         s->at += w->s1 - w->n0 * w->s0;
         if (++s->c1 == w->n1) {
             s->c1 = 0;
+            s->c2++;
             s->at += w->s2 - w->n1 * w->s1;
         }
     }

@@ -27,14 +27,27 @@ struct fg_side {
     int along; /* terms lie side by side, else items do */
     int four;  /* four of them on 16 bytes, all there or none */
     int ones;  /* along, and all of it is 1: nothing is read */
+    /* along; items are pixels of an image that the window of terms may reach beyond, by `top` rows and `left`
+     * columns at its beginning: its size, each less than 2^15; 0: it does not */
+    uint32_t h, w, top, left;
 };
 
 /* Where a thread stands: of its up to four pieces of a chunk the items, and the next chunk's first term. */
 struct fg_carry {
-    uint32_t at[4]; /* floats from side.p; UINT32_MAX: no such item */
+    uint32_t at[4];    /* floats from side.p; UINT32_MAX: no such item, where there is no border */
+    uint32_t pixel[4]; /* where there is one: row and column of the window's corner; NO_PIXEL: no such item */
     struct fg_stop next;
     uint32_t term;
 };
+
+#define FG_NO_PIXEL 0x80008000u
+
+/* Whether a term of a window lies in the image. */
+FG_BOTH FG_INLINE int in_image(const struct fg_side *s, uint32_t pixel, const struct fg_stop *term)
+{
+    return (uint32_t)((int32_t)pixel >> 16) + term->c2 < s->h &&
+           (uint32_t)((int32_t)(pixel << 16) >> 16) + term->c1 < s->w;
+}
 
 #define FG_LINE(along, items, terms) ((along) ? (terms) + 4u : (items) + 4u)
 
@@ -88,7 +101,11 @@ FG_BOTH FG_INLINE void carry_to(struct fg_carry *c, const struct fg_side *s, uin
     for (uint32_t i = 0; i < 4; i++) {
         uint32_t item =
             s->along ? first + t / lines + i * (FG_TILE_THREADS / lines) : first + t % lines * 4 + i;
-        c->at[i] = item < s->items ? stop_at(&s->item, item).at : UINT32_MAX;
+        const struct fg_stop stop = stop_at(&s->item, item);
+        c->at[i] =
+            item < s->items || s->h > 0 ? stop.at - (s->top * s->w + s->left) * s->item.s0 : UINT32_MAX;
+        c->pixel[i] =
+            item < s->items ? (stop.c1 - s->top) << 16 | ((stop.c0 - s->left) & 0xffffu) : FG_NO_PIXEL;
     }
     c->next = stop_at(&s->term, c->term);
 }
@@ -101,20 +118,21 @@ FG_BOTH FG_INLINE void stage_along(struct fg_carry *c, const struct fg_side *s, 
     FG_UNROLL
     for (uint32_t i = 0; i < items * lines / FG_TILE_THREADS; i++) {
         float *to = near + (t / lines + i * (FG_TILE_THREADS / lines)) * line + t % lines * 4;
-        int there = c->at[i] != UINT32_MAX && c->term < s->terms;
+        int there = (s->h > 0 || c->at[i] != UINT32_MAX) && c->term < s->terms;
         if (s->ones) {
             const struct fg_four ones = {{1.0f, 1.0f, 1.0f, 1.0f}};
             put_four(to, ones);
             continue;
         }
         if (s->four) {
-            copy_four(to, there ? s->p + c->at[i] + c->next.at : s->p, there);
+            there = there && (s->h == 0 || in_image(s, c->pixel[i], &c->next));
+            copy_four(to, there ? s->p + (c->at[i] + c->next.at) : s->p, there);
             continue;
         }
         struct fg_stop stop = c->next;
         for (uint32_t u = 0; u < 4; u++) {
-            int one = there && c->term + u < s->terms;
-            copy_one(to + u, one ? s->p + c->at[i] + stop.at : s->p, one);
+            int one = there && c->term + u < s->terms && (s->h == 0 || in_image(s, c->pixel[i], &stop));
+            copy_one(to + u, one ? s->p + (c->at[i] + stop.at) : s->p, one);
             walk_on(&s->term, &stop, 1);
         }
     }

@@ -43,7 +43,7 @@ struct fg_mma_sums {
 FG_BOTH FG_INLINE struct fg_side side_of(const float *p, struct fg_walk item, struct fg_walk term,
                                          uint32_t items, uint32_t terms, int along)
 {
-    struct fg_side s = {p, item, term, items, terms, along, 0, 0};
+    struct fg_side s = {p, item, term, items, terms, along, 0, 0, 0, 0, 0, 0};
     s.four = along ? by_four(p, terms, &item, &term) : by_four(p, items, &term, &item);
     return s;
 }
@@ -63,6 +63,22 @@ FG_BOTH FG_INLINE struct fg_product sums_of(const struct fg_op *op, const struct
     return p;
 }
 
+/* Pixels of an image in a border that is not there, by a window. */
+FG_BOTH FG_INLINE struct fg_side bordered(const struct fg_op *op, const struct fg_at *at, uint32_t items,
+                                          uint32_t terms)
+{
+    struct fg_window image = op->win;
+    image.h = op->dh;
+    image.w = op->dw;
+    struct fg_side s =
+        side_of(fg_at_ref(at, op->d), over_corners(&image), over_window(&image), items, terms, 1);
+    s.h = image.h;
+    s.w = image.w;
+    s.top = op->top;
+    s.left = op->left;
+    return s;
+}
+
 FG_BOTH FG_INLINE struct fg_product product_of(uint32_t kind, const struct fg_op *op, const struct fg_at *at,
                                                float lr)
 {
@@ -73,6 +89,9 @@ FG_BOTH FG_INLINE struct fg_product product_of(uint32_t kind, const struct fg_op
     p.g = gemm_of(kind, op, at);
     p.a =
         side_of(p.g.a, p.g.row, p.g.term, p.g.m, p.g.terms, kind != FG_OP_DENSE_DW && kind != FG_OP_CONV_DW);
+    if (kind == FG_OP_CONV && (op->flags & FG_OP_BORDER) != 0) {
+        p.a = bordered(op, at, p.g.m, p.g.terms);
+    }
     p.b = side_of(p.g.b, straight(p.g.bn), straight(p.g.bt), p.g.columns, p.g.terms, kind == FG_OP_DENSE_DX);
     p.out = output_of(kind, op, at, lr);
     p.sums = p.out;

@@ -194,9 +194,10 @@ static struct fg_window window_of(const struct fg_conv *s)
 
 /* x in a border: s is what it becomes. */
 static void emit_pad(struct fg_emit *e, struct fg_ref x, struct fg_ref y, const struct fg_shape *from,
-                     const struct fg_conv *s, size_t top, size_t left, size_t dilate)
+                     const struct fg_conv *s, size_t top, size_t left, size_t dilate, uint32_t flags)
 {
     fg_emit_op(e, &(struct fg_op){.kind = FG_OP_IMAGE_PAD,
+                                  .flags = flags,
                                   .x = x,
                                   .y = y,
                                   .win = {.h = from->h, .w = from->w, .cs = (uint32_t)s->cs},
@@ -213,7 +214,7 @@ static void emit_forward(const struct fg_layer *l, struct fg_emit *e)
     bool wider = has_border(l, &s);
     if (wider) {
         emit_pad(e, e->x, e->save, &l->in, &s, border(l, l->in.h, l->out.h).before,
-                 border(l, l->in.w, l->out.w).before, 1);
+                 border(l, l->in.w, l->out.w).before, 1, 0);
     }
     fg_emit_op(e, &(struct fg_op){.kind = FG_OP_CONV,
                                   .flags = FG_OP_BIAS,
@@ -229,8 +230,10 @@ static void emit_backward_input(const struct fg_layer *l, struct fg_emit *e)
     size_t k = (size_t)l->arg[KERNEL];
     struct fg_ref flipped = fg_ref_skip(e->scratch, dilated_floats(l, e->capacity), 0);
     struct fg_conv s = backward_geometry(l, 1);
-    emit_pad(e, e->dy, e->scratch, &l->out, &s, k - 1 - border(l, l->in.h, l->out.h).before,
-             k - 1 - border(l, l->in.w, l->out.w).before, (size_t)l->arg[STRIDE]);
+    size_t top = k - 1 - border(l, l->in.h, l->out.h).before,
+           left = k - 1 - border(l, l->in.w, l->out.w).before;
+    bool bare = (uint32_t)l->arg[STRIDE] == 1 && s.h < FG_BORDER_MOST && s.w < FG_BORDER_MOST;
+    emit_pad(e, e->dy, e->scratch, &l->out, &s, top, left, (size_t)l->arg[STRIDE], bare ? FG_OP_BESIDE : 0);
     fg_emit_op(e, &(struct fg_op){.kind = FG_OP_CONV_FLIP,
                                   .w = fg_emit_tensor(l, 0),
                                   .y = flipped,
@@ -239,8 +242,17 @@ static void emit_backward_input(const struct fg_layer *l, struct fg_emit *e)
                                   .np = (uint32_t)l->out.ld,
                                   .ldy = (uint32_t)l->in.ld,
                                   .win = {.k = (uint32_t)k}});
-    fg_emit_op(e, &(struct fg_op){
-                      .kind = FG_OP_CONV, .x = e->scratch, .y = e->dx, .w = flipped, .win = window_of(&s)});
+    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_CONV,
+                                  .flags = bare ? FG_OP_BORDER : 0,
+                                  .x = e->scratch,
+                                  .d = e->dy,
+                                  .dh = l->out.h,
+                                  .dw = l->out.w,
+                                  .top = (uint32_t)top,
+                                  .left = (uint32_t)left,
+                                  .y = e->dx,
+                                  .w = flipped,
+                                  .win = window_of(&s)});
 }
 
 static void emit_backward(const struct fg_layer *l, struct fg_emit *e)

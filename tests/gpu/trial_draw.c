@@ -85,7 +85,14 @@ static void draw_window(struct trial *t, uint32_t most, struct fg_rng *r)
     o->x = give(t, o->kind == FG_OP_POOL_DX ? out : in);
     o->w = give(t, weights);
     o->aux = give(t, back ? out : s->np);
-    o->d = give(t, pool ? (out + 3) / 4 : out);
+    if (o->kind == FG_OP_CONV && s->stride == 1 && fg_rng_below(r, 2) == 0) {
+        o->flags |= FG_OP_BORDER;
+        o->dh = from_to(r, 1, s->h);
+        o->dw = from_to(r, 1, s->w);
+        o->top = from_to(r, 0, s->h - o->dh);
+        o->left = from_to(r, 0, s->w - o->dw);
+    }
+    o->d = give(t, pool ? (out + 3) / 4 : out > in ? out : in);
     o->y = give(t, o->kind == FG_OP_CONV_DW ? weights : o->kind == FG_OP_POOL_DX ? in : out);
     t->places = s->k * s->k;
 }
@@ -255,6 +262,19 @@ void trial_draw(struct trial *t, enum fg_op_kind kind, uint32_t most, struct fg_
     }
 }
 
+/* x is d in its border. */
+static void put_in_border(const struct fg_op *o, float *memory, uint32_t n)
+{
+    const struct fg_window *s = &o->win;
+    memset(memory + o->x.at, 0, sizeof(float) * n * s->h * s->w * s->cs);
+    for (size_t b = 0; b < n; b++) {
+        for (size_t r = 0; r < o->dh; r++) {
+            memcpy(memory + o->x.at + ((b * s->h + r + o->top) * s->w + o->left) * s->cs,
+                   memory + o->d.at + (b * o->dh + r) * o->dw * s->cs, sizeof(float) * o->dw * s->cs);
+        }
+    }
+}
+
 void trial_fill(const struct trial *t, float *memory, uint32_t n, struct fg_rng *r)
 {
     const struct fg_op *o = &t->op;
@@ -267,6 +287,9 @@ void trial_fill(const struct trial *t, float *memory, uint32_t n, struct fg_rng 
     for (size_t i = 0; signs && i < t->floats; i++) { /* sums of -0, which one term too many makes 0 */
         bool begins = i >= o->aux.at && (i < o->d.at || i >= o->y.at);
         memory[i] = begins ? -0.0f : i < o->w.at ? 0.0f : -1.0f;
+    }
+    if ((o->flags & FG_OP_BORDER) != 0) {
+        put_in_border(o, memory, n);
     }
     for (size_t i = 0; t->codes > 0 && i < (size_t)o->rows * n; i++) {
         memory[o->x.at + i] = (float)fg_rng_below(r, t->codes);
