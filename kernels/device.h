@@ -33,6 +33,8 @@ enum { FG_DEVICE_PART = 64 }; /* samples that go through a program at once; larg
 
 enum { FG_BORDER_MOST = 1 << 15 }; /* FG_OP_BORDER: rows and columns, less than */
 
+enum { FG_WEIGHTS_ROWS = 16 }; /* FG_OP_WEIGHTS: at most; all columns of weights are outputs then */
+
 /* What a warp makes of a product at once, outside FG_EXACT; where there are fewer of them than FEW,
  * narrow ones. */
 enum { FG_WARP_ROWS = 32, FG_WARP_COLUMNS = 32, FG_WARP_NARROW = 8, FG_WARP_FEW = 64 };
@@ -115,6 +117,7 @@ struct fg_op {
  * also after a dropout in its place). SUMS: of FG_OP_DENSE_DW and FG_OP_CONV_DW that go by tiles: the columns
  * of d are summed, too, into aux. BORDER: of FG_OP_CONV with stride 1: x is d (dh, dw, win.cs) in a border, of
  * `top` rows and `left` columns before it; where operations go by tiles, d is read instead.
+ * WEIGHTS: of FG_OP_DENSE_DX of at most 16 rows: where operations go by tiles it updates w from x and d, too.
  * BESIDE: an operation that nobody needs where operations go by tiles. */
 enum {
     FG_OP_UPDATE = 1,
@@ -124,7 +127,8 @@ enum {
     FG_OP_MASK = 16,
     FG_OP_SUMS = 32,
     FG_OP_BESIDE = 64,
-    FG_OP_BORDER = 128
+    FG_OP_BORDER = 128,
+    FG_OP_WEIGHTS = 256
 };
 
 /* Samples as fg_dataset has them, in device memory. */

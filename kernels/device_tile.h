@@ -22,6 +22,8 @@
 #define FG_WARP_AT(w) (w)
 #endif
 
+#include "kernels/device_update.h"
+
 enum { FG_TILE_MOST_ROWS = 8 }; /* of a thread */
 
 struct fg_product {
@@ -30,6 +32,7 @@ struct fg_product {
     struct fg_output out;
     struct fg_output
         sums; /* of the columns of B, by the tiles of the first rows; y NULL: nobody wants them */
+    struct fg_update update;
 };
 
 /* The tile's sums: those of one arithmetic. */
@@ -97,6 +100,7 @@ FG_BOTH FG_INLINE struct fg_product product_of(uint32_t kind, const struct fg_op
     p.sums = p.out;
     p.sums.y = (op->flags & FG_OP_SUMS) != 0 ? fg_at_own(at, op->aux) : NULL;
     p.sums.old = p.out.aux;
+    p.update = update_of(op, at, lr);
     return p;
 }
 
@@ -364,6 +368,9 @@ FG_BOTH FG_INLINE void make_tile(const struct fg_product *p, uint32_t kind, uint
         const float *chunk = near + i % FG_TILE_STAGES * FG_TILE_STAGE;
         const uint32_t count = all - i * terms < terms ? all - i * terms : terms;
         multiply(p, mode, chunk, count, &exact, &by_mma, row, column, shape);
+        if (kind == FG_OP_DENSE_DX && shape == FG_SHAPE_FLAT && p->update.w) {
+            update_chunk(&p->update, mode, chunk, chunk + FG_SHAPE_A(shape), column, i * terms, count);
+        }
         for (uint32_t s = 0; s < FG_BLOCK_HELD; s++) {
             if (sums_column(p, kind, FG_THREAD(s), row, column, shape)) {
                 sum[s] = add_column(sum[s], chunk + FG_SHAPE_A(shape), FG_THREAD(s), count, shape);

@@ -162,7 +162,7 @@ void fg_emit_column_sum(struct fg_emit *e, struct fg_op *op)
     struct fg_op *last = p->n > 0 ? &p->op[p->n - 1] : NULL;
     op->kind = FG_OP_COLUMN_SUM;
     if (e->st == FG_OK && last != NULL && (last->kind == FG_OP_DENSE_DW || last->kind == FG_OP_CONV_DW) &&
-        same_ref(last->d, op->d)) {
+        same_ref(last->d, op->d) && (last->flags & FG_OP_BESIDE) == 0) {
         last->flags |= FG_OP_SUMS;
         last->aux = op->y;
         op->flags |= FG_OP_BESIDE;
@@ -175,13 +175,16 @@ void fg_emit_dense_backward(struct fg_emit *e, const struct fg_layer *l, struct 
     op->w = fg_emit_tensor(l, 0);
     op->ldx = op->ldy = (uint32_t)l->in.row;
     op->flags = e->update ? FG_OP_UPDATE : 0;
+    op->x = e->x;
     if (e->need_dx) {
+        bool both = e->update && op->out == op->np && op->rows * e->capacity <= FG_WEIGHTS_ROWS;
         op->kind = FG_OP_DENSE_DX;
         op->y = e->dx;
+        op->flags = both ? FG_OP_WEIGHTS : 0;
         fg_emit_op(e, op);
+        op->flags = (e->update ? FG_OP_UPDATE : 0) | (both ? FG_OP_BESIDE : 0);
     }
     op->kind = FG_OP_DENSE_DW;
-    op->x = e->x;
     op->y = fg_emit_gradient(e, l, 0);
     fg_emit_op(e, op);
 }

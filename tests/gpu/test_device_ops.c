@@ -160,14 +160,16 @@ static void from_device(struct lanes *l, struct fg_device *d)
 /* What outputs may differ by: atol + rtol |expected|; zero: not at all. */
 struct near {
     double atol, rtol;
-    size_t from, to; /* outputs, floats of a lane */
+    size_t from, to;           /* outputs, floats of a lane */
+    size_t also_from, also_to; /* weights that are updated by the way */
 };
 
 static bool same(const struct lanes *l, const struct near *near)
 {
     for (size_t i = 0; i < l->n * l->floats; i++) {
         double got = (double)l->memory[i], want = (double)l->want[i];
-        bool loose = i % l->floats >= near->from && i % l->floats < near->to;
+        size_t at = i % l->floats;
+        bool loose = (at >= near->from && at < near->to) || (at >= near->also_from && at < near->also_to);
         if (loose ? !(fabs(got - want) <= near->atol + near->rtol * fabs(want))
                   : memcmp(&l->memory[i], &l->want[i], sizeof *l->want) != 0) {
             printf("  lane %zu, float %zu: %a, expected %a\n", i / l->floats, i % l->floats,
@@ -189,7 +191,7 @@ static void run(struct fg_device *d, enum fg_arithmetic mode, const struct trial
 {
     struct fg_err err = {""};
     struct fg_op op[2] = {t->op};
-    size_t n = trial_sums(t, &op[1]) ? 2 : 1;
+    size_t n = trial_beside(t, &op[1]) ? 2 : 1;
     struct fg_program p = {.op = op, .n = n, .floats = l->floats, .arithmetic = mode};
     struct fg_device_run r = {.program = &p, .lanes = l->on_device[4], .n = l->n, .to = 1, .parts = 1};
     void *copy = put(d, op, sizeof op);
@@ -208,7 +210,7 @@ static void expect(struct lanes *l, const struct trial *t, enum fg_arithmetic mo
         trial_round(t, want, mode);
         trial_expect(t, want, &l->expected[i]);
         trial_unround(t, want, l->begin + i * l->floats, mode);
-        trial_expect_sums(t, want, &l->expected[i]);
+        trial_expect_beside(t, want, l->begin + i * l->floats, mode, &l->expected[i]);
     }
 }
 
@@ -219,6 +221,11 @@ static bool near_enough(struct lanes *l, const struct trial *t, enum fg_arithmet
     double terms = (double)trial_terms(t, l->lane[0].n), rounded = mode == FG_TF32 ? 2e-3 : 1.6e-2;
     near.atol = 1e-6 * (terms + 8); /* what tensor cores cut off where two large terms cancel */
     near.rtol = 1e-5;
+    if ((t->op.flags & FG_OP_WEIGHTS) != 0) {
+        near.also_from = t->op.w.at;
+        near.also_to = near.also_from + (size_t)t->op.in * t->op.np;
+        terms = terms > 16 ? terms : 16;
+    }
     expect(l, t, mode);
     if (!same(l, &near)) {
         return false;

@@ -28,10 +28,11 @@ void trial_fill(const struct trial *t, float *memory, uint32_t n, struct fg_rng 
  * scores out. */
 void trial_expect(const struct trial *t, float *memory, struct fg_lane *lane);
 
-/* FG_OP_SUMS: the sums of columns that an operation makes by the way, as one of their own; and what becomes
- * of them. False: it makes none. */
-bool trial_sums(const struct trial *t, struct fg_op *out);
-void trial_expect_sums(const struct trial *t, float *memory, struct fg_lane *lane);
+/* What an operation makes by the way, as one of its own: FG_OP_SUMS, FG_OP_WEIGHTS. False: nothing. And what
+ * becomes of it, given the memory before (of which the weights are not what is rounded). */
+bool trial_beside(const struct trial *t, struct fg_op *out);
+void trial_expect_beside(const struct trial *t, float *memory, const float *before, enum fg_arithmetic mode,
+                         struct fg_lane *lane);
 
 /* Whether its products depend on the arithmetic, and how many terms a sum has at most. */
 bool trial_multiplies(enum fg_op_kind kind);

@@ -41,9 +41,13 @@ static void draw_dense(struct trial *t, uint32_t most, struct fg_rng *r)
     o->in = from_to(r, 1, 70);
     o->out = from_to(r, 1, 40);
     o->np = pad(o->out);
+    if (o->kind == FG_OP_DENSE_DX && o->rows * most <= FG_WEIGHTS_ROWS && fg_rng_below(r, 2) == 0) {
+        o->flags = FG_OP_WEIGHTS;
+        o->out = o->np = 16 * from_to(r, 1, 9);
+    }
     o->ldx = pad(o->in) + 16 * from_to(r, 0, 1);
     o->ldy = pad(o->in);
-    o->flags = o->kind == FG_OP_DENSE ? how[fg_rng_below(r, 3)] : fg_rng_below(r, 2) * FG_OP_UPDATE;
+    o->flags |= o->kind == FG_OP_DENSE ? how[fg_rng_below(r, 3)] : fg_rng_below(r, 2) * FG_OP_UPDATE;
     size_t rows = (size_t)o->rows * most;
     o->flags |= o->kind == FG_OP_DENSE      ? fg_rng_below(r, 2) * FG_OP_RECTIFY
                 : o->kind == FG_OP_DENSE_DX ? fg_rng_below(r, 2) * FG_OP_MASK
@@ -316,7 +320,7 @@ void trial_fill(const struct trial *t, float *memory, uint32_t n, struct fg_rng 
     }
 }
 
-bool trial_sums(const struct trial *t, struct fg_op *out)
+bool trial_beside(const struct trial *t, struct fg_op *out)
 {
     const struct fg_op *o = &t->op;
     bool dense = o->kind == FG_OP_DENSE_DW;
@@ -327,7 +331,13 @@ bool trial_sums(const struct trial *t, struct fg_op *out)
                           .rows = dense ? o->rows : o->win.oh * o->win.ow,
                           .np = dense ? o->np : o->win.np,
                           .outputs = o->outputs};
-    return (o->flags & FG_OP_SUMS) != 0;
+    if ((o->flags & FG_OP_WEIGHTS) != 0) {
+        *out = *o;
+        out->kind = FG_OP_DENSE_DW;
+        out->flags = FG_OP_UPDATE | FG_OP_BESIDE;
+        out->y = o->w;
+    }
+    return (o->flags & (FG_OP_SUMS | FG_OP_WEIGHTS)) != 0;
 }
 
 bool trial_multiplies(enum fg_op_kind kind)

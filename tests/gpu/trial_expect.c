@@ -352,10 +352,28 @@ void trial_expect(const struct trial *trial, float *memory, struct fg_lane *lane
     expect_rectified(&t);
 }
 
-void trial_expect_sums(const struct trial *trial, float *memory, struct fg_lane *lane)
+void trial_expect_beside(const struct trial *trial, float *memory, const float *before,
+                         enum fg_arithmetic mode, struct fg_lane *lane)
 {
-    struct trial sums = {.floats = trial->floats};
-    if (trial_sums(trial, &sums.op)) {
-        trial_expect(&sums, memory, lane);
+    const struct fg_op *o = &trial->op;
+    struct trial beside = {.floats = trial->floats};
+    if (!trial_beside(trial, &beside.op)) {
+        return;
     }
+    if (beside.op.kind != FG_OP_DENSE_DW) {
+        trial_expect(&beside, memory, lane);
+        return;
+    }
+    size_t n = (size_t)o->in * o->np;
+    float *w = malloc(n * sizeof *w);
+    if (w == NULL) {
+        abort();
+    }
+    trial_round(trial, memory, mode);
+    memcpy(memory + o->w.at, before + o->w.at, n * sizeof *w);
+    trial_expect(&beside, memory, lane);
+    memcpy(w, memory + o->w.at, n * sizeof *w);
+    trial_unround(trial, memory, before, mode);
+    memcpy(memory + o->w.at, w, n * sizeof *w);
+    free(w);
 }

@@ -270,7 +270,7 @@ int main(void)
     };
     images = toy_images(70);
     iota = toy_iota(70);
-    model = toy_model(images, "conv2d 6; relu; flatten; dense 40; relu; dense");
+    model = toy_model(images, "conv2d 6; relu; flatten; dense 48; relu; dense");
     P = fg_model_params(model);
     int failed = cmocka_run_group_tests(anywhere, NULL, NULL);
     failed += cmocka_run_group_tests(emulated, NULL, NULL);
