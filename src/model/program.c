@@ -187,6 +187,7 @@ void fg_emit_dense_backward(struct fg_emit *e, const struct fg_layer *l, struct 
     op->kind = FG_OP_DENSE_DW;
     op->y = fg_emit_gradient(e, l, 0);
     fg_emit_op(e, op);
+    op->flags &= ~(uint32_t)FG_OP_BESIDE; /* whatever follows is nobody else's */
 }
 
 /* Give `floats` of the lane's memory away. */

@@ -150,8 +150,8 @@ static void every_layer_has_the_bits_of_the_cpu(void **state)
         "conv2d 6; relu; maxpool 2; dropout 0.3; flatten; dense 32; tanh; dropout 0.5; dense",
         "conv2d 5 kernel=3 padding=same; relu; conv2d 17 kernel=2 stride=2; tanh; maxpool 2 stride=1; "
         "flatten; dense",
-        "maxpool 3 stride=1; conv2d 3 kernel=4 padding=same stride=3; flatten; dropout 0.2; dense 9; relu; "
-        "dense",
+        "maxpool 3 stride=1; conv2d 3 kernel=4 padding=same stride=3; flatten; dropout 0.2; dense 16; "
+        "relu; dense",
         "relu; flatten; tanh; dense",
         "conv2d 7 kernel=3; relu; maxpool 3 stride=1; tanh; maxpool 2; dropout 0.4; flatten; dense",
     };
