@@ -7,11 +7,12 @@
 
 /* Source of the sizes: chosen, not measured. */
 static const unsigned BLOCK = FG_TILE_THREADS, MOST_BLOCKS = 1024, MOST_LANES = 65535;
+#define MULTIPROCESSOR_BLOCKS 3 /* at least: 168 registers a thread */
 
 /* One operation of one part of one step of all lanes: grid (blocks, lanes). Products are made tile by tile in
  * shared memory. Traffic: op_*'s own, nothing is kept between operations but what the caches hold. */
 template <uint32_t KIND, uint32_t MODE>
-static __global__ void __launch_bounds__(FG_TILE_THREADS)
+static __global__ void __launch_bounds__(FG_TILE_THREADS, MULTIPROCESSOR_BLOCKS)
     lockstep(const struct fg_op *op, struct fg_lane *lanes, size_t n, size_t grad, size_t part_grad,
              const uint32_t *from, uint32_t after, uint32_t part)
 {
