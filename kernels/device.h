@@ -115,8 +115,8 @@ struct fg_op {
 /* BIAS: aux is what sums begin with. RECTIFY, MASK: a relu that follows a sum, or goes back behind one by
  * aux, what it gave (of FG_OP_POOL_DX: what pooling gave of that, which is as positive,
  * also after a dropout in its place). SUMS: of FG_OP_DENSE_DW and FG_OP_CONV_DW that go by tiles: the columns
- * of d are summed, too, into aux. BORDER: of FG_OP_CONV with stride 1: x is d (dh, dw, win.cs) in a border, of
- * `top` rows and `left` columns before it; where operations go by tiles, d is read instead.
+ * of d are summed, too, into aux. BORDER: of FG_OP_CONV with stride 1: x is d (dh, dw, win.cs) in a border,
+ * of `top` rows and `left` columns before it; where operations go by tiles, d is read instead.
  * WEIGHTS: of FG_OP_DENSE_DX of at most 16 rows: where operations go by tiles it updates w from x and d, too.
  * BESIDE: an operation that nobody needs where operations go by tiles. */
 enum {
@@ -144,8 +144,8 @@ struct fg_device_data {
 struct fg_lane {
     float *memory;       /* (floats of the program) */
     const float *params; /* NULL: the lane's own, at the beginning of memory */
-    /* packed: what its own are as its first step finds them, which writes them all: of programs that update in
-     * place. NULL: they are in memory */
+    /* packed: what its own are as its first step finds them, which writes them all: of programs that update
+     * in place. NULL: they are in memory */
     const float *begin;
     const uint32_t *order;
     const struct fg_device_data *data;

@@ -38,7 +38,7 @@ struct fg_shared {
 /* A job and its lane's buffers; all zero where it has none. */
 struct fg_job_lane {
     struct fg_job *job;
-    const float *begin; /* (P) that it begins with, where its update comes back */
+    const float *begin;               /* (P) that it begins with, where its update comes back */
     float *params, *velocity, *first; /* packed; params: what the lane came to */
     uint32_t *order;
     double *score_loss;
