@@ -55,6 +55,7 @@ UNIT_TESTS += tests/unit/test_ship
 UNIT_TESTS += tests/unit/test_zones
 UNIT_TESTS += tests/unit/test_slots
 UNIT_TESTS += tests/unit/test_slots_rounds
+UNIT_TESTS += tests/unit/test_levels
 tests_unit_test_slots_SOURCES = tests/unit/test_slots.c tests/lib/toyslots.c tests/lib/toyslots.h
 tests_unit_test_slots_rounds_SOURCES = tests/unit/test_slots_rounds.c tests/lib/toyslots.c tests/lib/toyslots.h
 UNIT_TESTS += tests/unit/test_slots_real

@@ -85,11 +85,6 @@ static int by_worth(const void *a, const void *b)
     return x->slot < y->slot ? -1 : x->slot > y->slot;
 }
 
-static double value_at(const struct fg_slots_problem *s, double grams_max, size_t i)
-{
-    return (s->chance != NULL ? s->chance[i] : 1.0) * fmax(0.0, grams_max - s->grams[i]);
-}
-
 /* What each slot is worth, to those in `on` (NULL = everyone), best first. */
 static void rank_slots(const struct work *w, struct slot_worth *rank, const uint8_t *on)
 {
@@ -123,7 +118,7 @@ static enum fg_status limit_rounds(struct work *w)
     }
     w->slots.grams_max = most; /* the same in all that follows */
     for (size_t i = 0; i < w->cells; i++) {
-        w->worth[i] = value_at(s, most, i);
+        w->worth[i] = fg_slots_worth(s, most, i);
     }
     rank_slots(w, rank, NULL);
     double amount = 0.0;

@@ -37,6 +37,10 @@ static enum fg_status check(const struct fg_slots_problem *p, struct fg_err *err
             "schedule: expected 0 < alpha <= 1 and grams >= 0, found alpha %g, budget %g g, largest %g g",
             p->alpha, p->budget_g, p->grams_max);
     }
+    for (uint32_t t = 0; t < p->slots; t++) {
+        FG_ASSERT(p->effort == NULL || (good(p->effort[t]) && p->effort[t] > 0));
+        FG_ASSERT(p->rounds == NULL || p->rounds->way == NULL || p->rounds->way[t].noise > 0);
+    }
     FG_ASSERT(p->stretch == NULL || (p->ship == NULL && p->stretch[0] == 0));
     for (uint32_t t = 1; p->stretch != NULL && t < p->slots; t++) {
         FG_ASSERT(p->stretch[t] - p->stretch[t - 1] <= 1);
@@ -68,8 +72,7 @@ static enum fg_status check(const struct fg_slots_problem *p, struct fg_err *err
 
 double fg_slots_value(const struct fg_slots_work *w, size_t i)
 {
-    double q = w->p->chance == NULL ? 1 : w->p->chance[i];
-    return q * fmax(0, w->grams_max - w->p->grams[i]);
+    return fg_slots_worth(w->p, w->grams_max, i);
 }
 
 double fg_slots_cost(const struct fg_slots_work *w, size_t i)

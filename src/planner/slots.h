@@ -37,6 +37,14 @@ struct fg_slots_ship {
     double margin;          /* a shard must lack so many updates more to be sent to who has another */
 };
 
+/* What tasks of some length make of a round: how far they go, how straight, and the noise of their updates.
+ * A model that goes at most `reach` of the way to where its gradient is zero makes, with a share z of the
+ * progress of an exact step (signal I / (1 + signal I) below), max 2 straight y - y^2 / z over y <= reach. */
+struct fg_slots_way {
+    double reach, straight; /* 0..1 */
+    double noise;           /* > 0, as that of fg_slots_rounds */
+};
+
 /* A model goes forward by rounds, not by updates: those of a slot are worth together
  *
  *   worth x signal I / (1 + signal I),   I = sum over groups of k / (apart k + noise),
@@ -52,6 +60,7 @@ struct fg_slots_rounds {
     double signal, noise, apart; /* >= 0, noise > 0 */
     const uint32_t *group;       /* (clients; where data move: shards) */
     uint32_t groups;
+    const struct fg_slots_way *way; /* (slots) instead of noise, and limits what rounds make; NULL = none */
 };
 
 struct fg_slots_problem {
@@ -65,6 +74,7 @@ struct fg_slots_problem {
     double alpha;           /* (0, 1]: 1 = as green as possible, towards 0 = as fair as possible */
     double grams_max; /* what a worthless slot costs; 0 = the largest of grams. A dearer slot is worth 0 */
     uint32_t tune;    /* the last slots in which every client trains, paid for first */
+    const double *effort; /* (slots) factor on v, > 0: how much longer than usual tasks are; NULL = 1 */
     /* (slots) 0, then from slot to slot the same or one more: instead of its sum over all slots to alpha a
      * client has that over each stretch, added up; NULL = one. Only where data stay */
     const uint32_t *stretch;

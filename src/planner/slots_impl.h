@@ -8,6 +8,8 @@
 #ifndef FG_PLANNER_SLOTS_IMPL_H
 #define FG_PLANNER_SLOTS_IMPL_H
 
+#include <math.h>
+
 #include "src/planner/slots.h"
 
 struct fg_slots_item {
@@ -59,21 +61,37 @@ enum fg_status fg_slots_load_init(struct fg_slots_load *l, const struct fg_slots
                                   uint32_t slots) FG_NODISCARD;
 void fg_slots_load_fini(struct fg_slots_load *l);
 
-/* What k updates of one group tell; and how far a round comes that is told I. */
-static inline double fg_slots_told(const struct fg_slots_rounds *r, double k)
+static inline double fg_slots_noise(const struct fg_slots_rounds *r, uint32_t slot)
 {
-    return k / (r->apart * k + r->noise);
+    return r->way != NULL ? r->way[slot].noise : r->noise;
 }
 
-static inline double fg_slots_progress(const struct fg_slots_rounds *r, double i)
+/* What k updates of one group tell; and how far a round comes that is told I. */
+static inline double fg_slots_told(const struct fg_slots_rounds *r, uint32_t slot, double k)
 {
-    return r->signal * i / (1.0 + r->signal * i);
+    return k / (r->apart * k + fg_slots_noise(r, slot));
+}
+
+static inline double fg_slots_progress(const struct fg_slots_rounds *r, uint32_t slot, double i)
+{
+    double z = r->signal * i / (1.0 + r->signal * i);
+    if (r->way == NULL) {
+        return z;
+    }
+    double x = r->way[slot].reach, straight = r->way[slot].straight;
+    return x >= straight * z ? straight * straight * z : 2.0 * straight * x - x * x / z;
+}
+
+/* Its slope by z where way is not NULL: falls as z grows. */
+static inline double fg_slots_way_slope(const struct fg_slots_way *w, double z)
+{
+    return w->reach >= w->straight * z ? w->straight * w->straight : w->reach * w->reach / (z * z);
 }
 
 /* I with k more of the cell's group. */
-static inline double fg_slots_load_more(const struct fg_slots_load *l, size_t cell, double k)
+static inline double fg_slots_load_more(const struct fg_slots_load *l, uint32_t slot, size_t cell, double k)
 {
-    return l->others[cell] + fg_slots_told(l->r, l->k[cell] + k);
+    return l->others[cell] + fg_slots_told(l->r, slot, l->k[cell] + k);
 }
 
 /* `k` more expected updates of the group: what they would add to the objective, and that they come. 0 and
@@ -84,8 +102,8 @@ static inline double fg_slots_load_gain(const struct fg_slots_load *l, uint32_t 
     if (l->r == NULL || l->r->worth == 0.0) {
         return 0.0;
     }
-    double i = fg_slots_load_more(l, (size_t)slot * l->r->groups + group, k);
-    double gain = fg_slots_progress(l->r, i) - l->done[slot];
+    double i = fg_slots_load_more(l, slot, (size_t)slot * l->r->groups + group, k);
+    double gain = fg_slots_progress(l->r, slot, i) - l->done[slot];
     return gain > 0.0 ? l->r->worth * gain : 0.0;
 }
 
@@ -110,6 +128,13 @@ static inline bool fg_slots_has_rounds(const struct fg_slots_problem *p)
 static inline double fg_slots_chance(const struct fg_slots_problem *p, size_t cell)
 {
     return p->chance != NULL ? p->chance[cell] : 1.0;
+}
+
+/* v of cell i where a worthless slot costs grams_max. */
+static inline double fg_slots_worth(const struct fg_slots_problem *p, double grams_max, size_t i)
+{
+    double v = fg_slots_chance(p, i) * fmax(0.0, grams_max - p->grams[i]);
+    return p->effort != NULL ? v * p->effort[i % p->slots] : v;
 }
 
 /* Whether cell i fits into what is left of the sides; and take it from there. */

@@ -42,11 +42,11 @@ void fg_slots_load_add(struct fg_slots_load *l, uint32_t slot, uint32_t group, d
         return;
     }
     size_t first = (size_t)slot * l->r->groups;
-    l->i[slot] = fg_slots_load_more(l, first + group, k);
+    l->i[slot] = fg_slots_load_more(l, slot, first + group, k);
     l->k[first + group] += k;
-    l->done[slot] = fg_slots_progress(l->r, l->i[slot]);
+    l->done[slot] = fg_slots_progress(l->r, slot, l->i[slot]);
     for (size_t cell = first; cell < first + l->r->groups; cell++) {
-        l->others[cell] = l->i[slot] - fg_slots_told(l->r, l->k[cell]);
+        l->others[cell] = l->i[slot] - fg_slots_told(l->r, slot, l->k[cell]);
     }
 }
 
@@ -54,7 +54,7 @@ double fg_slots_load_rounds(const struct fg_slots_load *l)
 {
     double sum = 0.0;
     for (uint32_t t = 0; l->r != NULL && t < l->slots; t++) {
-        sum += fg_slots_progress(l->r, l->i[t]);
+        sum += fg_slots_progress(l->r, t, l->i[t]);
     }
     return sum;
 }
@@ -213,12 +213,13 @@ enum fg_status fg_slots_tangent_init(struct fg_slots_tangent *t, const struct fg
     }
     t->most = t->slope + (size_t)l->slots * r->groups;
     for (uint32_t s = 0; s < l->slots; s++) {
-        double flat = 1.0 + r->signal * l->i[s];
-        t->at_zero += r->worth * fg_slots_progress(r, l->i[s]);
+        double flat = 1.0 + r->signal * l->i[s], noise = fg_slots_noise(r, s), worth = r->worth;
+        worth *= r->way != NULL ? fg_slots_way_slope(&r->way[s], r->signal * l->i[s] / flat) : 1.0;
+        t->at_zero += r->worth * fg_slots_progress(r, s, l->i[s]);
         for (uint32_t g = 0; g < r->groups; g++) {
             size_t at = (size_t)s * r->groups + g;
-            double own = r->apart * l->k[at] + r->noise;
-            t->slope[at] = r->worth * r->signal * r->noise / (own * own) / (flat * flat);
+            double own = r->apart * l->k[at] + noise;
+            t->slope[at] = worth * r->signal * noise / (own * own) / (flat * flat);
             t->at_zero -= t->slope[at] * l->k[at];
             t->most[s] = fmax(t->most[s], t->slope[at]);
         }

@@ -1,0 +1,332 @@
+/* What no levels and no schedule can exceed, by prices: budgets have one each, clients' gains and rounds are
+ * replaced by their tangents, and then every slot is on its own: which level, and who pays there. */
+#include <math.h>
+#include <string.h>
+
+#include "src/base/fmath.h"
+#include "src/base/mem.h"
+#include "src/base/sort.h"
+#include "src/planner/levels_impl.h"
+#include "src/planner/slots_impl.h"
+
+struct dual {
+    const struct fg_levels_problem *p;
+    const struct fg_slots_problem *s;
+    bool rounds; /* are worth something */
+    uint32_t stretches, rows, groups, open;
+    double most;                      /* grams of a worthless slot */
+    double *base, *x, *slope, *u;     /* (rows) gained before; where the tangent touches; its slope; taken */
+    double *top;                      /* (clients) the largest slope of the rows that it may serve */
+    double *k, *next;                 /* (levels, slots, groups) where tangents of rounds touch; as taken */
+    double *of_group;                 /* (groups) slopes in the slot that is looked at */
+    double *value;                    /* (slots) of each at its best level */
+    uint8_t *level;                   /* (slots) that */
+    double price[FG_BUDGETS], left[FG_BUDGETS], spent[FG_BUDGETS];
+};
+
+static void free_dual(struct dual *d)
+{
+    fg_free(d->base);
+    fg_free(d->level);
+}
+
+static enum fg_status make_dual(struct dual *d, const struct fg_levels_problem *p)
+{
+    const struct fg_slots_problem *s = &p->base.slots;
+    *d = (struct dual){.p = p,
+                       .s = s,
+                       .rounds = fg_slots_has_rounds(s),
+                       .stretches = s->stretch != NULL ? s->stretch[s->slots - 1] + 1 : 1,
+                       .open = s->slots - s->tune,
+                       .most = fg_levels_dearest(s)};
+    d->rows = s->clients * d->stretches;
+    d->groups = d->rounds ? s->rounds->groups : 1;
+    size_t loads = (size_t)p->levels * s->slots * d->groups;
+    d->base = fg_calloc(4 * (size_t)d->rows + s->clients + 2 * loads + d->groups + s->slots, sizeof *d->base);
+    d->level = fg_calloc(s->slots, 1);
+    if (d->base == NULL || d->level == NULL) {
+        free_dual(d);
+        return FG_E_NOMEM;
+    }
+    d->x = d->base + d->rows;
+    d->slope = d->x + d->rows;
+    d->u = d->slope + d->rows;
+    d->top = d->u + d->rows;
+    d->k = d->top + s->clients;
+    d->next = d->k + loads;
+    d->of_group = d->next + loads;
+    d->value = d->of_group + d->groups;
+    return FG_OK;
+}
+
+static uint32_t row_at(const struct dual *d, uint32_t client, uint32_t slot)
+{
+    return client * d->stretches + (d->s->stretch != NULL ? d->s->stretch[slot] : 0);
+}
+
+static double value_of(const struct dual *d, uint32_t level, size_t cell)
+{
+    const struct fg_level *l = &d->p->level[level];
+    return l->effort * l->chance[cell] * fmax(0.0, d->most - d->s->grams[cell]);
+}
+
+static double *load_at(const struct dual *d, double *loads, uint32_t level, uint32_t slot)
+{
+    return loads + ((size_t)level * d->s->slots + slot) * d->groups;
+}
+
+/* An update on the client's data; where data move any group may get it, and the bound is least if all do. */
+static void add_load(const struct dual *d, double *load, uint32_t client, double q)
+{
+    if (d->rounds && d->s->ship == NULL) {
+        load[d->s->rounds->group[client]] += q;
+    }
+    for (uint32_t g = 0; d->rounds && d->s->ship != NULL && g < d->groups; g++) {
+        load[g] += q / (double)d->groups;
+    }
+}
+
+/* ---- where the search begins ---- */
+
+/* What the window takes and gives. */
+static void pay_window(struct dual *d)
+{
+    const struct fg_slots_problem *s = d->s;
+    uint32_t normal = d->p->normal;
+    for (uint32_t r = 0; r < d->p->base.n; r++) {
+        d->left[r] = d->p->base.budget[r].budget;
+    }
+    for (uint32_t c = 0; c < s->clients; c++) {
+        double bytes = s->ship != NULL && s->tune > 0 ? fg_slots_window_bytes(s->ship->bytes, s->clients, c)
+                                                      : 0.0;
+        d->base[row_at(d, c, 0)] += s->base != NULL ? s->base[c] : 0.0;
+        for (uint32_t t = d->open; t < s->slots; t++) {
+            d->base[row_at(d, c, t)] += value_of(d, normal, (size_t)c * s->slots + t);
+        }
+        for (uint32_t r = 0; r < d->p->base.n; r++) {
+            d->left[r] -= bytes > 0.0 ? bytes * d->p->base.budget[r].per_byte[c] : 0.0;
+            for (uint32_t t = d->open; t < s->slots; t++) {
+                d->left[r] -= d->p->level[normal].cost[r][(size_t)c * s->slots + t];
+            }
+        }
+    }
+}
+
+/* The plan's prices, gains and rounds: the tangents touch there. A row that gains nothing begins with the
+ * best of its slots. */
+static void begin(struct dual *d, const struct fg_levels_plan *plan)
+{
+    const struct fg_slots_problem *s = d->s;
+    memcpy(d->x, d->base, d->rows * sizeof *d->x);
+    for (uint32_t c = 0; c < s->clients; c++) {
+        for (uint32_t t = 0; t < d->open; t++) {
+            size_t i = (size_t)c * s->slots + t;
+            uint32_t level = plan->level[t], row = row_at(d, c, t);
+            double v = value_of(d, level, i);
+            d->u[row] = fmax(d->u[row], v);
+            if (plan->plan.slots->on[i]) {
+                d->x[s->ship != NULL ? plan->plan.slots->shard[i] : row] += v;
+                for (uint32_t l = 0; l < d->p->levels; l++) {
+                    add_load(d, load_at(d, d->k, l, t), c, d->p->level[l].chance[i]);
+                }
+            }
+        }
+    }
+    for (uint32_t r = 0; r < d->rows; r++) {
+        d->x[r] = d->x[r] > 0.0 ? d->x[r] : d->u[r];
+    }
+    for (uint32_t r = 0; r < d->p->base.n; r++) {
+        double all = d->p->base.budget[r].budget;
+        d->price[r] = fmax(plan->plan.price[r], all > 0.0 ? 1e-3 * plan->plan.slots->value / all : 0.0);
+    }
+}
+
+/* ---- one bound ---- */
+
+/* The largest slope of the rows that each client may serve where data move. */
+static void find_tops(struct dual *d)
+{
+    uint32_t n = d->s->clients;
+    for (uint32_t c = 0; c < n && d->s->ship != NULL; c++) {
+        d->top[c] = 0.0;
+        for (uint32_t j = 0; j < n; j++) {
+            d->top[c] = d->s->ship->bytes[(size_t)c * n + j] < INFINITY ? fmax(d->top[c], d->slope[j])
+                                                                         : d->top[c];
+        }
+    }
+}
+
+/* Tangents of the rows' utilities: their sum where nothing is taken. */
+static double touch_rows(struct dual *d)
+{
+    double sum = 0.0, alpha = d->s->alpha;
+    for (uint32_t r = 0; r < d->rows; r++) {
+        double x = d->x[r], f = fg_slots_utility(x, alpha);
+        d->slope[r] = x > 0.0 ? alpha * f / x : alpha == 1.0 ? 1.0 : 0.0;
+        sum += f + d->slope[r] * (d->base[r] - x);
+    }
+    find_tops(d);
+    return sum;
+}
+
+/* The tangent of a round's worth: slopes by group, and what it is without updates. */
+static double touch_round(struct dual *d, uint32_t level, uint32_t slot)
+{
+    if (!d->rounds) {
+        d->of_group[0] = 0.0;
+        return 0.0;
+    }
+    struct fg_slots_rounds r = *d->s->rounds;
+    const double *k = load_at(d, d->k, level, slot);
+    double i = 0.0, most = 0.0;
+    r.way = &d->p->level[level].way;
+    for (uint32_t g = 0; g < d->groups; g++) {
+        i += fg_slots_told(&r, 0, k[g]);
+    }
+    double flat = 1.0 + r.signal * i, z = r.signal * i / flat;
+    double at_zero = r.worth * fg_slots_progress(&r, 0, i);
+    for (uint32_t g = 0; g < d->groups; g++) {
+        double own = r.apart * k[g] + r.way->noise;
+        d->of_group[g] = r.worth * fg_slots_way_slope(r.way, z) * r.signal * r.way->noise / (own * own) /
+                         (flat * flat);
+        at_zero -= d->of_group[g] * k[g];
+        most = fmax(most, d->of_group[g]);
+    }
+    for (uint32_t g = 0; g < d->groups && d->s->ship != NULL; g++) {
+        d->of_group[g] = most;
+    }
+    return at_zero;
+}
+
+static double gain_of(const struct dual *d, uint32_t level, uint32_t client, uint32_t slot)
+{
+    const struct fg_level *l = &d->p->level[level];
+    bool moves = d->s->ship != NULL;
+    size_t i = (size_t)client * d->s->slots + slot;
+    double rate = moves ? d->top[client] : d->slope[row_at(d, client, slot)];
+    double gain = rate * value_of(d, level, i);
+    gain += d->rounds ? l->chance[i] * d->of_group[moves ? 0 : d->s->rounds->group[client]] : 0.0;
+    for (uint32_t r = 0; r < d->p->base.n; r++) {
+        gain -= d->price[r] * l->cost[r][i];
+    }
+    return gain;
+}
+
+/* What the slot is worth at the level at these prices: somebody must pay, or it is not used. */
+static double look(struct dual *d, uint32_t level, uint32_t slot)
+{
+    double sum = 0.0, most = -INFINITY, at_zero = touch_round(d, level, slot);
+    double *load = load_at(d, d->next, level, slot);
+    memset(load, 0, d->groups * sizeof *load);
+    for (uint32_t c = 0; c < d->s->clients; c++) {
+        double gain = gain_of(d, level, c, slot);
+        most = fmax(most, gain);
+        if (gain > 0.0) {
+            sum += gain;
+            add_load(d, load, c, d->p->level[level].chance[(size_t)c * d->s->slots + slot]);
+        }
+    }
+    return at_zero + (most > 0.0 ? sum : most);
+}
+
+/* What is taken in the slot. */
+static void take(struct dual *d, uint32_t slot)
+{
+    uint32_t level = d->level[slot];
+    (void)touch_round(d, level, slot);
+    for (uint32_t c = 0; c < d->s->clients; c++) {
+        size_t i = (size_t)c * d->s->slots + slot;
+        if (gain_of(d, level, c, slot) > 0.0) {
+            d->u[row_at(d, c, slot)] += value_of(d, level, i);
+            for (uint32_t r = 0; r < d->p->base.n; r++) {
+                d->spent[r] += d->p->level[level].cost[r][i];
+            }
+        }
+    }
+}
+
+/* The least value of a slot that is used, where only so many rounds may be. */
+static double cutoff(struct dual *d, double *sorted)
+{
+    uint32_t rounds = d->p->base.rounds, most = rounds > d->s->tune ? rounds - d->s->tune : 0;
+    if (rounds == 0 || most >= d->open) {
+        return 0.0;
+    }
+    memcpy(sorted, d->value, d->open * sizeof *sorted);
+    fg_sort_f64(sorted, d->open);
+    return most > 0 ? fmax(0.0, sorted[d->open - most]) : INFINITY;
+}
+
+static double bound_now(struct dual *d, double *scratch)
+{
+    double bound = touch_rows(d);
+    memset(d->spent, 0, sizeof d->spent);
+    memcpy(d->u, d->base, d->rows * sizeof *d->u);
+    for (uint32_t r = 0; r < d->p->base.n; r++) {
+        bound += d->price[r] * fmax(0.0, d->left[r]);
+    }
+    for (uint32_t t = 0; t < d->open; t++) {
+        d->value[t] = -INFINITY;
+        for (uint32_t l = 0; l < d->p->levels; l++) {
+            double value = look(d, l, t);
+            if (value > d->value[t]) {
+                d->value[t] = value;
+                d->level[t] = (uint8_t)l;
+            }
+        }
+    }
+    double least = cutoff(d, scratch);
+    for (uint32_t t = 0; t < d->open; t++) {
+        if (d->value[t] > 0.0 && d->value[t] >= least) {
+            bound += d->value[t];
+            take(d, t);
+        }
+    }
+    return bound;
+}
+
+/* ---- the search ---- */
+
+/* Prices grow where too much is spent; tangents go towards what was taken. */
+static void adjust(struct dual *d, uint32_t round)
+{
+    double step = 1.0 / (1.0 + 0.5 * (double)round), near = 1.0 / ((double)round + 2.0);
+    for (uint32_t r = 0; r < d->p->base.n; r++) {
+        double over = d->left[r] > 0.0 ? d->spent[r] / d->left[r] - 1.0 : d->spent[r] > 0.0 ? 2.0 : -1.0;
+        d->price[r] *= fg_exp(step * fmax(-2.0, fmin(2.0, over)));
+    }
+    for (uint32_t r = 0; r < d->rows && d->s->ship == NULL; r++) {
+        d->x[r] += near * (d->u[r] - d->x[r]);
+    }
+    for (size_t i = 0; i < (size_t)d->p->levels * d->s->slots * d->groups; i++) {
+        d->k[i] += near * (d->next[i] - d->k[i]);
+    }
+}
+
+enum fg_status fg_levels_bound(struct fg_levels_plan *plan, uint8_t *level, const struct fg_levels_problem *p,
+                               uint32_t tries)
+{
+    struct dual d;
+    enum fg_status st = make_dual(&d, p);
+    if (st != FG_OK) {
+        return st;
+    }
+    double *scratch = fg_calloc(p->base.slots.slots, sizeof *scratch);
+    st = scratch != NULL ? FG_OK : FG_E_NOMEM;
+    pay_window(&d);
+    begin(&d, plan);
+    plan->bound = INFINITY;
+    memcpy(level, plan->level, p->base.slots.slots);
+    for (uint32_t i = 0; i < tries && st == FG_OK; i++) {
+        double now = bound_now(&d, scratch);
+        if (now < plan->bound) {
+            plan->bound = now;
+            memcpy(plan->price, d.price, sizeof d.price);
+            memcpy(level, d.level, d.open);
+        }
+        adjust(&d, i);
+    }
+    fg_free(scratch);
+    free_dual(&d);
+    return st;
+}
