@@ -77,18 +77,19 @@ uint64_t fg_core_ships(const struct fg_aggregator *a, uint32_t client, uint32_t 
                                                                                   : a->cfg.shard_bytes[shard];
 }
 
-static struct fg_task_cost cost_on(const struct fg_aggregator *a, uint32_t client, uint32_t shard,
-                                   uint32_t steps, uint64_t ship_bytes)
+/* Pick k's work, by this client on this shard. */
+static struct fg_task_cost cost_on(const struct fg_aggregator *a, size_t k, uint32_t client, uint32_t shard,
+                                   uint64_t ship_bytes)
 {
-    return fg_select_cost_on(&a->policy->cfg, client, shard, steps != 0 ? steps : a->cfg.steps[shard],
-                             ship_bytes);
+    uint32_t steps = fg_picks_steps(&a->picks, k, a->cfg.steps[shard]);
+    return fg_select_cost_on(&a->policy->cfg, client, shard, steps, ship_bytes);
 }
 
 struct fg_task_cost fg_core_cost(const struct fg_aggregator *a, size_t pick)
 {
     const struct fg_picks *p = &a->picks;
     uint32_t client = p->client[pick], shard = p->shard[pick];
-    return cost_on(a, client, shard, p->steps[pick], fg_core_ships(a, client, shard));
+    return cost_on(a, pick, client, shard, fg_core_ships(a, client, shard));
 }
 
 double fg_core_intensity(const struct fg_aggregator *a, uint32_t client)
@@ -112,7 +113,9 @@ static double ship_g(const void *arg, uint32_t client, uint32_t shard)
     if (!may_go(a, client, shard)) {
         return INFINITY;
     }
-    struct fg_task_cost with = cost_on(a, client, shard, 0, bytes), bare = cost_on(a, client, shard, 0, 0);
+    const struct fg_select_config *cfg = &a->policy->cfg;
+    struct fg_task_cost with = fg_select_cost_on(cfg, client, shard, a->cfg.steps[shard], bytes),
+                        bare = fg_select_cost_on(cfg, client, shard, a->cfg.steps[shard], 0);
     double limit = fg_seconds(a->policy->cfg.deadline);
     if (limit > 0.0 && with.seconds > limit && bare.seconds <= limit) {
         return INFINITY;
@@ -176,7 +179,7 @@ static double mean_grams(const struct fg_aggregator *a)
     double all = 0.0;
     for (size_t k = 0; k < a->picks.n; k++) {
         uint32_t c = a->picks.client[k];
-        all += cost_on(a, c, c, a->picks.steps[k], 0).wh * 1e-3 * fg_core_intensity(a, c);
+        all += cost_on(a, k, c, c, 0).wh * 1e-3 * fg_core_intensity(a, c);
     }
     return a->picks.n > 0 ? all / (double)a->picks.n : 0.0;
 }
@@ -275,7 +278,7 @@ static void copy_one(struct fg_aggregator *a, size_t k, struct fg_copy *c, size_
     for (uint32_t have = 1; have < a->cfg.move.copies; have++) {
         for (size_t i = 0; i < *n; i++) {
             double ship = ship_g(a, c[i].client, shard);
-            c[i].cost_g = ship + cost_on(a, c[i].client, shard, p->steps[k], 0).wh * 1e-3 *
+            c[i].cost_g = ship + cost_on(a, k, c[i].client, shard, 0).wh * 1e-3 *
                                      fg_core_intensity(a, c[i].client);
         }
         size_t best = fg_copies_next(c, *n, lost, withdrawn, worth_g * (1.0 + a->lack[shard]));

@@ -287,6 +287,7 @@ enum fg_status fg_core_look(struct fg_aggregator *a, const struct fg_event *ev)
 static void clean_picks(struct fg_aggregator *a)
 {
     a->picks.n = 0;
+    a->picks.part = 0.0;
     a->picks.done = false;
     for (size_t i = 0; i < a->view.n_available; i++) {
         a->picks.steps[i] = 0;

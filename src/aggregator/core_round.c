@@ -190,7 +190,7 @@ static bool has_model(const struct fg_aggregator *a, uint32_t client)
 static enum fg_status assign(struct fg_aggregator *a, enum fg_task_kind kind, size_t k,
                              struct fg_actions *out)
 {
-    uint32_t client = a->picks.client[k], shard = a->picks.shard[k], steps = a->picks.steps[k];
+    uint32_t client = a->picks.client[k], shard = a->picks.shard[k];
     bool train = kind == FG_TASK_TRAIN, has = train && a->n_asked > 0 && has_model(a, client);
     enum fg_status st = FG_GROW(a->slots, a->n_slots, a->cap_slots);
     if (st != FG_OK) {
@@ -206,7 +206,7 @@ static enum fg_status assign(struct fg_aggregator *a, enum fg_task_kind kind, si
                  .shard = shard,
                  .number = !moves ? a->tasks[client] : a->drawn[shard] - (copy ? 1 : 0),
                  .round = a->round,
-                 .steps = train && steps == 0 ? a->cfg.steps[shard] : steps,
+                 .steps = train ? fg_picks_steps(&a->picks, k, a->cfg.steps[shard]) : a->picks.steps[k],
                  .lr = (float)a->cfg.lr(a->cfg.lr_arg, a->round),
                  .kept = train && a->keeps != NULL ? a->keeps[client] : 0},
         .factor = a->picks.weight[k],

@@ -5,5 +5,5 @@ libforage_a_SOURCES += \
 	%D%/select.c %D%/select.h %D%/select_all.c %D%/select_cost.c %D%/select_cyclic.c %D%/select_uniform.c \
 	%D%/select_cafed.c %D%/select_f3ast.c %D%/select_fedzero.c %D%/select_greenest.c %D%/select_refl.c %D%/select_robust.c %D%/select_power.c \
 	%D%/select_zones.c %D%/select_pause.c %D%/select_random.c \
-	%D%/select_steps.c %D%/select_steps.h %D%/select_greenfl.c %D%/select_plan.c %D%/select_plan.h %D%/select_ahead.c %D%/select_agenda.c %D%/select_agenda.h %D%/select_cap.c %D%/select_cap.h \
+	%D%/select_steps.c %D%/select_steps.h %D%/select_greenfl.c %D%/select_plan.c %D%/select_plan.h %D%/select_ahead.c %D%/select_levels.c %D%/select_agenda.c %D%/select_agenda.h %D%/select_cap.c %D%/select_cap.h \
 	%D%/select_watch.c %D%/select_watch.h %D%/select_weight.c %D%/select_weight.h

@@ -26,6 +26,7 @@
 #include "src/plan/outcome.h"
 #include "src/plan/record.h"
 #include "src/planner/holdings.h"
+#include "src/planner/levels.h"
 
 /* What plans need to know of data that are shipped; borrowed. */
 struct fg_select_move {
@@ -52,6 +53,7 @@ struct fg_select_config {
     uint32_t slack;
     bool slack_auto;
     bool without_cap, without_rounds, without_stretches; /* forage: without one of its parts */
+    bool plan_steps; /* forage: slots have levels of local work */
     uint32_t tune;
     double lr, curvature; /* of the first round; c2 L of the planning model (aggregate.curvature) */
     uint32_t candidates;  /* power-of-choice */
@@ -99,12 +101,19 @@ struct fg_select_view {
 /* The choice. There is room for n_available clients; everything but `client` and `n` may be left as it is. */
 struct fg_picks {
     uint32_t *client; /* (n) */
-    uint32_t *steps;  /* (n) local steps; 0 = those of the configuration */
+    uint32_t *steps;  /* (n) local steps; 0 = `part` of those of the configuration */
+    double part;      /* 0 = all of them */
     double *weight;   /* (n) factor on the update's weight; 1 */
     uint32_t *shard;  /* (n) whose data; settled by the core when the policy has picked */
     size_t n;
     bool done; /* nobody is picked now and nobody will be */
 };
+
+/* Local steps of pick k, whose shard's configured ones are so many. */
+static inline uint32_t fg_picks_steps(const struct fg_picks *p, size_t k, uint32_t configured)
+{
+    return p->steps[k] != 0 ? p->steps[k] : p->part > 0.0 ? fg_level_steps(p->part, configured) : configured;
+}
 
 /* A policy at work. */
 struct fg_select {
@@ -120,6 +129,7 @@ struct fg_select_ops {
     const char *doc;    /* one line, for `forage options` and error messages */
     const char *source; /* paper, or "" */
     bool gauges;        /* looks at view->gauge */
+    bool plans_steps;   /* select.plan_steps is for it */
     bool averages;      /* its rounds want their models averaged: aggregate.average = auto */
     double alpha;       /* what select.alpha = 0 is, for those that plan slots */
     bool by_loss;       /* it chooses by losses: nothing to go by under train.mode = cost-only */

@@ -12,6 +12,14 @@ enum fg_status fg_agenda_init(struct fg_agenda *a, const struct fg_select_config
     a->on = fg_calloc(cells, 1);
     a->shard = ships ? fg_calloc(cells, sizeof *a->shard) : NULL;
     a->expected = fg_calloc(cfg->clients, sizeof *a->expected);
+    a->part = fg_calloc(2 * (size_t)cfg->rounds, sizeof *a->part);
+    if (a->part == NULL) {
+        return FG_E_NOMEM;
+    }
+    a->effort = a->part + cfg->rounds;
+    for (uint32_t t = 0; t < cfg->rounds; t++) {
+        a->part[t] = a->effort[t] = 1.0;
+    }
     return a->on != NULL && a->expected != NULL && (!ships || a->shard != NULL) ? FG_OK : FG_E_NOMEM;
 }
 
@@ -20,6 +28,7 @@ void fg_agenda_fini(struct fg_agenda *a)
     fg_free(a->on);
     fg_free(a->shard);
     fg_free(a->expected);
+    fg_free(a->part);
 }
 
 /* Cells that repeat the work of a client with a lower number. Shapes: copy (clients, slots), seen
@@ -76,6 +85,16 @@ static void certify(struct fg_promise *p, const struct fg_slots_plan *plan, cons
     }
 }
 
+/* Those of the slots from `round` on; the ones before are kept. */
+static void adopt_levels(struct fg_agenda *a, const struct fg_slots_plan *plan,
+                         const struct fg_ahead_levels *levels, uint32_t round)
+{
+    for (uint32_t h = 0; h < plan->slots; h++) {
+        a->part[round + h] = levels != NULL ? levels->part[h] : 1.0;
+        a->effort[round + h] = levels != NULL ? levels->effort[h] : 1.0;
+    }
+}
+
 enum fg_status fg_agenda_adopt(struct fg_agenda *a, const struct fg_select_config *cfg,
                                const struct fg_slots_plan *plan, const struct fg_ahead *ahead, uint32_t round,
                                const double *price)
@@ -87,6 +106,7 @@ enum fg_status fg_agenda_adopt(struct fg_agenda *a, const struct fg_select_confi
     }
     find_copies(copy, copy + cells, plan);
     a->from = round;
+    adopt_levels(a, plan, ahead->levels, round);
     for (uint32_t c = 0; c < cfg->clients; c++) {
         size_t first = (size_t)c * cfg->rounds;
         memset(a->on + first, 0, cfg->rounds);
@@ -94,7 +114,8 @@ enum fg_status fg_agenda_adopt(struct fg_agenda *a, const struct fg_select_confi
         for (uint32_t h = 0; h < plan->slots; h++) {
             size_t i = (size_t)c * plan->slots + h;
             a->on[first + round + h] = plan->on[i];
-            a->expected[c] += plan->on[i] && !copy[i] ? ahead->chance[(size_t)c * ahead->slots + h] : 0.0;
+            double chance = ahead->chance[(size_t)c * ahead->slots + h];
+            a->expected[c] += plan->on[i] && !copy[i] ? chance * a->effort[round + h] : 0.0;
             if (a->shard != NULL) {
                 a->shard[first + round + h] = plan->shard != NULL ? plan->shard[i] : c;
             }
@@ -145,6 +166,7 @@ enum fg_status fg_agenda_save(const struct fg_agenda *a, const struct fg_select_
     FG_TRY(fg_put_u32s(out, a->shard, a->shard != NULL ? cells : 0));
     FG_TRY(fg_put_f64s(out, a->weight, FG_LIMITS));
     FG_TRY(fg_put_f64s(out, a->expected, n));
+    FG_TRY(fg_put_f64s(out, a->part, cfg->plan_steps ? 2 * (size_t)cfg->rounds : 0));
 cleanup:
     return st;
 }
@@ -185,5 +207,9 @@ void fg_agenda_load(struct fg_agenda *a, const struct fg_select_config *cfg, str
         in->bad = in->bad || !(a->weight[r] >= 0.0 && a->weight[r] <= 1.0);
     }
     fg_get_f64s(in, a->expected, n);
+    fg_get_f64s(in, a->part, cfg->plan_steps ? 2 * (size_t)cfg->rounds : 0);
+    for (uint32_t t = 0; t < 2 * cfg->rounds; t++) {
+        in->bad = in->bad || !(a->part[t] > 0.0 && a->part[t] < 1e9);
+    }
     in->bad = in->bad || a->from > cfg->rounds || a->first.slots > cfg->rounds || a->tune > a->first.slots;
 }

@@ -12,8 +12,10 @@ struct fg_agenda {
     uint32_t from, tune;
     uint8_t *on;              /* (clients, rounds) */
     uint32_t *shard;          /* (clients, rounds) on whose data; NULL where plans do not ship */
+    double *part;             /* (rounds) of the configured steps that tasks do, 1 unless steps are planned; */
+    double *effort;           /* and how far they go for that; of past rounds as it was then */
     double weight[FG_LIMITS]; /* of the budgets against each other */
-    double *expected;         /* (clients) updates of it that will count from `from` on, on average */
+    double *expected;         /* (clients) effort of its updates that will count from `from` on, on average */
     struct {
         uint32_t slots; /* that are used at all, of the whole run */
         double grams_max;

@@ -16,6 +16,11 @@ void fg_ahead_fini(struct fg_ahead *a)
     fg_free(a->bytes);
     fg_free(a->group);
     fg_free(a->stretch);
+    if (a->levels != NULL) {
+        fg_free(a->levels->part);
+        fg_free(a->levels->way);
+        fg_free(a->levels);
+    }
     *a = (struct fg_ahead){0};
 }
 

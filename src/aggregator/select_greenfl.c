@@ -22,6 +22,9 @@ struct own {
     uint32_t round; /* of the last pick */
     double *gained; /* (clients; where plans ship: shards) value so far, in this stretch */
     uint32_t *used; /* (clients) slots so far */
+    double *worked; /* (clients) their efforts: as many, unless steps are planned */
+    double levels;  /* sum of the parts of the rounds that counted, */
+    uint32_t rounds; /* and how many these are */
     uint8_t *taken; /* (shards) scratch */
 };
 
@@ -35,6 +38,7 @@ static void close_policy(struct fg_select *s)
         fg_agenda_fini(&o->next);
         fg_free(o->gained);
         fg_free(o->used);
+        fg_free(o->worked);
         fg_free(o->taken);
         fg_free(o);
         s->own = NULL;
@@ -52,8 +56,9 @@ static enum fg_status open_policy(struct fg_select *s)
     FG_TRY(fg_agenda_init(&o->next, &s->cfg));
     o->gained = fg_calloc(s->cfg.clients, sizeof *o->gained);
     o->used = fg_calloc(s->cfg.clients, sizeof *o->used);
+    o->worked = fg_calloc(s->cfg.clients, sizeof *o->worked);
     o->taken = fg_calloc(s->cfg.clients, 1);
-    st = o->gained != NULL && o->used != NULL && o->taken != NULL ? FG_OK : FG_E_NOMEM;
+    st = o->gained != NULL && o->used != NULL && o->worked != NULL && o->taken != NULL ? FG_OK : FG_E_NOMEM;
 cleanup:
     return st;
 }
@@ -107,6 +112,20 @@ static enum fg_status look_as_forage(const struct fg_select *s, struct fg_ahead 
     return a->stretch != NULL ? FG_OK : FG_E_NOMEM;
 }
 
+static bool plans_steps(const struct fg_select *s)
+{
+    return s->cfg.plan_steps && s->ops->plans_steps;
+}
+
+/* What the first plan is held to: whatever the levels of local work. */
+static void hold_to(struct fg_slots_plan *plan, double *price, const struct fg_ahead_levels *l)
+{
+    if (l != NULL) {
+        plan->bound = l->bound > plan->value ? l->bound : plan->value;
+        memcpy(price, l->price, FG_LIMITS_SPENT * sizeof *price);
+    }
+}
+
 static enum fg_status make_plan(struct fg_select *s, const struct fg_select_view *view)
 {
     struct own *o = s->own;
@@ -120,6 +139,7 @@ static enum fg_status make_plan(struct fg_select *s, const struct fg_select_view
         FG_TRY(look_as_forage(s, &a, view));
     }
     memcpy(next->weight, o->now.weight, sizeof next->weight);
+    memcpy(next->part, o->now.part, 2 * (size_t)s->cfg.rounds * sizeof *next->part);
     a.weight = next->weight;
     double left = fg_ahead_left(&a, &s->cfg, view);
     bool first = view->round == 0;
@@ -137,11 +157,17 @@ static enum fg_status make_plan(struct fg_select *s, const struct fg_select_view
     }
     uint32_t tune = left > 0.0 ? next->tune : 0;
     double price[FG_LIMITS] = {0.0};
+    if (plans_steps(s)) {
+        double length = o->rounds > 0 ? o->levels / (double)o->rounds : 1.0;
+        FG_TRY(fg_ahead_choose_levels(&a, &s->cfg, view, length, tune, o->gained, left,
+                                      next->first.grams_max, !first));
+    }
     FG_TRY(fg_ahead_solve(&plan, &a, &s->cfg, slots, tune, o->gained, left, next->first.grams_max,
                           first ? price : NULL));
     if (first) {
         FG_TRY(fg_ahead_price_slot(&price[FG_LIMIT_HOURS], plan, &a, &s->cfg, tune, o->gained, left,
                                    next->first.grams_max));
+        hold_to(plan, price, a.levels);
     }
     FG_TRY(fg_agenda_adopt(next, &s->cfg, plan, &a, view->round, price));
     o->made = true;
@@ -198,6 +224,7 @@ static enum fg_status pick(struct fg_select *s, const struct fg_select_view *vie
             out->client[out->n++] = view->available[i];
         }
     }
+    out->part = plans_steps(s) && !window ? agenda_of(o)->part[view->round] : 0.0;
     /* in the window the update is the plain mean, whether that is taken over the active or over all */
     for (size_t k = 0; k < out->n && window; k++) {
         out->weight[k] = (double)s->cfg.clients / (double)out->n;
@@ -205,22 +232,42 @@ static enum fg_status pick(struct fg_select *s, const struct fg_select_view *vie
     return FG_OK;
 }
 
-/* Slots used, and of those still planned as many as will come to something. */
+/* Slots used, and of those still planned as many as will come to something, each counting its effort. */
 static double chance(const struct fg_select *s, uint32_t client)
 {
     const struct own *o = s->own;
     const struct fg_agenda *a = agenda_of(o);
     const uint8_t *row = a->on + (size_t)client * s->cfg.rounds;
-    double planned = 0.0, left = 0.0;
+    double planned = 0.0, left = 0.0, all = 0.0;
     if (in_window(o)) {
         return 1.0;
     }
     for (uint32_t t = a->from; t < a->first.slots; t++) {
-        planned += row[t];
-        left += t >= o->round ? row[t] : 0;
+        planned += row[t] * a->effort[t];
+        left += t >= o->round ? row[t] * a->effort[t] : 0;
+    }
+    for (uint32_t t = 0; t < a->first.slots; t++) {
+        all += a->effort[t];
     }
     double ahead = planned > 0.0 ? left * (a->expected[client] / planned) : 0.0;
-    return ((double)o->used[client] + ahead) / (double)a->first.slots;
+    double pi = (o->worked[client] + ahead) / all;
+    return pi < 1.0 ? pi : 1.0;
+}
+
+/* Value of an update that counted: greener than the dearest slot by so many grams of a full task, times its
+ * effort. */
+static double value_of(const struct fg_select *s, const struct fg_participation *row, double part,
+                       double effort)
+{
+    const struct fg_agenda *a = &((const struct own *)s->own)->now;
+    double grams = row->carbon_g;
+    if (part != 1.0) {
+        uint32_t full = s->cfg.steps[row->shard];
+        grams *= fg_select_cost_on(&s->cfg, row->client, row->shard, full, 0).wh /
+                 fg_select_cost_on(&s->cfg, row->client, row->shard, fg_level_steps(part, full), 0).wh;
+    }
+    double v = a->first.grams_max - grams;
+    return v > 0.0 ? v * effort : 0.0;
 }
 
 static enum fg_status learn(struct fg_select *s, const struct fg_participation *rows, size_t n)
@@ -232,13 +279,20 @@ static enum fg_status learn(struct fg_select *s, const struct fg_participation *
         o->next = old;
         o->made = false;
     }
+    bool window = in_window(o);
+    double part = window ? 1.0 : o->now.part[o->round], effort = window ? 1.0 : o->now.effort[o->round];
+    bool any = false;
     for (size_t i = 0; i < n; i++) {
         if (rows[i].verdict == FG_VERDICT_USED || rows[i].verdict == FG_VERDICT_PARTIAL) {
-            double v = o->now.first.grams_max - rows[i].carbon_g;
             o->used[rows[i].client]++;
-            o->gained[o->now.shard != NULL ? rows[i].shard : rows[i].client] += v > 0.0 ? v : 0.0;
+            o->worked[rows[i].client] += effort;
+            o->gained[o->now.shard != NULL ? rows[i].shard : rows[i].client] +=
+                value_of(s, &rows[i], part, effort);
+            any = true;
         }
     }
+    o->levels += any ? part : 0.0;
+    o->rounds += any;
     if (has_stretches(s) && stretch_of(s, o->round + 1) != stretch_of(s, o->round)) {
         memset(o->gained, 0, s->cfg.clients * sizeof *o->gained);
     }
@@ -295,6 +349,11 @@ static enum fg_status save(const struct fg_select *s, struct fg_str *out)
     FG_TRY(fg_agenda_save(&o->now, &s->cfg, out));
     FG_TRY(fg_put_f64s(out, o->gained, s->cfg.clients));
     FG_TRY(fg_put_u32s(out, o->used, s->cfg.clients));
+    if (s->cfg.plan_steps) {
+        FG_TRY(fg_put_f64s(out, o->worked, s->cfg.clients));
+        FG_TRY(fg_put_f64(out, o->levels));
+        FG_TRY(fg_put_u32(out, o->rounds));
+    }
 cleanup:
     return st;
 }
@@ -305,6 +364,15 @@ static enum fg_status load(struct fg_select *s, struct fg_reader *in)
     fg_agenda_load(&o->now, &s->cfg, in);
     fg_get_f64s(in, o->gained, s->cfg.clients);
     fg_get_u32s(in, o->used, s->cfg.clients);
+    for (uint32_t c = 0; c < s->cfg.clients; c++) {
+        o->worked[c] = (double)o->used[c];
+    }
+    if (s->cfg.plan_steps) {
+        fg_get_f64s(in, o->worked, s->cfg.clients);
+        o->levels = fg_get_f64(in);
+        o->rounds = fg_get_u32(in);
+        in->bad = in->bad || (o->rounds > 0 && !(o->levels > 0.0 && o->levels < 1e12));
+    }
     return FG_OK;
 }
 
@@ -352,6 +420,7 @@ const struct fg_select_ops fg_select_forage = {
     .source = "our own, on arputharaj25; doc/algorithms/forage.md",
     .alpha = 0.3,
     .gauges = true,
+    .plans_steps = true,
     .averages = true,
     .pick = pick_forage,
     PLANNED,

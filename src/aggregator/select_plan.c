@@ -26,7 +26,7 @@ double fg_ahead_left(const struct fg_ahead *a, const struct fg_select_config *cf
     for (size_t i = 0; i < (size_t)a->clients * a->slots; i++) {
         all += a->grams[i];
     }
-    return all;
+    return cfg->plan_steps ? FG_AHEAD_LONGEST * all : all;
 }
 
 uint32_t fg_ahead_window(const struct fg_ahead *a, uint32_t slots, uint32_t tune, double left_g)
@@ -127,10 +127,7 @@ static enum fg_status solve_all(struct fg_slots_plan **out, const struct fg_slot
     return FG_OK;
 }
 
-/* What rounds are worth beside the sum over clients: so much that, where the plan without them ends, one per
- * cent more of progress counts as much as one per cent more of the clients' mean (sum_c u_c^alpha /
- * clients)^(1/alpha): the planner goes for the largest product of the two. */
-static enum fg_status weigh_rounds(double *worth, const struct fg_slots_problem *p)
+enum fg_status fg_ahead_weigh_rounds(double *worth, const struct fg_slots_problem *p)
 {
     struct fg_slots_problem without = *p;
     struct fg_slots_rounds nothing = *p->rounds;
@@ -175,6 +172,7 @@ enum fg_status fg_ahead_solve(struct fg_slots_plan **out, const struct fg_ahead 
                                  .alpha = cfg->alpha,
                                  .grams_max = grams_max,
                                  .tune = tune,
+                                 .effort = a->levels != NULL ? a->levels->effort : NULL,
                                  .ship = a->bytes != NULL ? &ship : NULL,
                                  .quick = price == NULL,
                                  .nodes = FG_SLOTS_NODES};
@@ -183,7 +181,8 @@ enum fg_status fg_ahead_solve(struct fg_slots_plan **out, const struct fg_ahead 
     enum fg_status st = FG_OK;
     if (a->group != NULL) {
         p.rounds = &rounds;
-        st = weigh_rounds(&rounds.worth, &p);
+        rounds.way = a->levels != NULL ? a->levels->way : NULL; /* and then their worth is known */
+        st = a->levels == NULL ? fg_ahead_weigh_rounds(&rounds.worth, &p) : FG_OK;
     }
     if (st != FG_OK) {
         fg_free(rows);

@@ -31,7 +31,20 @@ struct fg_ahead {
     uint32_t *group;      /* (clients; where data move: shards) of it; NULL unless wanted */
     uint32_t *stretch;    /* (slots) fg_slots_problem.stretch; NULL = one */
     uint32_t rounds_left; /* in which somebody may train, 0 = any number */
+    struct fg_ahead_levels *levels; /* of the slots, by which all of the above is; NULL = as configured */
 };
+
+/* Slots have levels of local work: their parts of the configured steps, how far their tasks go for that
+ * (fg_slots_problem.effort) and what rounds make of it. Shapes: (slots). */
+struct fg_ahead_levels {
+    double *part, *effort;
+    struct fg_slots_way *way;
+    double bound; /* whatever the levels; infinite unless prices were asked for */
+    double price[FG_LIMITS];
+};
+
+/* Tasks of planned steps do at most so many times the configured ones. */
+#define FG_AHEAD_LONGEST 2.0
 
 /* Where data move, shipping is planned for at most so many clients x clients x slots. */
 #define FG_AHEAD_MOVES 2e7
@@ -51,6 +64,20 @@ enum fg_status fg_ahead_gauge(struct fg_ahead *a, const struct fg_select_config 
                               const struct fg_gauge *gauge) FG_NODISCARD;
 
 double fg_ahead_dearest(const struct fg_ahead *a);
+
+/* From here on every slot has the level of local work that is best by the planning model (planner/levels.h):
+ * what updates told of the problem, the configured work being `length` of what they came of on average.
+ * The other arguments are those of fg_ahead_solve() for all a->slots. Without a budget left nothing changes.
+ * Errors: FG_E_NOMEM. Cost: some six times fg_ahead_solve(). */
+enum fg_status fg_ahead_choose_levels(struct fg_ahead *a, const struct fg_select_config *cfg,
+                                      const struct fg_select_view *view, double length, uint32_t tune,
+                                      const double *base, double left_g, double grams_max,
+                                      bool quick) FG_NODISCARD;
+
+/* What rounds are worth beside the sum over clients: so much that, where the plan without them ends, one per
+ * cent more of progress counts as much as one per cent more of the clients' mean (sum_c u_c^alpha /
+ * clients)^(1/alpha): the planner goes for the largest product of the two. Errors: fg_slots_solve(). */
+enum fg_status fg_ahead_weigh_rounds(double *worth, const struct fg_slots_problem *p) FG_NODISCARD;
 
 /* What is left of the budget; more than everything costs when there is none. */
 double fg_ahead_left(const struct fg_ahead *a, const struct fg_select_config *cfg,

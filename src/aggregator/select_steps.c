@@ -20,7 +20,7 @@ static enum fg_status fixed(const struct fg_select_config *cfg, const struct fg_
 
 static uint32_t configured(const struct fg_select_config *cfg, const struct fg_picks *p, size_t k)
 {
-    return p->steps[k] != 0 ? p->steps[k] : cfg->steps[p->client[k]];
+    return fg_picks_steps(p, k, cfg->steps[p->client[k]]);
 }
 
 static enum fg_status adacomm(const struct fg_select_config *cfg, const struct fg_select_view *view,

@@ -293,6 +293,7 @@ static struct fg_select_config select_config(const struct fg_setup *s)
         .without_cap = c->select.without == FG_OPT_WITHOUT_CAP,
         .without_rounds = c->select.without == FG_OPT_WITHOUT_ROUNDS,
         .without_stretches = c->select.without == FG_OPT_WITHOUT_STRETCHES,
+        .plan_steps = c->select.plan_steps == FG_OPT_PLAN_STEPS_PLANNED,
         .tune = c->select.tune,
         .replan = c->select.replan,
         .candidates = c->select.candidates,

@@ -124,6 +124,22 @@ static enum fg_status find_average(struct fg_setup *s, struct fg_err *err)
                                      "auto or no under train.mode = cost-only: no model is learned");
 }
 
+/* Only forage plans steps; and a rule that says how many it takes gets them. */
+static enum fg_status check_steps(const struct fg_setup *s, struct fg_err *err)
+{
+    const struct fg_config *c = s->cfg;
+    if (c->select.plan_steps == FG_OPT_PLAN_STEPS_FIXED) {
+        return FG_OK;
+    }
+    if (!s->policy->plans_steps) {
+        return fg_config_reject(c, "select.plan_steps", err, "fixed with select.policy = %s", s->policy->name);
+    }
+    return s->rule->full_batch
+               ? fg_config_reject(c, "select.plan_steps", err, "fixed with aggregate.rule = %s, of one step",
+                                  s->rule->name)
+               : FG_OK;
+}
+
 enum fg_status fg_setup_find_names(struct fg_setup *s, struct fg_err *err)
 {
     const struct fg_config *c = s->cfg;
@@ -149,6 +165,7 @@ enum fg_status fg_setup_find_names(struct fg_setup *s, struct fg_err *err)
             s->codec->name, s->rule->name);
     }
     enum fg_status st = find_average(s, err);
+    st = st == FG_OK ? check_steps(s, err) : st;
     st = st == FG_OK ? find_down(s, err) : st;
     st = st == FG_OK ? check_forecasts(c, err) : st;
     if (st != FG_OK) {

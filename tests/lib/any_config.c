@@ -40,6 +40,7 @@ static void any_select(struct fg_select_config *s, struct fg_rng *r, bool plain)
     s->slack = fg_rng_below(r, 4);
     s->slack_auto = coin(r);
     s->tune = fg_rng_below(r, 3);
+    s->plan_steps = s->want % 2 == 0;
     s->replan = fg_rng_below(r, 3);
     s->candidates = fg_rng_below(r, 9);
     s->rate = 0.1;
