@@ -25,6 +25,7 @@ struct own {
     double *worked; /* (clients) their efforts: as many, unless steps are planned */
     double levels;  /* sum of the parts of the rounds that counted, */
     uint32_t rounds; /* and how many these are */
+    double lambda, next_lambda; /* of the last plan; of that of the open round */
     uint8_t *taken; /* (shards) scratch */
 };
 
@@ -158,9 +159,11 @@ static enum fg_status make_plan(struct fg_select *s, const struct fg_select_view
     uint32_t tune = left > 0.0 ? next->tune : 0;
     double price[FG_LIMITS] = {0.0};
     if (plans_steps(s)) {
-        double length = o->rounds > 0 ? o->levels / (double)o->rounds : 1.0;
-        FG_TRY(fg_ahead_choose_levels(&a, &s->cfg, view, length, tune, o->gained, left,
-                                      next->first.grams_max, !first));
+        struct fg_levels_past past = {.length = o->rounds > 0 ? o->levels / (double)o->rounds : 1.0,
+                                      .lambda = o->lambda};
+        FG_TRY(fg_ahead_choose_levels(&a, &s->cfg, view, &past, tune, o->gained, left, next->first.grams_max,
+                                      !first));
+        o->next_lambda = a.levels != NULL ? a.levels->error : o->lambda;
     }
     FG_TRY(fg_ahead_solve(&plan, &a, &s->cfg, slots, tune, o->gained, left, next->first.grams_max,
                           first ? price : NULL));
@@ -277,6 +280,7 @@ static enum fg_status learn(struct fg_select *s, const struct fg_participation *
         struct fg_agenda old = o->now;
         o->now = o->next;
         o->next = old;
+        o->lambda = o->next_lambda;
         o->made = false;
     }
     bool window = in_window(o);
@@ -353,6 +357,7 @@ static enum fg_status save(const struct fg_select *s, struct fg_str *out)
         FG_TRY(fg_put_f64s(out, o->worked, s->cfg.clients));
         FG_TRY(fg_put_f64(out, o->levels));
         FG_TRY(fg_put_u32(out, o->rounds));
+        FG_TRY(fg_put_f64(out, o->lambda));
     }
 cleanup:
     return st;
@@ -371,6 +376,7 @@ static enum fg_status load(struct fg_select *s, struct fg_reader *in)
         fg_get_f64s(in, o->worked, s->cfg.clients);
         o->levels = fg_get_f64(in);
         o->rounds = fg_get_u32(in);
+        o->lambda = fg_get_f64(in);
         in->bad = in->bad || (o->rounds > 0 && !(o->levels > 0.0 && o->levels < 1e12));
     }
     return FG_OK;

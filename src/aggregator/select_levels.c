@@ -7,13 +7,19 @@
 #include "src/planner/levels.h"
 
 static const double parts[] = {0.25, 0.5, 1.0, FG_AHEAD_LONGEST};
-enum { PARTS = sizeof parts / sizeof *parts };
+enum { PARTS = sizeof parts / sizeof *parts, TRIES_AGAIN = 3 /* of budgets' weights, by level, when planning again */ };
+
+/* How much shorter the common gradient is taken to be after a round before any was seen. With it and parts of
+ * equal size the configured work is the best where transfers cost little: whoever configured it is believed
+ * until updates say otherwise (tests/unit/test_levels.c). */
+#define GONE 0.3
 
 /* The levels that there are, each with the slots ahead as they are at it. */
 struct choice {
     struct fg_level level[PARTS];
     struct fg_ahead ahead[PARTS]; /* that of level 1 is empty: it is the caller's */
     uint32_t n, normal;
+    struct fg_levels_known known;
     uint32_t *steps;                        /* (clients) of the level that is looked at */
     struct fg_slots_side budget[FG_LIMITS]; /* (budgets) */
     int which[FG_LIMITS];                   /* (budgets) of enum fg_limit */
@@ -87,19 +93,22 @@ static void point_at(struct choice *x, uint32_t k, const struct fg_ahead *a)
 /* Levels of less than a step are none. */
 static enum fg_status make_choice(struct choice *x, const struct fg_ahead *a,
                                   const struct fg_select_config *cfg, const struct fg_select_view *view,
-                                  double length)
+                                  const struct fg_levels_past *past)
 {
     struct fg_gauge_parts told = fg_gauge_parts(view->gauge);
     double steps = mean_steps(cfg);
     steps = steps >= 1.0 ? steps : 1.0;
-    double prior = cfg->lr * cfg->curvature * fg_effective_steps(steps, cfg->lr, cfg->curvature);
-    struct fg_levels_known known = {.gone = fg_gauge_gone(view->gauge, prior),
-                                    .length = length,
+    struct fg_levels_known known = {.gone = fg_gauge_gone(view->gauge, GONE),
+                                    .length = past->length,
                                     .steps = steps,
                                     .common = told.common,
                                     .noise = told.noise,
                                     .client = told.client,
-                                    .zone = told.zone};
+                                    .zone = told.zone,
+                                    .lambda = past->lambda > 0.0 && past->lambda < 1.0
+                                                  ? past->lambda * told.common
+                                                  : told.common};
+    x->known = known;
     for (int i = 0; i < PARTS; i++) {
         bool normal = parts[i] == 1.0;
         if (!normal && parts[i] * steps < 1.0) {
@@ -193,8 +202,15 @@ static enum fg_status choose(struct fg_ahead *a, const struct choice *x, const s
                              bool quick)
 {
     struct fg_slots_rounds rounds = a->rounds;
+    double weight[FG_LIMITS + 1] = {0.0};
     struct fg_levels_problem p = {
-        .base = {.slots = *s, .budget = x->budget, .n = x->budgets, .rounds = a->rounds_left, .near = 1e-3},
+        .base = {.slots = *s,
+                 .budget = x->budget,
+                 .n = x->budgets,
+                 .rounds = a->rounds_left,
+                 .weight = weight,
+                 .near = 1e-3,
+                 .tries = quick ? TRIES_AGAIN : 0},
         .level = x->level,
         .levels = x->n,
         .normal = x->normal,
@@ -202,7 +218,11 @@ static enum fg_status choose(struct fg_ahead *a, const struct choice *x, const s
     struct fg_levels_plan plan;
     struct fg_err err;
     enum fg_status st = FG_OK;
+    for (uint32_t r = 0; r <= x->budgets && a->weight != NULL; r++) {
+        weight[r] = a->weight[r < x->budgets ? x->which[r] : FG_LIMIT_ROUNDS];
+    }
     if (a->group != NULL) {
+        rounds.signal = a->rounds.signal = x->known.lambda;
         p.base.slots.rounds = &rounds;
         st = weigh(&rounds.worth, x, &p.base.slots, a->levels);
         a->rounds.worth = rounds.worth;
@@ -212,13 +232,17 @@ static enum fg_status choose(struct fg_ahead *a, const struct choice *x, const s
     if (st != FG_OK) {
         return st;
     }
+    if (a->group != NULL) {
+        st = fg_levels_error(&a->levels->error, &p, &plan, &x->known);
+        a->levels->error /= x->known.common;
+    }
     settle(a, x, plan.level);
     a->levels->bound = plan.bound;
     for (uint32_t r = 0; r < x->budgets; r++) {
         a->levels->price[x->which[r]] = plan.price[r];
     }
     fg_levels_plan_fini(&plan);
-    return FG_OK;
+    return st;
 }
 
 static void free_levels(struct fg_ahead *a)
@@ -242,8 +266,9 @@ static enum fg_status make_levels(struct fg_ahead *a)
 }
 
 enum fg_status fg_ahead_choose_levels(struct fg_ahead *a, const struct fg_select_config *cfg,
-                                      const struct fg_select_view *view, double length, uint32_t tune,
-                                      const double *base, double left_g, double grams_max, bool quick)
+                                      const struct fg_select_view *view, const struct fg_levels_past *past,
+                                      uint32_t tune, const double *base, double left_g, double grams_max,
+                                      bool quick)
 {
     struct choice x = {.steps = fg_calloc(cfg->clients, sizeof *x.steps)};
     struct fg_slots_ship ship = {.bytes = a->bytes,
@@ -272,7 +297,7 @@ enum fg_status fg_ahead_choose_levels(struct fg_ahead *a, const struct fg_select
     if (!have) {
         goto cleanup;
     }
-    FG_TRY(make_choice(&x, a, cfg, view, length));
+    FG_TRY(make_choice(&x, a, cfg, view, past));
     FG_TRY(make_levels(a));
     s.rounds = a->group != NULL ? &rounds : NULL;
     st = choose(a, &x, &s, quick);

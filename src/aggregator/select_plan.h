@@ -39,12 +39,19 @@ struct fg_ahead {
 struct fg_ahead_levels {
     double *part, *effort;
     struct fg_slots_way *way;
+    double error; /* fg_levels_error() over the common gradient's square; 0 where rounds are not valued */
     double bound; /* whatever the levels; infinite unless prices were asked for */
     double price[FG_LIMITS];
 };
 
 /* Tasks of planned steps do at most so many times the configured ones. */
 #define FG_AHEAD_LONGEST 2.0
+
+/* What came of plans with levels so far. */
+struct fg_levels_past {
+    double length; /* mean level of the rounds that counted, 1 before the first */
+    double lambda; /* fg_ahead_levels.error of the last plan; 0 before the first */
+};
 
 /* Where data move, shipping is planned for at most so many clients x clients x slots. */
 #define FG_AHEAD_MOVES 2e7
@@ -66,12 +73,12 @@ enum fg_status fg_ahead_gauge(struct fg_ahead *a, const struct fg_select_config 
 double fg_ahead_dearest(const struct fg_ahead *a);
 
 /* From here on every slot has the level of local work that is best by the planning model (planner/levels.h):
- * what updates told of the problem, the configured work being `length` of what they came of on average.
+ * what updates told of the problem, and `past`.
  * The other arguments are those of fg_ahead_solve() for all a->slots. Without a budget left nothing changes.
  * Errors: FG_E_NOMEM. Cost: some six times fg_ahead_solve(). */
 enum fg_status fg_ahead_choose_levels(struct fg_ahead *a, const struct fg_select_config *cfg,
-                                      const struct fg_select_view *view, double length, uint32_t tune,
-                                      const double *base, double left_g, double grams_max,
+                                      const struct fg_select_view *view, const struct fg_levels_past *past,
+                                      uint32_t tune, const double *base, double left_g, double grams_max,
                                       bool quick) FG_NODISCARD;
 
 /* What rounds are worth beside the sum over clients: so much that, where the plan without them ends, one per

@@ -22,8 +22,9 @@ void fg_level_describe(struct fg_level *l, const struct fg_levels_known *k)
     double x = reach_of(k, l->part), one = reach_of(k, 1.0), step = reach_of(k, 1.0 / k->steps);
     double far = k->noise * k->gone, spread = k->client + k->zone;
     double drift = x > step ? (x - step) * (far + x * spread) : 0.0;
-    double straight = k->common > 0.0 ? 1.0 - drift / (2.0 * k->common) : 0.0;
+    double straight = k->lambda > 0.0 ? 1.0 - drift / (2.0 * k->lambda) : 0.0;
     double share = x > 0.0 ? k->gone / x : k->length / l->part;
+    l->drift = drift;
     l->effort = one > 0.0 ? x / one : l->part;
     l->way = (struct fg_slots_way){
         .reach = x, .straight = fmax(0.0, straight), .noise = fmax(1e-300, k->noise * share + k->client)};
@@ -81,6 +82,9 @@ static enum fg_status make_mixed(struct mixed *m, const struct fg_levels_problem
     }
     m->effort = m->chance + (1 + p->base.n) * cells;
     m->p.budget = m->budget;
+    for (uint32_t r = 0; r <= p->base.n && p->base.weight != NULL; r++) {
+        m->weight[r] = p->base.weight[r];
+    }
     m->p.weight = m->weight;
     m->p.slots.chance = m->chance;
     m->p.slots.effort = m->effort;
@@ -186,6 +190,37 @@ enum fg_status fg_levels_solve(struct fg_levels_plan *out, const struct fg_level
         return st;
     }
     *out = best;
+    return FG_OK;
+}
+
+enum fg_status fg_levels_error(double *error, const struct fg_levels_problem *p,
+                               const struct fg_levels_plan *plan, const struct fg_levels_known *known)
+{
+    const struct fg_slots_problem *s = &p->base.slots;
+    const struct fg_slots_rounds *r = s->rounds;
+    const struct fg_slots_plan *slots = plan->plan.slots;
+    double sum = 0.5 * known->common, far = 0.0, *k = fg_calloc(r->groups, sizeof *k);
+    if (k == NULL) {
+        return FG_E_NOMEM;
+    }
+    for (uint32_t t = 0; t + s->tune < s->slots; t++) {
+        const struct fg_level *l = &p->level[plan->level[t]];
+        double told = 0.0;
+        memset(k, 0, r->groups * sizeof *k);
+        for (uint32_t c = 0; c < s->clients; c++) {
+            size_t i = (size_t)c * s->slots + t;
+            k[r->group[slots->shard != NULL ? slots->shard[i] : c]] += slots->on[i] ? l->chance[i] : 0.0;
+        }
+        for (uint32_t g = 0; g < r->groups; g++) {
+            told += k[g] / (r->apart * k[g] + l->way.noise);
+        }
+        if (told > 0.0) {
+            sum += l->way.reach * (l->way.reach / told + l->drift);
+            far += l->way.reach;
+        }
+    }
+    *error = far > 0.0 ? sum / far : INFINITY;
+    fg_free(k);
     return FG_OK;
 }
 

@@ -28,11 +28,13 @@ struct fg_levels_known {
     double length; /* > 0, the mean level of the rounds that told it, in configured local work */
     double steps;  /* >= 1, local steps of level 1, mean over clients */
     double common, noise, client, zone; /* parts of an update's square at that length */
+    double lambda; /* > 0, the mean square of the common gradient over the rounds to come */
 };
 
 struct fg_level {
     double part;   /* > 0, of the configured local steps */
     double effort; /* > 0, how far a task goes, in tasks of level 1 */
+    double drift;  /* square of what clients that go alone miss the gradient by */
     struct fg_slots_way way;
     const double *chance;           /* (clients, slots) that an update counts */
     const double *cost[FG_BUDGETS]; /* (clients, slots) of each budget, booked on average */
@@ -43,7 +45,7 @@ struct fg_level {
  *   x_l = 1 - (1 - gone)^(part / length)       reach: as far as eta L T of T = fg_effective_steps() steps
  *   noise_l = noise gone / x_l + client        of one update
  *   drift_l = (x_l - k)+ (noise gone + x_l (client + zone)),   k = 1 - (1 - gone)^(1 / (steps length))
- *   straight_l = (1 - drift_l / (2 common))+,  effort_l = x_l / x_1
+ *   straight_l = (1 - drift_l / (2 lambda))+,  effort_l = x_l / x_1
  *
  * drift is E's third term, eta^2 L^2 (T - 1) (sigma^2 + T zeta^2), with eta L = k and sigma^2 = noise gone / k
  * of a step. With gone = 0 efforts are the parts. */
@@ -53,7 +55,8 @@ void fg_level_describe(struct fg_level *level, const struct fg_levels_known *kno
 uint32_t fg_level_steps(double part, uint32_t steps);
 
 struct fg_levels_problem {
-    struct fg_budgets_problem base; /* its chance, effort, way and costs are not looked at: levels have them */
+    /* its chance, effort, way and costs are not looked at: levels have them. weight is not written to */
+    struct fg_budgets_problem base;
     const struct fg_level *level;   /* (levels) */
     uint32_t levels;
     uint32_t normal; /* level of the tuning window, and of slots with nobody */
@@ -81,5 +84,16 @@ struct fg_levels_plan {
 enum fg_status fg_levels_solve(struct fg_levels_plan *out, const struct fg_levels_problem *p,
                                struct fg_err *err) FG_NODISCARD;
 void fg_levels_plan_fini(struct fg_levels_plan *plan);
+
+/* E of the plan's slots before the window, the mean square of the gradient that is left:
+ *
+ *   (common / 2 + sum_t x_t^2 / I_t + x_t drift_t) / sum_t x_t
+ *
+ * which is E of error.h with eta L T = x, V = 1 / I and D0 = common / (2 L) as on a parabola, less its bias.
+ * The lambda of the next plan (Dinkelbach's step). Infinite where nobody trains; 0 if nothing was to be gained.
+ * Rounds must be wanted. Cost: O(clients slots). Errors: FG_E_NOMEM. */
+enum fg_status fg_levels_error(double *error, const struct fg_levels_problem *p,
+                               const struct fg_levels_plan *plan,
+                               const struct fg_levels_known *known) FG_NODISCARD;
 
 #endif

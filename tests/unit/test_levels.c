@@ -30,6 +30,7 @@ static void draw(struct toy *y, struct fg_rng *rng, uint64_t k)
                                     .noise = fg_rng_uniform(rng),
                                     .client = fg_rng_uniform(rng),
                                     .zone = k % 3 == 0 ? 0 : fg_rng_uniform(rng)};
+    known.lambda = known.common;
     double sum[2] = {0}, comm = k % 2 == 0 ? 0 : 100 * fg_rng_uniform(rng);
     *y = (struct toy){.group = {0, fg_rng_below(rng, 2), fg_rng_below(rng, 3)}};
     for (uint32_t l = 0; l < MOST; l++) {
@@ -219,6 +220,7 @@ static void levels_are_those_of_the_error_model(void **state)
                                     .length = 1,
                                     .steps = tau,
                                     .common = common,
+                                    .lambda = common,
                                     .noise = sigma / far,
                                     .client = 0.5,
                                     .zone = 0.2};
@@ -252,7 +254,7 @@ static double mean_part(double bytes, struct fg_levels_plan *x)
     static struct fg_level level[PARTS];
     static uint32_t group[N];
     struct fg_levels_known known = {
-        .gone = 0.5, .length = 1, .steps = 20, .common = 0.3, .noise = 0.3, .client = 0.3, .zone = 0};
+        .gone = 0.5, .length = 1, .steps = 20, .common = 0.3, .lambda = 0.3, .noise = 0.3, .client = 0.3, .zone = 0};
     struct fg_slots_rounds rounds = {
         .worth = 4, .signal = 0.3, .noise = 1, .apart = 0, .group = group, .groups = 1};
     struct fg_slots_side budget[2] = {{.budget = 40}, {.budget = bytes}};
