@@ -7,7 +7,7 @@
 #include "src/planner/levels.h"
 
 static const double parts[] = {0.25, 0.5, 1.0, FG_AHEAD_LONGEST};
-enum { PARTS = sizeof parts / sizeof *parts, TRIES_AGAIN = 3 /* of budgets' weights, by level, when planning again */ };
+enum { PARTS = sizeof parts / sizeof *parts, TRIES_AGAIN = 1 /* of budgets' weights, by level, when planning again */ };
 
 /* How much shorter the common gradient is taken to be after a round before any was seen. With it and parts of
  * equal size the configured work is the best where transfers cost little: whoever configured it is believed
