@@ -278,8 +278,8 @@ static void copy_one(struct fg_aggregator *a, size_t k, struct fg_copy *c, size_
     for (uint32_t have = 1; have < a->cfg.move.copies; have++) {
         for (size_t i = 0; i < *n; i++) {
             double ship = ship_g(a, c[i].client, shard);
-            c[i].cost_g = ship + cost_on(a, k, c[i].client, shard, 0).wh * 1e-3 *
-                                     fg_core_intensity(a, c[i].client);
+            c[i].cost_g =
+                ship + cost_on(a, k, c[i].client, shard, 0).wh * 1e-3 * fg_core_intensity(a, c[i].client);
         }
         size_t best = fg_copies_next(c, *n, lost, withdrawn, worth_g * (1.0 + a->lack[shard]));
         if (best == *n) {

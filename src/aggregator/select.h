@@ -53,7 +53,7 @@ struct fg_select_config {
     uint32_t slack;
     bool slack_auto;
     bool without_cap, without_rounds, without_stretches; /* forage: without one of its parts */
-    bool plan_steps; /* forage: slots have levels of local work */
+    bool plan_steps;                                     /* forage: slots have levels of local work */
     uint32_t tune;
     double lr, curvature; /* of the first round; c2 L of the planning model (aggregate.curvature) */
     uint32_t candidates;  /* power-of-choice */

@@ -10,10 +10,10 @@
 /* A plan from slot `from` on. What the first one settles goes on from plan to plan. */
 struct fg_agenda {
     uint32_t from, tune;
-    uint8_t *on;              /* (clients, rounds) */
-    uint32_t *shard;          /* (clients, rounds) on whose data; NULL where plans do not ship */
-    double *part;             /* (rounds) of the configured steps that tasks do, 1 unless steps are planned; */
-    double *effort;           /* and how far they go for that; of past rounds as it was then */
+    uint8_t *on;     /* (clients, rounds) */
+    uint32_t *shard; /* (clients, rounds) on whose data; NULL where plans do not ship */
+    double *part;    /* (rounds) of the configured steps that tasks do, 1 unless steps are planned; */
+    double *effort;  /* and how far they go for that; of past rounds as it was then */
     double weight[FG_LIMITS]; /* of the budgets against each other */
     double *expected;         /* (clients) effort of its updates that will count from `from` on, on average */
     struct {

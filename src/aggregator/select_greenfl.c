@@ -19,14 +19,14 @@ extern const struct fg_select_ops fg_select_greenfl, fg_select_forage;
 struct own {
     struct fg_agenda now, next; /* next: of the open round, if made */
     bool made;
-    uint32_t round; /* of the last pick */
-    double *gained; /* (clients; where plans ship: shards) value so far, in this stretch */
-    uint32_t *used; /* (clients) slots so far */
-    double *worked; /* (clients) their efforts: as many, unless steps are planned */
-    double levels;  /* sum of the parts of the rounds that counted, */
-    uint32_t rounds; /* and how many these are */
+    uint32_t round;             /* of the last pick */
+    double *gained;             /* (clients; where plans ship: shards) value so far, in this stretch */
+    uint32_t *used;             /* (clients) slots so far */
+    double *worked;             /* (clients) their efforts: as many, unless steps are planned */
+    double levels;              /* sum of the parts of the rounds that counted, */
+    uint32_t rounds;            /* and how many these are */
     double lambda, next_lambda; /* of the last plan; of that of the open round */
-    uint8_t *taken; /* (shards) scratch */
+    uint8_t *taken;             /* (shards) scratch */
 };
 
 /* ---- life ---- */

@@ -7,7 +7,10 @@
 #include "src/planner/levels.h"
 
 static const double parts[] = {0.25, 0.5, 1.0, FG_AHEAD_LONGEST};
-enum { PARTS = sizeof parts / sizeof *parts, TRIES_AGAIN = 1 /* of budgets' weights, by level, when planning again */ };
+enum {
+    PARTS = sizeof parts / sizeof *parts,
+    TRIES_AGAIN = 1 /* of budgets' weights, by level, when planning again */
+};
 
 /* How much shorter the common gradient is taken to be after a round before any was seen. With it and parts of
  * equal size the configured work is the best where transfers cost little: whoever configured it is believed
@@ -98,16 +101,15 @@ static enum fg_status make_choice(struct choice *x, const struct fg_ahead *a,
     struct fg_gauge_parts told = fg_gauge_parts(view->gauge);
     double steps = mean_steps(cfg);
     steps = steps >= 1.0 ? steps : 1.0;
-    struct fg_levels_known known = {.gone = fg_gauge_gone(view->gauge, GONE),
-                                    .length = past->length,
-                                    .steps = steps,
-                                    .common = told.common,
-                                    .noise = told.noise,
-                                    .client = told.client,
-                                    .zone = told.zone,
-                                    .lambda = past->lambda > 0.0 && past->lambda < 1.0
-                                                  ? past->lambda * told.common
-                                                  : told.common};
+    struct fg_levels_known known = {
+        .gone = fg_gauge_gone(view->gauge, GONE),
+        .length = past->length,
+        .steps = steps,
+        .common = told.common,
+        .noise = told.noise,
+        .client = told.client,
+        .zone = told.zone,
+        .lambda = past->lambda > 0.0 && past->lambda < 1.0 ? past->lambda * told.common : told.common};
     x->known = known;
     for (int i = 0; i < PARTS; i++) {
         bool normal = parts[i] == 1.0;
@@ -203,18 +205,17 @@ static enum fg_status choose(struct fg_ahead *a, const struct choice *x, const s
 {
     struct fg_slots_rounds rounds = a->rounds;
     double weight[FG_LIMITS + 1] = {0.0};
-    struct fg_levels_problem p = {
-        .base = {.slots = *s,
-                 .budget = x->budget,
-                 .n = x->budgets,
-                 .rounds = a->rounds_left,
-                 .weight = weight,
-                 .near = 1e-3,
-                 .tries = quick ? TRIES_AGAIN : 0},
-        .level = x->level,
-        .levels = x->n,
-        .normal = x->normal,
-        .quick = quick};
+    struct fg_levels_problem p = {.base = {.slots = *s,
+                                           .budget = x->budget,
+                                           .n = x->budgets,
+                                           .rounds = a->rounds_left,
+                                           .weight = weight,
+                                           .near = 1e-3,
+                                           .tries = quick ? TRIES_AGAIN : 0},
+                                  .level = x->level,
+                                  .levels = x->n,
+                                  .normal = x->normal,
+                                  .quick = quick};
     struct fg_levels_plan plan;
     struct fg_err err;
     enum fg_status st = FG_OK;

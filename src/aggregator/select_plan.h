@@ -28,9 +28,9 @@ struct fg_ahead {
     double *weight;
     /* what slots are worth; its worth is found by fg_ahead_solve(); without groups not wanted */
     struct fg_slots_rounds rounds;
-    uint32_t *group;      /* (clients; where data move: shards) of it; NULL unless wanted */
-    uint32_t *stretch;    /* (slots) fg_slots_problem.stretch; NULL = one */
-    uint32_t rounds_left; /* in which somebody may train, 0 = any number */
+    uint32_t *group;                /* (clients; where data move: shards) of it; NULL unless wanted */
+    uint32_t *stretch;              /* (slots) fg_slots_problem.stretch; NULL = one */
+    uint32_t rounds_left;           /* in which somebody may train, 0 = any number */
     struct fg_ahead_levels *levels; /* of the slots, by which all of the above is; NULL = as configured */
 };
 

@@ -14,13 +14,13 @@ struct dual {
     const struct fg_slots_problem *s;
     bool rounds; /* are worth something */
     uint32_t stretches, rows, groups, open;
-    double most;                      /* grams of a worthless slot */
-    double *base, *x, *slope, *u;     /* (rows) gained before; where the tangent touches; its slope; taken */
-    double *top;                      /* (clients) the largest slope of the rows that it may serve */
-    double *k, *next;                 /* (levels, slots, groups) where tangents of rounds touch; as taken */
-    double *of_group;                 /* (groups) slopes in the slot that is looked at */
-    double *value;                    /* (slots) of each at its best level */
-    uint8_t *level;                   /* (slots) that */
+    double most;                  /* grams of a worthless slot */
+    double *base, *x, *slope, *u; /* (rows) gained before; where the tangent touches; its slope; taken */
+    double *top;                  /* (clients) the largest slope of the rows that it may serve */
+    double *k, *next;             /* (levels, slots, groups) where tangents of rounds touch; as taken */
+    double *of_group;             /* (groups) slopes in the slot that is looked at */
+    double *value;                /* (slots) of each at its best level */
+    uint8_t *level;               /* (slots) that */
     double price[FG_BUDGETS], left[FG_BUDGETS], spent[FG_BUDGETS];
 };
 
@@ -97,8 +97,8 @@ static void pay_window(struct dual *d)
         d->left[r] = d->p->base.budget[r].budget;
     }
     for (uint32_t c = 0; c < s->clients; c++) {
-        double bytes = s->ship != NULL && s->tune > 0 ? fg_slots_window_bytes(s->ship->bytes, s->clients, c)
-                                                      : 0.0;
+        double bytes =
+            s->ship != NULL && s->tune > 0 ? fg_slots_window_bytes(s->ship->bytes, s->clients, c) : 0.0;
         d->base[row_at(d, c, 0)] += s->base != NULL ? s->base[c] : 0.0;
         for (uint32_t t = d->open; t < s->slots; t++) {
             d->base[row_at(d, c, t)] += value_of(d, normal, (size_t)c * s->slots + t);
@@ -150,8 +150,8 @@ static void find_tops(struct dual *d)
     for (uint32_t c = 0; c < n && d->s->ship != NULL; c++) {
         d->top[c] = 0.0;
         for (uint32_t j = 0; j < n; j++) {
-            d->top[c] = d->s->ship->bytes[(size_t)c * n + j] < INFINITY ? fmax(d->top[c], d->slope[j])
-                                                                         : d->top[c];
+            d->top[c] =
+                d->s->ship->bytes[(size_t)c * n + j] < INFINITY ? fmax(d->top[c], d->slope[j]) : d->top[c];
         }
     }
 }
@@ -187,8 +187,8 @@ static double touch_round(struct dual *d, uint32_t level, uint32_t slot)
     double at_zero = r.worth * fg_slots_progress(&r, 0, i);
     for (uint32_t g = 0; g < d->groups; g++) {
         double own = r.apart * k[g] + r.way->noise;
-        d->of_group[g] = r.worth * fg_slots_way_slope(r.way, z) * r.signal * r.way->noise / (own * own) /
-                         (flat * flat);
+        d->of_group[g] =
+            r.worth * fg_slots_way_slope(r.way, z) * r.signal * r.way->noise / (own * own) / (flat * flat);
         at_zero -= d->of_group[g] * k[g];
         most = fmax(most, d->of_group[g]);
     }

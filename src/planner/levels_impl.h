@@ -1,4 +1,4 @@
-/* Shared by the files of the slot plan with levels: prices that tell the best level of each slot, and bound. */
+/* Shared by the files of the slot plan with levels. */
 #ifndef FG_PLANNER_LEVELS_IMPL_H
 #define FG_PLANNER_LEVELS_IMPL_H
 
@@ -9,7 +9,7 @@
 enum fg_status fg_levels_bound(struct fg_levels_plan *plan, uint8_t *level, const struct fg_levels_problem *p,
                                uint32_t tries) FG_NODISCARD;
 
-/* What a slot that costs as much as none is worth nothing: fg_slots_problem.grams_max, found if it is 0. */
+/* What a worthless slot costs: fg_slots_problem.grams_max, or the largest of grams. */
 double fg_levels_dearest(const struct fg_slots_problem *s);
 
 #endif

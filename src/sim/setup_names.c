@@ -132,7 +132,8 @@ static enum fg_status check_steps(const struct fg_setup *s, struct fg_err *err)
         return FG_OK;
     }
     if (!s->policy->plans_steps) {
-        return fg_config_reject(c, "select.plan_steps", err, "fixed with select.policy = %s", s->policy->name);
+        return fg_config_reject(c, "select.plan_steps", err, "fixed with select.policy = %s",
+                                s->policy->name);
     }
     return s->rule->full_batch
                ? fg_config_reject(c, "select.plan_steps", err, "fixed with aggregate.rule = %s, of one step",

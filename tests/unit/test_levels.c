@@ -75,13 +75,11 @@ static void draw(struct toy *y, struct fg_rng *rng, uint64_t k)
         y->budget[r] =
             (struct fg_slots_side){.budget = window + sum[r] * (0.05 + 0.75 * fg_rng_uniform(rng))};
     }
-    y->p = (struct fg_levels_problem){.base = {.slots = s,
-                                               .budget = y->budget,
-                                               .n = 1 + k / 2 % 2,
-                                               .rounds = k % 6 == 5 ? 2 : 0},
-                                      .level = y->level,
-                                      .levels = MOST,
-                                      .normal = 1};
+    y->p = (struct fg_levels_problem){
+        .base = {.slots = s, .budget = y->budget, .n = 1 + k / 2 % 2, .rounds = k % 6 == 5 ? 2 : 0},
+        .level = y->level,
+        .levels = MOST,
+        .normal = 1};
     for (uint32_t l = 0; l < MOST; l++) { /* borrowed, and y does not move any more */
         y->level[l].cost[0] = y->cost[0][l];
         y->level[l].cost[1] = y->cost[1][l];
@@ -245,16 +243,71 @@ static void levels_are_those_of_the_error_model(void **state)
     assert_int_equal(fg_level_steps(1, 30), 30);
 }
 
-/* Twelve clients, twelve slots, steps of one price. The same problem with bytes that are scarce, and with bytes
- * to spare: mean part of the tasks planned. */
-static double mean_part(double bytes, struct fg_levels_plan *x)
+/* The same clients in every round, all of them sure: the plan's E is that of the error model, for D0 on a
+ * parabola and without spread. Where nobody trains it is infinite. */
+static void error_is_that_of_the_error_model(void **state)
+{
+    (void)state;
+    enum { K = 3, ROUNDS = 5 };
+    double eta = 0.1, curvature = 0.3, tau = 12, far = fg_effective_steps(tau, eta, curvature), common = 2;
+    double sigma = 1.5, found;
+    struct fg_levels_known known = {.gone = eta * curvature * far,
+                                    .length = 1,
+                                    .steps = tau,
+                                    .common = common,
+                                    .noise = sigma / far,
+                                    .lambda = common};
+    static uint8_t on[K * ROUNDS], at[ROUNDS], none[K * ROUNDS];
+    static double sure[K * ROUNDS];
+    static const uint32_t group[K];
+    for (int i = 0; i < K * ROUNDS; i++) {
+        on[i] = 1;
+        sure[i] = 1;
+    }
+    for (int i = 0; i < PARTS; i++) {
+        struct fg_level l = {.part = part[i], .chance = sure};
+        fg_level_describe(&l, &known);
+        struct fg_slots_rounds rounds = {.group = group, .groups = 1};
+        struct fg_levels_problem p = {
+            .base = {.slots = {.clients = K, .slots = ROUNDS, .rounds = &rounds}}, .level = &l, .levels = 1};
+        struct fg_slots_plan slots = {.clients = K, .slots = ROUNDS, .on = on};
+        struct fg_levels_plan x = {.plan = {.slots = &slots}, .level = at};
+        double one[K] = {1, 1, 1}, t = fg_effective_steps(part[i] * tau, eta, curvature);
+        struct fg_error_terms e;
+        fg_error_defaults(&e);
+        e.clients = K;
+        e.chance = e.weight = one;
+        e.mean_steps = t;
+        e.rounds = ROUNDS;
+        e.lr = eta;
+        e.curvature = curvature;
+        e.noise = sigma;
+        e.spread = 0;
+        e.distance = common / (2 * curvature);
+        assert_int_equal(fg_levels_error(&found, &p, &x, &known), FG_OK);
+        fg_assert_close(found, fg_error_predict(&e).all, 1e-12);
+        slots.on = none;
+        assert_int_equal(fg_levels_error(&found, &p, &x, &known), FG_OK);
+        assert_true(isinf(found));
+    }
+}
+
+/* Twelve clients, twelve slots, steps of one price, and so many bytes for transfers of one: mean part of the
+ * tasks planned. */
+static double mean_part(double gone, double bytes, struct fg_levels_plan *x)
 {
     enum { N = 12, ALL = N * N };
     static double grams[ALL], sure[ALL], steps[PARTS][ALL], sent[ALL];
     static struct fg_level level[PARTS];
     static uint32_t group[N];
-    struct fg_levels_known known = {
-        .gone = 0.5, .length = 1, .steps = 20, .common = 0.3, .lambda = 0.3, .noise = 0.3, .client = 0.3, .zone = 0};
+    struct fg_levels_known known = {.gone = gone,
+                                    .length = 1,
+                                    .steps = 20,
+                                    .common = 0.3,
+                                    .lambda = 0.3,
+                                    .noise = 0.3,
+                                    .client = 0.3,
+                                    .zone = 0};
     struct fg_slots_rounds rounds = {
         .worth = 4, .signal = 0.3, .noise = 1, .apart = 0, .group = group, .groups = 1};
     struct fg_slots_side budget[2] = {{.budget = 40}, {.budget = bytes}};
@@ -295,9 +348,9 @@ static void scarce_bytes_make_long_tasks(void **state)
 {
     (void)state;
     struct fg_levels_plan scarce, plenty, more;
-    double hard = mean_part(14, &scarce), soft = mean_part(1000, &plenty), next = mean_part(16, &more);
-    print_message("mean part %.3f with 14 transfers, %.3f with 1000; gaps %.3f and %.3f\n", hard, soft,
-                  scarce.bound / scarce.plan.slots->value - 1, plenty.bound / plenty.plan.slots->value - 1);
+    double hard = mean_part(0.5, 14, &scarce), soft = mean_part(0.5, 1000, &plenty),
+           next = mean_part(0.5, 16, &more);
+    print_message("mean part %.3f with 14 transfers, %.3f with 1000\n", hard, soft);
     assert_true(hard >= 1.5 * soft && next > 0);
     assert_true(scarce.price[1] > 0 && plenty.price[1] < 1e-3 * scarce.price[1]);
     assert_true(scarce.bound <= 1.1 * scarce.plan.slots->value);
@@ -309,12 +362,26 @@ static void scarce_bytes_make_long_tasks(void **state)
     fg_levels_plan_fini(&more);
 }
 
+/* What is taken of gone before anything is seen (src/aggregator/select_levels.c): with cheap transfers the
+ * configured work is the best, with dear ones more of it. */
+static void configured_work_is_believed_at_first(void **state)
+{
+    (void)state;
+    struct fg_levels_plan cheap, dear;
+    fg_assert_close(mean_part(0.3, 1000, &cheap), 1, 0.01);
+    assert_true(mean_part(0.3, 14, &dear) > 1.3);
+    fg_levels_plan_fini(&cheap);
+    fg_levels_plan_fini(&dear);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plan_is_below_the_best_and_the_bound_above),
         cmocka_unit_test(levels_are_those_of_the_error_model),
+        cmocka_unit_test(error_is_that_of_the_error_model),
         cmocka_unit_test(scarce_bytes_make_long_tasks),
+        cmocka_unit_test(configured_work_is_believed_at_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
