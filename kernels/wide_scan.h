@@ -2,7 +2,7 @@
  * that the including source chose. The library's XXH3 keeps its state in memory between stripes, so that each
  * waits for the one before it; here it stays in registers. The same hash: test_fold.c compares them.
  *
- * Source: Collet, XXH3 (the specification of xxHash 0.8, long inputs, default secret, seed 0).
+ * After the specification of XXH3 in xxHash 0.8: long inputs, default secret, seed 0.
  */
 #ifndef FG_KERNELS_WIDE_SCAN_H
 #define FG_KERNELS_WIDE_SCAN_H
