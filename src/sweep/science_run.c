@@ -310,8 +310,7 @@ static enum fg_status visit_row(struct fg_science *s, const struct choice *c, co
 }
 
 /* Where neither "not worse by the margin" nor "worse by it" is settled at one-sided 95%, more seeds. True
- * when there are
- * any to run. */
+ * when there are any to run; or with --show to look for, and no more than that: what is not there is left out. */
 static enum fg_status more_seeds(struct fg_science *s, bool *more, unsigned *most)
 {
     struct fg_science_table t = {0};
@@ -321,7 +320,7 @@ static enum fg_status more_seeds(struct fg_science *s, bool *more, unsigned *mos
         const struct fg_science_cell *c = &t.cell[i];
         unsigned *seeds = &s->seeds[cell_of(s, c->level)];
         double high = 2.0 * c->pair.mean - c->low, margin = fg_science_margin(s, c->level[FG_SCI_WORK]);
-        if (!s->show && c->low <= -margin && !(high < -margin) && *seeds < s->size->most) {
+        if (c->low <= -margin && !(high < -margin) && *seeds < s->size->most) {
             *seeds = *seeds + s->size->step < s->size->most ? *seeds + s->size->step : s->size->most;
             *most = *seeds > *most ? *seeds : *most;
             *more = true;
