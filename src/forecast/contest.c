@@ -9,7 +9,7 @@
 
 static void judge(struct fg_contest *c)
 {
-    double score[FG_MIX_MAX], most = 0.0, sum;
+    double score[FG_MIX_MAX] = {0.0}, most = 0.0, sum;
     for (size_t k = 0; k < c->members; k++) {
         score[k] = c->square[k] > 0.0 ? c->gain[k] * fabs(c->gain[k]) / c->square[k] : 0.0;
         most = score[k] > most ? score[k] : most;

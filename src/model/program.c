@@ -156,15 +156,20 @@ bool fg_emit_rectified(struct fg_emit *e, struct fg_ref y, const struct fg_ref *
     return false;
 }
 
+/* Can these sums be made with the product of the operation before? */
+static bool sums_go_with(const struct fg_op *last, const struct fg_op *op)
+{
+    return (last->kind == FG_OP_DENSE_DW || last->kind == FG_OP_CONV_DW) && same_ref(last->d, op->d) &&
+           (last->flags & FG_OP_BESIDE) == 0;
+}
+
 void fg_emit_column_sum(struct fg_emit *e, struct fg_op *op)
 {
-    const struct fg_program *p = e->program;
-    struct fg_op *last = p->n > 0 ? &p->op[p->n - 1] : NULL;
+    size_t n = e->st == FG_OK ? e->program->n : 0;
     op->kind = FG_OP_COLUMN_SUM;
-    if (e->st == FG_OK && last != NULL && (last->kind == FG_OP_DENSE_DW || last->kind == FG_OP_CONV_DW) &&
-        same_ref(last->d, op->d) && (last->flags & FG_OP_BESIDE) == 0) {
-        last->flags |= FG_OP_SUMS;
-        last->aux = op->y;
+    if (n > 0 && sums_go_with(&e->program->op[n - 1], op)) {
+        e->program->op[n - 1].flags |= FG_OP_SUMS;
+        e->program->op[n - 1].aux = op->y;
         op->flags |= FG_OP_BESIDE;
     }
     fg_emit_op(e, op);
