@@ -272,6 +272,7 @@ static double divisor_of(const struct fg_rule *r)
 
 enum fg_status fg_rule_bring(float *x, struct fg_there *at)
 {
+    FG_ASSERT(!at->only || at->away != NULL);
     enum fg_status st = at->only ? at->away->fetch(at->away, at->number, x) : FG_OK;
     at->only = at->only && st != FG_OK;
     return st;

@@ -310,7 +310,7 @@ static enum fg_status visit_row(struct fg_science *s, const struct choice *c, co
 }
 
 /* Where neither "not worse by the margin" nor "worse by it" is settled at one-sided 95%, more seeds. True
- * when there are any to run; or with --show to look for, and no more than that: what is not there is left out. */
+ * when there are any to run; or with --show to look for: what is not there is left out. */
 static enum fg_status more_seeds(struct fg_science *s, bool *more, unsigned *most)
 {
     struct fg_science_table t = {0};
