@@ -1,7 +1,7 @@
 """PyTorch at its best: torch_train.py MODEL FORM [BATCH]
 
-FORM: step (a whole SGD step compiled), vmap (the step of 8 clients at once compiled), eager (a plain loop), forward
-(evaluation, compiled, 256 samples at a time).
+FORM: step (a whole SGD step compiled), step-bf16 (the same under autocast to bfloat16), vmap (the step of 8 clients at once
+compiled), eager (a plain loop), forward (evaluation, compiled, 256 samples at a time), forward-bf16.
 """
 import sys
 
@@ -68,7 +68,11 @@ def eager(name, steps):
     return work
 
 
-def step(name, steps):
+def bf16(on):
+    return torch.autocast("cuda" if common.GPU else "cpu", dtype=torch.bfloat16, enabled=on)
+
+
+def step(name, steps, half=False):
     """One program for forward, backward and update."""
     m = module(name)
     x, y = batches(name, common.BATCH)
@@ -76,7 +80,9 @@ def step(name, steps):
 
     @torch.compile
     def one(xb, yb):
-        grads = torch.autograd.grad(F.cross_entropy(m(xb), yb), params)
+        with bf16(half):
+            loss = F.cross_entropy(m(xb), yb)
+        grads = torch.autograd.grad(loss, params)
         with torch.no_grad():
             for p, g in zip(params, grads):
                 p.sub_(g, alpha=0.01)
@@ -131,13 +137,13 @@ def vmap(name, steps):
     return work
 
 
-def forward(name, steps):
+def forward(name, steps, half=False):
     m = module(name).eval()
     x, _ = batches(name, 256)
     run = torch.compile(m)
 
     def work():
-        with torch.inference_mode():
+        with torch.inference_mode(), bf16(half):
             for i in range(min(steps, 8)):
                 run(x[i]).argmax(1)
         return min(steps, 8) * 256
@@ -148,7 +154,8 @@ def main():
     name, form = sys.argv[1:3]
     common.BATCH = int(sys.argv[3]) if len(sys.argv) > 3 else common.BATCH
     steps = 2 if name == "char_lstm" else 10 if name.endswith("cnn") else common.STEPS
-    make = {"eager": eager, "step": step, "functional": functional_step, "vmap": vmap, "forward": forward}[form]
+    make = {"eager": eager, "step": step, "step-bf16": lambda *a: step(*a, half=True), "functional": functional_step, "vmap": vmap,
+            "forward": forward, "forward-bf16": lambda *a: forward(*a, half=True)}[form]
     common.serve(f"torch-{torch.__version__.split('+')[0]}-{form}", make(name, steps))
 
 

@@ -51,8 +51,10 @@ KEYS = [
     Key("pfl_cnn_vs_best_expert", "", (">=", 1.5), "peers"),
     Key("char_lstm_vs_best_expert", "", (">=", 2.0), "peers"),
     Key("{model}_eval_vs_best_expert", "the same, forward only", (">=", 1.5), "peers", over=("two_nn", "mcmahan_cnn")),
-    Key("{model}_eval_bf16_vs_best_expert", "evaluation under train.arithmetic = bf16 against the same opponents, which stay in float", (">=", 1.5), "peers",
-        over=("mcmahan_cnn",)),
+    Key("{model}_bf16_vs_best_expert", "training under train.arithmetic = bf16 against the same opponents in float and PyTorch "
+        "under autocast to bfloat16, whichever comes nearest", (">=", 2.0), "peers", over=CONVOLUTIONS),
+    Key("{model}_eval_bf16_vs_best_expert", "the same, forward only", needs="peers", over=CONVOLUTIONS),
+    Key("mcmahan_cnn_eval_bf16_vs_best_expert", "", (">=", 1.5), "peers"),
     # aggregation
     Key("numpy_add_updates_per_s", "NumPy's += of ready float32 arrays of 1,663,370 values, one core", needs="numpy"),
     Key("sum_{way}_updates_per_s", "from a frame's bytes to the rule's sum, checksum verified, the same size, one core",

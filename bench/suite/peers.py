@@ -139,6 +139,15 @@ def experts(fig, build, python, there, repeats, forward):
                  lambda m=model, a=more: _ours(build, m, *a), model, repeats)
 
 
+def inexact(fig, build, python, there, repeats):
+    """bf16 against the forms of float and, since it is as inexact, PyTorch's own bfloat16."""
+    for model in keys.CONVOLUTIONS:
+        for key, forms, more in (("bf16", FORMS[model] + [("torch", "step-bf16")], ()),
+                                 ("eval_bf16", [("torch", "forward"), ("jax", "forward"), ("torch", "forward-bf16")], ("-f",))):
+            _against(fig, python, f"{model}_{key}_vs_best_expert", [f for f in forms if f[0] in there],
+                     lambda m=model, a=more: _ours(build, m, "-a", "bf16", *a), model, repeats)
+
+
 def all_of_them(fig, o):
     """What compares with the parts that were measured."""
     python, there = venv(os.path.abspath(o.peers), fig)
@@ -152,8 +161,7 @@ def all_of_them(fig, o):
         if part in o.only:
             experts(fig, o.build, python, there, o.repeats, part == "eval")
     if "bf16" in o.only:
-        _against(fig, python, "mcmahan_cnn_eval_bf16_vs_best_expert", [(p, "forward") for p in ("torch", "jax") if p in there],
-                 lambda: _ours(o.build, "mcmahan_cnn", "-f", "-a", "bf16"), "mcmahan_cnn", o.repeats)
+        inexact(fig, o.build, python, there, o.repeats)
 
 
 def _sums(fig, build, peer, repeats, n, take):
