@@ -134,15 +134,6 @@ static enum fg_status print_json(const char *path, const struct fg_rolling *r, c
     return st;
 }
 
-static void cell(double v, int digits)
-{
-    if (isfinite(v)) {
-        printf("%9.*f", digits, v);
-    } else {
-        printf("%9s", "n/a");
-    }
-}
-
 static void print_target(const struct fg_rolling_target *t)
 {
     printf("\n%s at %u h: %zu forecasts, up %.3f\n", events[t->target.event], t->target.horizon_h,
@@ -152,13 +143,13 @@ static void print_target(const struct fg_rolling_target *t)
     for (size_t k = 0; k < t->n_rows; k++) {
         const struct fg_rolling_row *r = &t->rows[k];
         printf("  %-12s", fg_predictors[r->predictor]->name);
-        cell(r->score.brier, 4);
-        cell(r->low, 4);
-        cell(r->high, 4);
-        cell(r->skill, 3);
-        cell(r->score.auc, 3);
-        cell(r->score.log_loss, 4);
-        cell(r->brier_all, 4);
+        fg_forecast_cell(r->score.brier, 4);
+        fg_forecast_cell(r->low, 4);
+        fg_forecast_cell(r->high, 4);
+        fg_forecast_cell(r->skill, 3);
+        fg_forecast_cell(r->score.auc, 3);
+        fg_forecast_cell(r->score.log_loss, 4);
+        fg_forecast_cell(r->brier_all, 4);
         putchar('\n');
     }
     if (isfinite(t->ratio)) {

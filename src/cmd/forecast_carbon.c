@@ -70,7 +70,7 @@ static enum fg_status print_json(const struct fg_carbon *c, const struct fg_carb
     return rc == 0 ? FG_OK : FG_E_NOMEM;
 }
 
-static void cell(double v, int digits)
+void fg_forecast_cell(double v, int digits)
 {
     if (isfinite(v)) {
         printf("%9.*f", digits, v);
@@ -91,14 +91,14 @@ static void print_target(const struct fg_carbon_rolling_target *t)
     for (size_t k = 0; k < t->n_rows; k++) {
         const struct fg_carbon_rolling_row *r = &t->rows[k];
         printf("  %-12s", fg_carbon_predictors[r->predictor]->name);
-        cell(r->mae, 2);
-        cell(r->low, 2);
-        cell(r->high, 2);
-        cell(r->rmse, 2);
-        cell(r->skill, 3);
-        cell(r->pinball, 2);
-        cell(r->coverage, 3);
-        cell(r->width, 1);
+        fg_forecast_cell(r->mae, 2);
+        fg_forecast_cell(r->low, 2);
+        fg_forecast_cell(r->high, 2);
+        fg_forecast_cell(r->rmse, 2);
+        fg_forecast_cell(r->skill, 3);
+        fg_forecast_cell(r->pinball, 2);
+        fg_forecast_cell(r->coverage, 3);
+        fg_forecast_cell(r->width, 1);
         putchar('\n');
     }
     if (isfinite(t->ratio)) {

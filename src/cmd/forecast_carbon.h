@@ -10,4 +10,7 @@
 enum fg_status fg_forecast_carbon(const char *path, bool oracle, bool json, const char *picture,
                                   struct fg_err *err) FG_NODISCARD;
 
+/* A cell of a printed table: nine wide, "n/a" where it is not finite. */
+void fg_forecast_cell(double v, int digits);
+
 #endif
