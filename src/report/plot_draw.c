@@ -90,7 +90,8 @@ enum fg_status fg_plots_draw(struct fg_plots *s, struct fg_err *err)
     }
     st = write_all(fd[IN], &s->script);
     FG_TRY(st == FG_OK ? run(&rc, program, fd, err)
-                       : fg_fail(err, st, "no memory for %zu bytes for gnuplot", s->script.len));
+                       : fg_fail(err, st, "cannot keep %zu bytes for gnuplot in memory: %s", s->script.len,
+                                 strerror(errno)));
     FG_TRY(read_all(&drawn, fd[OUT]));
     FG_TRY(read_all(&said, fd[ERR]));
     st = rc == 0 ? fg_plot_clean(&probe, &drawn, s->n - 1, "", false) : FG_E_IO;

@@ -149,6 +149,9 @@ for where in "$T/no/where.html" "$T"; do
     expect "a page that cannot be written: 2" 2 $?
     expect_match "is named" "$where: (could not write|expected a file)" "$(cat "$T/err")"
 done
+(ulimit -f 4; "$FORAGE" report -q -o "$T/limited.html" "$T/uniform" 2>"$T/err")
+expect "a limit on the size of files: 1" 1 $?
+expect_match "is named" 'File too large' "$(cat "$T/err")"
 
 # 539 clients for 1000 slots.
 "$FORAGE" trace synth --nodes 539 --hours 1010 --pi 0.5 --lambda 0.3 --seed 4 -o "$T/large.csv" >/dev/null 2>&1
