@@ -122,18 +122,21 @@ def quadratic():
 
 
 def mnist():
-    """The terms with sigma^2 = zeta^2 = D0 = L = 1 at the chances and the bias that the run had."""
-    rows = []
+    """The terms with sigma^2 = zeta^2 = G^2 = D0 = L = 1 at the chances and the bias that the runs had; means over the seeds."""
+    runs, rows = {}, []
     for r in csv.DictReader(open(out + "/mnist/results.csv")):
-        pi, lam = (float(p) for p in r["world"][2:].split("-lambda"))
-        n, steps, lr = float(r["clients"]), float(r["steps"]), 0.05
-        s = max(float(r["updates_used"]) / (n * rounds), 1e-6)
-        tv = float(r["participation_tv"]) if r["participation_tv"] else 1.0
-        rows.append({"over": r["select.over"], "steps": r["steps"], "codec": r["wire.codec"], "pi": "%g" % pi, "lambda": "%g" % lam,
-                     "data": r["data"], "loss": float(r["loss"]), "work": float(r["steps_total"]),
-                     "bytes": float(r["uplink_bytes"]), "progress": 1 / (lr * steps * rounds),
-                     "variance": lr * steps / (n * s) * (1 / steps + (1 - s) * (1 + lam) / (1 - lam)),
-                     "drift": lr * lr * (steps - 1) * (1 + steps), "bias": 4 * tv * tv})
+        runs.setdefault(tuple(r[k] for k in ("select.over", "steps", "codec", "world", "data")), []).append(r)
+    for (over, steps, codec, world, data), seeds in runs.items():
+        def mean(key):
+            return sum(float(r[key] or 1) for r in seeds) / len(seeds)  # no update used: a bias of 1
+        pi, lam = (float(p) for p in world[2:].split("-lambda"))
+        n, e, om, lr = mean("clients"), float(steps), 3.0 if codec == "rough" else 0.0, 0.05
+        s = max(mean("updates_used") / (n * rounds), 1e-6)
+        rows.append({"over": over, "steps": steps, "codec": codec, "pi": "%g" % pi, "lambda": "%g" % lam, "data": data,
+                     "loss": mean("loss"), "work": mean("steps_total"), "bytes": mean("uplink_bytes"),
+                     "progress": 1 / (lr * e * rounds),
+                     "variance": lr * e / (n * s) * ((1 + om) / e + om + (1 - s) * (1 + lam) / (1 - lam)),
+                     "drift": lr * lr * (e - 1) * (1 + e), "bias": 4 * mean("participation_tv") ** 2})
     least = min(r["loss"] for r in rows)
     for r in rows:
         r["error"] = r["loss"] - 0.95 * least

@@ -3,7 +3,7 @@
 # a factorial of 432 cells, on quadratics with a known optimum (bench/tradeoff) and on digits of MNIST (forage sweep). Measured
 # error beside each term of the planning model (doc/algorithms/planning.md), Kendall's tau, the Pareto front.
 #
-#   reproduce/tradeoff.sh        REPLICAS=32 SEEDS=1 ROUNDS=40 JOBS=2
+#   reproduce/tradeoff.sh        REPLICAS=32 SEEDS=1-3 ROUNDS=40 JOBS=2
 #
 # Digits: those that ship (datasets/samples/mnist-writers), softmax regression. Results go to reproduce/out/tradeoff/.
 set -eu
@@ -29,7 +29,8 @@ for pi in 0.2 0.5 0.9; do
 "
     done
 done
-# Ten of sixty clients a round; a step takes 20 s of an hour, so long work is lost when a client leaves.
+# Ten of sixty clients a round; a step takes 20 s of an hour, so long work is lost when a client leaves. The codec's variance is
+# three times an update's square, as in bench/tradeoff.
 cat >"$out/study.ini" <<INI
 [run]
 rounds = $rounds
@@ -54,13 +55,15 @@ INI
 cat >"$out/sweep.ini" <<INI
 [sweep]
 base = study.ini
-seeds = ${SEEDS:-1}
+seeds = ${SEEDS:-1-3}
 metric = loss
 better = lower
 compare = steps
 [vary]
 select.over = 1 2 3
-wire.codec = none zstd
+[axis codec]
+none = wire.codec=none
+rough = wire.codec=adaptive wire.variance=3 wire.variance_rounds=0
 [axis steps]
 1 = train.steps=1
 5 = train.steps=5
