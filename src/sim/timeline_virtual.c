@@ -74,12 +74,15 @@ static int by_arrival(const void *a, const void *b, void *arg)
     return x != y ? (x > y) - (x < y) : (i > j) - (i < j);
 }
 
-static int by_number(const void *a, const void *b)
+/* Those that start from the same version together. */
+static int by_version(const void *a, const void *b, void *arg)
 {
+    const struct fg_flight *flights = arg;
     size_t i, j;
     memcpy(&i, a, sizeof i);
     memcpy(&j, b, sizeof j);
-    return (i > j) - (i < j);
+    uint64_t x = flights[i].task.version, y = flights[j].task.version;
+    return x != y ? (x > y) - (x < y) : by_arrival(a, b, arg);
 }
 
 /* Numbers of the fresh flights whose results will count, in the order of their ids, into t->order: the first
@@ -100,7 +103,7 @@ static enum fg_status choose(struct timeline *t, size_t goal, bool all, size_t *
     if (n > 0) {
         qsort_r(t->order, n, sizeof *t->order, by_arrival, t->line.flights);
         n = all || n < goal ? n : goal;
-        qsort(t->order, n, sizeof *t->order, by_number);
+        qsort_r(t->order, n, sizeof *t->order, by_version, t->line.flights);
     }
     *count = n;
     return FG_OK;
