@@ -4,13 +4,7 @@
 #include <string.h>
 
 #include "src/base/mem.h"
-
-struct version {
-    uint64_t version;
-    float *params; /* (P) or NULL: only there */
-    struct fg_there there;
-    size_t waiting; /* tasks that still need it */
-};
+#include "src/worker/versions.h"
 
 enum entry_state { WAITING, DONE, RELEASED };
 
@@ -46,36 +40,17 @@ struct local {
     struct fg_executor base;
     struct fg_trainer *trainer;
     struct fg_executor_local_opts opts;
-    size_t P, width;         /* floats of a vector of the pool: P, or what a client keeps if that is more */
-    struct version *version; /* the one published last at the end */
-    size_t n_version, cap_version;
+    size_t P;
+    struct fg_vectors pool; /* of P floats, or what a client keeps if that is more */
+    struct fg_versions versions;
     struct entry *entry; /* by growing id */
     size_t n_entry, cap_entry, released, done;
-    float **free_vector; /* vectors of P floats to use again */
-    size_t n_free, cap_free;
     struct fg_job *job; /* (cap_job) one cohort, with what belongs to each job */
     struct tail *tail;  /* (cap_job) */
     size_t cap_job;
     pthread_mutex_t lock; /* of `encoders` */
     struct encoder *encoders;
 };
-
-static float *take_vector(struct local *ex)
-{
-    return ex->n_free > 0 ? ex->free_vector[--ex->n_free] : fg_alloc_aligned(ex->width, sizeof(float));
-}
-
-static void give_vector(struct local *ex, float *v)
-{
-    if (v == NULL) {
-        return;
-    }
-    if (FG_GROW(ex->free_vector, ex->n_free, ex->cap_free) == FG_OK) {
-        ex->free_vector[ex->n_free++] = v;
-    } else {
-        fg_free(v);
-    }
-}
 
 static void drop_stay(struct entry *e)
 {
@@ -87,53 +62,13 @@ static void drop_stay(struct entry *e)
 
 /* ---- versions ---- */
 
-static struct version *find_version(struct local *ex, uint64_t version)
-{
-    for (size_t i = ex->n_version; i-- > 0;) {
-        if (ex->version[i].version == version) {
-            return &ex->version[i];
-        }
-    }
-    return NULL;
-}
-
-/* Drop the versions that nobody waits for; the newest stays. */
-static void drop_versions(struct local *ex)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < ex->n_version; i++) {
-        if (ex->version[i].waiting == 0 && i + 1 < ex->n_version) {
-            give_vector(ex, ex->version[i].params);
-        } else {
-            ex->version[kept++] = ex->version[i];
-        }
-    }
-    ex->n_version = kept;
-}
-
-/* The version, at the end: the one published last is kept. NULL: out of memory. */
-static struct version *make_last(struct local *ex, uint64_t version)
-{
-    struct version *known = find_version(ex, version), again = {.version = version};
-    if (known != NULL) {
-        struct version *end = ex->version + --ex->n_version;
-        again = *known;
-        memmove(known, known + 1, (size_t)(end - known) * sizeof *known);
-    } else if (FG_GROW(ex->version, ex->n_version, ex->cap_version) != FG_OK) {
-        return NULL;
-    }
-    ex->version[ex->n_version++] = again;
-    drop_versions(ex);
-    return &ex->version[ex->n_version - 1];
-}
-
 static enum fg_status publish(struct fg_executor *base, uint64_t version, const float *params,
                               struct fg_err *err)
 {
     struct local *ex = (struct local *)base;
-    struct version *v = make_last(ex, version);
+    struct fg_version *v = fg_versions_last(&ex->versions, version, &ex->pool);
     if (v != NULL && v->params == NULL) {
-        v->params = take_vector(ex);
+        v->params = fg_vectors_take(&ex->pool);
     }
     if (v == NULL || v->params == NULL) {
         return fg_fail(err, FG_E_NOMEM, "no memory for a version of the parameters");
@@ -145,7 +80,8 @@ static enum fg_status publish(struct fg_executor *base, uint64_t version, const 
 static enum fg_status publish_there(struct fg_executor *base, uint64_t version, struct fg_there there,
                                     struct fg_err *err)
 {
-    struct version *v = make_last((struct local *)base, version);
+    struct local *ex = (struct local *)base;
+    struct fg_version *v = fg_versions_last(&ex->versions, version, &ex->pool);
     if (v == NULL) {
         return fg_fail(err, FG_E_NOMEM, "no memory for a version of the parameters");
     }
@@ -187,7 +123,7 @@ static enum fg_status submit(struct fg_executor *base, const struct fg_task *tas
 {
     struct local *ex = (struct local *)base;
     for (size_t i = 0; i < n; i++) {
-        struct version *v = find_version(ex, tasks[i].version);
+        struct fg_version *v = fg_versions_find(&ex->versions, tasks[i].version);
         if (v == NULL) {
             return fg_fail(err, FG_E_STALE,
                            "task %llu needs version %llu of the parameters, which is not kept",
@@ -210,13 +146,13 @@ static void release(struct fg_executor *base, uint64_t id)
         return;
     }
     if (e->state == WAITING) {
-        find_version(ex, e->task.version)->waiting--;
-        drop_versions(ex);
+        fg_versions_find(&ex->versions, e->task.version)->waiting--;
+        fg_versions_drop(&ex->versions, &ex->pool);
     } else {
         ex->done--;
     }
-    give_vector(ex, e->delta);
-    give_vector(ex, e->kept);
+    fg_vectors_give(&ex->pool, e->delta);
+    fg_vectors_give(&ex->pool, e->kept);
     drop_stay(e);
     e->delta = e->kept = NULL;
     e->state = RELEASED;
@@ -317,12 +253,12 @@ static enum fg_status make_job(struct local *ex, struct entry *e, size_t i, stru
         return st;
     }
     bool train = e->task.kind != FG_TASK_EVALUATE;
-    if (train && e->delta == NULL && (e->delta = take_vector(ex)) == NULL) {
+    if (train && e->delta == NULL && (e->delta = fg_vectors_take(&ex->pool)) == NULL) {
         return fg_fail(err, FG_E_NOMEM, "no memory for an update");
     }
     ex->tail[i] = (struct tail){.ex = ex, .entry = (size_t)(e - ex->entry)};
     if (train && ex->opts.kept != NULL) {
-        e->kept = e->kept != NULL ? e->kept : take_vector(ex);
+        e->kept = e->kept != NULL ? e->kept : fg_vectors_take(&ex->pool);
         st = e->kept == NULL
                  ? FG_E_NOMEM
                  : fg_kept_begin(ex->opts.kept, e->task.client, e->task.kept, e->kept, &ex->tail[i].reset);
@@ -331,7 +267,7 @@ static enum fg_status make_job(struct local *ex, struct entry *e, size_t i, stru
         }
         ex->tail[i].kept = e->kept;
     }
-    const struct version *v = find_version(ex, e->task.version);
+    const struct fg_version *v = fg_versions_find(&ex->versions, e->task.version);
     ex->job[i] = (struct fg_job){
         .data = shard.data,
         .index = shard.index,
@@ -354,7 +290,7 @@ static enum fg_status keep_kept(struct local *ex, struct entry *e)
     enum fg_status st = FG_OK;
     if (e->kept != NULL) {
         st = fg_kept_end(ex->opts.kept, e->task.client, e->kept, &e->result.kept);
-        give_vector(ex, e->kept);
+        fg_vectors_give(&ex->pool, e->kept);
         e->kept = NULL;
     }
     return st;
@@ -388,11 +324,11 @@ static enum fg_status keep_result(struct local *ex, const struct fg_job *job, co
         e->result.form = &job->stay->form;
         e->result.hold = &job->stay->hold;
         e->result.seen = job->stay->finite ? FG_SEEN_FINITE : FG_SEEN_NOT_FINITE;
-        give_vector(ex, e->delta);
+        fg_vectors_give(&ex->pool, e->delta);
         e->delta = NULL;
     }
     ex->done++;
-    find_version(ex, e->task.version)->waiting--;
+    fg_versions_find(&ex->versions, e->task.version)->waiting--;
     return keep_kept(ex, e);
 }
 
@@ -419,7 +355,7 @@ static enum fg_status run_cohort(struct local *ex, struct entry *asked, struct f
         enum fg_status kept = keep_result(ex, &ex->job[i], &ex->tail[i]);
         st = st == FG_OK && kept != FG_OK ? fg_fail(err, kept, "no memory for what clients keep") : st;
     }
-    drop_versions(ex);
+    fg_versions_drop(&ex->versions, &ex->pool);
     return st;
 }
 
@@ -444,16 +380,10 @@ static enum fg_status collect(struct fg_executor *base, uint64_t id, struct fg_r
 static void destroy(struct fg_executor *base)
 {
     struct local *ex = (struct local *)base;
-    for (size_t i = 0; i < ex->n_version; i++) {
-        fg_free(ex->version[i].params);
-    }
     for (size_t i = 0; i < ex->n_entry; i++) {
         fg_free(ex->entry[i].delta);
         fg_free(ex->entry[i].kept);
         drop_stay(&ex->entry[i]);
-    }
-    for (size_t i = 0; i < ex->n_free; i++) {
-        fg_free(ex->free_vector[i]);
     }
     while (ex->encoders != NULL) {
         struct encoder *e = ex->encoders;
@@ -463,9 +393,9 @@ static void destroy(struct fg_executor *base)
         fg_free(e);
     }
     pthread_mutex_destroy(&ex->lock);
-    fg_free(ex->version);
+    fg_versions_fini(&ex->versions);
+    fg_vectors_fini(&ex->pool);
     fg_free(ex->entry);
-    fg_free(ex->free_vector);
     fg_free(ex->job);
     fg_free(ex->tail);
     fg_free(ex);
@@ -497,7 +427,7 @@ enum fg_status fg_executor_local_create(struct fg_executor **out, struct fg_trai
     ex->P = P;
     size_t state =
         opts->codec != NULL && opts->kept != NULL ? fg_codec_state(opts->codec, &opts->coding, P) : 0;
-    ex->width = state > P ? state : P;
+    ex->pool.width = state > P ? state : P;
     if (ex->opts.max_bytes == 0) {
         ex->opts.max_bytes = (size_t)512 << 20;
     }

@@ -1,0 +1,51 @@
+/* Versions of the parameters that tasks still need, and the vectors that they are kept in.
+ *
+ * Thread safety: one thread at a time. Out of memory is NULL.
+ */
+#ifndef FG_WORKER_VERSIONS_H
+#define FG_WORKER_VERSIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/worker/executor.h"
+
+/* Vectors of one size that are used again: an empty pool is all zero but for the width. */
+struct fg_vectors {
+    size_t width; /* floats of each */
+    float **free;
+    size_t n, cap;
+};
+
+/* Owner: the caller, fg_vectors_give() or fg_free(). */
+float *fg_vectors_take(struct fg_vectors *pool) FG_NODISCARD;
+/* v may be NULL. */
+void fg_vectors_give(struct fg_vectors *pool, float *v);
+void fg_vectors_fini(struct fg_vectors *pool);
+
+struct fg_version {
+    uint64_t version;
+    float *params; /* of the pool, or NULL: only there */
+    struct fg_there there;
+    size_t waiting; /* tasks that still need it */
+};
+
+/* None at first: all zero. */
+struct fg_versions {
+    struct fg_version *list; /* the one published last at the end */
+    size_t n, cap;
+};
+
+/* NULL: not kept. Valid until a version is added or dropped. */
+struct fg_version *fg_versions_find(const struct fg_versions *v, uint64_t version);
+
+/* The version, known or new, at the end: the one published last is kept. Those that nobody waits for any
+ * more go. */
+struct fg_version *fg_versions_last(struct fg_versions *v, uint64_t version,
+                                    struct fg_vectors *pool) FG_NODISCARD;
+
+/* Drop the versions that nobody waits for; the newest stays. */
+void fg_versions_drop(struct fg_versions *v, struct fg_vectors *pool);
+void fg_versions_fini(struct fg_versions *v);
+
+#endif
