@@ -272,21 +272,8 @@ enum fg_status fg_ahead_choose_levels(struct fg_ahead *a, const struct fg_select
                                       bool quick)
 {
     struct choice x = {.steps = fg_calloc(cfg->clients, sizeof *x.steps)};
-    struct fg_slots_ship ship = {.bytes = a->bytes,
-                                 .per_byte = a->per_byte[FG_LIMIT_CARBON_G],
-                                 .copies = a->copies,
-                                 .margin = a->margin};
-    struct fg_slots_problem s = {.clients = a->clients,
-                                 .slots = a->slots,
-                                 .grams = a->grams,
-                                 .base = base,
-                                 .stretch = a->stretch,
-                                 .budget_g = left_g,
-                                 .alpha = cfg->alpha,
-                                 .grams_max = grams_max,
-                                 .tune = tune,
-                                 .ship = a->bytes != NULL ? &ship : NULL,
-                                 .nodes = FG_SLOTS_NODES};
+    struct fg_slots_ship ship;
+    struct fg_slots_problem s = fg_ahead_problem(a, cfg, &ship);
     struct fg_slots_rounds rounds = a->rounds;
     bool have = left_g > 0.0;
     enum fg_status st = x.steps != NULL ? FG_OK : FG_E_NOMEM;
@@ -300,6 +287,10 @@ enum fg_status fg_ahead_choose_levels(struct fg_ahead *a, const struct fg_select
     }
     FG_TRY(make_choice(&x, a, cfg, view, past));
     FG_TRY(make_levels(a));
+    s.base = base;
+    s.budget_g = left_g;
+    s.grams_max = grams_max;
+    s.tune = tune;
     s.rounds = a->group != NULL ? &rounds : NULL;
     st = choose(a, &x, &s, quick);
     if (st == FG_E_RANGE) { /* to the last bit the window costs all that is left */

@@ -60,6 +60,22 @@ uint32_t fg_ahead_window(const struct fg_ahead *a, uint32_t slots, uint32_t tune
 
 /* ---- plans ---- */
 
+struct fg_slots_problem fg_ahead_problem(const struct fg_ahead *a, const struct fg_select_config *cfg,
+                                         struct fg_slots_ship *ship)
+{
+    *ship = (struct fg_slots_ship){.bytes = a->bytes,
+                                   .per_byte = a->per_byte[FG_LIMIT_CARBON_G],
+                                   .copies = a->copies,
+                                   .margin = a->margin};
+    return (struct fg_slots_problem){.clients = a->clients,
+                                     .slots = a->slots,
+                                     .grams = a->grams,
+                                     .stretch = a->stretch,
+                                     .alpha = cfg->alpha,
+                                     .ship = a->bytes != NULL ? ship : NULL,
+                                     .nodes = FG_SLOTS_NODES};
+}
+
 /* The first `slots` of each client's a->slots, to the end of `to`. */
 static const double *cut(double *to, const double *from, const struct fg_ahead *a, uint32_t slots)
 {
@@ -156,26 +172,18 @@ enum fg_status fg_ahead_solve(struct fg_slots_plan **out, const struct fg_ahead 
         return FG_E_NOMEM;
     }
     double *costs = rows + (whole ? 0 : 3 * cells);
-    struct fg_slots_ship ship = {.bytes = a->bytes,
-                                 .per_byte = a->per_byte[FG_LIMIT_CARBON_G],
-                                 .copies = a->copies,
-                                 .margin = a->margin};
-    struct fg_slots_problem p = {.clients = a->clients,
-                                 .slots = slots,
-                                 .grams = whole ? a->grams : cut(rows, a->grams, a, slots),
-                                 .chance = whole ? a->chance : cut(rows + cells, a->chance, a, slots),
-                                 .expected =
-                                     whole ? a->expected : cut(rows + 2 * cells, a->expected, a, slots),
-                                 .base = base,
-                                 .stretch = a->stretch,
-                                 .budget_g = left_g,
-                                 .alpha = cfg->alpha,
-                                 .grams_max = grams_max,
-                                 .tune = tune,
-                                 .effort = a->levels != NULL ? a->levels->effort : NULL,
-                                 .ship = a->bytes != NULL ? &ship : NULL,
-                                 .quick = price == NULL,
-                                 .nodes = FG_SLOTS_NODES};
+    struct fg_slots_ship ship;
+    struct fg_slots_problem p = fg_ahead_problem(a, cfg, &ship);
+    p.slots = slots;
+    p.grams = whole ? a->grams : cut(rows, a->grams, a, slots);
+    p.chance = whole ? a->chance : cut(rows + cells, a->chance, a, slots);
+    p.expected = whole ? a->expected : cut(rows + 2 * cells, a->expected, a, slots);
+    p.base = base;
+    p.budget_g = left_g;
+    p.grams_max = grams_max;
+    p.tune = tune;
+    p.effort = a->levels != NULL ? a->levels->effort : NULL;
+    p.quick = price == NULL;
     struct fg_err err;
     struct fg_slots_rounds rounds = a->rounds;
     enum fg_status st = FG_OK;

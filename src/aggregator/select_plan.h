@@ -86,6 +86,11 @@ enum fg_status fg_ahead_choose_levels(struct fg_ahead *a, const struct fg_select
  * clients)^(1/alpha): the planner goes for the largest product of the two. Errors: fg_slots_solve(). */
 enum fg_status fg_ahead_weigh_rounds(double *worth, const struct fg_slots_problem *p) FG_NODISCARD;
 
+/* The problem of all a->slots, without budget, window and what was gained so far. It borrows from a and,
+ * where data move, from ship, which is filled in. */
+struct fg_slots_problem fg_ahead_problem(const struct fg_ahead *a, const struct fg_select_config *cfg,
+                                         struct fg_slots_ship *ship);
+
 /* What is left of the budget; more than everything costs when there is none. */
 double fg_ahead_left(const struct fg_ahead *a, const struct fg_select_config *cfg,
                      const struct fg_select_view *view);
