@@ -40,13 +40,13 @@ static void clear(const char *folder)
 
 int main(int argc, char **argv)
 {
-    char cache[] = "/tmp/bench_load.XXXXXX";
+    char cache[BENCH_PATH];
     int repeats = argc > 2 ? atoi(argv[2]) : 5;
     if (argc < 2 || repeats < 1) {
         fprintf(stderr, "usage: bench_load PATH [REPEATS]\n");
         return 2;
     }
-    (void)bench_need(mkdtemp(cache));
+    bench_folder(cache, "bench_load");
     printf("how samples s\n");
     load("import", argv[1], cache);
     for (int i = 0; i < repeats; i++) {

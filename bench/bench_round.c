@@ -201,7 +201,7 @@ enum fg_status __wrap_fg_device_emulated(struct fg_device **out, const struct fg
 /* Noise, as CIFAR-10's binary files have it. */
 static void write_images(const char *folder, const char *name, size_t n)
 {
-    char path[256];
+    char path[BENCH_PATH + 32];
     uint8_t record[1 + PIXELS];
     uint32_t turn = (uint32_t)n;
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -242,8 +242,8 @@ static void tell(void)
 
 int main(int argc, char **argv)
 {
-    char folder[] = "/tmp/bench_round.XXXXXX", ini[64], out[64], rounds[32], command[96];
-    (void)bench_need(mkdtemp(folder));
+    char folder[BENCH_PATH], ini[BENCH_PATH + 16], out[BENCH_PATH + 16], rounds[32], command[BENCH_PATH + 16];
+    bench_folder(folder, "bench_round");
     write_images(folder, "data_batch_1.bin", (size_t)CLIENTS * IMAGES);
     write_images(folder, "test_batch.bin", TEST);
     (void)snprintf(ini, sizeof ini, "%s/study.ini", folder);
@@ -261,6 +261,6 @@ int main(int argc, char **argv)
     if (rc == 0 && seen.rounds > 0) {
         tell();
     }
-    (void)snprintf(command, sizeof command, "rm -rf %s", folder);
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
     return system(command) == 0 ? rc : 1;
 }

@@ -38,6 +38,13 @@ void bench_must(enum fg_status st, const struct fg_err *err)
     }
 }
 
+void bench_folder(char path[BENCH_PATH], const char *name)
+{
+    const char *tmp = getenv("TMPDIR");
+    (void)snprintf(path, BENCH_PATH, "%.900s/%s.XXXXXX", tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp", name);
+    (void)bench_need(mkdtemp(path));
+}
+
 const char *bench_case_name(size_t which)
 {
     return cases[which].model;

@@ -7,7 +7,7 @@
 
 #include "src/worker/trainer.h"
 
-enum { BENCH_SAMPLES = 640, BENCH_CASES = 6 };
+enum { BENCH_SAMPLES = 640, BENCH_CASES = 6, BENCH_PATH = 1024 };
 
 struct bench_case {
     const char *name;
@@ -29,5 +29,8 @@ void bench_case_clear(struct bench_case *b);
 /* p unless it is NULL; nothing unless st is an error. */
 void *bench_need(void *p);
 void bench_must(enum fg_status st, const struct fg_err *err);
+
+/* A new folder for temporary files, in $TMPDIR or /tmp. */
+void bench_folder(char path[BENCH_PATH], const char *name);
 
 #endif
