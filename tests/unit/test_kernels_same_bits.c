@@ -1,6 +1,6 @@
 /* Every implementation gives the reference's bits: random shapes, the whole memory of each call compared, so
  * that a stray write shows as well. FG_TEST_SEED and FG_TEST_ITERS choose other and more shapes. */
-#include "tests/lib/test.h"
+#include "tests/lib/samebits.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,38 +10,7 @@
 #include "config.h"
 
 #include "kernels/isa.h"
-#include "src/base/rng.h"
-
-/* One call's buffers, carved from one array; all start as random floats, outputs too. */
-struct arena {
-    float *mem;
-    size_t used;
-    struct fg_rng rng;
-};
-
-enum { ARENA_FLOATS = 1 << 21, GAP = 16 };
-
-static float small_float(struct fg_rng *r) /* sums of either sign, now and then an exact zero */
-{
-    uint32_t u = fg_rng_u32(r);
-    return u % 13 == 0 ? 0.0f : ((float)(u >> 8) * 0x1p-24f - 0.5f) * 4.0f;
-}
-
-static float *take(struct arena *a, size_t n)
-{
-    float *p = a->mem + a->used;
-    a->used += n + GAP;
-    assert_true(a->used <= ARENA_FLOATS);
-    for (size_t i = 0; i < n + GAP; i++) {
-        p[i] = small_float(&a->rng);
-    }
-    return p;
-}
-
-static size_t pick(struct arena *a, size_t low, size_t high)
-{
-    return low + fg_rng_below(&a->rng, (uint32_t)(high - low + 1));
-}
+#include "tests/lib/test.h"
 
 static void dense_shape(const struct fg_kernels *k, struct arena *a, size_t batch, size_t in, size_t n)
 {
@@ -76,56 +45,6 @@ static void paged_dense_case(const struct fg_kernels *k, struct arena *a)
 {
     size_t batch = pick(a, 1, 40), n = pick(a, 1009, 1024);
     dense_shape(k, a, batch, pick(a, 1, 90), n);
-}
-
-/* What passing over inputs that are zero in a whole batch could get wrong. */
-enum hazard {
-    HAZARD_NONE,
-    HAZARD_WEIGHT,
-    HAZARD_MINUS_ZERO,
-    HAZARD_UNDERFLOW,
-    HAZARD_GRADIENT,
-    HAZARD_RATE,
-    HAZARDS
-};
-
-static void bring_about(enum hazard h, struct arena *a, float *w, size_t weights, float *bias, size_t np,
-                        float *d, size_t gradients)
-{
-    static const float odd[3] = {INFINITY, -INFINITY, NAN};
-    bool mostly_zero = h == HAZARD_MINUS_ZERO || h == HAZARD_UNDERFLOW || h == HAZARD_RATE;
-    if (h == HAZARD_WEIGHT) {
-        w[pick(a, 0, weights - 1)] = odd[pick(a, 0, 2)];
-    } else if (h == HAZARD_GRADIENT) {
-        d[pick(a, 0, gradients - 1)] = odd[pick(a, 0, 2)];
-    }
-    for (size_t i = 0; i < weights && mostly_zero; i++) {
-        w[i] = h == HAZARD_UNDERFLOW && pick(a, 0, 300) == 0 ? copysignf(0x1p-149f, w[i])
-               : pick(a, 0, 40) != 0                         ? -0.0f
-                                                             : 0.0f;
-    }
-    for (size_t i = 0; i < np && mostly_zero; i++) {
-        bias[i] = -0.0f;
-    }
-}
-
-/* Inputs that are zero in the whole batch, of either sign, are many. */
-static void live_dense_case(const struct fg_kernels *k, struct arena *a)
-{
-    size_t batch = pick(a, 1, 14), in = pick(a, 100, 700), n = pick(a, 1, 70), np = fg_kernel_pad(n);
-    size_t ldx = fg_kernel_pad(in) + 16 * pick(a, 0, 1), dead = pick(a, 0, 9);
-    float *x = take(a, batch * ldx), *w = take(a, in * np), *bias = take(a, np), *y = take(a, batch * np);
-    float *d = take(a, batch * np);
-    enum hazard h = (enum hazard)pick(a, 0, HAZARDS - 1);
-    for (size_t i = 0; i < in; i++) {
-        bool zero = pick(a, 0, 9) < dead;
-        for (size_t b = 0; b < batch; b++) {
-            x[b * ldx + i] = zero ? copysignf(0.0f, x[b * ldx + i]) : fabsf(x[b * ldx + i]) * 0.1f;
-        }
-    }
-    bring_about(h, a, w, in * np, bias, np, d, batch * np);
-    k->dense_forward(x, ldx, w, pick(a, 0, 2) ? bias : NULL, y, batch, in, np);
-    k->dense_sgd(x, ldx, d, h == HAZARD_RATE ? 0.37f : -0.37f, w, batch, in, np);
 }
 
 static void conv_case(const struct fg_kernels *k, struct arena *a)
@@ -320,50 +239,6 @@ static void vector_case(const struct fg_kernels *k, struct arena *a)
     memcpy(take(a, 2), &sum, sizeof sum);
 }
 
-typedef void (*kernel_case)(const struct fg_kernels *k, struct arena *a);
-
-static size_t run(kernel_case c, const struct fg_kernels *k, uint64_t seed, float *mem)
-{
-    struct arena a = {.mem = mem};
-    fg_rng_init(&a.rng, seed, FG_RNG_TEST, 0, 0);
-    c(k, &a);
-    return a.used;
-}
-
-/* Compare `k` with the reference on `iters` random shapes of case c. */
-static void compare(const struct fg_kernels *k, kernel_case c, uint64_t iters, float *want, float *got)
-{
-    uint64_t seed = fg_test_number("FG_TEST_SEED", 1);
-    for (uint64_t i = 0; i < iters; i++) {
-        size_t used = run(c, fg_kernels_get("reference", FG_EXACT), seed + i, want);
-        assert_int_equal(run(c, k, seed + i, got), used);
-        for (size_t e = 0; e < used; e++) {
-            if (memcmp(want + e, got + e, sizeof *got) != 0) {
-                fail_msg("%s, seed %llu: float %zu of %zu is %a, the reference has %a", k->name,
-                         (unsigned long long)(seed + i), e, used, (double)got[e], (double)want[e]);
-            }
-        }
-    }
-}
-
-static void against_reference(kernel_case c, uint64_t iters)
-{
-    static const char *const names[] = {"avx2", "avx512"};
-    float *want = aligned_alloc(64, ARENA_FLOATS * sizeof *want),
-          *got = aligned_alloc(64, ARENA_FLOATS * sizeof *got);
-    assert_non_null(want);
-    assert_non_null(got);
-    iters = fg_test_iters(iters);
-    for (size_t i = 0; i < 2; i++) {
-        if (fg_kernels_get(names[i], FG_EXACT)) {
-            compare(fg_kernels_get(names[i], FG_EXACT), c, iters, want, got);
-        }
-    }
-    compare(&fg_kernels_reference, c, iters / 50 + 1, want, got); /* slow: its fma may be a library routine */
-    free(want);
-    free(got);
-}
-
 /* All tables of bfloat16, with their instructions and without; the first is the reference. */
 enum { BF16_TABLES = 5 };
 
@@ -388,8 +263,8 @@ static void bf16_conv_has_the_reference_bits(void **state)
     bf16_tables(all);
     for (size_t i = 1; i < BF16_TABLES; i++) {
         for (uint64_t seed = 1; all[i] && seed <= fg_test_iters(40); seed++) {
-            size_t used = run(bf16_conv_case, all[0], seed, want);
-            assert_int_equal(run(bf16_conv_case, all[i], seed, got), used);
+            size_t used = run_case(bf16_conv_case, all[0], seed, want);
+            assert_int_equal(run_case(bf16_conv_case, all[i], seed, got), used);
             for (size_t e = 0; e < used; e++) {
                 if (memcmp(want + e, got + e, sizeof *got) != 0) {
                     fail_msg("%s %zu, seed %llu: float %zu of %zu is %a, the reference has %a", all[i]->name,
@@ -425,16 +300,9 @@ static void bf16_sums_end_at_the_least_normal_number(void **state)
     free(s.work);
 }
 
-#define CASE(name, iters)                                   \
-    static void name##_has_the_reference_bits(void **state) \
-    {                                                       \
-        (void)state;                                        \
-        against_reference(name##_case, iters);              \
-    }
 CASE(dense, 150)
 CASE(large_dense, 12)
 CASE(paged_dense, 12)
-CASE(live_dense, 300)
 CASE(conv, 100)
 CASE(narrow_conv, 300)
 CASE(pool, 100)
@@ -491,7 +359,6 @@ int main(void)
         cmocka_unit_test(dense_has_the_reference_bits),
         cmocka_unit_test(large_dense_has_the_reference_bits),
         cmocka_unit_test(paged_dense_has_the_reference_bits),
-        cmocka_unit_test(live_dense_has_the_reference_bits),
         cmocka_unit_test(conv_has_the_reference_bits),
         cmocka_unit_test(narrow_conv_has_the_reference_bits),
         cmocka_unit_test(pool_has_the_reference_bits),
