@@ -295,11 +295,6 @@ static void a_full_disk_loses_nothing_saved(void **state)
     }
 }
 
-static int fail_at(void *arg)
-{
-    return (*(long *)arg)-- == 0;
-}
-
 static void every_failing_allocation_is_survived(void **state)
 {
     (void)state;
@@ -311,7 +306,7 @@ static void every_failing_allocation_is_survived(void **state)
     for (long n = 0;; n++) {
         long left = n;
         m = NULL;
-        fg_mem_set_hook(fail_at, &left);
+        fg_mem_set_hook(fg_fail_nth, &left);
         enum fg_status st = fg_memory_open(&m, fg_tmpdir, N, P, n % 2 == 1, NULL);
         if (st == FG_OK) {
             st = fg_memory_restore(m, mark, NULL);

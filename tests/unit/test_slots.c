@@ -262,14 +262,6 @@ static void bad_problems_are_refused_with_the_place(void **state)
     refused(&p, "client 1, slot 1");
 }
 
-static long allowed;
-
-static int hook(void *arg)
-{
-    (void)arg;
-    return allowed-- <= 0;
-}
-
 static void solve_out_of_memory_gives_nothing(void **state)
 {
     (void)state;
@@ -284,8 +276,8 @@ static void solve_out_of_memory_gives_nothing(void **state)
     long n = 0;
     for (; st == FG_E_NOMEM; n++) {
         struct fg_slots_plan *plan = NULL;
-        allowed = n;
-        fg_mem_set_hook(hook, NULL);
+        long left = n;
+        fg_mem_set_hook(fg_fail_nth, &left);
         st = fg_slots_solve(&plan, &p, NULL);
         fg_mem_set_hook(NULL, NULL);
         assert_true((st == FG_OK) == (plan != NULL));

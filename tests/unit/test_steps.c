@@ -163,14 +163,6 @@ static void impossible_problems_are_refused(void **state)
     }
 }
 
-static long allowed;
-
-static int hook(void *arg)
-{
-    (void)arg;
-    return allowed-- <= 0;
-}
-
 static void methods_out_of_memory_give_nothing(void **state)
 {
     (void)state;
@@ -186,8 +178,8 @@ static void methods_out_of_memory_give_nothing(void **state)
         for (; st == FG_E_NOMEM; n++) {
             uint32_t x[2] = {77, 77};
             double total = 77;
-            allowed = n;
-            fg_mem_set_hook(hook, NULL);
+            long left = n;
+            fg_mem_set_hook(fg_fail_nth, &left);
             st = all[m](x, &total, &p, NULL);
             fg_mem_set_hook(NULL, NULL);
             assert_true((st == FG_OK) == (x[0] != 77) && (st == FG_OK) == (total != 77));

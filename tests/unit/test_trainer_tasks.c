@@ -264,11 +264,6 @@ static void wrong_settings_and_data_are_refused(void **state)
     toy_destroy(other);
 }
 
-static int countdown(void *arg)
-{
-    return (*(int *)arg)-- == 0;
-}
-
 static void every_failing_allocation_is_survived(void **state)
 {
     (void)state;
@@ -284,10 +279,10 @@ static void every_failing_allocation_is_survived(void **state)
         struct fg_trainer *t = NULL;
         struct fg_train_state left = {0};
         struct fg_job job = toy_job(d, index, 20, 4, 0.1f, w, delta);
-        int left_over = tries;
+        long left_over = tries;
         job.stop_after = 2;
         job.state = &left;
-        fg_mem_set_hook(countdown, &left_over);
+        fg_mem_set_hook(fg_fail_nth, &left_over);
         st = fg_model_create(&m, "dense 4; relu; dense", &in, NULL, NULL);
         if (st == FG_OK) {
             st = fg_trainer_create_cpu(&t, m, &o, 1, 2, fg_kernels_get("auto", FG_EXACT), NULL);
