@@ -16,6 +16,7 @@ UNIT_TESTS += tests/unit/test_average
 UNIT_TESTS += tests/unit/test_board
 UNIT_TESTS += tests/unit/test_fmath
 UNIT_TESTS += tests/unit/test_stats
+UNIT_TESTS += tests/unit/test_sort
 UNIT_TESTS += tests/unit/test_cholesky
 UNIT_TESTS += tests/unit/test_trace
 UNIT_TESTS += tests/unit/test_trace_import

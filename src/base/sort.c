@@ -1,7 +1,10 @@
 #include "src/base/sort.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "src/base/status.h"
 
 static int by_u32(const void *a, const void *b)
 {
@@ -30,5 +33,37 @@ void fg_sort_f64(double *a, size_t n)
 {
     if (n > 1) {
         qsort(a, n, sizeof *a, by_f64);
+    }
+}
+
+static uint64_t key(const void *record)
+{
+    uint64_t k;
+    memcpy(&k, record, sizeof k);
+    return k;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    uint64_t x = key(a), y = key(b);
+    FG_ASSERT(x != y || a == b);
+    return (x > y) - (x < y);
+}
+
+void fg_sort_appended(void *records, size_t n, size_t from, size_t bytes)
+{
+    const uint8_t *r = records;
+    uint64_t least = UINT64_MAX;
+    bool ascend = true;
+    for (size_t i = from; i < n; i++) {
+        uint64_t k = key(r + i * bytes);
+        ascend = ascend && (i == 0 || key(r + (i - 1) * bytes) < k);
+        least = k < least ? k : least;
+    }
+    if (!ascend) {
+        while (from > 0 && key(r + (from - 1) * bytes) >= least) {
+            from--;
+        }
+        qsort((uint8_t *)records + from * bytes, n - from, bytes, by_key);
     }
 }

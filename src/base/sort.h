@@ -1,4 +1,4 @@
-/* Plain numbers, sorted in place, ascending. Equal ones are the same bits, so any order of them is one. */
+/* Sorted in place, ascending. Plain numbers: equal ones are the same bits, so any order of them is one. */
 #ifndef FG_BASE_SORT_H
 #define FG_BASE_SORT_H
 
@@ -7,5 +7,9 @@
 
 void fg_sort_u32(uint32_t *a, size_t n);
 void fg_sort_f64(double *a, size_t n); /* no nan; -0 and 0 in any order */
+
+/* (n) records of so many bytes that begin with a uint64_t, no two with the same: those from `from` on have
+ * been appended, the others ascend. Cost: O(appended) where they ascend, too. */
+void fg_sort_appended(void *records, size_t n, size_t from, size_t bytes);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/base/sort.h"
 #include "src/net/remote_internal.h"
 
 enum { WAIT_US = 250000 }; /* chosen: how long a wait goes on before stop flag and heartbeats are looked at */
@@ -61,19 +62,21 @@ static enum fg_status submit(struct fg_executor *base, const struct fg_task *tas
                              struct fg_err *err)
 {
     struct remote *r = (struct remote *)base;
-    for (size_t i = 0; i < n; i++) {
+    size_t before = r->n_entry;
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; st == FG_OK && i < n; i++) {
         struct version *v = remote_version(r, tasks[i].version);
         if (v == NULL) {
-            return fg_fail(err, FG_E_STALE,
-                           "task %llu needs version %llu of the parameters, which is not kept",
-                           (unsigned long long)tasks[i].id, (unsigned long long)tasks[i].version);
+            st = fg_fail(err, FG_E_STALE, "task %llu needs version %llu of the parameters, which is not kept",
+                         (unsigned long long)tasks[i].id, (unsigned long long)tasks[i].version);
+        } else if (remote_enqueue(r, &tasks[i]) != FG_OK) {
+            st = fg_fail(err, FG_E_NOMEM, "no memory for task %llu", (unsigned long long)tasks[i].id);
+        } else {
+            v->waiting++;
         }
-        if (remote_enqueue(r, &tasks[i]) != FG_OK) {
-            return fg_fail(err, FG_E_NOMEM, "no memory for task %llu", (unsigned long long)tasks[i].id);
-        }
-        v->waiting++;
     }
-    return remote_dispatch(r, err);
+    fg_sort_appended(r->entry, r->n_entry, before, sizeof *r->entry);
+    return st == FG_OK ? remote_dispatch(r, err) : st;
 }
 
 static void release(struct fg_executor *base, uint64_t id)

@@ -258,13 +258,8 @@ enum fg_status remote_enqueue(struct remote *r, const struct fg_task *task)
     if (st != FG_OK) {
         return st;
     }
-    size_t at = r->n_entry;
-    while (at > 0 && r->entry[at - 1].task.id > task->id) {
-        at--;
-    }
-    FG_ASSERT(at == 0 || r->entry[at - 1].task.id != task->id);
-    memmove(r->entry + at + 1, r->entry + at, (r->n_entry++ - at) * sizeof *r->entry);
-    r->entry[at] = (struct entry){.task = *task, .state = remote_is_home(r, task) ? TASK_LOCAL : TASK_QUEUED};
+    r->entry[r->n_entry++] =
+        (struct entry){.task = *task, .state = remote_is_home(r, task) ? TASK_LOCAL : TASK_QUEUED};
     r->queue[r->n_queue++] = task->id;
     return FG_OK;
 }

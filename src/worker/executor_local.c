@@ -4,8 +4,11 @@
 #include <string.h>
 
 #include "src/base/mem.h"
+#include "src/base/sort.h"
 #include "src/worker/versions.h"
 
+/* chosen: all cores have work for long enough, in memory that is not missed */
+enum { HELD = 128 << 20, HELD_MOST = 512 << 20 };
 enum entry_state { WAITING, DONE, RELEASED };
 
 struct entry {
@@ -45,6 +48,8 @@ struct local {
     struct fg_versions versions;
     struct entry *entry; /* by growing id */
     size_t n_entry, cap_entry, released, done;
+    uint64_t *queue; /* ids in order of submission; before `head` none is waiting */
+    size_t head, n_queue, cap_queue;
     struct fg_job *job; /* (cap_job) one cohort, with what belongs to each job */
     struct tail *tail;  /* (cap_job) */
     size_t cap_job;
@@ -106,36 +111,51 @@ static struct entry *find_entry(struct local *ex, uint64_t id)
     return found ? &ex->entry[low] : NULL;
 }
 
-/* Keep the entries by growing id; there is room for one more. */
-static void insert(struct local *ex, const struct fg_task *task)
+/* To the end of the entries, wherever its id belongs. */
+static enum fg_status append(struct local *ex, const struct fg_task *task, struct fg_err *err)
 {
-    size_t at = ex->n_entry;
-    while (at > 0 && ex->entry[at - 1].task.id > task->id) {
-        at--;
+    struct fg_version *v = fg_versions_find(&ex->versions, task->version);
+    if (v == NULL) {
+        return fg_fail(err, FG_E_STALE, "task %llu needs version %llu of the parameters, which is not kept",
+                       (unsigned long long)task->id, (unsigned long long)task->version);
     }
-    FG_ASSERT(at == 0 || ex->entry[at - 1].task.id != task->id);
-    memmove(ex->entry + at + 1, ex->entry + at, (ex->n_entry++ - at) * sizeof *ex->entry);
-    ex->entry[at] = (struct entry){.task = *task, .state = WAITING};
+    if (FG_GROW(ex->entry, ex->n_entry, ex->cap_entry) != FG_OK ||
+        FG_GROW(ex->queue, ex->n_queue, ex->cap_queue) != FG_OK) {
+        return fg_fail(err, FG_E_NOMEM, "no memory for task %llu", (unsigned long long)task->id);
+    }
+    v->waiting++;
+    ex->entry[ex->n_entry++] = (struct entry){.task = *task, .state = WAITING};
+    ex->queue[ex->n_queue++] = task->id;
+    return FG_OK;
+}
+
+/* The queue without its beginning of tasks that wait no more. */
+static void shorten_queue(struct local *ex)
+{
+    const struct entry *e = NULL;
+    while (ex->head < ex->n_queue &&
+           ((e = find_entry(ex, ex->queue[ex->head])) == NULL || e->state != WAITING)) {
+        ex->head++;
+    }
+    if (ex->head > ex->n_queue / 2) {
+        ex->n_queue -= ex->head;
+        memmove(ex->queue, ex->queue + ex->head, ex->n_queue * sizeof *ex->queue);
+        ex->head = 0;
+    }
 }
 
 static enum fg_status submit(struct fg_executor *base, const struct fg_task *tasks, size_t n,
                              struct fg_err *err)
 {
     struct local *ex = (struct local *)base;
-    for (size_t i = 0; i < n; i++) {
-        struct fg_version *v = fg_versions_find(&ex->versions, tasks[i].version);
-        if (v == NULL) {
-            return fg_fail(err, FG_E_STALE,
-                           "task %llu needs version %llu of the parameters, which is not kept",
-                           (unsigned long long)tasks[i].id, (unsigned long long)tasks[i].version);
-        }
-        if (FG_GROW(ex->entry, ex->n_entry, ex->cap_entry) != FG_OK) {
-            return fg_fail(err, FG_E_NOMEM, "no memory for task %llu", (unsigned long long)tasks[i].id);
-        }
-        v->waiting++;
-        insert(ex, &tasks[i]);
+    size_t before = ex->n_entry;
+    enum fg_status st = FG_OK;
+    shorten_queue(ex);
+    for (size_t i = 0; st == FG_OK && i < n; i++) {
+        st = append(ex, &tasks[i], err);
     }
-    return FG_OK;
+    fg_sort_appended(ex->entry, ex->n_entry, before, sizeof *ex->entry);
+    return st;
 }
 
 static void release(struct fg_executor *base, uint64_t id)
@@ -226,8 +246,12 @@ static enum fg_status through_codec(struct fg_job *job, void *arg)
 /* How many tasks to run now, the one asked for included. */
 static size_t room(const struct local *ex)
 {
-    size_t limit = ex->opts.max_bytes / (ex->P * sizeof(float));
+    size_t each = ex->P * sizeof(float), limit = ex->opts.max_bytes / each;
     size_t width = ex->opts.width > 0 ? ex->opts.width : 1;
+    if (ex->opts.max_bytes == 0) {
+        limit = HELD / each > 4 * width ? HELD / each : 4 * width;
+        limit = limit < HELD_MOST / each ? limit : HELD_MOST / each;
+    }
     size_t left = limit > ex->done ? limit - ex->done : 0;
     return left > width ? left : width;
 }
@@ -332,18 +356,20 @@ static enum fg_status keep_result(struct local *ex, const struct fg_job *job, co
     return keep_kept(ex, e);
 }
 
-/* Run the entry and waiting ones after it, then those before it, as far as there is room. */
+/* Run the entry, and waiting ones in their order as far as there is room. */
 static enum fg_status run_cohort(struct local *ex, struct entry *asked, struct fg_err *err)
 {
-    enum fg_status st = FG_OK;
-    size_t at = (size_t)(asked - ex->entry), most = room(ex), n = 0;
+    shorten_queue(ex);
+    size_t most = room(ex);
     most = most < ex->n_entry ? most : ex->n_entry;
     if (reserve_jobs(ex, most) != FG_OK) {
         return fg_fail(err, FG_E_NOMEM, "no memory for a cohort of %zu", most);
     }
-    for (size_t i = 0; st == FG_OK && i < ex->n_entry && n < most; i++) {
-        struct entry *e = &ex->entry[(at + i) % ex->n_entry];
-        if (e->state == WAITING) {
+    enum fg_status st = make_job(ex, asked, 0, err);
+    size_t n = st == FG_OK;
+    for (size_t i = ex->head; st == FG_OK && i < ex->n_queue && n < most; i++) {
+        struct entry *e = find_entry(ex, ex->queue[i]);
+        if (e != NULL && e != asked && e->state == WAITING) {
             st = make_job(ex, e, n, err);
             n += st == FG_OK;
         }
@@ -396,6 +422,7 @@ static void destroy(struct fg_executor *base)
     fg_versions_fini(&ex->versions);
     fg_vectors_fini(&ex->pool);
     fg_free(ex->entry);
+    fg_free(ex->queue);
     fg_free(ex->job);
     fg_free(ex->tail);
     fg_free(ex);
@@ -428,9 +455,6 @@ enum fg_status fg_executor_local_create(struct fg_executor **out, struct fg_trai
     size_t state =
         opts->codec != NULL && opts->kept != NULL ? fg_codec_state(opts->codec, &opts->coding, P) : 0;
     ex->pool.width = state > P ? state : P;
-    if (ex->opts.max_bytes == 0) {
-        ex->opts.max_bytes = (size_t)512 << 20;
-    }
     pthread_mutex_init(&ex->lock, NULL);
     *out = &ex->base;
     return FG_OK;

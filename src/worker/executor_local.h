@@ -1,8 +1,8 @@
 /* The local executor: carries out tasks on the cores of this process.
  *
  * Nothing runs at submit. The first collect of a task runs it together with other waiting tasks as one
- * cohort, so that all cores have work; results wait until they are released. Tasks are taken in the order of
- * submission after the one asked for: submit in the order in which results will be collected.
+ * cohort, so that all cores have work; results wait until they are released. After the one asked for, tasks
+ * are taken in the order of submission: submit in the order in which results will be collected, or more wait.
  *
  * Thread safety: one caller.
  */
@@ -31,7 +31,9 @@ struct fg_executor_local_opts {
         *codec; /* a delta goes through it as over the wire; NULL: none, 4 bytes a parameter */
     struct fg_codec_opts coding; /* as a worker has them */
     struct fg_kept *kept;        /* where clients keep something for the codec; borrowed */
-    size_t max_bytes; /* of deltas held at once, passed only to keep `width` tasks going; 0: 512 MiB */
+    /* Of deltas held at once, passed only to keep `width` tasks going; 0: 128 MiB, or four for each of these
+     * up to 512 MiB. */
+    size_t max_bytes;
     bool may_stay;    /* updates may stay on the device that made them: who collects them only adds them up */
     unsigned width;   /* tasks worth running together: the trainer's threads */
     atomic_int *stop; /* NULL: never; see fg_trainer_run() */

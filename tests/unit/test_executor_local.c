@@ -137,6 +137,28 @@ static void results_are_the_trainers_in_any_order(void **state)
     }
 }
 
+/* Results that are collected as they were handed in do not wait for others, whatever their ids. */
+static void tasks_run_in_the_order_of_submission(void **state)
+{
+    (void)state;
+    static const size_t order[CLIENTS] = {3, 0, 7, 1, 2, 6, 5, 4};
+    struct bed *b = bed_new(1, 2 * P * sizeof(float), NULL);
+    struct fg_task tasks[CLIENTS];
+    struct fg_result r;
+    for (size_t i = 0; i < CLIENTS; i++) {
+        tasks[i] = task_of(100 + order[i], 1, (uint32_t)order[i]);
+    }
+    assert_int_equal(b->ex->ops->submit(b->ex, tasks, 3, NULL), FG_OK);
+    assert_int_equal(b->ex->ops->submit(b->ex, tasks + 3, CLIENTS - 3, NULL), FG_OK);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        assert_int_equal(b->ex->ops->collect(b->ex, tasks[i].id, &r, NULL), FG_OK);
+        expect_result(b, &tasks[i], &r);
+        b->ex->ops->release(b->ex, tasks[i].id);
+        assert_int_equal(b->shards, i / 2 * 2 + 2); /* the next one with every second */
+    }
+    bed_free(b);
+}
+
 /* What a study hands in is the codec `none` by name, or another one. */
 static void updates_stay_on_a_device_unless_they_are_encoded(void **state)
 {
@@ -267,6 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_are_the_trainers_in_any_order),
+        cmocka_unit_test(tasks_run_in_the_order_of_submission),
         cmocka_unit_test(updates_stay_on_a_device_unless_they_are_encoded),
         cmocka_unit_test(released_tasks_are_not_run),
         cmocka_unit_test(versions_live_as_long_as_they_are_needed),
