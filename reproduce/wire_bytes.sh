@@ -1,65 +1,89 @@
 #!/usr/bin/env bash
 # Bytes that clients send until the model is as good as without a codec, beside those of dense float32.
 #
-#   reproduce/wire_bytes.sh [2nn|cnn]        default: 2nn
+#   reproduce/wire_bytes.sh [2nn|cnn|lenet|lstm]        default: 2nn
 #
-# MNIST, two label-sorted shards a client, 10 of 100 clients a round, one epoch of batches of 10 (McMahan et al., AISTATS 2017). RATE is
-# the learning rate, DECAY that of train.schedule = inverse (none: constant), EVERY how many rounds lie between two evaluations, ROUNDS how far a run goes, SEEDS which runs, TARGETS what is to be reached, CODECS what is tried, each as name or
-# name:density. Results go to reproduce/out/wire_bytes/ (finished runs are not run again). The cnn takes some 3 s of a core a round.
-set -eu
+# CODECS is what is tried, each as name or name:number (powersgd: its rank; adaptive: its variance; else the density), TARGETS the test
+# accuracies to be reached, RATE the learning rate, DECAY that of train.schedule = inverse (none: constant), EVERY how many rounds lie
+# between two evaluations, ROUNDS how far a run goes that does not reach the highest target, SEEDS which runs, JOBS how many of them at a time, one
+# thread each. Results go to reproduce/out/wire_bytes/ (finished runs are not run again).
+set -eu -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 forage=${FORAGE:-$here/../build/forage}
 out=${OUT:-$here/out/wire_bytes}
 model=${1:-2nn}
-case $model in
-2nn) layers=2nn seeds=${SEEDS:-1 2 3 4 5} rounds=${ROUNDS:-450} targets=${TARGETS:-0.94 0.95 0.96} ;;
-cnn) layers=mcmahan_cnn seeds=${SEEDS:-1} rounds=${ROUNDS:-100} targets=${TARGETS:-0.94 0.95 0.96} ;;
-*) echo "unknown model '$model'; there are 2nn and cnn" >&2; exit 2 ;;
-esac
-rate=${RATE:-0.05}
-schedule=(--set train.schedule=constant)
-[ -n "${DECAY:-}" ] && schedule=(--set train.schedule=inverse --set "train.decay=$DECAY")
-name=$model-lr$rate${DECAY:+-decay$DECAY}
-codecs=${CODECS:-none ternary:0.006 ternary:0.005}
-mkdir -p "$out"
 
+# NAME: example, learning rate, rounds at most, rounds between evaluations, targets, seeds, codecs, settings
+study() {
+    local all=none,fp16,bf16,zstd,int8,int8-range,int4,int4-range,drive,sign,powersgd,adaptive,top-k,stc,ternary
+    case $1 in
+    2nn) echo "mnist-2nn-2shard 0.05 450 1 0.94,0.95,0.96 1,2,3,4,5 none,ternary:0.006,ternary:0.005" ;;
+    cnn) echo "mnist-cnn-2shard 0.1 80 2 0.94,0.95,0.96,0.97 1,2,3,4,5 none,ternary-range:0.006 train.arithmetic=bf16" ;;
+    lenet) echo "cifar-lenet5 0.05 400 5 0.40,0.44,0.46 1,2,3 $all,ternary:0.03,ternary:0.01,ternary-range:0.01" ;;
+    lstm) echo "shakespeare-roles 1.0 40 5 0.18,0.20,0.22 1 $all,ternary:0.03,ternary:0.01,ternary-range:0.01" ;;
+    *) echo "unknown model '$1'; there are 2nn, cnn, lenet and lstm" >&2; exit 2 ;;
+    esac
+}
+
+# SEED CODEC
+run() {
+    local dir=$start-$2-seed$1 key=wire.density set=()
+    case $2 in powersgd:*) key=wire.rank ;; adaptive:*) key=wire.variance ;; esac
+    for s in $settings "wire.codec=${2%%:*}"; do set+=(--set "$s"); done
+    [ "$2" = "${2%:*}" ] || set+=(--set "$key=${2#*:}")
+    "$forage" simulate -q --out "$dir" --seed "$1" "${set[@]}" "$example" >"$dir.txt" 2>&1 || { cat "$dir.txt" >&2; return 1; }
+}
+
+spec=$(study "$model")
+read -r example rate rounds every targets seeds codecs settings <<<"$spec"
+rate=${RATE:-$rate} targets=${TARGETS:-${targets//,/ }} seeds=${SEEDS:-${seeds//,/ }} codecs=${CODECS:-${codecs//,/ }}
+example=$here/../examples/$example.ini
+start=$out/$model-lr$rate${DECAY:+-decay$DECAY}
+settings="$settings run.threads=1 run.rounds=${ROUNDS:-$rounds} run.eval_every=${EVERY:-$every} run.eval_clients_every=1000000 train.lr=$rate
+    run.stop_at_target=yes run.target_accuracy=$(tr ' ' '\n' <<<"$targets" | sort -g | tail -1)"
+[ -z "${DECAY:-}" ] || settings+=" train.schedule=inverse train.decay=$DECAY"
+mkdir -p "$out"
+export forage start settings example
+export -f run
 for seed in $seeds; do
-    for codec in $codecs; do
-        dir=$out/$name-$codec-seed$seed
-        [ "$codec" != "${codec#*:}" ] && density=${codec#*:} || density=1
-        "$forage" simulate -q --out "$dir" --seed "$seed" --set "train.lr=$rate" "${schedule[@]}" --set "run.rounds=$rounds" --set "model.layers=$layers" \
-            --set run.stop_at_target=no --set run.eval_clients_every=1000000 --set "run.eval_every=${EVERY:-1}" --set "wire.codec=${codec%%:*}" --set "wire.density=$density" \
-            "$here/../examples/mnist-2nn-2shard.ini" >"$dir.txt" 2>&1 || {
-            cat "$dir.txt" >&2
-            exit 1
-        }
-    done
-done
-python3 - "$out/$name" "$seeds" "$codecs" "$targets" <<'PY'
+    for codec in $codecs; do echo "$seed $codec"; done
+done | xargs -P "${JOBS:-$(nproc)}" -n 2 bash -c 'run "$@"' run
+
+python3 - "$start" "$seeds" "$codecs" "$targets" <<'PY'
 import csv, sys
 
-start, seeds, codecs, targets = sys.argv[1], sys.argv[2].split(), sys.argv[3].split(), sys.argv[4].split()
+start, seeds, codecs, targets = sys.argv[1], *(a.split() for a in sys.argv[2:])
+runs = {(c, s): list(csv.DictReader(open("%s-%s-seed%s/rounds.csv" % (start, c, s)))) for c in codecs for s in seeds}
 
 
 def reached(codec, seed, target):
     """The first round at the target, and the bytes up until then; None: not reached."""
     sent = 0
-    for row in csv.DictReader(open("%s-%s-seed%s/rounds.csv" % (start, codec, seed))):
+    for row in runs[codec, seed]:
         sent += int(row["uplink_bytes"])
-        if row["test_accuracy"] and float(row["test_accuracy"]) >= target:
+        if row["test_accuracy"] and float(row["test_accuracy"]) >= float(target):
             return int(row["round"]) + 1, sent
     return None
 
 
+print("bytes of an update; best test accuracy of each seed's run, and the rounds it took in all")
+for codec in codecs:
+    rows = [r for s in seeds for r in runs[codec, s]]
+    best = ["%.4f (%d)" % (max(float(r["test_accuracy"]) for r in runs[codec, s] if r["test_accuracy"]), len(runs[codec, s]))
+            for s in seeds]
+    print("%-20s %9.0f  %s" % (codec, sum(int(r["uplink_bytes"]) for r in rows) / sum(int(r["n_used"]) for r in rows), " ".join(best)))
 for target in targets:
-    dense = [reached("none", s, float(target)) for s in seeds]
+    print("\n%s, seeds %s: first round; mean, MB up; rounds and bytes beside the dense runs, over seeds that get there with both" % (
+        target, " ".join(seeds)))
+    dense = {s: reached("none", s, target) for s in seeds} if "none" in codecs else {}
     for codec in codecs:
-        runs = [reached(codec, s, float(target)) for s in seeds]
-        line = "%s  %-15s rounds %s" % (target, codec, " ".join(str(r[0]) if r else "-" for r in runs))
-        if None not in runs + dense:
-            more = sum(r[0] for r in runs) / sum(r[0] for r in dense)
-            less = sum(r[1] for r in dense) / sum(r[1] for r in runs)
-            line += "  mean %.1f, %.2f times the dense ones; %.0f times fewer bytes up" % (
-                sum(r[0] for r in runs) / len(runs), more, less)
+        got = {s: reached(codec, s, target) for s in seeds}
+        line = "%-20s %s" % (codec, " ".join("%3s" % (got[s][0] if got[s] else "-") for s in seeds))
+        both = [s for s in seeds if got[s] and dense.get(s)]
+        if both:
+            rounds, sent = (sum(got[s][i] for s in both) for i in (0, 1))
+            line += "  %6.1f %9.3f  %.2f times the rounds, %.1f times fewer bytes (%d of %d seeds)" % (
+                rounds / len(both), sent / len(both) / 1e6, rounds / sum(dense[s][0] for s in both),
+                sum(dense[s][1] for s in both) / sent, len(both), len(seeds))
         print(line)
 PY
