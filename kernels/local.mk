@@ -24,9 +24,9 @@ libforage_ref_fma_a_SOURCES = kernels/reference.c
 libforage_ref_fma_a_CFLAGS = $(AM_CFLAGS) -mfma
 libforage_ref_fma_a_CPPFLAGS = $(AM_CPPFLAGS) -DFG_REFERENCE_FMA
 
-libforage_avx2_a_SOURCES = $(FG_WIDE_SOURCES) kernels/simd_avx2.h
+libforage_avx2_a_SOURCES = $(FG_WIDE_SOURCES) kernels/simd_avx2.h kernels/simd_avx2_long.h
 libforage_avx2_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS) -mavx2 -mfma
 
-libforage_avx512_a_SOURCES = $(FG_WIDE_SOURCES) kernels/simd_avx512.h
+libforage_avx512_a_SOURCES = $(FG_WIDE_SOURCES) kernels/simd_avx512.h kernels/simd_avx512_long.h
 libforage_avx512_a_CFLAGS = $(AM_CFLAGS) $(KERNEL_CFLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 libforage_avx512_a_CPPFLAGS = $(AM_CPPFLAGS) -DFG_WIDE_AVX512

@@ -191,52 +191,6 @@ static inline VI vi_xor3(VI a, VI b, VI c)
     return _mm512_ternarylogic_epi32(a, b, c, 0x96);
 }
 
-/* ---- 64-bit lanes: "vl" ---- */
-
-static inline VI vl_set(uint64_t u)
-{
-    return _mm512_set1_epi64((long long)u);
-}
-
-static inline VI vl_load(const uint64_t *p)
-{
-    return _mm512_loadu_si512(p);
-}
-
-static inline VI vl_add(VI a, VI b)
-{
-    return _mm512_add_epi64(a, b);
-}
-
-static inline VI vl_mul(VI a, VI b) /* of the lower halves */
-{
-    return _mm512_mul_epu32(a, b);
-}
-
-static inline VI vl_high(VI a)
-{
-    return _mm512_srli_epi64(a, 32);
-}
-
-static inline VI vl_join(VI low, VI high) /* the lower halves of both */
-{
-    return _mm512_mask_blend_epi32(0xAAAA, low, _mm512_slli_epi64(high, 32));
-}
-
-/* Lanes 0, 2, .. of both in turn; lanes 1, 3, ... */
-static inline VI vl_even(VI a, VI b)
-{
-    return _mm512_unpacklo_epi64(a, b);
-}
-
-static inline VI vl_odd(VI a, VI b)
-{
-    return _mm512_unpackhi_epi64(a, b);
-}
-
-/* Where numbers 0, 1, .. lie so that vl_even() has the first of them in order and vl_odd() those after. */
-static const uint64_t V_BLOCK_OF_LANE[VL / 2] = {0, 4, 1, 5, 2, 6, 3, 7};
-
 static inline VI v_load_u8(const uint8_t *p)
 {
     return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
@@ -304,31 +258,6 @@ static inline __attribute__((always_inline)) void v_transpose(V r[VL])
     for (int i = 0; i < 16; i++) {
         r[i] = t[i];
     }
-}
-
-static inline VD vd_load_float(const float *p)
-{
-    return _mm512_cvtps_pd(_mm256_loadu_ps(p));
-}
-
-static inline VD vd_load(const double *p)
-{
-    return _mm512_loadu_pd(p);
-}
-
-static inline void vd_store(double *p, VD v)
-{
-    _mm512_storeu_pd(p, v);
-}
-
-static inline VD vd_set(double d)
-{
-    return _mm512_set1_pd(d);
-}
-
-static inline VD vd_fma(VD a, VD b, VD c)
-{
-    return _mm512_fmadd_pd(a, b, c);
 }
 
 /* ---- for coders ---- */
@@ -413,61 +342,7 @@ static inline V v_swap(V v, int distance)
                            : _mm512_shuffle_f32x4(v, v, 0x4E);
 }
 
-static inline VD vd_abs(VD d)
-{
-    return _mm512_abs_pd(d);
-}
-
-static inline VD vd_add(VD a, VD b)
-{
-    return _mm512_add_pd(a, b);
-}
-
 /* ---- sums in whole numbers ---- */
-
-static inline VD vd_mul(VD a, VD b)
-{
-    return _mm512_mul_pd(a, b);
-}
-
-static inline void vl_store(uint64_t *p, VI v)
-{
-    _mm512_storeu_si512(p, v);
-}
-
-/* The nearest whole numbers, ties to even; at most 2^54 in size. */
-static inline VI vl_nearest(VD d)
-{
-    return _mm512_cvtpd_epi64(d);
-}
-
-static inline VI vl_shl(VI a, int n)
-{
-    return _mm512_slli_epi64(a, (unsigned)n);
-}
-
-/* The lower (0) or upper (1) half of the lanes, in 64 bits with their sign. */
-static inline VI vl_of_int(VI v, int half)
-{
-    return _mm512_cvtepi32_epi64(half ? _mm512_extracti64x4_epi64(v, 1) : _mm512_castsi512_si256(v));
-}
-
-static inline VI vl_shr47(VI a)
-{
-    return _mm512_srli_epi64(a, 47);
-}
-
-/* Each lane's neighbour: 1, 0, 3, 2, ... */
-static inline VI vl_swap(VI a)
-{
-    return _mm512_shuffle_epi32(a, _MM_PERM_BADC);
-}
-
-/* Lanes 1, 2, .. of a, then lane 0 of b. */
-static inline VI vl_shift_in(VI a, VI b)
-{
-    return _mm512_alignr_epi64(b, a, 1);
-}
 
 /* The largest of all lanes, signed. */
 static inline uint32_t vi_most(VI a)
@@ -509,5 +384,7 @@ static inline VI vi_second(VI low, VI high)
     const VI at = _mm512_setr_epi32(8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
     return _mm512_permutex2var_epi32(low, at, high);
 }
+
+#include "kernels/simd_avx512_long.h"
 
 #endif
