@@ -188,6 +188,14 @@ static inline VM vi_below(VI a, VI b) /* unsigned a < b */
     return v_float(_mm256_cmpgt_epi32(vi_xor(b, sign), vi_xor(a, sign)));
 }
 
+/* v 2^k for whole k, |k| <= 252; the result is rounded once if |v| is near 1. */
+static inline V v_ldexp(V v, V k)
+{
+    VI n = _mm256_cvtps_epi32(k), half = vi_sar1(n), bias = vi_set(127);
+    V s1 = v_float(vi_shl23(vi_add(half, bias))), s2 = v_float(vi_shl23(vi_add(vi_sub(n, half), bias)));
+    return v_mul(v_mul(v, s1), s2);
+}
+
 static inline VI vi_xor3(VI a, VI b, VI c)
 {
     return _mm256_xor_si256(_mm256_xor_si256(a, b), c);

@@ -1,5 +1,5 @@
-/* The 64-bit lanes of the vector layer for AVX2: whole numbers "vl" and doubles "vd". Included by simd_avx2.h
- * only. Same names in simd_avx512_long.h. */
+/* The 64-bit lanes of the vector layer for AVX2: whole numbers "vl" and doubles "vd". Included by
+ * simd_avx2.h only. Same names in simd_avx512_long.h. */
 #ifndef FG_KERNELS_SIMD_AVX2_LONG_H
 #define FG_KERNELS_SIMD_AVX2_LONG_H
 

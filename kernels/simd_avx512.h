@@ -186,6 +186,12 @@ static inline VM vi_below(VI a, VI b) /* unsigned a < b */
     return _mm512_cmplt_epu32_mask(a, b);
 }
 
+/* v 2^k for whole k, |k| <= 252; the result is rounded once if |v| is near 1. */
+static inline V v_ldexp(V v, V k)
+{
+    return _mm512_scalef_ps(v, k);
+}
+
 static inline VI vi_xor3(VI a, VI b, VI c)
 {
     return _mm512_ternarylogic_epi32(a, b, c, 0x96);

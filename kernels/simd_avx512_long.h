@@ -1,5 +1,5 @@
-/* The 64-bit lanes of the vector layer for AVX-512: whole numbers "vl" and doubles "vd". Included by simd_avx512.h
- * only. Same names in simd_avx2_long.h. */
+/* The 64-bit lanes of the vector layer for AVX-512: whole numbers "vl" and doubles "vd". Included by
+ * simd_avx512.h only. Same names in simd_avx2_long.h. */
 #ifndef FG_KERNELS_SIMD_AVX512_LONG_H
 #define FG_KERNELS_SIMD_AVX512_LONG_H
 

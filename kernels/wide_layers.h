@@ -207,23 +207,25 @@ static void scatter_add(const float *d, const int32_t *index, size_t rows, size_
     }
 }
 
+/* Cells first, then their hidden states, of one sample: a tanh behind a tanh would wait for it. */
 static void lstm_forward(float *gates, const float *c_prev, float *c, float *tc, float *h, size_t batch,
                          size_t hp)
 {
-    for (size_t b = 0; b < batch; b++) {
-        float *gb = gates + b * 4 * hp;
+    for (size_t b = 0; b < batch; b++, gates += 4 * hp, c_prev += hp, c += hp, tc += hp, h += hp) {
         for (size_t j = 0; j < hp; j += VL) {
-            size_t e = b * hp + j;
-            V i = wide_sigmoid(v_load(gb + j)), f = wide_sigmoid(v_load(gb + hp + j));
-            V g = wide_tanh(v_load(gb + 2 * hp + j)), o = wide_sigmoid(v_load(gb + 3 * hp + j));
-            V cell = v_fma(f, v_load(c_prev + e), v_mul(i, g)), t = wide_tanh(cell);
-            v_store(gb + j, i);
-            v_store(gb + hp + j, f);
-            v_store(gb + 2 * hp + j, g);
-            v_store(gb + 3 * hp + j, o);
-            v_store(c + e, cell);
-            v_store(tc + e, t);
-            v_store(h + e, v_mul(o, t));
+            float *gj = gates + j;
+            V i = wide_sigmoid(v_load(gj)), f = wide_sigmoid(v_load(gj + hp));
+            V g = wide_tanh(v_load(gj + 2 * hp)), o = wide_sigmoid(v_load(gj + 3 * hp));
+            v_store(gj, i);
+            v_store(gj + hp, f);
+            v_store(gj + 2 * hp, g);
+            v_store(gj + 3 * hp, o);
+            v_store(c + j, v_fma(f, v_load(c_prev + j), v_mul(i, g)));
+        }
+        for (size_t j = 0; j < hp; j += VL) {
+            V t = wide_tanh(v_load(c + j));
+            v_store(tc + j, t);
+            v_store(h + j, v_mul(v_load(gates + 3 * hp + j), t));
         }
     }
 }

@@ -1,20 +1,22 @@
 /* exp, log, tanh, sigmoid on a vector: scalar.h operation by operation. Included by wide.c only. */
 #include "kernels/constants.h"
 
-static inline V wide_exp(V x)
+/* exp where x is in EXP_MIN..EXP_MAX or nan. */
+static inline V exp_within(V x)
 {
-    x = v_max(v_set(EXP_MIN), v_min(v_set(EXP_MAX), x)); /* nan stays */
-    V magic = v_set(ROUND_MAGIC), t = v_fma(x, v_set(LOG2_E), magic), k = v_sub(t, magic);
+    V magic = v_set(ROUND_MAGIC), k = v_sub(v_fma(x, v_set(LOG2_E), magic), magic);
     V r = v_fma(k, v_set(-LN2_LO), v_fma(k, v_set(-LN2_HI), x));
     V p = v_fma(v_set(EXP_C5), r, v_set(EXP_C4));
     p = v_fma(p, r, v_set(EXP_C3));
     p = v_fma(p, r, v_set(EXP_C2));
     p = v_fma(p, r, v_set(EXP_C1));
     p = v_fma(p, r, v_set(EXP_C0));
-    p = v_add(v_fma(p, v_mul(r, r), r), v_set(1.0f));
-    VI n = vi_sub(v_bits(t), vi_set(ROUND_MAGIC_BITS)), half = vi_sar1(n), bias = vi_set(127);
-    V s1 = v_float(vi_shl23(vi_add(half, bias))), s2 = v_float(vi_shl23(vi_add(vi_sub(n, half), bias)));
-    return v_mul(v_mul(p, s1), s2);
+    return v_ldexp(v_add(v_fma(p, v_mul(r, r), r), v_set(1.0f)), k);
+}
+
+static inline V wide_exp(V x)
+{
+    return exp_within(v_max(v_set(EXP_MIN), v_min(v_set(EXP_MAX), x))); /* nan stays */
 }
 
 static inline V wide_log(V x)
@@ -60,13 +62,15 @@ static inline V wide_tanh(V x)
     p = v_fma(p, z, v_set(TANH_C1));
     p = v_fma(p, z, v_set(TANH_C0));
     p = v_fma(v_mul(p, z), x, x);
-    V big = v_sub(one, v_div(v_set(2.0f), v_add(wide_exp(v_add(a, a)), one)));
+    V e = exp_within(v_min(v_set(EXP_MAX), v_add(a, a)));
+    V big = v_sub(one, v_div(v_set(2.0f), v_add(e, one)));
     big = v_float(vi_or(vi_and(v_bits(big), vi_set(0x7FFFFFFFu)), sign_of(x)));
     return v_select(v_less(a, v_set(0.625f)), p, big);
 }
 
 static inline V wide_sigmoid(V x)
 {
-    V one = v_set(1.0f), e = wide_exp(v_float(vi_or(v_bits(x), vi_set(0x80000000u))));
+    V one = v_set(1.0f), minus = v_float(vi_or(v_bits(x), vi_set(0x80000000u)));
+    V e = exp_within(v_max(v_set(EXP_MIN), minus));
     return v_div(v_select(v_less(x, v_set(0.0f)), e, one), v_add(one, e));
 }
