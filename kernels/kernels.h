@@ -72,6 +72,10 @@ struct fg_kernels {
     /* The same, starting from the y that is there (no bias). */
     void (*dense_accumulate)(const float *x, size_t ldx, const float *w, float *y, size_t batch, size_t in,
                              size_t np);
+    /* The same, for a w that several calls in a row share: the one with `first` also leaves it in kept,
+     * (in, np) floats in an order of the implementation's own, and the others read it there (speed only). */
+    void (*dense_accumulate_kept)(const float *x, size_t ldx, const float *w, float *y, size_t batch,
+                                  size_t in, size_t np, float *kept, int first);
     /* dx[b,i] = 0, then fma(d[b,j], w[i,j], dx) for j = 0..n-1 ascending; n = outputs without padding.
      * Shapes: dx (B, lddx), lddx >= pad(in); columns in..pad(in)-1 become 0. */
     void (*dense_backward_input)(const float *d, const float *w, float *dx, size_t lddx, size_t batch,

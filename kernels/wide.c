@@ -9,6 +9,7 @@
 #include "kernels/simd_avx2.h"
 #endif
 
+#include "kernels/ahead.h"
 #include "kernels/isa.h"
 #include "kernels/table.h"
 

@@ -4,19 +4,12 @@
  * that the memory is read as that many streams from front to back. */
 enum { LARGE = 1 << 18, STREAMS = 64 };
 
-/* panel[r][c] = m[r][c], `rows` x `vecs` vectors: rows that are far apart share a few sets of the caches and
- * need a page each, side by side they stay. */
-static void pack_panel(const float *m, size_t ld, size_t rows, size_t vecs, float *panel)
-{
-    for (size_t r = 0; r < rows; r++, m += ld, panel += vecs * VL) {
-        v_store(panel, v_load(m));
-        if (vecs > 1) {
-            v_store(panel + VL, v_load(m + VL));
-        }
-    }
-}
-
-enum { PANEL = 256 }; /* rows: 32 KB at most */
+enum {
+    PANEL = 256, /* rows: 32 KB at most */
+    PANELS = 4,  /* side by side, for the second-level cache */
+    PANEL_FLOATS = PANEL * 2 * VL,
+    PANELS_WIDE = PANELS * 2 * VL /* columns */
+};
 
 /* Whether packing pays for panels of a matrix with rows of np floats that are used by so many rows of the
  * other: rows a multiple of 1 KB apart meet in a sixteenth of the first-level cache's sets or less. */
@@ -25,22 +18,30 @@ static int pack_pays(size_t np, size_t uses)
     return np % 256 == 0 && uses >= 4 * TILE_ROWS;
 }
 
-/* Each panel of w is packed and used by all rows of x. */
+/* Panels of w are packed by their first use and used by all rows of x, a few rows by all panels so that they
+ * stay, too. */
 static void dense_run_packed(const float *x, size_t ldx, const float *w, const float *start, size_t lds,
                              float *y, size_t batch, size_t in, size_t np)
 {
-    _Alignas(64) float panel[PANEL * 2 * VL];
-    for (size_t j = 0, vecs; j < np; j += vecs * VL) {
-        vecs = tile_vecs(np - j);
+    _Alignas(64) float panel[PANELS][PANEL_FLOATS];
+    for (size_t j = 0; j < np; j += PANELS_WIDE) {
         for (size_t i = 0; i < in; i += PANEL) {
-            struct tile t = {.x = x + i, .xr = ldx, .n1 = 1, .n2 = 1, .x3 = 1, .w = panel, .ldw = vecs * VL};
+            struct tile t = {.xr = ldx, .n1 = 1, .n2 = 1, .x3 = 1, .ldy = np};
             t.n3 = in - i < PANEL ? in - i : PANEL;
-            t.y = y + j;
-            t.ldy = np;
-            t.start = i > 0 ? t.y : start != NULL ? start + j : NULL;
             t.lds = i > 0 ? np : lds;
-            pack_panel(w + i * np + j, np, t.n3, vecs, panel);
-            tile_rows(&t, batch, vecs);
+            for (size_t b = 0, rows; b < batch; b += rows) {
+                rows = tile_next(batch - b);
+                for (size_t p = 0; p < PANELS; p++) {
+                    size_t at = j + p * 2 * VL;
+                    t.x = x + b * ldx + i;
+                    t.copy = panel[p];
+                    t.w = b == 0 ? w + i * np + at : t.copy;
+                    t.ldw = b == 0 ? np : 2 * VL;
+                    t.y = y + b * np + at;
+                    t.start = i > 0 ? t.y : start != NULL ? start + b * lds + at : NULL;
+                    (b == 0 ? PACKS[rows - 1][0] : TILES[rows - 1][0][1])(&t);
+                }
+            }
         }
     }
 }
@@ -82,6 +83,21 @@ static void dense_accumulate(const float *x, size_t ldx, const float *w, float *
     dense_run(x, ldx, w, y, np, y, batch, in, np);
 }
 
+/* Panels of all rows, one after another: a narrow one at the end. */
+static void dense_accumulate_kept(const float *x, size_t ldx, const float *w, float *y, size_t batch,
+                                  size_t in, size_t np, float *kept, int first)
+{
+    for (size_t j = 0, vecs; j < np; j += vecs * VL) {
+        vecs = tile_vecs(np - j);
+        struct tile t = {.x = x, .xr = ldx, .n1 = 1, .n2 = 1, .n3 = in, .x3 = 1, .lds = np, .ldy = np};
+        t.copy = kept + in * j;
+        t.w = first || vecs < 2 ? w + j : t.copy;
+        t.ldw = first || vecs < 2 ? np : 2 * VL;
+        t.start = t.y = y + j;
+        (first && vecs == 2 ? tile_rows_packing(&t, batch) : tile_rows(&t, batch, vecs));
+    }
+}
+
 /* Rows of a transposed panel: 16 KB, half of the smallest first-level cache. Rows of d that lie whole pages
  * apart share one of its sets, which the panel needs some of. */
 enum { FLIPPED = 128, ROWS_OF_PAGES = 8 };
@@ -114,21 +130,28 @@ static void dense_backward_input(const float *d, const float *w, float *dx, size
         BACKWARDS[batch - 1](&u);
         return;
     }
-    _Alignas(64) float panel[FLIPPED * 2 * VL];
-    size_t at_once = np % TILE_PAGE == 0 ? ROWS_OF_PAGES : batch;
-    for (size_t i = 0, vecs; i < fg_kernel_pad(in); i += vecs * VL) {
-        vecs = tile_vecs(fg_kernel_pad(in) - i);
-        size_t left = in > i ? in - i : 0, rows = left < vecs * VL ? left : vecs * VL;
+    _Alignas(64) float panel[PANELS][FLIPPED * 2 * VL];
+    size_t at_once = np % TILE_PAGE == 0 ? ROWS_OF_PAGES : batch, all = fg_kernel_pad(in);
+    for (size_t i = 0; i < all; i += PANELS_WIDE) {
+        size_t width = all - i < PANELS_WIDE ? all - i : PANELS_WIDE;
         for (size_t j = 0; j < n; j += FLIPPED) {
             size_t columns = n - j < FLIPPED ? n - j : FLIPPED;
-            transpose_panel(w + i * np + j, np, rows, vecs * VL, columns, panel);
-            struct tile t = {.x = d + j, .xr = np, .n1 = 1, .n2 = 1, .n3 = columns, .x3 = 1, .w = panel};
-            t.ldw = vecs * VL;
-            t.y = dx + i;
-            t.ldy = t.lds = lddx;
-            t.start = j > 0 ? t.y : NULL;
+            for (size_t p = 0; p < width; p += 2 * VL) {
+                size_t vecs = tile_vecs(width - p), left = in > i + p ? in - i - p : 0;
+                transpose_panel(w + (i + p) * np + j, np, left < vecs * VL ? left : vecs * VL, vecs * VL,
+                                columns, panel[p / (2 * VL)]);
+            }
             for (size_t b = 0; b < batch; b += at_once) {
-                tile_rows(&t, batch - b < at_once ? batch - b : at_once, vecs);
+                for (size_t p = 0; p < width; p += 2 * VL) {
+                    size_t vecs = tile_vecs(width - p);
+                    struct tile t = {.x = d + b * np + j, .xr = np, .n1 = 1, .n2 = 1, .n3 = columns, .x3 = 1};
+                    t.w = panel[p / (2 * VL)];
+                    t.ldw = vecs * VL;
+                    t.y = dx + b * lddx + i + p;
+                    t.ldy = t.lds = lddx;
+                    t.start = j > 0 ? t.y : NULL;
+                    tile_rows(&t, batch - b < at_once ? batch - b : at_once, vecs);
+                }
             }
         }
     }
@@ -139,23 +162,26 @@ static void dense_weights_packed(const float *x, size_t ldx, const float *d, int
                                  size_t batch, size_t in, size_t np)
 {
     enum { INPUTS = 20 * TILE_ROWS };
-    _Alignas(64) float panel[PANEL * 2 * VL], sum[INPUTS * 2 * VL];
+    _Alignas(64) float panel[PANEL_FLOATS], sum[PANELS][INPUTS * 2 * VL];
+    size_t parts = (batch + PANEL - 1) / PANEL, step = (batch + parts - 1) / parts;
     for (size_t i = 0; i < in; i += INPUTS) {
         size_t rows = in - i < INPUTS ? in - i : INPUTS;
-        for (size_t j = 0, vecs; j < np; j += vecs * VL) {
-            vecs = tile_vecs(np - j);
-            struct tile t = {.xr = 1, .n1 = 1, .n2 = 1, .x3 = ldx, .w = panel, .ldw = vecs * VL, .a = a};
-            for (size_t b = 0; b < batch; b += PANEL) {
-                int last = b + PANEL >= batch;
-                t.n3 = last ? batch - b : PANEL;
-                pack_panel(d + b * np + j, np, t.n3, vecs, panel);
-                t.x = x + b * ldx + i;
-                t.start = b > 0 ? sum : NULL;
+        for (size_t j = 0; j < np; j += PANELS_WIDE) {
+            for (size_t b = 0; b < batch; b += step) {
+                struct tile t = {.xr = 1, .n1 = 1, .n2 = 1, .x3 = ldx, .a = a, .copy = panel};
+                int last = b + step >= batch;
+                t.n3 = last ? batch - b : step;
                 t.lds = 2 * VL;
-                t.y = last ? w + i * np + j : sum;
                 t.ldy = last ? np : 2 * VL;
                 t.sgd = sgd && last;
-                tile_rows(&t, rows, vecs);
+                for (size_t p = 0; p < PANELS; p++) {
+                    t.x = x + b * ldx + i;
+                    t.w = d + b * np + j + p * 2 * VL;
+                    t.ldw = np;
+                    t.start = b > 0 ? sum[p] : NULL;
+                    t.y = last ? w + i * np + j + p * 2 * VL : sum[p];
+                    tile_rows_packing(&t, rows);
+                }
             }
         }
     }

@@ -107,10 +107,7 @@ static inline __attribute__((always_inline)) unsigned live_run(const struct tile
         const float *x0 = t->x + l->at[k], *x4 = x0 + 4 * xr, *x8 = x0 + 8 * xr, *x12 = x0 + 12 * xr;
         const float *w = t->w + l->at[k] * ldw;
         V w0 = v_load(w), w1 = vecs > 1 ? v_load(w + VL) : w0;
-        FG_UNROLL
-        for (int v = 0; v < vecs; v++) {
-            _mm_prefetch((const char *)(w + LIVE_AHEAD * ldw + v * VL), _MM_HINT_T0);
-        }
+        fg_ahead(w, LIVE_AHEAD * ldw * sizeof *w, (size_t)vecs * VL * sizeof *w);
         FG_UNROLL
         for (int r = 0; r < rows; r++) {
             V x = v_set((r < 4 ? x0 : r < 8 ? x4 : r < 12 ? x8 : x12)[(size_t)(r % 4) * xr]);
@@ -177,21 +174,12 @@ static inline __attribute__((always_inline)) void live_step(const struct update 
 {
     V d[UPDATE_BATCH][UPDATE_VECS], a = v_set(u->a);
     size_t ldx = u->ldx, np = u->np;
-    FG_UNROLL
-    for (int b = 0; b < batch; b++) {
-        FG_UNROLL
-        for (int v = 0; v < vecs; v++) {
-            d[b][v] = v_load(u->d + (size_t)b * np + v * VL);
-        }
-    }
+    update_load(u, d, batch, vecs);
     for (size_t k = 0; k < l->n; k++) {
         const float *x0 = u->x + l->at[k], *x4 = x0 + 4 * ldx, *x8 = x0 + 8 * ldx;
         float *w = u->w + l->at[k] * np;
         V s[UPDATE_VECS];
-        FG_UNROLL
-        for (int v = 0; v < vecs; v++) {
-            _mm_prefetch((const char *)(w + LIVE_AHEAD * np + v * VL), _MM_HINT_T0);
-        }
+        fg_ahead(w, LIVE_AHEAD * np * sizeof *w, (size_t)vecs * VL * sizeof *w);
         FG_UNROLL
         for (int v = 0; v < vecs; v++) {
             s[v] = v_set(0.0f);

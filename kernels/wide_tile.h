@@ -20,6 +20,7 @@ struct tile {
     float a;
     float *y;
     size_t ldy;
+    float *copy; /* where the pack_ functions leave w's rows side by side */
 };
 
 static inline __attribute__((always_inline)) void tile_begin(const struct tile *t, V acc[TILE_ROWS][2],
@@ -71,15 +72,17 @@ static inline __attribute__((always_inline)) void tile_end(const struct tile *t,
  * first-level cache, which holds 8 or 12 lines: with more, each prefetch drops the line needed next. */
 enum { TILE_PAGE = 1024, AHEAD = 12, AHEAD_OF_PAGES = 6 };
 
-/* rows, vecs and unit (t->xr == 1) are constants where this is inlined. */
-static inline __attribute__((always_inline)) void tile_run(const struct tile *t, int rows, int vecs, int unit)
+/* rows, vecs, unit (t->xr == 1) and pack are constants where this is inlined. */
+static inline __attribute__((always_inline)) void tile_run(const struct tile *t, int rows, int vecs, int unit,
+                                                           int pack)
 {
     enum { GROUP = 4 }; /* rows that share a pointer */
     V acc[TILE_ROWS][2];
     tile_begin(t, acc, rows, vecs);
     const float *w = t->w;
+    float *copy = t->copy;
     size_t xr = unit ? 1 : t->xr, ldw = t->ldw, x3 = t->x3;
-    size_t ahead = (ldw % TILE_PAGE == 0 ? AHEAD_OF_PAGES : AHEAD) * ldw;
+    size_t ahead = (ldw % TILE_PAGE == 0 ? AHEAD_OF_PAGES : AHEAD) * ldw * sizeof *w;
     for (size_t k1 = 0; k1 < t->n1; k1++) {
         for (size_t k2 = 0; k2 < t->n2; k2++) {
             const float *x0 = t->x + k1 * t->x1 + k2 * t->x2, *x4 = x0, *x8 = x0, *x12 = x0;
@@ -90,9 +93,13 @@ static inline __attribute__((always_inline)) void tile_run(const struct tile *t,
             }
             for (size_t k3 = t->n3; k3 > 0; k3--) {
                 V w0 = v_load(w), w1 = vecs > 1 ? v_load(w + VL) : w0;
-                if (vecs > 1 && !unit) { /* weights; gradients are read from front to back */
-                    _mm_prefetch((const char *)(w + ahead), _MM_HINT_T0);
-                    _mm_prefetch((const char *)(w + ahead + VL), _MM_HINT_T0);
+                if (vecs > 1 && (!unit || pack)) { /* weights; gradients are read from front to back */
+                    fg_ahead(w, ahead, 2 * VL * sizeof *w);
+                }
+                if (pack) {
+                    v_store(copy, w0);
+                    v_store(copy + VL, w1);
+                    copy += 2 * VL;
                 }
                 FG_UNROLL
                 for (int r = 0; r < rows; r++) {
@@ -121,21 +128,30 @@ typedef void (*tile_function)(const struct tile *t);
 #define TILE_DEFINE(R)                                  \
     static void tile_##R##_1(const struct tile *t)      \
     {                                                   \
-        tile_run(t, R, 1, 0);                           \
+        tile_run(t, R, 1, 0, 0);                        \
     }                                                   \
     static void tile_##R##_2(const struct tile *t)      \
     {                                                   \
-        tile_run(t, R, 2, 0);                           \
+        tile_run(t, R, 2, 0, 0);                        \
     }                                                   \
     static void tile_##R##_1_unit(const struct tile *t) \
     {                                                   \
-        tile_run(t, R, 1, 1);                           \
+        tile_run(t, R, 1, 1, 0);                        \
     }                                                   \
     static void tile_##R##_2_unit(const struct tile *t) \
     {                                                   \
-        tile_run(t, R, 2, 1);                           \
+        tile_run(t, R, 2, 1, 0);                        \
+    }                                                   \
+    static void pack_##R(const struct tile *t)          \
+    {                                                   \
+        tile_run(t, R, 2, 0, 1);                        \
+    }                                                   \
+    static void pack_##R##_unit(const struct tile *t)   \
+    {                                                   \
+        tile_run(t, R, 2, 1, 1);                        \
     }
 #define TILE_ENTRY(R) {{tile_##R##_1, tile_##R##_2}, {tile_##R##_1_unit, tile_##R##_2_unit}},
+#define PACK_ENTRY(R) {pack_##R, pack_##R##_unit},
 
 #ifdef FG_WIDE_AVX512
 #define TILE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
@@ -144,6 +160,21 @@ typedef void (*tile_function)(const struct tile *t);
 #endif
 TILE_LIST(TILE_DEFINE)
 static const tile_function TILES[TILE_ROWS][2][2] = {TILE_LIST(TILE_ENTRY)}; /* rows - 1, unit, vecs - 1 */
+static const tile_function PACKS[TILE_ROWS][2] = {TILE_LIST(PACK_ENTRY)};    /* rows - 1, unit */
+
+/* Rows of the next block where `rows` are left: as few blocks as there can be, of nearly equal size. */
+static size_t tile_next(size_t rows)
+{
+    size_t blocks = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    return blocks > 1 ? (rows + blocks - 1) / blocks : rows;
+}
+
+static void tile_move(struct tile *t, size_t rows)
+{
+    t->x += rows * t->xr;
+    t->y += rows * t->ldy;
+    t->start = t->start != NULL ? t->start + rows * t->lds : NULL;
+}
 
 /* Run a tile over `rows` rows of any number, in blocks of nearly equal size, `vecs` vectors wide. Moves t->x,
  * t->y and t->start past the rows. It is changed in place:
@@ -157,12 +188,22 @@ static void tile_rows(struct tile *t, size_t rows, size_t vecs)
             r = (rows + blocks - 1) / blocks;
         }
         TILES[r - 1][unit][vecs - 1](t);
-        t->x += r * t->xr;
-        t->y += r * t->ldy;
-        t->start = t->start != NULL ? t->start + r * t->lds : NULL;
+        tile_move(t, r);
         rows -= r;
         r = rows;
     }
+}
+
+/* The same, two vectors wide; the first block leaves w's n3 rows at t->copy side by side, and the others read
+ * them there (n1 = n2 = 1). */
+static void tile_rows_packing(struct tile *t, size_t rows)
+{
+    size_t r = tile_next(rows);
+    PACKS[r - 1][t->xr == 1](t);
+    tile_move(t, r);
+    t->w = t->copy;
+    t->ldw = 2 * VL;
+    tile_rows(t, rows - r, 2);
 }
 
 /* Vectors of the next block of columns: 2, or 1 if only one is left. */

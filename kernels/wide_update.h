@@ -24,6 +24,20 @@ struct update_at {
     float *w;
 };
 
+/* d of the whole batch, for vecs vectors of columns. */
+static inline __attribute__((always_inline)) void update_load(const struct update *u,
+                                                              V d[UPDATE_BATCH][UPDATE_VECS], int batch,
+                                                              int vecs)
+{
+    FG_UNROLL
+    for (int b = 0; b < batch; b++) {
+        FG_UNROLL
+        for (int v = 0; v < vecs; v++) {
+            d[b][v] = v_load(u->d + (size_t)b * u->np + v * VL);
+        }
+    }
+}
+
 /* `rows` rows of w side by side: as many independent chains of sums. All but u and at are constants where
  * this is inlined. */
 static inline __attribute__((always_inline)) void update_rows(const struct update *u, struct update_at *at,
@@ -70,13 +84,7 @@ static inline __attribute__((always_inline)) void update_run(const struct update
     V d[UPDATE_BATCH][UPDATE_VECS];
     int rows = vecs > 1 ? UPDATE_ROWS / 2 : UPDATE_ROWS;
     size_t ldx = u->ldx, i = u->in;
-    FG_UNROLL
-    for (int b = 0; b < batch; b++) {
-        FG_UNROLL
-        for (int v = 0; v < vecs; v++) {
-            d[b][v] = v_load(u->d + (size_t)b * u->np + v * VL);
-        }
-    }
+    update_load(u, d, batch, vecs);
     struct update_at at = {u->x, batch > 4 ? u->x + 4 * ldx : u->x, batch > 8 ? u->x + 8 * ldx : u->x, u->w};
     for (; i >= (size_t)rows; i -= (size_t)rows) {
         update_rows(u, &at, d, batch, vecs, rows);

@@ -73,7 +73,8 @@ static struct saved saved(const struct fg_layer *l, const struct fg_pass *p)
 static size_t scratch(const struct fg_layer *l, size_t batch)
 {
     size_t hp = l->out.ld;
-    return (2 * batch * hp + 4 * hp * hp) * sizeof(float); /* dh of the step before, dc; the weights turned */
+    /* dh of the step before, dc; the weights turned, forward as the kernels keep them */
+    return (2 * batch * hp + 4 * hp * hp) * sizeof(float);
 }
 
 static void forward(const struct fg_layer *l, struct fg_pass *p)
@@ -87,7 +88,8 @@ static void forward(const struct fg_layer *l, struct fg_pass *p)
     for (size_t t = 0; t < l->in.t; t++) {
         float *gates = s.gates + 4 * step * t;
         if (t > 0) {
-            p->k->dense_accumulate(p->y + step * (t - 1), hp, hh, gates, p->batch, l->out.c, np);
+            p->k->dense_accumulate_kept(p->y + step * (t - 1), hp, hh, gates, p->batch, l->out.c, np,
+                                        p->scratch, t == 1);
         }
         p->k->lstm_forward(gates, s.c + step * t, s.c + step * (t + 1), s.tc + step * t, p->y + step * t,
                            p->batch, hp);
