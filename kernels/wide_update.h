@@ -25,9 +25,8 @@ struct update_at {
 };
 
 /* d of the whole batch, for vecs vectors of columns. */
-static inline __attribute__((always_inline)) void update_load(const struct update *u,
-                                                              V d[UPDATE_BATCH][UPDATE_VECS], int batch,
-                                                              int vecs)
+static inline __attribute__((always_inline)) void
+update_load(const struct update *u, V d[UPDATE_BATCH][UPDATE_VECS], int batch, int vecs)
 {
     FG_UNROLL
     for (int b = 0; b < batch; b++) {
