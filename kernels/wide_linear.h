@@ -161,9 +161,9 @@ static void dense_backward_input(const float *d, const float *w, float *dx, size
 static void dense_weights_packed(const float *x, size_t ldx, const float *d, int sgd, float a, float *w,
                                  size_t batch, size_t in, size_t np)
 {
-    enum { INPUTS = 20 * TILE_ROWS };
-    _Alignas(64) float panel[PANEL_FLOATS], sum[PANELS][INPUTS * 2 * VL];
-    size_t parts = (batch + PANEL - 1) / PANEL, step = (batch + parts - 1) / parts;
+    enum { INPUTS = 20 * TILE_ROWS, SAMPLES = 2 * PANEL };
+    _Alignas(64) float panel[SAMPLES * 2 * VL], sum[PANELS][INPUTS * 2 * VL];
+    size_t parts = (batch + SAMPLES - 1) / SAMPLES, step = (batch + parts - 1) / parts;
     for (size_t i = 0; i < in; i += INPUTS) {
         size_t rows = in - i < INPUTS ? in - i : INPUTS;
         for (size_t j = 0; j < np; j += PANELS_WIDE) {

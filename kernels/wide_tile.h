@@ -79,6 +79,9 @@ static inline __attribute__((always_inline)) void tile_run(const struct tile *t,
     enum { GROUP = 4 }; /* rows that share a pointer */
     V acc[TILE_ROWS][2];
     tile_begin(t, acc, rows, vecs);
+    for (int r = 0; r < rows && t->sgd; r++) { /* y is read at the end */
+        fg_ahead(t->y + (size_t)r * t->ldy, 0, (size_t)vecs * VL * sizeof *t->y);
+    }
     const float *w = t->w;
     float *copy = t->copy;
     size_t xr = unit ? 1 : t->xr, ldw = t->ldw, x3 = t->x3;
