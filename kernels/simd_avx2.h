@@ -87,6 +87,14 @@ static inline V v_min(V a, V b) /* b if either is nan */
     return _mm256_min_ps(a, b);
 }
 
+/* The largest of all lanes, any nan left aside or not. */
+static inline float v_most(V v)
+{
+    __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    m = _mm_max_ps(m, _mm_shuffle_ps(m, m, 0x4E));
+    return _mm_cvtss_f32(_mm_max_ps(m, _mm_shuffle_ps(m, m, 0xB1)));
+}
+
 static inline VM v_less(V a, V b)
 {
     return _mm256_cmp_ps(a, b, _CMP_LT_OQ);

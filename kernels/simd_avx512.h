@@ -86,6 +86,12 @@ static inline V v_min(V a, V b) /* b if either is nan */
     return _mm512_min_ps(a, b);
 }
 
+/* The largest of all lanes, any nan left aside or not. */
+static inline float v_most(V v)
+{
+    return _mm512_reduce_max_ps(v);
+}
+
 static inline VM v_less(V a, V b)
 {
     return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);

@@ -95,6 +95,7 @@ static void maxpool_backward(const struct fg_pool *s, const float *d, const uint
     }
 }
 
+/* A nan may be passed over: the row's sum of exponentials is nan all the same. */
 static float row_max(const float *z, size_t n)
 {
     V low = v_set(-INFINITY), top = low;
@@ -102,13 +103,7 @@ static float row_max(const float *z, size_t n)
         V v = v_load(z + c);
         top = v_max(top, n - c < VL ? v_select(v_first(n - c), v, low) : v);
     }
-    float t[VL], m;
-    v_store(t, top);
-    m = t[0];
-    for (size_t l = 1; l < VL; l++) {
-        m = t[l] > m ? t[l] : m;
-    }
-    return m;
+    return v_most(top);
 }
 
 static int32_t row_first(const float *z, size_t n, float value)

@@ -46,33 +46,38 @@ static inline __attribute__((always_inline)) void dead_lanes(const float *x, siz
     }
 }
 
-/* False where it would not pay to know. */
-static int live_find(struct live *l, const float *x, size_t ldx, size_t batch, size_t in, size_t np)
+/* False where it would not pay to know. With `both` the dead ones are listed, too. */
+static inline __attribute__((always_inline)) int live_find(struct live *l, const float *x, size_t ldx,
+                                                           size_t batch, size_t in, size_t np, int both)
 {
     static const uint32_t first[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    l->n = l->dead = 0;
+    size_t live = 0, off = 0; /* not in *l, which the stores below might change */
     if (batch > LIVE_BATCH || in < 2 * LIVE_LOOK || in > LIVE_INPUTS || in * np > LIVE_FLOATS) {
         return 0;
     }
     VI number = vi_load(first);
     size_t i = 0;
-    for (; i + 4 * VL <= in && (i != LIVE_LOOK || l->dead > 0); i += 4 * VL) {
+    for (; i + 4 * VL <= in && (i != LIVE_LOOK || off > 0); i += 4 * VL) {
         unsigned dead[4];
         dead_lanes(x + i, ldx, batch, dead);
         for (int v = 0; v < 4; v++, number = vi_add(number, vi_set(VL))) {
             size_t n = (size_t)__builtin_popcount(dead[v]);
-            vi_store_some(l->off + l->dead, v_mask_of(dead[v]), number);
-            vi_store_some(l->at + l->n, v_mask_of(ALL_LANES & ~dead[v]), number);
-            l->dead += n;
-            l->n += VL - n;
+            if (both) {
+                vi_store_some(l->off + off, v_mask_of(dead[v]), number);
+            }
+            vi_store_some(l->at + live, v_mask_of(ALL_LANES & ~dead[v]), number);
+            off += n;
+            live += VL - n;
         }
     }
-    if (l->dead * 8 < in) {
+    if (off * 8 < in) {
         return 0;
     }
     for (; i < in; i++) {
-        l->at[l->n++] = (uint32_t)i;
+        l->at[live++] = (uint32_t)i;
     }
+    l->n = live;
+    l->dead = off;
     return 1;
 }
 
@@ -85,37 +90,51 @@ static int all_finite(const float *m, size_t n)
     return v_mask_bits(v_equal(s, s)) == ALL_LANES;
 }
 
+/* One live input, whose weights begin at w. */
+static inline __attribute__((always_inline)) void live_term(const float *x, size_t xr, const float *w,
+                                                            size_t ldw, V acc[TILE_ROWS][2], int rows,
+                                                            int vecs)
+{
+    const float *x4 = x + 4 * xr, *x8 = x + 8 * xr, *x12 = x + 12 * xr;
+    V w0 = v_load(w), w1 = vecs > 1 ? v_load(w + VL) : w0;
+    fg_ahead(w, LIVE_AHEAD * ldw * sizeof *w, (size_t)vecs * VL * sizeof *w);
+    FG_UNROLL
+    for (int r = 0; r < rows; r++) {
+        V xr_ = v_set((r < 4 ? x : r < 8 ? x4 : r < 12 ? x8 : x12)[(size_t)(r % 4) * xr]);
+        acc[r][0] = v_fma(xr_, w0, acc[r][0]);
+        if (vecs > 1) {
+            acc[r][1] = v_fma(xr_, w1, acc[r][1]);
+        }
+    }
+}
+
+/* Infinity and nan in the weights of a dead input give nan, which stays. */
+static inline __attribute__((always_inline)) void dead_term(const float *w, V check[2], int vecs)
+{
+    FG_UNROLL
+    for (int v = 0; v < vecs; v++) {
+        check[v] = v_fma(v_load(w + v * VL), v_set(0.0f), check[v]);
+    }
+}
+
 /* As tile_run(), over the live inputs; returns lanes where a sum is -0 or a dead input's weight is not
  * finite. rows and vecs are constants where this is inlined. */
 static inline __attribute__((always_inline)) unsigned live_run(const struct tile *t, const struct live *l,
                                                                int rows, int vecs)
 {
     V acc[TILE_ROWS][2], zero = v_set(0.0f), check[2] = {zero, zero};
-    size_t xr = t->xr, ldw = t->ldw, steps = l->n > l->dead ? l->n : l->dead;
+    const float *x = t->x, *w = t->w;
+    size_t xr = t->xr, ldw = t->ldw, n = l->n, dead = l->dead, k = 0;
     tile_begin(t, acc, rows, vecs);
-    for (size_t k = 0; k < steps; k++) {
-        if (k < l->dead) { /* beside the others, because it mostly waits for the second cache */
-            const float *w = t->w + l->off[k] * ldw;
-            FG_UNROLL
-            for (int v = 0; v < vecs; v++) {
-                check[v] = v_fma(v_load(w + v * VL), zero, check[v]);
-            }
-        }
-        if (k >= l->n) {
-            continue;
-        }
-        const float *x0 = t->x + l->at[k], *x4 = x0 + 4 * xr, *x8 = x0 + 8 * xr, *x12 = x0 + 12 * xr;
-        const float *w = t->w + l->at[k] * ldw;
-        V w0 = v_load(w), w1 = vecs > 1 ? v_load(w + VL) : w0;
-        fg_ahead(w, LIVE_AHEAD * ldw * sizeof *w, (size_t)vecs * VL * sizeof *w);
-        FG_UNROLL
-        for (int r = 0; r < rows; r++) {
-            V x = v_set((r < 4 ? x0 : r < 8 ? x4 : r < 12 ? x8 : x12)[(size_t)(r % 4) * xr]);
-            acc[r][0] = v_fma(x, w0, acc[r][0]);
-            if (vecs > 1) {
-                acc[r][1] = v_fma(x, w1, acc[r][1]);
-            }
-        }
+    for (; k < n && k < dead; k++) { /* beside each other: the dead ones mostly wait for the second cache */
+        dead_term(w + l->off[k] * ldw, check, vecs);
+        live_term(x + l->at[k], xr, w + l->at[k] * ldw, ldw, acc, rows, vecs);
+    }
+    for (; k < n; k++) {
+        live_term(x + l->at[k], xr, w + l->at[k] * ldw, ldw, acc, rows, vecs);
+    }
+    for (; k < dead; k++) {
+        dead_term(w + l->off[k] * ldw, check, vecs);
     }
     tile_end(t, acc, rows, vecs);
     unsigned bad = 0;
@@ -150,7 +169,7 @@ static int live_forward(const float *x, size_t ldx, const float *w, const float 
                         size_t in, size_t np)
 {
     struct live l;
-    if (!live_find(&l, x, ldx, batch, in, np)) {
+    if (!live_find(&l, x, ldx, batch, in, np, 1)) {
         return 0;
     }
     size_t rows = 0, blocks = (batch + TILE_ROWS - 1) / TILE_ROWS;
@@ -173,11 +192,13 @@ static inline __attribute__((always_inline)) void live_step(const struct update 
                                                             int batch, int vecs)
 {
     V d[UPDATE_BATCH][UPDATE_VECS], a = v_set(u->a);
+    const float *x = u->x;
+    float *first = u->w;
     size_t ldx = u->ldx, np = u->np;
     update_load(u, d, batch, vecs);
-    for (size_t k = 0; k < l->n; k++) {
-        const float *x0 = u->x + l->at[k], *x4 = x0 + 4 * ldx, *x8 = x0 + 8 * ldx;
-        float *w = u->w + l->at[k] * np;
+    for (size_t k = 0, n = l->n; k < n; k++) {
+        const float *x0 = x + l->at[k], *x4 = x0 + 4 * ldx, *x8 = x0 + 8 * ldx;
+        float *w = first + l->at[k] * np;
         V s[UPDATE_VECS];
         fg_ahead(w, LIVE_AHEAD * np * sizeof *w, (size_t)vecs * VL * sizeof *w);
         FG_UNROLL
@@ -186,10 +207,10 @@ static inline __attribute__((always_inline)) void live_step(const struct update 
         }
         FG_UNROLL
         for (int b = 0; b < batch; b++) {
-            V x = v_set((b < 4 ? x0 : b < 8 ? x4 : x8)[(size_t)(b % 4) * ldx]);
+            V xb = v_set((b < 4 ? x0 : b < 8 ? x4 : x8)[(size_t)(b % 4) * ldx]);
             FG_UNROLL
             for (int v = 0; v < vecs; v++) {
-                s[v] = v_fma(x, d[b][v], s[v]);
+                s[v] = v_fma(xb, d[b][v], s[v]);
             }
         }
         FG_UNROLL
@@ -219,7 +240,7 @@ static const live_step_function LIVE_STEPS[UPDATE_BATCH][2] = {
 static int live_sgd(struct update u, size_t batch)
 {
     struct live l;
-    if (!signbit(u.a) || !isfinite(u.a) || !live_find(&l, u.x, u.ldx, batch, u.in, u.np) ||
+    if (!signbit(u.a) || !isfinite(u.a) || !live_find(&l, u.x, u.ldx, batch, u.in, u.np, 0) ||
         !all_finite(u.d, batch * u.np)) {
         return 0;
     }
