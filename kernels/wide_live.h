@@ -91,9 +91,8 @@ static int all_finite(const float *m, size_t n)
 }
 
 /* One live input, whose weights begin at w. */
-static inline __attribute__((always_inline)) void live_term(const float *x, size_t xr, const float *w,
-                                                            size_t ldw, V acc[TILE_ROWS][2], int rows,
-                                                            int vecs)
+static inline __attribute__((always_inline)) void
+live_term(const float *x, size_t xr, const float *w, size_t ldw, V acc[TILE_ROWS][2], int rows, int vecs)
 {
     const float *x4 = x + 4 * xr, *x8 = x + 8 * xr, *x12 = x + 12 * xr;
     V w0 = v_load(w), w1 = vecs > 1 ? v_load(w + VL) : w0;
