@@ -18,4 +18,4 @@ kernels/cuda_device.o kernels/cuda_dense.o kernels/cuda_limits.o kernels/cuda_fo
 kernels/cuda_fold.o: kernels/device.h kernels/device_fold.h src/base/both.h src/base/fsum_both.h
 kernels/device_cuda.o: kernels/device_arena.h
 kernels/device_cuda.o kernels/cuda_lockstep.o: kernels/device.h kernels/device_at.h kernels/device_gemm.h kernels/device_linear.h kernels/device_mma.h kernels/device_ops.h \
-	kernels/device_pointwise.h kernels/device_shape.h kernels/device_stage.h kernels/device_tile.h kernels/device_update.h kernels/scalar.h src/base/both.h src/base/philox.h
+	kernels/device_pointwise.h kernels/device_pool.h kernels/device_tile_pool.h kernels/device_shape.h kernels/device_stage.h kernels/device_tile.h kernels/device_update.h kernels/scalar.h src/base/both.h src/base/philox.h

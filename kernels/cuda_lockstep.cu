@@ -23,7 +23,7 @@ static __global__ void __launch_bounds__(FG_TILE_THREADS, MULTIPROCESSOR_BLOCKS)
         }
         if constexpr (FG_OP_BY_TILES(KIND)) {
             __shared__ __align__(16) float chunks[FG_TILE_STAGES * FG_TILE_STAGE];
-            fg_op_tiles(KIND, MODE, op, &at, lanes[i].lr, chunks, blockIdx.x, gridDim.x);
+            fg_op_tiles(KIND, MODE, op, &at, &lanes[i], chunks, blockIdx.x, gridDim.x);
         } else {
             fg_op_run(KIND, MODE, op, &at, &lanes[i], (size_t)blockIdx.x * blockDim.x + threadIdx.x,
                       (size_t)gridDim.x * blockDim.x);

@@ -58,11 +58,13 @@ enum fg_op_kind {
     FG_OP_DENSE_DW,   /* y = x^T d, or w update */
     FG_OP_COLUMN_SUM, /* y = sum of rows of d, or update */
     FG_OP_CONV,       /* y = bias or 0, + conv(x, w) */
+    FG_OP_CONV_POOL,  /* the same; where operations go by tiles the next operation, which is FG_OP_BESIDE,
+                         pools what nobody else reads: it is done as well, and y is not written */
     FG_OP_CONV_FLIP,  /* y = w flipped */
     FG_OP_CONV_DW,    /* y = gradient, or update */
     FG_OP_IMAGE_PAD,  /* y = x in a border */
-    FG_OP_POOL,       /* y = largest, d = their places (bytes) */
-    FG_OP_POOL_DX,    /* y = gradient from x by the places d */
+    FG_OP_POOL,       /* y = largest, d = their places (bytes; FG_POOL_NONE: passes no gradient) */
+    FG_OP_POOL_DX,    /* y = gradient from f x by the places d */
     FG_OP_PACK,       /* y = x without the padding between pixels (flatten) */
     FG_OP_UNPACK,     /* y = x with it */
     FG_OP_RELU,       /* y = relu(x) */
@@ -91,6 +93,11 @@ enum fg_op_kind {
     FG_OP_KINDS
 };
 
+#define FG_OP_CONVOLVES(kind) ((kind) == FG_OP_CONV || (kind) == FG_OP_CONV_POOL)
+
+/* Windows that FG_OP_CONV_POOL is for: they meet without a gap, and each is whole in some rows of a tile. */
+#define FG_POOLS_IN_TILES(k, stride) ((k) == (stride) && ((k) == 2 || (k) == 4))
+
 /* When an operation happens, of a batch that goes in parts. */
 enum fg_when { FG_WHEN_ALWAYS, FG_WHEN_LATER, FG_WHEN_LAST };
 
@@ -107,14 +114,14 @@ struct fg_op {
     uint32_t flags;                     /* FG_OP_UPDATE, FG_OP_BIAS, FG_OP_ONTO */
     uint32_t number, threshold;         /* dropout: of the layer; kernels.h */
     uint32_t top, left, dilate, dh, dw; /* image_pad; conv in a border */
-    float f, g;                         /* scale of dropout; mu, clip, momentum; weight decay */
+    float f, g;                         /* scale of dropout, 1 without; mu, clip, momentum; weight decay */
     uint32_t outputs;                   /* threads that have something to do when the batch is full */
     struct fg_window win;
 };
 
 /* BIAS: aux is what sums begin with. RECTIFY, MASK: a relu that follows a sum, or goes back behind one by
- * aux, what it gave (of FG_OP_POOL_DX: what pooling gave of that, which is as positive,
- * also after a dropout in its place). SUMS: of FG_OP_DENSE_DW and FG_OP_CONV_DW that go by tiles: the columns
+ * aux, what it gave. Of FG_OP_POOL: MASK: what is not positive passes no gradient, for the relu before; DROP:
+ * dropout of what it gives. SUMS: of FG_OP_DENSE_DW and FG_OP_CONV_DW that go by tiles: the columns
  * of d are summed, too, into aux. BORDER: of FG_OP_CONV with stride 1: x is d (dh, dw, win.cs) in a border,
  * of `top` rows and `left` columns before it; where operations go by tiles, d is read instead.
  * WEIGHTS: of FG_OP_DENSE_DX of at most 16 rows: where operations go by tiles it updates w from x and d, too.
@@ -128,7 +135,8 @@ enum {
     FG_OP_SUMS = 32,
     FG_OP_BESIDE = 64,
     FG_OP_BORDER = 128,
-    FG_OP_WEIGHTS = 256
+    FG_OP_WEIGHTS = 256,
+    FG_OP_DROP = 512
 };
 
 /* Samples as fg_dataset has them, in device memory. */

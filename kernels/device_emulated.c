@@ -130,7 +130,7 @@ static void run_threads(const struct emulated *d, enum fg_arithmetic mode, const
         uint32_t t = d->how.shuffle != 0 ? (nt - 1 - (i + d->how.shuffle) % nt) : i;
         if (!d->how.resident && FG_OP_BY_TILES(op->kind)) {
             memset(d->chunks, 0x7f, CHUNK_BYTES);
-            fg_op_tiles(op->kind, mode, op, at, lane->lr, d->chunks, t, nt);
+            fg_op_tiles(op->kind, mode, op, at, lane, d->chunks, t, nt);
         } else {
             fg_op_run(op->kind, mode, op, at, lane, t, nt);
         }

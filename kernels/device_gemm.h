@@ -247,7 +247,7 @@ FG_BOTH static inline struct fg_gemm gemm_of(uint32_t kind, const struct fg_op *
     struct fg_gemm g;
     g.a = kind == FG_OP_DENSE_DX ? d : x;
     g.b = kind == FG_OP_DENSE_DW || kind == FG_OP_CONV_DW ? d : w;
-    g.n = kind == FG_OP_CONV || kind == FG_OP_CONV_DW ? s->np : kind == FG_OP_DENSE_DX ? op->ldy : op->np;
+    g.n = FG_OP_CONVOLVES(kind) || kind == FG_OP_CONV_DW ? s->np : kind == FG_OP_DENSE_DX ? op->ldy : op->np;
     g.columns = kind == FG_OP_DENSE_DX ? op->in : g.n;
     g.bt = kind == FG_OP_DENSE_DX ? 1 : g.n;
     g.bn = kind == FG_OP_DENSE_DX ? op->np : 1;
@@ -265,6 +265,7 @@ FG_BOTH static inline struct fg_gemm gemm_of(uint32_t kind, const struct fg_op *
         g.row = straight(1), g.term = straight(op->ldx);
         break;
     case FG_OP_CONV:
+    case FG_OP_CONV_POOL:
         g.m = pixels, g.terms = taps;
         g.row = over_corners(s), g.term = over_window(s);
         break;

@@ -1,4 +1,4 @@
-/* Dense layers, convolutions and pooling as device operations; orders of sums as kernels.h states them.
+/* Dense layers and convolutions as device operations; orders of sums as kernels.h states them.
  * Included by device_ops.h only.
  *
  * Threads t, t + nt, ... make the outputs in memory order, so that neighbours write neighbours and read
@@ -282,49 +282,5 @@ FG_BOTH static inline void op_image_pad(const struct fg_op *op, const struct fg_
                q;
         int in = inside(u, op->top, op->dilate, h, &r) & inside(v, op->left, op->dilate, w, &q);
         y[e] = in ? x[((b * h + r) * w + q) * cs + c] : 0.0f;
-    }
-}
-
-FG_BOTH static inline void op_pool(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
-{
-    const struct fg_window *s = &op->win;
-    const float *x = fg_at_ref(at, op->x);
-    float *y = fg_at_ref(at, op->y);
-    uint8_t *arg = (uint8_t *)fg_at_ref(at, op->d);
-    for (size_t e = t; e < (size_t)at->n * s->oh * s->ow * s->cs; e += nt) {
-        const float *xp = x + corner(s, e / s->cs) + e % s->cs;
-        float best = xp[0];
-        unsigned place = 0;
-        for (unsigned k = 1; k < s->k * s->k; k++) {
-            float v = xp[(size_t)(k / s->k * s->w + k % s->k) * s->cs];
-            place = v > best ? k : place;
-            best = v > best ? v : best;
-        }
-        y[e] = best;
-        arg[e] = (uint8_t)place;
-    }
-}
-
-/* One thread an input: it looks at the windows that contain it, in the order of outputs. MASK: what a window
- * gave is the input itself, where that has a share. */
-FG_BOTH static inline void op_pool_dx(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
-{
-    const struct fg_window *s = &op->win;
-    const float *d = fg_at_ref(at, op->x), *gave = fg_at_ref(at, op->aux);
-    float *y = fg_at_ref(at, op->y);
-    const uint8_t *arg = (const uint8_t *)fg_at_ref(at, op->d);
-    const int all = (op->flags & FG_OP_MASK) == 0;
-    for (size_t e = t; e < (size_t)at->n * s->h * s->w * s->cs; e += nt) {
-        size_t c = e % s->cs, v = e / s->cs % s->w, u = e / s->cs / s->w % s->h, b = e / s->cs / s->w / s->h;
-        size_t r0 = u < s->k ? 0 : (u - s->k) / s->stride + 1, q0 = v < s->k ? 0 : (v - s->k) / s->stride + 1;
-        float sum = 0.0f;
-        for (size_t r = r0; r < s->oh && r * s->stride <= u; r++) {
-            for (size_t q = q0; q < s->ow && q * s->stride <= v; q++) {
-                size_t p = ((b * s->oh + r) * s->ow + q) * s->cs + c;
-                size_t place = (u - r * s->stride) * s->k + (v - q * s->stride);
-                sum = arg[p] == place && (all || gave[p] > 0.0f) ? sum + d[p] : sum;
-            }
-        }
-        y[e] = sum;
     }
 }

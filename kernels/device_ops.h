@@ -12,6 +12,8 @@
 
 #include "kernels/device_linear.h"
 
+#include "kernels/device_pool.h"
+
 #include "kernels/device_gemm.h"
 
 #include "kernels/device_tile.h"
@@ -22,7 +24,7 @@
  * a launch of their own. */
 #define FG_OP_MULTIPLIES(kind)                                                        \
     ((kind) == FG_OP_DENSE || (kind) == FG_OP_DENSE_DX || (kind) == FG_OP_DENSE_DW || \
-     (kind) == FG_OP_CONV || (kind) == FG_OP_CONV_DW)
+     FG_OP_CONVOLVES(kind) || (kind) == FG_OP_CONV_DW)
 #define FG_OP_BY_TILES(kind) (FG_OP_MULTIPLIES(kind) || (kind) == FG_OP_COLUMN_SUM)
 
 /* kind, mode: op->kind, program->arithmetic; constants where a compiler is to make code for one operation
@@ -51,6 +53,7 @@ FG_BOTH static inline void fg_op_run(uint32_t kind, uint32_t mode, const struct 
         op_column_sum(op, at, lane->lr, t, nt);
         break;
     case FG_OP_CONV:
+    case FG_OP_CONV_POOL:
         op_conv(op, at, t, nt);
         break;
     case FG_OP_CONV_FLIP:
@@ -63,7 +66,7 @@ FG_BOTH static inline void fg_op_run(uint32_t kind, uint32_t mode, const struct 
         op_image_pad(op, at, t, nt);
         break;
     case FG_OP_POOL:
-        op_pool(op, at, t, nt);
+        op_pool(op, at, lane, t, nt);
         break;
     case FG_OP_POOL_DX:
         op_pool_dx(op, at, t, nt);

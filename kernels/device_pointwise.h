@@ -82,17 +82,10 @@ FG_BOTH static inline void op_dropout(const struct fg_op *op, const struct fg_at
 {
     const float *x = fg_at_ref(at, op->x);
     float *y = fg_at_ref(at, op->y);
-    uint64_t base =
-        ((((uint64_t)at->step << 8) | op->number) << 28) + ((uint64_t)at->first * op->rows + 3) / 4;
-    uint32_t key[2] = {(uint32_t)lane->seed, (uint32_t)(lane->seed >> 32)};
     size_t n = (size_t)op->rows * at->n;
     for (size_t e = t; e < (n + 3) / 4; e += nt) {
-        uint64_t block = base + e;
-        uint32_t ctr[4] = {(uint32_t)block,
-                           (uint32_t)FG_RNG_DROPOUT << 24 | (uint32_t)(block >> 32 & 0xFFFFFFu), lane->shard,
-                           lane->number};
         uint32_t word[4];
-        fg_philox_block(word, ctr, key);
+        dropout_words(word, op, at, lane, op->rows, e);
         for (size_t i = 4 * e; i < n && i < 4 * e + 4; i++) {
             y[i] = word[i % 4] >= op->threshold ? x[i] * op->f : 0.0f;
         }

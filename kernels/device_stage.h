@@ -30,7 +30,16 @@ struct fg_side {
     /* along; items are pixels of an image that the window of terms may reach beyond, by `top` rows and `left`
      * columns at its beginning: its size, each less than 2^15; 0: it does not */
     uint32_t h, w, top, left;
+    const struct fg_window *pool; /* items are pixels, window by window of it; NULL: row by row */
 };
+
+/* The pixel that is item `item`, window by window. */
+FG_BOTH FG_INLINE uint32_t pooled_pixel(const struct fg_window *s, uint32_t item)
+{
+    const uint32_t places = s->k * s->k, window = item / places, place = item % places;
+    const uint32_t b = window / (s->oh * s->ow), r = window / s->ow % s->oh, q = window % s->ow;
+    return (b * s->h + r * s->k + place / s->k) * s->w + q * s->k + place % s->k;
+}
 
 /* Where a thread stands: of its up to four pieces of a chunk the items, and the next chunk's first term. */
 struct fg_carry {
@@ -101,7 +110,7 @@ FG_BOTH FG_INLINE void carry_to(struct fg_carry *c, const struct fg_side *s, uin
     for (uint32_t i = 0; i < 4; i++) {
         uint32_t item =
             s->along ? first + t / lines + i * (FG_TILE_THREADS / lines) : first + t % lines * 4 + i;
-        const struct fg_stop stop = stop_at(&s->item, item);
+        const struct fg_stop stop = stop_at(&s->item, s->pool ? pooled_pixel(s->pool, item) : item);
         c->at[i] =
             item < s->items || s->h > 0 ? stop.at - (s->top * s->w + s->left) * s->item.s0 : UINT32_MAX;
         c->pixel[i] =

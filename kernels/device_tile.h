@@ -35,6 +35,14 @@ struct fg_product {
     struct fg_update update;
 };
 
+/* What a product is of. */
+struct fg_job_of_tiles {
+    uint32_t kind, mode;
+    const struct fg_op *op;
+    const struct fg_at *at;
+    const struct fg_lane *lane;
+};
+
 /* The tile's sums: those of one arithmetic. */
 struct fg_exact_sums {
     struct fg_four of[FG_BLOCK_HELD][FG_TILE_MOST_ROWS];
@@ -46,7 +54,7 @@ struct fg_mma_sums {
 FG_BOTH FG_INLINE struct fg_side side_of(const float *p, struct fg_walk item, struct fg_walk term,
                                          uint32_t items, uint32_t terms, int along)
 {
-    struct fg_side s = {p, item, term, items, terms, along, 0, 0, 0, 0, 0, 0};
+    struct fg_side s = {p, item, term, items, terms, along, 0, 0, 0, 0, 0, 0, NULL};
     s.four = along ? by_four(p, terms, &item, &term) : by_four(p, items, &term, &item);
     return s;
 }
@@ -94,6 +102,10 @@ FG_BOTH FG_INLINE struct fg_product product_of(uint32_t kind, const struct fg_op
         side_of(p.g.a, p.g.row, p.g.term, p.g.m, p.g.terms, kind != FG_OP_DENSE_DW && kind != FG_OP_CONV_DW);
     if (kind == FG_OP_CONV && (op->flags & FG_OP_BORDER) != 0) {
         p.a = bordered(op, at, p.g.m, p.g.terms);
+    }
+    if (kind == FG_OP_CONV_POOL) {
+        p.a.pool = &op[1].win;
+        p.a.items = p.g.m = at->n * op[1].win.oh * op[1].win.ow * op[1].win.k * op[1].win.k;
     }
     p.b = side_of(p.g.b, straight(p.g.bn), straight(p.g.bt), p.g.columns, p.g.terms, kind == FG_OP_DENSE_DX);
     p.out = output_of(kind, op, at, lr);
@@ -287,6 +299,8 @@ FG_BOTH FG_INLINE void mma_outputs(const struct fg_product *p,
     }
 }
 
+#include "kernels/device_tile_pool.h"
+
 /* ---- a tile ---- */
 
 FG_BOTH FG_INLINE void tile_outputs(const struct fg_product *p, uint32_t mode, struct fg_exact_sums *exact,
@@ -343,9 +357,10 @@ FG_BOTH FG_INLINE void stage_chunk(const struct fg_product *p, float *near, stru
     close_group();
 }
 
-FG_BOTH FG_INLINE void make_tile(const struct fg_product *p, uint32_t kind, uint32_t mode, float *near,
+FG_BOTH FG_INLINE void make_tile(const struct fg_product *p, const struct fg_job_of_tiles *j, float *near,
                                  uint32_t row, uint32_t column, const enum fg_tile_shape shape)
 {
+    const uint32_t kind = j->kind, mode = j->mode;
     const uint32_t terms = FG_SHAPE_TERMS(shape), all = p->g.terms;
     float sum[FG_BLOCK_HELD];
     struct fg_carry a[FG_BLOCK_HELD], b[FG_BLOCK_HELD];
@@ -377,7 +392,14 @@ FG_BOTH FG_INLINE void make_tile(const struct fg_product *p, uint32_t kind, uint
             }
         }
     }
-    tile_outputs(p, mode, &exact, &by_mma, row, column, 1, shape);
+    if (kind == FG_OP_CONV_POOL) {
+        FG_TOGETHER(); /* all are through with the last chunk */
+        keep_tile(p, mode, &exact, &by_mma, near, shape);
+        FG_TOGETHER();
+        pool_tile(p, j, near, row, column, shape);
+    } else {
+        tile_outputs(p, mode, &exact, &by_mma, row, column, 1, shape);
+    }
     for (uint32_t s = 0; s < FG_BLOCK_HELD; s++) {
         if (sums_column(p, kind, FG_THREAD(s), row, column, shape)) {
             put_column(&p->sums, sum[s], column + FG_THREAD(s));
@@ -386,38 +408,36 @@ FG_BOTH FG_INLINE void make_tile(const struct fg_product *p, uint32_t kind, uint
     FG_TOGETHER(); /* before the next tile's chunks come */
 }
 
-FG_BOTH FG_INLINE void make_tiles(const struct fg_product *p, uint32_t kind, uint32_t mode, float *near,
+FG_BOTH FG_INLINE void make_tiles(const struct fg_product *p, const struct fg_job_of_tiles *j, float *near,
                                   uint32_t block, uint32_t blocks, const enum fg_tile_shape shape)
 {
     const uint32_t rows = FG_SHAPE_ROWS(shape), columns = FG_SHAPE_COLUMNS(shape),
                    across = (p->g.n - 1) / columns + 1, tiles = ((p->g.m - 1) / rows + 1) * across;
     for (uint32_t e = block; e < tiles; e += blocks) {
-        make_tile(p, kind, mode, near, e / across * rows, e % across * columns, shape);
+        make_tile(p, j, near, e / across * rows, e % across * columns, shape);
     }
 }
 
 /* An operation that goes FG_OP_BY_TILES, by block `block` of `blocks`; near (FG_TILE_STAGES,
  * FG_TILE_STAGE) is the block's own. */
 FG_BOTH FG_INLINE void fg_op_tiles(uint32_t kind, uint32_t mode, const struct fg_op *op,
-                                   const struct fg_at *at, float lr, float *near, uint32_t block,
-                                   uint32_t blocks)
+                                   const struct fg_at *at, const struct fg_lane *lane, float *near,
+                                   uint32_t block, uint32_t blocks)
 {
-    const struct fg_product p = product_of(kind, op, at, lr);
-    if (kind == FG_OP_COLUMN_SUM) {
-        make_tiles(&p, kind, FG_EXACT, near, block, blocks, FG_SHAPE_FLAT);
-        return;
-    }
-    switch (fg_shape_of(p.g.m, p.g.n)) {
+    const struct fg_product p = product_of(kind, op, at, lane->lr);
+    const struct fg_job_of_tiles j = {kind, kind == FG_OP_COLUMN_SUM ? (uint32_t)FG_EXACT : mode, op, at,
+                                      lane};
+    switch (kind == FG_OP_COLUMN_SUM ? FG_SHAPE_FLAT : fg_shape_of(p.g.m, p.g.n)) {
     case FG_SHAPE_FLAT:
-        make_tiles(&p, kind, mode, near, block, blocks, FG_SHAPE_FLAT);
+        make_tiles(&p, &j, near, block, blocks, FG_SHAPE_FLAT);
         break;
     case FG_SHAPE_SMALL:
-        make_tiles(&p, kind, mode, near, block, blocks, FG_SHAPE_SMALL);
+        make_tiles(&p, &j, near, block, blocks, FG_SHAPE_SMALL);
         break;
     case FG_SHAPE_TALL:
-        make_tiles(&p, kind, mode, near, block, blocks, FG_SHAPE_TALL);
+        make_tiles(&p, &j, near, block, blocks, FG_SHAPE_TALL);
         break;
     default:
-        make_tiles(&p, kind, mode, near, block, blocks, FG_SHAPE_LARGE);
+        make_tiles(&p, &j, near, block, blocks, FG_SHAPE_LARGE);
     }
 }

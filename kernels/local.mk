@@ -6,7 +6,7 @@ libforage_a_SOURCES += kernels/kernels.h kernels/isa.h kernels/table.h kernels/c
 	kernels/bf16.h kernels/bf16.c
 libforage_a_SOURCES += kernels/device.h kernels/device_arena.h kernels/device_arena.c kernels/device_at.h kernels/device_emulated.c kernels/device_fold.h kernels/device_gemm.h \
 	kernels/device_linear.h kernels/device_mma.h kernels/device_shape.h kernels/device_stage.h kernels/device_tile.h \
-	kernels/device_ops.h kernels/device_pointwise.h
+	kernels/device_ops.h kernels/device_pointwise.h kernels/device_pool.h kernels/device_tile_pool.h
 
 FG_WIDE_SOURCES = kernels/wide.c kernels/wide_layers.h kernels/wide_linear.h kernels/wide_math.h \
 	kernels/wide_pointwise.h kernels/wide_tile.h kernels/wide_update.h kernels/wide_backward.h \

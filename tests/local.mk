@@ -91,6 +91,7 @@ UNIT_TESTS += tests/unit/test_model
 UNIT_TESTS += tests/unit/test_net
 UNIT_TESTS += tests/unit/test_trainer
 UNIT_TESTS += tests/unit/test_trainer_tasks
+UNIT_TESTS += tests/unit/test_program
 UNIT_TESTS += tests/unit/test_device_arena
 UNIT_TESTS += tests/unit/test_trainer_device
 UNIT_TESTS += tests/unit/test_trainer_device_memory

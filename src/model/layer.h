@@ -127,6 +127,17 @@ void fg_emit_op(struct fg_emit *e, const struct fg_op *op);
  * can. gave: NULL going forward; going back, what the relu gave. False: it is to be emitted. */
 bool fg_emit_rectified(struct fg_emit *e, struct fg_ref y, const struct fg_ref *gave, size_t floats);
 
+/* Pooling: by the convolution before, where that is what it pools and it can. */
+void fg_emit_pool(struct fg_emit *e, struct fg_op *pool);
+
+/* The pooling that keeps its places there; NULL: none was emitted. */
+struct fg_op *fg_emitted_pool(struct fg_emit *e, struct fg_ref places);
+
+/* Have a dropout in place done by the pooling that was just emitted. False: it is to be emitted. And whether
+ * the dropout of that number was: then pooling's places and scale are all of it going back. */
+bool fg_emit_dropped(struct fg_emit *e, const struct fg_op *drop);
+bool fg_emit_dropped_back(const struct fg_emit *e, uint32_t number);
+
 /* Backward of x W, W being tensor 0, as layers with a weight of their input have it: the gradient of x if it
  * is needed, then of W. Of `op` d, rows, in, out and np are given; afterwards it is the one of W. */
 void fg_emit_dense_backward(struct fg_emit *e, const struct fg_layer *l, struct fg_op *op);

@@ -38,22 +38,23 @@ static void backward(const struct fg_layer *l, struct fg_pass *p)
     mask(l, p, p->dy, p->dx);
 }
 
-static void emit_mask(const struct fg_layer *l, struct fg_emit *e, struct fg_ref x, struct fg_ref y)
+static struct fg_op op_of(const struct fg_layer *l, struct fg_ref x, struct fg_ref y)
 {
-    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_DROPOUT,
-                                  .x = x,
-                                  .y = y,
-                                  .rows = (uint32_t)(l->in.t * l->in.row),
-                                  .number = l->number,
-                                  .threshold = (uint32_t)(l->arg[RATE] * 4294967296.0),
-                                  .f = (float)(1.0 / (1.0 - l->arg[RATE]))});
+    return (struct fg_op){.kind = FG_OP_DROPOUT,
+                          .x = x,
+                          .y = y,
+                          .rows = (uint32_t)(l->in.t * l->in.row),
+                          .number = l->number,
+                          .threshold = (uint32_t)(l->arg[RATE] * 4294967296.0),
+                          .f = (float)(1.0 / (1.0 - l->arg[RATE]))};
 }
 
 static void emit_forward(const struct fg_layer *l, struct fg_emit *e)
 {
-    if (e->train) {
-        emit_mask(l, e, e->x, e->y);
-    } else if (e->x.at != e->y.at) {
+    const struct fg_op op = op_of(l, e->x, e->y);
+    if (e->train && !fg_emit_dropped(e, &op)) {
+        fg_emit_op(e, &op);
+    } else if (!e->train && e->x.at != e->y.at) {
         fg_emit_op(e, &(struct fg_op){
                           .kind = FG_OP_COPY, .x = e->x, .y = e->y, .rows = (uint32_t)(l->in.t * l->in.row)});
     }
@@ -61,7 +62,10 @@ static void emit_forward(const struct fg_layer *l, struct fg_emit *e)
 
 static void emit_backward(const struct fg_layer *l, struct fg_emit *e)
 {
-    emit_mask(l, e, e->dy, e->dx);
+    if (!fg_emit_dropped_back(e, l->number)) {
+        const struct fg_op op = op_of(l, e->dy, e->dx);
+        fg_emit_op(e, &op);
+    }
 }
 
 const struct fg_layer_ops fg_layer_dropout = {

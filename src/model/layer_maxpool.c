@@ -99,17 +99,18 @@ static void emit_forward(const struct fg_layer *l, struct fg_emit *e)
                                       .ldx = (uint32_t)l->in.row,
                                       .ldy = (uint32_t)l->out.ld});
     }
-    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_POOL, .x = x, .y = e->y, .d = e->save, .win = window_of(l)});
+    fg_emit_pool(e, &(struct fg_op){.x = x, .y = e->y, .d = e->save, .win = window_of(l)});
 }
 
 static void emit_backward(const struct fg_layer *l, struct fg_emit *e)
 {
-    if (e->need_dx) {
+    const struct fg_op *pool = fg_emitted_pool(e, e->save);
+    if (e->need_dx && pool != NULL) {
         fg_emit_op(e, &(struct fg_op){.kind = FG_OP_POOL_DX,
                                       .x = e->dy,
                                       .y = e->dx,
                                       .d = e->save,
-                                      .aux = e->y,
+                                      .f = (pool->flags & FG_OP_DROP) != 0 ? pool->f : 1.0f,
                                       .win = window_of(l)});
     }
 }

@@ -43,6 +43,7 @@ static size_t by_tiles(const struct fg_op *op, size_t n)
         rows = 1;
         break;
     case FG_OP_CONV:
+    case FG_OP_CONV_POOL:
         rows = n * s->oh * s->ow;
         columns = s->np;
         break;
@@ -68,9 +69,9 @@ static size_t outputs(const struct fg_op *op, size_t n)
     case FG_OP_IMAGE_PAD:
         return n * op->dh * op->dw * s->cs;
     case FG_OP_POOL:
-        return n * s->oh * s->ow * s->cs;
+        return n * s->oh * s->ow * s->cs / 4;
     case FG_OP_POOL_DX:
-        return n * s->h * s->w * s->cs;
+        return n * s->h * s->w * s->cs / 4;
     case FG_OP_LOAD:
     case FG_OP_PACK:
         return n * op->ldy;
@@ -135,6 +136,57 @@ static size_t rectifiable(const struct fg_op *op, bool back)
     }
 }
 
+struct fg_op *fg_emitted_pool(struct fg_emit *e, struct fg_ref places)
+{
+    for (size_t i = 0; e->st == FG_OK && i < e->program->n; i++) {
+        struct fg_op *op = &e->program->op[i];
+        if (op->kind == FG_OP_POOL && same_ref(op->d, places)) {
+            return op;
+        }
+    }
+    return NULL;
+}
+
+void fg_emit_pool(struct fg_emit *e, struct fg_op *pool)
+{
+    const struct fg_window *s = &pool->win;
+    size_t n = e->st == FG_OK ? e->program->n : 0;
+    struct fg_op *last = n > 0 ? &e->program->op[n - 1] : NULL;
+    if (last != NULL && last->kind == FG_OP_CONV && same_ref(last->y, pool->x) && last->win.np == s->cs &&
+        last->win.oh == s->h && last->win.ow == s->w && FG_POOLS_IN_TILES(s->k, s->stride)) {
+        last->kind = FG_OP_CONV_POOL;
+        pool->flags |= FG_OP_BESIDE;
+    }
+    pool->kind = FG_OP_POOL;
+    fg_emit_op(e, pool);
+}
+
+bool fg_emit_dropped(struct fg_emit *e, const struct fg_op *drop)
+{
+    size_t n = e->st == FG_OK ? e->program->n : 0;
+    struct fg_op *last = n > 0 ? &e->program->op[n - 1] : NULL;
+    if (last == NULL || last->kind != FG_OP_POOL || (last->flags & FG_OP_DROP) != 0 ||
+        !same_ref(last->y, drop->x) || !same_ref(last->y, drop->y)) {
+        return false;
+    }
+    last->flags |= FG_OP_DROP;
+    last->number = drop->number;
+    last->threshold = drop->threshold;
+    last->f = drop->f;
+    return true;
+}
+
+bool fg_emit_dropped_back(const struct fg_emit *e, uint32_t number)
+{
+    for (size_t i = 0; e->st == FG_OK && i < e->program->n; i++) {
+        const struct fg_op *op = &e->program->op[i];
+        if (op->kind == FG_OP_POOL && (op->flags & FG_OP_DROP) != 0 && op->number == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool fg_emit_rectified(struct fg_emit *e, struct fg_ref y, const struct fg_ref *gave, size_t floats)
 {
     struct fg_program *p = e->program;
@@ -145,8 +197,13 @@ bool fg_emit_rectified(struct fg_emit *e, struct fg_ref y, const struct fg_ref *
             if (rectifiable(op, gave != NULL) != floats) {
                 return false;
             }
+            if (op->kind == FG_OP_POOL_DX) { /* by places, which going forward knows */
+                struct fg_op *pool = fg_emitted_pool(e, op->d);
+                pool->flags |= FG_OP_MASK;
+                return true;
+            }
             op->flags |= gave != NULL ? FG_OP_MASK : FG_OP_RECTIFY;
-            op->aux = gave != NULL && op->kind != FG_OP_POOL_DX ? *gave : op->aux; /* which has its own */
+            op->aux = gave != NULL ? *gave : op->aux;
             return true;
         }
         if (same_ref(op->x, y) || same_ref(op->d, y) || same_ref(op->w, y) || same_ref(op->aux, y)) {

@@ -9,9 +9,10 @@
 #include "src/base/rng.h"
 
 enum { TRIAL_MOST = 64 }; /* samples of a lane */
+enum { NO_PLACE = 255 };  /* of a window that passes no gradient */
 
 struct trial {
-    struct fg_op op;
+    struct fg_op op, pool;      /* pool: of FG_OP_CONV_POOL */
     size_t floats;              /* of a lane */
     uint32_t codes, labels;     /* x holds codes below, d labels below */
     uint32_t places;            /* d holds bytes below */
@@ -28,8 +29,8 @@ void trial_fill(const struct trial *t, float *memory, uint32_t n, struct fg_rng 
  * scores out. */
 void trial_expect(const struct trial *t, float *memory, struct fg_lane *lane);
 
-/* What an operation makes by the way, as one of its own: FG_OP_SUMS, FG_OP_WEIGHTS. False: nothing. And what
- * becomes of it, given the memory before (of which the weights are not what is rounded). */
+/* What an operation makes by the way, as one of its own: FG_OP_SUMS, FG_OP_WEIGHTS, pooling. False: nothing.
+ * And what becomes of it, given the memory before (of which the weights are not what is rounded). */
 bool trial_beside(const struct trial *t, struct fg_op *out);
 void trial_expect_beside(const struct trial *t, float *memory, const float *before, enum fg_arithmetic mode,
                          struct fg_lane *lane);

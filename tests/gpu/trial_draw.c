@@ -5,10 +5,11 @@
 #include "tests/gpu/trial.h"
 
 static const char *const names[FG_OP_KINDS] = {
-    "load", "dense",   "dense_dx", "dense_dw", "column_sum", "conv",     "conv_flip", "conv_dw", "image_pad",
-    "pool", "pool_dx", "pack",     "unpack",   "relu",       "relu_dx",  "tanh",      "tanh_dx", "add",
-    "copy", "zero",    "dropout",  "loss",     "score",      "loss_sum", "score_sum", "embed",   "embed_dw",
-    "lstm", "lstm_dx", "add_part", "prox",     "squares",    "clip",     "momentum",  "decay",   "step",
+    "load",     "dense",     "dense_dx", "dense_dw", "column_sum", "conv",    "conv_pool", "conv_flip",
+    "conv_dw",  "image_pad", "pool",     "pool_dx",  "pack",       "unpack",  "relu",      "relu_dx",
+    "tanh",     "tanh_dx",   "add",      "copy",     "zero",       "dropout", "loss",      "score",
+    "loss_sum", "score_sum", "embed",    "embed_dw", "lstm",       "lstm_dx", "add_part",  "prox",
+    "squares",  "clip",      "momentum", "decay",    "step",
 };
 
 const char *trial_name(enum fg_op_kind kind)
@@ -62,6 +63,46 @@ static void draw_dense(struct trial *t, uint32_t most, struct fg_rng *r)
                                                : (size_t)o->in * o->np);
 }
 
+/* A relu before it, dropout behind it. */
+static void draw_pool(struct fg_op *o, struct fg_rng *r)
+{
+    o->flags = fg_rng_below(r, 2) * FG_OP_MASK | fg_rng_below(r, 2) * FG_OP_DROP;
+    o->flags = o->kind == FG_OP_POOL ? o->flags : 0;
+    o->number = from_to(r, 0, 5);
+    o->threshold = fg_rng_u32(r);
+    o->f = fg_rng_below(r, 2) == 0 ? 1.0f : 1.3f;
+}
+
+/* A convolution and the pooling of what it gives. */
+static void draw_conv_pool(struct trial *t, uint32_t most, struct fg_rng *r)
+{
+    struct fg_op *o = &t->op, *p = &t->pool;
+    struct fg_window *s = &o->win;
+    s->k = from_to(r, 1, 3);
+    s->h = from_to(r, s->k + 3, 12);
+    s->w = from_to(r, s->k + 3, 12);
+    s->stride = from_to(r, 1, 2);
+    s->cin = from_to(r, 1, 20);
+    s->cs = s->cin + from_to(r, 0, 3);
+    s->oh = (s->h - s->k) / s->stride + 1;
+    s->ow = (s->w - s->k) / s->stride + 1;
+    s->np = pad(s->cout = from_to(r, 1, 80));
+    o->flags = FG_OP_BIAS | fg_rng_below(r, 2) * FG_OP_RECTIFY;
+    uint32_t k = s->oh >= 4 && s->ow >= 4 && fg_rng_below(r, 3) == 0 ? 4 : 2;
+    *p = (struct fg_op){.kind = FG_OP_POOL,
+                        .win = {s->oh, s->ow, s->np, s->np, k, k, s->oh / k, s->ow / k, s->np, s->np}};
+    draw_pool(p, r);
+    p->flags |= FG_OP_BESIDE;
+    o->x = give(t, (size_t)most * s->h * s->w * s->cs);
+    o->w = give(t, (size_t)s->k * s->k * s->cin * s->np);
+    o->aux = give(t, s->np);
+    o->d = give(t, 1);
+    o->y = p->x = give(t, (size_t)most * s->oh * s->ow * s->np);
+    p->y = give(t, (size_t)most * p->win.oh * p->win.ow * s->np);
+    p->d = give(t, (size_t)most * p->win.oh * p->win.ow * s->np / 4);
+    p->outputs = o->outputs;
+}
+
 static void draw_window(struct trial *t, uint32_t most, struct fg_rng *r)
 {
     struct fg_op *o = &t->op;
@@ -81,10 +122,13 @@ static void draw_window(struct trial *t, uint32_t most, struct fg_rng *r)
            out = (size_t)most * s->oh * s->ow * (pool ? s->cs : s->np);
     size_t weights = (size_t)s->k * s->k * s->cin * s->np;
     o->flags = o->kind == FG_OP_CONV ? fg_rng_below(r, 2) * FG_OP_BIAS : fg_rng_below(r, 2) * FG_OP_UPDATE;
-    bool back = o->kind == FG_OP_POOL_DX || (o->kind == FG_OP_CONV && (o->flags & FG_OP_BIAS) == 0);
+    bool back = o->kind == FG_OP_CONV && (o->flags & FG_OP_BIAS) == 0;
     o->flags |= back                    ? fg_rng_below(r, 2) * FG_OP_MASK
                 : o->kind == FG_OP_CONV ? fg_rng_below(r, 2) * FG_OP_RECTIFY
                                         : 0;
+    if (pool) {
+        draw_pool(o, r);
+    }
     o->flags |= o->kind == FG_OP_CONV_DW ? fg_rng_below(r, 2) * FG_OP_SUMS : 0;
     o->x = give(t, o->kind == FG_OP_POOL_DX ? out : in);
     o->w = give(t, weights);
@@ -233,6 +277,9 @@ void trial_draw(struct trial *t, enum fg_op_kind kind, uint32_t most, struct fg_
     case FG_OP_POOL_DX:
         draw_window(t, most, r);
         break;
+    case FG_OP_CONV_POOL:
+        draw_conv_pool(t, most, r);
+        break;
     case FG_OP_CONV_FLIP:
         draw_flip(t, r);
         break;
@@ -287,7 +334,7 @@ void trial_fill(const struct trial *t, float *memory, uint32_t n, struct fg_rng 
         memory[i] = fg_rng_below(r, 20) == 0 ? 0.0f : memory[i];
         memory[i] = o->kind == FG_OP_POOL ? floorf(memory[i]) : memory[i]; /* many are equal */
     }
-    bool signs = (o->kind == FG_OP_DENSE || o->kind == FG_OP_CONV) && fg_rng_below(r, 8) == 0;
+    bool signs = (o->kind == FG_OP_DENSE || FG_OP_CONVOLVES(o->kind)) && fg_rng_below(r, 8) == 0;
     for (size_t i = 0; signs && i < t->floats; i++) { /* sums of -0, which one term too many makes 0 */
         bool begins = i >= o->aux.at && (i < o->d.at || i >= o->y.at);
         memory[i] = begins ? -0.0f : i < o->w.at ? 0.0f : -1.0f;
@@ -309,7 +356,8 @@ void trial_fill(const struct trial *t, float *memory, uint32_t n, struct fg_rng 
     if (o->kind == FG_OP_POOL_DX) {
         uint8_t *place = (uint8_t *)&memory[o->d.at];
         for (size_t i = 0; i < (size_t)n * o->win.oh * o->win.ow * o->win.cs; i++) {
-            place[i] = (uint8_t)fg_rng_below(r, t->places);
+            place[i] = (uint8_t)fg_rng_below(r, t->places + 1);
+            place[i] = place[i] == t->places ? NO_PLACE : place[i];
         }
     }
     if (o->kind == FG_OP_CLIP) {
@@ -331,6 +379,10 @@ bool trial_beside(const struct trial *t, struct fg_op *out)
                           .rows = dense ? o->rows : o->win.oh * o->win.ow,
                           .np = dense ? o->np : o->win.np,
                           .outputs = o->outputs};
+    if (o->kind == FG_OP_CONV_POOL) {
+        *out = t->pool;
+        return true;
+    }
     if ((o->flags & FG_OP_WEIGHTS) != 0) {
         *out = *o;
         out->kind = FG_OP_DENSE_DW;
@@ -342,7 +394,7 @@ bool trial_beside(const struct trial *t, struct fg_op *out)
 
 bool trial_multiplies(enum fg_op_kind kind)
 {
-    return kind == FG_OP_DENSE || kind == FG_OP_DENSE_DX || kind == FG_OP_DENSE_DW || kind == FG_OP_CONV ||
+    return kind == FG_OP_DENSE || kind == FG_OP_DENSE_DX || kind == FG_OP_DENSE_DW || FG_OP_CONVOLVES(kind) ||
            kind == FG_OP_CONV_DW;
 }
 
@@ -358,6 +410,7 @@ size_t trial_terms(const struct trial *t, uint32_t n)
     case FG_OP_DENSE_DW:
         return (size_t)o->rows * n;
     case FG_OP_CONV:
+    case FG_OP_CONV_POOL:
         return (size_t)s->k * s->k * s->cin;
     default: /* FG_OP_CONV_DW */
         return (size_t)n * s->oh * s->ow;

@@ -55,24 +55,62 @@ static void expect_dense(const struct at *t)
     }
 }
 
-/* The relu before pooling takes what comes back where it gave nothing positive. */
+static void *some(size_t n, size_t size)
+{
+    void *p = calloc(n, size);
+    if (p == NULL) {
+        abort();
+    }
+    return p;
+}
+
+static struct fg_dropout dropout_of(const struct fg_op *o, const struct fg_lane *lane)
+{
+    struct fg_dropout m = {.key = {(uint32_t)lane->seed, (uint32_t)(lane->seed >> 32)},
+                           .threshold = o->threshold,
+                           .scale = o->f};
+    fg_rng_counter(m.ctr, FG_RNG_DROPOUT, lane->shard, lane->number, (uint64_t)o->number << 28); /* step 0 */
+    return m;
+}
+
+/* What a relu before or dropout behind takes has no place. */
+static void expect_pool(const struct at *t, const struct fg_pool *p, const struct fg_lane *lane)
+{
+    const struct fg_dropout m = dropout_of(t->o, lane);
+    size_t n = t->n * p->oh * p->ow * p->cs;
+    uint8_t *place = (uint8_t *)t->d;
+    float *kept = some(n, sizeof *kept);
+    t->k->maxpool_forward(p, t->x, t->y, place);
+    for (size_t i = 0; i < n; i++) {
+        place[i] = (t->o->flags & FG_OP_MASK) != 0 && !(t->y[i] > 0.0f) ? NO_PLACE : place[i];
+        kept[i] = 1.0f;
+    }
+    if ((t->o->flags & FG_OP_DROP) != 0) {
+        t->k->dropout(&m, t->y, t->y, n);
+        t->k->dropout(&m, kept, kept, n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        place[i] = kept[i] > 0.0f ? place[i] : NO_PLACE;
+    }
+    free(kept);
+}
+
 static void expect_pool_dx(const struct at *t, const struct fg_pool *p)
 {
     size_t n = t->n * p->oh * p->ow * p->cs;
-    float *d = calloc(n, sizeof *d);
-    if (d == NULL) {
-        abort();
+    uint8_t *place = some(n, 1);
+    float *d = some(n, sizeof *d);
+    for (size_t i = 0; i < n; i++) {
+        place[i] = ((const uint8_t *)t->d)[i];
+        d[i] = place[i] == NO_PLACE ? 0.0f : t->x[i] * t->o->f;
+        place[i] = place[i] == NO_PLACE ? 0 : place[i];
     }
-    if ((t->o->flags & FG_OP_MASK) != 0) {
-        t->k->relu_backward(t->aux, t->x, d, n);
-    } else {
-        memcpy(d, t->x, n * sizeof *d);
-    }
-    t->k->maxpool_backward(p, d, (const uint8_t *)t->d, t->y);
+    t->k->maxpool_backward(p, d, place, t->y);
+    free(place);
     free(d);
 }
 
-static void expect_window(const struct at *t)
+static void expect_window(const struct at *t, const struct fg_lane *lane)
 {
     const struct fg_op *o = t->o;
     const struct fg_window *s = &o->win;
@@ -81,6 +119,7 @@ static void expect_window(const struct at *t)
     const struct fg_pool p = {t->n, s->h, s->w, s->cs, s->k, s->stride, s->oh, s->ow};
     switch (o->kind) {
     case FG_OP_CONV:
+    case FG_OP_CONV_POOL:
         t->k->conv_forward(&c, t->x, t->w, (o->flags & FG_OP_BIAS) != 0 ? t->aux : NULL, t->y);
         break;
     case FG_OP_CONV_DW:
@@ -97,7 +136,7 @@ static void expect_window(const struct at *t)
         t->k->image_pad(t->x, t->n, s->h, s->w, s->cs, t->y, o->dh, o->dw, o->top, o->left, o->dilate);
         break;
     case FG_OP_POOL:
-        t->k->maxpool_forward(&p, t->x, t->y, (uint8_t *)t->d);
+        expect_pool(t, &p, lane);
         break;
     default: /* FG_OP_POOL_DX */
         expect_pool_dx(t, &p);
@@ -125,9 +164,7 @@ static void expect_pack(const struct at *t)
 static void expect_element(const struct at *t, const struct fg_lane *lane)
 {
     const struct fg_op *o = t->o;
-    struct fg_dropout m = {.key = {(uint32_t)lane->seed, (uint32_t)(lane->seed >> 32)},
-                           .threshold = o->threshold,
-                           .scale = o->f};
+    const struct fg_dropout m = dropout_of(o, lane);
     switch (o->kind) {
     case FG_OP_RELU:
         t->k->relu_forward(t->x, t->y, t->rows);
@@ -150,8 +187,7 @@ static void expect_element(const struct at *t, const struct fg_lane *lane)
     case FG_OP_ZERO:
         memset(t->y, 0, t->rows * sizeof *t->y);
         break;
-    default: /* FG_OP_DROPOUT: step 0 of the task */
-        fg_rng_counter(m.ctr, FG_RNG_DROPOUT, lane->shard, lane->number, (uint64_t)o->number << 28);
+    default: /* FG_OP_DROPOUT */
         t->k->dropout(&m, t->x, t->y, t->rows);
     }
 }
@@ -286,7 +322,7 @@ static void expect_rectified(const struct at *t)
     if ((o->flags & FG_OP_RECTIFY) != 0) {
         t->k->relu_forward(t->y, t->y, n);
     }
-    if ((o->flags & FG_OP_MASK) != 0 && o->kind != FG_OP_POOL_DX) {
+    if ((o->flags & FG_OP_MASK) != 0 && o->kind != FG_OP_POOL) {
         t->k->relu_backward(t->aux, t->y, t->y, n);
     }
 }
@@ -315,12 +351,13 @@ void trial_expect(const struct trial *trial, float *memory, struct fg_lane *lane
         expect_dense(&t);
         break;
     case FG_OP_CONV:
+    case FG_OP_CONV_POOL:
     case FG_OP_CONV_DW:
     case FG_OP_CONV_FLIP:
     case FG_OP_IMAGE_PAD:
     case FG_OP_POOL:
     case FG_OP_POOL_DX:
-        expect_window(&t);
+        expect_window(&t, lane);
         break;
     case FG_OP_PACK:
     case FG_OP_UNPACK:

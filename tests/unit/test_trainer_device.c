@@ -31,11 +31,8 @@ static void train_in(enum fg_arithmetic arithmetic, const struct fg_dataset *d, 
 }
 
 /* tf32 and bf16: the same bits resident and not, whatever the warps; other bits than exact ones, but near. */
-static void tensor_cores_repeat_themselves_and_stay_near(void **state)
+static void repeats_itself_and_stays_near(const char *layers)
 {
-    (void)state;
-    static const char layers[] =
-        "conv2d 18 kernel=3; tanh; maxpool 2; conv2d 9; tanh; flatten; dense 40; tanh; dense";
     static const struct fg_local_opts o = {.batch = 8};
     static const struct fg_emulation how[] = {
         {.memory_bytes = 1u << 30, .threads = 1},
@@ -65,6 +62,15 @@ static void tensor_cores_repeat_themselves_and_stay_near(void **state)
     free(exact);
     fg_model_destroy(m);
     toy_destroy(d);
+}
+
+static void tensor_cores_repeat_themselves_and_stay_near(void **state)
+{
+    (void)state;
+    repeats_itself_and_stays_near(
+        "conv2d 18 kernel=3; tanh; maxpool 2; conv2d 9; tanh; flatten; dense 40; tanh; dense");
+    repeats_itself_and_stays_near(
+        "conv2d 18 kernel=3; maxpool 2; dropout 0.2; conv2d 40 kernel=2 padding=same; tanh; flatten; dense");
 }
 
 /* The sum of a cohort's training updates, weighted, read (P). */
@@ -154,6 +160,9 @@ static void every_layer_has_the_bits_of_the_cpu(void **state)
         "relu; dense",
         "relu; flatten; tanh; dense",
         "conv2d 7 kernel=3; relu; maxpool 3 stride=1; tanh; maxpool 2; dropout 0.4; flatten; dense",
+        "conv2d 20 kernel=2; relu; maxpool 2; dropout 0.3; relu; conv2d 16 kernel=1; maxpool 2; flatten; "
+        "dropout 0.1; dropout 0.4; dense",
+        "conv2d 40 kernel=3 padding=same; maxpool 4; dropout 0.3; tanh; flatten; dense",
     };
     struct fg_dataset *i = toy_images(70), *v = toy_vectors(70, 19, 5), *x = toy_texts(70, 6, 7);
     for (size_t k = 0; k < sizeof images / sizeof *images; k++) {
@@ -187,7 +196,7 @@ static void large_batches_go_in_parts_with_the_same_bits(void **state)
                                                  {.batch = 140, .prox_mu = 0.1f, .clip = 0.2f}};
     struct fg_dataset *d = toy_images(200);
     uint32_t *index = toy_iota(200);
-    struct fg_model *m = toy_model(d, "conv2d 3; relu; flatten; dropout 0.5; dense");
+    struct fg_model *m = toy_model(d, "conv2d 3; relu; maxpool 2; dropout 0.3; flatten; dropout 0.5; dense");
     size_t P = fg_model_params(m);
     float *w = calloc(3 * P, sizeof *w);
     fg_model_init(m, 3, w);
