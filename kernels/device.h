@@ -58,30 +58,31 @@ enum fg_op_kind {
     FG_OP_DENSE_DW,   /* y = x^T d, or w update */
     FG_OP_COLUMN_SUM, /* y = sum of rows of d, or update */
     FG_OP_CONV,       /* y = bias or 0, + conv(x, w) */
-    FG_OP_CONV_POOL,  /* the same; where operations go by tiles the next operation, which is FG_OP_BESIDE,
+    FG_OP_CONV_BACK,  /* the same, of a gradient: the only one with FG_OP_BORDER and FG_OP_MASK */
+    FG_OP_CONV_POOL, /* as FG_OP_CONV; where operations go by tiles the next operation, which is FG_OP_BESIDE,
                          pools what nobody else reads: it is done as well, and y is not written */
-    FG_OP_CONV_FLIP,  /* y = w flipped */
-    FG_OP_CONV_DW,    /* y = gradient, or update */
-    FG_OP_IMAGE_PAD,  /* y = x in a border */
-    FG_OP_POOL,       /* y = largest, d = their places (bytes; FG_POOL_NONE: passes no gradient) */
-    FG_OP_POOL_DX,    /* y = gradient from f x by the places d */
-    FG_OP_PACK,       /* y = x without the padding between pixels (flatten) */
-    FG_OP_UNPACK,     /* y = x with it */
-    FG_OP_RELU,       /* y = relu(x) */
-    FG_OP_RELU_DX,    /* y = x > 0 ? d : 0 */
-    FG_OP_TANH,       /* y = tanh(x) */
-    FG_OP_TANH_DX,    /* y = d (1 - x^2) */
-    FG_OP_ADD,        /* y = y + x */
-    FG_OP_COPY,       /* y = x */
-    FG_OP_ZERO,       /* y = 0 */
-    FG_OP_DROPOUT,    /* y = mask x */
-    FG_OP_LOSS,       /* scores x, labels d -> gradient y, losses w */
-    FG_OP_SCORE,      /* scores x, labels d -> losses w, right or not y (int32) */
-    FG_OP_LOSS_SUM,   /* losses w into the lane's sum */
-    FG_OP_SCORE_SUM,  /* losses w, right or not y into the lane's scores */
-    FG_OP_EMBED,      /* y = rows of w, chosen by x */
-    FG_OP_EMBED_DW,   /* y = sum of d by x, or update */
-    FG_OP_LSTM,       /* gates x in-out; y = h, d = c before, c after is d one step on; w = tanh c */
+    FG_OP_CONV_FLIP, /* y = w flipped */
+    FG_OP_CONV_DW,   /* y = gradient, or update */
+    FG_OP_IMAGE_PAD, /* y = x in a border */
+    FG_OP_POOL,      /* y = largest, d = their places (bytes; FG_POOL_NONE: passes no gradient) */
+    FG_OP_POOL_DX,   /* y = gradient from f x by the places d */
+    FG_OP_PACK,      /* y = x without the padding between pixels (flatten) */
+    FG_OP_UNPACK,    /* y = x with it */
+    FG_OP_RELU,      /* y = relu(x) */
+    FG_OP_RELU_DX,   /* y = x > 0 ? d : 0 */
+    FG_OP_TANH,      /* y = tanh(x) */
+    FG_OP_TANH_DX,   /* y = d (1 - x^2) */
+    FG_OP_ADD,       /* y = y + x */
+    FG_OP_COPY,      /* y = x */
+    FG_OP_ZERO,      /* y = 0 */
+    FG_OP_DROPOUT,   /* y = mask x */
+    FG_OP_LOSS,      /* scores x, labels d -> gradient y, losses w */
+    FG_OP_SCORE,     /* scores x, labels d -> losses w, right or not y (int32) */
+    FG_OP_LOSS_SUM,  /* losses w into the lane's sum */
+    FG_OP_SCORE_SUM, /* losses w, right or not y into the lane's scores */
+    FG_OP_EMBED,     /* y = rows of w, chosen by x */
+    FG_OP_EMBED_DW,  /* y = sum of d by x, or update */
+    FG_OP_LSTM,      /* gates x in-out; y = h, d = c before, c after is d one step on; w = tanh c */
     FG_OP_LSTM_DX,  /* gates x in-out to their gradients; y = dc in-out, d = dh, w = tanh c, aux = c before */
     FG_OP_ADD_PART, /* y = y + x, over vectors of parameters from here on */
     FG_OP_PROX,     /* y = y + mu (x - w) */
@@ -93,7 +94,7 @@ enum fg_op_kind {
     FG_OP_KINDS
 };
 
-#define FG_OP_CONVOLVES(kind) ((kind) == FG_OP_CONV || (kind) == FG_OP_CONV_POOL)
+#define FG_OP_CONVOLVES(kind) ((kind) == FG_OP_CONV || (kind) == FG_OP_CONV_BACK || (kind) == FG_OP_CONV_POOL)
 
 /* Windows that FG_OP_CONV_POOL is for: they meet without a gap, and each is whole in some rows of a tile. */
 #define FG_POOLS_IN_TILES(k, stride) ((k) == (stride) && ((k) == 2 || (k) == 4))
@@ -108,7 +109,7 @@ struct fg_window {
 
 struct fg_op {
     uint32_t kind, when;
-    struct fg_ref x, y, w, d, aux;
+    struct fg_ref x, y, w, d, aux, signs;
     uint32_t rows;                      /* a sample: rows of a dense layer, floats of an elementwise one */
     uint32_t in, out, np, ldx, ldy;     /* dense: inputs, outputs, padded outputs, strides */
     uint32_t flags;                     /* FG_OP_UPDATE, FG_OP_BIAS, FG_OP_ONTO */
@@ -122,9 +123,11 @@ struct fg_op {
 /* BIAS: aux is what sums begin with. RECTIFY, MASK: a relu that follows a sum, or goes back behind one by
  * aux, what it gave. Of FG_OP_POOL: MASK: what is not positive passes no gradient, for the relu before; DROP:
  * dropout of what it gives. SUMS: of FG_OP_DENSE_DW and FG_OP_CONV_DW that go by tiles: the columns
- * of d are summed, too, into aux. BORDER: of FG_OP_CONV with stride 1: x is d (dh, dw, win.cs) in a border,
- * of `top` rows and `left` columns before it; where operations go by tiles, d is read instead.
+ * of d are summed, too, into aux. BORDER: of FG_OP_CONV_BACK with stride 1: x is d (dh, dw, win.cs) in a
+ * border, of `top` rows and `left` columns before it; where operations go by tiles, d is read instead.
  * WEIGHTS: of FG_OP_DENSE_DX of at most 16 rows: where operations go by tiles it updates w from x and d, too.
+ * SIGNS: where operations go by tiles, FG_OP_CONV with RECTIFY leaves which outputs are positive, two columns
+ * a byte, in `signs`, and FG_OP_CONV_BACK with MASK reads that instead of aux.
  * BESIDE: an operation that nobody needs where operations go by tiles. */
 enum {
     FG_OP_UPDATE = 1,
@@ -136,7 +139,8 @@ enum {
     FG_OP_BESIDE = 64,
     FG_OP_BORDER = 128,
     FG_OP_WEIGHTS = 256,
-    FG_OP_DROP = 512
+    FG_OP_DROP = 512,
+    FG_OP_SIGNS = 1024
 };
 
 /* Samples as fg_dataset has them, in device memory. */

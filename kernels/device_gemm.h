@@ -164,7 +164,19 @@ struct fg_output {
     const float *aux;
     uint32_t flags;
     float lr;
+    uint8_t *signs; /* two columns a byte: of FG_OP_CONV written, of FG_OP_CONV_BACK read; NULL: neither */
 };
+
+/* Two outputs of a row, the first one in an even column, whose signs are kept or go by. */
+FG_BOTH static inline void keep_signs(const struct fg_output *o, size_t at, float first, float second)
+{
+    o->signs[at / 2] = (uint8_t)((first > 0.0f ? 1 : 0) | (second > 0.0f ? 2 : 0));
+}
+
+FG_BOTH static inline float by_sign(const struct fg_output *o, size_t at, float sum)
+{
+    return (o->signs[at / 2] >> at % 2 & 1) != 0 ? sum : 0.0f;
+}
 
 FG_BOTH static inline float begin_one(const struct fg_output *o, size_t at, uint32_t column)
 {
@@ -173,8 +185,8 @@ FG_BOTH static inline float begin_one(const struct fg_output *o, size_t at, uint
 
 /* The outputs of a lane begin (`ends` 0) or end; pairs of neighbours lie on 8 bytes, n is a multiple of
  * 16. */
-FG_BOTH static inline void at_outputs(const struct fg_gemm *g, const struct fg_output *o, struct fg_mma_c *c,
-                                      uint32_t l, uint32_t row, uint32_t column, int ends)
+FG_BOTH static inline void at_outputs(uint32_t kind, const struct fg_gemm *g, const struct fg_output *o,
+                                      struct fg_mma_c *c, uint32_t l, uint32_t row, uint32_t column, int ends)
 {
     FG_UNROLL
     for (uint32_t i = 0; i < 4; i++) {
@@ -183,15 +195,20 @@ FG_BOTH static inline void at_outputs(const struct fg_gemm *g, const struct fg_o
         if (r >= g->m || k >= g->n) {
             c->v[i] = 0.0f;
         } else if (ends) {
-            o->y[at] = (o->flags & FG_OP_UPDATE) != 0 ? fmaf(-o->lr, c->v[i], o->old[at])
-                                                      : rectify(o->flags, c->v[i], o->aux, at);
+            c->v[i] = (o->flags & FG_OP_UPDATE) != 0        ? fmaf(-o->lr, c->v[i], o->old[at])
+                      : kind == FG_OP_CONV_BACK && o->signs ? by_sign(o, at, c->v[i])
+                                                            : rectify(o->flags, c->v[i], o->aux, at);
+            o->y[at] = c->v[i];
+            if (kind == FG_OP_CONV && o->signs && i % 2 == 1) {
+                keep_signs(o, at - 1, c->v[i - 1], c->v[i]);
+            }
         } else {
             c->v[i] = begin_one(o, at, k);
         }
     }
 }
 
-FG_BOTH static inline void all_outputs(const struct fg_gemm *g, const struct fg_output *o,
+FG_BOTH static inline void all_outputs(uint32_t kind, const struct fg_gemm *g, const struct fg_output *o,
                                        struct fg_mma_c c[FG_GEMM_HIGH][FG_GEMM_WIDE][FG_HELD], uint32_t row,
                                        uint32_t column, int ends)
 {
@@ -201,7 +218,7 @@ FG_BOTH static inline void all_outputs(const struct fg_gemm *g, const struct fg_
             FG_UNROLL
             for (uint32_t j = 0; j < FG_GEMM_WIDE; j++) {
                 if (j < g->wide) {
-                    at_outputs(g, o, &c[i][j][s], FG_LANE(s), row + i * FG_MMA_ROWS,
+                    at_outputs(kind, g, o, &c[i][j][s], FG_LANE(s), row + i * FG_MMA_ROWS,
                                column + j * FG_MMA_COLUMNS, ends);
                 }
             }
@@ -209,19 +226,19 @@ FG_BOTH static inline void all_outputs(const struct fg_gemm *g, const struct fg_
     }
 }
 
-FG_BOTH static inline void gemm_tile(const struct fg_gemm *g, uint32_t mode, const struct fg_output *o,
-                                     uint32_t row, uint32_t column)
+FG_BOTH static inline void gemm_tile(uint32_t kind, const struct fg_gemm *g, uint32_t mode,
+                                     const struct fg_output *o, uint32_t row, uint32_t column)
 {
     struct fg_mma_c c[FG_GEMM_HIGH][FG_GEMM_WIDE][FG_HELD];
     struct fg_mine my[FG_HELD];
     for (uint32_t s = 0; s < FG_HELD; s++) {
         find_rows(g, &my[s], FG_LANE(s), row);
     }
-    all_outputs(g, o, c, row, column, 0);
+    all_outputs(kind, g, o, c, row, column, 0);
     for (uint32_t k = 0; k < g->terms; k += FG_MMA_TERMS) {
         add_terms(g, mode, my, c, row, column, k);
     }
-    all_outputs(g, o, c, row, column, 1);
+    all_outputs(kind, g, o, c, row, column, 1);
 }
 
 /* ---- the operations ---- */
@@ -265,6 +282,7 @@ FG_BOTH static inline struct fg_gemm gemm_of(uint32_t kind, const struct fg_op *
         g.row = straight(1), g.term = straight(op->ldx);
         break;
     case FG_OP_CONV:
+    case FG_OP_CONV_BACK:
     case FG_OP_CONV_POOL:
         g.m = pixels, g.terms = taps;
         g.row = over_corners(s), g.term = over_window(s);
@@ -283,9 +301,12 @@ FG_BOTH static inline struct fg_gemm gemm_of(uint32_t kind, const struct fg_op *
 FG_BOTH static inline struct fg_output output_of(uint32_t kind, const struct fg_op *op,
                                                  const struct fg_at *at, float lr)
 {
-    struct fg_output o = {fg_at_own(at, op->y), fg_at_ref(at, op->y), fg_at_ref(at, op->aux),
+    struct fg_output o = {fg_at_own(at, op->y),
+                          fg_at_ref(at, op->y),
+                          fg_at_ref(at, op->aux),
                           kind == FG_OP_DENSE_DX ? op->flags & (uint32_t)FG_OP_MASK : op->flags,
-                          lr}; /* which has those of its weights */
+                          lr,
+                          NULL}; /* which has those of its weights */
     return o;
 }
 
@@ -297,6 +318,6 @@ FG_BOTH static inline void op_gemm(uint32_t kind, uint32_t mode, const struct fg
     const uint32_t wide = g.wide * FG_MMA_COLUMNS, across = (g.n - 1) / wide + 1;
     const uint32_t tiles = ((g.m - 1) / FG_WARP_ROWS + 1) * across;
     for (size_t e = t / FG_WARP; e < tiles; e += nt / FG_WARP) {
-        gemm_tile(&g, mode, &o, (uint32_t)e / across * FG_WARP_ROWS, (uint32_t)e % across * wide);
+        gemm_tile(kind, &g, mode, &o, (uint32_t)e / across * FG_WARP_ROWS, (uint32_t)e % across * wide);
     }
 }

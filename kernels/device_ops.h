@@ -53,6 +53,7 @@ FG_BOTH static inline void fg_op_run(uint32_t kind, uint32_t mode, const struct 
         op_column_sum(op, at, lane->lr, t, nt);
         break;
     case FG_OP_CONV:
+    case FG_OP_CONV_BACK:
     case FG_OP_CONV_POOL:
         op_conv(op, at, t, nt);
         break;

@@ -100,7 +100,7 @@ FG_BOTH FG_INLINE struct fg_product product_of(uint32_t kind, const struct fg_op
     p.g = gemm_of(kind, op, at);
     p.a =
         side_of(p.g.a, p.g.row, p.g.term, p.g.m, p.g.terms, kind != FG_OP_DENSE_DW && kind != FG_OP_CONV_DW);
-    if (kind == FG_OP_CONV && (op->flags & FG_OP_BORDER) != 0) {
+    if (kind == FG_OP_CONV_BACK && (op->flags & FG_OP_BORDER) != 0) {
         p.a = bordered(op, at, p.g.m, p.g.terms);
     }
     if (kind == FG_OP_CONV_POOL) {
@@ -109,6 +109,9 @@ FG_BOTH FG_INLINE struct fg_product product_of(uint32_t kind, const struct fg_op
     }
     p.b = side_of(p.g.b, straight(p.g.bn), straight(p.g.bt), p.g.columns, p.g.terms, kind == FG_OP_DENSE_DX);
     p.out = output_of(kind, op, at, lr);
+    if ((kind == FG_OP_CONV || kind == FG_OP_CONV_BACK) && (op->flags & FG_OP_SIGNS) != 0) {
+        p.out.signs = (uint8_t *)fg_at_own(at, op->signs);
+    }
     p.sums = p.out;
     p.sums.y = (op->flags & FG_OP_SUMS) != 0 ? fg_at_own(at, op->aux) : NULL;
     p.sums.old = p.out.aux;
@@ -198,8 +201,9 @@ FG_BOTH FG_INLINE void add_four_terms(const struct fg_product *p, const float *n
 }
 
 /* The outputs of thread t begin (`ends` 0) or end. */
-FG_BOTH FG_INLINE void exact_outputs(const struct fg_product *p, struct fg_four *sum, uint32_t t,
-                                     uint32_t row, uint32_t column, int ends, const enum fg_tile_shape shape)
+FG_BOTH FG_INLINE void exact_outputs(const struct fg_product *p, uint32_t kind, struct fg_four *sum,
+                                     uint32_t t, uint32_t row, uint32_t column, int ends,
+                                     const enum fg_tile_shape shape)
 {
     const uint32_t columns = FG_SHAPE_COLUMNS(shape),
                    each = FG_SHAPE_ROWS(shape) * columns / 4 / FG_TILE_THREADS;
@@ -218,8 +222,17 @@ FG_BOTH FG_INLINE void exact_outputs(const struct fg_product *p, struct fg_four 
                 sum[i].v[c] = fmaf(-o->lr, sum[i].v[c], o->old[at + c]);
             }
         }
-        if (ends && there) {
+        if (ends && there && kind == FG_OP_CONV_BACK && o->signs) {
+            for (uint32_t c = 0; c < 4; c++) {
+                sum[i].v[c] = by_sign(o, at + c, sum[i].v[c]);
+            }
+            put_four(o->y + at, sum[i]);
+        } else if (ends && there) {
             put_rectified(o->flags, sum[i], o->aux, o->y, at);
+        }
+        if (ends && there && kind == FG_OP_CONV && o->signs) { /* relu leaves them */
+            keep_signs(o, at, sum[i].v[0], sum[i].v[1]);
+            keep_signs(o, at + 2, sum[i].v[2], sum[i].v[3]);
         }
     }
 }
@@ -279,7 +292,7 @@ FG_BOTH FG_INLINE void add_near_terms(const struct fg_product *p, uint32_t mode,
     }
 }
 
-FG_BOTH FG_INLINE void mma_outputs(const struct fg_product *p,
+FG_BOTH FG_INLINE void mma_outputs(const struct fg_product *p, uint32_t kind,
                                    struct fg_mma_c c[FG_GEMM_HIGH][FG_GEMM_WIDE][FG_HELD], uint32_t w,
                                    uint32_t row, uint32_t column, int ends, const enum fg_tile_shape shape)
 {
@@ -291,7 +304,7 @@ FG_BOTH FG_INLINE void mma_outputs(const struct fg_product *p,
         for (uint32_t i = 0; i < high; i++) {
             FG_UNROLL
             for (uint32_t j = 0; j < wide; j++) {
-                at_outputs(&p->g, &p->out, &c[i][j][s], FG_LANE(s),
+                at_outputs(kind, &p->g, &p->out, &c[i][j][s], FG_LANE(s),
                            row + warp_row(w, rows, down) + i * FG_MMA_ROWS,
                            column + warp_column(w, columns, down) + j * FG_MMA_COLUMNS, ends);
             }
@@ -303,17 +316,17 @@ FG_BOTH FG_INLINE void mma_outputs(const struct fg_product *p,
 
 /* ---- a tile ---- */
 
-FG_BOTH FG_INLINE void tile_outputs(const struct fg_product *p, uint32_t mode, struct fg_exact_sums *exact,
-                                    struct fg_mma_sums *by_mma, uint32_t row, uint32_t column, int ends,
-                                    const enum fg_tile_shape shape)
+FG_BOTH FG_INLINE void tile_outputs(const struct fg_product *p, uint32_t kind, uint32_t mode,
+                                    struct fg_exact_sums *exact, struct fg_mma_sums *by_mma, uint32_t row,
+                                    uint32_t column, int ends, const enum fg_tile_shape shape)
 {
     if (mode == FG_EXACT) {
         for (uint32_t s = 0; s < FG_BLOCK_HELD; s++) {
-            exact_outputs(p, exact->of[s], FG_THREAD(s), row, column, ends, shape);
+            exact_outputs(p, kind, exact->of[s], FG_THREAD(s), row, column, ends, shape);
         }
     } else {
         for (uint32_t w = 0; w < FG_WARPS_HELD; w++) {
-            mma_outputs(p, by_mma->of[w], FG_WARP_AT(w), row, column, ends, shape);
+            mma_outputs(p, kind, by_mma->of[w], FG_WARP_AT(w), row, column, ends, shape);
         }
     }
 }
@@ -375,7 +388,7 @@ FG_BOTH FG_INLINE void make_tile(const struct fg_product *p, const struct fg_job
     for (uint32_t i = 0; i + 1 < FG_TILE_STAGES; i++) {
         stage_chunk(p, near, a, b, i, shape);
     }
-    tile_outputs(p, mode, &exact, &by_mma, row, column, 0, shape);
+    tile_outputs(p, kind, mode, &exact, &by_mma, row, column, 0, shape);
     for (uint32_t i = 0; i * terms < all; i++) {
         wait_for_group();
         FG_TOGETHER(); /* chunk i is there; all are through with the one before, whose place is free */
@@ -398,7 +411,7 @@ FG_BOTH FG_INLINE void make_tile(const struct fg_product *p, const struct fg_job
         FG_TOGETHER();
         pool_tile(p, j, near, row, column, shape);
     } else {
-        tile_outputs(p, mode, &exact, &by_mma, row, column, 1, shape);
+        tile_outputs(p, kind, mode, &exact, &by_mma, row, column, 1, shape);
     }
     for (uint32_t s = 0; s < FG_BLOCK_HELD; s++) {
         if (sums_column(p, kind, FG_THREAD(s), row, column, shape)) {

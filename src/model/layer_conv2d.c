@@ -242,7 +242,7 @@ static void emit_backward_input(const struct fg_layer *l, struct fg_emit *e)
                                   .np = (uint32_t)l->out.ld,
                                   .ldy = (uint32_t)l->in.ld,
                                   .win = {.k = (uint32_t)k}});
-    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_CONV,
+    fg_emit_op(e, &(struct fg_op){.kind = FG_OP_CONV_BACK,
                                   .flags = bare ? FG_OP_BORDER : 0,
                                   .x = e->scratch,
                                   .d = e->dy,

@@ -43,6 +43,7 @@ static size_t by_tiles(const struct fg_op *op, size_t n)
         rows = 1;
         break;
     case FG_OP_CONV:
+    case FG_OP_CONV_BACK:
     case FG_OP_CONV_POOL:
         rows = n * s->oh * s->ow;
         columns = s->np;
@@ -124,7 +125,9 @@ static size_t rectifiable(const struct fg_op *op, bool back)
     const struct fg_window *s = &op->win;
     switch ((enum fg_op_kind)op->kind) {
     case FG_OP_CONV:
-        return back && (op->flags & FG_OP_BIAS) != 0 ? 0 : (size_t)s->oh * s->ow * s->np;
+        return back ? 0 : (size_t)s->oh * s->ow * s->np;
+    case FG_OP_CONV_BACK:
+        return back ? (size_t)s->oh * s->ow * s->np : 0;
     case FG_OP_DENSE:
         return back ? 0 : (size_t)op->rows * op->np;
     case FG_OP_DENSE_DX:
@@ -187,6 +190,31 @@ bool fg_emit_dropped_back(const struct fg_emit *e, uint32_t number)
     return false;
 }
 
+/* Give `floats` of the lane's memory away. */
+static struct fg_ref place(struct fg_emit *e, size_t floats)
+{
+    size_t at = e->program->floats;
+    e->program->floats += fg_kernel_pad(floats);
+    if (e->program->floats > UINT32_MAX && e->st == FG_OK) {
+        e->st = FG_E_UNSUPPORTED;
+    }
+    return (struct fg_ref){FG_SPACE_LANE, (uint32_t)at, 0};
+}
+
+/* The convolution that made what the relu behind `back` goes by, aux, keeps its signs. */
+static void go_by_signs(struct fg_emit *e, struct fg_op *back, size_t floats)
+{
+    for (size_t i = 0; i < e->program->n; i++) {
+        struct fg_op *op = &e->program->op[i];
+        if (op->kind == FG_OP_CONV && (op->flags & FG_OP_RECTIFY) != 0 && same_ref(op->y, back->aux)) {
+            op->signs = back->signs = place(e, (e->capacity * floats / 2 + 3) / 4);
+            op->flags |= FG_OP_SIGNS;
+            back->flags |= FG_OP_SIGNS;
+            return;
+        }
+    }
+}
+
 bool fg_emit_rectified(struct fg_emit *e, struct fg_ref y, const struct fg_ref *gave, size_t floats)
 {
     struct fg_program *p = e->program;
@@ -204,6 +232,9 @@ bool fg_emit_rectified(struct fg_emit *e, struct fg_ref y, const struct fg_ref *
             }
             op->flags |= gave != NULL ? FG_OP_MASK : FG_OP_RECTIFY;
             op->aux = gave != NULL ? *gave : op->aux;
+            if (op->kind == FG_OP_CONV_BACK) {
+                go_by_signs(e, op, floats);
+            }
             return true;
         }
         if (same_ref(op->x, y) || same_ref(op->d, y) || same_ref(op->w, y) || same_ref(op->aux, y)) {
@@ -250,17 +281,6 @@ void fg_emit_dense_backward(struct fg_emit *e, const struct fg_layer *l, struct 
     op->y = fg_emit_gradient(e, l, 0);
     fg_emit_op(e, op);
     op->flags &= ~(uint32_t)FG_OP_BESIDE; /* whatever follows is nobody else's */
-}
-
-/* Give `floats` of the lane's memory away. */
-static struct fg_ref place(struct fg_emit *e, size_t floats)
-{
-    size_t at = e->program->floats;
-    e->program->floats += fg_kernel_pad(floats);
-    if (e->program->floats > UINT32_MAX && e->st == FG_OK) {
-        e->st = FG_E_UNSUPPORTED;
-    }
-    return (struct fg_ref){FG_SPACE_LANE, (uint32_t)at, 0};
 }
 
 struct places {

@@ -25,6 +25,9 @@ void trial_draw(struct trial *t, enum fg_op_kind kind, uint32_t most, struct fg_
 /* A lane's memory (floats) to begin with. */
 void trial_fill(const struct trial *t, float *memory, uint32_t n, struct fg_rng *r);
 
+/* FG_OP_SIGNS of values of a convolution's output, as n samples have it. */
+void trial_signs(const struct fg_op *o, const float *of, float *memory, uint32_t n);
+
 /* Do it by the reference: memory in-out; lane: n, batch, seed, shard, number, lr, order in; loss,
  * scores out. */
 void trial_expect(const struct trial *t, float *memory, struct fg_lane *lane);

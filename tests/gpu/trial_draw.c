@@ -5,11 +5,11 @@
 #include "tests/gpu/trial.h"
 
 static const char *const names[FG_OP_KINDS] = {
-    "load",     "dense",     "dense_dx", "dense_dw", "column_sum", "conv",    "conv_pool", "conv_flip",
-    "conv_dw",  "image_pad", "pool",     "pool_dx",  "pack",       "unpack",  "relu",      "relu_dx",
-    "tanh",     "tanh_dx",   "add",      "copy",     "zero",       "dropout", "loss",      "score",
-    "loss_sum", "score_sum", "embed",    "embed_dw", "lstm",       "lstm_dx", "add_part",  "prox",
-    "squares",  "clip",      "momentum", "decay",    "step",
+    "load",      "dense",    "dense_dx",  "dense_dw", "column_sum", "conv", "conv_back", "conv_pool",
+    "conv_flip", "conv_dw",  "image_pad", "pool",     "pool_dx",    "pack", "unpack",    "relu",
+    "relu_dx",   "tanh",     "tanh_dx",   "add",      "copy",       "zero", "dropout",   "loss",
+    "score",     "loss_sum", "score_sum", "embed",    "embed_dw",   "lstm", "lstm_dx",   "add_part",
+    "prox",      "squares",  "clip",      "momentum", "decay",      "step",
 };
 
 const char *trial_name(enum fg_op_kind kind)
@@ -121,11 +121,11 @@ static void draw_window(struct trial *t, uint32_t most, struct fg_rng *r)
     size_t in = (size_t)most * s->h * s->w * s->cs,
            out = (size_t)most * s->oh * s->ow * (pool ? s->cs : s->np);
     size_t weights = (size_t)s->k * s->k * s->cin * s->np;
-    o->flags = o->kind == FG_OP_CONV ? fg_rng_below(r, 2) * FG_OP_BIAS : fg_rng_below(r, 2) * FG_OP_UPDATE;
-    bool back = o->kind == FG_OP_CONV && (o->flags & FG_OP_BIAS) == 0;
-    o->flags |= back                    ? fg_rng_below(r, 2) * FG_OP_MASK
-                : o->kind == FG_OP_CONV ? fg_rng_below(r, 2) * FG_OP_RECTIFY
-                                        : 0;
+    const bool back = o->kind == FG_OP_CONV_BACK, signs = fg_rng_below(r, 2) == 0;
+    o->flags = o->kind == FG_OP_CONV ? fg_rng_below(r, 2) * FG_OP_BIAS | fg_rng_below(r, 2) * FG_OP_RECTIFY
+               : back                ? fg_rng_below(r, 2) * FG_OP_MASK
+                                     : fg_rng_below(r, 2) * FG_OP_UPDATE;
+    o->flags |= signs && (o->flags & (FG_OP_MASK | FG_OP_RECTIFY)) != 0 ? FG_OP_SIGNS : 0;
     if (pool) {
         draw_pool(o, r);
     }
@@ -133,7 +133,7 @@ static void draw_window(struct trial *t, uint32_t most, struct fg_rng *r)
     o->x = give(t, o->kind == FG_OP_POOL_DX ? out : in);
     o->w = give(t, weights);
     o->aux = give(t, back ? out : s->np);
-    if (o->kind == FG_OP_CONV && s->stride == 1 && fg_rng_below(r, 2) == 0) {
+    if (back && s->stride == 1 && fg_rng_below(r, 2) == 0) {
         o->flags |= FG_OP_BORDER;
         o->dh = from_to(r, 1, s->h);
         o->dw = from_to(r, 1, s->w);
@@ -142,6 +142,7 @@ static void draw_window(struct trial *t, uint32_t most, struct fg_rng *r)
     }
     o->d = give(t, pool ? (out + 3) / 4 : out > in ? out : in);
     o->y = give(t, o->kind == FG_OP_CONV_DW ? weights : o->kind == FG_OP_POOL_DX ? in : out);
+    o->signs = give(t, (out / 2 + 3) / 4);
     t->places = s->k * s->k;
 }
 
@@ -272,6 +273,7 @@ void trial_draw(struct trial *t, enum fg_op_kind kind, uint32_t most, struct fg_
         draw_dense(t, most, r);
         break;
     case FG_OP_CONV:
+    case FG_OP_CONV_BACK:
     case FG_OP_CONV_DW:
     case FG_OP_POOL:
     case FG_OP_POOL_DX:
@@ -326,6 +328,14 @@ static void put_in_border(const struct fg_op *o, float *memory, uint32_t n)
     }
 }
 
+void trial_signs(const struct fg_op *o, const float *of, float *memory, uint32_t n)
+{
+    uint8_t *signs = (uint8_t *)&memory[o->signs.at];
+    for (size_t i = 0; i < (size_t)n * o->win.oh * o->win.ow * o->win.np; i += 2) {
+        signs[i / 2] = (uint8_t)((of[i] > 0.0f ? 1 : 0) | (of[i + 1] > 0.0f ? 2 : 0));
+    }
+}
+
 void trial_fill(const struct trial *t, float *memory, uint32_t n, struct fg_rng *r)
 {
     const struct fg_op *o = &t->op;
@@ -338,6 +348,9 @@ void trial_fill(const struct trial *t, float *memory, uint32_t n, struct fg_rng 
     for (size_t i = 0; signs && i < t->floats; i++) { /* sums of -0, which one term too many makes 0 */
         bool begins = i >= o->aux.at && (i < o->d.at || i >= o->y.at);
         memory[i] = begins ? -0.0f : i < o->w.at ? 0.0f : -1.0f;
+    }
+    if (o->kind == FG_OP_CONV_BACK && (o->flags & FG_OP_SIGNS) != 0) {
+        trial_signs(o, memory + o->aux.at, memory, n);
     }
     if ((o->flags & FG_OP_BORDER) != 0) {
         put_in_border(o, memory, n);
@@ -410,6 +423,7 @@ size_t trial_terms(const struct trial *t, uint32_t n)
     case FG_OP_DENSE_DW:
         return (size_t)o->rows * n;
     case FG_OP_CONV:
+    case FG_OP_CONV_BACK:
     case FG_OP_CONV_POOL:
         return (size_t)s->k * s->k * s->cin;
     default: /* FG_OP_CONV_DW */

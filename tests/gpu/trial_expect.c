@@ -119,6 +119,7 @@ static void expect_window(const struct at *t, const struct fg_lane *lane)
     const struct fg_pool p = {t->n, s->h, s->w, s->cs, s->k, s->stride, s->oh, s->ow};
     switch (o->kind) {
     case FG_OP_CONV:
+    case FG_OP_CONV_BACK:
     case FG_OP_CONV_POOL:
         t->k->conv_forward(&c, t->x, t->w, (o->flags & FG_OP_BIAS) != 0 ? t->aux : NULL, t->y);
         break;
@@ -351,6 +352,7 @@ void trial_expect(const struct trial *trial, float *memory, struct fg_lane *lane
         expect_dense(&t);
         break;
     case FG_OP_CONV:
+    case FG_OP_CONV_BACK:
     case FG_OP_CONV_POOL:
     case FG_OP_CONV_DW:
     case FG_OP_CONV_FLIP:
