@@ -5,15 +5,18 @@
 # (`make gpu-bundle` makes one in gpu-build/ and the bundle in gpu-bundle/.)
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
-build=$1 out=$2 nvcc=${3:-nvcc}
+build=$(cd "$1" && pwd) out=$2 nvcc=${3:-nvcc}
 most=40000000 # bytes
-programs=(forage tests/unit/test_trainer_device tests/unit/test_trainer_device_memory tests/gpu/test_device_ops tests/gpu/test_cuda_dense bench/bench_device)
+programs=(forage tests/unit/test_trainer_device tests/unit/test_trainer_device_memory tests/unit/test_trainer_device_step
+    tests/gpu/test_device_ops tests/gpu/test_cuda_dense bench/bench_device)
 
 # Old-style rpath: it holds for the libraries' own libraries, too, and comes before LD_LIBRARY_PATH.
 # shellcheck disable=SC2016 # make and the dynamic linker expand it
 run_path='LDFLAGS=-Wl,--disable-new-dtags,-rpath,\$$ORIGIN/../lib'
 (cd "$build" && rm -f "${programs[@]}")
-make -s -C "$build" "$run_path" "${programs[@]}" >&2
+make -s -C "$build" "$run_path" libforage.so >&2
+make -s -C "$build" "$run_path" FG_LDADD='-L. -lforage -lm' "${programs[@]}" >&2
+export LD_LIBRARY_PATH=$build # until libforage.so lies where programs look for it
 version=$("$build/forage" --version)
 case $version in *'MPI: none'*) ;; *) echo "gpu-bundle: $build is built with MPI: configure --with-mpi=no" >&2; exit 2 ;; esac
 case $version in *'CUDA: none'*) echo "gpu-bundle: $build is built without CUDA" >&2; exit 2 ;; esac
