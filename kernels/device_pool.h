@@ -6,7 +6,13 @@
  * (FG_OP_DROP). So going back reads gradients and places and nothing else. */
 enum { FG_POOL_NONE = 255 };
 
+/* Of four channels, moved as one. */
+#ifdef __CUDACC__
+struct __align__(4) fg_four_bytes
+{
+#else
 struct fg_four_bytes {
+#endif
     uint8_t v[4];
 };
 

@@ -150,32 +150,43 @@ struct fg_op *fg_emitted_pool(struct fg_emit *e, struct fg_ref places)
     return NULL;
 }
 
-void fg_emit_pool(struct fg_emit *e, struct fg_op *pool)
+/* Can the operation before make this pooling, too? */
+static bool pools_as_well(const struct fg_op *last, const struct fg_op *pool)
 {
     const struct fg_window *s = &pool->win;
+    return last->kind == FG_OP_CONV && same_ref(last->y, pool->x) && last->win.np == s->cs &&
+           last->win.oh == s->h && last->win.ow == s->w && FG_POOLS_IN_TILES(s->k, s->stride);
+}
+
+void fg_emit_pool(struct fg_emit *e, struct fg_op *pool)
+{
     size_t n = e->st == FG_OK ? e->program->n : 0;
-    struct fg_op *last = n > 0 ? &e->program->op[n - 1] : NULL;
-    if (last != NULL && last->kind == FG_OP_CONV && same_ref(last->y, pool->x) && last->win.np == s->cs &&
-        last->win.oh == s->h && last->win.ow == s->w && FG_POOLS_IN_TILES(s->k, s->stride)) {
-        last->kind = FG_OP_CONV_POOL;
+    if (n > 0 && pools_as_well(&e->program->op[n - 1], pool)) {
+        e->program->op[n - 1].kind = FG_OP_CONV_POOL;
         pool->flags |= FG_OP_BESIDE;
     }
     pool->kind = FG_OP_POOL;
     fg_emit_op(e, pool);
 }
 
+/* Can the operation before make this dropout, too? */
+static bool drops_as_well(const struct fg_op *last, const struct fg_op *drop)
+{
+    return last->kind == FG_OP_POOL && (last->flags & FG_OP_DROP) == 0 && same_ref(last->y, drop->x) &&
+           same_ref(last->y, drop->y);
+}
+
 bool fg_emit_dropped(struct fg_emit *e, const struct fg_op *drop)
 {
     size_t n = e->st == FG_OK ? e->program->n : 0;
-    struct fg_op *last = n > 0 ? &e->program->op[n - 1] : NULL;
-    if (last == NULL || last->kind != FG_OP_POOL || (last->flags & FG_OP_DROP) != 0 ||
-        !same_ref(last->y, drop->x) || !same_ref(last->y, drop->y)) {
+    if (n == 0 || !drops_as_well(&e->program->op[n - 1], drop)) {
         return false;
     }
-    last->flags |= FG_OP_DROP;
-    last->number = drop->number;
-    last->threshold = drop->threshold;
-    last->f = drop->f;
+    struct fg_op *pool = &e->program->op[n - 1];
+    pool->flags |= FG_OP_DROP;
+    pool->number = drop->number;
+    pool->threshold = drop->threshold;
+    pool->f = drop->f;
     return true;
 }
 
@@ -226,8 +237,7 @@ bool fg_emit_rectified(struct fg_emit *e, struct fg_ref y, const struct fg_ref *
                 return false;
             }
             if (op->kind == FG_OP_POOL_DX) { /* by places, which going forward knows */
-                struct fg_op *pool = fg_emitted_pool(e, op->d);
-                pool->flags |= FG_OP_MASK;
+                fg_emitted_pool(e, op->d)->flags |= FG_OP_MASK;
                 return true;
             }
             op->flags |= gave != NULL ? FG_OP_MASK : FG_OP_RECTIFY;
