@@ -6,6 +6,7 @@
 
 #include "src/aggregator/exact.h"
 #include "src/base/mem.h"
+#include "src/base/rng.h"
 #include "tests/lib/toydevice.h"
 
 /* A cohort in that arithmetic: deltas (TOY_JOBS, P) out. */
@@ -190,6 +191,53 @@ static void every_layer_has_the_bits_of_the_cpu(void **state)
     toy_destroy(x);
 }
 
+/* Layers over an 8 x 8 image, drawn: what operations do by the way depends on who comes behind whom. */
+static void draw_layers(char *text, size_t room, struct fg_rng *r)
+{
+    uint32_t size = 8, n = 2 + fg_rng_below(r, 6);
+    size_t at = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t k = 1 + fg_rng_below(r, 3), stride = 1 + fg_rng_below(r, 2), what = fg_rng_below(r, 6);
+        const bool same = fg_rng_below(r, 2) == 0;
+        if (what < 2 && size >= k) {
+            at += (size_t)snprintf(text + at, room - at, "conv2d %u kernel=%u stride=%u padding=%s; ",
+                                   fg_rng_below(r, 2) == 0 ? 16 : 1 + fg_rng_below(r, 40), k, stride,
+                                   same ? "same" : "valid");
+            size = same ? (size + stride - 1) / stride : (size - k) / stride + 1;
+        } else if (what == 2 && size >= 2) {
+            k = size >= 4 && k == 3 ? 4 : 2;
+            stride = stride == 2 ? k : 1;
+            at += (size_t)snprintf(text + at, room - at, "maxpool %u stride=%u; ", k, stride);
+            size = (size - k) / stride + 1;
+        } else {
+            at += (size_t)snprintf(text + at, room - at, "%s; ",
+                                   what == 3   ? "tanh"
+                                   : what == 4 ? "dropout 0.3"
+                                               : "relu");
+        }
+    }
+    (void)snprintf(text + at, room - at, "flatten; %sdense",
+                   fg_rng_below(r, 2) == 0 ? "dense 20; relu; dropout 0.2; " : "");
+}
+
+static void drawn_layers_have_the_bits_of_the_cpu(void **state)
+{
+    (void)state;
+    struct fg_dataset *d = toy_images(70);
+    struct fg_rng r;
+    fg_rng_init(&r, fg_test_number("FG_TEST_SEED", 1), FG_RNG_TEST, 4, 0);
+    for (uint64_t i = fg_test_iters(60); i > 0; i--) {
+        struct fg_emulation how = toy_plain;
+        char layers[512];
+        draw_layers(layers, sizeof layers, &r);
+        print_message("%s\n", layers); /* the last one is that of a failure */
+        how.resident = fg_rng_below(&r, 3) == 0;
+        how.shuffle = fg_rng_below(&r, 3);
+        toy_device_compare(d, layers, &toy_ways[fg_rng_below(&r, TOY_WAYS)], how);
+    }
+    toy_destroy(d);
+}
+
 /* More than a part of 64, of all sizes of the last one; FedSGD. */
 static void large_batches_go_in_parts_with_the_same_bits(void **state)
 {
@@ -277,6 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_layer_has_the_bits_of_the_cpu),
+        cmocka_unit_test(drawn_layers_have_the_bits_of_the_cpu),
         cmocka_unit_test(large_batches_go_in_parts_with_the_same_bits),
         cmocka_unit_test(tensor_cores_repeat_themselves_and_stay_near),
         cmocka_unit_test(updates_that_stay_are_summed_to_the_same_bits),
