@@ -8,6 +8,8 @@
 #include "src/base/mem.h"
 #include "src/planner/slots_impl.h"
 
+enum { BETWEEN = 4 /* weights tried between those found and even ones */ };
+
 /* Budgets, and where the number of rounds is limited one more that this implies: value taken is at most the
  * value of the best so many slots. It bounds and does not bind. */
 struct work {
@@ -189,6 +191,19 @@ struct search {
     double use[FG_BUDGETS + 1];    /* of each, relaxed */
 };
 
+/* Schedules for these weights; `on`: who is planned in the slots that are chosen where rounds are limited. */
+static enum fg_status make_all(struct work *w, struct fg_slots_plan **best, const uint8_t *on,
+                               struct fg_err *err)
+{
+    if (w->chance == NULL) {
+        return make(w, best, NULL, err);
+    }
+    enum fg_status st = choose_slots(w, on);
+    st = st == FG_OK ? make(w, best, w->chance, err) : st;
+    st = st == FG_OK ? choose_slots(w, NULL) : st;
+    return st == FG_OK ? make(w, best, w->chance, err) : st;
+}
+
 static enum fg_status look(struct work *w, struct search *f, bool last, struct fg_err *err)
 {
     struct fg_slots_plan *relaxed;
@@ -210,17 +225,24 @@ static enum fg_status look(struct work *w, struct search *f, bool last, struct f
         take_better(&f->best, relaxed);
         return FG_OK;
     }
-    if (!better && !last) {
-        st = FG_OK;
-    } else if (w->chance == NULL) {
-        st = make(w, &f->best, NULL, err);
-    } else {
-        st = choose_slots(w, relaxed->on);
-        st = st == FG_OK ? make(w, &f->best, w->chance, err) : st;
-        st = st == FG_OK ? choose_slots(w, NULL) : st;
-        st = st == FG_OK ? make(w, &f->best, w->chance, err) : st;
-    }
+    st = better || last ? make_all(w, &f->best, relaxed->on, err) : FG_OK;
     fg_slots_plan_destroy(relaxed);
+    return st;
+}
+
+/* The weights of the least bound leave out budgets that bind only once all slots are whole: schedules for
+ * weights on the way from there to even ones compete. */
+static enum fg_status look_between(struct work *w, struct search *f, struct fg_err *err)
+{
+    enum fg_status st = FG_OK;
+    for (int k = 1; k <= BETWEEN && st == FG_OK; k++) {
+        double even = (double)k / BETWEEN;
+        for (uint32_t r = 0; r < w->n; r++) {
+            w->weight[r] = (1.0 - even) * f->weight[r] + even / (double)w->n;
+        }
+        imply(w);
+        st = make_all(w, &f->best, f->best->on, err);
+    }
     return st;
 }
 
@@ -269,6 +291,9 @@ static enum fg_status search(struct work *w, struct search *f, struct fg_err *er
         near = st == FG_OK && f->bound <= f->best->value * (1.0 + w->p->near);
         adjust(w, f, warm ? k + 6 : k); /* smaller steps */
     }
+    if (st == FG_OK && w->n > 1 && !near) {
+        st = look_between(w, f, err);
+    }
     for (uint32_t r = 0; st == FG_OK && w->p->weight != NULL && r < w->n; r++) {
         w->p->weight[r] = f->weight[r];
     }
@@ -293,6 +318,7 @@ static enum fg_status solve(struct search *f, const struct fg_budgets_problem *p
         w.slots.ship = &w.ship;
     }
     enum fg_status st = w.cost != NULL && (!moves || w.per_byte != NULL) ? limit_rounds(&w) : FG_E_NOMEM;
+    w.slots.quick = p->slots.quick && w.n == 1; /* weights are compared by their bounds */
     st = st == FG_OK ? search(&w, f, err) : st;
     *amount_rounds = w.n > p->n ? w.amount[p->n] : 0.0;
     fg_free(w.cost);

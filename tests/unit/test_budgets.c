@@ -241,6 +241,48 @@ static void rounds_have_a_price(void **state)
     fg_budgets_plan_fini(&plan);
 }
 
+/* A schedule alone is asked for, again and again, as where a run plans again: prices of budgets go on from
+ * those of the plan before, and come to be about as good as those that are searched for at length. So do the
+ * schedules, also where one budget has nearly all of the weight. */
+static void planning_again_finds_the_prices(void **state)
+{
+    (void)state;
+    static struct scene s;
+    static uint32_t group[BIG];
+    for (uint32_t seed = 0; seed < 6; seed++) {
+        double weight[4] = {0.0, 0.9998, 0.0001, 0.0001}, value = 0.0;
+        draw(&s, 200 + seed, BIG, LONG, 0.3);
+        weight[0] = 0.0001;
+        weight[3] = 0.0;
+        s.p.slots.alpha = 0.5;
+        s.rounds = (struct fg_slots_rounds){
+            .worth = 3.0, .signal = 1.0, .noise = 0.5, .apart = 0.1, .group = group, .groups = 1};
+        s.p.slots.rounds = seed % 2 == 0 ? &s.rounds : NULL;
+        struct fg_budgets_plan plan;
+        struct fg_err err = {{0}};
+        assert_int_equal(fg_budgets_solve(&plan, &s.p, &err), FG_OK);
+        double best = plan.slots->value, bound = plan.slots->bound;
+        fg_budgets_plan_fini(&plan);
+        s.p.slots.quick = true;
+        s.p.weight = weight;
+        s.p.near = 1e-3;
+        for (int again = 0; again < 8; again++) {
+            assert_int_equal(fg_budgets_solve(&plan, &s.p, &err), FG_OK);
+            value = plan.slots->value;
+            assert_true(plan.slots->bound >= value);
+            fg_budgets_plan_fini(&plan);
+        }
+        s.p.slots.quick = false;
+        s.p.tries = 1;
+        assert_int_equal(fg_budgets_solve(&plan, &s.p, &err), FG_OK);
+        print_message("seed %u: %.6g of %.6g, bound %.6g of %.6g\n", seed, value, best, plan.slots->bound,
+                      bound);
+        assert_true(plan.slots->bound <= 1.01 * bound);
+        assert_true(value >= 0.99 * best);
+        fg_budgets_plan_fini(&plan);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +290,7 @@ int main(void)
         cmocka_unit_test(prices_are_the_slopes_of_the_bound),
         cmocka_unit_test(one_budget_is_the_slot_plan),
         cmocka_unit_test(rounds_have_a_price),
+        cmocka_unit_test(planning_again_finds_the_prices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
