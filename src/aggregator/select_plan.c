@@ -101,8 +101,12 @@ static enum fg_status solve_all(struct fg_slots_plan **out, const struct fg_slot
 {
     size_t cells = (size_t)p->clients * p->slots;
     struct fg_slots_side budget[FG_LIMITS];
-    struct fg_budgets_problem all = {
-        .slots = *p, .budget = budget, .n = 1, .rounds = a->rounds_left, .price_round = price != NULL};
+    struct fg_budgets_problem all = {.slots = *p,
+                                     .budget = budget,
+                                     .n = 1,
+                                     .rounds = a->rounds_left,
+                                     .price_round = price != NULL,
+                                     .certify = price != NULL};
     int which[FG_LIMITS + 1] = {FG_LIMIT_CARBON_G};
     struct fg_budgets_plan plan;
     struct fg_err err;
@@ -184,6 +188,7 @@ enum fg_status fg_ahead_solve(struct fg_slots_plan **out, const struct fg_ahead 
     p.tune = tune;
     p.effort = a->levels != NULL ? a->levels->effort : NULL;
     p.quick = price == NULL;
+    p.turns = FG_SLOTS_TURNS;
     struct fg_err err;
     struct fg_slots_rounds rounds = a->rounds;
     enum fg_status st = FG_OK;

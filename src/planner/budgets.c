@@ -10,6 +10,11 @@
 
 enum { BETWEEN = 4 /* weights tried between those found and even ones */ };
 
+/* Where tries are not told, the search stops after so many in a row that lowered the bound by less than this
+ * part: planning again, and at first. */
+enum { IDLE = 3, IDLE_FIRST = 8 };
+#define IDLE_GAIN 1e-3
+
 /* Budgets, and where the number of rounds is limited one more that this implies: value taken is at most the
  * value of the best so many slots. It bounds and does not bind. */
 struct work {
@@ -158,7 +163,8 @@ static enum fg_status choose_slots(struct work *w, const uint8_t *on)
 
 static void take_better(struct fg_slots_plan **best, struct fg_slots_plan *plan)
 {
-    if (*best == NULL || plan->value > (*best)->value) {
+    bool same = *best != NULL && plan->value == (*best)->value;
+    if (*best == NULL || plan->value > (*best)->value || (same && plan->exact)) {
         struct fg_slots_plan *old = *best;
         *best = plan;
         plan = old;
@@ -230,13 +236,30 @@ static enum fg_status look(struct work *w, struct search *f, bool last, struct f
     return st;
 }
 
-/* The weights of the least bound leave out budgets that bind only once all slots are whole: schedules for
- * weights on the way from there to even ones compete. */
-static enum fg_status look_between(struct work *w, struct search *f, struct fg_err *err)
+/* The least bound again, at length. */
+static enum fg_status tighten(struct work *w, struct search *f, struct fg_err *err)
+{
+    struct fg_slots_plan *relaxed;
+    memcpy(w->weight, f->weight, sizeof w->weight);
+    imply(w);
+    w->slots.turns = FG_SLOTS_TURNS;
+    enum fg_status st = fg_slots_solve(&relaxed, &w->slots, err);
+    if (st == FG_OK) {
+        f->price = relaxed->bound < f->bound ? relaxed->price_per_g : f->price;
+        f->bound = fmin(f->bound, relaxed->bound);
+        fg_slots_plan_destroy(relaxed);
+    }
+    return st;
+}
+
+/* The weights of the least bound, with branch and bound if the problem is small. They leave out budgets that
+ * bind only once all slots are whole: schedules for weights on the way from there to even ones compete. */
+static enum fg_status look_between(struct work *w, struct search *f, bool once, struct fg_err *err)
 {
     enum fg_status st = FG_OK;
-    for (int k = 1; k <= BETWEEN && st == FG_OK; k++) {
+    for (int k = 0; k <= (once ? 0 : BETWEEN) && st == FG_OK; k++) {
         double even = (double)k / BETWEEN;
+        w->slots.nodes = k == 0 ? w->p->slots.nodes : 0;
         for (uint32_t r = 0; r < w->n; r++) {
             w->weight[r] = (1.0 - even) * f->weight[r] + even / (double)w->n;
         }
@@ -282,17 +305,25 @@ static enum fg_status search(struct work *w, struct search *f, struct fg_err *er
 {
     enum fg_status st = FG_OK;
     bool warm = is_warm(w), near = false;
+    uint32_t idle = 0; /* tries in a row that hardly lowered the bound */
     for (uint32_t r = 0; r < w->n; r++) {
         w->weight[r] = warm ? fmax(w->p->weight[r], 1e-9) : 1.0 / (double)w->n;
     }
-    uint32_t tries = tries_of(w);
-    for (uint32_t k = 0; k < tries && st == FG_OK && !near; k++) {
+    uint32_t tries = tries_of(w), most_idle = w->p->slots.quick ? IDLE : IDLE_FIRST;
+    most_idle = w->p->tries != 0 ? tries : most_idle;
+    w->slots.nodes = w->n == 1 ? w->p->slots.nodes : 0; /* else once, at the end */
+    for (uint32_t k = 0; k < tries && st == FG_OK && !near && idle < most_idle; k++) {
+        double bound = f->bound;
         st = look(w, f, k + 1 == tries, err);
         near = st == FG_OK && f->bound <= f->best->value * (1.0 + w->p->near);
+        idle = k > 0 && f->bound > bound * (1.0 - IDLE_GAIN) ? idle + 1 : 0;
         adjust(w, f, warm ? k + 6 : k); /* smaller steps */
     }
-    if (st == FG_OK && w->n > 1 && !near) {
-        st = look_between(w, f, err);
+    if (st == FG_OK && w->n > 1) {
+        st = look_between(w, f, near || tries == 1, err);
+    }
+    if (st == FG_OK && w->n > 1 && !near && w->p->certify && fg_slots_has_rounds(&w->p->slots)) {
+        st = tighten(w, f, err);
     }
     for (uint32_t r = 0; st == FG_OK && w->p->weight != NULL && r < w->n; r++) {
         w->p->weight[r] = f->weight[r];
@@ -319,6 +350,7 @@ static enum fg_status solve(struct search *f, const struct fg_budgets_problem *p
     }
     enum fg_status st = w.cost != NULL && (!moves || w.per_byte != NULL) ? limit_rounds(&w) : FG_E_NOMEM;
     w.slots.quick = p->slots.quick && w.n == 1; /* weights are compared by their bounds */
+    w.slots.turns = w.n == 1 ? FG_SLOTS_TURNS : 1;
     st = st == FG_OK ? search(&w, f, err) : st;
     *amount_rounds = w.n > p->n ? w.amount[p->n] : 0.0;
     fg_free(w.cost);

@@ -21,6 +21,7 @@ struct fg_budgets_problem {
     /* at most so many slots in which anybody trains, the window's included; 0 = any number */
     uint32_t rounds;
     bool price_round; /* find out what one round more is worth: everything twice */
+    bool certify;     /* the bound is told to people: take time for it */
     /* (n + 1) where the search begins, and what it found; the last is of the rounds. NULL or all 0: even
      * ones. Begun from those of a plan much like it a few tries do */
     double *weight;

@@ -7,7 +7,7 @@
 #include "src/base/mem.h"
 #include "src/planner/levels_impl.h"
 
-enum { TRIES = 100, TRIES_QUICK = 12 }; /* of the bound; of the search for levels alone */
+enum { TRIES = 300, TRIES_QUICK = 12 }; /* of the bound; of the search for levels alone */
 
 /* ---- what a level is ---- */
 

@@ -1,5 +1,7 @@
 /* What no levels and no schedule can exceed, by prices: budgets have one each, clients' gains and rounds are
- * replaced by their tangents, and then every slot is on its own: which level, and who pays there. */
+ * replaced by sums over tasks that are nowhere below them, and then every slot is on its own: which level, and
+ * who pays there. The sums are means of tangents and of what each task would be worth alone, as in
+ * slots_rounds_bound.c; where data move, tangents. */
 #include <math.h>
 #include <string.h>
 
@@ -19,6 +21,10 @@ struct dual {
     double *top;                  /* (clients) the largest slope of the rows that it may serve */
     double *k, *next;             /* (levels, slots, groups) where tangents of rounds touch; as taken */
     double *of_group;             /* (groups) slopes in the slot that is looked at */
+    double *alone,
+        *round_alone;         /* (levels, clients, slots) what a task alone adds to its row; to its round */
+    double *row_n, *row_next; /* (rows) tasks, mean over the tries; as taken */
+    double *round_n, *round_next; /* (levels, slots) */
     double *value;                /* (slots) of each at its best level */
     uint8_t *level;               /* (slots) that */
     double price[FG_BUDGETS], left[FG_BUDGETS], spent[FG_BUDGETS];
@@ -42,7 +48,10 @@ static enum fg_status make_dual(struct dual *d, const struct fg_levels_problem *
     d->rows = s->clients * d->stretches;
     d->groups = d->rounds ? s->rounds->groups : 1;
     size_t loads = (size_t)p->levels * s->slots * d->groups;
-    d->base = fg_calloc(4 * (size_t)d->rows + s->clients + 2 * loads + d->groups + s->slots, sizeof *d->base);
+    size_t cells = (size_t)p->levels * s->slots * s->clients, rounds = (size_t)p->levels * s->slots;
+    d->base = fg_calloc(6 * (size_t)d->rows + s->clients + 2 * loads + d->groups + s->slots + 2 * cells +
+                            2 * rounds,
+                        sizeof *d->base);
     d->level = fg_calloc(s->slots, 1);
     if (d->base == NULL || d->level == NULL) {
         free_dual(d);
@@ -56,6 +65,12 @@ static enum fg_status make_dual(struct dual *d, const struct fg_levels_problem *
     d->next = d->k + loads;
     d->of_group = d->next + loads;
     d->value = d->of_group + d->groups;
+    d->alone = d->value + s->slots;
+    d->round_alone = d->alone + cells;
+    d->row_n = d->round_alone + cells;
+    d->row_next = d->row_n + d->rows;
+    d->round_n = d->row_next + d->rows;
+    d->round_next = d->round_n + rounds;
     return FG_OK;
 }
 
@@ -112,6 +127,33 @@ static void pay_window(struct dual *d)
     }
 }
 
+/* What each task would add alone; where data move nothing is told apart. */
+static void look_alone(struct dual *d)
+{
+    const struct fg_slots_problem *s = d->s;
+    size_t i = 0;
+    for (uint32_t l = 0; l < d->p->levels && s->ship == NULL; l++) {
+        struct fg_slots_rounds r = d->rounds ? *s->rounds : (struct fg_slots_rounds){0};
+        r.way = &d->p->level[l].way;
+        for (uint32_t c = 0; c < s->clients; c++) {
+            for (uint32_t t = 0; t < s->slots; t++, i++) {
+                size_t cell = (size_t)c * s->slots + t;
+                double base = d->base[row_at(d, c, t)], q = d->p->level[l].chance[cell];
+                d->alone[i] = fg_slots_utility(base + value_of(d, l, cell), s->alpha) -
+                              fg_slots_utility(base, s->alpha);
+                d->round_alone[i] =
+                    d->rounds ? r.worth * fmax(0.0, fg_slots_progress(&r, 0, fg_slots_told(&r, 0, q))) : 0.0;
+            }
+        }
+    }
+}
+
+/* How much of a sum is that of tasks alone: all where there is one or none. */
+static double alone_of(const struct dual *d, double n)
+{
+    return d->s->ship == NULL ? fmin(1.0, fmax(0.0, 1.5 - n)) : 0.0;
+}
+
 /* The plan's prices, gains and rounds: the tangents touch there. A row that gains nothing begins with the
  * best of its slots. */
 static void begin(struct dual *d, const struct fg_levels_plan *plan)
@@ -126,8 +168,10 @@ static void begin(struct dual *d, const struct fg_levels_plan *plan)
             d->u[row] = fmax(d->u[row], v);
             if (plan->plan.slots->on[i]) {
                 d->x[s->ship != NULL ? plan->plan.slots->shard[i] : row] += v;
+                d->row_n[row] += 1.0;
                 for (uint32_t l = 0; l < d->p->levels; l++) {
                     add_load(d, load_at(d, d->k, l, t), c, d->p->level[l].chance[i]);
+                    d->round_n[(size_t)l * s->slots + t] += 1.0;
                 }
             }
         }
@@ -163,7 +207,9 @@ static double touch_rows(struct dual *d)
     for (uint32_t r = 0; r < d->rows; r++) {
         double x = d->x[r], f = fg_slots_utility(x, alpha);
         d->slope[r] = x > 0.0 ? alpha * f / x : alpha == 1.0 ? 1.0 : 0.0;
-        sum += f + d->slope[r] * (d->base[r] - x);
+        double alone = alone_of(d, d->row_n[r]);
+        sum += (1.0 - alone) * (f + d->slope[r] * (d->base[r] - x));
+        sum += alone > 0.0 ? alone * fg_slots_utility(d->base[r], alpha) : 0.0;
     }
     find_tops(d);
     return sum;
@@ -203,9 +249,15 @@ static double gain_of(const struct dual *d, uint32_t level, uint32_t client, uin
     const struct fg_level *l = &d->p->level[level];
     bool moves = d->s->ship != NULL;
     size_t i = (size_t)client * d->s->slots + slot;
-    double rate = moves ? d->top[client] : d->slope[row_at(d, client, slot)];
-    double gain = rate * value_of(d, level, i);
-    gain += d->rounds ? l->chance[i] * d->of_group[moves ? 0 : d->s->rounds->group[client]] : 0.0;
+    size_t at = ((size_t)level * d->s->clients + client) * d->s->slots + slot;
+    uint32_t row = row_at(d, client, slot);
+    double rate = moves ? d->top[client] : d->slope[row], alone = alone_of(d, d->row_n[moves ? 0 : row]);
+    double gain = (1.0 - alone) * rate * value_of(d, level, i) + alone * d->alone[at];
+    if (d->rounds) {
+        alone = alone_of(d, d->round_n[(size_t)level * d->s->slots + slot]);
+        gain += (1.0 - alone) * l->chance[i] * d->of_group[moves ? 0 : d->s->rounds->group[client]] +
+                alone * d->round_alone[at];
+    }
     for (uint32_t r = 0; r < d->p->base.n; r++) {
         gain -= d->price[r] * l->cost[r][i];
     }
@@ -216,17 +268,20 @@ static double gain_of(const struct dual *d, uint32_t level, uint32_t client, uin
 static double look(struct dual *d, uint32_t level, uint32_t slot)
 {
     double sum = 0.0, most = -INFINITY, at_zero = touch_round(d, level, slot);
+    size_t round = (size_t)level * d->s->slots + slot;
     double *load = load_at(d, d->next, level, slot);
     memset(load, 0, d->groups * sizeof *load);
+    d->round_next[round] = 0.0;
     for (uint32_t c = 0; c < d->s->clients; c++) {
         double gain = gain_of(d, level, c, slot);
         most = fmax(most, gain);
         if (gain > 0.0) {
             sum += gain;
+            d->round_next[round] += 1.0;
             add_load(d, load, c, d->p->level[level].chance[(size_t)c * d->s->slots + slot]);
         }
     }
-    return at_zero + (most > 0.0 ? sum : most);
+    return (1.0 - alone_of(d, d->round_n[round])) * at_zero + (most > 0.0 ? sum : most);
 }
 
 /* What is taken in the slot. */
@@ -238,6 +293,7 @@ static void take(struct dual *d, uint32_t slot)
         size_t i = (size_t)c * d->s->slots + slot;
         if (gain_of(d, level, c, slot) > 0.0) {
             d->u[row_at(d, c, slot)] += value_of(d, level, i);
+            d->row_next[row_at(d, c, slot)] += 1.0;
             for (uint32_t r = 0; r < d->p->base.n; r++) {
                 d->spent[r] += d->p->level[level].cost[r][i];
             }
@@ -262,6 +318,7 @@ static double bound_now(struct dual *d, double *scratch)
     double bound = touch_rows(d);
     memset(d->spent, 0, sizeof d->spent);
     memcpy(d->u, d->base, d->rows * sizeof *d->u);
+    memset(d->row_next, 0, d->rows * sizeof *d->row_next);
     for (uint32_t r = 0; r < d->p->base.n; r++) {
         bound += d->price[r] * fmax(0.0, d->left[r]);
     }
@@ -290,13 +347,17 @@ static double bound_now(struct dual *d, double *scratch)
 /* Prices grow where too much is spent; tangents go towards what was taken. */
 static void adjust(struct dual *d, uint32_t round)
 {
-    double step = 1.0 / (1.0 + 0.5 * (double)round), near = 1.0 / ((double)round + 2.0);
+    double step = 1.0 / (1.0 + 0.5 * (double)round), near = 0.5 / ((double)round + 5.0);
     for (uint32_t r = 0; r < d->p->base.n; r++) {
         double over = d->left[r] > 0.0 ? d->spent[r] / d->left[r] - 1.0 : d->spent[r] > 0.0 ? 2.0 : -1.0;
         d->price[r] *= fg_exp(step * fmax(-2.0, fmin(2.0, over)));
     }
     for (uint32_t r = 0; r < d->rows && d->s->ship == NULL; r++) {
         d->x[r] += near * (d->u[r] - d->x[r]);
+        d->row_n[r] += near * (d->row_next[r] - d->row_n[r]);
+    }
+    for (size_t i = 0; i < (size_t)d->p->levels * d->s->slots; i++) {
+        d->round_n[i] += near * (d->round_next[i] - d->round_n[i]);
     }
     for (size_t i = 0; i < (size_t)d->p->levels * d->s->slots * d->groups; i++) {
         d->k[i] += near * (d->next[i] - d->k[i]);
@@ -314,6 +375,7 @@ enum fg_status fg_levels_bound(struct fg_levels_plan *plan, uint8_t *level, cons
     double *scratch = fg_calloc(p->base.slots.slots, sizeof *scratch);
     st = scratch != NULL ? FG_OK : FG_E_NOMEM;
     pay_window(&d);
+    look_alone(&d);
     begin(&d, plan);
     plan->bound = INFINITY;
     memcpy(level, plan->level, p->base.slots.slots);

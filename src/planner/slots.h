@@ -19,6 +19,8 @@
 /* Up to so many open choices branch and bound is tried at all; and nodes that suffice for most of these. */
 #define FG_SLOTS_SMALL 64
 #define FG_SLOTS_NODES 200000
+/* Turns of a bound that is told to people. */
+#define FG_SLOTS_TURNS 30
 
 /* What else must not be exceeded by the slots taken: energy, bytes, money. */
 struct fg_slots_side {
@@ -82,6 +84,7 @@ struct fg_slots_problem {
     uint32_t sides;
     const struct fg_slots_ship *ship;     /* NULL = everyone on its own data */
     const struct fg_slots_rounds *rounds; /* NULL = slots are worth nothing beside their updates */
+    uint32_t turns; /* of the search for a bound with rounds: more make it tighter; 0 = 1 */
     bool quick;     /* the schedule alone: the bound is looked for only where branch and bound needs it */
     uint32_t nodes; /* branch and bound: visit at most this many; 0 = greedy and bound only */
 };

@@ -78,12 +78,12 @@ struct tangent {
 
 static struct tangent at(const struct fg_slots_work *w, double price)
 {
-    double at_zero = w->tangent != NULL ? w->tangent->at_zero : 0;
+    double at_zero = w->relax != NULL ? fg_slots_relaxed_rounds(w) : 0;
     struct tangent t = {.price = price, .bound = at_zero + price * w->budget_g, .slope = w->budget_g};
     for (uint32_t r = 0; r < w->rows; r++) {
         double grams;
-        t.bound += w->tangent != NULL ? fg_slots_row_tangent(w, r, price, &grams)
-                                      : fg_slots_row_bound(w, r, 0, w->base[r], price, &grams);
+        t.bound += w->relax != NULL ? fg_slots_row_relaxed(w, r, price, &grams)
+                                    : fg_slots_row_bound(w, r, 0, w->base[r], price, &grams);
         t.slope -= grams;
     }
     return t;

@@ -38,7 +38,10 @@ struct fg_slots_tangent {
     double at_zero;
     double *slope; /* (slots, groups) of an expected update */
     double *most;  /* (slots) the largest of each */
+    double *zero;  /* (slots) parts of at_zero */
 };
+
+struct fg_slots_relax; /* slots_rounds_bound.c */
 
 struct fg_slots_work {
     const struct fg_slots_problem *p;
@@ -51,7 +54,8 @@ struct fg_slots_work {
     double *base;               /* (rows) sum of v gained before, and inside the window */
     size_t items;
     double side[FG_SLOTS_SIDES];            /* what the tuning window leaves of each */
-    const struct fg_slots_tangent *tangent; /* in the bounds; NULL = none */
+    const struct fg_slots_tangent *tangent; /* in the bound where data move; NULL = none */
+    const struct fg_slots_relax *relax;     /* in the bound with rounds where data stay; NULL = none */
     /* along every row c grows and v falls: then the best set is a prefix (no other row beats it) */
     bool nested;
 };
@@ -207,8 +211,13 @@ double fg_slots_utility(double u, double alpha);
 double fg_slots_row_bound(const struct fg_slots_work *w, uint32_t row, uint32_t from, double u, double price,
                           double *grams);
 
-/* The same of a whole row with w->tangent: items are worth their slope besides. Cost: O(slots). */
-double fg_slots_row_tangent(const struct fg_slots_work *w, uint32_t row, double price, double *grams);
+/* The same of a whole row with w->relax, and what the relaxation adds to the rows. Cost: O(slots). */
+double fg_slots_row_relaxed(const struct fg_slots_work *w, uint32_t row, double price, double *grams);
+double fg_slots_relaxed_rounds(const struct fg_slots_work *w);
+
+/* The bound of a plan with rounds where data stay, and its price; price_per_g in: where to begin. Rows may be
+ * in any order. Errors: FG_E_NOMEM. */
+enum fg_status fg_slots_rounds_bound(struct fg_slots_plan *plan, struct fg_slots_work *w) FG_NODISCARD;
 
 /* The least Lagrangian bound, to 1e-6 of itself, and its price; *price in: where to begin, > 0. */
 double fg_slots_lagrange(const struct fg_slots_work *w, double *price);

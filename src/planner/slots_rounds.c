@@ -2,8 +2,7 @@
  *
  * The objective is a sum of concave functions, one a client and one a slot, and what an update adds falls
  * with every other one: the greedy looks at each client's best slot, and those that wait may have got worse,
- * never better. The bound is that of the rows with each slot's worth replaced by its tangent,
- * which is nowhere below. */
+ * never better. The bound is in slots_rounds_bound.c. */
 #include <math.h>
 #include <string.h>
 
@@ -202,25 +201,28 @@ static enum fg_status try_even(struct fg_slots_plan *plan, const struct fg_slots
     return st;
 }
 
-/* ---- the bound ---- */
+/* ---- tangents ---- */
 
 enum fg_status fg_slots_tangent_init(struct fg_slots_tangent *t, const struct fg_slots_load *l)
 {
     const struct fg_slots_rounds *r = l->r;
-    *t = (struct fg_slots_tangent){.slope = fg_calloc((size_t)l->slots * (r->groups + 1), sizeof *t->slope)};
+    *t = (struct fg_slots_tangent){.slope = fg_calloc((size_t)l->slots * (r->groups + 2), sizeof *t->slope)};
     if (t->slope == NULL) {
         return FG_E_NOMEM;
     }
     t->most = t->slope + (size_t)l->slots * r->groups;
+    t->zero = t->most + l->slots;
     for (uint32_t s = 0; s < l->slots; s++) {
         double flat = 1.0 + r->signal * l->i[s], noise = fg_slots_noise(r, s), worth = r->worth;
         worth *= r->way != NULL ? fg_slots_way_slope(&r->way[s], r->signal * l->i[s] / flat) : 1.0;
-        t->at_zero += r->worth * fg_slots_progress(r, s, l->i[s]);
+        t->zero[s] = r->worth * fg_slots_progress(r, s, l->i[s]);
+        t->at_zero += t->zero[s];
         for (uint32_t g = 0; g < r->groups; g++) {
             size_t at = (size_t)s * r->groups + g;
             double own = r->apart * l->k[at] + noise;
             t->slope[at] = worth * r->signal * noise / (own * own) / (flat * flat);
             t->at_zero -= t->slope[at] * l->k[at];
+            t->zero[s] -= t->slope[at] * l->k[at];
             t->most[s] = fmax(t->most[s], t->slope[at]);
         }
     }
@@ -231,72 +233,6 @@ void fg_slots_tangent_fini(struct fg_slots_tangent *t)
 {
     fg_free(t->slope);
     *t = (struct fg_slots_tangent){0};
-}
-
-/* A row's value at a price m of it: sum of what pays, and its value and grams. */
-static double row_at(const struct fg_slots_work *w, uint32_t r, double m, double price, double *value,
-                     double *grams)
-{
-    const struct fg_slots_problem *p = w->p;
-    const struct fg_slots_item *row = w->item + fg_slots_first(w, r);
-    const double *slope = w->tangent->slope + p->rounds->group[fg_slots_client(w, r)];
-    double sum = 0.0;
-    *value = *grams = 0.0;
-    for (uint32_t k = 0; k < w->n[r]; k++) {
-        double q = fg_slots_chance(p, fg_slots_cell(w, r, &row[k]));
-        double gain = m * row[k].v + q * slope[(size_t)row[k].slot * p->rounds->groups] - price * row[k].c;
-        if (gain > 0.0) {
-            sum += gain;
-            *value += row[k].v;
-            *grams += row[k].c;
-        }
-    }
-    return sum;
-}
-
-/* f(u) <= f(x) + m (u - x) for m = f'(x) and any x > 0: the least over x, which is where the row makes x at
- * this price. Any x bounds. */
-double fg_slots_row_tangent(const struct fg_slots_work *w, uint32_t r, double price, double *grams)
-{
-    enum { HALVINGS = 20 };
-    double alpha = w->p->alpha, base = w->base[r], value, g, most = INFINITY;
-    double lo = base, hi = base;
-    for (uint32_t k = 0; k < w->n[r]; k++) {
-        hi += w->item[fg_slots_first(w, r) + k].v;
-    }
-    if (alpha == 1.0 || !(hi > 0.0)) {
-        double sum = row_at(w, r, 1.0, price, &value, grams);
-        return fg_slots_utility(base, alpha) + sum;
-    }
-    for (int i = 0; i < HALVINGS; i++) {
-        double x = i == 0 ? hi : 0.5 * (lo + hi), f = fg_slots_utility(x, alpha), m = alpha * f / x;
-        double bound = f + m * (base - x) + row_at(w, r, m, price, &value, &g);
-        if (bound < most) {
-            most = bound;
-            *grams = g;
-        }
-        if (i > 0 && base + value > x) {
-            lo = x;
-        } else if (i > 0) {
-            hi = x;
-        }
-    }
-    return most;
-}
-
-static enum fg_status bound(struct fg_slots_plan *plan, struct fg_slots_work *w,
-                            const struct fg_slots_load *l)
-{
-    struct fg_slots_tangent tangent;
-    enum fg_status st = fg_slots_tangent_init(&tangent, l);
-    if (st == FG_OK) {
-        w->tangent = &tangent;
-        plan->price_per_g = plan->price_per_g > 0.0 ? plan->price_per_g : 1.0;
-        plan->bound = fg_slots_lagrange(w, &plan->price_per_g);
-        w->tangent = NULL;
-        fg_slots_tangent_fini(&tangent);
-    }
-    return st;
 }
 
 /* ---- the plan ---- */
@@ -313,36 +249,17 @@ static bool takes_all(const struct fg_slots_plan *plan, const struct fg_slots_wo
     return taken == w->items;
 }
 
-/* The plan's. */
-static enum fg_status load_of(struct fg_slots_load *l, const struct fg_slots_plan *plan,
-                              const struct fg_slots_work *w)
-{
-    enum fg_status st = fg_slots_load_init(l, w->p->rounds, plan->slots);
-    for (uint32_t c = 0; st == FG_OK && c < plan->clients; c++) {
-        for (uint32_t t = 0; t < plan->slots - w->p->tune; t++) {
-            size_t cell = (size_t)c * plan->slots + t;
-            if (plan->on[cell]) {
-                fg_slots_load_add(l, t, w->p->rounds->group[c], fg_slots_chance(w->p, cell));
-            }
-        }
-    }
-    return st;
-}
-
 enum fg_status fg_slots_even(struct fg_slots_plan *plan, struct fg_slots_work *w)
 {
-    struct fg_slots_load load = {0};
     enum fg_status st;
     FG_TRY(try_even(plan, w, &plan->price_per_g));
     FG_TRY(fg_slots_book(plan, w));
     plan->exact = takes_all(plan, w);
     plan->bound = plan->exact ? plan->value : INFINITY;
     if (!plan->exact && !w->p->quick) {
-        FG_TRY(load_of(&load, plan, w));
-        FG_TRY(bound(plan, w, &load));
+        FG_TRY(fg_slots_rounds_bound(plan, w));
         plan->bound = fmax(plan->bound, plan->value);
     }
 cleanup:
-    fg_slots_load_fini(&load);
     return st;
 }
