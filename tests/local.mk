@@ -87,6 +87,7 @@ samebits_sources = tests/lib/samebits.c tests/lib/samebits.h
 tests_unit_test_kernels_live_SOURCES = tests/unit/test_kernels_live.c $(samebits_sources)
 tests_unit_test_kernels_same_bits_SOURCES = tests/unit/test_kernels_same_bits.c $(samebits_sources)
 UNIT_TESTS += tests/unit/test_kernels_packed
+UNIT_TESTS += tests/unit/test_plan_fewer
 UNIT_TESTS += tests/unit/test_model
 UNIT_TESTS += tests/unit/test_net
 UNIT_TESTS += tests/unit/test_trainer

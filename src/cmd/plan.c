@@ -13,6 +13,7 @@
 #include "src/cmd/table.h"
 #include "src/deploy/device_need.h"
 #include "src/report/chart.h"
+#include "src/study/console.h"
 #include "src/study/study.h"
 
 struct args {
@@ -22,7 +23,8 @@ struct args {
 };
 
 static const struct fg_cmd_option options[] = {
-    {0, "draws", "N", FG_CMD_UINT, offsetof(struct args, draws), "futures to play (default 200)"},
+    {0, "draws", "N", FG_CMD_UINT, offsetof(struct args, draws),
+     "futures to play (default 200; fewer, at least 20, where the policy's plans take long)"},
     {0, "pilots", "N", FG_CMD_UINT, offsetof(struct args, pilots),
      "of these with training, for the accuracy (default 8; 0: none)"},
     {0, "draw-seed", "N", FG_CMD_UINT, offsetof(struct args, draw_seed), "seed of the futures (default 1)"},
@@ -31,7 +33,9 @@ static const struct fg_cmd_option options[] = {
     FG_CMD_END,
 };
 
-enum { SCREEN_SLOTS = 24, SCREEN_CLIENTS = 20 };
+enum { SCREEN_SLOTS = 24, SCREEN_CLIENTS = 20, DRAWS = 200 };
+#define NOT_TOLD UINT64_MAX /* --draws */
+
 /* What is raised for a price. JSON: `key`. */
 static const struct {
     const char *key, *one;
@@ -169,11 +173,12 @@ static enum fg_status print_json(const struct fg_plan *p, const struct fg_setup 
                                  const struct fg_plan_codec *codec, size_t codecs,
                                  const struct fg_cmd_device *device, const char *picture)
 {
-    json_t *o = json_pack("{s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:s?}", "draws", (int)p->draws,
-                          "pilots", (int)p->pilots, "history_h", (int)p->history_h, "clients",
-                          (int)p->clients, "expected", json_expected(p), "budgets", json_budgets(p), "slots",
-                          json_slots(p), "schedule", json_schedule(p), "codecs", json_codecs(codec, codecs),
-                          "data", json_data(p, setup), "picture", picture);
+    json_t *o =
+        json_pack("{s:i, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:s?}", "draws", (int)p->draws,
+                  "draws_wanted", (int)p->wanted, "pilots", (int)p->pilots, "history_h", (int)p->history_h,
+                  "clients", (int)p->clients, "expected", json_expected(p), "budgets", json_budgets(p),
+                  "slots", json_slots(p), "schedule", json_schedule(p), "codecs", json_codecs(codec, codecs),
+                  "data", json_data(p, setup), "picture", picture);
     if (o != NULL && p->promise.have) {
         json_object_set_new(o, "plan",
                             json_pack("{s:f, s:f, s:f, s:f}", "value", p->promise.value, "bound",
@@ -214,6 +219,11 @@ static void print_expected(const struct fg_plan *p)
     const struct fg_plan_range *r = p->range, *a = &r[FG_PLAN_ACCURACY];
     (void)printf("before anything is spent: %u futures drawn from %u h of the past, %u of them trained\n\n",
                  (unsigned)p->draws, (unsigned)p->history_h, (unsigned)p->pilots);
+    if (p->draws < p->wanted) {
+        (void)printf("  stopped after %u of %u futures, %u of them for prices: the policy's plans take long "
+                     "(--draws %u plays them all)\n\n",
+                     (unsigned)p->draws, (unsigned)p->wanted, (unsigned)p->priced, (unsigned)p->wanted);
+    }
     (void)printf("  %-14s %10.4g h   90%%: %.4g to %.4g h\n", "time", r[FG_PLAN_TIME_S].mean / 3600.0,
                  r[FG_PLAN_TIME_S].low / 3600.0, r[FG_PLAN_TIME_S].high / 3600.0);
     print_range("energy", &r[FG_PLAN_ENERGY_WH], "Wh", 1.0);
@@ -378,6 +388,13 @@ static void print_slots(const struct fg_plan *p, const struct fg_setup *setup)
 
 /* ---- the command ---- */
 
+static void show_progress(void *arg, uint32_t done, uint32_t of)
+{
+    struct fg_progress *p = arg;
+    p->rounds = of;
+    fg_progress_count(p, "future", done);
+}
+
 static enum fg_status make(const struct args *a, const char *file, struct fg_err *err)
 {
     struct fg_config cfg;
@@ -392,7 +409,12 @@ static enum fg_status make(const struct args *a, const char *file, struct fg_err
     if (st != FG_OK) {
         return st;
     }
-    const struct fg_plan_opts opts = {.draws = a->draws < UINT32_MAX ? (uint32_t)a->draws : UINT32_MAX,
+    struct fg_progress progress;
+    fg_progress_init(&progress, 0, 0, a->common.quiet);
+    const struct fg_plan_opts opts = {.draws = a->draws != NOT_TOLD ? (uint32_t)a->draws : DRAWS,
+                                      .fewer = a->draws == NOT_TOLD,
+                                      .progress = show_progress,
+                                      .arg = &progress,
                                       .pilots = a->pilots < UINT32_MAX ? (uint32_t)a->pilots : UINT32_MAX,
                                       .seed = a->draw_seed,
                                       .stop = &fg_study_stop};
@@ -402,7 +424,9 @@ static enum fg_status make(const struct args *a, const char *file, struct fg_err
     }
     FG_TRY(a->picture != NULL ? fg_file_reach(a->picture, err) : FG_OK);
     FG_TRY(fg_setup_create(&setup, &cfg, FG_START_AUTO, err));
-    FG_TRY(fg_plan_create(&plan, setup, &opts, err));
+    st = fg_plan_create(&plan, setup, &opts, err);
+    fg_progress_end(&progress);
+    FG_TRY(st);
     FG_TRY(fg_plan_codecs(&codec, &codecs, plan, setup));
     if (setup->model != NULL) {
         FG_TRY(fg_cmd_device_need(&device, setup, err));
@@ -437,7 +461,7 @@ cleanup:
 
 static int run(int argc, char **argv)
 {
-    struct args a = {.draws = 200, .pilots = 8, .draw_seed = 1};
+    struct args a = {.draws = NOT_TOLD, .pilots = 8, .draw_seed = 1};
     struct fg_cmd_words words;
     struct fg_err err = {{0}};
     enum fg_status st;
@@ -445,11 +469,12 @@ static int run(int argc, char **argv)
     if (rc >= 0) {
         return rc;
     }
-    if (a.draws < 1 || a.draws > 100000 || a.pilots > a.draws) {
+    uint64_t draws = a.draws != NOT_TOLD ? a.draws : DRAWS;
+    if (draws < 1 || draws > 100000 || a.pilots > draws) {
         st = fg_fail(&err, FG_E_USAGE,
                      "plan: expected --draws 1 to 100000 and at most as many --pilots, found --draws %" PRIu64
                      " --pilots %" PRIu64,
-                     a.draws, a.pilots);
+                     draws, a.pilots);
         return fg_cmd_fail(st, &err);
     }
     fg_study_catch_signals();

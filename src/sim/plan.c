@@ -13,7 +13,10 @@ const char *const fg_plan_name[FG_PLAN_WHATS] = {
     "time_s",       "energy_wh",   "carbon_g",     "footprint_wh",   "footprint_g", "updates_used",
     "updates_lost", "steps_total", "uplink_bytes", "downlink_bytes", "accuracy"};
 
-enum { PRICED = 40 /* futures that are played twice for a price */ };
+enum {
+    PRICED = 40,     /* futures that are played twice for a price */
+    PRICED_LEAST = 8 /* where plans take long */
+};
 
 struct planning {
     const struct fg_setup *setup;
@@ -23,6 +26,7 @@ struct planning {
     struct fg_plan *plan;
     double *what; /* (FG_PLAN_WHATS, draws) */
     struct fg_play_curve curve;
+    uint32_t done; /* plays */
     double *slope; /* (pilots) of accuracy over useful steps */
     /* budgets that are raised: which, by how much, and useful steps more then */
     int budget[FG_PLAN_BUDGETS];
@@ -125,7 +129,7 @@ struct fg_plan_range fg_plan_mean(const double *v, size_t n)
 
 static void set_ranges(struct planning *g)
 {
-    size_t n = g->opts->draws;
+    size_t n = g->plan->draws;
     for (int w = 0; w < FG_PLAN_WHATS; w++) {
         double *v = g->what + (size_t)w * n;
         g->plan->range[w] = w != FG_PLAN_ACCURACY  ? range_of(v, n)
@@ -195,7 +199,50 @@ static void set_budgets(struct planning *g)
         }
     }
     g->many.change = g->change;
-    g->many.changed = g->opts->draws < PRICED ? g->opts->draws : PRICED;
+}
+
+/* About how many clients in slots the plans of one play look at: all that are ahead, each time the policy
+ * plans, as often as such a plan looks at one. The factors are those of processor time, measured. */
+static double work_of(const struct planning *g)
+{
+    const struct fg_config *c = g->setup->cfg;
+    double cells = (double)g->setup->clients * c->run.rounds, every = c->select.replan, budgets = 0.0;
+    struct fg_aggregator_config a;
+    fg_setup_aggregator(g->setup, &a);
+    if (a.policy->promise == NULL) { /* it makes no plans */
+        return cells;
+    }
+    for (int b = 0; b <= FG_LIMIT_ROUNDS; b++) {
+        budgets += g->plan->price[b].set ? 1.0 : 0.0;
+    }
+    double plans = every > 0.0 ? ceil(c->run.rounds / every) : 1.0;
+    double looks =
+        (budgets > 1.0 ? 6.0 : 1.0) * (c->select.plan_steps == FG_OPT_PLAN_STEPS_PLANNED ? 5.0 : 1.0);
+    return cells * (1.0 + 0.5 * plans * looks);
+}
+
+uint32_t fg_plan_fewer(uint32_t draws, uint32_t *priced, uint32_t changes, uint32_t pilots, double work)
+{
+    double plays = (double)draws + (double)changes * *priced + pilots, share = FG_PLAN_WORK / (plays * work);
+    if (share < 1.0) {
+        uint32_t fewer = (uint32_t)(share * draws), few = (uint32_t)(share * *priced);
+        fewer = fewer > FG_PLAN_LEAST ? fewer : FG_PLAN_LEAST;
+        few = few > PRICED_LEAST ? few : PRICED_LEAST;
+        draws = fewer < draws ? fewer : draws;
+        *priced = few < *priced ? few : *priced;
+    }
+    return draws;
+}
+
+/* How many futures, and how many of them for prices. */
+static void limit_draws(struct planning *g)
+{
+    struct fg_plan *p = g->plan;
+    p->priced = p->draws < PRICED ? p->draws : PRICED;
+    if (g->opts->fewer) {
+        p->draws = fg_plan_fewer(p->draws, &p->priced, g->many.changes, p->pilots, work_of(g));
+    }
+    g->many.changed = p->priced;
 }
 
 /* The same futures were played with more of a budget: the mean of their differences, one by one. */
@@ -218,30 +265,41 @@ static void set_prices(struct planning *g)
 
 /* ---- all of it ---- */
 
+static void tell(struct planning *g, uint32_t plays)
+{
+    g->done += plays;
+    if (g->opts->progress != NULL) {
+        g->opts->progress(g->opts->arg, g->done,
+                          g->plan->draws + g->many.changes * g->many.changed + g->plan->pilots);
+    }
+}
+
 static void take(void *arg, uint32_t draw, const struct fg_many_result *r)
 {
     struct planning *g = arg;
     struct fg_plan *p = g->plan;
     p->promise = draw == 0 ? r->played.promise : p->promise;
     for (int w = 0; w < FG_PLAN_WHATS; w++) {
-        g->what[(size_t)w * g->opts->draws + draw] = r->played.what[w];
+        g->what[(size_t)w * p->draws + draw] = r->played.what[w];
     }
     for (uint32_t k = 0; draw < g->many.changed && k < g->many.changes; k++) {
         g->gain[(size_t)k * PRICED + draw] = r->useful[k] - r->played.useful_steps;
     }
     fg_play_log_add(p, &r->log, g->setup->fleet);
+    tell(g, draw < g->many.changed ? 1 + g->many.changes : 1);
 }
 
 static enum fg_status play_all(struct planning *g, struct fg_err *err)
 {
-    enum fg_status st = fg_many_play(&g->many, g->opts->draws, take, g, err);
+    enum fg_status st = fg_many_play(&g->many, g->plan->draws, take, g, err);
     for (uint32_t d = 0; st == FG_OK && d < g->plan->pilots; d++) {
         struct fg_played played;
         g->curve.n = 0;
         st = fg_many_pilot(&g->many, d, g->trainer, &g->curve, &played, err);
         if (st == FG_OK) {
-            g->what[(size_t)FG_PLAN_ACCURACY * g->opts->draws + d] = played.what[FG_PLAN_ACCURACY];
+            g->what[(size_t)FG_PLAN_ACCURACY * g->plan->draws + d] = played.what[FG_PLAN_ACCURACY];
             g->slope[d] = slope_of(&g->curve);
+            tell(g, 1);
         }
     }
     return st;
@@ -283,7 +341,7 @@ static enum fg_status prepare(struct planning *g, struct fg_err *err)
 {
     const struct fg_setup *s = g->setup;
     struct fg_plan *p = g->plan;
-    p->draws = g->opts->draws;
+    p->draws = p->wanted = g->opts->draws;
     p->pilots = g->opts->pilots < p->draws ? g->opts->pilots : p->draws;
     p->clients = s->clients;
     p->slots = s->cfg->run.rounds;
@@ -302,6 +360,8 @@ static enum fg_status prepare(struct planning *g, struct fg_err *err)
     g->many =
         (struct fg_many){.setup = s, .seed = g->opts->seed, .hours = hours_of(s), .stop = g->opts->stop};
     set_budgets(g);
+    limit_draws(g);
+    p->pilots = p->pilots < p->draws ? p->pilots : p->draws;
     enum fg_status st = fg_many_init(&g->many, p->draws, err);
     if (st == FG_OK) {
         p->history_h = fg_foresee_history_h(g->many.foresee[0]);

@@ -71,6 +71,8 @@ struct fg_plan_data {
 
 struct fg_plan {
     uint32_t draws, pilots, history_h;
+    uint32_t wanted; /* futures asked for: more than draws where FG_PLAN_WORK was the limit */
+    uint32_t priced; /* of draws, played again for prices */
     uint32_t clients, slots;
     struct fg_plan_range range[FG_PLAN_WHATS];
     struct fg_plan_price price[FG_PLAN_BUDGETS];
@@ -82,11 +84,25 @@ struct fg_plan {
 };
 #define FG_PLAN_CELLS 20000000u
 
+/* Where fewer futures will do, plans of all of them look at no more than about so many clients in slots; at
+ * least FG_PLAN_LEAST are played. A count, not a time: the same plan on every machine. */
+#define FG_PLAN_WORK 1.5e8
+enum { FG_PLAN_LEAST = 20 };
+
 struct fg_plan_opts {
     uint32_t draws, pilots; /* futures played, and of these with numerics */
+    bool fewer;             /* fewer will do, where the policy's plans take long */
     uint64_t seed;
+    /* Told after each future how many plays of how many are over; NULL: nobody is. By the calling thread. */
+    void (*progress)(void *arg, uint32_t done, uint32_t of);
+    void *arg;
     atomic_int *stop;
 };
+
+/* How many futures are played where each play's plans look at so many clients in slots: of `draws` and of those
+ * that are played `changes` times more, *priced, as large a part as FG_PLAN_WORK allows, but not too few of
+ * either. Pure. */
+uint32_t fg_plan_fewer(uint32_t draws, uint32_t *priced, uint32_t changes, uint32_t pilots, double work);
 
 /* Errors: those of the setup and of runs; FG_E_INTERRUPTED after *stop. Owner: the caller,
  * fg_plan_destroy(). */

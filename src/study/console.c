@@ -80,6 +80,20 @@ void fg_progress_round(struct fg_progress *p, const struct fg_round_record *r)
     fflush(stderr);
 }
 
+void fg_progress_count(struct fg_progress *p, const char *what, uint32_t done)
+{
+    double now = fg_wall_s(), spent = now - p->begun_s;
+    if (p->quiet > 0 || done == 0 || now - p->shown_s < (p->terminal ? 0.1 : 5.0)) {
+        return;
+    }
+    p->shown_s = now;
+    char w[32], e[32];
+    fprintf(stderr, "%s%s %u/%u  wall %s  left %s%s", p->terminal ? "\r\033[K" : "forage: ", what, done,
+            p->rounds, duration(w, spent), duration(e, spent / done * (double)(p->rounds - done)),
+            p->terminal ? "" : "\n");
+    fflush(stderr);
+}
+
 void fg_progress_end(struct fg_progress *p)
 {
     if (p->terminal && p->quiet == 0) {

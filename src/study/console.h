@@ -26,6 +26,8 @@ struct fg_progress {
 
 void fg_progress_init(struct fg_progress *p, uint32_t rounds, uint32_t done, int quiet);
 void fg_progress_round(struct fg_progress *p, const struct fg_round_record *r);
+/* The same of other things that are counted: `what` names one, p->rounds are all. */
+void fg_progress_count(struct fg_progress *p, const char *what, uint32_t done);
 void fg_progress_end(struct fg_progress *p);
 
 /* Seconds on a clock that never runs backwards. */
