@@ -1,6 +1,6 @@
 /* What no levels and no schedule can exceed, by prices: budgets have one each, clients' gains and rounds are
- * replaced by sums over tasks that are nowhere below them, and then every slot is on its own: which level, and
- * who pays there. The sums are means of tangents and of what each task would be worth alone, as in
+ * replaced by sums over tasks that are nowhere below them, and then every slot is on its own: which level,
+ * and who pays there. The sums are means of tangents and of what each task would be worth alone, as in
  * slots_rounds_bound.c; where data move, tangents. */
 #include <math.h>
 #include <string.h>

@@ -130,7 +130,7 @@ static double row_at(const struct fg_slots_relax *x, const struct fg_slots_work 
 {
     size_t first = fg_slots_first(w, r);
     const struct fg_slots_item *row = w->item + first;
-    double most = x->empty[r], least, g = 0.0;
+    double most = x->empty[r], least = -INFINITY, g = 0.0;
     uint32_t one = w->n[r];
     *grams = 0.0;
     for (uint32_t k = 0; k < w->n[r]; k++) {
@@ -143,7 +143,7 @@ static double row_at(const struct fg_slots_relax *x, const struct fg_slots_work 
         }
     }
     uint32_t best = w->n[r] >= 2 ? tangent_of(x, w, r, &least, &g) : 0;
-    bool several = w->n[r] >= 2 && least > most;
+    bool several = least > most;
     if (taken != NULL) {
         memset(taken + first, 0, w->n[r]);
         if (several) {
@@ -168,7 +168,8 @@ double fg_slots_relaxed_rounds(const struct fg_slots_work *w)
 
 /* ---- rounds ---- */
 
-/* How rounds are replaced: a mean of their tangent at a load and of updates alone. Shapes: alone, n (slots). */
+/* How rounds are replaced: a mean of their tangent at a load and of updates alone; n: updates, on average.
+ * Shapes: alone, n (slots). */
 struct touch {
     struct fg_slots_load at;
     double *alone, *n;

@@ -99,9 +99,9 @@ struct fg_plan_opts {
     atomic_int *stop;
 };
 
-/* How many futures are played where each play's plans look at so many clients in slots: of `draws` and of those
- * that are played `changes` times more, *priced, as large a part as FG_PLAN_WORK allows, but not too few of
- * either. Pure. */
+/* How many futures are played where each play's plans look at so many clients in slots: of `draws` and of
+ * those that are played `changes` times more, *priced, as large a part as FG_PLAN_WORK allows, but not too
+ * few of either. Pure. */
 uint32_t fg_plan_fewer(uint32_t draws, uint32_t *priced, uint32_t changes, uint32_t pilots, double work);
 
 /* Errors: those of the setup and of runs; FG_E_INTERRUPTED after *stop. Owner: the caller,
