@@ -15,12 +15,12 @@ model=${1:-2nn}
 
 # NAME: example, learning rate, rounds at most, rounds between evaluations, targets, seeds, codecs, settings
 study() {
-    local all=none,fp16,bf16,zstd,int8,int8-range,int4,int4-range,drive,sign,powersgd,adaptive,top-k,stc,ternary
+    local few=none,int8-range,int4-range,drive,ternary-range,ternary-range:0.01,adaptive,sign,powersgd,top-k,stc
     case $1 in
     2nn) echo "mnist-2nn-2shard 0.05 450 1 0.94,0.95,0.96 1,2,3,4,5 none,ternary:0.006,ternary:0.005" ;;
     cnn) echo "mnist-cnn-2shard 0.1 80 2 0.94,0.95,0.96,0.97 1,2,3,4,5 none,ternary-range:0.006 train.arithmetic=bf16" ;;
-    lenet) echo "cifar-lenet5 0.05 400 5 0.40,0.44,0.46 1,2,3 $all,ternary:0.03,ternary:0.01,ternary-range:0.01" ;;
-    lstm) echo "shakespeare-roles 1.0 40 5 0.18,0.20,0.22 1 $all,ternary:0.03,ternary:0.01,ternary-range:0.01" ;;
+    lenet) echo "cifar-lenet5 0.05 400 5 0.40,0.44,0.47 1,2,3 $few,ternary:0.03" ;;
+    lstm) echo "shakespeare-roles 1.0 24 4 0.18,0.20,0.22 1 $few,ternary-range:0.005" ;;
     *) echo "unknown model '$1'; there are 2nn, cnn, lenet and lstm" >&2; exit 2 ;;
     esac
 }
