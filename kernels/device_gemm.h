@@ -198,8 +198,10 @@ FG_BOTH static inline void at_outputs(uint32_t kind, const struct fg_gemm *g, co
             c->v[i] = (o->flags & FG_OP_UPDATE) != 0        ? fmaf(-o->lr, c->v[i], o->old[at])
                       : kind == FG_OP_CONV_BACK && o->signs ? by_sign(o, at, c->v[i])
                                                             : rectify(o->flags, c->v[i], o->aux, at);
-            o->y[at] = c->v[i];
-            if (kind == FG_OP_CONV && o->signs && i % 2 == 1) {
+            if (i % 2 == 1) {
+                put_two(o->y + at - 1, c->v[i - 1], c->v[i]);
+            }
+            if (i % 2 == 1 && kind == FG_OP_CONV && o->signs) {
                 keep_signs(o, at - 1, c->v[i - 1], c->v[i]);
             }
         } else {

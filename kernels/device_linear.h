@@ -15,24 +15,41 @@ struct fg_four {
     float v[4];
 };
 
-/* A device loads and stores four floats at once only on 16 bytes; the host's processor does not mind,
- * so it is told here. */
+/* A device loads and stores four floats at once only on 16 bytes, two on 8; the host's processor does not
+ * mind, so it is told here. */
 #ifdef __CUDACC__
-#define FG_ON_16(p) (void)0
+#define FG_ON(bytes, p) (void)0
 #else
-#define FG_ON_16(p) FG_ASSERT((uintptr_t)(p) % 16 == 0)
+#define FG_ON(bytes, p) FG_ASSERT((uintptr_t)(p) % (bytes) == 0)
 #endif
 
 FG_BOTH static inline struct fg_four four_at(const float *p)
 {
-    FG_ON_16(p);
+    FG_ON(16, p);
     return *(const struct fg_four *)(const void *)p;
 }
 
 FG_BOTH static inline void put_four(float *p, struct fg_four x)
 {
-    FG_ON_16(p);
+    FG_ON(16, p);
     *(struct fg_four *)(void *)p = x;
+}
+
+/* Two on 8 bytes, written at once. */
+#ifdef __CUDACC__
+struct __align__(8) fg_two
+{
+#else
+struct fg_two {
+#endif
+    float v[2];
+};
+
+FG_BOTH static inline void put_two(float *p, float first, float second)
+{
+    FG_ON(8, p);
+    const struct fg_two x = {{first, second}};
+    *(struct fg_two *)(void *)p = x;
 }
 
 FG_BOTH static inline float finish(const struct fg_op *op, float lr, float sum, float w)

@@ -58,6 +58,7 @@ FG_BOTH static inline void put_pooled(const struct fg_op *op, const struct fg_at
         p.place.v[c] = kept && (!masks || p.best.v[c] > 0.0f) ? p.place.v[c] : (uint8_t)FG_POOL_NONE;
         p.best.v[c] = !drops ? p.best.v[c] : kept ? p.best.v[c] * op->f : 0.0f;
     }
+    FG_ON(4, fg_at_ref(at, op->d));
     put_four(fg_at_ref(at, op->y) + 4 * e, p.best);
     ((struct fg_four_bytes *)(void *)fg_at_ref(at, op->d))[e] = p.place;
 }

@@ -83,11 +83,12 @@ FG_BOTH FG_INLINE void update_by_mma(const struct fg_update *u, uint32_t mode, c
         for (uint32_t s = 0; s < FG_HELD; s++) {
             const uint32_t l = FG_LANE(s);
             FG_UNROLL
-            for (uint32_t v = 0; v < 4; v++) {
-                const uint32_t i = i0 + l / 4 + v / 2 * 8, o = k + l % 4 * 2 + v % 2;
+            for (uint32_t v = 0; v < 4; v += 2) {
+                const uint32_t i = i0 + l / 4 + v / 2 * 8, o = k + l % 4 * 2;
+                const float *old = near_b + i * line + o;
                 if (item + i < u->in) {
-                    u->w[(size_t)(item + i) * u->ldw + term + o] =
-                        fmaf(-u->lr, c[s].v[v], near_b[i * line + o]);
+                    put_two(u->w + (size_t)(item + i) * u->ldw + term + o, fmaf(-u->lr, c[s].v[v], old[0]),
+                            fmaf(-u->lr, c[s].v[v + 1], old[1]));
                 }
             }
         }
