@@ -69,9 +69,8 @@ FG_BOTH static inline void op_pool(const struct fg_op *op, const struct fg_at *a
 {
     const struct fg_window *s = &op->win;
     const float *x = fg_at_ref(at, op->x);
-    const size_t fours = s->cs / 4;
-    for (size_t e = t; e < (size_t)at->n * s->oh * s->ow * fours; e += nt) {
-        const float *xp = x + corner(s, e / fours) + e % fours * 4;
+    for (size_t e = t; 4 * e < (size_t)at->n * s->oh * s->ow * s->cs; e += nt) {
+        const float *xp = x + corner(s, 4 * e / s->cs) + 4 * e % s->cs;
         struct fg_pooled p = {four_at(xp), {{0, 0, 0, 0}}};
         for (unsigned k = 1; k < s->k * s->k; k++) {
             pool_one(&p, four_at(xp + (size_t)(k / s->k * s->w + k % s->k) * s->cs), k);
@@ -88,17 +87,18 @@ FG_BOTH static inline void op_pool_dx(const struct fg_op *op, const struct fg_at
     const float *d = fg_at_ref(at, op->x);
     float *y = fg_at_ref(at, op->y);
     const struct fg_four_bytes *places = (const struct fg_four_bytes *)(const void *)fg_at_ref(at, op->d);
-    const size_t fours = s->cs / 4;
-    for (size_t e = t; e < (size_t)at->n * s->h * s->w * fours; e += nt) {
-        size_t c = e % fours, v = e / fours % s->w, u = e / fours / s->w % s->h, b = e / fours / s->w / s->h;
+    for (size_t e = t; 4 * e < (size_t)at->n * s->h * s->w * s->cs; e += nt) {
+        size_t c = 4 * e % s->cs, pixel = 4 * e / s->cs;
+        size_t v = pixel % s->w, u = pixel / s->w % s->h, b = pixel / s->w / s->h;
+        /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): strides are at least 1 */
         size_t r0 = u < s->k ? 0 : (u - s->k) / s->stride + 1, q0 = v < s->k ? 0 : (v - s->k) / s->stride + 1;
         struct fg_four sum = {{0.0f, 0.0f, 0.0f, 0.0f}};
         for (size_t r = r0; r < s->oh && r * s->stride <= u; r++) {
             for (size_t q = q0; q < s->ow && q * s->stride <= v; q++) {
-                const size_t p = ((b * s->oh + r) * s->ow + q) * fours + c;
+                const size_t p = ((b * s->oh + r) * s->ow + q) * s->cs + c;
                 const size_t place = (u - r * s->stride) * s->k + (v - q * s->stride);
-                const struct fg_four_bytes from = places[p];
-                const struct fg_four dp = four_at(d + 4 * p);
+                const struct fg_four_bytes from = places[p / 4];
+                const struct fg_four dp = four_at(d + p);
                 for (int i = 0; i < 4; i++) {
                     sum.v[i] = from.v[i] == place ? sum.v[i] + dp.v[i] * op->f : sum.v[i];
                 }
