@@ -74,7 +74,6 @@ static int by_arrival(const void *a, const void *b, void *arg)
     return x != y ? (x > y) - (x < y) : (i > j) - (i < j);
 }
 
-/* Those that start from the same version together. */
 static int by_version(const void *a, const void *b, void *arg)
 {
     const struct fg_flight *flights = arg;
@@ -85,8 +84,9 @@ static int by_version(const void *a, const void *b, void *arg)
     return x != y ? (x > y) - (x < y) : by_arrival(a, b, arg);
 }
 
-/* Numbers of the fresh flights whose results will count, in the order of their ids, into t->order: the first
- * `goal` to arrive before the deadline, or all where none are called off. */
+/* Numbers of the fresh flights whose results will count into t->order: the first `goal` to arrive before the
+ * deadline, or all where none are called off. In the order in which results are taken in, so that few wait,
+ * those of one version together. */
 static enum fg_status choose(struct timeline *t, size_t goal, bool all, size_t *count)
 {
     size_t n = 0;
