@@ -185,15 +185,10 @@ static void tile_move(struct tile *t, size_t rows)
 static void tile_rows(struct tile *t, size_t rows, size_t vecs)
 {
     int unit = t->xr == 1;
-    size_t r = rows;
-    for (size_t blocks = (rows + TILE_ROWS - 1) / TILE_ROWS; blocks > 0; blocks--) {
-        if (blocks > 1) {
-            r = (rows + blocks - 1) / blocks;
-        }
+    for (size_t r; rows > 0; rows -= r) {
+        r = tile_next(rows);
         TILES[r - 1][unit][vecs - 1](t);
         tile_move(t, r);
-        rows -= r;
-        r = rows;
     }
 }
 

@@ -124,8 +124,8 @@ struct remote {
 
 /* remote_tasks.c */
 struct entry *remote_entry(struct remote *r, uint64_t id);
-enum fg_status remote_enqueue(struct remote *r,
-                              const struct fg_task *task); /* the entries are sorted afterwards */
+/* At the end of the entries, which the caller sorts. */
+enum fg_status remote_enqueue(struct remote *r, const struct fg_task *task);
 void remote_forget(struct remote *r, struct entry *e);
 size_t remote_queued(const struct remote *r);
 bool remote_full(const struct remote *r); /* enough results are held: only the wanted task is given out */
