@@ -57,16 +57,25 @@ void fg_progress_init(struct fg_progress *p, uint32_t rounds, uint32_t done, int
     p->shown_s = p->begun_s;
 }
 
+/* Whether it is time for a line: then the next one is not for a while. */
+static bool due(struct fg_progress *p, double now)
+{
+    if (p->quiet > 0 || now - p->shown_s < (p->terminal ? 0.1 : 5.0)) {
+        return false;
+    }
+    p->shown_s = now;
+    return true;
+}
+
 void fg_progress_round(struct fg_progress *p, const struct fg_round_record *r)
 {
     if (r->evaluation.have) {
         p->accuracy = r->evaluation.accuracy;
     }
     double now = fg_wall_s();
-    if (p->quiet > 0 || now - p->shown_s < (p->terminal ? 0.1 : 5.0)) {
+    if (!due(p, now)) {
         return;
     }
-    p->shown_s = now;
     uint32_t done = r->round + 1 - p->first;
     double spent = now - p->begun_s, eta = spent / (double)done * (double)(p->rounds - r->round - 1);
     char t[32], w[32], e[32], accuracy[32] = "";
@@ -83,10 +92,9 @@ void fg_progress_round(struct fg_progress *p, const struct fg_round_record *r)
 void fg_progress_count(struct fg_progress *p, const char *what, uint32_t done)
 {
     double now = fg_wall_s(), spent = now - p->begun_s;
-    if (p->quiet > 0 || done == 0 || now - p->shown_s < (p->terminal ? 0.1 : 5.0)) {
+    if (done == 0 || !due(p, now)) {
         return;
     }
-    p->shown_s = now;
     char w[32], e[32];
     fprintf(stderr, "%s%s %u/%u  wall %s  left %s%s", p->terminal ? "\r\033[K" : "forage: ", what, done,
             p->rounds, duration(w, spent), duration(e, spent / done * (double)(p->rounds - done)),
