@@ -151,7 +151,8 @@ static enum fg_status make_plan(struct fg_select *s, const struct fg_select_view
         FG_TRY(fg_ahead_length(&next->first.slots, &a, &s->cfg, left, next->first.grams_max));
     }
     uint32_t slots = next->first.slots - view->round;
-    next->tune = fg_ahead_window(&a, slots, first ? s->cfg.tune : o->now.tune, first ? left / 2.0 : left);
+    uint32_t window = !first ? o->now.tune : s->ops == &fg_select_greenfl ? s->cfg.tune : 0;
+    next->tune = fg_ahead_window(&a, slots, window, first ? left / 2.0 : left);
     if (!first && next->tune < o->now.tune) { /* dearer than expected: save what is left for the window */
         next->tune = o->now.tune;
         left = 0.0;

@@ -63,6 +63,9 @@ for policy in greenfl forage robust cafed cafed-last f3ast f3ast-pi rpow-d refl 
     new select.policy=$policy aggregate.over=all carbon.budget_g=0.004
     expect "$policy stays within its budget" 1 "$(awk -v g="$(json "$T/new/summary.json" carbon_g)" 'BEGIN { print(g > 0 && g <= 0.004) }')"
 done
+for policy in greenfl forage; do run "$policy" --set select.policy=$policy --set run.rounds=12 --set select.slack=6 --set carbon.budget_g=0.02 >/dev/null; done
+last() { tail -1 "$T/$1/rounds.csv" | awk -F, '{ print($6 < $5 ? "some" : "all") }'; }
+expect "greenfl ends with a round for everyone, forage does not" "all some" "$(last greenfl) $(last forage)"
 for rule in fedawe fedstale diloco fedau mifa fedvarp fednova; do new aggregate.rule=$rule aggregate.lr=0.7; done
 for inverse in plain capped; do new aggregate.inverse=$inverse aggregate.over=all; done
 for plan in adacomm marin; do new train.plan=$plan aggregate.rule=fednova train.steps=100; done
