@@ -12,6 +12,7 @@ UNIT_TESTS += tests/unit/test_power
 UNIT_TESTS += tests/unit/test_file
 UNIT_TESTS += tests/unit/test_store
 UNIT_TESTS += tests/unit/test_str
+UNIT_TESTS += tests/unit/test_now
 UNIT_TESTS += tests/unit/test_average
 UNIT_TESTS += tests/unit/test_board
 UNIT_TESTS += tests/unit/test_fmath

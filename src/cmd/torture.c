@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/now.h"
 #include "src/cmd/cmd.h"
 #include "src/store/summary.h"
 #include "src/wire/codec.h"
@@ -184,9 +185,9 @@ static enum fg_status simulate(struct outcome *o, const char *file, struct fg_er
     enum fg_status st;
     FG_TRY(fg_str_addf(&dir, "%s-undisturbed", o->dir));
     FG_TRY(command(&line, o->args, "simulate", dir.data, true, file));
-    double begin = fg_torture_seconds();
+    double begin = fg_now_steady_s();
     FG_TRY(fg_launch_command(&code, &line, err));
-    o->simulated_s = fg_torture_seconds() - begin;
+    o->simulated_s = fg_now_steady_s() - begin;
     if (code != 0) {
         st = fg_fail(err, code == 2 ? FG_E_USAGE : FG_E_GONE, "the undisturbed simulation ended with code %d",
                      code);

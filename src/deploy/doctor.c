@@ -1,5 +1,6 @@
 /* The list of points, and the programs that checks start. */
 #include "src/deploy/doctor.h"
+#include "src/base/now.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -46,9 +47,8 @@ pid_t fg_doctor_spawn(const char *const *argv, int out_fd)
 int fg_doctor_wait(pid_t pid, double seconds)
 {
     const struct timespec tick = {0, 5000000};
-    struct timespec start, now;
     int status = 0;
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    double begin = fg_now_steady_s();
     for (;;) {
         pid_t got = waitpid(pid, &status, WNOHANG);
         if (got == pid) {
@@ -57,8 +57,7 @@ int fg_doctor_wait(pid_t pid, double seconds)
         if (got < 0 && errno != EINTR) {
             return -1;
         }
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        if ((double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec) > seconds) {
+        if (fg_now_steady_s() - begin > seconds) {
             kill(-pid, SIGKILL);
             waitpid(pid, &status, 0);
             return -2;

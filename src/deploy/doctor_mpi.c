@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "src/base/file.h"
+#include "src/base/now.h"
 #include "src/deploy/doctor.h"
 
 #ifdef FG_HAVE_MPI
@@ -19,23 +20,16 @@
 enum { TAG_READY = 1, TAG_GO, TAG_NEVER, TAG_SEEN };
 static const double patience_s = 10.0; /* far more than the milliseconds that detection takes */
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Receive one int from a rank, polling; MPI's error class, or -1 when patience ran out. */
 static int receive(int from, int tag, int *value)
 {
     const struct timespec tick = {0, 100000};
-    double deadline = now_s() + patience_s;
+    double deadline = fg_now_steady_s() + patience_s;
     MPI_Request request;
     int rc = MPI_Irecv(value, 1, MPI_INT, from, tag, MPI_COMM_WORLD, &request);
     for (int done = 0; rc == MPI_SUCCESS && !done; nanosleep(&tick, NULL)) {
         rc = MPI_Test(&request, &done, MPI_STATUS_IGNORE);
-        if (now_s() > deadline) {
+        if (fg_now_steady_s() > deadline) {
             return -1;
         }
     }
@@ -58,14 +52,14 @@ static void victim(void)
 static void survivor(int rank, const char *path)
 {
     int x = 0, class = receive(2, TAG_READY, &x);
-    double killed_s = now_s();
+    double killed_s = fg_now_steady_s();
     if (rank == 0) {
         MPI_Send(&x, 1, MPI_INT, 2, TAG_GO, MPI_COMM_WORLD);
     }
     if (class == MPI_SUCCESS) {
         class = receive(2, TAG_NEVER, &x);
     }
-    double seen_ms = (now_s() - killed_s) * 1e3;
+    double seen_ms = (fg_now_steady_s() - killed_s) * 1e3;
     if (rank == 1) {
         MPI_Send(&class, 1, MPI_INT, 0, TAG_SEEN, MPI_COMM_WORLD);
         return;

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/deploy/drive.h"
 #include "src/deploy/launch.h"
 
@@ -162,10 +162,7 @@ static bool read_numbers(const struct fg_drive *d, const char *name, int wanted,
 
 static fg_time_t now_of(const struct fg_drive *d)
 {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    fg_time_t steady = (fg_time_t)t.tv_sec * FG_SECOND + t.tv_nsec / 1000;
-    return d->zero + (fg_time_t)((double)(steady - d->steady) * d->speed);
+    return d->zero + (fg_time_t)((double)(fg_now_steady() - d->steady) * d->speed);
 }
 
 /* Something that was due in the run's time happens now. */

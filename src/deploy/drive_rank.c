@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "src/base/log.h"
+#include "src/base/now.h"
 #include "src/base/str.h"
 #include "src/deploy/drive.h"
 #include "src/deploy/ranks.h"
@@ -50,7 +51,7 @@ bool fg_drive_rank_arrival(void *rank, uint32_t *client)
     while (next_line(r, line)) {
         if (strcmp(line, "go") == 0) {
             r->all = true;
-            r->since = fg_wall_s();
+            r->since = fg_now_steady_s();
         } else if (fg_parse_u64(&number, line, strlen(line)) == FG_OK && number < UINT32_MAX) {
             r->asked += !r->all;
             *client = (uint32_t)number;
@@ -102,7 +103,7 @@ void fg_drive_rank_stands(struct fg_drive_rank *r, fg_time_t now)
 
 bool fg_drive_rank_ready(const struct fg_drive_rank *r, uint32_t ups)
 {
-    return r->all && (ups >= r->asked || fg_wall_s() - r->since > PATIENCE_S);
+    return r->all && (ups >= r->asked || fg_now_steady_s() - r->since > PATIENCE_S);
 }
 
 void fg_drive_rank_begun(struct fg_drive_rank *r, fg_time_t now, fg_time_t steady_us)

@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/deploy/ranks.h"
 
 enum {
@@ -32,13 +32,6 @@ static void on_signal(int number)
     if (number != SIGCHLD) { /* that one only ends a wait */
         signals = signals + 1;
     }
-}
-
-static double seconds(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 int fg_process_open(long pid)
@@ -184,7 +177,7 @@ static bool is_over(const struct ending *e)
 static void bring_to_end(struct ending *e, pid_t mpirun, const char *dir)
 {
     long rank0 = 0, code;
-    double now = seconds();
+    double now = fg_now_steady_s();
     if (e->pid == 0 && read_number(&rank0, dir, "pid") && rank0 > 1) {
         e->pid = rank0;
         e->rank0 = fg_process_open(rank0);

@@ -15,6 +15,7 @@
 #include "src/base/hash.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/deploy/ranks_status.h"
 #include "src/deploy/worker_env.h"
 #include "src/net/net.h"
@@ -187,10 +188,8 @@ static bool shard_bytes(void *arg, const uint8_t hash[32], struct fg_view *out)
 
 static fg_time_t now(void *arg)
 {
-    struct timespec t;
     (void)arg;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (fg_time_t)t.tv_sec * FG_SECOND + t.tv_nsec / 1000;
+    return fg_now_steady();
 }
 
 /* Tells frames of this run from those of another one that went over the same wires. */

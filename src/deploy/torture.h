@@ -40,7 +40,4 @@ struct fg_torture_report {
 enum fg_status fg_torture_run(struct fg_torture_report *out, const struct fg_torture_opts *opts,
                               struct fg_err *err) FG_NODISCARD;
 
-/* Seconds on a clock that only goes forward. */
-double fg_torture_seconds(void);
-
 #endif

@@ -13,11 +13,11 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/base/rng.h"
 
 enum {
@@ -63,13 +63,6 @@ static void on_signal(int number)
 {
     (void)number;
     interrupted = 1;
-}
-
-double fg_torture_seconds(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 /* ---- processes ---- */
@@ -216,7 +209,7 @@ static pid_t aggregator(const struct torture *t)
 
 static void plan_next(struct torture *t)
 {
-    t->next = fg_torture_seconds() + 2 * t->o->gap_s * fg_rng_uniform(&t->rng);
+    t->next = fg_now_steady_s() + 2 * t->o->gap_s * fg_rng_uniform(&t->rng);
 }
 
 static enum fg_status stop_for_a_while(struct torture *t, pid_t pid)
@@ -224,7 +217,7 @@ static enum fg_status stop_for_a_while(struct torture *t, pid_t pid)
     enum fg_status st = FG_GROW(t->stopped, t->n_stopped, t->cap_stopped);
     double most = fg_rng_below(&t->rng, 2) == 0 ? 0.5 : 2.0;
     if (st == FG_OK && kill(pid, SIGSTOP) == 0) {
-        double until = fg_torture_seconds() + most * t->o->patience_s * fg_rng_uniform(&t->rng);
+        double until = fg_now_steady_s() + most * t->o->patience_s * fg_rng_uniform(&t->rng);
         t->stopped[t->n_stopped++] = (struct stopped){pid, until};
     }
     return st;
@@ -232,7 +225,7 @@ static enum fg_status stop_for_a_while(struct torture *t, pid_t pid)
 
 static void wake_stopped(struct torture *t, bool all)
 {
-    double now = fg_torture_seconds();
+    double now = fg_now_steady_s();
     size_t kept = 0;
     for (size_t i = 0; i < t->n_stopped; i++) {
         if (!all && t->stopped[i].until > now) {
@@ -256,7 +249,7 @@ static enum fg_status play(struct torture *t)
             t->r->events[FG_TORTURE_AGGREGATOR]++;
             t->doomed = true;
             t->aggregator = false;
-            t->since = fg_torture_seconds();
+            t->since = fg_now_steady_s();
             t->killed = t->killed > 0 ? t->killed : t->since;
         }
         plan_next(t);
@@ -289,7 +282,7 @@ static off_t size_of(const char *dir, const char *name)
 static void look_for_movement(struct torture *t)
 {
     off_t rounds = size_of(t->o->dir, "rounds.csv"), written = size_of(t->o->dir, "log.txt") + rounds;
-    double now = fg_torture_seconds();
+    double now = fg_now_steady_s();
     if (written != t->written) {
         t->written = written;
         t->moved = now;
@@ -342,13 +335,13 @@ static enum fg_status ended(struct torture *t, int code, bool *done, struct fg_e
     wake_stopped(t, true);
     t->n_worker = 0;
     t->doomed = false;
-    t->since = t->moved = fg_torture_seconds();
+    t->since = t->moved = fg_now_steady_s();
     return start(&t->child, t->o->again, t->output, err);
 }
 
 static void say_progress(struct torture *t)
 {
-    double now = fg_torture_seconds();
+    double now = fg_now_steady_s();
     if (now >= t->say) {
         t->say = now + SAY_S;
         fg_log_write(FG_LOG_INFO, "%llu of %llu failures played, the aggregator killed %llu times, %.0f s",
@@ -379,7 +372,7 @@ static enum fg_status loop(struct torture *t, struct fg_err *err)
         look_for_movement(t);
         say_progress(t);
         bool left = t->aggregator || t->played < t->o->kills;
-        if (st == FG_OK && left && !t->doomed && fg_torture_seconds() >= t->next) {
+        if (st == FG_OK && left && !t->doomed && fg_now_steady_s() >= t->next) {
             st = play(t);
         }
     }
@@ -405,12 +398,12 @@ enum fg_status fg_torture_run(struct fg_torture_report *out, const struct fg_tor
     }
     (void)close(fd);
     fg_rng_init(&t.rng, opts->seed, FG_RNG_FAULT, 0, 0);
-    t.begin = t.since = t.moved = fg_torture_seconds();
+    t.begin = t.since = t.moved = fg_now_steady_s();
     t.say = t.begin + SAY_S;
     plan_next(&t);
     st = start(&t.child, opts->first, t.output, err);
     st = st == FG_OK ? loop(&t, err) : st;
-    out->wall_s = fg_torture_seconds() - t.begin;
+    out->wall_s = fg_now_steady_s() - t.begin;
     if (st == FG_E_NOMEM) {
         (void)kill(t.child, SIGTERM);
         fg_fail(err, st, "out of memory");

@@ -4,6 +4,7 @@
 
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/base/sort.h"
 #include "src/net/remote_internal.h"
 
@@ -245,7 +246,7 @@ static enum fg_status collect(struct fg_executor *base, uint64_t id, struct fg_r
             fg_time_t before = r->opts.now(r->opts.arg);
             st = remote_open(r, e, &ok);
             r->stats.opening_us += r->opts.now(r->opts.arg) - before;
-        } else if (r->opts.stop != NULL && atomic_load(r->opts.stop) != 0) {
+        } else if (fg_stopped(r->opts.stop)) {
             return fg_fail(err, FG_E_INTERRUPTED, "interrupted");
         } else {
             st = advance(r, e, err);

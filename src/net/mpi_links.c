@@ -2,6 +2,7 @@
  * later, each at the end of an intercommunicator, because a communicator never grows. */
 #include "config.h"
 
+#include "src/base/now.h"
 #include "src/net/transport.h" /* a build without MPI has this much in here */
 
 #ifdef FG_HAVE_MPI
@@ -13,7 +14,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 
 #include "src/base/mem.h"
 #include "src/net/net.h"
@@ -129,9 +129,7 @@ const char *mpi_links_text(int rc, char text[MPI_MAX_ERROR_STRING])
 static void *call_when_stuck(void *arg)
 {
     void (*stuck)(void) = ((struct mpi_transport *)arg)->stuck;
-    struct timespec left = {.tv_sec = FG_NET_SPAWN_S};
-    while (nanosleep(&left, &left) != 0 && errno == EINTR) {
-    }
+    fg_sleep(FG_NET_SPAWN_S * FG_SECOND);
     stuck();
     return NULL;
 }

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "src/base/now.h"
 #include "src/net/net.h"
 
 #include <stdlib.h>
@@ -63,7 +64,6 @@ void fg_net_stop(struct fg_transport *t)
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { FINALIZE_WAIT_US = 2000000, FLUSH_WAIT_US = 2000000 };
@@ -139,9 +139,7 @@ bool fg_net_spawned(void)
 static void *end_process_later(void *arg)
 {
     (void)arg;
-    struct timespec left = {.tv_sec = FINALIZE_WAIT_US / 1000000, .tv_nsec = 0};
-    while (nanosleep(&left, &left) != 0 && errno == EINTR) {
-    }
+    fg_sleep(FINALIZE_WAIT_US);
     _exit(0);
 }
 

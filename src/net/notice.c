@@ -8,11 +8,11 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 
 enum { CHILD_US = 20000 }; /* between two looks at a command that runs */
 
@@ -26,21 +26,10 @@ struct fg_notice {
     bool stopping; /* under the lock */
 };
 
-static fg_time_t now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (fg_time_t)t.tv_sec * FG_SECOND + t.tv_nsec / 1000;
-}
-
 /* False when asked to stop meanwhile. */
 static bool pause_us(struct fg_notice *n, fg_time_t us)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    fg_time_t at = (fg_time_t)until.tv_sec * FG_SECOND + until.tv_nsec / 1000 + us;
-    until.tv_sec = (time_t)(at / FG_SECOND);
-    until.tv_nsec = (long)(at % FG_SECOND * 1000);
+    struct timespec until = fg_timespec(fg_now_steady() + us);
     pthread_mutex_lock(&n->lock);
     int rc = 0;
     while (!n->stopping && rc != ETIMEDOUT) {
@@ -84,9 +73,9 @@ static bool command_says_so(struct fg_notice *n)
         fg_log_write(FG_LOG_WARN, "workers.notice_command could not be started: %s", strerror(rc));
         return false;
     }
-    fg_time_t until = now() + FG_NOTICE_COMMAND_S * FG_SECOND;
+    fg_time_t until = fg_now_steady() + FG_NOTICE_COMMAND_S * FG_SECOND;
     pid_t done = 0;
-    while ((done = waitpid(pid, &status, WNOHANG)) == 0 && now() < until && pause_us(n, CHILD_US)) {
+    while ((done = waitpid(pid, &status, WNOHANG)) == 0 && fg_now_steady() < until && pause_us(n, CHILD_US)) {
     }
     if (done == 0) {
         (void)kill(-pid, SIGKILL);

@@ -3,9 +3,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "src/base/mem.h"
+#include "src/base/now.h"
 
 enum { LOOK_MS = 10 };
 
@@ -21,13 +21,6 @@ struct fg_probe {
     struct target *target; /* (n) */
     size_t n;
 };
-
-static fg_time_t now_us(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (fg_time_t)t.tv_sec * FG_SECOND + t.tv_nsec / 1000;
-}
 
 enum fg_status fg_probe_create(struct fg_probe **out, const struct fg_hosts *h, const struct fg_agent *a)
 {
@@ -76,7 +69,7 @@ enum fg_probe_state fg_probe_look(void *probe, size_t i)
     }
     if (t->asking == 0) {
         t->asking = fg_agent_start(p->agent, host, "true", -1);
-        t->until = now_us() + FG_PROBE_S * FG_SECOND;
+        t->until = fg_now_steady() + FG_PROBE_S * FG_SECOND;
     }
     if (t->asking < 0) {
         t->asking = 0;
@@ -86,7 +79,7 @@ enum fg_probe_state fg_probe_look(void *probe, size_t i)
         t->asking = 0;
         return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? FG_PROBE_UP : FG_PROBE_DOWN;
     }
-    if (now_us() < t->until) {
+    if (fg_now_steady() < t->until) {
         return FG_PROBE_WAIT;
     }
     stop_asking(t);

@@ -4,6 +4,7 @@
 
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/net/remote_internal.h"
 
 struct live {
@@ -114,7 +115,7 @@ static enum fg_status next(struct fg_live *base, fg_time_t timeout_us, struct fg
 {
     struct remote *r = ((struct live *)base)->r;
     enum fg_status st = FG_OK;
-    if (r->opts.stop != NULL && atomic_load(r->opts.stop) != 0) {
+    if (fg_stopped(r->opts.stop)) {
         return fg_fail(err, FG_E_INTERRUPTED, "interrupted");
     }
     if (r->note_head == r->n_note) {

@@ -5,6 +5,7 @@
 
 #include "src/base/hash.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/net/remote_internal.h"
 #include "src/worker/trainer.h"
 
@@ -199,7 +200,7 @@ static enum fg_status work(struct score *sc, struct fg_err *err)
     enum fg_status st = FG_OK;
     for (size_t i = 0; i < sc->l->pieces && st == FG_OK;) {
         struct entry *e = remote_entry(r, sc->first + i), *mine = last_free(sc);
-        if (sc->stop != NULL && atomic_load(sc->stop) != 0) {
+        if (fg_stopped(sc->stop)) {
             return fg_fail(err, FG_E_INTERRUPTED, "interrupted");
         }
         if (e->state == TASK_DONE) {

@@ -1,6 +1,7 @@
 /* Starting workers in the place of lost ones, and on which host. */
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/net/remote_internal.h"
 
 enum { BAD_FOR_US = 30000000 }; /* chosen: how long a host that did not answer is left alone */
@@ -85,8 +86,7 @@ static bool is_due(struct remote *r)
 enum fg_status remote_respawn(struct remote *r)
 {
     struct fg_err err = {{0}};
-    if ((r->opts.stop != NULL && atomic_load(r->opts.stop) != 0) || !is_due(r) ||
-        (have_hosts(r) && !find_target(r))) {
+    if (fg_stopped(r->opts.stop) || !is_due(r) || (have_hosts(r) && !find_target(r))) {
         return FG_OK;
     }
     const char *host = have_hosts(r) ? r->opts.hosts->host[r->target].name : NULL;

@@ -4,6 +4,7 @@
 
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/net/remote_internal.h"
 
 /* Post a message. A peer that is gone is no error here: its GONE event follows. */
@@ -344,7 +345,7 @@ enum fg_status remote_heartbeat(struct remote *r)
 void remote_say_stop(struct remote *r)
 {
     struct fg_msg m = {.type = FG_MSG_STOP};
-    bool stopped = r->opts.stop != NULL && atomic_load(r->opts.stop) != 0;
+    bool stopped = fg_stopped(r->opts.stop);
     m.u.end.reason = stopped ? FG_STOP_INTERRUPTED : FG_STOP_DONE;
     for (uint32_t i = 1; i < r->n_worker; i++) {
         if (r->worker[i].state == WORKER_JOINED || r->worker[i].state == WORKER_WELCOME) {

@@ -4,9 +4,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 
 #include "src/base/mem.h"
+#include "src/base/now.h"
 
 struct end {
     struct fg_transport base;
@@ -65,11 +65,7 @@ static bool pop(struct end *e, struct fg_net_event *ev)
 
 static void wait_until(struct end *e, fg_time_t timeout_us)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    int64_t ns = until.tv_nsec + timeout_us % FG_SECOND * 1000;
-    until.tv_sec += (time_t)(timeout_us / FG_SECOND + ns / 1000000000);
-    until.tv_nsec = (long)(ns % 1000000000);
+    struct timespec until = fg_timespec(fg_now() + timeout_us);
     while (e->n == 0 && !e->woken) {
         if (pthread_cond_timedwait(&e->loop->changed, &e->loop->lock, &until) == ETIMEDOUT) {
             break;

@@ -18,10 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/net/mpi_links.h"
 #include "src/net/net.h"
 #include "src/wire/frame.h"
@@ -40,13 +40,6 @@ enum {
     NAP_SHARE = 8,        /* a nap lasts at most 1/8 of the wait so far: little CPU and little delay */
     BUSY_FOR_US = 1000000 /* a transfer that takes longer than this is waited for lazily */
 };
-
-static fg_time_t now_us(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (fg_time_t)t.tv_sec * FG_SECOND + t.tv_nsec / 1000;
-}
 
 static void put_down(struct mpi_parcel *p)
 {
@@ -245,11 +238,11 @@ static fg_time_t nap_length(const struct mpi_transport *t, fg_time_t waited)
 static enum fg_status mpi_poll(struct fg_transport *base, struct fg_net_event *ev, fg_time_t timeout_us)
 {
     struct mpi_transport *t = (struct mpi_transport *)base;
-    fg_time_t begin = now_us();
+    fg_time_t begin = fg_now_steady();
     *ev = (struct fg_net_event){.kind = FG_NET_NONE};
     for (;;) {
         enum fg_status st = look(t, ev);
-        fg_time_t waited = now_us() - begin;
+        fg_time_t waited = fg_now_steady() - begin;
         if (st != FG_OK || ev->kind != FG_NET_NONE || waited >= timeout_us) {
             return st;
         }
@@ -335,8 +328,8 @@ static enum fg_status mpi_post(struct fg_transport *base, uint32_t peer, uint8_t
 static void mpi_flush(struct fg_transport *base, fg_time_t timeout_us)
 {
     struct mpi_transport *t = (struct mpi_transport *)base;
-    fg_time_t begin = now_us();
-    while (progress_sends(t) == FG_OK && t->sends.n > 0 && now_us() - begin < timeout_us &&
+    fg_time_t begin = fg_now_steady();
+    while (progress_sends(t) == FG_OK && t->sends.n > 0 && fg_now_steady() - begin < timeout_us &&
            mpi_links_look(t) == FG_OK) {
         (void)nap(t, NAP_BUSY_US);
     }

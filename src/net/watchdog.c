@@ -4,9 +4,9 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "src/base/now.h"
 #include "src/net/net.h"
 
 static pid_t parent;
@@ -15,8 +15,7 @@ static void *watch(void *arg)
 {
     (void)arg;
     for (;;) {
-        struct timespec nap = {.tv_sec = 0, .tv_nsec = 200000000};
-        (void)nanosleep(&nap, NULL);
+        fg_sleep(FG_SECOND / 5);
         if (getppid() != parent) {
             _exit(0);
         }

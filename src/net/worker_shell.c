@@ -4,10 +4,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 
 enum { WAIT_US = 2000000, JOIN_S = 1, FLUSH_US = 1000000 };
 
@@ -243,20 +243,13 @@ static enum fg_status on_event(struct shell *sh, struct fg_net_event *net)
     return st;
 }
 
-static fg_time_t now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (fg_time_t)t.tv_sec * FG_SECOND + t.tv_nsec / 1000;
-}
-
 /* After a notice: leave, and once the grace is over, at once. *wait: until that needs another look. */
 static enum fg_status heed_notice(struct shell *sh, fg_time_t *wait)
 {
     if (atomic_load(&leaving) == 0) {
         return FG_OK;
     }
-    fg_time_t at = now();
+    fg_time_t at = fg_now_steady();
     enum fg_status st = FG_OK;
     if (sh->leave_by == 0 || at >= sh->leave_by) {
         sh->leave_by = sh->leave_by == 0 ? at + sh->grace_us : sh->leave_by;
@@ -287,9 +280,7 @@ static enum fg_status loop(struct shell *sh)
 /* True when the computing thread ended in time. */
 static bool end_thread(struct shell *sh)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += JOIN_S;
+    struct timespec until = fg_timespec(fg_now() + JOIN_S * FG_SECOND);
     atomic_store(&sh->stop, 1);
     send_off(sh, ERRAND_END);
     pthread_mutex_lock(&sh->lock);
@@ -337,7 +328,7 @@ enum fg_status fg_worker_shell_run(struct fg_transport *t, const struct fg_worke
         atomic_store(&running, t);
         st = loop(sh);
         atomic_store(&running, NULL);
-        fg_time_t left = sh->leave_by > 0 ? sh->leave_by - now() : 0;
+        fg_time_t left = sh->leave_by > 0 ? sh->leave_by - fg_now_steady() : 0;
         t->ops->flush(t, left > FLUSH_US ? left : FLUSH_US);
         *busy = !end_thread(sh);
         if (st != FG_OK) {

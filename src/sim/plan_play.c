@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/sim/driver.h"
 #include "src/worker/executor_local.h"
 
@@ -244,7 +245,7 @@ static enum fg_status committed(void *arg, struct fg_err *err)
 static bool stopping(void *arg)
 {
     const struct playing *g = arg;
-    return g->p->stop != NULL && atomic_load(g->p->stop) != 0;
+    return fg_stopped(g->p->stop);
 }
 
 /* ---- a run ---- */

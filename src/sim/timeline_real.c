@@ -1,7 +1,7 @@
 /* Real time: a client is a worker, and what is seen decides. */
-#include <time.h>
 
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/plan/live.h"
 #include "src/sim/timeline_base.h"
 
@@ -22,19 +22,12 @@ struct timeline {
     struct fg_outcome outcome;
 };
 
-static fg_time_t read_clock(clockid_t id)
-{
-    struct timespec ts;
-    (void)clock_gettime(id, &ts);
-    return (fg_time_t)ts.tv_sec * FG_SECOND + ts.tv_nsec / 1000;
-}
-
 /* Time never runs backwards, whatever the wall clock does. */
 static fg_time_t wall(struct timeline *t)
 {
-    fg_time_t now = read_clock(CLOCK_REALTIME);
+    fg_time_t now = fg_now();
     if (t->cfg.speed > 0.0) {
-        double passed = t->begun ? (double)(read_clock(CLOCK_MONOTONIC) - t->zero) * t->cfg.speed : 0.0;
+        double passed = t->begun ? (double)(fg_now_steady() - t->zero) * t->cfg.speed : 0.0;
         now = t->origin + (fg_time_t)passed;
     }
     t->line.now = now > t->line.now ? now : t->line.now;
@@ -124,7 +117,7 @@ static void look_whether_to_begin(struct timeline *t)
         return;
     }
     t->begun = true;
-    t->zero = read_clock(CLOCK_MONOTONIC);
+    t->zero = fg_now_steady();
     t->origin = t->line.now;
     if (t->cfg.begun != NULL) {
         t->cfg.begun(t->cfg.arg, t->origin, t->zero);

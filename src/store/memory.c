@@ -4,12 +4,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "src/base/bytes.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 
 #define HEAD UINT32_MAX /* type of the first record; of the others, the client */
 enum { HEAD_BYTES = FG_JOURNAL_HEADER + 20 + FG_JOURNAL_FRAME };
@@ -29,13 +29,6 @@ struct fg_memory {
     double save_s;
     struct fg_str name; /* scratch */
 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static size_t row_bytes(const struct fg_memory *m)
 {
@@ -296,7 +289,7 @@ static enum fg_status save_changed(struct fg_memory *m, uint64_t changed, struct
 
 enum fg_status fg_memory_save(struct fg_memory *m, struct fg_memory_mark *mark, struct fg_err *err)
 {
-    double begin = now_s();
+    double begin = fg_now_steady_s();
     uint64_t changed = 0;
     for (uint32_t i = 0; i < m->clients; i++) {
         changed += m->rows.changed[i];
@@ -308,7 +301,7 @@ enum fg_status fg_memory_save(struct fg_memory *m, struct fg_memory_mark *mark, 
         memset(m->rows.changed, 0, m->clients);
         *mark = (struct fg_memory_mark){m->generation, m->generation == 0 ? 0 : m->file.file.len};
     }
-    m->save_s += now_s() - begin;
+    m->save_s += fg_now_steady_s() - begin;
     return st;
 }
 

@@ -2,18 +2,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "src/base/now.h"
 #include "src/plan/limits.h"
 #include "src/report/chart.h"
-
-double fg_wall_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* "2 d 3 h", "4 h 10 min", "12 s": the two leading units. */
 static const char *duration(char out[32], double s)
@@ -52,7 +45,7 @@ void fg_progress_init(struct fg_progress *p, uint32_t rounds, uint32_t done, int
                               .quiet = quiet,
                               .rounds = rounds,
                               .first = done,
-                              .begun_s = fg_wall_s(),
+                              .begun_s = fg_now_steady_s(),
                               .accuracy = -1.0};
     p->shown_s = p->begun_s;
 }
@@ -72,7 +65,7 @@ void fg_progress_round(struct fg_progress *p, const struct fg_round_record *r)
     if (r->evaluation.have) {
         p->accuracy = r->evaluation.accuracy;
     }
-    double now = fg_wall_s();
+    double now = fg_now_steady_s();
     if (!due(p, now)) {
         return;
     }
@@ -91,7 +84,7 @@ void fg_progress_round(struct fg_progress *p, const struct fg_round_record *r)
 
 void fg_progress_count(struct fg_progress *p, const char *what, uint32_t done)
 {
-    double now = fg_wall_s(), spent = now - p->begun_s;
+    double now = fg_now_steady_s(), spent = now - p->begun_s;
     if (done == 0 || !due(p, now)) {
         return;
     }

@@ -30,9 +30,6 @@ void fg_progress_round(struct fg_progress *p, const struct fg_round_record *r);
 void fg_progress_count(struct fg_progress *p, const char *what, uint32_t done);
 void fg_progress_end(struct fg_progress *p);
 
-/* Seconds on a clock that never runs backwards. */
-double fg_wall_s(void);
-
 /* Print the result of a run from its summary, o, in a few lines. */
 void fg_console_result(const json_t *o, const char *path);
 

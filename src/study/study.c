@@ -10,6 +10,7 @@
 #include "src/base/hash.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/sim/driver.h"
 #include "src/store/summary.h"
 #include "src/study/console.h"
@@ -62,7 +63,7 @@ static enum fg_status summarise(const struct study *s, const char *status, struc
     out->arithmetic = fg_setup_arithmetic_name(s->cfg);
     out->seed = s->cfg->run.seed;
     out->params = s->setup->n_params;
-    out->wall_s = s->wall_before_s + fg_wall_s() - s->begun_s;
+    out->wall_s = s->wall_before_s + fg_now_steady_s() - s->begun_s;
     out->saving_s = s->saving_s;
     out->peak_bytes = s->setup->cost_only ? fg_study_peak_bytes() : 0.0;
     if (fg_rundir_memory(s->dir) != NULL) {
@@ -83,7 +84,7 @@ static enum fg_status put_state(const void *agg, struct fg_str *out)
 static enum fg_status save(struct study *s, const char *status, struct fg_err *err)
 {
     struct fg_summary summary;
-    double begin = fg_wall_s();
+    double begin = fg_now_steady_s();
     study_keep_safe(s);
     enum fg_status st = fg_aggregator_bring(s->agg);
     st = st != FG_OK ? st : summarise(s, status, &summary);
@@ -91,7 +92,7 @@ static enum fg_status save(struct study *s, const char *status, struct fg_err *e
         return fg_fail(err, st, "the run's state could not be saved: %s", fg_status_text(st));
     }
     st = fg_rundir_checkpoint(s->dir, put_state, s->agg, &summary, err);
-    s->saved_s = fg_wall_s();
+    s->saved_s = fg_now_steady_s();
     s->saving_s += s->saved_s - begin;
     s->saved = st == FG_OK;
     return st;
@@ -120,10 +121,10 @@ static enum fg_status committed(void *arg, struct fg_err *err)
     size_t n;
     const struct fg_participation *rows = fg_aggregator_participation(s->agg, &n);
     const struct fg_round_record *record = fg_aggregator_record(s->agg);
-    double begin = fg_wall_s();
+    double begin = fg_now_steady_s();
     enum fg_status st = fg_rundir_round(s->dir, record, rows, n, err);
     st = st == FG_OK ? study_board_round(s, record, err) : st;
-    s->saving_s += fg_wall_s() - begin;
+    s->saving_s += fg_now_steady_s() - begin;
     s->saved = false;
     warn_of_refused(s, rows, n, record->round);
     if (s->meter != NULL) { /* before they turn over */
@@ -134,7 +135,7 @@ static enum fg_status committed(void *arg, struct fg_err *err)
     if (s->recovering) { /* the journal is ahead of the state */
         return st;
     }
-    bool due = fg_wall_s() - s->saved_s >= s->cfg->run.sync_s;
+    bool due = fg_now_steady_s() - s->saved_s >= s->cfg->run.sync_s;
     /* what workers hold is gone with them: rounds after a checkpoint could not be derived again */
     due = due || s->keeping == FG_KEEPING_AWAY;
     if (st == FG_OK && due && record->round + 1 < s->cfg->run.rounds) {
@@ -343,7 +344,7 @@ static enum fg_status run(struct study *s, enum fg_finish *reason, struct fg_err
 static enum fg_status prepare(struct study *s, const struct fg_study_shell *shell, struct fg_err *err)
 {
     enum fg_status st = FG_OK;
-    s->begun_s = s->saved_s = fg_wall_s();
+    s->begun_s = s->saved_s = fg_now_steady_s();
     FG_TRY(study_meter_open(s));
     FG_TRY(make_executor(s, shell, err));
     if (s->ex != NULL && s->ex->ops->scorer != NULL &&

@@ -1,20 +1,18 @@
 #include "src/study/study_journal.h"
 
-#include <time.h>
 #include <unistd.h>
 
 #include "src/aggregator/event_io.h"
 #include "src/base/bytes.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 
 enum fg_status fg_study_note(struct fg_journal *j, uint32_t type, fg_time_t start, uint64_t version,
                              const uint8_t partition[32], struct fg_err *err)
 {
     struct fg_str payload = {0};
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     enum fg_status st;
-    FG_TRY(fg_put_u64(&payload, (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u));
+    FG_TRY(fg_put_u64(&payload, (uint64_t)fg_now()));
     FG_TRY(fg_put_u64(&payload, (uint64_t)start));
     FG_TRY(fg_put_u64(&payload, version));
     FG_TRY(fg_put_u32(&payload, (uint32_t)getpid()));

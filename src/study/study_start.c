@@ -2,9 +2,9 @@
 #include "src/study/study_internal.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "src/base/log.h"
+#include "src/base/now.h"
 
 enum fg_status study_warm_start(struct study *s, struct fg_err *err)
 {
@@ -59,10 +59,7 @@ fg_time_t study_started(const struct study *s, const char *folder)
     if (shell->replay != NULL) {
         return fg_study_started(shell->replay, FG_START_AUTO);
     }
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    fg_time_t wall = (fg_time_t)now.tv_sec * FG_SECOND + now.tv_nsec / 1000;
-    wall = s->cfg->drive.on ? FG_START_AUTO : wall;
+    fg_time_t wall = s->cfg->drive.on ? FG_START_AUTO : fg_now();
     return !s->real ? FG_START_AUTO : s->common->force ? wall : fg_study_started(folder, wall);
 }
 

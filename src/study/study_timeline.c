@@ -1,12 +1,13 @@
 /* Where a study's events come from: traces and models, real workers, or the journal of a run. */
+#include "src/base/now.h"
 #include "src/study/study_internal.h"
 
 enum fg_status study_took(void *arg, const struct fg_event *ev, struct fg_err *err)
 {
     struct study *s = arg;
-    double begin = fg_wall_s();
+    double begin = fg_now_steady_s();
     enum fg_status st = fg_study_note_event(fg_rundir_journal(s->dir), ev, err);
-    s->saving_s += fg_wall_s() - begin;
+    s->saving_s += fg_now_steady_s() - begin;
     return st;
 }
 

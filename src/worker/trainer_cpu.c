@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/worker/trainer_local.h"
 
 struct cpu_trainer {
@@ -164,7 +165,7 @@ static void score_block(void *arg, struct fg_local *local, size_t i)
     struct fg_sample_scores each = {NULL, NULL};
     uint32_t count[FG_SCORE_BLOCK];
     const uint32_t *index = b->index != NULL ? b->index + first : count;
-    if (b->stop != NULL && atomic_load_explicit(b->stop, memory_order_relaxed) != 0) {
+    if (fg_stopped(b->stop)) {
         return;
     }
     if (b->index == NULL) {
@@ -199,7 +200,7 @@ static enum fg_status evaluate(struct fg_trainer *base, const float *params, con
         fg_local_load(t->local[i], params);
     }
     FG_TRY(spread(t, blocks, score_block, &b));
-    if (stop != NULL && atomic_load(stop) != 0) {
+    if (fg_stopped(stop)) {
         st = FG_E_INTERRUPTED;
         goto cleanup;
     }

@@ -2,13 +2,11 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "kernels/ahead.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/base/rng.h"
-
-enum { LONGEST_NAP_US = 10000 };
 
 /* The task in flight. */
 struct flight {
@@ -296,36 +294,18 @@ static enum fg_status hand_back(struct fg_local *l, const struct fg_job *job)
     return FG_OK;
 }
 
-static fg_time_t steady_us(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (fg_time_t)t.tv_sec * FG_SECOND + t.tv_nsec / 1000;
-}
-
-/* Wait until then, in short naps so that a stop is soon seen. */
-static void wait_until(fg_time_t at, atomic_int *stop)
-{
-    fg_time_t left;
-    while ((left = at - steady_us()) > 0 &&
-           (stop == NULL || atomic_load_explicit(stop, memory_order_relaxed) == 0)) {
-        long us = left < LONGEST_NAP_US ? (long)left : LONGEST_NAP_US;
-        (void)nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
-    }
-}
-
 static enum fg_status train(struct fg_local *l, struct fg_job *job, atomic_int *stop)
 {
     uint32_t end = job->n == 0 ? 0 : job->task.steps;
     end = job->stop_after > 0 && job->stop_after < end ? job->stop_after : end;
     bool interrupted = false;
-    fg_time_t at = job->step_us > 0 ? steady_us() : 0;
+    fg_time_t at = job->step_us > 0 ? fg_now_steady() : 0;
     enum fg_status st = begin(l, job);
     while (st == FG_OK && l->f.steps < end) {
         if (job->step_us > 0) {
-            wait_until(at += job->step_us, stop);
+            fg_wait_until(at += job->step_us, stop);
         }
-        if (stop != NULL && atomic_load_explicit(stop, memory_order_relaxed) != 0) {
+        if (fg_stopped(stop)) {
             interrupted = true;
             break;
         }
@@ -367,7 +347,7 @@ static enum fg_status evaluate(struct fg_local *l, struct fg_job *job, atomic_in
         index = l->order;
     }
     for (size_t first = 0; first < n; first += FG_LOCAL_PART) {
-        if (stop != NULL && atomic_load_explicit(stop, memory_order_relaxed) != 0) {
+        if (fg_stopped(stop)) {
             return FG_E_INTERRUPTED;
         }
         size_t now = n - first < FG_LOCAL_PART ? n - first : FG_LOCAL_PART;

@@ -2,34 +2,13 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/worker/trainer_resident.h"
 
 /* Steps a launch: the stop flag is asked between them. */
-enum { CHUNK = 8, LONGEST_NAP_US = 10000 };
-
-fg_time_t fg_steady_us(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (fg_time_t)t.tv_sec * FG_SECOND + t.tv_nsec / 1000;
-}
-
-static bool stopped(atomic_int *stop)
-{
-    return stop != NULL && atomic_load_explicit(stop, memory_order_relaxed) != 0;
-}
-
-void fg_steady_wait(fg_time_t at, atomic_int *stop)
-{
-    fg_time_t left;
-    while ((left = at - fg_steady_us()) > 0 && !stopped(stop)) {
-        long us = left < LONGEST_NAP_US ? (long)left : LONGEST_NAP_US;
-        (void)nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
-    }
-}
+enum { CHUNK = 8 };
 
 /* Device memory of one wave. */
 struct wave {
@@ -245,13 +224,13 @@ static enum fg_status run_steps(struct wave *w, uint32_t *at, atomic_int *stop, 
         largest = batch > largest ? batch : largest;
         step_us = w->lane[i].step_us > step_us ? w->lane[i].step_us : step_us;
     }
-    then = step_us > 0 ? fg_steady_us() : 0;
+    then = step_us > 0 ? fg_now_steady() : 0;
     while (*at < end) {
         uint32_t chunk = step_us > 0 ? 1 : CHUNK;
         if (step_us > 0) {
-            fg_steady_wait(then += step_us, stop);
+            fg_wait_until(then += step_us, stop);
         }
-        if (stopped(stop)) {
+        if (fg_stopped(stop)) {
             return FG_E_INTERRUPTED;
         }
         while (n > 0 && w->lane[n - 1].lane.end <= *at) {

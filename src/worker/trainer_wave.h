@@ -52,8 +52,4 @@ enum { FG_WAVE_BYTES = 3 };
 /* Whether so many bytes of lanes are tried where so many are free: a sixteenth is left. */
 bool fg_wave_fits(uint64_t bytes, uint64_t free_bytes);
 
-/* Wait until then by the steady clock, in short naps so that a stop is soon seen. */
-fg_time_t fg_steady_us(void);
-void fg_steady_wait(fg_time_t at, atomic_int *stop);
-
 #endif

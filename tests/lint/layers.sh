@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
-# Checks every #include "..." of src/, kernels/ and datasets/ against the layer table beside this file, and that what a header
-# declares is not defined in a higher layer.
+# Checks every #include "..." of src/, kernels/ and datasets/ against the layer table beside this file, that what a header
+# declares is not defined in a higher layer, and that what decides reads no clock (src/base/now.h): it is handed the time.
 # shellcheck disable=SC2016 # an awk program
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 top=${1:-$here/../..}
 cd "$top" || exit 1
+bad=0
+for file in $(grep -rlE 'src/base/now\.h|clock_gettime|gettimeofday|[^_a-z]time\(NULL\)' src/plan src/config src/availability \
+    src/forecast src/planner src/aggregator src/model src/wire src/worker/session* kernels datasets); do
+    echo "not ok - layers: $file reads a clock"
+    bad=1
+done
 find src kernels datasets -name '*.[ch]' -o -name '*.cu' | LC_ALL=C sort | xargs -r awk '
 function place(path,    p, best) {
     best = ""
@@ -43,4 +49,4 @@ END {
         }
     }
  if (!bad) print "ok - layers: " n + 0 " includes go down only"; exit bad > 0 }
-' "$here/layers.txt"
+' "$here/layers.txt" && [ $bad = 0 ]
