@@ -10,54 +10,16 @@
 
 enum { WAIT_US = 250000 }; /* chosen: how long a wait goes on before stop flag and heartbeats are looked at */
 
-/* ---- versions ---- */
-
-struct version *remote_version(struct remote *r, uint64_t number)
-{
-    for (size_t i = r->n_version; i-- > 0;) {
-        if (r->version[i].number == number) {
-            return &r->version[i];
-        }
-    }
-    return NULL;
-}
-
-static void drop_versions(struct remote *r)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < r->n_version; i++) {
-        if (r->version[i].waiting == 0 && i + 1 < r->n_version) {
-            fg_free(r->version[i].params);
-        } else {
-            r->version[kept++] = r->version[i];
-        }
-    }
-    r->n_version = kept;
-}
+/* ---- the executor's verbs ---- */
 
 static enum fg_status publish(struct fg_executor *base, uint64_t version, const float *params,
                               struct fg_err *err)
 {
     struct remote *r = (struct remote *)base;
-    struct version *known = remote_version(r, version);
-    if (known != NULL) { /* a version never changes; the one published last is kept */
-        struct version again = *known, *end = r->version + --r->n_version;
-        memmove(known, known + 1, (size_t)(end - known) * sizeof *known);
-        r->version[r->n_version++] = again;
-        return FG_OK;
-    }
-    enum fg_status st = FG_GROW(r->version, r->n_version, r->cap_version);
-    float *copy = st == FG_OK ? fg_calloc_aligned(r->opts.params, sizeof *copy) : NULL;
-    if (copy == NULL) {
-        return fg_fail(err, FG_E_NOMEM, "no memory for a version of the parameters");
-    }
-    memcpy(copy, params, r->opts.params * sizeof *copy);
-    r->version[r->n_version++] = (struct version){version, copy, 0};
-    drop_versions(r);
-    return FG_OK;
+    return fg_versions_publish(&r->versions, version, params, r->opts.params, &r->vectors)
+               ? FG_OK
+               : fg_fail(err, FG_E_NOMEM, "no memory for a version of the parameters");
 }
-
-/* ---- the executor's verbs ---- */
 
 static enum fg_status submit(struct fg_executor *base, const struct fg_task *tasks, size_t n,
                              struct fg_err *err)
@@ -66,7 +28,7 @@ static enum fg_status submit(struct fg_executor *base, const struct fg_task *tas
     size_t before = r->n_entry;
     enum fg_status st = FG_OK;
     for (size_t i = 0; st == FG_OK && i < n; i++) {
-        struct version *v = remote_version(r, tasks[i].version);
+        struct fg_version *v = fg_versions_find(&r->versions, tasks[i].version);
         if (v == NULL) {
             st = fg_fail(err, FG_E_STALE, "task %llu needs version %llu of the parameters, which is not kept",
                          (unsigned long long)tasks[i].id, (unsigned long long)tasks[i].version);
@@ -88,8 +50,7 @@ static void release(struct fg_executor *base, uint64_t id)
         return;
     }
     remote_put_down(r, e); /* its worker goes on, but the answer will be nobody's */
-    remote_version(r, e->task.version)->waiting--;
-    drop_versions(r);
+    fg_versions_release(&r->versions, e->task.version, &r->vectors);
     remote_forget(r, e);
     if (++r->released > r->n_entry / 2) {
         size_t kept = 0;
@@ -170,7 +131,8 @@ static enum fg_status compute_here(struct remote *r, struct fg_err *err)
         }
         struct fg_task task = e->task;
         if (task.version != r->local_version) {
-            st = local->ops->publish(local, task.version, remote_version(r, task.version)->params, err);
+            const struct fg_version *v = fg_versions_find(&r->versions, task.version);
+            st = local->ops->publish(local, task.version, v->params, err);
             r->local_version = task.version;
         }
         task.id = ++r->local_ids;
@@ -315,18 +277,13 @@ static void destroy(struct fg_executor *base)
         }
     }
     remote_scorer_destroy(r);
-    while (r->spares > 0) {
-        fg_free(r->spare[--r->spares]);
-    }
-    for (size_t i = 0; i < r->n_version; i++) {
-        fg_free(r->version[i].params);
-    }
+    fg_versions_fini(&r->versions);
+    fg_vectors_fini(&r->vectors);
     for (size_t i = 0; i < r->n_worker; i++) {
         fg_free(r->worker[i].known);
     }
     fg_codec_ws_fini(&r->ws);
     fg_free(r->entry);
-    fg_free(r->version);
     fg_free(r->worker);
     fg_free(r->queue);
     fg_free(r->again);
@@ -371,6 +328,7 @@ enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct 
     }
     r->base.ops = &ops;
     r->opts = *opts;
+    r->vectors = (struct fg_vectors){.width = opts->params, .most = REMOTE_SPARES};
     r->local_version = r->diverged_version = r->finite_version = UINT64_MAX; /* none yet */
     if (opts->transport->ops->spawn != NULL) {
         fg_respawn_init(&r->respawn, &opts->respawn);

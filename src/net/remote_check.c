@@ -56,14 +56,14 @@ static const char *check_entries(const struct remote *r)
 static const char *check_versions(const struct remote *r)
 {
     size_t waiting = 0, open = 0;
-    for (size_t v = 0; v < r->n_version; v++) {
-        waiting += r->version[v].waiting;
+    for (size_t v = 0; v < r->versions.n; v++) {
+        waiting += r->versions.list[v].waiting;
     }
     for (size_t i = 0; i < r->n_entry; i++) {
         const struct entry *e = &r->entry[i];
         bool there = e->state == TASK_RELEASED;
-        for (size_t v = 0; v < r->n_version && !there; v++) {
-            there = r->version[v].number == e->task.version && r->version[v].waiting > 0;
+        for (size_t v = 0; v < r->versions.n && !there; v++) {
+            there = r->versions.list[v].version == e->task.version && r->versions.list[v].waiting > 0;
         }
         if (!there) {
             return "a task's version of the parameters is not kept";

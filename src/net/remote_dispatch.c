@@ -9,8 +9,8 @@
 static uint64_t floor_version(const struct remote *r)
 {
     uint64_t least = UINT64_MAX;
-    for (size_t i = 0; i < r->n_version; i++) {
-        uint64_t number = fg_version_number(r->version[i].number);
+    for (size_t i = 0; i < r->versions.n; i++) {
+        uint64_t number = fg_version_number(r->versions.list[i].version);
         least = number < least ? number : least;
     }
     return least;
@@ -76,7 +76,7 @@ static enum fg_status send_version(struct remote *r, uint32_t peer, uint64_t num
     }
     uint64_t base = 0;
     bool steps = find_base(r, w, number, &base);
-    const struct version *v = remote_version(r, number);
+    const struct fg_version *v = fg_versions_find(&r->versions, number);
     struct fg_msg m = {.type = FG_MSG_MODEL};
     FG_ASSERT(v != NULL);
     m.u.model.version = number;

@@ -7,6 +7,7 @@
 
 #include "src/net/executor_remote.h"
 #include "src/wire/codec.h"
+#include "src/worker/versions.h"
 
 enum { REMOTE_ATTEMPTS = 3, REMOTE_NOBODY = 0, REMOTE_SPARES = 2 }; /* peer 0 is this process */
 #define REMOTE_NO_CLIENT UINT32_MAX
@@ -45,12 +46,6 @@ struct opened {
     struct fg_form form;
 };
 
-struct version {
-    uint64_t number;
-    float *params;  /* (P) */
-    size_t waiting; /* tasks that may still need it */
-};
-
 enum worker_state { WORKER_UNKNOWN, WORKER_JOINED, WORKER_WELCOME, WORKER_GONE };
 
 struct worker {
@@ -84,9 +79,9 @@ struct remote {
     const struct fg_down *down; /* the sequence that the versions are of, or NULL */
     struct fg_view *chain;      /* scratch: steps to send */
     size_t cap_chain;
-    struct version *version; /* the newest last */
-    size_t n_version, cap_version;
-    struct entry *entry; /* by growing id */
+    struct fg_versions versions;
+    struct fg_vectors vectors; /* (P): of the versions, and of decoded updates */
+    struct entry *entry;       /* by growing id */
     size_t n_entry, cap_entry, released;
     uint64_t *queue, *again; /* ids in order of submission; ids to repeat, first */
     size_t head, n_queue, cap_queue, n_again, cap_again;
@@ -99,13 +94,11 @@ struct remote {
     uint32_t *holder;
     size_t n_holder, cap_holder;
     uint64_t local_ids, local_version;
-    size_t ripening;             /* pinned: partial results that were not noted yet */
-    uint64_t diverged_version;   /* updates from it are not finite, by two answers */
-    uint64_t finite_version;     /* the last from which a finite update came */
-    size_t held;                 /* bytes of results that wait to be released */
-    float *spare[REMOTE_SPARES]; /* (P) vectors of updates that were folded, for the next ones */
-    unsigned spares;
-    uint64_t wanted; /* the task that collect waits for */
+    size_t ripening;           /* pinned: partial results that were not noted yet */
+    uint64_t diverged_version; /* updates from it are not finite, by two answers */
+    uint64_t finite_version;   /* the last from which a finite update came */
+    size_t held;               /* bytes of results that wait to be released */
+    uint64_t wanted;           /* the task that collect waits for */
     struct fg_respawn respawn;
     size_t *placed; /* hosts of the spawned workers, in order */
     size_t n_placed, cap_placed, target;
@@ -145,10 +138,7 @@ enum fg_status remote_ripen(struct remote *r); /* note the partial results whose
 /* Decode the delta of a task that is done. *ok false: the bytes were no delta, the task is repeated. */
 enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok);
 
-/* executor_remote.c */
-struct version *remote_version(struct remote *r, uint64_t number);
-
-/* Take all events that are there, waiting at most timeout_us for the first; then give out what can be. */
+/* executor_remote.c: take all events that are there, waiting at most timeout_us for the first; then give out what can be. */
 enum fg_status remote_pump(struct remote *r, fg_time_t timeout_us, struct fg_err *err);
 
 /* remote_beside.c: run() in a thread, and frames are taken and tasks given out meanwhile; without opts.beside

@@ -130,7 +130,7 @@ static enum fg_status submit(struct score *sc, struct fg_err *err)
     sc->s->ids += sc->l->pieces;
     for (size_t i = 0; i < sc->l->pieces; i++) {
         task[i] = (struct fg_task){.id = sc->first + i,
-                                   .version = r->version[r->n_version - 1].number,
+                                   .version = r->versions.list[r->versions.n - 1].version,
                                    .kind = FG_TASK_SCORE,
                                    .shard = (uint32_t)i,
                                    .steps = (uint32_t)length_of(sc->l, i)};
@@ -276,7 +276,7 @@ static enum fg_status evaluate(struct fg_trainer *base, const float *params, con
     struct remote *r = s->r;
     unsigned width = r->opts.local_width > 0 ? r->opts.local_width : 1;
     size_t least = (size_t)FG_SCORE_BLOCK * width;
-    const struct version *v = r->n_version > 0 ? &r->version[r->n_version - 1] : NULL;
+    const struct fg_version *v = r->versions.n > 0 ? &r->versions.list[r->versions.n - 1] : NULL;
     if (v == NULL || index == NULL || hands(r) == 1 || n <= least || n > UINT32_MAX ||
         memcmp(v->params, params, r->opts.params * sizeof *params) != 0) {
         return s->own->ops->evaluate(s->own, params, data, index, n, each, out, stop, err);

@@ -264,21 +264,6 @@ enum fg_status remote_enqueue(struct remote *r, const struct fg_task *task)
     return FG_OK;
 }
 
-/* A vector (P) for a decoded update: one that is not needed any more, or a new one. NULL: out of memory. */
-static float *take_vector(struct remote *r)
-{
-    return r->spares > 0 ? r->spare[--r->spares] : fg_calloc_aligned(r->opts.params, sizeof(float));
-}
-
-static void give_vector(struct remote *r, float *delta)
-{
-    if (delta != NULL && r->spares < REMOTE_SPARES) {
-        r->spare[r->spares++] = delta;
-    } else {
-        fg_free(delta);
-    }
-}
-
 static void free_opened(struct fg_hold *hold)
 {
     struct opened *o = (struct opened *)hold;
@@ -327,7 +312,7 @@ static enum fg_status open_update(struct remote *r, struct entry *e, const struc
 /* The update as floats; its frame is not needed any more. */
 static enum fg_status decode_update(struct remote *r, struct entry *e, const struct fg_codec *codec)
 {
-    e->delta = take_vector(r);
+    e->delta = fg_vectors_take(&r->vectors);
     if (e->delta == NULL) {
         return FG_E_NOMEM;
     }
@@ -336,7 +321,7 @@ static enum fg_status decode_update(struct remote *r, struct entry *e, const str
         e->result.delta = e->delta;
         r->held += r->opts.params * sizeof *e->delta;
     } else {
-        give_vector(r, e->delta);
+        fg_vectors_give(&r->vectors, e->delta);
         e->delta = NULL;
     }
     r->held -= e->encoded.len;
@@ -355,7 +340,7 @@ static void drop_update(struct remote *r, struct entry *e)
     fg_free(e->blocks);
     e->blocks = NULL;
     close_update(e);
-    give_vector(r, e->delta);
+    fg_vectors_give(&r->vectors, e->delta);
     e->delta = NULL;
     e->result.delta = NULL;
     e->result.form = NULL;

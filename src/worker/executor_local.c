@@ -71,15 +71,9 @@ static enum fg_status publish(struct fg_executor *base, uint64_t version, const 
                               struct fg_err *err)
 {
     struct local *ex = (struct local *)base;
-    struct fg_version *v = fg_versions_last(&ex->versions, version, &ex->pool);
-    if (v != NULL && v->params == NULL) {
-        v->params = fg_vectors_take(&ex->pool);
-    }
-    if (v == NULL || v->params == NULL) {
-        return fg_fail(err, FG_E_NOMEM, "no memory for a version of the parameters");
-    }
-    memcpy(v->params, params, ex->P * sizeof *params);
-    return FG_OK;
+    return fg_versions_publish(&ex->versions, version, params, ex->P, &ex->pool)
+               ? FG_OK
+               : fg_fail(err, FG_E_NOMEM, "no memory for a version of the parameters");
 }
 
 static enum fg_status publish_there(struct fg_executor *base, uint64_t version, struct fg_there there,
@@ -166,8 +160,7 @@ static void release(struct fg_executor *base, uint64_t id)
         return;
     }
     if (e->state == WAITING) {
-        fg_versions_find(&ex->versions, e->task.version)->waiting--;
-        fg_versions_drop(&ex->versions, &ex->pool);
+        fg_versions_release(&ex->versions, e->task.version, &ex->pool);
     } else {
         ex->done--;
     }

@@ -16,7 +16,8 @@ void fg_vectors_give(struct fg_vectors *pool, float *v)
     if (v == NULL) {
         return;
     }
-    if (FG_GROW(pool->free, pool->n, pool->cap) == FG_OK) {
+    bool room = pool->most == 0 || pool->n < pool->most;
+    if (room && FG_GROW(pool->free, pool->n, pool->cap) == FG_OK) {
         pool->free[pool->n++] = v;
     } else {
         fg_free(v);
@@ -29,7 +30,7 @@ void fg_vectors_fini(struct fg_vectors *pool)
         fg_free(pool->free[i]);
     }
     fg_free(pool->free);
-    *pool = (struct fg_vectors){.width = pool->width};
+    *pool = (struct fg_vectors){.width = pool->width, .most = pool->most};
 }
 
 /* ---- versions ---- */
@@ -70,6 +71,27 @@ struct fg_version *fg_versions_last(struct fg_versions *v, uint64_t version, str
     v->list[v->n++] = again;
     fg_versions_drop(v, pool);
     return &v->list[v->n - 1];
+}
+
+bool fg_versions_publish(struct fg_versions *v, uint64_t version, const float *params, size_t P,
+                         struct fg_vectors *pool)
+{
+    struct fg_version *last = fg_versions_last(v, version, pool);
+    if (last == NULL) {
+        return false;
+    }
+    if (last->params == NULL && (last->params = fg_vectors_take(pool)) == NULL) {
+        v->n -= last->waiting == 0;
+        return false;
+    }
+    memcpy(last->params, params, P * sizeof *params);
+    return true;
+}
+
+void fg_versions_release(struct fg_versions *v, uint64_t version, struct fg_vectors *pool)
+{
+    fg_versions_find(v, version)->waiting--;
+    fg_versions_drop(v, pool);
 }
 
 void fg_versions_fini(struct fg_versions *v)

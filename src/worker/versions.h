@@ -5,6 +5,7 @@
 #ifndef FG_WORKER_VERSIONS_H
 #define FG_WORKER_VERSIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@
 /* Vectors of one size that are used again: an empty pool is all zero but for the width. */
 struct fg_vectors {
     size_t width; /* floats of each */
+    size_t most;  /* kept for later; 0: as many as are given */
     float **free;
     size_t n, cap;
 };
@@ -43,6 +45,13 @@ struct fg_version *fg_versions_find(const struct fg_versions *v, uint64_t versio
  * more go. */
 struct fg_version *fg_versions_last(struct fg_versions *v, uint64_t version,
                                     struct fg_vectors *pool) FG_NODISCARD;
+
+/* The same with a copy of these parameters in a vector of the pool. False: out of memory. */
+bool fg_versions_publish(struct fg_versions *v, uint64_t version, const float *params /* (P) */, size_t P,
+                         struct fg_vectors *pool) FG_NODISCARD;
+
+/* A task does not need the version any more, which must be kept. */
+void fg_versions_release(struct fg_versions *v, uint64_t version, struct fg_vectors *pool);
 
 /* Drop the versions that nobody waits for; the newest stays. */
 void fg_versions_drop(struct fg_versions *v, struct fg_vectors *pool);
