@@ -138,5 +138,5 @@ cleanup:
     return st;
 }
 
-const struct fg_importer fg_importer_cifar = {
-    "cifar", "CIFAR-10 binary batches (data_batch*.bin, test_batch*.bin), plain, gz or zst", knows, import};
+/* CIFAR-10 binary batches (data_batch*.bin, test_batch*.bin), plain, gz or zst. */
+const struct fg_importer fg_importer_cifar = {"cifar", knows, import};

@@ -232,6 +232,5 @@ static enum fg_status import(struct fg_dataset **out, struct fg_import *in, stru
     return st;
 }
 
-const struct fg_importer fg_importer_csv = {
-    "csv", "CSV with a header, a label column and optionally a group column; plain, gz or zst", knows,
-    import};
+/* CSV with a header, a label column and optionally a group column; plain, gz or zst. */
+const struct fg_importer fg_importer_csv = {"csv", knows, import};

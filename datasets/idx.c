@@ -323,6 +323,5 @@ cleanup:
     return st;
 }
 
-const struct fg_importer fg_importer_idx = {
-    "idx", "IDX images and labels (train-, t10k-), optionally *-writers.csv for groups; plain or gz", knows,
-    import};
+/* IDX images and labels (train-, t10k-), optionally *-writers.csv for groups; plain or gz. */
+const struct fg_importer fg_importer_idx = {"idx", knows, import};

@@ -34,7 +34,6 @@ struct fg_import {
 
 struct fg_importer {
     const char *name;
-    const char *doc; /* one line for --help and the manual */
     int (*knows)(const struct fg_source *source);
     enum fg_status (*import)(struct fg_dataset **out, struct fg_import *in, struct fg_err *err);
 };

@@ -311,5 +311,5 @@ cleanup:
     return st;
 }
 
-const struct fg_importer fg_importer_text = {
-    "text", "text, one .txt file, optionally NAME-roles.tsv for groups; plain, gz or zst", knows, import};
+/* text, one .txt file, optionally NAME-roles.tsv for groups; plain, gz or zst. */
+const struct fg_importer fg_importer_text = {"text", knows, import};

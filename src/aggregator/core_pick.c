@@ -272,7 +272,6 @@ enum fg_status fg_core_look(struct fg_aggregator *a, const struct fg_event *ev)
                                       .available = a->free,
                                       .n_available = without_tasks(a, ev),
                                       .under_way = under_way,
-                                      .tasks = a->tasks,
                                       .last_loss = a->last_loss,
                                       .watch = &a->watch,
                                       .gauge = a->cfg.policy->gauges ? &a->gauge : NULL,

@@ -85,9 +85,8 @@ struct fg_select_view {
     fg_time_t now;
     const uint32_t *available; /* (n_available) clients that are up and have no task, ascending */
     size_t n_available;
-    size_t under_way;      /* tasks of earlier rounds that count like those of this one */
-    const double *asked;   /* (clients) losses told when asked in this round; NULL before, or if nobody was */
-    const uint32_t *tasks; /* (clients) tasks given to each so far */
+    size_t under_way;    /* tasks of earlier rounds that count like those of this one */
+    const double *asked; /* (clients) losses told when asked in this round; NULL before, or if nobody was */
     const float *last_loss;           /* (clients) loss last reported, < 0 = never */
     const struct fg_watch *watch;     /* who was up and who took part so far */
     const struct fg_gauge *gauge;     /* what updates told of the problem; NULL unless the policy gauges */

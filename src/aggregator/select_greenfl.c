@@ -387,7 +387,6 @@ static void promise(const struct fg_select *s, struct fg_promise *out)
 {
     const struct fg_agenda *a = &((const struct own *)s->own)->now;
     *out = a->first.promise;
-    out->slots = a->first.slots;
 }
 
 static bool planned(const struct fg_select *s, uint32_t client, uint32_t round)

@@ -148,7 +148,6 @@ static void promise(const struct fg_select *s, struct fg_promise *out)
     }
     *out = (struct fg_promise){.have = ((const struct own *)s->own)->spent_g > 0.0,
                                .ratio = true,
-                               .slots = s->cfg.rounds,
                                .value = 1.0,
                                .bound = worst,
                                .carbon_g = ((const struct own *)s->own)->spent_g};

@@ -12,7 +12,7 @@ const uint32_t fg_fit_lag_h[FG_FIT_LAGS] = {1, 6, 24, 168};
 struct sums {
     int64_t hours, first_hour;               /* of the trace; hour of the week of hour 0 */
     float *y;                                /* (hours) share of each hour that the node is up */
-    double n, mean_n, mean_sum, mean_square; /* hours; nodes' means weighted by their hours */
+    double n, mean_sum, mean_square;         /* hours; nodes' means weighted by their hours */
     double within;                           /* sum of squares about the node's own mean */
     double daily, daily_n, weekly, weekly_n; /* products of the profiles of both halves, times hours */
     double lag_xy[FG_FIT_LAGS], lag_xx[FG_FIT_LAGS], lag_yy[FG_FIT_LAGS];

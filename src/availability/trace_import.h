@@ -22,7 +22,6 @@ void fg_import_defaults(struct fg_import_options *o);
 
 struct fg_trace_importer {
     const char *name;
-    const char *doc; /* one line: what the file looks like */
     /* Add the file's intervals; set what the head can say of them.
      * Errors: FG_E_INPUT with "name:line: ..." (or "name: ..." for JSON), FG_E_NOMEM. */
     enum fg_status (*read)(struct fg_trace_build *b, struct fg_trace_head *head, const void *bytes,

@@ -86,5 +86,5 @@ static enum fg_status read_events(struct fg_trace_build *b, struct fg_trace_head
     return st;
 }
 
-const struct fg_trace_importer fg_trace_import_fta = {
-    "fta", "Failure Trace Archive, event_trace.tab: node, type and times of events", read_events};
+/* Failure Trace Archive, event_trace.tab: node, type and times of events. */
+const struct fg_trace_importer fg_trace_import_fta = {"fta", read_events};

@@ -178,5 +178,5 @@ static enum fg_status read_phones(struct fg_trace_build *b, struct fg_trace_head
     return st;
 }
 
-const struct fg_trace_importer fg_trace_import_phone = {
-    "phone", "JSON of phones' messages (charging, network, screen), a line each change", read_phones};
+/* JSON of phones' messages (charging, network, screen), a line each change. */
+const struct fg_trace_importer fg_trace_import_phone = {"phone", read_phones};

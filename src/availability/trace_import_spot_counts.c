@@ -75,5 +75,5 @@ static enum fg_status read_counts(struct fg_trace_build *b, struct fg_trace_head
     return st;
 }
 
-const struct fg_trace_importer fg_trace_import_spot_counts = {
-    "spot-counts", "JSON of counts of spot machines at a fixed spacing; a file is a pool", read_counts};
+/* JSON of counts of spot machines at a fixed spacing; a file is a pool. */
+const struct fg_trace_importer fg_trace_import_spot_counts = {"spot-counts", read_counts};

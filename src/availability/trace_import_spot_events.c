@@ -98,5 +98,5 @@ static enum fg_status read_log(struct fg_trace_build *b, struct fg_trace_head *h
     return st;
 }
 
-const struct fg_trace_importer fg_trace_import_spot_events = {
-    "spot-events", "CSV lines TIME,add|remove,NODE of machines that come and go", read_log};
+/* CSV lines TIME,add|remove,NODE of machines that come and go. */
+const struct fg_trace_importer fg_trace_import_spot_events = {"spot-events", read_log};

@@ -130,5 +130,5 @@ static enum fg_status read_samples(struct fg_trace_build *b, struct fg_trace_hea
     return st;
 }
 
-const struct fg_trace_importer fg_trace_import_states = {
-    "states", "CSV of samples: node, time, and a column of 0 or 1 for each state", read_samples};
+/* CSV of samples: node, time, and a column of 0 or 1 for each state. */
+const struct fg_trace_importer fg_trace_import_states = {"states", read_samples};

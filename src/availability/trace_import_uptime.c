@@ -49,5 +49,5 @@ static enum fg_status read_samples(struct fg_trace_build *b, struct fg_trace_hea
     return st;
 }
 
-const struct fg_trace_importer fg_trace_import_uptime = {
-    "uptime", "CSV of samples: node, time, for how long it has been up", read_samples};
+/* CSV of samples: node, time, for how long it has been up. */
+const struct fg_trace_importer fg_trace_import_uptime = {"uptime", read_samples};

@@ -43,7 +43,7 @@ static enum fg_status differs(bool *out, const char *recorded, const char *file,
 static int replay(struct args *a, const char *file)
 {
     struct fg_str config = {0}, out = {0};
-    struct fg_study_shell shell = {.what = "simulate", .replay = a->replay};
+    struct fg_study_shell shell = {.replay = a->replay};
     struct fg_err err = {{0}};
     int rc = 1;
     enum fg_status st;
@@ -79,11 +79,10 @@ static int run(int argc, char **argv)
         return fg_cmd_fail(st, &err);
     }
     if (!fg_net_under_mpirun()) {
-        struct fg_study_shell alone = {.what = "simulate"};
+        struct fg_study_shell alone = {0};
         return fg_study_file(words.item[0], &a.common, &alone);
     }
-    st =
-        fg_ranks_begin(&ranks, &(struct fg_ranks_how){.what = "simulate", .aggregator_computes = true}, &err);
+    st = fg_ranks_begin(&ranks, &(struct fg_ranks_how){.aggregator_computes = true}, &err);
     fg_ranks_end(&ranks,
                  st == FG_OK ? fg_study_file(words.item[0], &a.common, &ranks.shell) : fg_cmd_fail(st, &err));
 }

@@ -71,7 +71,7 @@ static int run(int argc, char **argv)
         (void)fg_cmd_fail(fg_ranks_work(self != NULL ? a.on : NULL, self, &err), &err);
         return 0; /* another code would end every rank */
     }
-    struct fg_ranks_how how = {.what = "train", .self = self, .spawn_host = HOST_AT};
+    struct fg_ranks_how how = {.self = self, .spawn_host = HOST_AT};
     how.spawn = known ? line_again(path, true, argc, argv) : NULL;
     st = fg_ranks_begin(&ranks, &how, &err);
     fg_ranks_end(&ranks,

@@ -413,7 +413,7 @@ enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how
     if (how->spawn != NULL) {
         fg_transport_mpi_spawns(r->transport, how->spawn, how->spawn_host, stuck);
     }
-    r->shell = (struct fg_study_shell){.what = how->what, .executor = make_executor, .arg = r};
+    r->shell = (struct fg_study_shell){.executor = make_executor, .arg = r};
     r->shell.opened = opened;
     r->shell.has_workers = !how->aggregator_computes;
     r->shell.play = fg_drive_rank_open(&r->play) ? &player : NULL;

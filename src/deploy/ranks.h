@@ -49,7 +49,6 @@ struct fg_ranks {
 
 /* How rank 0 runs. */
 struct fg_ranks_how {
-    const char *what;         /* "simulate", "train" */
     const char *const *self;  /* this command line: program and arguments, closed by NULL; borrowed */
     bool aggregator_computes; /* as well as its workers */
     const char *const

@@ -223,7 +223,7 @@ static enum fg_status collect(struct fg_executor *base, uint64_t id, struct fg_r
     }
 }
 
-static enum fg_status poll(struct fg_executor *base, struct fg_err *err)
+enum fg_status fg_executor_remote_poll(struct fg_executor *base, struct fg_err *err)
 {
     return remote_pump((struct remote *)base, 0, err);
 }
@@ -307,12 +307,10 @@ static void follow(struct fg_executor *base, const struct fg_down *down)
 }
 
 static const struct fg_executor_ops ops = {
-    .name = "remote",
     .publish = publish,
     .submit = submit,
     .collect = collect,
     .release = release,
-    .poll = poll,
     .follow = follow,
     .scorer = remote_scorer,
     .destroy = destroy,

@@ -129,6 +129,9 @@ enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct 
  * Owner: the executor. */
 struct fg_live *fg_executor_remote_live(struct fg_executor *ex);
 
+/* Take what has come and give out what can be, without waiting: what submit and collect do, too. */
+enum fg_status fg_executor_remote_poll(struct fg_executor *ex, struct fg_err *err) FG_NODISCARD;
+
 struct fg_executor_remote_stats fg_executor_remote_stats(const struct fg_executor *ex);
 
 /* Check the invariants, which hold between two events: NULL when they do, else which does not. */

@@ -289,7 +289,7 @@ static enum fg_status evaluate(struct fg_trainer *base, const float *params, con
 
 /* ---- life ---- */
 
-static const struct fg_trainer_ops scorer_ops = {.name = "shared", .evaluate = evaluate};
+static const struct fg_trainer_ops scorer_ops = {.evaluate = evaluate};
 
 enum fg_status remote_scorer(struct fg_executor *base, struct fg_trainer *own, struct fg_trainer **out)
 {

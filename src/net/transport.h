@@ -33,8 +33,6 @@ struct fg_net_event {
 struct fg_transport; /* first member of every implementation is `const struct fg_transport_ops *ops` */
 
 struct fg_transport_ops {
-    const char *name;
-
     /* Send len bytes to a peer, some time. Owner: takes the frame, also on failure.
      * Errors: FG_E_GONE, FG_E_RANGE (too long), FG_E_NOMEM. */
     enum fg_status (*post)(struct fg_transport *t, uint32_t peer, uint8_t *frame, size_t len);

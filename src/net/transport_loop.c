@@ -134,7 +134,6 @@ static enum fg_status loop_spawn(struct fg_transport *t, const char *host, struc
 }
 
 static const struct fg_transport_ops ops = {
-    .name = "loop",
     .post = loop_post,
     .poll = loop_poll,
     .flush = loop_flush,

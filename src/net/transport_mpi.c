@@ -363,7 +363,6 @@ static void mpi_destroy(struct fg_transport *base)
 }
 
 static const struct fg_transport_ops ops = {
-    .name = "mpi",
     .post = mpi_post,
     .poll = mpi_poll,
     .flush = mpi_flush,

@@ -16,7 +16,6 @@ enum { FG_LIMITS_SPENT = FG_LIMIT_ROUNDS }; /* those before it are spent by task
 
 /* How they are called. */
 struct fg_limit_text {
-    const char *key;   /* of what is left: budget.KEY, carbon.budget_g */
     const char *price; /* its shadow price in summary.json, of one of what is counted inside */
     const char *unit;  /* that is shown */
     double scale;      /* units inside in one that is shown */

@@ -110,7 +110,6 @@ struct fg_measured {
 /* What a policy that plans ahead promised when it planned first. */
 struct fg_promise {
     bool have;
-    uint32_t slots;     /* that the plan uses */
     double value;       /* of its objective, by the forecasts */
     double bound;       /* no plan within the budget has a larger value */
     bool ratio;         /* bound / value is no such gap but the most that thresholds pay, over the least */

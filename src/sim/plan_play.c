@@ -82,8 +82,7 @@ static void destroy_nothing(struct fg_executor *ex)
 
 static enum fg_status nothing_create(struct fg_executor **out, const uint32_t *samples)
 {
-    static const struct fg_executor_ops ops = {.name = "nothing",
-                                               .publish = publish,
+    static const struct fg_executor_ops ops = {.publish = publish,
                                                .submit = submit,
                                                .collect = collect,
                                                .release = release,

@@ -229,7 +229,6 @@ static enum fg_status size_tasks(struct fg_setup *s, struct fg_err *err)
         return fg_fail(err, FG_E_NOMEM, "out of memory for %u clients", s->clients);
     }
     s->local = fg_setup_local(c);
-    uint32_t largest = 0;
     for (uint32_t i = 0; i < s->clients; i++) {
         const uint32_t *index;
         if (s->part != NULL) {
@@ -237,7 +236,6 @@ static enum fg_status size_tasks(struct fg_setup *s, struct fg_err *err)
         } else {
             s->samples[i] = fg_setup_bare_samples(c, i);
         }
-        largest = s->samples[i] > largest ? s->samples[i] : largest;
         s->steps[i] = s->rule->full_batch
                           ? fg_local_steps(s->samples[i], 0, 1, 0)
                           : fg_local_steps(s->samples[i], c->train.batch, c->train.epochs, c->train.steps);
@@ -245,7 +243,6 @@ static enum fg_status size_tasks(struct fg_setup *s, struct fg_err *err)
             s->shard_bytes[i] = fg_shard_bytes(s->data, s->samples[i]);
         }
     }
-    s->batch = s->local.batch != 0 ? s->local.batch : largest;
     return FG_OK;
 }
 

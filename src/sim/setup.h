@@ -37,7 +37,6 @@ struct fg_setup {
     uint32_t clients;
     uint32_t threads; /* resolved run.threads */
     struct fg_local_opts local;
-    uint32_t batch;           /* samples a step; the largest shard under full batch */
     uint32_t *steps;          /* (clients) local steps of a full task */
     uint32_t *samples;        /* (clients) */
     uint64_t *shard_bytes;    /* (clients) under movable placement, else NULL */

@@ -17,7 +17,6 @@
 struct fg_timeline; /* first member of every implementation is `const struct fg_timeline_ops *ops` */
 
 struct fg_timeline_ops {
-    const char *name;
     fg_time_t (*now)(const struct fg_timeline *t);
     /* Actions of the core. `settle` says that a step's actions are all known. */
     enum fg_status (*wake_at)(struct fg_timeline *t, fg_time_t at);

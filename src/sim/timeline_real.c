@@ -232,7 +232,6 @@ static void destroy(struct fg_timeline *base)
 }
 
 static const struct fg_timeline_ops real_ops = {
-    .name = "real",
     .now = fg_line_now,
     .wake_at = fg_line_wake_at,
     .deadline_at = fg_line_deadline_at,

@@ -105,7 +105,6 @@ static void destroy(struct fg_timeline *base)
 }
 
 static const struct fg_timeline_ops replay_ops = {
-    .name = "replay",
     .now = fg_line_now,
     .wake_at = ignore_time,
     .deadline_at = ignore_time,

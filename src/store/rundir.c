@@ -17,7 +17,6 @@ struct fg_rundir {
     char *path;
     enum fg_rundir_state state;
     int lock;
-    bool created;      /* by us, and nothing is in it yet */
     uint64_t sequence; /* of the last checkpoint */
     struct fg_append rounds, parts;
     struct fg_append board; /* path NULL: none is kept */
@@ -214,7 +213,6 @@ static enum fg_status open_files(struct fg_rundir *d, const struct fg_config *c,
 {
     enum fg_status st = FG_OK;
     FG_TRY(save_config(d, c, err)); /* also when it is resumed: threads, kernels and the like may be new */
-    d->created = false;
     FG_TRY(open_append(d, &d->rounds, "rounds.csv", fg_rounds_header, err));
     FG_TRY(open_append(d, &d->parts, "participation.part", fg_parts_header, err));
     FG_NAMED(d, journal, "journal");
@@ -253,7 +251,6 @@ enum fg_status fg_rundir_open(struct fg_rundir **out, const char *path, const st
     FG_TRY(d->path != NULL ? FG_OK : FG_E_NOMEM);
     path = d->path;
     FG_TRY(make_folder(path, &created, err));
-    d->created = created;
     FG_TRY(fg_lock_take(&d->lock, path, wait_ms, err));
     FG_TRY(find_state(d, c, force, err));
     if (d->state != FG_RUNDIR_FINISHED) {

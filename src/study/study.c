@@ -94,7 +94,6 @@ static enum fg_status save(struct study *s, const char *status, struct fg_err *e
     st = fg_rundir_checkpoint(s->dir, put_state, s->agg, &summary, err);
     s->saved_s = fg_now_steady_s();
     s->saving_s += s->saved_s - begin;
-    s->saved = st == FG_OK;
     return st;
 }
 
@@ -125,7 +124,6 @@ static enum fg_status committed(void *arg, struct fg_err *err)
     enum fg_status st = fg_rundir_round(s->dir, record, rows, n, err);
     st = st == FG_OK ? study_board_round(s, record, err) : st;
     s->saving_s += fg_now_steady_s() - begin;
-    s->saved = false;
     warn_of_refused(s, rows, n, record->round);
     if (s->meter != NULL) { /* before they turn over */
         struct fg_measured ignored;

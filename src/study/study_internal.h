@@ -32,7 +32,6 @@ struct study {
     struct fg_str state;
     double begun_s, wall_before_s, saved_s;
     double saving_s;             /* spent on the files of the run since this start */
-    bool saved;                  /* the last commit is in a checkpoint */
     bool real;                   /* run.clock = real, not replayed */
     bool recorded;               /* more than configuration and seed decides: events are journalled */
     bool warned;                 /* of updates that were refused */

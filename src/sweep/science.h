@@ -45,7 +45,6 @@ struct fg_science_row {
     double carbon_g, wh, seconds;
     double target_g; /* carbon at which that mean first reached the cell's target; NAN: it never did */
     char sha256[65]; /* of the parameters */
-    bool ours;       /* run here */
 };
 
 /* What is known of a combination of workload, trace and coupling. */

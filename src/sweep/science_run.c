@@ -296,7 +296,7 @@ static enum fg_status visit_full(struct fg_science *s, const struct choice *c, c
 static enum fg_status visit_row(struct fg_science *s, const struct choice *c, const struct fg_sweep_job *job,
                                 struct fg_err *err)
 {
-    struct fg_science_row row = {.seed = job->seed, .ours = true};
+    struct fg_science_row row = {.seed = job->seed};
     size_t field = fg_science_field_of(s, job->level);
     (void)c;
     enum fg_status st =

@@ -20,7 +20,6 @@ struct fg_trainer;
 struct fg_executor; /* opaque; first member of every implementation is `const struct fg_executor_ops *ops` */
 
 struct fg_executor_ops {
-    const char *name;
     /* Make `params` (P) known as `version`; copied. A version stays usable while submitted tasks need it. */
     enum fg_status (*publish)(struct fg_executor *ex, uint64_t version, const float *params /* (P) */,
                               struct fg_err *err);
@@ -35,8 +34,6 @@ struct fg_executor_ops {
     enum fg_status (*collect)(struct fg_executor *ex, uint64_t id, struct fg_result *out, struct fg_err *err);
     /* Forget task `id`, collected or not: its result is no longer wanted. */
     void (*release)(struct fg_executor *ex, uint64_t id);
-    /* Give other work a moment (heartbeats, joins); never blocks. NULL = nothing to do. */
-    enum fg_status (*poll)(struct fg_executor *ex, struct fg_err *err);
     /* The versions published are those of this sequence, which outlives the executor: who has one may be sent
      * what leads to the next. NULL = it makes no difference. */
     void (*follow)(struct fg_executor *ex, const struct fg_down *down);

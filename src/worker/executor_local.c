@@ -422,13 +422,11 @@ static void destroy(struct fg_executor *base)
 }
 
 static const struct fg_executor_ops local_ops = {
-    .name = "local",
     .publish = publish,
     .publish_there = publish_there,
     .submit = submit,
     .collect = collect,
     .release = release,
-    .poll = NULL,
     .destroy = destroy,
 };
 

@@ -123,10 +123,8 @@ void fg_session_actions_fini(struct fg_session_actions *acts);
 
 /* Counters, for logs and tests. */
 struct fg_session_stats {
-    uint64_t frames, frames_refused; /* taken; damaged, of another run, duplicate, late, or senseless here */
-    uint64_t tasks, results, refusals;
     uint64_t shards_stored; /* found where LOOKUP looks */
-    uint64_t shards_fetched, shards_damaged, shards_dropped;
+    uint64_t shards_fetched, shards_damaged;
     size_t shard_bytes, versions; /* held now */
 };
 

@@ -69,8 +69,7 @@ enum fg_status session_on_shard(struct fg_session *s, const struct fg_msg *m, st
 {
     struct shard *sh = session_shard(s, m->u.shard.hash);
     if (sh == NULL || sh->bytes != NULL) {
-        s->stats.frames_refused++; /* not asked for, or here already */
-        return FG_OK;
+        return FG_OK; /* not asked for, or here already */
     }
     enum fg_status st = session_shard_put(s, sh, m->u.shard.bytes);
     struct fg_session_action keep = {.kind = FG_SESSION_KEEP, .shard = m->u.shard.bytes};

@@ -64,7 +64,6 @@ enum fg_status session_version_reach(struct fg_session *s, const struct fg_msg *
         return FG_OK;
     }
     if (from == NULL) {
-        s->stats.frames_refused++;
         return FG_OK;
     }
     enum fg_status st = FG_GROW(s->versions, s->n_versions, s->cap_versions);
@@ -82,8 +81,7 @@ enum fg_status session_version_reach(struct fg_session *s, const struct fg_msg *
         return FG_OK;
     }
     fg_free(x);
-    s->stats.frames_refused += st == FG_E_CORRUPT; /* its tasks will say that the version is not here */
-    return st == FG_E_CORRUPT ? FG_OK : st;
+    return st == FG_E_CORRUPT ? FG_OK : st; /* its tasks will say that the version is not here */
 }
 
 static bool version_needed(const struct fg_session *s, uint64_t number)
@@ -186,7 +184,6 @@ void session_shards_trim(struct fg_session *s)
             return; /* all are needed now: the limit waits */
         }
         session_shard_forget(s, oldest);
-        s->stats.shards_dropped++;
     }
 }
 

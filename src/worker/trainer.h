@@ -107,7 +107,6 @@ struct fg_sample_scores {
 struct fg_trainer; /* first member of every back end is `const struct fg_trainer_ops *ops` */
 
 struct fg_trainer_ops {
-    const char *name;
     enum fg_status (*run)(struct fg_trainer *t, struct fg_job *jobs, size_t n, atomic_int *stop,
                           struct fg_err *err);
     enum fg_status (*evaluate)(struct fg_trainer *t, const float *params, const struct fg_dataset *data,

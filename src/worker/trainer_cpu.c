@@ -229,7 +229,7 @@ static void destroy(struct fg_trainer *base)
     fg_free(t);
 }
 
-static const struct fg_trainer_ops cpu_ops = {"cpu", run, evaluate, destroy};
+static const struct fg_trainer_ops cpu_ops = {run, evaluate, destroy};
 
 static enum fg_status check_opts(const struct fg_local_opts *o, unsigned threads, struct fg_err *err)
 {

@@ -394,7 +394,7 @@ static void destroy(struct fg_trainer *base)
     fg_free(t);
 }
 
-static const struct fg_trainer_ops device_ops = {"device", run, evaluate, destroy};
+static const struct fg_trainer_ops device_ops = {run, evaluate, destroy};
 
 enum fg_status fg_trainer_create_device(struct fg_trainer **out, const struct fg_model *model,
                                         const struct fg_local_opts *opts, uint64_t seed,

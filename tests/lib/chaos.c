@@ -402,7 +402,6 @@ static enum fg_status chaos_spawn(struct fg_transport *t, const char *host, stru
 }
 
 static const struct fg_transport_ops ops = {
-    .name = "chaos",
     .post = chaos_post,
     .poll = chaos_poll,
     .flush = chaos_flush,

@@ -249,12 +249,8 @@ static void destroy(struct fg_executor *ex)
     fg_free(ex);
 }
 
-static const struct fg_executor_ops ops = {.name = "undisturbed",
-                                           .publish = publish,
-                                           .submit = submit,
-                                           .collect = collect,
-                                           .release = release,
-                                           .destroy = destroy};
+static const struct fg_executor_ops ops = {
+    .publish = publish, .submit = submit, .collect = collect, .release = release, .destroy = destroy};
 
 struct fg_executor *chaos_undisturbed(bool keeps)
 {

@@ -48,7 +48,7 @@ static void listen(struct scene *s, fg_time_t us)
 {
     struct fg_err err = {{0}};
     for (fg_time_t until = s->c->now + us; s->c->now < until;) {
-        assert_int_equal(s->ex->ops->poll(s->ex, &err), FG_OK);
+        assert_int_equal(fg_executor_remote_poll(s->ex, &err), FG_OK);
         chaos_pass(s->c, 1000);
     }
 }

@@ -123,11 +123,8 @@ static void fake_release(struct fg_executor *ex, uint64_t id)
     fail_msg("task %llu was released but is not held", (unsigned long long)id);
 }
 
-static const struct fg_executor_ops fake_ops = {.name = "fake",
-                                                .publish = fake_publish,
-                                                .submit = fake_submit,
-                                                .collect = fake_collect,
-                                                .release = fake_release};
+static const struct fg_executor_ops fake_ops = {
+    .publish = fake_publish, .submit = fake_submit, .collect = fake_collect, .release = fake_release};
 
 struct seen {
     const struct fg_aggregator *agg;

@@ -69,8 +69,7 @@ static void here_destroy(struct fg_executor *ex)
     (void)ex; /* the test looks at it afterwards */
 }
 
-static const struct fg_executor_ops here_ops = {.name = "here",
-                                                .publish = here_publish,
+static const struct fg_executor_ops here_ops = {.publish = here_publish,
                                                 .submit = here_submit,
                                                 .collect = here_collect,
                                                 .release = here_release,

@@ -133,7 +133,7 @@ static void the_effort_counts_every_run(void **state)
 static void put(struct fg_science *s, size_t trace, size_t budget, size_t policy, uint64_t seed,
                 double accuracy)
 {
-    struct fg_science_row r = {.seed = seed, .accuracy = accuracy, .target_g = NAN, .ours = true};
+    struct fg_science_row r = {.seed = seed, .accuracy = accuracy, .target_g = NAN};
     r.level[FG_SCI_TRACE] = trace;
     r.level[FG_SCI_BUDGET] = budget;
     r.level[FG_SCI_POLICY] = policy;

@@ -150,11 +150,11 @@ static void frames_are_served_while_it_computes(void **state)
     struct fg_result res;
     submit(ex, 1, 99);
     while (sem_trywait(&s.begun) != 0) {
-        assert_int_equal(ex->ops->poll(ex, NULL), FG_OK);
+        assert_int_equal(fg_executor_remote_poll(ex, NULL), FG_OK);
     }
     uint64_t before = fg_executor_remote_stats(ex).bytes_received;
     for (double until = (double)now(NULL) + 5e6; (double)now(NULL) < until;) {
-        assert_int_equal(ex->ops->poll(ex, NULL), FG_OK);
+        assert_int_equal(fg_executor_remote_poll(ex, NULL), FG_OK);
         if (fg_executor_remote_stats(ex).bytes_received > before) {
             break;
         }
@@ -174,7 +174,7 @@ static void stop_ends_it_in_the_middle_of_a_task(void **state)
     struct fg_executor *ex = begin(&s);
     submit(ex, 1, 99);
     while (sem_trywait(&s.begun) != 0) {
-        assert_int_equal(ex->ops->poll(ex, NULL), FG_OK);
+        assert_int_equal(fg_executor_remote_poll(ex, NULL), FG_OK);
     }
     ex->ops->destroy(ex);
     end(&s);
@@ -187,7 +187,7 @@ static void it_ends_with_the_aggregator(void **state)
     struct fg_executor *ex = begin(&s);
     submit(ex, 1, 99);
     while (sem_trywait(&s.begun) != 0) {
-        assert_int_equal(ex->ops->poll(ex, NULL), FG_OK);
+        assert_int_equal(fg_executor_remote_poll(ex, NULL), FG_OK);
     }
     fg_loop_kill(s.loop, 0);
     ex->ops->destroy(ex);
@@ -203,7 +203,7 @@ static void told_to_leave_it_says_goodbye(void **state)
     struct fg_result res;
     submit(ex, 1, 99);
     while (sem_trywait(&s.begun) != 0) {
-        assert_int_equal(ex->ops->poll(ex, NULL), FG_OK);
+        assert_int_equal(fg_executor_remote_poll(ex, NULL), FG_OK);
     }
     fg_worker_shell_leave();
     struct fg_err err;
