@@ -65,19 +65,3 @@ double fg_weight_cap(const struct fg_weighting_problem *p, double *scratch)
     }
     return cap;
 }
-
-double fg_total_variation(const double *a, const double *b, uint32_t n)
-{
-    double sum_a = 0.0, sum_b = 0.0, apart = 0.0;
-    for (uint32_t i = 0; i < n; i++) {
-        sum_a += a[i];
-        sum_b += b[i];
-    }
-    if (!(sum_a > 0.0 && sum_b > 0.0)) {
-        return 1.0;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        apart += fabs(a[i] / sum_a - b[i] / sum_b);
-    }
-    return 0.5 * apart;
-}

@@ -38,7 +38,4 @@ uint32_t fg_weight_caps(double *scratch, const double *chance, uint32_t clients)
 /* The objective at a cap, for tests and reports. */
 double fg_weight_error(const struct fg_weighting_problem *p, double cap);
 
-/* Half the sum of |a_i / sum a - b_i / sum b|; 1 if one of them is zero everywhere. */
-double fg_total_variation(const double *a, const double *b, uint32_t n);
-
 #endif

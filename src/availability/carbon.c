@@ -22,7 +22,7 @@ static const char *const key_values[KEYS][2] = {{NULL, NULL},
                                                 {"life-cycle", "direct"},
                                                 {"consumption", "production"}};
 
-struct fg_carbon_reader {
+struct reader {
     struct fg_lines lines;
     struct fg_carbon *c;
     char **value[KEYS]; /* where each key's text goes */
@@ -32,7 +32,7 @@ struct fg_carbon_reader {
 
 #define PROBLEM(...) fg_lines_problem(&r->lines, r->lines.line, __VA_ARGS__)
 
-static enum fg_status take_key(struct fg_carbon_reader *r, struct fg_span key, struct fg_span value)
+static enum fg_status take_key(struct reader *r, struct fg_span key, struct fg_span value)
 {
     char q[48];
     size_t k = 0;
@@ -62,7 +62,7 @@ static enum fg_status take_key(struct fg_carbon_reader *r, struct fg_span key, s
     return *r->value[k] != NULL ? FG_OK : FG_E_NOMEM;
 }
 
-static enum fg_status check_time(struct fg_carbon_reader *r, int64_t t)
+static enum fg_status check_time(struct reader *r, int64_t t)
 {
     char now[32], last[32];
     int64_t step = t - r->last_s;
@@ -81,7 +81,7 @@ static enum fg_status check_time(struct fg_carbon_reader *r, int64_t t)
     return PROBLEM("rows must be one hour apart: %s follows %s of line %zu", now, last, r->last_line);
 }
 
-static enum fg_status take_row(struct fg_carbon_reader *r, const char *text, size_t len)
+static enum fg_status take_row(struct reader *r, const char *text, size_t len)
 {
     char q[48];
     struct fg_span f[2];
@@ -125,7 +125,7 @@ static enum fg_status take_row(struct fg_carbon_reader *r, const char *text, siz
 
 static enum fg_status take_line(void *arg, const char *text, size_t len)
 {
-    struct fg_carbon_reader *r = arg;
+    struct reader *r = arg;
     struct fg_span key, value, f[2];
     if (text[0] == '#') {
         return fg_lines_key(text, len, &key, &value) ? take_key(r, key, value) : FG_OK;
@@ -143,16 +143,23 @@ static enum fg_status take_line(void *arg, const char *text, size_t len)
     return FG_OK;
 }
 
-enum fg_status fg_carbon_reader_create(struct fg_carbon_reader **out, const char *name,
-                                       struct fg_problems *all)
+static void reader_destroy(struct reader *r)
 {
-    struct fg_carbon_reader *r = fg_calloc(1, sizeof *r);
+    if (r != NULL) {
+        fg_carbon_destroy(r->c);
+        fg_free(r);
+    }
+}
+
+static enum fg_status reader_create(struct reader **out, const char *name, struct fg_problems *all)
+{
+    struct reader *r = fg_calloc(1, sizeof *r);
     if (r == NULL) {
         return FG_E_NOMEM;
     }
     r->c = fg_calloc(1, sizeof *r->c);
     if (r->c == NULL || (r->c->name = fg_strdup(name)) == NULL) {
-        fg_carbon_reader_destroy(r);
+        reader_destroy(r);
         return FG_E_NOMEM;
     }
     r->value[KEY_ZONE] = &r->c->zone;
@@ -168,14 +175,14 @@ enum fg_status fg_carbon_reader_create(struct fg_carbon_reader **out, const char
     return FG_OK;
 }
 
-enum fg_status fg_carbon_reader_feed(struct fg_carbon_reader *r, const void *bytes, size_t len,
-                                     struct fg_err *err)
+static enum fg_status feed(void *arg, const void *bytes, size_t len, struct fg_err *err)
 {
+    struct reader *r = arg;
     r->lines.err = err;
     return fg_lines_feed(&r->lines, bytes, len);
 }
 
-enum fg_status fg_carbon_reader_finish(struct fg_carbon_reader *r, struct fg_carbon **out, struct fg_err *err)
+static enum fg_status finish(struct reader *r, struct fg_carbon **out, struct fg_err *err)
 {
     struct fg_carbon *c = r->c;
     r->lines.err = err;
@@ -209,53 +216,30 @@ enum fg_status fg_carbon_reader_finish(struct fg_carbon_reader *r, struct fg_car
     return FG_OK;
 }
 
-void fg_carbon_reader_destroy(struct fg_carbon_reader *r)
+/* From these bytes; NULL: from the file of this name. */
+static enum fg_status read_carbon(struct fg_carbon **out, const char *name, const struct fg_span *bytes,
+                                  struct fg_problems *all, struct fg_err *err)
 {
-    if (r != NULL) {
-        fg_carbon_destroy(r->c);
-        fg_free(r);
-    }
+    struct reader *r = NULL;
+    enum fg_status st;
+    FG_TRY(reader_create(&r, name, all));
+    FG_TRY(bytes != NULL ? feed(r, bytes->at, bytes->len, err) : fg_textfile_read(name, feed, r, err));
+    FG_TRY(finish(r, out, err));
+cleanup:
+    reader_destroy(r);
+    return st == FG_E_NOMEM ? fg_fail(err, st, "%s: out of memory", name) : st;
 }
 
 enum fg_status fg_carbon_parse(struct fg_carbon **out, const char *name, const void *bytes, size_t len,
                                struct fg_problems *all, struct fg_err *err)
 {
-    struct fg_carbon_reader *r = NULL;
-    enum fg_status st = fg_carbon_reader_create(&r, name, all);
-    if (st == FG_OK) {
-        st = fg_carbon_reader_feed(r, bytes, len, err);
-    }
-    if (st == FG_OK) {
-        st = fg_carbon_reader_finish(r, out, err);
-    }
-    fg_carbon_reader_destroy(r);
-    if (st == FG_E_NOMEM) {
-        fg_fail(err, st, "%s: out of memory", name);
-    }
-    return st;
-}
-
-static enum fg_status feed(void *arg, const void *bytes, size_t len, struct fg_err *err)
-{
-    return fg_carbon_reader_feed(arg, bytes, len, err);
+    return read_carbon(out, name, &(struct fg_span){bytes, len}, all, err);
 }
 
 enum fg_status fg_carbon_load(struct fg_carbon **out, const char *path, struct fg_problems *all,
                               struct fg_err *err)
 {
-    struct fg_carbon_reader *r = NULL;
-    enum fg_status st = fg_carbon_reader_create(&r, path, all);
-    if (st == FG_OK) {
-        st = fg_textfile_read(path, feed, r, err);
-    }
-    if (st == FG_OK) {
-        st = fg_carbon_reader_finish(r, out, err);
-    }
-    fg_carbon_reader_destroy(r);
-    if (st == FG_E_NOMEM) {
-        fg_fail(err, st, "%s: out of memory", path);
-    }
-    return st;
+    return read_carbon(out, path, NULL, all, err);
 }
 
 void fg_carbon_destroy(struct fg_carbon *c)

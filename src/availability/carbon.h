@@ -25,17 +25,9 @@ struct fg_carbon {
     int64_t *before_ug; /* (hours + 1) sum of the earlier hours in 1e-6 g/kWh: differences are exact */
 };
 
-/* Read from bytes in one pass, as fg_trace_reader in trace.h.
- * Errors: FG_E_INPUT with "name:line: ...": a hole or duplicate names both times. */
-struct fg_carbon_reader;
-enum fg_status fg_carbon_reader_create(struct fg_carbon_reader **out, const char *name,
-                                       struct fg_problems *all) FG_NODISCARD;
-enum fg_status fg_carbon_reader_feed(struct fg_carbon_reader *r, const void *bytes, size_t len,
-                                     struct fg_err *err) FG_NODISCARD;
-enum fg_status fg_carbon_reader_finish(struct fg_carbon_reader *r, struct fg_carbon **out,
-                                       struct fg_err *err) FG_NODISCARD;
-void fg_carbon_reader_destroy(struct fg_carbon_reader *r);
-
+/* From the bytes of a file, and from the file itself. With `all` every problem is noted there.
+ * Errors: FG_E_INPUT with "name:line: ...": a hole or duplicate names both times; FG_E_NOMEM; load also
+ *         FG_E_MISSING and FG_E_IO. Owner: the caller, fg_carbon_destroy(). */
 enum fg_status fg_carbon_parse(struct fg_carbon **out, const char *name, const void *bytes, size_t len,
                                struct fg_problems *all, struct fg_err *err) FG_NODISCARD;
 enum fg_status fg_carbon_load(struct fg_carbon **out, const char *path, struct fg_problems *all,

@@ -208,7 +208,8 @@ static enum fg_status anchor_trace(struct fg_fleet *f, struct fg_err *err)
     return st;
 }
 
-enum fg_status fg_fleet_anchor(struct fg_fleet *f, struct fg_err *err)
+/* Settle start, zeros and turns. */
+static enum fg_status settle_times(struct fg_fleet *f, struct fg_err *err)
 {
     enum fg_status st = FG_OK;
     f->start = f->spec.start != FG_START_AUTO ? f->spec.start : default_start(f);
@@ -277,7 +278,7 @@ enum fg_status fg_fleet_create(struct fg_fleet **out, const struct fg_fleet_spec
              ? make_zones(f, zones, n_zones, err)
              : FG_E_NOMEM;
     if (st == FG_OK) {
-        st = fg_fleet_anchor(f, err);
+        st = settle_times(f, err);
     }
     if (st == FG_OK) {
         st = fg_fleet_draw(f);

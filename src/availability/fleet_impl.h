@@ -39,7 +39,4 @@ struct fg_fleet {
 /* Fill the per-client arrays. */
 enum fg_status fg_fleet_draw(struct fg_fleet *f) FG_NODISCARD;
 
-/* Settle start, zeros and turns. */
-enum fg_status fg_fleet_anchor(struct fg_fleet *f, struct fg_err *err) FG_NODISCARD;
-
 #endif

@@ -82,14 +82,6 @@ void fg_ledger_usage(const struct fg_fleet *f, uint32_t client, const struct fg_
     *out = u;
 }
 
-void fg_ledger_book(struct fg_ledger *l, const struct fg_fleet *f, uint32_t client,
-                    const struct fg_outcome *o, enum fg_verdict verdict)
-{
-    struct fg_usage u;
-    fg_ledger_usage(f, client, o, &u);
-    fg_ledger_book_usage(l, client, &u, verdict);
-}
-
 void fg_ledger_book_usage(struct fg_ledger *l, uint32_t client, const struct fg_usage *u,
                           enum fg_verdict verdict)
 {

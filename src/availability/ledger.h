@@ -88,8 +88,6 @@ void fg_ledger_usage(const struct fg_fleet *f, uint32_t client, const struct fg_
                      struct fg_usage *out);
 
 /* Book one task. Cost: O(1), no allocation. */
-void fg_ledger_book(struct fg_ledger *l, const struct fg_fleet *f, uint32_t client,
-                    const struct fg_outcome *o, enum fg_verdict verdict);
 void fg_ledger_book_usage(struct fg_ledger *l, uint32_t client, const struct fg_usage *u,
                           enum fg_verdict verdict);
 

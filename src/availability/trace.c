@@ -22,45 +22,35 @@ void fg_trace_destroy(struct fg_trace *t)
     fg_free(t);
 }
 
-enum fg_status fg_trace_parse(struct fg_trace **out, const char *name, const void *bytes, size_t len,
-                              struct fg_problems *all, struct fg_err *err)
-{
-    struct fg_trace_reader *r = NULL;
-    enum fg_status st = fg_trace_reader_create(&r, name, all);
-    if (st == FG_OK) {
-        st = fg_trace_reader_feed(r, bytes, len, err);
-    }
-    if (st == FG_OK) {
-        st = fg_trace_reader_finish(r, out, err);
-    }
-    fg_trace_reader_destroy(r);
-    if (st == FG_E_NOMEM) {
-        fg_fail(err, st, "%s: out of memory", name);
-    }
-    return st;
-}
-
 static enum fg_status feed(void *arg, const void *bytes, size_t len, struct fg_err *err)
 {
     return fg_trace_reader_feed(arg, bytes, len, err);
 }
 
+/* From these bytes; NULL: from the file of this name. */
+static enum fg_status read_trace(struct fg_trace **out, const char *name, const struct fg_span *bytes,
+                                 struct fg_problems *all, struct fg_err *err)
+{
+    struct fg_trace_reader *r = NULL;
+    enum fg_status st;
+    FG_TRY(fg_trace_reader_create(&r, name, all));
+    FG_TRY(bytes != NULL ? feed(r, bytes->at, bytes->len, err) : fg_textfile_read(name, feed, r, err));
+    FG_TRY(fg_trace_reader_finish(r, out, err));
+cleanup:
+    fg_trace_reader_destroy(r);
+    return st == FG_E_NOMEM ? fg_fail(err, st, "%s: out of memory", name) : st;
+}
+
+enum fg_status fg_trace_parse(struct fg_trace **out, const char *name, const void *bytes, size_t len,
+                              struct fg_problems *all, struct fg_err *err)
+{
+    return read_trace(out, name, &(struct fg_span){bytes, len}, all, err);
+}
+
 enum fg_status fg_trace_load(struct fg_trace **out, const char *path, struct fg_problems *all,
                              struct fg_err *err)
 {
-    struct fg_trace_reader *r = NULL;
-    enum fg_status st = fg_trace_reader_create(&r, path, all);
-    if (st == FG_OK) {
-        st = fg_textfile_read(path, feed, r, err);
-    }
-    if (st == FG_OK) {
-        st = fg_trace_reader_finish(r, out, err);
-    }
-    fg_trace_reader_destroy(r);
-    if (st == FG_E_NOMEM) {
-        fg_fail(err, st, "%s: out of memory", path);
-    }
-    return st;
+    return read_trace(out, path, NULL, all, err);
 }
 
 const char *fg_trace_node_name(const struct fg_trace *t, uint32_t node)
@@ -94,15 +84,6 @@ bool fg_trace_is_up(const struct fg_trace *t, uint32_t node, int64_t t_s)
 {
     uint32_t i = fg_trace_find_us(t, node, to_us(t_s));
     return i < t->first[node + 1] && (int64_t)t->start_s[i] <= t_s;
-}
-
-int64_t fg_trace_next_change(const struct fg_trace *t, uint32_t node, int64_t t_s)
-{
-    uint32_t i = fg_trace_find_us(t, node, to_us(t_s));
-    if (i == t->first[node + 1]) {
-        return INT64_MAX;
-    }
-    return (int64_t)t->start_s[i] > t_s ? (int64_t)t->start_s[i] : (int64_t)t->end_s[i];
 }
 
 /* Up time in [0, t). */

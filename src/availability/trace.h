@@ -74,9 +74,6 @@ uint32_t fg_trace_find_us(const struct fg_trace *t, uint32_t node, int64_t t_us)
 
 bool fg_trace_is_up(const struct fg_trace *t, uint32_t node, int64_t t_s);
 
-/* The first moment after t at which the node goes up or down; INT64_MAX if it never changes again. */
-int64_t fg_trace_next_change(const struct fg_trace *t, uint32_t node, int64_t t_s);
-
 /* Up time within [t0, t1). */
 int64_t fg_trace_up_seconds(const struct fg_trace *t, uint32_t node, int64_t t0_s, int64_t t1_s);
 int64_t fg_trace_up_us(const struct fg_trace *t, uint32_t node, int64_t t0_us, int64_t t1_us);

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+enum { DOWNLOAD, COMPUTE, UPLOAD, PHASES };
+
 /* Rounded up: a transfer or step is done when all of it is. */
 static fg_time_t duration(double amount, double per_second)
 {
@@ -44,24 +46,24 @@ static uint64_t share(uint64_t bytes, fg_time_t done, fg_time_t whole)
 static void cut(const struct fg_fleet *f, uint32_t client, double samples_per_step, fg_time_t us,
                 enum fg_outcome_kind kind, struct fg_outcome *o)
 {
-    fg_time_t whole[FG_PHASES] = {o->download_us, o->compute_us, o->upload_us}, done[FG_PHASES], left = us;
-    for (int p = 0; p < FG_PHASES; p++) {
+    fg_time_t whole[PHASES] = {o->download_us, o->compute_us, o->upload_us}, done[PHASES], left = us;
+    for (int p = 0; p < PHASES; p++) {
         done[p] = whole[p] < left ? whole[p] : left;
         left -= done[p];
     }
     o->kind = kind;
     o->t_end = o->t_begin + us;
-    o->download_done = o->download_done && done[FG_PHASE_DOWNLOAD] == whole[FG_PHASE_DOWNLOAD];
-    o->bytes_down = share(o->bytes_down, done[FG_PHASE_DOWNLOAD], whole[FG_PHASE_DOWNLOAD]);
-    if (done[FG_PHASE_COMPUTE] < whole[FG_PHASE_COMPUTE]) {
-        o->steps = steps_within(f, client, samples_per_step, done[FG_PHASE_COMPUTE], o->steps);
+    o->download_done = o->download_done && done[DOWNLOAD] == whole[DOWNLOAD];
+    o->bytes_down = share(o->bytes_down, done[DOWNLOAD], whole[DOWNLOAD]);
+    if (done[COMPUTE] < whole[COMPUTE]) {
+        o->steps = steps_within(f, client, samples_per_step, done[COMPUTE], o->steps);
         o->bytes_up = 0;
     } else {
-        o->bytes_up = share(o->bytes_up, done[FG_PHASE_UPLOAD], whole[FG_PHASE_UPLOAD]);
+        o->bytes_up = share(o->bytes_up, done[UPLOAD], whole[UPLOAD]);
     }
-    o->download_us = done[FG_PHASE_DOWNLOAD];
-    o->compute_us = done[FG_PHASE_COMPUTE];
-    o->upload_us = done[FG_PHASE_UPLOAD];
+    o->download_us = done[DOWNLOAD];
+    o->compute_us = done[COMPUTE];
+    o->upload_us = done[UPLOAD];
 }
 
 void fg_world_outcome(const struct fg_fleet *f, uint32_t client, fg_time_t t_assign, fg_time_t until,
@@ -103,15 +105,6 @@ void fg_world_outcome(const struct fg_fleet *f, uint32_t client, fg_time_t t_ass
         }
     }
     *out = o;
-}
-
-enum fg_phase fg_world_phase(const struct fg_outcome *o)
-{
-    if (!o->download_done) {
-        return FG_PHASE_DOWNLOAD;
-    }
-    bool here = o->kind == FG_OUTCOME_ARRIVED || o->kind == FG_OUTCOME_PARTIAL;
-    return here || o->upload_us > 0 ? FG_PHASE_UPLOAD : FG_PHASE_COMPUTE;
 }
 
 fg_time_t fg_world_duration(const struct fg_fleet *f, uint32_t client, uint64_t bytes_down, uint32_t steps,

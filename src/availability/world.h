@@ -19,8 +19,6 @@
 #include "src/base/time.h"
 #include "src/plan/outcome.h"
 
-enum fg_phase { FG_PHASE_DOWNLOAD = 0, FG_PHASE_COMPUTE = 1, FG_PHASE_UPLOAD = 2, FG_PHASES = 3 };
-
 /* Foresee an assignment of `steps` steps of `samples_per_step` samples each (a mean, where the last batch of
  * an epoch is smaller). The client is known to be up from t_assign to `until`: t_assign where nothing is
  * known; only what would take longer is looked up. A client that is down at t_assign is LEFT at once, at no
@@ -29,9 +27,6 @@ enum fg_phase { FG_PHASE_DOWNLOAD = 0, FG_PHASE_COMPUTE = 1, FG_PHASE_UPLOAD = 2
 void fg_world_outcome(const struct fg_fleet *f, uint32_t client, fg_time_t t_assign, fg_time_t until,
                       uint64_t bytes_down, uint32_t steps, double samples_per_step, uint64_t bytes_up,
                       bool hand_back, struct fg_outcome *out);
-
-/* The phase that was going on when the outcome ended; UPLOAD where the result arrived. */
-enum fg_phase fg_world_phase(const struct fg_outcome *o);
 
 /* How long an undisturbed assignment takes. */
 fg_time_t fg_world_duration(const struct fg_fleet *f, uint32_t client, uint64_t bytes_down, uint32_t steps,

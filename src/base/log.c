@@ -17,7 +17,8 @@ void fg_log_to_file(FILE *file)
     log_file = file;
 }
 
-int fg_log_wants(enum fg_log_level level)
+/* Whether a message of this level goes anywhere. */
+static int wanted(enum fg_log_level level)
 {
     return (stream != NULL && (int)level <= stream_level) || (log_file != NULL && level <= FG_LOG_DEBUG);
 }
@@ -41,7 +42,7 @@ static void to_file(enum fg_log_level level, const char *text)
 
 void fg_log_write(enum fg_log_level level, const char *fmt, ...)
 {
-    if (!fg_log_wants(level)) {
+    if (!wanted(level)) {
         return;
     }
     char text[1024];

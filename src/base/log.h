@@ -26,7 +26,4 @@ void fg_log_write(enum fg_log_level level, const char *fmt, ...) FG_PRINTF(2, 3)
 /* The same into the run's log file alone: for what the program prints in its own way. */
 void fg_log_file_write(enum fg_log_level level, const char *fmt, ...) FG_PRINTF(2, 3);
 
-/* Whether a message of this level goes anywhere. */
-int fg_log_wants(enum fg_log_level level);
-
 #endif

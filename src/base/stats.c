@@ -106,7 +106,7 @@ double fg_f_above(double f, double d1, double d2)
 }
 
 /* k times the integral of phi(z) (Phi(z) - Phi(z - q))^(k - 1), by Simpson's rule. */
-double fg_range_cdf(double q, unsigned k)
+static double range_cdf(double q, unsigned k)
 {
     enum { STEPS = 800 };
     double sum = 0.0, from = -8.0, h = (16.0 + q) / STEPS;
@@ -130,7 +130,7 @@ double fg_range_quantile(double p, unsigned k)
     double low = 0.0, high = 20.0;
     for (int i = 0; i < 60; i++) {
         double mid = 0.5 * (low + high);
-        if (fg_range_cdf(mid, k) < p) {
+        if (range_cdf(mid, k) < p) {
             low = mid;
         } else {
             high = mid;

@@ -19,9 +19,7 @@ double fg_t_quantile(double p, double df);
 /* P(F > f) with d1, d2 > 0 degrees of freedom, f >= 0. */
 double fg_f_above(double f, double d1, double d2);
 
-/* Of the range of k >= 2 independent standard normal numbers: P(range <= q), and q with that probability p.
- */
-double fg_range_cdf(double q, unsigned k);
+/* Of the range of k >= 2 independent standard normal numbers: q with P(range <= q) = p. */
 double fg_range_quantile(double p, unsigned k);
 
 /* Mean and 95% interval of the mean by Student's t. Fewer than two values have no interval: half is NAN. */

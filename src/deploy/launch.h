@@ -27,7 +27,6 @@ enum fg_status fg_launch_command(int *code, const struct fg_launch_argv *a, stru
  * 2.36 on, Linux from 5.3.) Owner: the caller, close(). */
 int fg_process_open(long pid);
 bool fg_process_signal(int process, int number);
-bool fg_process_ended(int process); /* whether or not its parent has noticed */
 
 /* The arguments as a line that a shell takes. Owner: the caller, fg_str_fini(). */
 enum fg_status fg_launch_quote(struct fg_str *out, const struct fg_launch_argv *a) FG_NODISCARD;

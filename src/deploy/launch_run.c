@@ -44,7 +44,8 @@ bool fg_process_signal(int process, int number)
     return syscall(SYS_pidfd_send_signal, process, number, NULL, 0) == 0;
 }
 
-bool fg_process_ended(int process)
+/* Whether or not its parent has noticed. */
+static bool has_ended(int process)
 {
     struct pollfd p = {.fd = process, .events = POLLIN};
     return poll(&p, 1, 0) > 0;
@@ -171,7 +172,7 @@ static void end_mpirun(struct ending *e, pid_t mpirun, double now, double grace_
 /* Rank 0, even where a stuck mpirun leaves it a zombie. */
 static bool is_over(const struct ending *e)
 {
-    return e->rank0 >= 0 ? fg_process_ended(e->rank0) : kill((pid_t)e->pid, 0) != 0 && errno == ESRCH;
+    return e->rank0 >= 0 ? has_ended(e->rank0) : kill((pid_t)e->pid, 0) != 0 && errno == ESRCH;
 }
 
 static void bring_to_end(struct ending *e, pid_t mpirun, const char *dir)

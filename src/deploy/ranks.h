@@ -2,7 +2,7 @@
  *
  *     if (fg_net_under_mpirun()) {
  *         st = fg_ranks_begin(&ranks, aggregator_computes, &err);    (workers never come back from here)
- *         rc = st == FG_OK ? fg_study_run(&cfg, &common, &ranks.shell) : ...;
+ *         rc = st == FG_OK ? fg_study_file(file, &common, &ranks.shell) : ...;
  *         fg_ranks_end(&ranks, rc);                                   (nor does rank 0 from here)
  *     }
  *
@@ -35,7 +35,7 @@ enum {
 bool fg_ranks_launch_path(char path[4096], const char *name);
 
 struct fg_ranks {
-    struct fg_study_shell shell; /* for fg_study_run() */
+    struct fg_study_shell shell; /* for fg_study_file() */
     struct fg_transport *transport;
     struct fg_ranks_shards *shards;
     char folder[4096]; /* of the run, once it is there */

@@ -38,8 +38,11 @@ static double few(const struct fg_slots_item *item, uint32_t n, double u, double
     return most;
 }
 
-double fg_slots_row_bound(const struct fg_slots_work *w, uint32_t r, uint32_t from, double u, double price,
-                          double *grams)
+/* The relaxation of one row from item `from` on with u so far: no choice of items makes f(U) - price x grams
+ * larger than this. *grams: what the relaxed choice spends (parts of items may be taken).
+ * Cost: O(log slots). */
+static double row_bound(const struct fg_slots_work *w, uint32_t r, uint32_t from, double u, double price,
+                        double *grams)
 {
     const struct fg_slots_item *row = w->item + fg_slots_first(w, r);
     double alpha = w->p->alpha, v0 = from > 0 ? row[from - 1].sum_v : 0,
@@ -83,7 +86,7 @@ static struct tangent at(const struct fg_slots_work *w, double price)
     for (uint32_t r = 0; r < w->rows; r++) {
         double grams;
         t.bound += w->relax != NULL ? fg_slots_row_relaxed(w, r, price, &grams)
-                                    : fg_slots_row_bound(w, r, 0, w->base[r], price, &grams);
+                                    : row_bound(w, r, 0, w->base[r], price, &grams);
         t.slope -= grams;
     }
     return t;
@@ -157,7 +160,7 @@ static void branch(struct search *s, uint32_t row, uint32_t i, double u, double 
     if (++s->nodes > w->p->nodes) {
         return;
     }
-    double bound = done + s->rest[row + 1] + s->price * left + fg_slots_row_bound(w, row, i, u, s->price, &g);
+    double bound = done + s->rest[row + 1] + s->price * left + row_bound(w, row, i, u, s->price, &g);
     if (bound <= s->value * (1 + 1e-12)) {
         return;
     }
@@ -196,7 +199,7 @@ enum fg_status fg_slots_search(struct fg_slots_plan *plan, const struct fg_slots
         memset(s.on + (size_t)c * plan->slots + open, 1, plan->slots - open);
     }
     for (uint32_t r = w->rows; r-- > 0;) {
-        s.rest[r] = s.rest[r + 1] + fg_slots_row_bound(w, r, 0, w->base[r], price, &g);
+        s.rest[r] = s.rest[r + 1] + row_bound(w, r, 0, w->base[r], price, &g);
     }
     branch(&s, 0, 0, w->base[0], 0, w->budget_g);
     plan->exact = s.nodes <= w->p->nodes;

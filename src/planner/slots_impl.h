@@ -205,13 +205,8 @@ enum fg_status fg_slots_ship_bound(double *bound, double *price, const struct fg
 /* u^alpha, 0 at 0. */
 double fg_slots_utility(double u, double alpha);
 
-/* The relaxation of one row from item `from` on with u so far: no choice of items makes f(U) - price x grams
- * larger than this. *grams: what the relaxed choice spends (parts of items may be taken).
- * Cost: O(log slots). */
-double fg_slots_row_bound(const struct fg_slots_work *w, uint32_t row, uint32_t from, double u, double price,
-                          double *grams);
-
-/* The same of a whole row with w->relax, and what the relaxation adds to the rows. Cost: O(slots). */
+/* The relaxation (w->relax) of a whole row: no choice of its items makes f(U) - price x grams larger. *grams:
+ * what the relaxed choice spends. And what the relaxation adds to the rows. Cost: O(slots). */
 double fg_slots_row_relaxed(const struct fg_slots_work *w, uint32_t row, double price, double *grams);
 double fg_slots_relaxed_rounds(const struct fg_slots_work *w);
 

@@ -118,7 +118,8 @@ static struct fg_plan_range few(const double *v, size_t n)
     return r;
 }
 
-struct fg_plan_range fg_plan_mean(const double *v, size_t n)
+/* The mean of v (n) and its 90% confidence interval by Student's t; `have` from n = 2 on. */
+static struct fg_plan_range mean_of(const double *v, size_t n)
 {
     struct fg_plan_range r = {.have = n >= 2};
     double half = t_spread(v, n, &r.mean) * (n > 0 ? sqrt(1.0 / (double)n) : 0.0);
@@ -254,12 +255,12 @@ static void set_prices(struct planning *g)
         for (uint32_t d = 0; d < g->many.changed; d++) {
             gain[d] = g->gain[(size_t)k * PRICED + d] / g->unit[k];
         }
-        p->steps = fg_plan_mean(gain, g->many.changed);
+        p->steps = mean_of(gain, g->many.changed);
         uint32_t both = g->plan->pilots < g->many.changed ? g->plan->pilots : g->many.changed;
         for (uint32_t d = 0; d < both; d++) {
             gain[d] *= g->slope[d];
         }
-        p->accuracy = fg_plan_mean(gain, both);
+        p->accuracy = mean_of(gain, both);
     }
 }
 

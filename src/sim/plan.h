@@ -46,9 +46,6 @@ struct fg_plan_price {
     struct fg_plan_range accuracy; /* the same, by each pilot's slope; not had without pilots */
 };
 
-/* The mean of v (n) and its 90% confidence interval by Student's t; `have` from n = 2 on. */
-struct fg_plan_range fg_plan_mean(const double *v, size_t n);
-
 /* A client in a slot. */
 struct fg_plan_cell {
     float chance; /* that it is given a task */

@@ -446,8 +446,8 @@ cleanup:
     return st;
 }
 
-int fg_study_run(const struct fg_config *cfg, const struct fg_cmd_common *common,
-                 const struct fg_study_shell *shell)
+static int run_study(const struct fg_config *cfg, const struct fg_cmd_common *common,
+                     const struct fg_study_shell *shell)
 {
     struct study s = {.cfg = cfg,
                       .common = common,
@@ -493,7 +493,7 @@ int fg_study_file(const char *file, const struct fg_cmd_common *common, const st
         return fg_cmd_fail(st, &err);
     }
     fg_study_catch_signals();
-    int rc = fg_study_run(&cfg, common, shell);
+    int rc = run_study(&cfg, common, shell);
     fg_config_fini(&cfg);
     return rc;
 }

@@ -40,11 +40,8 @@ struct fg_study_shell {
 extern atomic_int fg_study_stop;
 void fg_study_catch_signals(void);
 
-/* Run it; returns the exit code: 0 done, 1 failed, 2 input, 75 interrupted with everything saved. */
-int fg_study_run(const struct fg_config *cfg, const struct fg_cmd_common *common,
-                 const struct fg_study_shell *shell);
-
-/* The same for a configuration file, with signals caught. */
+/* Run the study of a configuration file, with signals caught; returns the exit code: 0 done, 1 failed,
+ * 2 input, 75 interrupted with everything saved. */
 int fg_study_file(const char *file, const struct fg_cmd_common *common, const struct fg_study_shell *shell);
 
 #endif

@@ -168,11 +168,6 @@ const float *fg_down_model(const struct fg_down *d)
     return d->model;
 }
 
-uint64_t fg_down_version(const struct fg_down *d)
-{
-    return d->version;
-}
-
 const struct fg_codec *fg_down_codec(const struct fg_down *d)
 {
     return d->cfg.codec;

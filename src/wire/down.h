@@ -36,9 +36,8 @@ void fg_down_destroy(struct fg_down *d);
 /* One version on, towards x (P). Cost: encode, decode, four passes. Errors: FG_E_NOMEM, FG_E_INTERNAL. */
 enum fg_status fg_down_advance(struct fg_down *d, const float *x) FG_NODISCARD;
 
-/* The newest model (P), NULL where nothing is learned; its version. */
+/* The newest model (P), NULL where nothing is learned. */
 const float *fg_down_model(const struct fg_down *d);
-uint64_t fg_down_version(const struct fg_down *d);
 const struct fg_codec *fg_down_codec(const struct fg_down *d);
 
 /* Bytes from version `from` to the newest: 0 if it is that, at most those of the whole model. */

@@ -10,7 +10,9 @@ struct fg_layer_view fg_layer_see(const struct fg_coders *c, const float *x, siz
     return (struct fg_layer_view){.n = n, .largest = (double)c->largest(x, n), .sums = c->sums(x, n)};
 }
 
-float fg_ternary_scale(const struct fg_layer_view *v, double density, double clip)
+/* A layer's scale: NAN if a value is not finite, 0 if nothing can be sent. density, clip:
+ * as of fg_codec_opts. */
+static float scale_of(const struct fg_layer_view *v, double density, double clip)
 {
     double s = v->largest, n = (double)v->n;
     if (clip > 0.0 && v->n > 0) {
@@ -41,7 +43,7 @@ enum fg_status fg_ternary_choose(struct fg_codec_ws *ws, const float *x, size_t 
         size_t m = fg_codec_layer(&ws->opts, l, n);
         FG_ASSERT(m <= n - at && m < (size_t)1 << 31);
         struct fg_layer_view view = fg_layer_see(c, x + at, m);
-        float s = fg_ternary_scale(&view, ws->opts.density, ws->opts.clip);
+        float s = scale_of(&view, ws->opts.density, ws->opts.clip);
         size_t count = s > 0.f ? c->choose(&stream, words, x + at, 1.f / s, place + sent, m) : 0;
         list[l] = (struct fg_ternary_layer){s, (uint32_t)count};
         sent += count;

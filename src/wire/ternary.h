@@ -18,10 +18,6 @@ struct fg_layer_view {
 };
 struct fg_layer_view fg_layer_see(const struct fg_coders *c, const float *x, size_t n);
 
-/* A layer's scale: NAN if a value is not finite, 0 if nothing can be sent. density, clip:
- * as of fg_codec_opts. */
-float fg_ternary_scale(const struct fg_layer_view *v, double density, double clip);
-
 /* A layer of an update, drawn: its scale, and how many values are not 0. */
 struct fg_ternary_layer {
     float s;

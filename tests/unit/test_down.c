@@ -42,9 +42,8 @@ static void follow(const struct fg_down *d, uint64_t from, float *q)
 {
     struct fg_codec_ws ws = {.opts = config_of(fg_down_codec(d)).coding};
     float scratch[N];
-    for (uint64_t v = from + 1; v <= fg_down_version(d); v++) {
-        struct fg_down_step s;
-        assert_true(fg_down_step(d, v, &s));
+    struct fg_down_step s;
+    for (uint64_t v = from + 1; fg_down_step(d, v, &s); v++) {
         assert_int_equal(fg_down_apply(&ws, fg_down_codec(d), v, q, scratch, N, s.bytes, s.len), FG_OK);
         assert_true(fg_down_hash(q, N) == s.hash);
     }

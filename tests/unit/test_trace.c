@@ -41,9 +41,6 @@ static void parse_good_file_gives_its_rows(void **state)
     assert_int_equal(t->up_s[1], 20);
     assert_true(fg_trace_is_up(t, 0, 0) && fg_trace_is_up(t, 0, 99) && !fg_trace_is_up(t, 0, 100));
     assert_true(!fg_trace_is_up(t, 0, -1) && !fg_trace_is_up(t, 0, 300));
-    assert_int_equal(fg_trace_next_change(t, 0, -5), 0);
-    assert_int_equal(fg_trace_next_change(t, 0, 100), 150);
-    assert_int_equal(fg_trace_next_change(t, 0, 300), INT64_MAX);
     assert_int_equal(fg_trace_up_seconds(t, 0, 90, 160), 20);
     assert_int_equal(fg_trace_check(t, &err), FG_OK);
     fg_trace_destroy(t);
@@ -166,15 +163,11 @@ static void queries_agree_with_a_bitmap(void **state)
         for (uint32_t n = 0; n < NODES; n++) {
             for (int at = -3; at < SPAN + 3; at++) {
                 char now = (char)(at >= 0 && at < SPAN ? up[n][at] : 0);
-                int64_t change = INT64_MAX, sum = 0, until = at + (int64_t)fg_rng_below(&rng, SPAN);
-                for (int k = at + 1; k <= SPAN && change == INT64_MAX; k++) {
-                    change = k >= 0 && (k < SPAN ? up[n][k] : 0) != (k > 0 ? up[n][k - 1] : 0) ? k : change;
-                }
+                int64_t sum = 0, until = at + (int64_t)fg_rng_below(&rng, SPAN);
                 for (int k = at > 0 ? at : 0; k < SPAN && k < until; k++) {
                     sum += up[n][k];
                 }
                 assert_int_equal(fg_trace_is_up(t, n, at), now);
-                assert_int_equal(fg_trace_next_change(t, n, at), change);
                 assert_int_equal(fg_trace_up_seconds(t, n, at, until), sum);
             }
         }

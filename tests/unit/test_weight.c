@@ -167,15 +167,6 @@ static void the_cap_is_the_best_of_all(void **state)
     }
 }
 
-static void total_variation_is_half_the_distance(void **state)
-{
-    (void)state;
-    const double a[] = {1, 1, 2}, b[] = {0, 30, 10}, none[] = {0, 0, 0};
-    fg_assert_close(fg_total_variation(a, b, 3), 0.5 * (0.25 + 0.5 + 0.25), 1e-12);
-    fg_assert_close(fg_total_variation(a, a, 3), 0.0, 1e-12);
-    fg_assert_close(fg_total_variation(a, none, 3), 1.0, 1e-12);
-}
-
 /* Two clients that should count 1/4 and 3/4, take part with chance 1/2 and 1, and count as they come (weight
  * 1). */
 static void the_terms_of_the_predicted_error(void **state)
@@ -296,7 +287,6 @@ int main(void)
         cmocka_unit_test(a_watch_survives_its_bytes),
         cmocka_unit_test(the_error_of_a_cap_is_bias_and_variance),
         cmocka_unit_test(the_cap_is_the_best_of_all),
-        cmocka_unit_test(total_variation_is_half_the_distance),
         cmocka_unit_test(the_terms_of_the_predicted_error),
         cmocka_unit_test(the_bias_of_clients_that_are_alike_but_for_their_zone),
         cmocka_unit_test(a_strongly_convex_problem_contracts),

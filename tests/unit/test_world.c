@@ -78,21 +78,18 @@ static void task_is_cut_in_each_phase(void **state)
     struct fg_outcome o = run(98, 5000000, 30, 1000000, false);
     assert_int_equal(o.kind, FG_OUTCOME_LEFT);
     assert_false(o.download_done);
-    assert_int_equal(fg_world_phase(&o), FG_PHASE_DOWNLOAD);
     assert_int_equal(o.bytes_down, 2000000);
     assert_true(o.steps == 0 && o.bytes_up == 0 && o.compute_us == 0 && o.upload_us == 0);
     assert_int_equal(o.t_end, (ZERO + 100) * US);
 
     o = run(40, 5000000, 30, 1000000, false); /* 55 s of computing: 27 whole steps of 2 s */
     assert_int_equal(o.kind, FG_OUTCOME_LEFT);
-    assert_int_equal(fg_world_phase(&o), FG_PHASE_COMPUTE);
     assert_true(o.download_done && o.steps == 27 && o.bytes_up == 0);
     assert_int_equal(o.compute_us, 55 * US);
 
     o = run(34, 5000000, 30, 1000000, false); /* 1 s of 2 s of upload */
     assert_int_equal(o.kind, FG_OUTCOME_LEFT);
-    assert_int_equal(fg_world_phase(&o), FG_PHASE_UPLOAD);
-    assert_true(o.steps == 30 && o.bytes_up == 500000);
+    assert_true(o.steps == 30 && o.bytes_up == 500000 && o.upload_us > 0);
     assert_int_equal(o.download_us + o.compute_us + o.upload_us, o.t_end - o.t_begin);
 
     o = run(150, 5000000, 30, 1000000, true); /* down */
@@ -201,6 +198,13 @@ static struct fg_ledger *random_ledger(uint32_t clients, int tasks)
     return l;
 }
 
+static void book(struct fg_ledger *l, const struct fg_outcome *o, enum fg_verdict verdict)
+{
+    struct fg_usage u;
+    fg_ledger_usage(fleet, 0, o, &u);
+    fg_ledger_book_usage(l, 0, &u, verdict);
+}
+
 static void ledger_adds_up(void **state)
 {
     (void)state;
@@ -209,9 +213,9 @@ static void ledger_adds_up(void **state)
     struct fg_err err = {""};
     struct fg_outcome o = run(10, 5000000, 30, 1000000, false), lost = run(40, 5000000, 30, 1000000, false);
     assert_int_equal(fg_ledger_create(&l, 1), FG_OK);
-    fg_ledger_book(l, fleet, 0, &o, FG_VERDICT_USED);
-    fg_ledger_book(l, fleet, 0, &o, FG_VERDICT_LATE);
-    fg_ledger_book(l, fleet, 0, &lost, FG_VERDICT_LOST);
+    book(l, &o, FG_VERDICT_USED);
+    book(l, &o, FG_VERDICT_LATE);
+    book(l, &lost, FG_VERDICT_LOST);
     fg_ledger_summary(l, &s);
     assert_true(s.steps_total == 87 && s.steps_wasted == 57 && s.updates_used == 1 && s.updates_late == 1 &&
                 s.updates_lost == 1 && s.updates_stale == 0);
