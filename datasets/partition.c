@@ -6,6 +6,7 @@
 
 #include "datasets/deal.h"
 #include "src/base/hash.h"
+#include "src/base/hash.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 #include "src/base/sort.h"
@@ -393,4 +394,21 @@ void fg_partition_destroy(struct fg_partition *p)
         fg_free(p->group);
         fg_free(p);
     }
+}
+
+enum fg_status fg_partition_hash(uint8_t digest[32], const struct fg_partition *p)
+{
+    struct fg_sha256 h;
+    enum fg_status st = fg_sha256_init(&h);
+    if (st != FG_OK) {
+        return st;
+    }
+    size_t ends = (size_t)p->clients + 1;
+    fg_sha256_add(&h, &p->clients, sizeof p->clients);
+    fg_sha256_add(&h, p->train_first, ends * sizeof *p->train_first);
+    fg_sha256_add(&h, p->train, p->train_first[p->clients] * sizeof *p->train);
+    fg_sha256_add(&h, p->test_first, ends * sizeof *p->test_first);
+    fg_sha256_add(&h, p->test, p->test_first[p->clients] * sizeof *p->test);
+    fg_sha256_end(&h, digest);
+    return FG_OK;
 }

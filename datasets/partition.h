@@ -111,21 +111,4 @@ enum fg_status fg_partition_clients(uint32_t *clients, const struct fg_dataset *
 /* SHA-256 of all offsets and lists: what a run stores to know that it resumes with the same partition. */
 enum fg_status fg_partition_hash(uint8_t digest[32], const struct fg_partition *p) FG_NODISCARD;
 
-/* Sizes of the training lists, and how far labels are from the whole: total variation distance between a
- * client's label distribution and that of all training samples dealt out (0 = the same, towards 1 =
- * disjoint). For tokens the labels are those of every position. */
-struct fg_partition_stats {
-    size_t train_samples, test_samples; /* sums over clients */
-    size_t min_samples, median_samples, max_samples;
-    double mean_label_distance, max_label_distance;
-    double mean_labels; /* distinct labels a client, mean */
-};
-enum fg_status fg_partition_stats(struct fg_partition_stats *out, const struct fg_partition *p,
-                                  const struct fg_dataset *ds) FG_NODISCARD;
-
-/* Invariants: offsets ascend, lists ascend and are in range, no training sample is dealt twice, none is in
- * training and test. Errors: FG_E_INTERNAL, FG_E_NOMEM. */
-enum fg_status fg_partition_check(const struct fg_partition *p, const struct fg_dataset *ds,
-                                  struct fg_err *err) FG_NODISCARD;
-
 #endif

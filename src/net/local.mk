@@ -4,5 +4,5 @@ libforage_a_SOURCES += \
 	%D%/remote_beside.c %D%/remote_check.c %D%/remote_dispatch.c %D%/remote_distrust.c %D%/remote_internal.h %D%/remote_live.c \
 	%D%/remote_resend.c %D%/remote_score.c %D%/remote_spawn.c %D%/remote_status.c \
 	%D%/remote_tasks.c %D%/remote_workers.c %D%/respawn.c %D%/respawn.h %D%/route.c %D%/route.h \
-	%D%/transport.h %D%/transport_loop.c %D%/transport_loop.h %D%/transport_mpi.c \
+	%D%/transport.h %D%/transport_mpi.c \
 	%D%/watchdog.c %D%/worker_shell.c %D%/worker_shell.h

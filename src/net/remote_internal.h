@@ -138,7 +138,8 @@ enum fg_status remote_ripen(struct remote *r); /* note the partial results whose
 /* Decode the delta of a task that is done. *ok false: the bytes were no delta, the task is repeated. */
 enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok);
 
-/* executor_remote.c: take all events that are there, waiting at most timeout_us for the first; then give out what can be. */
+/* executor_remote.c: take all events that are there, waiting at most timeout_us for the first; then give out
+ * what can be. */
 enum fg_status remote_pump(struct remote *r, fg_time_t timeout_us, struct fg_err *err);
 
 /* remote_beside.c: run() in a thread, and frames are taken and tasks given out meanwhile; without opts.beside

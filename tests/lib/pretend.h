@@ -7,9 +7,9 @@
 
 #include "src/base/rng.h"
 #include "src/net/executor_remote.h"
-#include "src/net/transport_loop.h"
 #include "src/wire/codec.h"
 #include "src/worker/session.h"
+#include "tests/lib/loop.h"
 
 enum { PRETEND_P = 33, PRETEND_MOST = 60, PRETEND_SHARD_LEN = 100, PRETEND_SHARDS = 7 };
 

@@ -10,6 +10,7 @@
 #include "src/base/hash.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
+#include "tests/lib/partitions.h"
 
 static struct fg_dataset *create(struct fg_dataset layout)
 {
@@ -264,12 +265,12 @@ static void synthetic_has_its_devices_and_skew(void **state)
         assert_int_equal(count[k], 50 + (size_t)fg_exp(4.0 + 2.0 * fg_rng_normal(&r)));
     }
     struct fg_partition_spec spec = {.kind = FG_PARTITION_GROUPS};
-    struct fg_partition_stats s[2];
+    struct partition_stats s[2];
     const struct fg_dataset *both[2] = {ds, same};
     for (int i = 0; i < 2; i++) {
         struct fg_partition *p = NULL;
         assert_int_equal(fg_partition_create(&p, both[i], &spec, NULL), FG_OK);
-        assert_int_equal(fg_partition_stats(&s[i], p, both[i]), FG_OK);
+        assert_int_equal(partition_stats(&s[i], p, both[i]), FG_OK);
         fg_partition_destroy(p);
     }
     assert_true(s[0].mean_label_distance > 0.4 && s[1].mean_label_distance < 0.15);

@@ -8,6 +8,7 @@
 #include "datasets/load.h"
 #include "datasets/partition.h"
 #include "src/base/mem.h"
+#include "tests/lib/partitions.h"
 #include "tests/lib/tmpdir.h"
 
 /* NULL when absent (the test is then skipped). */
@@ -96,11 +97,11 @@ static void mnist_is_as_published(void **state)
     fg_assert_close((double)ds->shift[0], -0.130660 / 0.308108, 1e-5);
     struct fg_partition_spec part = {.kind = FG_PARTITION_GROUPS, .test_fraction = 0.1};
     struct fg_partition *p = NULL;
-    struct fg_partition_stats s;
+    struct partition_stats s;
     assert_int_equal(fg_partition_create(&p, ds, &part, NULL), FG_OK);
     assert_int_equal(p->clients, 539);
-    assert_int_equal(fg_partition_check(p, ds, NULL), FG_OK);
-    assert_int_equal(fg_partition_stats(&s, p, ds), FG_OK);
+    assert_int_equal(partition_check(p, ds, NULL), FG_OK);
+    assert_int_equal(partition_stats(&s, p, ds), FG_OK);
     assert_int_equal(s.train_samples + s.test_samples, 60000);
     fg_partition_destroy(p);
     fg_dataset_destroy(ds);
@@ -168,7 +169,7 @@ static void shakespeare_has_its_roles(void **state)
     struct fg_partition_spec part = {.kind = FG_PARTITION_GROUPS, .min_samples = 2};
     struct fg_partition *p = NULL;
     assert_int_equal(fg_partition_create(&p, ds, &part, NULL), FG_OK);
-    assert_int_equal(fg_partition_check(p, ds, NULL), FG_OK);
+    assert_int_equal(partition_check(p, ds, NULL), FG_OK);
     assert_true(p->clients > 99 && p->clients < 303);
     fg_partition_destroy(p);
     fg_dataset_destroy(ds);

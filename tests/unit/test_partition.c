@@ -4,6 +4,7 @@
 #include "datasets/build.h"
 #include "datasets/partition.h"
 #include "src/base/mem.h"
+#include "tests/lib/partitions.h"
 
 enum { CLASSES = 10 };
 
@@ -40,7 +41,7 @@ static struct fg_partition *make(const struct fg_dataset *ds, const struct fg_pa
 {
     struct fg_partition *p = NULL;
     struct fg_err err = {""};
-    if (fg_partition_create(&p, ds, spec, &err) != FG_OK || fg_partition_check(p, ds, &err) != FG_OK) {
+    if (fg_partition_create(&p, ds, spec, &err) != FG_OK || partition_check(p, ds, &err) != FG_OK) {
         fail_msg("%s", err.text);
     }
     uint32_t clients = 0;
@@ -109,8 +110,8 @@ static void unbalanced_sizes_spread_and_keep_the_minimum(void **state)
     struct fg_partition_spec spec = {
         .kind = FG_PARTITION_IID, .clients = 100, .size_sigma = 2.0, .min_samples = 3};
     struct fg_partition *p = make(ds, &spec);
-    struct fg_partition_stats s;
-    assert_int_equal(fg_partition_stats(&s, p, ds), FG_OK);
+    struct partition_stats s;
+    assert_int_equal(partition_stats(&s, p, ds), FG_OK);
     assert_int_equal(s.train_samples, 5000);
     assert_true(s.min_samples >= 3 && s.max_samples > 10 * s.median_samples);
     fg_partition_destroy(p);
@@ -126,8 +127,8 @@ static void dirichlet_skew_follows_alpha(void **state)
         struct fg_partition_spec spec = {
             .kind = FG_PARTITION_DIRICHLET, .seed = 3, .clients = 50, .alpha = alpha[i], .min_samples = 10};
         struct fg_partition *p = make(ds, &spec);
-        struct fg_partition_stats s;
-        assert_int_equal(fg_partition_stats(&s, p, ds), FG_OK);
+        struct partition_stats s;
+        assert_int_equal(partition_stats(&s, p, ds), FG_OK);
         assert_int_equal(s.train_samples, 10000);
         assert_true(s.min_samples >= 10);
         distance[i] = s.mean_label_distance;

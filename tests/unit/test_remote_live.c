@@ -4,7 +4,7 @@
 
 #include "src/base/mem.h"
 #include "src/net/executor_remote.h"
-#include "src/net/transport_loop.h"
+#include "tests/lib/loop.h"
 
 enum { RUN = 7, P = 3 };
 

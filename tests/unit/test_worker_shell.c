@@ -9,9 +9,9 @@
 
 #include "src/base/mem.h"
 #include "src/net/executor_remote.h"
-#include "src/net/transport_loop.h"
 #include "src/net/worker_shell.h"
 #include "src/wire/codec.h"
+#include "tests/lib/loop.h"
 
 enum { P = 9 };
 

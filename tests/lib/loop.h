@@ -5,8 +5,8 @@
  *
  * Thread safety: everything is behind one lock.
  */
-#ifndef FG_NET_TRANSPORT_LOOP_H
-#define FG_NET_TRANSPORT_LOOP_H
+#ifndef FG_TESTS_LIB_LOOP_H
+#define FG_TESTS_LIB_LOOP_H
 
 #include "src/net/transport.h"
 

@@ -1,4 +1,4 @@
-#include "src/net/transport_loop.h"
+#include "tests/lib/loop.h"
 
 #include <errno.h>
 #include <pthread.h>

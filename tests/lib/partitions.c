@@ -1,28 +1,10 @@
-/* Looking at a partition: its hash, sizes and skew, and whether it is one. */
+#include "tests/lib/partitions.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "datasets/partition.h"
-#include "src/base/hash.h"
 #include "src/base/mem.h"
-
-enum fg_status fg_partition_hash(uint8_t digest[32], const struct fg_partition *p)
-{
-    struct fg_sha256 h;
-    enum fg_status st = fg_sha256_init(&h);
-    if (st != FG_OK) {
-        return st;
-    }
-    size_t ends = (size_t)p->clients + 1;
-    fg_sha256_add(&h, &p->clients, sizeof p->clients);
-    fg_sha256_add(&h, p->train_first, ends * sizeof *p->train_first);
-    fg_sha256_add(&h, p->train, p->train_first[p->clients] * sizeof *p->train);
-    fg_sha256_add(&h, p->test_first, ends * sizeof *p->test_first);
-    fg_sha256_add(&h, p->test, p->test_first[p->clients] * sizeof *p->test);
-    fg_sha256_end(&h, digest);
-    return FG_OK;
-}
 
 static int by_size(const void *a, const void *b)
 {
@@ -44,26 +26,23 @@ static size_t count_labels(size_t *count, const struct fg_dataset *ds, const uin
     return n * ds->label_width;
 }
 
-static void add_client(struct fg_partition_stats *s, const size_t *mine, size_t n, const size_t *all,
+static void add_client(struct partition_stats *s, const size_t *mine, size_t n, const size_t *all,
                        size_t total, uint32_t classes)
 {
     double distance = 0.0;
-    size_t distinct = 0;
     for (uint32_t c = 0; c < classes; c++) {
         distance += fabs((double)mine[c] / (double)n - (double)all[c] / (double)total);
-        distinct += mine[c] > 0;
     }
     distance /= 2.0;
     s->mean_label_distance += distance;
     s->max_label_distance = distance > s->max_label_distance ? distance : s->max_label_distance;
-    s->mean_labels += (double)distinct;
 }
 
-enum fg_status fg_partition_stats(struct fg_partition_stats *out, const struct fg_partition *p,
-                                  const struct fg_dataset *ds)
+enum fg_status partition_stats(struct partition_stats *out, const struct fg_partition *p,
+                               const struct fg_dataset *ds)
 {
-    struct fg_partition_stats s = {.train_samples = p->train_first[p->clients],
-                                   .test_samples = p->test_first[p->clients]};
+    struct partition_stats s = {.train_samples = p->train_first[p->clients],
+                                .test_samples = p->test_first[p->clients]};
     size_t *size = fg_calloc(p->clients, sizeof *size), *all = fg_calloc(ds->classes, sizeof *all);
     size_t *mine = fg_calloc(ds->classes, sizeof *mine);
     enum fg_status st = FG_E_NOMEM;
@@ -84,7 +63,6 @@ enum fg_status fg_partition_stats(struct fg_partition_stats *out, const struct f
     s.median_samples = size[p->clients / 2];
     s.max_samples = size[p->clients - 1];
     s.mean_label_distance /= p->clients;
-    s.mean_labels /= p->clients;
     *out = s;
     st = FG_OK;
 cleanup:
@@ -116,8 +94,7 @@ static enum fg_status check_lists(const size_t *first, const uint32_t *list, uin
     return FG_OK;
 }
 
-enum fg_status fg_partition_check(const struct fg_partition *p, const struct fg_dataset *ds,
-                                  struct fg_err *err)
+enum fg_status partition_check(const struct fg_partition *p, const struct fg_dataset *ds, struct fg_err *err)
 {
     uint8_t *mark = fg_calloc(ds->n, 1);
     if (mark == NULL) {
