@@ -201,19 +201,7 @@ cleanup:
 /* A folder is a CSV data set when it holds exactly one CSV file. */
 static const char *the_csv(const struct fg_source *s)
 {
-    const char *found = NULL;
-    if (!s->is_folder) {
-        return fg_name_ends(s->file[0], ".csv") ? s->file[0] : NULL;
-    }
-    for (size_t i = 0; i < s->files; i++) {
-        if (fg_name_ends(s->file[i], ".csv")) {
-            if (found != NULL) {
-                return NULL;
-            }
-            found = s->file[i];
-        }
-    }
-    return found;
+    return fg_source_only(s, ".csv");
 }
 
 static int knows(const struct fg_source *s)

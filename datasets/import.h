@@ -46,6 +46,10 @@ extern const struct fg_importer *const fg_importers[];
 /* The stored name of `name`, plain or with .gz or .zst after it; NULL when the source has none. */
 const char *fg_source_has(const struct fg_source *source, const char *name);
 
+/* The one file whose name ends so (fg_name_ends()): the source itself, or one in its folder. NULL: there is
+ * none, or several. */
+const char *fg_source_only(const struct fg_source *source, const char *ending);
+
 /* 1 if a file name ends in `ending` or `ending` followed by .gz or .zst. */
 int fg_name_ends(const char *name, const char *ending);
 

@@ -1,11 +1,9 @@
 #include "datasets/partition.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "datasets/deal.h"
-#include "src/base/hash.h"
 #include "src/base/hash.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
@@ -121,31 +119,17 @@ static enum fg_status check_spec(const struct fg_dataset *ds, const struct fg_pa
 
 /* ---- couplings ---- */
 
-struct scored {
-    double score;
-    uint32_t number;
-};
-
-static int highest_first(const void *a, const void *b)
-{
-    const struct scored *p = a, *q = b;
-    if (p->score != q->score) {
-        return p->score > q->score ? -1 : 1;
-    }
-    return p->number < q->number ? -1 : p->number > q->number;
-}
-
 /* Numbers by score, highest first; ties by number. */
 static enum fg_status rank_by(uint32_t *rank, const double *score, uint32_t n)
 {
-    struct scored *all = fg_calloc(n, sizeof *all);
+    struct fg_ranked *all = fg_calloc(n, sizeof *all);
     if (all == NULL) {
         return FG_E_NOMEM;
     }
     for (uint32_t k = 0; k < n; k++) {
-        all[k] = (struct scored){score[k], k};
+        all[k] = (struct fg_ranked){score[k], k};
     }
-    qsort(all, n, sizeof *all, highest_first);
+    fg_sort_ranked(all, n);
     for (uint32_t k = 0; k < n; k++) {
         rank[k] = all[k].number;
     }

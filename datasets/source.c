@@ -86,3 +86,17 @@ void fg_source_fini(struct fg_source *source)
     fg_free(source->folder);
     memset(source, 0, sizeof *source);
 }
+
+const char *fg_source_only(const struct fg_source *s, const char *ending)
+{
+    const char *found = NULL;
+    for (size_t i = 0; i < (s->is_folder ? s->files : 1); i++) {
+        if (fg_name_ends(s->file[i], ending)) {
+            if (found != NULL) {
+                return NULL;
+            }
+            found = s->file[i];
+        }
+    }
+    return found;
+}

@@ -254,19 +254,7 @@ cleanup:
 /* A folder is a text data set when it holds exactly one .txt file. */
 static const char *the_text(const struct fg_source *s)
 {
-    const char *found = NULL;
-    if (!s->is_folder) {
-        return fg_name_ends(s->file[0], ".txt") ? s->file[0] : NULL;
-    }
-    for (size_t i = 0; i < s->files; i++) {
-        if (fg_name_ends(s->file[i], ".txt")) {
-            if (found != NULL) {
-                return NULL;
-            }
-            found = s->file[i];
-        }
-    }
-    return found;
+    return fg_source_only(s, ".txt");
 }
 
 static int knows(const struct fg_source *s)

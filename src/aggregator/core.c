@@ -6,6 +6,7 @@
 #include "kernels/fold.h"
 #include "src/aggregator/core_internal.h"
 #include "src/base/mem.h"
+#include "src/base/sort.h"
 #include "src/planner/error.h"
 
 void fg_actions_fini(struct fg_actions *acts)
@@ -166,21 +167,8 @@ enum fg_status fg_aggregator_begin(struct fg_aggregator *a, struct fg_actions *o
 
 static struct slot *find_slot(struct fg_aggregator *a, uint64_t id)
 {
-    size_t low = 0, high = a->n_slots;
-    uint64_t at = high > 0 ? id - a->slots[0].task.id : 0; /* ids mostly follow one another */
-    if (at < high && a->slots[at].task.id == id) {
-        return a->slots[at].state != SLOT_DONE ? &a->slots[at] : NULL;
-    }
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (a->slots[middle].task.id < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    struct slot *s = low < a->n_slots && a->slots[low].task.id == id ? &a->slots[low] : NULL;
-    return s != NULL && s->state != SLOT_DONE ? s : NULL;
+    size_t at = fg_sort_find(a->slots, a->n_slots, sizeof *a->slots, id);
+    return at < a->n_slots && a->slots[at].state != SLOT_DONE ? &a->slots[at] : NULL;
 }
 
 /* The task's fate is known. */

@@ -1,7 +1,6 @@
 #include "src/aggregator/select.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "src/base/mem.h"
@@ -182,31 +181,19 @@ void fg_select_sample_weighted(uint32_t *out, size_t m, uint32_t *pool, size_t n
     fg_sort_u32(out, m);
 }
 
-struct scored {
-    double score;
-    uint32_t client;
-};
-
-static int by_score(const void *a, const void *b)
-{
-    const struct scored *x = a, *y = b;
-    return x->score != y->score ? (x->score < y->score) - (x->score > y->score)
-                                : (x->client > y->client) - (x->client < y->client);
-}
-
 enum fg_status fg_select_top(uint32_t *out, size_t m, const uint32_t *pool, const double *score, size_t n)
 {
     FG_ASSERT(m <= n);
-    struct scored *all = fg_calloc(n, sizeof *all);
+    struct fg_ranked *all = fg_calloc(n, sizeof *all);
     if (all == NULL) {
         return FG_E_NOMEM;
     }
     for (size_t i = 0; i < n; i++) {
-        all[i] = (struct scored){score[i], pool[i]};
+        all[i] = (struct fg_ranked){score[i], pool[i]};
     }
-    qsort(all, n, sizeof *all, by_score);
+    fg_sort_ranked(all, n);
     for (size_t i = 0; i < m; i++) {
-        out[i] = all[i].client;
+        out[i] = all[i].number;
     }
     fg_free(all);
     fg_sort_u32(out, m);

@@ -9,34 +9,22 @@
  * cafed-last asks nobody and goes by what training reported.
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "src/aggregator/select.h"
 #include "src/base/mem.h"
+#include "src/base/sort.h"
 
 enum { TOLD, HAS_TOLD, SCALARS }; /* the loss last told when asked */
-
-struct client {
-    double key; /* falling */
-    uint32_t number;
-};
 
 struct work {
     uint32_t n;
     double *alpha, *loss;         /* (n) target share; loss */
     uint8_t *kept;                /* (n) */
-    struct client *order;         /* (n) */
+    struct fg_ranked *order;      /* (n) */
     double kept_alpha, kept_loss; /* sums of alpha and alpha F over those kept */
     double most;                  /* the largest F */
 };
-
-static int falling(const void *a, const void *b)
-{
-    const struct client *x = a, *y = b;
-    return x->key != y->key ? (x->key < y->key) - (x->key > y->key)
-                            : (x->number > y->number) - (x->number < y->number);
-}
 
 /* With p_k = alpha_k / A for those kept, A the sum of their alpha: dTV = 1 - A. */
 static double objective(const struct work *w, double alpha, double loss)
@@ -47,7 +35,7 @@ static double objective(const struct work *w, double alpha, double loss)
 
 static void exclude(struct work *w)
 {
-    qsort(w->order, w->n, sizeof *w->order, falling);
+    fg_sort_ranked(w->order, w->n);
     for (uint32_t i = 0; i < w->n; i++) {
         uint32_t k = w->order[i].number;
         double alpha = w->kept_alpha - w->alpha[k], loss = w->kept_loss - w->alpha[k] * w->loss[k];
@@ -88,7 +76,7 @@ static void fill(struct work *w, const struct fg_select *s, const struct fg_sele
         w->kept[k] = 1;
         w->kept_alpha += w->alpha[k];
         w->kept_loss += w->alpha[k] * w->loss[k];
-        w->order[k] = (struct client){fabs(fg_watch_memory(view->watch, k)), k};
+        w->order[k] = (struct fg_ranked){fabs(fg_watch_memory(view->watch, k)), k};
     }
 }
 
@@ -107,7 +95,7 @@ static enum fg_status pick(struct fg_select *s, const struct fg_select_view *vie
     if (view->watch->rounds > 0) {
         exclude(&w);
         for (uint32_t k = 0; k < w.n; k++) {
-            w.order[k] = (struct client){-fg_watch_up(view->watch, k), k};
+            w.order[k] = (struct fg_ranked){-fg_watch_up(view->watch, k), k};
         }
         exclude(&w);
     }

@@ -67,3 +67,36 @@ void fg_sort_appended(void *records, size_t n, size_t from, size_t bytes)
         qsort((uint8_t *)records + from * bytes, n - from, bytes, by_key);
     }
 }
+
+size_t fg_sort_find(const void *records, size_t n, size_t bytes, uint64_t wanted)
+{
+    const uint8_t *r = records;
+    size_t low = 0, high = n;
+    uint64_t at = n > 0 ? wanted - key(r) : 0;
+    if (at < n && key(r + at * bytes) == wanted) {
+        return (size_t)at;
+    }
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (key(r + middle * bytes) < wanted) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < n && key(r + low * bytes) == wanted ? low : n;
+}
+
+static int by_score(const void *a, const void *b)
+{
+    const struct fg_ranked *x = a, *y = b;
+    return x->score != y->score ? (x->score < y->score) - (x->score > y->score)
+                                : (x->number > y->number) - (x->number < y->number);
+}
+
+void fg_sort_ranked(struct fg_ranked *a, size_t n)
+{
+    if (n > 1) {
+        qsort(a, n, sizeof *a, by_score);
+    }
+}

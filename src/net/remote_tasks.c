@@ -4,6 +4,7 @@
 #include "kernels/fold.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/base/sort.h"
 #include "src/net/remote_internal.h"
 #include "src/worker/trainer.h"
 
@@ -12,17 +13,8 @@ enum { RIPEN_US = 2000000 };
 
 struct entry *remote_entry(struct remote *r, uint64_t id)
 {
-    size_t low = 0, high = r->n_entry;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (r->entry[middle].task.id < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    bool found = low < r->n_entry && r->entry[low].task.id == id && r->entry[low].state != TASK_RELEASED;
-    return found ? &r->entry[low] : NULL;
+    size_t at = fg_sort_find(r->entry, r->n_entry, sizeof *r->entry, id);
+    return at < r->n_entry && r->entry[at].state != TASK_RELEASED ? &r->entry[at] : NULL;
 }
 
 size_t remote_queued(const struct remote *r)

@@ -1,11 +1,11 @@
 #include "src/planner/budgets.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "src/base/fmath.h"
 #include "src/base/mem.h"
+#include "src/base/sort.h"
 #include "src/planner/slots_impl.h"
 
 enum { BETWEEN = 4 /* weights tried between those found and even ones */ };
@@ -78,32 +78,18 @@ static void imply(struct work *w)
 
 /* ---- rounds ---- */
 
-struct slot_worth {
-    double worth;
-    uint32_t slot;
-};
-
-static int by_worth(const void *a, const void *b)
-{
-    const struct slot_worth *x = a, *y = b;
-    if (x->worth != y->worth) {
-        return x->worth > y->worth ? -1 : 1;
-    }
-    return x->slot < y->slot ? -1 : x->slot > y->slot;
-}
-
 /* What each slot is worth, to those in `on` (NULL = everyone), best first. */
-static void rank_slots(const struct work *w, struct slot_worth *rank, const uint8_t *on)
+static void rank_slots(const struct work *w, struct fg_ranked *rank, const uint8_t *on)
 {
     const struct fg_slots_problem *s = &w->p->slots;
     for (uint32_t t = 0; t < s->slots; t++) {
-        rank[t] = (struct slot_worth){.slot = t};
+        rank[t] = (struct fg_ranked){.number = t};
         for (uint32_t c = 0; c < s->clients; c++) {
             size_t i = (size_t)c * s->slots + t;
-            rank[t].worth += on == NULL || on[i] ? w->worth[i] : 0.0;
+            rank[t].score += on == NULL || on[i] ? w->worth[i] : 0.0;
         }
     }
-    qsort(rank, s->slots - s->tune, sizeof *rank, by_worth);
+    fg_sort_ranked(rank, s->slots - s->tune);
 }
 
 static enum fg_status limit_rounds(struct work *w)
@@ -112,7 +98,7 @@ static enum fg_status limit_rounds(struct work *w)
     if (w->p->rounds == 0 || w->p->rounds >= s->slots) {
         return FG_OK;
     }
-    struct slot_worth *rank = fg_calloc(s->slots, sizeof *rank);
+    struct fg_ranked *rank = fg_calloc(s->slots, sizeof *rank);
     w->worth = fg_calloc(w->cells, sizeof *w->worth);
     w->chance = fg_calloc(w->cells, sizeof *w->chance);
     if (rank == NULL || w->worth == NULL || w->chance == NULL) {
@@ -131,7 +117,7 @@ static enum fg_status limit_rounds(struct work *w)
     double amount = 0.0;
     for (uint32_t t = 0; t < s->slots; t++) {
         bool window = t >= s->slots - s->tune;
-        amount += window || t + s->tune < w->p->rounds ? rank[t].worth : 0.0;
+        amount += window || t + s->tune < w->p->rounds ? rank[t].score : 0.0;
     }
     w->amount[w->n++] = amount;
     fg_free(rank);
@@ -142,7 +128,7 @@ static enum fg_status limit_rounds(struct work *w)
 static enum fg_status choose_slots(struct work *w, const uint8_t *on)
 {
     const struct fg_slots_problem *s = &w->p->slots;
-    struct slot_worth *rank = fg_calloc(s->slots, sizeof *rank);
+    struct fg_ranked *rank = fg_calloc(s->slots, sizeof *rank);
     if (rank == NULL) {
         return FG_E_NOMEM;
     }
@@ -151,7 +137,7 @@ static enum fg_status choose_slots(struct work *w, const uint8_t *on)
     for (uint32_t t = 0; t < s->slots; t++) {
         bool window = t >= s->slots - s->tune;
         for (uint32_t c = 0; (window || t + s->tune < w->p->rounds) && c < s->clients; c++) {
-            size_t i = (size_t)c * s->slots + rank[t].slot;
+            size_t i = (size_t)c * s->slots + rank[t].number;
             w->chance[i] = s->chance != NULL ? s->chance[i] : 1.0;
         }
     }

@@ -1,9 +1,9 @@
 #include "src/planner/move.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "src/base/mem.h"
+#include "src/base/sort.h"
 
 double fg_move_gain(const struct fg_move_problem *p, size_t k, uint32_t shard)
 {
@@ -82,29 +82,15 @@ static void match(struct block *b)
     }
 }
 
-struct ranked {
-    double lack;
-    uint32_t shard;
-};
-
-static int by_lack(const void *a, const void *b)
-{
-    const struct ranked *x = a, *y = b;
-    if (x->lack != y->lack) {
-        return x->lack > y->lack ? -1 : 1;
-    }
-    return x->shard < y->shard ? -1 : x->shard > y->shard;
-}
-
 /* Columns: the shards that lack most, and what the picks have. */
-static void gather(struct block *b, const struct fg_move_problem *p, const struct ranked *order,
+static void gather(struct block *b, const struct fg_move_problem *p, const struct fg_ranked *order,
                    uint8_t *gone, size_t first)
 {
     b->cols = 0;
     for (size_t i = 0; i < p->shards && b->cols < FG_MOVE_WIDE; i++) {
-        if (gone[order[i].shard] == 0) {
-            b->shard[b->cols++] = order[i].shard;
-            gone[order[i].shard] = 2;
+        if (gone[order[i].number] == 0) {
+            b->shard[b->cols++] = order[i].number;
+            gone[order[i].number] = 2;
         }
     }
     for (size_t r = 0; r < b->rows; r++) {
@@ -189,15 +175,15 @@ static enum fg_status make_block(struct block *b, size_t n, uint32_t shards)
 enum fg_status fg_move_assign(uint32_t *shard, size_t n, const struct fg_move_problem *p)
 {
     struct block b = {0};
-    struct ranked *order = fg_calloc(p->shards, sizeof *order);
+    struct fg_ranked *order = fg_calloc(p->shards, sizeof *order);
     uint8_t *gone = fg_calloc(p->shards, 1);
     enum fg_status st = order != NULL && gone != NULL ? make_block(&b, n, p->shards) : FG_E_NOMEM;
     for (uint32_t j = 0; st == FG_OK && j < p->shards; j++) {
-        order[j] = (struct ranked){p->lack[j], j};
+        order[j] = (struct fg_ranked){p->lack[j], j};
         gone[j] = p->taken != NULL ? p->taken[j] : 0;
     }
     if (st == FG_OK) {
-        qsort(order, p->shards, sizeof *order, by_lack);
+        fg_sort_ranked(order, p->shards);
     }
     for (size_t first = 0; first < n && st == FG_OK; first += FG_MOVE_BLOCK) {
         b.rows = n - first < FG_MOVE_BLOCK ? n - first : FG_MOVE_BLOCK;

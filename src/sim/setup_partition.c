@@ -68,11 +68,16 @@ enum fg_status fg_setup_make_partition(struct fg_setup *s, struct fg_err *err)
     return blame_partition(s->cfg, split(s, &spec, err), err);
 }
 
+static void list_of(const uint32_t *list, const size_t *first, uint32_t client, const uint32_t **index,
+                    uint32_t *n)
+{
+    *index = list + first[client];
+    *n = (uint32_t)(first[client + 1] - first[client]);
+}
+
 void fg_setup_shard(const struct fg_setup *s, uint32_t client, const uint32_t **index, uint32_t *n)
 {
-    const struct fg_partition *p = s->part;
-    *index = p->train + p->train_first[client];
-    *n = (uint32_t)(p->train_first[client + 1] - p->train_first[client]);
+    list_of(s->part->train, s->part->train_first, client, index, n);
 }
 
 enum fg_status fg_setup_task_shard(void *setup, const struct fg_task *task, struct fg_shard *out,
@@ -87,9 +92,7 @@ enum fg_status fg_setup_task_shard(void *setup, const struct fg_task *task, stru
 
 void fg_setup_test_shard(const struct fg_setup *s, uint32_t client, const uint32_t **index, uint32_t *n)
 {
-    const struct fg_partition *p = s->part;
-    *index = p->test + p->test_first[client];
-    *n = (uint32_t)(p->test_first[client + 1] - p->test_first[client]);
+    list_of(s->part->test, s->part->test_first, client, index, n);
 }
 
 /* The global test set: the data set's test part, or all clients' held-out samples. */

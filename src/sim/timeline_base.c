@@ -1,6 +1,7 @@
 #include "src/sim/timeline_base.h"
 
 #include "src/base/mem.h"
+#include "src/base/sort.h"
 
 void fg_line_init(struct fg_line *l, const struct fg_timeline_ops *ops, struct fg_executor *ex, fg_time_t now)
 {
@@ -19,20 +20,8 @@ void fg_line_fini(struct fg_line *l)
 
 struct fg_flight *fg_line_find(struct fg_line *l, uint64_t id)
 {
-    size_t low = 0, high = l->n_flights;
-    uint64_t at = high > 0 ? id - l->flights[0].task.id : 0; /* ids mostly follow one another */
-    if (at < high && l->flights[at].task.id == id) {
-        return &l->flights[at];
-    }
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (l->flights[middle].task.id < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < l->n_flights && l->flights[low].task.id == id ? &l->flights[low] : NULL;
+    size_t at = fg_sort_find(l->flights, l->n_flights, sizeof *l->flights, id);
+    return at < l->n_flights ? &l->flights[at] : NULL;
 }
 
 enum fg_status fg_line_publish(struct fg_line *l, const struct fg_task *task, struct fg_err *err)
@@ -55,6 +44,31 @@ enum fg_status fg_line_submit(struct fg_line *l, struct fg_flight *f, uint32_t s
     }
     f->submitted = st == FG_OK;
     return st;
+}
+
+static bool of_a_task(const struct fg_queue_entry *e)
+{
+    return e->kind == FG_EVENT_RESULT || e->kind == FG_EVENT_LOST;
+}
+
+enum fg_status fg_line_expect(struct fg_line *l, const struct fg_flight *f, bool arrives)
+{
+    return fg_queue_push(&l->queue, (struct fg_queue_entry){.at = f->outcome.t_end,
+                                                            .kind = arrives ? FG_EVENT_RESULT : FG_EVENT_LOST,
+                                                            .id = f->task.id});
+}
+
+enum fg_status fg_line_pop(struct fg_line *l, struct fg_event *ev, struct fg_flight **f, struct fg_err *err)
+{
+    struct fg_queue_entry e;
+    do {
+        if (!fg_queue_pop(&l->queue, &e)) {
+            return fg_fail(err, FG_E_INTERNAL, "the event queue ran dry before the run finished");
+        }
+        *f = of_a_task(&e) ? fg_line_find(l, e.id) : NULL;
+    } while (*f != NULL && !(*f)->live);
+    *ev = (struct fg_event){.kind = (enum fg_event_kind)e.kind, .now = e.at, .id = e.id};
+    return FG_OK;
 }
 
 /* ---- the table's functions ---- */
@@ -92,7 +106,7 @@ enum fg_status fg_line_assign(struct fg_timeline *base, const struct fg_action *
 
 static bool of_a_flight(const struct fg_queue_entry *e, void *arg)
 {
-    return (e->kind == FG_EVENT_RESULT || e->kind == FG_EVENT_LOST) && fg_line_find(arg, e->id) != NULL;
+    return of_a_task(e) && fg_line_find(arg, e->id) != NULL;
 }
 
 void fg_line_closed(struct fg_timeline *base)

@@ -44,6 +44,12 @@ enum fg_status fg_line_publish(struct fg_line *l, const struct fg_task *task,
 enum fg_status fg_line_submit(struct fg_line *l, struct fg_flight *f, uint32_t steps,
                               struct fg_err *err) FG_NODISCARD;
 
+/* Where all is foreseen: the flight's event, due at its end; and the next event of the queue, of a flight
+ * (*f) or of the run (NULL). */
+enum fg_status fg_line_expect(struct fg_line *l, const struct fg_flight *f, bool arrives) FG_NODISCARD;
+enum fg_status fg_line_pop(struct fg_line *l, struct fg_event *ev, struct fg_flight **f,
+                           struct fg_err *err) FG_NODISCARD;
+
 /* For the table of functions: wakes and deadlines into the queue; a flight that begins now; the end of the
  * round, which only flights survive that are neither answered nor called off;
  * and of a result that was taken. */

@@ -55,10 +55,7 @@ static enum fg_status assign(struct fg_timeline *base, const struct fg_action *a
     struct fg_flight *f = &t->line.flights[t->line.n_flights - 1];
     uint32_t c = f->task.client;
     foresee(t, f, fg_met_step_s(t->met, c, &own), fg_met_up_until(t->met, c, action->at));
-    return fg_queue_push(&t->line.queue,
-                         (struct fg_queue_entry){.at = f->outcome.t_end,
-                                                 .kind = arrives(f) ? FG_EVENT_RESULT : FG_EVENT_LOST,
-                                                 .id = f->task.id});
+    return fg_line_expect(&t->line, f, arrives(f));
 }
 
 static enum fg_status settle(struct fg_timeline *base, const struct fg_aggregator *agg, struct fg_err *err)
@@ -96,23 +93,19 @@ static void cancel(struct fg_timeline *base, uint64_t id, struct fg_outcome *spe
 static enum fg_status next(struct fg_timeline *base, struct fg_event *ev, struct fg_err *err)
 {
     struct timeline *t = (struct timeline *)base;
-    struct fg_queue_entry e;
     struct fg_flight *f = NULL;
-    do {
-        if (!fg_queue_pop(&t->line.queue, &e)) {
-            return fg_fail(err, FG_E_INTERNAL, "the event queue ran dry before the run finished");
-        }
-        f = e.kind == FG_EVENT_RESULT || e.kind == FG_EVENT_LOST ? fg_line_find(&t->line, e.id) : NULL;
-    } while (f != NULL && !f->live);
-    if (e.at > fg_met_end(t->met)) {
+    enum fg_status st = fg_line_pop(&t->line, ev, &f, err);
+    if (st != FG_OK) {
+        return st;
+    }
+    if (ev->now > fg_met_end(t->met)) {
         return FG_E_INTERRUPTED; /* nobody knows what would have been */
     }
-    t->line.now = e.at;
-    *ev = (struct fg_event){.kind = (enum fg_event_kind)e.kind, .now = e.at, .id = e.id};
+    t->line.now = ev->now;
     if (f == NULL) {
         ev->available = t->available;
-        for (uint32_t c = 0; e.kind == FG_EVENT_WAKE && c < t->clients; c++) {
-            if (fg_met_up_until(t->met, c, e.at) > e.at) {
+        for (uint32_t c = 0; ev->kind == FG_EVENT_WAKE && c < t->clients; c++) {
+            if (fg_met_up_until(t->met, c, ev->now) > ev->now) {
                 t->available[ev->n_available++] = c;
             }
         }

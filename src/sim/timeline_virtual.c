@@ -56,10 +56,7 @@ static enum fg_status assign(struct fg_timeline *base, const struct fg_action *a
     fg_world_outcome(t->fleet, c, action->at, until, action->bytes_down, train ? f->task.steps : 0,
                      samples_per_step(t, &f->task), train ? action->bytes_up : FG_ANSWER_BYTES,
                      train && t->cfg.hand_back, &f->outcome);
-    return fg_queue_push(&t->line.queue,
-                         (struct fg_queue_entry){.at = f->outcome.t_end,
-                                                 .kind = arrives(f) ? FG_EVENT_RESULT : FG_EVENT_LOST,
-                                                 .id = f->task.id});
+    return fg_line_expect(&t->line, f, arrives(f));
 }
 
 /* ---- the cohort ---- */
@@ -230,20 +227,13 @@ static void see(struct timeline *t, struct fg_event *ev)
 static enum fg_status next(struct fg_timeline *base, struct fg_event *ev, struct fg_err *err)
 {
     struct timeline *t = (struct timeline *)base;
-    struct fg_queue_entry e;
     struct fg_flight *f = NULL;
-    do {
-        if (!fg_queue_pop(&t->line.queue, &e)) {
-            return fg_fail(err, FG_E_INTERNAL, "the event queue ran dry before the run finished");
-        }
-        f = e.kind == FG_EVENT_RESULT || e.kind == FG_EVENT_LOST ? fg_line_find(&t->line, e.id) : NULL;
-    } while (f != NULL && !f->live);
-    enum fg_status st = fg_fleet_covers(t->fleet, e.at, err);
+    enum fg_status st = fg_line_pop(&t->line, ev, &f, err);
+    st = st == FG_OK ? fg_fleet_covers(t->fleet, ev->now, err) : st;
     if (st != FG_OK) {
         return st; /* nothing is decided, or paid for, where a trace says nothing */
     }
-    t->line.now = e.at;
-    *ev = (struct fg_event){.kind = (enum fg_event_kind)e.kind, .now = e.at, .id = e.id};
+    t->line.now = ev->now;
     if (f == NULL) {
         see(t, ev);
         return FG_OK;

@@ -92,17 +92,8 @@ static enum fg_status publish_there(struct fg_executor *base, uint64_t version, 
 
 static struct entry *find_entry(struct local *ex, uint64_t id)
 {
-    size_t low = 0, high = ex->n_entry;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (ex->entry[middle].task.id < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    bool found = low < ex->n_entry && ex->entry[low].task.id == id && ex->entry[low].state != RELEASED;
-    return found ? &ex->entry[low] : NULL;
+    size_t at = fg_sort_find(ex->entry, ex->n_entry, sizeof *ex->entry, id);
+    return at < ex->n_entry && ex->entry[at].state != RELEASED ? &ex->entry[at] : NULL;
 }
 
 /* To the end of the entries, wherever its id belongs. */

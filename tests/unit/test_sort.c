@@ -56,8 +56,41 @@ static void appended_records_find_their_places(void **arg)
     fg_sort_appended(NULL, 0, 0, sizeof(struct record));
 }
 
+static void a_record_is_found_by_its_key(void **state)
+{
+    (void)state;
+    struct {
+        uint64_t key;
+        uint32_t other;
+    } r[5] = {{3, 0}, {4, 0}, {9, 0}, {10, 0}, {UINT64_MAX, 0}};
+    const uint64_t not_there[] = {0, 2, 5, 8, 11, UINT64_MAX - 1};
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(fg_sort_find(r, 5, sizeof *r, r[i].key), i);
+    }
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(fg_sort_find(r, 5, sizeof *r, not_there[i]), 5);
+    }
+    assert_int_equal(fg_sort_find(r, 0, sizeof *r, 3), 0);
+    assert_int_equal(fg_sort_find(NULL, 0, sizeof *r, 0), 0);
+}
+
+static void ranks_fall_and_ties_go_by_number(void **state)
+{
+    (void)state;
+    struct fg_ranked r[] = {{1.0, 4}, {2.0, 9}, {-0.0, 1}, {2.0, 3}, {0.0, 0}, {1.0, 2}};
+    const uint32_t want[] = {3, 9, 2, 4, 0, 1};
+    fg_sort_ranked(r, 6);
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(r[i].number, want[i]);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(appended_records_find_their_places)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(appended_records_find_their_places),
+        cmocka_unit_test(a_record_is_found_by_its_key),
+        cmocka_unit_test(ranks_fall_and_ties_go_by_number),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
