@@ -1,15 +1,15 @@
-/* Sums of weighted float vectors that come out the same in whatever order, and however many at a time,
- * they are added.
+/* Sums of weighted float vectors, with the same bits in whatever order, and however many at a time, the
+ * vectors are added.
  *
- * Values lie in blocks. In a block of an update a term weight * x becomes the nearest whole multiple of a
- * unit, which is 2^-54 to 2^-46 of the largest term there: the unit is a power of 2^8 that this update alone
- * decides. Whole numbers of one unit are added as such, in a window of the block; what has another unit has a
- * window of its own. When the sum is read, the windows of a block are added exactly and rounded once, to
- * double. So what is read is a function of the set of updates. Updates that are bytes times a step, or few
- * places, are added as such, and give what their floats would have given.
+ * Vectors are cut into blocks. In each block of an update, every term weight * x is rounded to the nearest
+ * whole multiple of a unit, 2^-54 to 2^-46 of the largest term of the block: a power of 2^8 that depends on
+ * this update alone. Whole multiples of the same unit are added as integers, in a window of the block; each
+ * other unit has a window of its own. When the sum is read, the windows of a block are added exactly and
+ * rounded once, to double. So the result is a function of the set of updates. Updates in another form than
+ * floats (plan/form.h) are added as they are, and give what their floats would have given.
  *
- * Memory: 8 bytes a value, and 8 more for each further window that the sizes of a round's
- * terms ask for, mostly none or one.
+ * Memory: 8 bytes a value, and 8 more for each further window, mostly none or one, depending on how much
+ * the sizes of a round's terms differ.
  *
  * Thread safety: one caller.
  */
@@ -45,16 +45,16 @@ void fg_exact_destroy(struct fg_exact *e);
  * cleared. */
 enum fg_status fg_exact_add(struct fg_exact *e, const struct fg_exact_term *term, size_t m) FG_NODISCARD;
 
-/* Whether all of m terms are away at one place. */
+/* Whether all m terms are on one and the same device (FG_FORM_AWAY). */
 bool fg_exact_all_away(const struct fg_exact_term *term, size_t m);
 
-/* A step along the mean of m (at most FG_EXACT_MOST) such terms, there: x - lr sum / divisor, as
- * fg_exact_read() would give the sum, in double. x (n) and *number: as fg_away.step has them. Errors:
+/* Move the model on that device by the mean of m (at most FG_EXACT_MOST) such terms: x - lr sum / divisor, in
+ * double, the sum being what fg_exact_read() would give. x (n) and *number: as in fg_away.step. Errors:
  * FG_E_NOMEM, FG_E_IO, FG_E_RANGE, FG_E_STALE. */
 enum fg_status fg_exact_step_away(const struct fg_exact_term *term, size_t m, size_t n, double divisor,
                                   double lr, const float *x, uint64_t *number) FG_NODISCARD;
 
-/* An update as floats, unless it is away. Shapes: out (n). */
+/* An update as floats; it must not be on a device. Shapes: out (n). */
 void fg_exact_expand(const struct fg_form *form, float *out, size_t n);
 
 /* Shapes: out (n). */

@@ -19,15 +19,15 @@
 enum fg_weighting { FG_WEIGHT_SAMPLES, FG_WEIGHT_UNIFORM };
 enum fg_averaging { FG_OVER_ACTIVE, FG_OVER_ALL };
 
-/* What an update of fewer steps than planned is to a rule: its client, or its worker, had to leave. */
+/* What a rule does with an update of fewer steps than planned, whose client or worker had to leave. */
 enum fg_partial {
     FG_PARTIAL_FULL_WEIGHT, /* folded like a whole one: how far it came shows in its length (as in FedProx) */
     FG_PARTIAL_BY_STEPS,    /* folded by a formula that knows its steps */
     FG_PARTIAL_REFUSED      /* not folded, counted as lost */
 };
 
-/* What an update is that comes after its worker was given up, while its round is still open and nobody else
- * was asked for it (workers.on_loss = ignore). Once the round is closed it is never used. */
+/* What a rule does with an update that arrives after its worker was given up, if its round is still open and
+ * nobody else was asked for it (workers.on_loss = ignore). After the round has closed it is never used. */
 enum fg_late { FG_LATE_USED, FG_LATE_REFUSED };
 
 /* What becomes of tasks that are not done when their round closes. */
@@ -37,8 +37,8 @@ enum fg_stale {
     FG_STALE_COUNTS  /* they go on and count like those of the round in which they arrive */
 };
 
-/* What some rules keep of each client: its last update, or the model that it received last. These are 4NP
- * bytes, so the caller says where they lie, and saves the rows that changed instead of all. */
+/* What some rules keep for each client: its last update, or the model that it received last. Together these
+ * are 4 N P bytes, so the caller provides the memory, and saves only the rows that changed. */
 struct fg_rule_rows {
     float *row;       /* (N, P) zeros at first */
     uint8_t *changed; /* (N) a commit sets 1; the caller clears it */
@@ -119,12 +119,12 @@ struct fg_rule_ops {
     int blocks;       /* keeps a model of each block besides: fg_rule_block() */
     unsigned scalars; /* numbers kept for each client */
     int remembers;    /* keeps each client's last update: 4 N P bytes; fold then adds delta - recall x last */
-    /* A client begins with the model that it received last: rows hold these (4 N P bytes), scalar row 0
-     * their versions. What such an update
-     * adds is that model less `reach` times the update. */
+    /* Clients start from the model that they themselves received last: the rows hold those models (4 N P
+     * bytes), scalar row 0 their versions. What such an update adds to the sum is that model minus `reach`
+     * times the update. */
     int own_start;
     double (*reach)(const struct fg_rule *r, const struct fg_rule_update *u);
-    /* apply is x - lr mean in double, all that a commit does: it may be done where the updates are */
+    /* A commit is x - lr * mean in double and no more: it may happen on the device that has the updates. */
     int plain;
     /* What local work must be for this rule: 1 = one step on the whole shard (FedSGD), 0 = as configured. */
     int full_batch;
@@ -168,9 +168,9 @@ void fg_rule_destroy(struct fg_rule *r);
  * is not finite); the open round can then only be dropped. */
 enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u) FG_NODISCARD;
 
-/* Add what waits: before fg_rule_commit(), which does it otherwise but cannot say what went wrong. x (P) is
- * the model, or `at` says where it is; it is brought here where it has to be. Where all of the round is on
- * one device and the rule is plain, the model moves there: r->moved. x may be NULL where no update is away.
+/* Add the updates that still wait, as fg_rule_commit() would, which cannot report an error. The model is x
+ * (P), or is where `at` says and is copied into x if it has to be. If all updates of the round are on one
+ * device and the rule is plain, the commit happens there: r->moved. x may be NULL if none is on a device.
  * Errors: as fg_rule_fold(), FG_E_STALE. */
 enum fg_status fg_rule_settle(struct fg_rule *r, float *x, struct fg_there *at) FG_NODISCARD;
 

@@ -1,6 +1,6 @@
-/* An update as it came, before it is made floats: what a sum can take in without them.
- *
- * Whoever sums must get the bits that the floats would have given: a form stands for them exactly.
+/* The form of an update: how its values are written down before anybody turns them into floats. A codec's
+ * bytes, or an update that still lies on a GPU, can be added to a sum as they are. A form stands for its
+ * floats exactly: the sum has the same bits either way.
  */
 #ifndef FG_PLAN_FORM_H
 #define FG_PLAN_FORM_H
@@ -12,18 +12,18 @@
 #include "src/base/status.h"
 
 enum fg_form_kind {
-    FG_FORM_FLOATS, /* x */
-    FG_FORM_BYTES,  /* (float)q * step, which is exact: steps of at most 16 bits, less than 2^120 */
-    FG_FORM_PLACES, /* 0, but step or -step at some places; steps are finite and not less than 0 */
-    FG_FORM_AWAY    /* on a device, which only adds them up: x and largest */
+    FG_FORM_FLOATS, /* the floats themselves, x */
+    FG_FORM_BYTES, /* value i is (float)q[i] * step, exactly: a step has at most 16 bits and is below 2^120 */
+    FG_FORM_PLACES, /* every value is 0, but step or -step at some places; steps are finite and >= 0 */
+    FG_FORM_AWAY    /* the values are on a device, which adds them up there: x and largest */
 };
 
-enum { FG_AWAY_BLOCK = 1024 }; /* values that are scaled alike, and whose largest is told */
+enum { FG_AWAY_BLOCK = 1024 }; /* values in a block: they share a unit, and their largest |x| is known */
 
-enum { FG_AWAY_TERMS = 64 }; /* in one sum */
+enum { FG_AWAY_TERMS = 64 }; /* at most in one sum */
 
-/* In whole multiples of 2^unit: of the values of a block, n terms, which[first..],
- * each rounded to the nearest. */
+/* What a device is asked to add up in one block: the n terms named by which[first], which[first + 1], ...,
+ * each value rounded to the nearest whole multiple of 2^unit. */
 struct fg_away_window {
     size_t block, first, n;
     int unit;
@@ -39,29 +39,29 @@ struct fg_away_sum {
     size_t windows, places, terms;
 };
 
-/* Who has updates that are away, and one model. Errors: FG_E_NOMEM, FG_E_IO. */
+/* A device that holds updates, and one model. Errors: FG_E_NOMEM, FG_E_IO. */
 struct fg_away {
-    /* Shapes: sum (windows, FG_AWAY_BLOCK) out. */
+    /* The sums of all windows, in their units. Shapes: sum (windows, FG_AWAY_BLOCK) out. */
     enum fg_status (*sum)(struct fg_away *away, const struct fg_away_sum *s, int64_t *sum);
-    /* A model moves there against the mean, the sum over divisor, rounded to double: x - lr mean. It is the
-     * one that has *number there, or else x (P; NULL: FG_E_STALE then). *number: what it becomes. */
+    /* The model becomes model - lr * mean; mean: the sum over divisor, rounded to double. If the device has
+     * no model *number, it takes x (P) first (NULL: FG_E_STALE). *number out: that of the new model. */
     enum fg_status (*step)(struct fg_away *away, const struct fg_away_sum *s, double divisor, double lr,
                            const float *x, uint64_t *number);
-    /* The floats of the model that has this number. Errors: FG_E_STALE if it is another one by now.
+    /* Copy the model of this number to the host. Errors: FG_E_STALE if the device holds another one by now.
      * Shapes: x (P) out. */
     enum fg_status (*fetch)(struct fg_away *away, uint64_t number, float *x);
 };
 
-/* Where a model is beside its floats. All zero: nowhere. */
+/* Where a model lies beside the host's floats. All zero: nowhere else. */
 struct fg_there {
-    struct fg_away *away; /* who has it; NULL: nobody */
-    uint64_t number;      /* under which; no other model of theirs ever has it; from 1 */
-    bool only;            /* the floats here are older, or none */
+    struct fg_away *away; /* the device that holds it; NULL: none */
+    uint64_t number;      /* its number on that device, from 1; no other model there ever gets the same */
+    bool only;            /* the device alone has it: the host's floats are older, or there are none */
 };
 
-/* Values that share a step: those from the end of the part before it on. */
+/* A run of values that share a step, from where the part before it ends. */
 struct fg_form_part {
-    size_t end, places_end; /* of the values; PLACES: of the codes */
+    size_t end, places_end; /* where its values end; PLACES: where its entries of `place` end */
     float step;
 };
 
@@ -73,10 +73,10 @@ struct fg_form {
     struct fg_form_part *part; /* (parts) */
     size_t parts;
     struct fg_away *away; /* AWAY */
-    const float *largest; /* AWAY: (blocks) |x|, all finite; FLOATS: the same, or NULL: not looked at */
+    const float *largest; /* (blocks) the largest |x| of each; finite if AWAY; FLOATS: NULL = not known */
 };
 
-/* What keeps a form's memory: counted, freed by its owner's function when nobody uses it any more. */
+/* The memory behind a form, with a count of its users: the last one to drop it calls `free`. */
 struct fg_hold {
     unsigned users;
     void (*free)(struct fg_hold *hold);

@@ -1,7 +1,7 @@
 /* How many clients to give the same work to, so that it comes back.
  *
- * A copy of an assignment gives the same bytes: it buys survival and no variance. With chances s_j of the
- * copies and a chance f that the whole pool is taken away at once, the work arrives with
+ * Copies of an assignment give the same bytes: they raise the chance that a result comes, nothing else. If
+ * copy j survives with chance s_j, and all machines are withdrawn at once with chance f, one arrives with
  *
  *     P = (1 - f) (1 - prod (1 - s_j)),
  *
@@ -19,11 +19,11 @@ struct fg_copy {
     double cost_g;   /* what it costs, shipping included; INFINITY: it may not or cannot */
 };
 
-/* Chance that the work arrives when each copy is lost on its own with product `lost`. */
+/* Chance that the work arrives. lost: the product of the chances that each copy is lost by itself. */
 double fg_copies_arrive(double lost, double withdrawn);
 
-/* Which of the n candidates is the next copy when those before are all lost with chance `lost`: the one that
- * gains most, if it is worth more than it costs; n = none. */
+/* Which of the n candidates to give the next copy, if the copies so far are all lost with chance `lost`: the
+ * one with the largest gain, if that is more than its cost; n = none. */
 size_t fg_copies_next(const struct fg_copy *c, size_t n, double lost, double withdrawn, double value_g);
 
 #endif

@@ -16,44 +16,44 @@
 #include "src/base/status.h"
 #include "src/base/str.h"
 
-/* Up to so many open choices branch and bound is tried at all; and nodes that suffice for most of these. */
+/* Most open choices for which branch and bound is tried, and the nodes that solve most such problems. */
 #define FG_SLOTS_SMALL 64
 #define FG_SLOTS_NODES 200000
-/* Turns of a bound that is told to people. */
+/* Iterations for a bound that is shown to people (fg_slots_problem.turns). */
 #define FG_SLOTS_TURNS 30
 
-/* What else must not be exceeded by the slots taken: energy, bytes, money. */
+/* A further budget that the chosen slots must keep: of energy, bytes or money. */
 struct fg_slots_side {
     const double *cost; /* (clients, slots) >= 0, booked on average */
     double budget;
-    const double *per_byte; /* (clients) of a byte shipped; only where data move */
+    const double *per_byte; /* (clients) what shipping a byte adds; only where data move */
 };
 
-/* Data may move: an update counts for a shard (there are as many as clients; base is theirs), and a client
- * must have the shard, or be sent it once. A slot of a client serves one shard; of several clients on the
- * same shard in a slot one update counts, the first that comes in the order of their numbers. */
+/* Where data move, an update counts for a shard (there are as many shards as clients, and `base` is theirs).
+ * A client must hold the shard, or it is sent once. In one slot a client trains on one shard; if several
+ * clients train on the same shard, one update counts: that of the lowest number to arrive. */
 struct fg_slots_ship {
     const double *bytes;    /* (clients, shards) to send; 0 = it has it; INFINITY = it may not go there */
     const double *per_byte; /* (clients) grams, as budget_g */
-    uint32_t copies;        /* clients on a shard in a slot, at most; >= 1 */
-    double margin;          /* a shard must lack so many updates more to be sent to who has another */
+    uint32_t copies;        /* most clients that train on one shard in a slot; >= 1 */
+    double margin;          /* a shard is sent only if it lacks so many more updates than one already there */
 };
 
-/* What tasks of some length make of a round: how far they go, how straight, and the noise of their updates.
- * A model that goes at most `reach` of the way to where its gradient is zero makes, with a share z of the
- * progress of an exact step (signal I / (1 + signal I) below), max 2 straight y - y^2 / z over y <= reach. */
+/* What the length of the tasks does to the progress of a round. Let z be the share of an exact step's
+ * progress that the updates make (signal I / (1 + signal I) below), and `reach` the share of the way to the
+ * point of zero gradient that tasks go. Progress is then max over y <= reach of 2 straight y - y^2 / z. */
 struct fg_slots_way {
     double reach, straight; /* 0..1 */
     double noise;           /* > 0, as that of fg_slots_rounds */
 };
 
-/* A model goes forward by rounds, not by updates: those of a slot are worth together
+/* A model makes progress by rounds, not by single updates. The updates of a slot together are worth
  *
  *   worth x signal I / (1 + signal I),   I = sum over groups of k / (apart k + noise),
  *
- * k the expected number of updates of the group, beside the sum over clients. I is what they tell of the
- * gradient that all have in common: `signal` is its square, `noise` and `apart` what an update's square has
- * of its own and of its group. In the tuning window everyone comes: its slots are not in the sum.
+ * k being the expected number of updates of the group, added to the sum over clients. I is what they say of
+ * the gradient that all clients share: `signal` is its square, `noise` and `apart` are what an update
+ * and its group add to the square. Slots of the tuning window, where everyone trains, are left out.
  * Source: McCandlish, Kaplan, Amodei and the OpenAI Dota team 2018, section 2.2: a step with a batch of k
  * makes 1 / (1 + noise / (signal k)) of the progress of an endless one; groups are ours.
  * doc/algorithms/forage.md. */
@@ -62,7 +62,7 @@ struct fg_slots_rounds {
     double signal, noise, apart; /* >= 0, noise > 0 */
     const uint32_t *group;       /* (clients; where data move: shards) */
     uint32_t groups;
-    const struct fg_slots_way *way; /* (slots) instead of noise, and limits what rounds make; NULL = none */
+    const struct fg_slots_way *way; /* (slots) used instead of `noise`; NULL = length makes no difference */
 };
 
 struct fg_slots_problem {
@@ -77,15 +77,15 @@ struct fg_slots_problem {
     double grams_max; /* what a worthless slot costs; 0 = the largest of grams. A dearer slot is worth 0 */
     uint32_t tune;    /* the last slots in which every client trains, paid for first */
     const double *effort; /* (slots) factor on v, > 0: how much longer than usual tasks are; NULL = 1 */
-    /* (slots) 0, then from slot to slot the same or one more: instead of its sum over all slots to alpha a
-     * client has that over each stretch, added up; NULL = one. Only where data stay */
+    /* (slots) the number of the stretch that a slot is in: 0, then the same or one more. A client's sum is
+     * raised to alpha within each stretch, and these are added; NULL = one stretch. Only where data stay */
     const uint32_t *stretch;
     const struct fg_slots_side *side; /* (sides) the bound does not use them; src/planner/budgets.h does */
     uint32_t sides;
     const struct fg_slots_ship *ship;     /* NULL = everyone on its own data */
     const struct fg_slots_rounds *rounds; /* NULL = slots are worth nothing beside their updates */
-    uint32_t turns; /* of the search for a bound with rounds: more make it tighter; 0 = 1 */
-    bool quick;     /* the schedule alone: the bound is looked for only where branch and bound needs it */
+    uint32_t turns; /* iterations that tighten the bound where there are rounds; 0 = 1 */
+    bool quick;     /* only the schedule is wanted: no bound, unless branch and bound needs one */
     uint32_t nodes; /* branch and bound: visit at most this many; 0 = greedy and bound only */
 };
 
@@ -118,7 +118,7 @@ enum fg_status fg_slots_solve(struct fg_slots_plan **out, const struct fg_slots_
                               struct fg_err *err) FG_NODISCARD;
 void fg_slots_plan_destroy(struct fg_slots_plan *plan);
 
-/* In the tuning window everyone trains on its own data: what client c is sent for that, unless it has some.
+/* Bytes that client c is sent to train on its own shard in the tuning window, unless it has some data.
  * Shapes: bytes (clients, clients) of fg_slots_ship. */
 double fg_slots_window_bytes(const double *bytes, uint32_t clients, uint32_t c);
 

@@ -1,8 +1,8 @@
 /* The queue of future events, ordered by (time, kind, id), so that ties are never left to chance.
  *
  * At one instant results and losses come before the deadline, and the deadline before the next round.
- * Entries that come many at a time, as a round's tasks do, are sorted as a batch and then taken one after the
- * other; those that come few at a time go through a binary heap beside it.
+ * Entries pushed many at a time, as a round's tasks are, are sorted once as a batch and then popped one after
+ * another; entries pushed a few at a time go into a binary heap beside that batch.
  * Cost of a push and a pop: O(1) within a batch, O(log n) else. Thread safety: one caller.
  */
 #ifndef FG_SIM_QUEUE_H
@@ -30,11 +30,11 @@ struct fg_queue {
 };
 
 void fg_queue_fini(struct fg_queue *q);
-/* Forget all entries but those wanted. */
+/* Drop every entry for which wanted() is false. */
 void fg_queue_keep(struct fg_queue *q, bool (*wanted)(const struct fg_queue_entry *e, void *arg), void *arg);
 enum fg_status fg_queue_push(struct fg_queue *q, struct fg_queue_entry e) FG_NODISCARD;
 
-/* What comes next, left in the queue or taken from it: false when it is empty. */
+/* Look at the next entry, or take it out. False: the queue is empty. */
 bool fg_queue_peek(struct fg_queue *q, struct fg_queue_entry *out);
 bool fg_queue_pop(struct fg_queue *q, struct fg_queue_entry *out);
 

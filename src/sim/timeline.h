@@ -1,9 +1,9 @@
 /* A timeline: where the aggregator's events come from, and what its actions lead to.
  *
- * There are four. The virtual one (timeline_virtual.c) is made of traces and models: it foresees when each
- * task ends and jumps from event to event. The real one (timeline_real.c) waits: a client is a worker, who is
- * up is what is seen, and the clock is the wall's. A replay (timeline_replay.c) meets again what
- * a real run met; what other decisions would have led to then is asked of timeline_met.c.
+ * There are four. The virtual one (timeline_virtual.c) computes from traces and models when each task ends,
+ * and jumps from event to event. The real one (timeline_real.c) waits for real workers, by the wall's clock:
+ * each worker is a client. The replay (timeline_replay.c) goes once more through the events that a real run
+ * met; timeline_met.c answers what other decisions would have led to on the availability of that run.
  * The driver and the core are the same for all.
  *
  * Thread safety: one caller.
@@ -18,13 +18,13 @@ struct fg_timeline; /* first member of every implementation is `const struct fg_
 
 struct fg_timeline_ops {
     fg_time_t (*now)(const struct fg_timeline *t);
-    /* Actions of the core. `settle` says that a step's actions are all known. */
+    /* Carry out an action of the core. `settle` follows the last action of a step. */
     enum fg_status (*wake_at)(struct fg_timeline *t, fg_time_t at);
     enum fg_status (*deadline_at)(struct fg_timeline *t, fg_time_t at);
     enum fg_status (*assign)(struct fg_timeline *t, const struct fg_action *action);
     enum fg_status (*settle)(struct fg_timeline *t, const struct fg_aggregator *agg, struct fg_err *err);
     void (*cancel)(struct fg_timeline *t, uint64_t id, struct fg_outcome *spent);
-    void (*closed)(struct fg_timeline *t); /* the round is over: nothing of it is due any more */
+    void (*closed)(struct fg_timeline *t); /* the round is over: drop its events that are still due */
     /* The next event, waited for if need be; what it points to is valid until `taken`. FG_E_INTERRUPTED when
      * asked to stop; FG_E_INPUT when it lies past the end of a trace. */
     enum fg_status (*next)(struct fg_timeline *t, struct fg_event *ev, struct fg_err *err);

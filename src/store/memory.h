@@ -1,10 +1,10 @@
-/* What a rule keeps of each client, in a run's folder: saved row by row, only those that changed.
+/* The rows that an aggregation rule keeps of its clients (fg_rule_rows), saved in the run's folder.
  *
- * The rows (fg_rule_rows) lie in RAM, or in a file of the folder that is mapped: the same bytes either way.
- * They are saved into `memory.0` or `memory.1`: a journal (journal.h) whose records are rows, the newest of a
- * client counting. A save adds the rows that changed since the one before; when the file would hold more than
- * twice the live rows, the other file is begun with just these. A checkpoint names file and length, and the
- * file that it replaces stays until no checkpoint names it. Bytes: doc/run-directory.md.
+ * The rows are in RAM, or in a file of the folder that is mapped into memory: the same bytes either way. They
+ * are saved into `memory.0` or `memory.1`, journals (journal.h) whose records are rows; a client's newest row
+ * counts. A save appends the rows that changed since the last one. When a file would hold more than twice the
+ * live rows, the other file is begun with just these. A checkpoint names a file and its length; the other
+ * file is kept until no checkpoint names it any more. Bytes: doc/run-directory.md.
  * Thread safety: one thread.
  */
 #ifndef FG_STORE_MEMORY_H
@@ -26,9 +26,9 @@ struct fg_memory_cost {
     double save_s;  /* spent in fg_memory_save() */
 };
 
-/* Rows of zeros, and a look at what the folder has of them. On disk, their room is taken at once: a disk that
- * is too small says so here. Errors: FG_E_FULL, FG_E_IO, FG_E_NOMEM. Owner: the caller, fg_memory_close()
- * (NULL allowed). */
+/* Open with rows of zeros, and see what the folder has saved. With on_disk their room is allocated at once:
+ * a disk that is too small is found out here. Errors: FG_E_FULL, FG_E_IO, FG_E_NOMEM. Owner: the caller,
+ * fg_memory_close() (NULL allowed). */
 enum fg_status fg_memory_open(struct fg_memory **out, const char *folder, uint32_t clients, size_t params,
                               bool on_disk, struct fg_err *err) FG_NODISCARD;
 void fg_memory_close(struct fg_memory *m);
@@ -40,7 +40,7 @@ struct fg_memory_cost fg_memory_cost(const struct fg_memory *m);
 enum fg_status fg_memory_fits(const struct fg_memory *m, struct fg_memory_mark mark,
                               struct fg_err *err) FG_NODISCARD;
 
-/* The rows as they were at a mark that fits, into rows of zeros; what was added later is cut. Errors:
+/* Read the rows of a mark that fits into rows of zeros, and cut off what was saved after it. Errors:
  * FG_E_CORRUPT, FG_E_IO. */
 enum fg_status fg_memory_restore(struct fg_memory *m, struct fg_memory_mark mark,
                                  struct fg_err *err) FG_NODISCARD;
@@ -49,7 +49,7 @@ enum fg_status fg_memory_restore(struct fg_memory *m, struct fg_memory_mark mark
 enum fg_status fg_memory_save(struct fg_memory *m, struct fg_memory_mark *mark,
                               struct fg_err *err) FG_NODISCARD;
 
-/* The checkpoint that names the last save is durable: what no checkpoint names any more goes. */
+/* The checkpoint that names the last save is on disk: remove the file that no checkpoint names any more. */
 void fg_memory_settled(struct fg_memory *m);
 
 #endif

@@ -23,15 +23,15 @@
 
 enum { FG_CODEC_LEVEL_DEFAULT = 3, FG_CODEC_RANK_DEFAULT = 2 };
 
-/* How a run encodes, the same at both ends. Zero: one layer, nothing chosen. */
+/* A run's settings for its codec, the same at both ends. All zero: one layer, and the defaults. */
 struct fg_codec_opts {
     const size_t *layer; /* (layers) how many values each has, n in all; NULL: one layer */
     size_t layers;
-    const size_t *rows; /* (layers) of the matrix that each is, row by row; NULL or 1: a vector */
-    size_t rank;        /* powersgd: of matrices; 0 = FG_CODEC_RANK_DEFAULT */
+    const size_t *rows; /* (layers) rows of a layer that is a matrix, stored by rows; NULL or 1: a vector */
+    size_t rank;        /* powersgd: rank that matrices are cut to; 0 = FG_CODEC_RANK_DEFAULT */
     int level;          /* of compression; 0 = FG_CODEC_LEVEL_DEFAULT */
-    double density;     /* ternary: share of the values that is expected to be sent at most; 0: all */
-    double variance;    /* adaptive: of each layer, in its square, at most; 0: 1 */
+    double density;     /* ternary: largest share of the values that is sent, on average; 0: all */
+    double variance;    /* adaptive: most variance that coding may add to a layer, over its square; 0: 1 */
     double clip;        /* ternary: values are cut at so many root mean squares of their layer; 0: not */
     uint64_t seed;      /* of the run */
 };
@@ -40,9 +40,9 @@ struct fg_codec_opts {
 struct fg_codec_ws {
     struct fg_codec_opts opts; /* set once; `layer` is borrowed */
     uint32_t shard, number;    /* of the task whose update comes next */
-    float variance;            /* with adapts, the same; 0: that of opts */
-    uint64_t words;            /* of the stream that are in use already: a codec within another */
-    /* (fg_codec_state()) with clients_keep_state: what the client kept, which encode brings forward */
+    float variance;            /* codecs that adapt: the task's own opts.variance; 0: as in opts */
+    uint64_t words;            /* words of the random stream already used, by the codec around this one */
+    /* (fg_codec_state()) codecs with clients_keep_state: the client's state, which encode replaces */
     float *kept;
     const struct fg_coders *coders; /* NULL: the fastest of this CPU */
     uint8_t *buf;
@@ -55,22 +55,22 @@ struct fg_codec {
     const char *name; /* as in wire.codec */
     const char *doc;
     uint32_t id; /* on the wire; append only */
-    /* Clients keep n floats or more from update to update (what was not sent, say), zeros at first: a task
-     * that is repeated elsewhere then gives other bytes. */
+    /* Each client keeps a state of n floats or more from update to update, zeros at first, such as what was
+     * not sent yet. A task that is repeated where that state is not held gives other bytes. */
     int clients_keep_state;
-    int adapts; /* to what the task says its variance may be */
+    int adapts; /* how finely it encodes follows the variance that the task allows */
 
-    size_t (*state)(const struct fg_codec_opts *opts, size_t n); /* how many these are; NULL: n */
+    size_t (*state)(const struct fg_codec_opts *opts, size_t n); /* floats of that state; NULL: n */
 
     /* Most bytes that n floats can take. */
     size_t (*bound)(const struct fg_codec_opts *opts, size_t n);
 
-    /* Bytes that plans and durations count for n floats, before there are any: what it will be where the size
-     * does not depend on the data, else what is expected. */
+    /* Bytes that plans and durations assume for n floats before they are encoded: exact if the size does not
+     * depend on the data, else what is to be expected. */
     size_t (*expected)(const struct fg_codec_opts *opts, size_t n);
 
-    /* Variance of an encoded update, in its square, where nothing is known of it but what updates usually are
-     * (FG_USUAL_*); NULL: none, or with clients_keep_state not known. */
+    /* Variance that encoding adds to an update of the usual shape (FG_USUAL_*), over the update's square.
+     * NULL: none, or, with clients_keep_state, not known. */
     double (*noise)(const struct fg_codec_opts *opts);
 
     /* Encode x into out. Shapes: x (n); out has cap >= bound(n) bytes. Errors: FG_E_NOMEM, FG_E_INTERNAL. */
@@ -80,16 +80,16 @@ struct fg_codec {
     /* Decode bytes into exactly n floats. Errors: FG_E_CORRUPT (x may be partly written), FG_E_NOMEM. */
     enum fg_status (*decode)(struct fg_codec_ws *ws, float *x, size_t n, const uint8_t *bytes, size_t len);
 
-    /* The same without making floats, for values that are finite: parts and what else `out` needs beside the
-     * bytes are in *own. NULL: there is only decode. Errors: FG_E_CORRUPT, FG_E_NOMEM; FG_E_RANGE:
-     * not of this form, decode knows.
-     * Owner: *own is the caller's, fg_free(); the bytes must stay. */
+    /* Describe the bytes as a form (plan/form.h) instead of making floats; *own holds the parts, and whatever
+     * the form needs beside the bytes. NULL: there is only decode. Errors: FG_E_CORRUPT, FG_E_NOMEM;
+     * FG_E_RANGE: these bytes have no such form (a value is not finite, say), decode them.
+     * Owner: *own is the caller's, fg_free(); the bytes must outlive the form. */
     enum fg_status (*open)(struct fg_codec_ws *ws, struct fg_form *out, void **own, size_t n,
                            const uint8_t *bytes, size_t len);
 };
 
-/* What updates of networks usually are, layer by layer: the square of the mean size in the mean square, and
- * the largest size in mean sizes. Of the 2NN on MNIST. */
+/* The usual shape of a layer of an update, measured on the 2NN on MNIST: (mean |x|)^2 / mean x^2, and
+ * largest |x| / mean |x|. */
 #define FG_USUAL_SHAPE 0.25
 #define FG_USUAL_PEAK 25.0
 

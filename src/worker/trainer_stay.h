@@ -1,10 +1,10 @@
-/* Updates that stay on the device they were made on, until they are added up there (plan/form.h,
- * FG_FORM_AWAY), and the model that they are of: it stays, too, and where it moves there it need not be
- * brought there again, nor back before the host asks for it. Each that is there has a number; floats are
- * taken for it if they are the same bytes as were brought or fetched.
+/* Updates that stay on the device where they were computed until they are added up there (FG_FORM_AWAY of
+ * plan/form.h), and the model that they started from. If a commit happens there, too (fg_away.step), that
+ * model is not copied to the device again, and to the host only when the host asks for it. Each model has a
+ * number; floats count as the same model if they are the bytes that were last copied to or from it.
  *
- * A wave's updates share memory, which is the device's again when the last of them is dropped,
- * or with the trainer.
+ * The updates of one wave share a piece of device memory, which is free again when the last of them is
+ * dropped, or when the trainer is destroyed.
  *
  * Thread safety: one caller.
  */
@@ -17,9 +17,9 @@
 
 struct fg_stays; /* opaque */
 
-/* One update there. */
+/* One update on the device. */
 struct fg_stay {
-    struct fg_hold hold; /* first: form and finite are valid as long as it is held */
+    struct fg_hold hold; /* must be first; form and finite are valid as long as it is held */
     struct fg_form form;
     bool finite;
 };
@@ -30,36 +30,36 @@ enum fg_status fg_stays_create(struct fg_stays **out, const struct fg_model *m, 
                                struct fg_err *err) FG_NODISCARD;
 void fg_stays_destroy(struct fg_stays *s);
 
-/* The packed model, the device's; NULL if there is none. s may be NULL, here and below. */
+/* The packed model, in device memory; NULL if there is none. s may be NULL, here and below. */
 const float *fg_stays_model(const struct fg_stays *s);
 
-/* The same; NULL unless it is the one that is `at`, or params (P; may be NULL). */
+/* The same, but NULL if the model on the device is neither the one of `at` nor params (P; may be NULL). */
 const float *fg_stays_at(const struct fg_stays *s, const float *params, struct fg_there at);
 
-/* The floats of the model that is `at`. Shapes: x (P) out. Errors: FG_E_STALE if another is there,
+/* Copy the model of `at` to the host. Shapes: x (P) out. Errors: FG_E_STALE if the device holds another one,
  * FG_E_IO. */
 enum fg_status fg_stays_fetch(struct fg_stays *s, struct fg_there at, float *x,
                               struct fg_err *err) FG_NODISCARD;
 
-/* Make it that one, or params. Errors: FG_E_STALE if it is neither `at` nor has params; FG_E_NOMEM, FG_E_IO:
- * there is then no model. */
+/* See to it that the device holds the model of `at`, or else params. Errors: FG_E_STALE if it does not hold
+ * `at` and params is NULL; FG_E_NOMEM, FG_E_IO: the device then holds no model. */
 enum fg_status fg_stays_bring(struct fg_stays *s, const float *params, struct fg_there at,
                               struct fg_err *err) FG_NODISCARD;
 
-/* Make the updates of n lanes that began with the model. Shapes: memory (n, floats), the device's; out (n).
+/* The updates of n lanes that started from the model. Shapes: memory (n, floats) on the device; out (n).
  * Errors: FG_E_NOMEM if the host has no room for them, or the device not half of its memory beside them;
  * FG_E_IO. Owner: the caller has one use of each hold. */
 enum fg_status fg_stays_take(struct fg_stays *s, const float *memory, size_t n, size_t floats,
                              struct fg_stay **out, struct fg_err *err) FG_NODISCARD;
 
-/* What it takes of the device: `fixed` once, `update` for each that stays,
- * `scratch` beside while n of them are made. */
+/* Device memory: `fixed` bytes once, `update` for each update that stays, `scratch` while some are computed.
+ */
 struct fg_stay_bytes {
     uint64_t fixed, update, scratch;
 };
 struct fg_stay_bytes fg_stays_bytes(const struct fg_model *m);
 
-/* Whether n updates are made there, of so many bytes in all. */
+/* Whether n updates can stay on a device with so many bytes free, of so many in all. */
 bool fg_stays_fit(struct fg_stay_bytes b, uint64_t n, uint64_t free_bytes, uint64_t all_bytes);
 
 #endif

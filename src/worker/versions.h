@@ -41,8 +41,8 @@ struct fg_versions {
 /* NULL: not kept. Valid until a version is added or dropped. */
 struct fg_version *fg_versions_find(const struct fg_versions *v, uint64_t version);
 
-/* The version, known or new, at the end: the one published last is kept. Those that nobody waits for any
- * more go. */
+/* Make this version, known or new, the last of the list, which is always kept; drop the others that nobody
+ * waits for any more. */
 struct fg_version *fg_versions_last(struct fg_versions *v, uint64_t version,
                                     struct fg_vectors *pool) FG_NODISCARD;
 
