@@ -198,9 +198,9 @@ static enum fg_status print_json(const struct fg_plan *p, const struct fg_setup 
 
 /* ---- text ---- */
 
-static void print_range(const char *name, const struct fg_plan_range *r, const char *unit, double scale)
+static void print_range(const char *name, const struct fg_plan_range *r, const char *unit)
 {
-    const double v[3] = {r->mean * scale, r->low * scale, r->high * scale};
+    const double v[3] = {r->mean, r->low, r->high};
     struct fg_str t[3] = {{0}, {0}, {0}};
     enum fg_status st = FG_OK;
     for (int i = 0; st == FG_OK && i < 3; i++) {
@@ -226,11 +226,11 @@ static void print_expected(const struct fg_plan *p)
     }
     (void)printf("  %-14s %10.4g h   90%%: %.4g to %.4g h\n", "time", r[FG_PLAN_TIME_S].mean / 3600.0,
                  r[FG_PLAN_TIME_S].low / 3600.0, r[FG_PLAN_TIME_S].high / 3600.0);
-    print_range("energy", &r[FG_PLAN_ENERGY_WH], "Wh", 1.0);
-    print_range("carbon", &r[FG_PLAN_CARBON_G], "gCO2", 1.0);
-    print_range("footprint", &r[FG_PLAN_FOOTPRINT_G], "gCO2", 1.0);
-    print_range("up", &r[FG_PLAN_UP_BYTES], "B", 1.0);
-    print_range("down", &r[FG_PLAN_DOWN_BYTES], "B", 1.0);
+    print_range("energy", &r[FG_PLAN_ENERGY_WH], "Wh");
+    print_range("carbon", &r[FG_PLAN_CARBON_G], "gCO2");
+    print_range("footprint", &r[FG_PLAN_FOOTPRINT_G], "gCO2");
+    print_range("up", &r[FG_PLAN_UP_BYTES], "B");
+    print_range("down", &r[FG_PLAN_DOWN_BYTES], "B");
     (void)printf("  %-14s %12.1f   90%%: %.0f to %.0f\n", "updates used", r[FG_PLAN_USED].mean,
                  r[FG_PLAN_USED].low, r[FG_PLAN_USED].high);
     (void)printf("  %-14s %12.1f   90%%: %.0f to %.0f\n", "updates lost", r[FG_PLAN_LOST].mean,

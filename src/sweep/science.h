@@ -1,7 +1,7 @@
 /* forage bench science: our policy against the others, by a study that is fixed and hashed; doc/science.md.
  *
  * Place: on top of the sweep's jobs and statistics. Flow: fg_science_open(), fg_science_stages(),
- * fg_science_collect(), fg_science_merge(), fg_science_judge(). Thread safety: one caller.
+ * fg_science_merge(), fg_science_judge(). Thread safety: one caller.
  */
 #ifndef FG_SWEEP_SCIENCE_H
 #define FG_SWEEP_SCIENCE_H

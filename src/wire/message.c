@@ -28,10 +28,10 @@ static void put_text(struct fg_packer *w, struct fg_view v)
     fg_pack_bytes(w, v.data, v.len);
 }
 
-static struct fg_view get_text(struct fg_reader *r, size_t max)
+static struct fg_view get_text(struct fg_reader *r)
 {
     uint32_t len = fg_get_u32(r);
-    if (len > max) {
+    if (len > FG_MSG_TEXT_MAX) {
         r->bad = true;
         return (struct fg_view){0};
     }
@@ -345,7 +345,7 @@ static void get_control(struct fg_msg *m, struct fg_reader *r)
     if (m->type == FG_MSG_REFUSED) {
         m->u.refused.task = fg_get_u64(r);
         uint32_t reason = fg_get_u32(r);
-        m->u.refused.text = get_text(r, FG_MSG_TEXT_MAX);
+        m->u.refused.text = get_text(r);
         r->bad = r->bad || reason < FG_REFUSED_CONFIG || reason > FG_REFUSED_LOST;
         m->u.refused.reason = (enum fg_refusal)reason;
     } else if (m->type == FG_MSG_STOP || m->type == FG_MSG_BYE) {
@@ -361,9 +361,9 @@ static void get_hello(struct fg_msg *m, struct fg_reader *r)
 {
     m->u.hello.pid = fg_get_u32(r);
     m->u.hello.threads = fg_get_u32(r);
-    m->u.hello.version = get_text(r, FG_MSG_TEXT_MAX);
-    m->u.hello.host = get_text(r, FG_MSG_TEXT_MAX);
-    m->u.hello.isa = get_text(r, FG_MSG_TEXT_MAX);
+    m->u.hello.version = get_text(r);
+    m->u.hello.host = get_text(r);
+    m->u.hello.isa = get_text(r);
 }
 
 enum fg_status fg_msg_decode(struct fg_msg *out, const struct fg_frame *f)
