@@ -95,6 +95,20 @@ void fg_dataset_gather(const struct fg_dataset *ds, const uint32_t *index, size_
     }
 }
 
+const char *fg_dataset_class_name(const struct fg_dataset *ds, uint32_t c, size_t *len)
+{
+    const char *at = ds->class_names;
+    if (at == NULL || *at == '\0') {
+        return NULL;
+    }
+    for (; c > 0 && at != NULL; c--) {
+        at = strchr(at, '\n');
+        at = at != NULL ? at + 1 : NULL;
+    }
+    *len = at != NULL ? strcspn(at, "\n") : 0;
+    return at;
+}
+
 static enum fg_status check_layout(const struct fg_dataset *ds, struct fg_err *err)
 {
     const char *name = ds->name;
@@ -114,6 +128,14 @@ static enum fg_status check_layout(const struct fg_dataset *ds, struct fg_err *e
     }
     if (ds->classes == 0 || ds->classes > UINT16_MAX) {
         return fg_fail(err, FG_E_INPUT, "%s: expected 1 to 65535 classes, found %u", name, ds->classes);
+    }
+    size_t names = 1;
+    for (const char *at = ds->class_names; at != NULL && (at = strchr(at, '\n')) != NULL; at++) {
+        names++;
+    }
+    if (ds->class_names != NULL && *ds->class_names != '\0' && names != ds->classes) {
+        return fg_fail(err, FG_E_INPUT, "%s: expected names of %u classes, found %zu", name, ds->classes,
+                       names);
     }
     return FG_OK;
 }
@@ -177,6 +199,9 @@ enum fg_status fg_dataset_hash(uint8_t digest[32], const struct fg_dataset *ds)
     if (ds->group != NULL) {
         fg_sha256_add(&h, ds->group, ds->n * sizeof *ds->group);
     }
+    if (ds->class_names != NULL) {
+        fg_sha256_add(&h, ds->class_names, strlen(ds->class_names));
+    }
     fg_sha256_end(&h, digest);
     return FG_OK;
 }
@@ -204,5 +229,6 @@ void fg_dataset_destroy(struct fg_dataset *ds)
     fg_free(ds->name);
     fg_free(ds->origin);
     fg_free(ds->options);
+    fg_free(ds->class_names);
     fg_free(ds);
 }

@@ -33,6 +33,7 @@ enum fg_dtype { FG_U8 = 1, FG_F32 = 2 };
 enum fg_dataset_kind { FG_DATA_IMAGE = 1, FG_DATA_VECTOR = 2, FG_DATA_TOKENS = 3 };
 
 #define FG_NO_GROUP UINT32_MAX
+#define FG_CLASS_NAMES_MAX 60000 /* bytes: an HDF5 attribute holds 64 KiB */
 
 struct fg_dataset {
     enum fg_dataset_kind kind;
@@ -48,6 +49,7 @@ struct fg_dataset {
     const uint32_t *group; /* (n) group of each sample or FG_NO_GROUP; NULL when the source has none */
     uint32_t groups;       /* training and test groups share one numbering; 0 without groups */
     char **group_name;     /* (groups) or NULL */
+    char *class_names;     /* what the classes are called, a line each; NULL or "": they are numbers */
     uint32_t channels;     /* C for images, F for vectors, 1 for tokens */
     const float *scale;    /* (channels) */
     const float *shift;    /* (channels) */
@@ -66,6 +68,9 @@ struct fg_dataset {
  */
 void fg_dataset_gather(const struct fg_dataset *ds, const uint32_t *index, size_t n, float *x, size_t ldx,
                        uint16_t *y);
+
+/* The name of class `c` and its length; NULL where classes are numbers. */
+const char *fg_dataset_class_name(const struct fg_dataset *ds, uint32_t c, size_t *len);
 
 /* Bytes of one sample in x. */
 size_t fg_dataset_sample_bytes(const struct fg_dataset *ds);

@@ -320,6 +320,9 @@ static enum fg_status read_open(struct fg_dataset **out, const struct reader *r)
     FG_TRY(read_arrays(r, ds));
     FG_TRY(read_text(r, "origin", &ds->origin));
     FG_TRY(read_text(r, "options", &ds->options));
+    if (H5Aexists(r->file, "class_names") > 0) {
+        FG_TRY(read_text(r, "class_names", &ds->class_names));
+    }
     FG_TRY(check_sums(r, ds));
     FG_TRY(fg_dataset_check(ds, r->err));
     fg_file_forget(&r->map);

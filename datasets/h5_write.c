@@ -110,7 +110,9 @@ static int write_attributes(hid_t file, const struct fg_dataset *ds)
            write_text(file, "kind", fg_dataset_kind_name(ds->kind)) &&
            write_ints(file, "layout", layout, FG_LAYOUT_COUNTS) && write_ints(file, "xxh3", sums, 3) &&
            write_text(file, "origin", ds->origin != NULL ? ds->origin : "") &&
-           write_text(file, "options", ds->options != NULL ? ds->options : "");
+           write_text(file, "options", ds->options != NULL ? ds->options : "") &&
+           (ds->class_names == NULL || ds->class_names[0] == '\0' ||
+            write_text(file, "class_names", ds->class_names));
 }
 
 static int write_arrays(hid_t file, const struct fg_dataset *ds)

@@ -137,17 +137,28 @@ static json_t *reals(const float *value, size_t n)
     return array;
 }
 
+static json_t *class_names(const struct fg_dataset *ds)
+{
+    json_t *array = json_array();
+    size_t len;
+    const char *name;
+    for (uint32_t c = 0; c < ds->classes && (name = fg_dataset_class_name(ds, c, &len)) != NULL; c++) {
+        json_array_append_new(array, json_stringn(name, len));
+    }
+    return array;
+}
+
 static int print_json(const struct fg_dataset *ds, const struct facts *f)
 {
     size_t shape[3] = {ds->shape[0], ds->shape[1], ds->shape[2]};
     size_t dims = ds->kind == FG_DATA_IMAGE ? 3 : 1;
     json_t *all = json_pack(
-        "{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:s, s:s, s:s}", "name",
+        "{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:s, s:s, s:s}", "name",
         ds->name, "kind", fg_dataset_kind_name(ds->kind), "type", ds->dtype == FG_U8 ? "uint8" : "float32",
         "shape", numbers(shape, dims), "train_samples", (json_int_t)ds->n_train, "test_samples",
-        (json_int_t)(ds->n - ds->n_train), "classes", (json_int_t)ds->classes, "train_labels",
-        numbers(f->train, ds->classes), "test_labels", numbers(f->test, ds->classes), "groups",
-        (json_int_t)ds->groups, "train_groups", (json_int_t)f->train_groups, "test_groups",
+        (json_int_t)(ds->n - ds->n_train), "classes", (json_int_t)ds->classes, "class_names", class_names(ds),
+        "train_labels", numbers(f->train, ds->classes), "test_labels", numbers(f->test, ds->classes),
+        "groups", (json_int_t)ds->groups, "train_groups", (json_int_t)f->train_groups, "test_groups",
         (json_int_t)f->test_groups, "scale", reals(ds->scale, ds->channels), "shift",
         reals(ds->shift, ds->channels), "options", ds->options != NULL ? ds->options : "", "origin",
         ds->origin != NULL ? ds->origin : "", "sha256", f->hash);
@@ -170,6 +181,21 @@ static void print_counts(const char *what, const size_t *count, uint32_t classes
     putchar('\n');
 }
 
+static void print_classes(const struct fg_dataset *ds)
+{
+    printf("%-14s %u", "classes", ds->classes);
+    size_t len;
+    const char *name;
+    for (uint32_t c = 0; c < ds->classes && (name = fg_dataset_class_name(ds, c, &len)) != NULL; c++) {
+        if (c == 20 && ds->classes > 24) {
+            fputs(", ... (--json lists all)", stdout);
+            break;
+        }
+        printf("%s %u %.*s", c == 0 ? ":" : ",", c, (int)len, name);
+    }
+    putchar('\n');
+}
+
 static void print_text(const struct fg_dataset *ds, const struct facts *f)
 {
     printf("%-14s %s\n%-14s %s", "name", ds->name, "kind", fg_dataset_kind_name(ds->kind));
@@ -180,7 +206,7 @@ static void print_text(const struct fg_dataset *ds, const struct facts *f)
     }
     printf(", %s\n", ds->dtype == FG_U8 ? "uint8" : "float32");
     printf("%-14s %zu for training, %zu for testing\n", "samples", ds->n_train, ds->n - ds->n_train);
-    printf("%-14s %u\n", "classes", ds->classes);
+    print_classes(ds);
     print_counts("train labels", f->train, ds->classes);
     if (ds->n > ds->n_train) {
         print_counts("test labels", f->test, ds->classes);

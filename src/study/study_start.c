@@ -5,6 +5,7 @@
 
 #include "src/base/log.h"
 #include "src/base/now.h"
+#include "src/base/mem.h"
 
 enum fg_status study_warm_start(struct study *s, struct fg_err *err)
 {
@@ -27,6 +28,34 @@ enum fg_status study_warm_start(struct study *s, struct fg_err *err)
     return st;
 }
 
+/* What the classes are called; or that labels leave holes, which cost outputs that nothing can win. */
+static void tell_classes(const struct fg_dataset *d)
+{
+    struct fg_str text = {0};
+    size_t len, used = 0;
+    const char *name;
+    uint8_t *seen = d->label_width == 1 ? fg_calloc(d->classes, 1) : NULL;
+    enum fg_status st = FG_OK;
+    for (uint32_t c = 0; st == FG_OK && c < d->classes && (name = fg_dataset_class_name(d, c, &len)) != NULL;
+         c++) {
+        st = c < 20 ? fg_str_addf(&text, "%s%u %.*s", c > 0 ? ", " : "", c, (int)len, name) : FG_OK;
+    }
+    if (st == FG_OK && text.len > 0) {
+        fg_log_write(FG_LOG_INFO, "classes: %s%s", text.data, d->classes > 20 ? ", ..." : "");
+    }
+    for (size_t i = 0; seen != NULL && i < d->n; i++) {
+        used += !seen[d->y[i]];
+        seen[d->y[i]] = 1;
+    }
+    if (seen != NULL && used < d->classes) {
+        fg_log_write(FG_LOG_WARN,
+                     "%s: labels are 0 to %u, but only %zu of them occur: the model has outputs for all",
+                     d->name, d->classes - 1, used);
+    }
+    fg_free(seen);
+    fg_str_fini(&text);
+}
+
 void study_tell_fleet(const struct study *s)
 {
     const struct fg_setup *setup = s->setup;
@@ -40,6 +69,9 @@ void study_tell_fleet(const struct study *s)
     if (st == FG_OK && setup->trace != NULL) {
         fg_log_write(FG_LOG_INFO, "%u clients on %u trace nodes, %u of them sharing one", setup->clients,
                      setup->trace->nodes, fg_fleet_reused(f));
+    }
+    if (setup->data != NULL) {
+        tell_classes(setup->data);
     }
     if (s->cfg->select.clients > setup->clients) {
         fg_log_write(FG_LOG_WARN,

@@ -79,6 +79,29 @@ static void h5_gives_back_what_was_written(void **state)
     fg_dataset_destroy(ds);
 }
 
+static void h5_keeps_names_of_classes(void **state)
+{
+    (void)state;
+    struct fg_dataset *ds = rich(), *back = NULL;
+    uint8_t a[32], b[32];
+    struct fg_str names = {0};
+    assert_int_equal(fg_dataset_hash(a, ds), FG_OK);
+    for (uint32_t c = 0; c < ds->classes; c++) {
+        assert_int_equal(fg_str_addf(&names, "%sclass %u", c > 0 ? "\n" : "", 9 - c), FG_OK);
+    }
+    ds->class_names = names.data;
+    assert_int_equal(fg_h5_write(fg_tmpdir_file("n.h5"), ds, NULL), FG_OK);
+    assert_int_equal(fg_h5_read(&back, fg_tmpdir_file("n.h5"), NULL), FG_OK);
+    assert_string_equal(back->class_names, ds->class_names);
+    assert_int_equal(fg_dataset_hash(b, back), FG_OK);
+    assert_memory_not_equal(a, b, 32); /* names are a part of what labels mean */
+    fg_dataset_destroy(back);
+    ds->class_names[0] = '\n'; /* names of one class too many */
+    assert_int_equal(fg_h5_write(fg_tmpdir_file("n.h5"), ds, NULL), FG_OK);
+    assert_int_equal(fg_h5_read(&back, fg_tmpdir_file("n.h5"), NULL), FG_E_INPUT);
+    fg_dataset_destroy(ds);
+}
+
 static void h5_keeps_bytes_and_vocabulary(void **state)
 {
     (void)state;
@@ -347,6 +370,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(h5_gives_back_what_was_written),
+        cmocka_unit_test(h5_keeps_names_of_classes),
         cmocka_unit_test(h5_keeps_bytes_and_vocabulary),
         cmocka_unit_test(truncated_and_foreign_h5_are_refused),
         cmocka_unit_test(damaged_values_are_noticed),

@@ -170,12 +170,53 @@ static void csv_rows_become_vectors(void **state)
     assert_true(ds->n == 2 && ds->width == 2 && ds->classes == 3 && ds->groups == 2 && ds->y[0] == 2);
     fg_dataset_destroy(ds);
     spec.group_column = "none";
-    spec.label_column = "user";
-    struct fg_err err = {""};
-    check_refused(csv(&ds, "a,user\n1,u\n", spec, &err), &err, "f.csv:2: label: expected a whole number");
-    spec.label_column = NULL;
     assert_int_equal(csv(&ds, "a,b,c\n1,2,3\n", spec, NULL), FG_OK); /* the last column is the label */
     assert_true(ds->y[0] == 3 && ds->width == 2 && ds->groups == 0);
+    fg_dataset_destroy(ds);
+}
+
+static void csv_labels_may_be_names(void **state)
+{
+    (void)state;
+    struct fg_dataset *ds = NULL;
+    struct fg_dataset_spec spec = {.path = "f.csv"};
+    assert_int_equal(csv(&ds, "a,label\n1,dog\n2,cat\n3,dog\n4,\"an, ant\"\n", spec, NULL), FG_OK);
+    assert_int_equal(fg_dataset_check(ds, NULL), FG_OK);
+    assert_string_equal(ds->class_names, "an, ant\ncat\ndog");
+    const uint16_t want[4] = {2, 1, 2, 0};
+    assert_memory_equal(ds->y, want, sizeof want);
+    assert_int_equal(ds->classes, 3);
+    fg_dataset_destroy(ds);
+    assert_int_equal(csv(&ds, "a,label\n1,2.0\n2,0\n", spec, NULL), FG_OK); /* as data frames write them */
+    assert_true(ds->y[0] == 2 && ds->y[1] == 0 && ds->classes == 3 && ds->class_names == NULL);
+    fg_dataset_destroy(ds);
+}
+
+static void csv_is_read_as_spreadsheets_write_it(void **state)
+{
+    (void)state;
+    struct fg_dataset *ds = NULL;
+    struct fg_dataset_spec spec = {.path = "f.csv"};
+    static const char *const same[] = {
+        "a,\"b, or c\",label\n1.5,-2,1\n0.25,3,0\n",
+        "# by hand\r\n\"a\" , \"b, or c\", \"label\" \r\n\"1.5\", -2 ,1\r\n0.25,\"3\",\"0\"",
+        "a;b;label\n1,5;-2;1\n0,25;3,0;0\n",
+        "a\t\"b\tor c\"\tlabel\n1.5\t-2\t1\n0.25\t3\t0\n",
+    };
+    const float x[4] = {1.5f, -2.0f, 0.25f, 3.0f};
+    const uint16_t y[2] = {1, 0};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        struct fg_err err = {""};
+        if (csv(&ds, same[i], spec, &err) != FG_OK) {
+            fail_msg("%s", err.text);
+        }
+        assert_int_equal(ds->n, 2);
+        assert_memory_equal(ds->x, x, sizeof x);
+        assert_memory_equal(ds->y, y, sizeof y);
+        fg_dataset_destroy(ds);
+    }
+    assert_int_equal(csv(&ds, "0,1,2\n5,6,1\n", spec, NULL), FG_OK); /* a data frame's names of columns */
+    assert_int_equal(ds->n, 1);
     fg_dataset_destroy(ds);
 }
 
@@ -189,9 +230,23 @@ static void bad_csv_is_refused(void **state)
         {"label,a\n1\n", "f.csv:2: expected 2 columns as in the header, found 1"},
         {"label,a\n1,2,3\n", "f.csv:2: expected 2 columns"},
         {"label,a\n1,2\n1,nan\n",
-         "f.csv:3: column 2, 'a': expected a finite number, found 'nan'; a column of names can be the group"},
-        {"label;a\n1;2\n", "f.csv:1: expected at least one feature column (columns are parted by commas), "
-                           "found 0 in 'label;a'"},
+         "f.csv:3: column 2, 'a': expected a finite number, found 'nan'; leave rows without a value out"},
+        {"label|a\n1|2\n", "f.csv:1: expected at least one feature column (columns are parted by commas, "
+                           "semicolons or tabs), found 0 in 'label|a'"},
+        {"label,a\n1,ann\n", "found 'ann'; a column of names can be the group"},
+        {"label,a\n1,\"2\n", "f.csv:2: expected a quote (\") to end on its line, found '\"2'"},
+        {"label,a\n1,\"2\"3\n", "f.csv:2: expected the field to end at its quote, found '3'"},
+        {"label,a\n1,\"2,5\"\n", "found '2,5'"},
+        {"label,a\ncat,2\n1,2\n", "f.csv:3: label: expected a name as in the first row, found '1'"},
+        {"label,a\n1,2\ncat,2\n", "f.csv:3: label: expected a whole number 0..65534, found 'cat'"},
+        {"label,a\ncat,2\n,2\n", "f.csv:3: the label is missing ('')"},
+        {"label,a\n?,2\n", "f.csv:2: the label is missing ('?')"},
+        {"label,a\n\xe9t\xe9,2\n", "f.csv:2: label: expected text in UTF-8"},
+        {"a,b\n1,u\n2,v\n3,w\n4,x\n5,y\n6,z\n7,a\n8,c\n9,d\n10,e\n11,f\n",
+         "found another name in each of the 11"},
+        {"1.5,2,0\n2.5,3,1\n", "f.csv:1: expected a header line"},
+        {"1,0,0,7\n2,3,1,5\n", "f.csv:1: expected a header line"},
+        {"1.5,cat\n2.5,dog\n3.5,cat\n", "found the label 'cat' in it"},
         {"label,a\n1,inf\n", "found 'inf'"},
         {"label,a\n1,1e39\n", "found '1e39'"},
         {"label,a\n1,1e999\n", "found '1e999'"},
@@ -212,6 +267,8 @@ static void bad_csv_is_refused(void **state)
     struct fg_err err = {""};
     check_refused(csv(&ds, "label,a\n3,1\n", (struct fg_dataset_spec){.classes = 3}, &err), &err,
                   "0..2, found '3'");
+    check_refused(csv(&ds, "label,a\nu,1\nv,1\nw,1\n", (struct fg_dataset_spec){.classes = 2}, &err), &err,
+                  "f.csv:4: label: expected at most 2 names, found 'w' besides");
     check_refused(csv(&ds, "label,a\n3,1\n", (struct fg_dataset_spec){.label_column = "y"}, &err), &err,
                   "column 'y'");
     check_refused(csv(&ds, "label,a\n3,1\n", (struct fg_dataset_spec){.group_column = "g"}, &err), &err,
@@ -393,6 +450,8 @@ int main(void)
         cmocka_unit_test(idx_parts_that_do_not_fit_are_refused),
         cmocka_unit_test(cifar_planes_are_interleaved),
         cmocka_unit_test(csv_rows_become_vectors),
+        cmocka_unit_test(csv_labels_may_be_names),
+        cmocka_unit_test(csv_is_read_as_spreadsheets_write_it),
         cmocka_unit_test(bad_csv_is_refused),
         cmocka_unit_test(text_is_cut_into_windows),
         cmocka_unit_test(windows_stay_within_a_role),
