@@ -42,7 +42,7 @@ static enum fg_status find_group(struct csv *c, const struct fg_dataset_spec *sp
     return FG_OK;
 }
 
-/* A first line of numbers, one of them broken or there twice, is a row: the names of columns differ, and those
+/* A first line of numbers, one of them broken or there twice, is a row: names of columns differ, and those
  * that data frames give to columns without names are 0, 1, 2. */
 static int is_row(const struct fg_table *t)
 {

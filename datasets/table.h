@@ -28,9 +28,9 @@ struct fg_table {
 };
 
 void fg_table_init(struct fg_table *t, const struct fg_blob *blob, char separator);
-/* Fields are parted by commas or, where the first line has none, by semicolons (decimals then may have a comma)
- * or tabs. A field in double quotes may hold separators; doubled quotes in it stay as they are, and it ends on
- * its line. Blanks around fields do not count. */
+/* Fields are parted by commas or, where the first line has none, by semicolons (decimals may have a comma
+ * then) or tabs. A field in double quotes may hold separators; doubled quotes in it stay as they are; it
+ * ends on its line. Blanks around fields do not count. */
 void fg_table_init_csv(struct fg_table *t, const struct fg_blob *blob);
 void fg_table_fini(struct fg_table *t);
 

@@ -183,6 +183,7 @@ FUZZ_TARGETS += tests/fuzz/fuzz_train_state
 # Shell tests print `ok - name`, `not ok - name` or `skip - name` for each case.
 SHELL_TESTS =
 SHELL_TESTS += tests/e2e/results.sh
+SHELL_TESTS += tests/e2e/own_data.sh
 SHELL_TESTS += tests/e2e/steps.sh
 SHELL_TESTS += tests/e2e/report.sh
 SHELL_TESTS += tests/e2e/sweep.sh

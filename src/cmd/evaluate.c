@@ -131,6 +131,49 @@ static enum fg_status match_reference(struct fg_dataset *view, struct fg_dataset
     return FG_OK;
 }
 
+/* Classes of other data by the names that the run's have: view->y becomes *y. */
+static enum fg_status match_classes(struct fg_dataset *view, uint16_t **y, const struct fg_run_params *run,
+                                    struct fg_err *err)
+{
+    struct fg_dataset own = {.class_names = run->class_names, .classes = 1};
+    bool named = view->class_names != NULL && *view->class_names != '\0';
+    size_t len, n;
+    for (const char *at = run->class_names; at != NULL && (at = strchr(at, '\n')) != NULL; at++) {
+        own.classes++;
+    }
+    if (named != (run->class_names != NULL)) {
+        return fg_fail(err, FG_E_INPUT, "%s: expected %s as labels, as the run's data have, found %s",
+                       view->name, named ? "whole numbers" : "names", named ? "names" : "whole numbers");
+    }
+    if (!named) {
+        return FG_OK;
+    }
+    uint16_t *class = fg_calloc(view->classes, sizeof *class);
+    *y = fg_calloc(view->n, sizeof **y);
+    enum fg_status st = class != NULL && *y != NULL ? FG_OK : FG_E_NOMEM;
+    FG_TRY(st);
+    for (uint32_t c = 0; c < view->classes; c++) {
+        const char *name = fg_dataset_class_name(view, c, &len), *known = "";
+        while (class[c] < own.classes && ((known = fg_dataset_class_name(&own, class[c], &n)) == NULL ||
+                                          n != len || memcmp(known, name, n) != 0)) {
+            class[c]++;
+        }
+        if (class[c] == own.classes) {
+            st = fg_fail(err, FG_E_INPUT, "%s: expected labels that the run knows, found '%.*s'", view->name,
+                         (int)len, name);
+            goto cleanup;
+        }
+    }
+    for (size_t i = 0; i < view->n; i++) {
+        (*y)[i] = class[view->y[i]];
+    }
+    view->y = *y;
+    view->classes = own.classes;
+cleanup:
+    fg_free(class);
+    return st;
+}
+
 static enum fg_status evaluate_other(struct finding *f, const struct fg_config *own_cfg,
                                      const struct fg_config *cfg, const struct fg_run_params *params,
                                      const char *part, struct fg_err *err)
@@ -139,6 +182,7 @@ static enum fg_status evaluate_other(struct finding *f, const struct fg_config *
     struct fg_model *model = NULL;
     struct fg_trainer *trainer = NULL;
     uint32_t *index = NULL;
+    uint16_t *y = NULL;
     struct fg_score score;
     size_t first = 0;
     enum fg_status st = fg_setup_load_data(&data, cfg, err);
@@ -146,6 +190,7 @@ static enum fg_status evaluate_other(struct finding *f, const struct fg_config *
     view = *data;
     view.owner = NULL;
     FG_TRY(match_reference(&view, &own, own_cfg, err));
+    FG_TRY(match_classes(&view, &y, params, err));
     struct fg_model_input input = fg_trainer_input(&view);
     FG_TRY(fg_model_create(&model, params->layers, &input, NULL, err));
     FG_TRY(check_size(model, params, f->data, err));
@@ -161,6 +206,7 @@ static enum fg_status evaluate_other(struct finding *f, const struct fg_config *
         .have = true, .loss = score.loss, .accuracy = (double)score.correct / (double)score.scored};
 cleanup:
     fg_free(index);
+    fg_free(y);
     fg_trainer_destroy(trainer);
     fg_model_destroy(model);
     fg_dataset_destroy(own);

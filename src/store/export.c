@@ -1,6 +1,8 @@
 #include "src/store/export.h"
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -25,12 +27,12 @@ static enum fg_status add_shape(struct fg_str *s, const struct fg_layer_info *t)
     return st == FG_OK ? fg_str_addf(s, t->ndim == 1 ? ",)" : ")") : st;
 }
 
-/* One .npy: magic, version 1.0, u16 length of the header, the header padded so that data start at 64 k. */
-static enum fg_status add_npy(struct fg_str *s, const struct fg_run_params *p, const struct fg_layer_info *t)
+/* The head of a .npy: magic, version 1.0, u16 length of the header, padded so that data start at 64 k. */
+static enum fg_status add_npy(struct fg_str *s, const char *type, size_t chars, const struct fg_layer_info *t)
 {
     struct fg_str dict = {0};
     enum fg_status st = FG_OK;
-    FG_TRY(fg_str_addf(&dict, "{'descr': '<f4', 'fortran_order': False, 'shape': "));
+    FG_TRY(fg_str_addf(&dict, "{'descr': '<%s%zu', 'fortran_order': False, 'shape': ", type, chars));
     FG_TRY(add_shape(&dict, t));
     FG_TRY(fg_str_addf(&dict, ", }"));
     while ((10 + dict.len + 1) % 64 != 0) {
@@ -41,9 +43,48 @@ static enum fg_status add_npy(struct fg_str *s, const struct fg_run_params *p, c
     FG_TRY(fg_put_u8(s, (uint8_t)(dict.len & 255)));
     FG_TRY(fg_put_u8(s, (uint8_t)(dict.len >> 8)));
     FG_TRY(fg_str_add(s, dict.data, dict.len));
-    FG_TRY(fg_put_f32s(s, p->values + t->offset, t->size));
 cleanup:
     fg_str_fini(&dict);
+    return st;
+}
+
+/* A character of valid UTF-8. */
+static uint32_t take_char(const char **at)
+{
+    const unsigned char *s = (const unsigned char *)*at;
+    unsigned more = s[0] < 0x80 ? 0 : s[0] < 0xe0 ? 1 : s[0] < 0xf0 ? 2 : 3;
+    uint32_t c = more == 0 ? s[0] : s[0] & (0x3fu >> more);
+    for (unsigned i = 1; i <= more && (s[i] & 0xc0) == 0x80; i++) {
+        c = c << 6 | (s[i] & 0x3fu);
+        (*at)++;
+    }
+    (*at)++;
+    return c;
+}
+
+/* Names, one a line, as NumPy's text: each as many characters of 32 bits as the longest has. */
+static enum fg_status add_names(struct fg_str *s, const char *names)
+{
+    struct fg_layer_info t = {.ndim = 1, .dims = {1, 1, 1, 1}};
+    size_t longest = 1, len = 0;
+    enum fg_status st = FG_OK;
+    for (const char *at = names; *at != '\0';) {
+        bool ends = take_char(&at) == '\n';
+        t.dims[0] += ends;
+        len = ends ? 0 : len + 1;
+        longest = len > longest ? len : longest;
+    }
+    FG_TRY(add_npy(s, "U", longest, &t));
+    for (uint32_t i = 0; i < t.dims[0]; i++) {
+        for (len = 0; *names != '\0' && *names != '\n'; len++) {
+            FG_TRY(fg_put_u32(s, take_char(&names)));
+        }
+        names += *names == '\n';
+        for (; len < longest; len++) {
+            FG_TRY(fg_put_u32(s, 0));
+        }
+    }
+cleanup:
     return st;
 }
 
@@ -92,49 +133,111 @@ cleanup:
     return st;
 }
 
+/* A zip that grows. */
+struct archive {
+    struct fg_str zip, npy, central; /* files, the next one, the directory at the end */
+    unsigned files;
+};
+
+/* What stands in `npy` becomes the next file. */
+static enum fg_status add_file(struct archive *a, const char *name, struct fg_err *err)
+{
+    struct entry e = {.name = name, .offset = (uint32_t)a->zip.len, .size = (uint32_t)a->npy.len};
+    enum fg_status st = FG_OK;
+    if (a->zip.len + a->npy.len > UINT32_MAX - 65536 || a->files == UINT16_MAX) {
+        return fg_fail(err, FG_E_RANGE,
+                       "npz: expected at most 4 GiB of parameters, found more (use safetensors)");
+    }
+    e.crc = (uint32_t)crc32_z(0, (const Bytef *)a->npy.data, a->npy.len);
+    FG_TRY(fg_put_u32(&a->zip, ZIP_LOCAL));
+    FG_TRY(put_common(&a->zip, &e));
+    FG_TRY(fg_str_addf(&a->zip, "%s.npy", e.name));
+    FG_TRY(fg_str_add(&a->zip, a->npy.data, a->npy.len));
+    FG_TRY(put_central(&a->central, &e));
+    a->npy.len = 0;
+    a->files++;
+cleanup:
+    return st;
+}
+
+static enum fg_status add_floats(struct archive *a, const struct fg_layer_info *t, const float *values,
+                                 struct fg_err *err)
+{
+    enum fg_status st = add_npy(&a->npy, "f", sizeof *values, t);
+    st = st == FG_OK ? fg_put_f32s(&a->npy, values, t->size) : st;
+    return st == FG_OK ? add_file(a, t->name, err) : st;
+}
+
+static struct fg_layer_info input_info(const char *name, const struct fg_run_params *p)
+{
+    struct fg_layer_info t = {.ndim = 1, .dims = {(uint32_t)p->channels, 1, 1, 1}, .size = p->channels};
+    snprintf(t.name, sizeof t.name, "%s", name);
+    return t;
+}
+
 enum fg_status fg_export_npz(struct fg_str *out, const struct fg_run_params *p, struct fg_err *err)
 {
-    struct fg_str zip = {0}, npy = {0}, central = {0};
+    struct archive a = {.files = 0};
+    struct fg_layer_info scale = input_info("input.scale", p), shift = input_info("input.shift", p);
     enum fg_status st = FG_OK;
     for (size_t i = 0; i < p->n_tensors; i++) {
-        struct entry e = {.name = p->tensor[i].name, .offset = (uint32_t)zip.len};
-        npy.len = 0;
-        FG_TRY(add_npy(&npy, p, &p->tensor[i]));
-        if (zip.len + npy.len > UINT32_MAX - 65536 || p->n_tensors > UINT16_MAX) {
-            st = fg_fail(err, FG_E_RANGE,
-                         "npz: expected at most 4 GiB of parameters, found more (use safetensors)");
-            goto cleanup;
-        }
-        e.size = (uint32_t)npy.len;
-        e.crc = (uint32_t)crc32_z(0, (const Bytef *)npy.data, npy.len);
-        FG_TRY(fg_put_u32(&zip, ZIP_LOCAL));
-        FG_TRY(put_common(&zip, &e));
-        FG_TRY(fg_str_addf(&zip, "%s.npy", e.name));
-        FG_TRY(fg_str_add(&zip, npy.data, npy.len));
-        FG_TRY(put_central(&central, &e));
+        FG_TRY(add_floats(&a, &p->tensor[i], p->values + p->tensor[i].offset, err));
     }
-    uint32_t start = (uint32_t)zip.len;
-    FG_TRY(fg_str_add(&zip, central.data, central.len));
-    FG_TRY(fg_put_u32(&zip, ZIP_END));
-    FG_TRY(fg_put_u32(&zip, 0)); /* disks */
-    FG_TRY(put_u16(&zip, (unsigned)p->n_tensors));
-    FG_TRY(put_u16(&zip, (unsigned)p->n_tensors));
-    FG_TRY(fg_put_u32(&zip, (uint32_t)central.len));
-    FG_TRY(fg_put_u32(&zip, start));
-    FG_TRY(put_u16(&zip, 0));
-    FG_TRY(fg_str_add(out, zip.data, zip.len));
+    if (p->scale != NULL) {
+        FG_TRY(add_floats(&a, &scale, p->scale, err));
+        FG_TRY(add_floats(&a, &shift, p->shift, err));
+    }
+    if (p->class_names != NULL) {
+        FG_TRY(add_names(&a.npy, p->class_names));
+        FG_TRY(add_file(&a, "input.classes", err));
+    }
+    uint32_t start = (uint32_t)a.zip.len;
+    FG_TRY(fg_str_add(&a.zip, a.central.data, a.central.len));
+    FG_TRY(fg_put_u32(&a.zip, ZIP_END));
+    FG_TRY(fg_put_u32(&a.zip, 0)); /* disks */
+    FG_TRY(put_u16(&a.zip, a.files));
+    FG_TRY(put_u16(&a.zip, a.files));
+    FG_TRY(fg_put_u32(&a.zip, (uint32_t)a.central.len));
+    FG_TRY(fg_put_u32(&a.zip, start));
+    FG_TRY(put_u16(&a.zip, 0));
+    FG_TRY(fg_str_add(out, a.zip.data, a.zip.len));
 cleanup:
-    fg_str_fini(&zip);
-    fg_str_fini(&npy);
-    fg_str_fini(&central);
+    fg_str_fini(&a.zip);
+    fg_str_fini(&a.npy);
+    fg_str_fini(&a.central);
     return st;
+}
+
+/* Numbers as text, parted by blanks. */
+static enum fg_status add_numbers(struct fg_str *s, const float *values, size_t n)
+{
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; st == FG_OK && i < n; i++) {
+        st = fg_str_addf(s, "%s%.9g", i > 0 ? " " : "", (double)values[i]);
+    }
+    return st;
+}
+
+/* What is no tensor is in the metadata, so that the data are the parameters alone and have their hash. */
+static json_t *metadata(const struct fg_run_params *p)
+{
+    struct fg_str scale = {0}, shift = {0};
+    json_t *about = NULL;
+    if (p->scale == NULL || (add_numbers(&scale, p->scale, p->channels) == FG_OK &&
+                             add_numbers(&shift, p->shift, p->channels) == FG_OK)) {
+        about = json_pack("{ss ss ss ss* ss* ss*}", "format", "forage", "layers", p->layers, "params_sha256",
+                          p->sha256, "input.scale", scale.data, "input.shift", shift.data, "input.classes",
+                          p->class_names);
+    }
+    fg_str_fini(&scale);
+    fg_str_fini(&shift);
+    return about;
 }
 
 /* The JSON header, or NULL when out of memory. */
 static char *safetensors_header(const struct fg_run_params *p)
 {
-    json_t *top = json_pack("{s{ssssss}}", "__metadata__", "format", "forage", "layers", p->layers,
-                            "params_sha256", p->sha256);
+    json_t *top = json_pack("{so}", "__metadata__", metadata(p));
     for (size_t i = 0; top != NULL && i < p->n_tensors; i++) {
         const struct fg_layer_info *t = &p->tensor[i];
         json_t *shape = json_array();

@@ -1,4 +1,6 @@
-/* Parameters for other programs: NumPy's npz and safetensors, each tensor under its layer's name.
+/* Parameters for other programs: NumPy's npz and safetensors, each tensor under its layer's name, with
+ * them what the model takes: input.scale, input.shift, and the names of its classes where they have some:
+ * input.classes. Of safetensors they are metadata: numbers parted by blanks, names by line ends.
  *
  * Both are little-endian float32 in the layouts of src/model/model.h. The same parameters give the same
  * bytes.

@@ -314,6 +314,31 @@ enum fg_status fg_run_array(hid_t group, const char *name, const char *doc, enum
     return write_ledger_col(group, &c, n);
 }
 
+/* What the model takes: x of the data as scale * x + shift; and what it gives: names of classes. */
+static enum fg_status write_input(hid_t file, const struct fg_dataset *data)
+{
+    hid_t group = H5Gcreate2(file, "input", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    double *wide = fg_calloc(data->channels, sizeof *wide);
+    enum fg_status st = fg_run_check(group);
+    FG_TRY(st == FG_OK && wide == NULL ? FG_E_NOMEM : st);
+    for (int i = 0; i < 2 && data->kind != FG_DATA_TOKENS; i++) {
+        const float *from = i == 0 ? data->scale : data->shift;
+        for (uint32_t c = 0; c < data->channels; c++) {
+            wide[c] = (double)from[c];
+        }
+        FG_TRY(fg_run_array(group, i == 0 ? "scale" : "shift",
+                            "of each channel: the model takes scale * x + shift", FG_COL_F64, wide,
+                            data->channels));
+    }
+    if (data->class_names != NULL && data->class_names[0] != '\0') {
+        FG_TRY(fg_run_text(group, "class_names", data->class_names));
+    }
+cleanup:
+    fg_free(wide);
+    H5Gclose(group);
+    return st;
+}
+
 /* Models of blocks, and who goes by which. */
 static enum fg_status write_blocks(hid_t file, const struct fg_run_content *in)
 {
@@ -369,6 +394,7 @@ static enum fg_status write_all(hid_t file, const struct fg_run_content *in)
     FG_TRY(write_ledger(file, in));
     FG_TRY(in->n_zones > 0 ? write_footprint(file, in) : FG_OK);
     FG_TRY(in->params != NULL ? write_params(file, in) : FG_OK);
+    FG_TRY(in->params != NULL && in->data != NULL ? write_input(file, in->data) : FG_OK);
     FG_TRY(in->params != NULL && in->blocks > 0 ? write_blocks(file, in) : FG_OK);
     if (in->partition != NULL) {
         FG_TRY(write_partition(file, in->partition));

@@ -34,10 +34,11 @@ struct fg_run_content {
     const char *layers; /* the model's canonical layer list */
     const struct fg_layer_info *tensor;
     size_t n_tensors;
-    const float *params;                /* (P), canonical order; NULL: nothing was trained */
-    uint32_t blocks;                    /* models beside, 0: none */
-    const float *block_params;          /* (blocks, P) */
-    const uint32_t *block_of;           /* (clients) */
+    const float *params;           /* (P), canonical order; NULL: nothing was trained */
+    const struct fg_dataset *data; /* what the model takes and what its classes are called; NULL: not kept */
+    uint32_t blocks;               /* models beside, 0: none */
+    const float *block_params;     /* (blocks, P) */
+    const uint32_t *block_of;      /* (clients) */
     const struct fg_ledger_col *ledger; /* beside the columns that follow from the participation rows */
     size_t n_ledger;
     const struct fg_ledger_col *footprint; /* (n_footprint) a value a zone, the server last */
@@ -64,6 +65,10 @@ struct fg_run_params {
     size_t n_tensors;
     char *layers; /* the model's canonical layer list */
     char sha256[65];
+    float *scale; /* (channels) the model takes scale * x + shift; NULL: text, or an older run */
+    float *shift; /* (channels) */
+    size_t channels;
+    char *class_names; /* a line a class; NULL: they are numbers */
 };
 
 /* Read them from a run folder or a run.h5. Errors: FG_E_MISSING, FG_E_INPUT (another file or a damaged one,

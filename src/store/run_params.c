@@ -156,6 +156,45 @@ cleanup:
     return st;
 }
 
+static enum fg_status read_channels(float **out, size_t *n, hid_t group, const char *name)
+{
+    hid_t set = H5Dopen2(group, name, H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
+    hssize_t count = space >= 0 ? H5Sget_simple_extent_npoints(space) : -1;
+    enum fg_status st = count > 0 && count <= UINT32_MAX ? FG_OK : FG_E_CORRUPT;
+    FG_TRY(st);
+    *n = (size_t)count;
+    *out = fg_calloc(*n, sizeof **out);
+    FG_TRY(*out != NULL ? FG_OK : FG_E_NOMEM);
+    st = H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, *out) >= 0 ? FG_OK : FG_E_CORRUPT;
+cleanup:
+    H5Sclose(space);
+    H5Dclose(set);
+    return st;
+}
+
+/* What runs keep of what the model takes and gives. */
+static enum fg_status read_input(struct fg_run_params *p, hid_t file)
+{
+    if (H5Lexists(file, "input", H5P_DEFAULT) <= 0) {
+        return FG_OK;
+    }
+    hid_t group = H5Gopen2(file, "input", H5P_DEFAULT);
+    size_t shifts = 0;
+    enum fg_status st = group >= 0 ? FG_OK : FG_E_CORRUPT;
+    FG_TRY(st);
+    if (H5Lexists(group, "scale", H5P_DEFAULT) > 0) {
+        FG_TRY(read_channels(&p->scale, &p->channels, group, "scale"));
+        FG_TRY(read_channels(&p->shift, &shifts, group, "shift"));
+        FG_TRY(shifts == p->channels ? FG_OK : FG_E_CORRUPT);
+    }
+    if (H5Aexists(group, "class_names") > 0) {
+        FG_TRY(read_text_attr(&p->class_names, group, "class_names", FG_CLASS_NAMES_MAX));
+    }
+cleanup:
+    H5Gclose(group);
+    return st;
+}
+
 /* The file itself, or run.h5 in the folder of this name. */
 static enum fg_status locate(struct fg_str *file, const char *path, struct fg_err *err)
 {
@@ -198,6 +237,7 @@ enum fg_status fg_run_params_read(struct fg_run_params *out, const char *path, s
     }
     group = H5Gopen2(file, "params", H5P_DEFAULT);
     st = group >= 0 ? read_group(&p, group) : FG_E_CORRUPT;
+    st = st == FG_OK ? read_input(&p, file) : st;
     if (st == FG_E_CORRUPT) {
         st = fg_fail(err, FG_E_INPUT,
                      "%s: expected whole parameters with a matching sha256, found them damaged", name.data);
@@ -219,5 +259,8 @@ void fg_run_params_fini(struct fg_run_params *p)
     fg_free(p->values);
     fg_free(p->tensor);
     fg_free(p->layers);
+    fg_free(p->scale);
+    fg_free(p->shift);
+    fg_free(p->class_names);
     *p = (struct fg_run_params){0};
 }

@@ -228,6 +228,7 @@ enum fg_status fg_study_results(struct fg_rundir *dir, const struct fg_setup *se
     struct fg_run_content content = {.summary = summary,
                                      .layers = setup->cost_only ? "" : fg_model_layers(setup->model),
                                      .params = setup->cost_only ? NULL : fg_aggregator_params(agg),
+                                     .data = setup->data,
                                      .partition = setup->part,
                                      .ledger = columns,
                                      .n_ledger = LEDGER_COLUMNS};
