@@ -30,7 +30,8 @@ void fg_config_fini(struct fg_config *c)
         c->where[i] = NULL;
     }
     fg_free(c->unset);
-    c->unset = NULL;
+    fg_free(c->layers_comment);
+    c->unset = c->layers_comment = NULL;
 }
 
 enum fg_status fg_config_set(struct fg_config *c, const char *assignment, const struct fg_config_origin *from,

@@ -94,7 +94,8 @@ struct fg_config {
 #undef FG_END
 #undef FG_OPT
     char *where[FG_OPTION_COUNT]; /* "file:line" or "--set"; NULL: default */
-    char *unset; /* where a key is that is not set, "file (default)"; NULL: no text was read */
+    char *unset;          /* where a key is that is not set, "file (default)"; NULL: no text was read */
+    char *layers_comment; /* behind model.layers: its owner says if it is one */
     uint32_t line[FG_OPTION_COUNT]; /* in the file now parsed, 0: not there */
 };
 

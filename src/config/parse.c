@@ -16,8 +16,10 @@ struct parser {
     struct fg_err *err;
     const char *bytes;
     size_t len, at;
-    uint32_t line;                /* the one libinih is at */
-    bool indented;                /* it begins with a blank */
+    uint32_t line;   /* the one libinih is at */
+    bool indented;   /* it begins with a blank */
+    const char *raw; /* (raw_len) the line as it stands, comment and all */
+    size_t raw_len;
     enum fg_status st;            /* of the first error */
     int bad_line;                 /* where it was seen */
     const struct fg_option *open; /* key whose value may still continue */
@@ -134,6 +136,8 @@ static char *read_line(char *str, int num, void *stream)
                        p->from->name, p->line, (unsigned char)line[utf8], (int)len, line));
         return NULL;
     }
+    p->raw = line;
+    p->raw_len = len;
     p->indented = len > 0 && (line[0] == ' ' || line[0] == '\t');
     if (len > 0 && line[0] == '[') {
         close_key(p);
@@ -147,6 +151,22 @@ static char *read_line(char *str, int num, void *stream)
     str[len] = '\n';
     str[len + 1] = '\0';
     return str;
+}
+
+/* Layers are parted by ';', but behind a blank a comment begins with it: who writes `dense 64 ; relu` is to
+ * be told. (Indented lines have no comments.) */
+static enum fg_status keep_comment(struct parser *p)
+{
+    size_t at = 1;
+    while (at < p->raw_len && (p->raw[at] != ';' || (p->raw[at - 1] != ' ' && p->raw[at - 1] != '\t'))) {
+        at++;
+    }
+    if (at >= p->raw_len || strcmp(p->open->key, "model.layers") != 0) {
+        return FG_OK;
+    }
+    fg_free(p->c->layers_comment);
+    p->c->layers_comment = fg_strndup(p->raw + at + 1, p->raw_len - at - 1);
+    return p->c->layers_comment != NULL ? FG_OK : FG_E_NOMEM;
 }
 
 static int continue_value(struct parser *p, const char *value)
@@ -203,6 +223,7 @@ static int on_value(void *user, const char *section, const char *name, const cha
     p->open_line = p->line;
     p->value.len = 0;
     enum fg_status st = fg_str_add(&p->value, value, strlen(value));
+    st = st == FG_OK ? keep_comment(p) : st;
     return st == FG_OK ? 1 : failed(p, st);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "src/forecast/outlook.h"
+#include "src/model/layer.h"
 #include "src/sim/setup_impl.h"
 
 /* "expected one of a, b, c (did you mean b?)" for a name that no registry entry has. */
@@ -62,6 +63,32 @@ static bool listed(const char *(*name_at)(size_t i), const char *name)
         i++;
     }
     return name_at(i) != NULL;
+}
+
+static bool is_layer(const char *word, size_t len)
+{
+    for (size_t i = 0; fg_layer_kinds[i] != NULL; i++) {
+        if (strlen(fg_layer_kinds[i]->name) == len && memcmp(fg_layer_kinds[i]->name, word, len) == 0) {
+            return true;
+        }
+    }
+    return len == 7 && memcmp(word, "softmax", len) == 0;
+}
+
+/* A comment behind the layers that begins with a layer was not meant as one. */
+static enum fg_status check_layers(const struct fg_config *c, struct fg_err *err)
+{
+    const char *at = c->layers_comment, *where = fg_config_where(c, "model.layers");
+    if (at == NULL || strchr(where, ':') == NULL) { /* the value comes from elsewhere, such as --set */
+        return FG_OK;
+    }
+    at += strspn(at, " \t;,");
+    return !is_layer(at, strcspn(at, " \t;,")) ? FG_OK
+                                               : fg_fail(err, FG_E_CONFIG,
+                                                         "%s: model.layers: expected ';' right behind a "
+                                                         "layer, found ' ;', which begins a comment "
+                                                         "and would leave out '%s'",
+                                                         where, at);
 }
 
 /* Predictors; an oracle has nothing to read under a real clock. */
@@ -169,6 +196,7 @@ enum fg_status fg_setup_find_names(struct fg_setup *s, struct fg_err *err)
     st = st == FG_OK ? check_steps(s, err) : st;
     st = st == FG_OK ? find_down(s, err) : st;
     st = st == FG_OK ? check_forecasts(c, err) : st;
+    st = st == FG_OK ? check_layers(c, err) : st;
     if (st != FG_OK) {
         return st;
     }

@@ -33,6 +33,14 @@ refuse "unknown policy" 'select.policy.*uniform.*unifrom' --set select.policy=un
 refuse "unknown rule" 'aggregate.rule.*fedavg.*fedavgg' --set aggregate.rule=fedavgg "$EXAMPLE"
 refuse "unknown codec" 'wire.codec.*zip' --set wire.codec=zip "$EXAMPLE"
 refuse "an impossible layer list names the layer" 'conv2d' --set 'model.layers=flatten; dense 10; conv2d 8 kernel=5; dense 10' "$EXAMPLE"
+DATA='gaussian:classes=4,dim=6,n=400,test=80'
+ini '[data]' "path = $DATA" '[model]' 'layers = dense ; relu; dense 9'
+refuse "layers behind a blank and a semicolon" "x.ini:4: model.layers: .*leave out 'relu; dense 9'" "$T/x.ini"
+ini '[data]' "path = $DATA" '[model]' 'layers = dense 5; relu' '  dense 6 ; relu' '  dense'
+refuse "also on a line of their own" "x.ini:4: model.layers: expected text without a ';' after a blank" "$T/x.ini"
+ini '[data]' "path = $DATA" '[model]' 'layers = dense 5; relu; dense ; denser than before'
+"$FORAGE" simulate -q "${SMALL[@]}" --out "$T/comment" "$T/x.ini" >"$T/o" 2>"$T/err"
+expect "a comment there stays one" 0 $?
 refuse "cyclic without groups" 'select.groups' --set select.policy=cyclic --set select.groups=5000 "$EXAMPLE"
 if "$FORAGE" simulate "${SMALL[@]}" --set run.rounds=1 --set select.clients=5000 --out "$T/many" "$EXAMPLE" 2>&1 |
     grep -q 'warning: --set: select.clients = 5000, but there are'; then ok "more clients asked for than there are: a warning"; else
