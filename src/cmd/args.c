@@ -225,17 +225,44 @@ int fg_cmd_fail(enum fg_status st, const struct fg_err *err)
     return fg_status_exit_code(st);
 }
 
+enum fg_status fg_cmd_wrap(struct fg_str *out, const char *text, unsigned indent)
+{
+    enum fg_status st = FG_OK;
+    for (unsigned room = FG_CMD_COLUMNS - indent; st == FG_OK;) {
+        size_t n = strlen(text), at = room;
+        while (n > room && at > 0 && text[at] != ' ') {
+            at--;
+        }
+        size_t take = n <= room ? n : at > 0 ? at : strcspn(text, " ");
+        st = fg_str_addf(out, "%.*s\n", (int)take, text);
+        text += take;
+        text += strspn(text, " ");
+        if (*text == '\0') {
+            break;
+        }
+        st = st == FG_OK ? fg_str_addf(out, "%*s", (int)indent, "") : st;
+    }
+    return st;
+}
+
 enum fg_status fg_cmd_help(struct fg_str *out, const struct fg_command *cmd)
 {
-    enum fg_status st = fg_str_addf(out, "usage: forage %s [OPTIONS]%s%s\n\n%s\n\noptions:\n", cmd->name,
-                                    cmd->args[0] != '\0' ? " " : "", cmd->args, cmd->doc);
+    struct fg_str usage = {0};
+    enum fg_status st = fg_str_addf(&usage, "usage: forage %s [OPTIONS]%s%s", cmd->name,
+                                    cmd->args[0] != '\0' ? " " : "", cmd->args);
+    st = st == FG_OK ? fg_cmd_wrap(out, usage.data, 7) : st;
+    st = st == FG_OK ? fg_str_addf(out, "\n") : st;
+    fg_str_fini(&usage);
+    st = st == FG_OK ? fg_cmd_wrap(out, cmd->doc, 0) : st;
+    st = st == FG_OK ? fg_str_addf(out, "\noptions:\n") : st;
     for (const struct fg_cmd_option *o = cmd->options; st == FG_OK && o->name != NULL; o++) {
         char left[64];
         snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter != 0 ? '-' : ' ',
                  o->letter != 0 ? o->letter : ' ', o->letter != 0 ? "," : " ", o->name,
                  o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
-        st = fg_str_addf(out, "  %-30s%s%s\n", left,
-                         strlen(left) > 28 ? "\n                                " : "", o->doc);
+        st = fg_str_addf(out, "  %-30s%s", left,
+                         strlen(left) > 28 ? "\n                                " : "");
+        st = st == FG_OK ? fg_cmd_wrap(out, o->doc, 32) : st;
     }
     return st == FG_OK ? fg_str_addf(out, "  %-30s%s\n", "-h, --help", "print this help") : st;
 }

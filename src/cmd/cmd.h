@@ -133,6 +133,11 @@ enum fg_status fg_cmd_load_config(struct fg_config *c, const char *file, const s
 enum fg_status fg_cmd_run_dir(struct fg_str *dir, const struct fg_config *c,
                               const struct fg_cmd_common *common) FG_NODISCARD;
 
+/* Append text, cut at blanks so that no line has more than FG_CMD_COLUMNS; all but the first begin with
+ * `indent` blanks. Errors: FG_E_NOMEM. */
+enum { FG_CMD_COLUMNS = 80 };
+enum fg_status fg_cmd_wrap(struct fg_str *out, const char *text, unsigned indent) FG_NODISCARD;
+
 /* Text for people: usage of one subcommand. Errors: FG_E_NOMEM. */
 enum fg_status fg_cmd_help(struct fg_str *out, const struct fg_command *cmd) FG_NODISCARD;
 

@@ -36,15 +36,15 @@ static enum fg_status usage(struct fg_str *out)
         const struct fg_command *c = fg_commands[i];
         char left[64];
         int n = snprintf(left, sizeof left, "%s %s", c->name, c->args);
-        st =
-            fg_str_addf(out, "  %-28s%s%s\n", left, n > 26 ? "\n                              " : "", c->doc);
+        st = fg_str_addf(out, "  %-28s%s", left, n > 26 ? "\n                              " : "");
+        st = st == FG_OK ? fg_cmd_wrap(out, c->doc, 30) : st;
     }
     return st == FG_OK
                ? fg_str_addf(
                      out, "  %-28s%s\n\n%s", "help SUBCOMMAND", "its usage and options",
                      "forage --version names the libraries of this build; every subcommand has --help.\n"
-                     "exit codes: 0 done, 1 the run failed, 2 usage, configuration or input, "
-                     "75 interrupted with everything saved\n")
+                     "exit codes: 0 done, 1 the run failed, 2 usage, configuration or input,\n"
+                     "            75 interrupted with everything saved\n")
                : st;
 }
 
@@ -86,16 +86,19 @@ static int print(enum fg_status st, struct fg_str *text, FILE *to)
 
 static int unknown(const char *name)
 {
-    const char *best = fg_commands[0]->name;
+    const char *best = "help";
+    struct fg_err err;
+    char hint[64] = "";
     for (size_t i = 0; fg_commands[i] != NULL; i++) {
         if (fg_str_distance(name, fg_commands[i]->name) < fg_str_distance(name, best)) {
             best = fg_commands[i]->name;
         }
     }
-    struct fg_err err;
-    enum fg_status st = fg_fail(
-        &err, FG_E_USAGE, "expected a subcommand, found '%s'; the nearest is '%s' (forage --help lists all)",
-        name, best);
+    if (fg_str_distance(name, best) <= 2) { /* one that is further away was not meant */
+        snprintf(hint, sizeof hint, "; the nearest is '%s'", best);
+    }
+    enum fg_status st = fg_fail(&err, FG_E_USAGE,
+                                "expected a subcommand, found '%s'%s (forage --help lists all)", name, hint);
     return fg_cmd_fail(st, &err);
 }
 
@@ -109,7 +112,8 @@ static int dispatch(int argc, char **argv)
     }
     const char *name = argv[1];
     bool help = strcmp(name, "help") == 0;
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || (help && argc == 2)) {
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
+        (help && (argc == 2 || argv[2][0] == '-'))) {
         enum fg_status st = usage(&text);
         return print(st, &text, stdout);
     }

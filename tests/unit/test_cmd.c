@@ -74,6 +74,26 @@ static void has(const struct fg_str *text, const char *what)
     }
 }
 
+/* What stands there when lines are joined. */
+static void has_words(const struct fg_str *text, const char *what)
+{
+    struct fg_str flat = {0};
+    for (const char *at = text->data; *at != '\0'; at += strspn(at, " \n")) {
+        size_t n = strcspn(at, " \n");
+        assert_int_equal(fg_str_addf(&flat, "%.*s ", (int)n, at), FG_OK);
+        at += n;
+    }
+    has(&flat, what);
+    fg_str_fini(&flat);
+}
+
+static void fits_80_columns(const struct fg_str *text)
+{
+    for (const char *at = text->data; *at != '\0'; at += strcspn(at, "\n") + 1) {
+        assert_in_range(strcspn(at, "\n"), 0, 80);
+    }
+}
+
 struct args {
     struct fg_cmd_common common;
     uint64_t n;
@@ -158,12 +178,20 @@ static void the_program_explains_itself(void **state)
     assert_int_equal(FORAGE("--help"), 0);
     for (size_t i = 0; fg_commands[i] != NULL; i++) {
         assert_int_equal(FORAGE("--help"), 0);
-        has(&written, fg_commands[i]->doc);
+        has_words(&written, fg_commands[i]->doc);
+        fits_80_columns(&written);
         assert_int_equal(FORAGE(fg_commands[i]->name, "--help"), 0);
         has(&written, "usage: forage ");
         assert_int_equal(FORAGE("help", fg_commands[i]->name), 0);
-        has(&written, fg_commands[i]->doc);
+        has_words(&written, fg_commands[i]->doc);
+        fits_80_columns(&written);
     }
+    assert_int_equal(FORAGE("help", "--help"), 0);
+    has(&written, "usage: forage SUBCOMMAND");
+    assert_int_equal(FORAGE("helpp"), 2);
+    has(&said, "found 'helpp'; the nearest is 'help'");
+    assert_int_equal(FORAGE("init"), 2);
+    has(&said, "found 'init' (forage --help");
     assert_int_equal(FORAGE("optons"), 2);
     has(&said, "forage: expected a subcommand, found 'optons'; the nearest is 'options'");
     assert_int_equal(written.len, 0);
