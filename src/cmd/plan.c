@@ -340,7 +340,7 @@ static void print_codecs(const struct fg_plan_codec *k, size_t n)
     }
 }
 
-/* What those asked in a slot do and move, the mean over the futures; steps < 0: not kept. */
+/* What those asked in a slot do and move, the mean over the futures; 0 where it is not kept. */
 struct work {
     double steps, bytes;
 };
@@ -353,10 +353,11 @@ static struct work work_of(const struct fg_plan *p, uint32_t slot)
         w.steps += (double)(x->chance * x->steps);
         w.bytes += (double)(x->chance * x->bytes);
     }
-    return p->cell != NULL ? w : (struct work){-1.0, -1.0};
+    return w;
 }
 
-/* At most SCREEN_SLOTS rows, evenly chosen; and who trains, a mark a client. */
+/* At most SCREEN_SLOTS rows, each of as many slots: what is up is their mean, what is done their sum, so
+ * that the rows add up to the run; and who trains, a mark a client. */
 static void print_slots(const struct fg_plan *p, const struct fg_setup *setup)
 {
     static const char marks[] = " .:-=+*#%@";
@@ -366,20 +367,36 @@ static void print_slots(const struct fg_plan *p, const struct fg_setup *setup)
         "\n  slot  begins (UTC)         up  asked   used    steps       MB     gCO2  chance of clients 0 to "
         "%u\n",
         (unsigned)shown - 1);
+    if (every > 1) {
+        (void)printf("  (a row is %u slots: the mean of who is up and of the chances, the sum of the rest)\n",
+                     (unsigned)every);
+    }
     for (uint32_t s = 0; s < p->slots; s += every) {
-        const struct fg_plan_slot *x = &p->slot[s];
-        char at[32];
-        fg_iso_format(at, fg_fleet_start(setup->fleet) / FG_SECOND + (int64_t)x->begin_s);
+        uint32_t end = p->slots - s < every ? p->slots : s + every;
+        struct fg_plan_slot x = {.begin_s = p->slot[s].begin_s};
+        struct work w = {0.0, 0.0};
+        char at[32], of_it[32] = "       ?        ?";
+        fg_iso_format(at, fg_fleet_start(setup->fleet) / FG_SECOND + (int64_t)x.begin_s);
         at[16] = '\0';
-        struct work w = work_of(p, s);
-        char of_it[32] = "       ?        ?";
-        if (w.steps >= 0.0) {
+        for (uint32_t k = s; k < end; k++) {
+            struct work more = work_of(p, k);
+            double share = (double)p->slot[k].played / p->draws; /* of the futures, as with steps */
+            w = (struct work){w.steps + more.steps, w.bytes + more.bytes};
+            x.up += p->slot[k].up / (end - s);
+            x.asked += share * p->slot[k].asked;
+            x.used += share * p->slot[k].used;
+            x.carbon_g += share * p->slot[k].carbon_g;
+        }
+        if (p->cell != NULL) {
             (void)snprintf(of_it, sizeof of_it, "%8.0f %8.3g", w.steps, w.bytes / 1e6);
         }
-        (void)printf("  %4u  %-16s %6.1f %6.1f %6.1f %s %8.3g  ", (unsigned)s, at, x->up, x->asked, x->used,
-                     of_it, x->carbon_g);
+        (void)printf("  %4u  %-16s %6.1f %6.1f %6.1f %s %8.3g  ", (unsigned)s, at, x.up, x.asked, x.used,
+                     of_it, x.carbon_g);
         for (uint32_t c = 0; c < shown && p->cell != NULL; c++) {
-            float chance = p->cell[(size_t)s * p->clients + c].chance;
+            float chance = 0.0f;
+            for (uint32_t k = s; k < end; k++) {
+                chance += p->cell[(size_t)k * p->clients + c].chance / (float)(end - s);
+            }
             (void)putchar(marks[(int)((chance < 1.0f ? chance : 1.0f) * 9.0f + 0.5f)]);
         }
         (void)putchar('\n');

@@ -58,6 +58,23 @@ static struct fg_view_sum total_of(const struct fg_run_view *v)
     return t;
 }
 
+/* What the first plan promised, as the run's last words do. */
+static enum fg_status add_certificate(struct fg_str *out, const json_t *summary)
+{
+    const json_t *value = json_object_get(summary, "plan_value");
+    double bound = json_number_value(json_object_get(summary, "plan_bound")),
+           worst = json_number_value(json_object_get(summary, "plan_worst_ratio"));
+    if (worst >= 1.0) {
+        return fg_str_addf(out, "plan at most %.4g times the least carbon for its slots, within its limits\n",
+                           worst);
+    }
+    return json_number_value(value) > 0.0
+               ? fg_str_addf(out, "plan value %.6g, no plan is worth more than %.6g: gap %.3g%%\n",
+                             json_number_value(value), bound,
+                             100.0 * (bound / json_number_value(value) - 1.0))
+               : FG_OK;
+}
+
 static enum fg_status add_head(struct fg_str *out, const struct fg_run_view *v, const char *folder)
 {
     const char *name = json_string_value(json_object_get(v->summary, "name"));
@@ -96,6 +113,7 @@ static enum fg_status add_head(struct fg_str *out, const struct fg_run_view *v, 
         FG_TRY(fg_str_addf(out,
                            "skew not known: in every round somebody was picked who had told no loss yet\n"));
     }
+    FG_TRY(add_certificate(out, v->summary));
 cleanup:
     return st;
 }

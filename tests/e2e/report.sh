@@ -90,6 +90,7 @@ expect "the page says who got which data" "$want" "$(sed -n '/id="data"/,/sectio
 expect_match "and what was planned to be sent" "<th>others' shards to be sent</th><td>[0-9]+</td>" "$(cat "$T/moved.html")"
 expect_match "and what a unit of each budget is worth" '<th>worth of one slot of time more</th><td>[0-9.e-]+</td>' "$(cat "$T/moved.html")"
 expect_match "the certificate is printed" 'plan +value [0-9.]+, no plan is worth more than [0-9.]+: gap ' "$(cat "$T/moved.out")"
+expect_match "show says it again" 'plan value [0-9.]+, no plan is worth more than [0-9.]+: gap ' "$("$FORAGE" show "$T/moved")"
 expect_match "with margins" 'margins +one more of gCO2 [0-9.e-]+, Wh [0-9.e-]+, MB ' "$(cat "$T/moved.out")"
 expect_match "settings name what differs" '<th>select.policy</th><td class="left">greenfl</td><td class="left">uniform</td>' "$(cat "$page")"
 expect "--json says what was written" "$(wc -c <"$page")" \

@@ -142,6 +142,9 @@ for one in 'carbon_g .*one gCO2 more' 'energy_wh .*one Wh more' 'mb .*one MB mor
     'rounds .*one round more' 'the policy.s plan: value .*gap' 'it ships [0-9]+ shards of others to'; do
     expect_match "what each budget costs at the margin: $one" "$one" "$(cat "$T/margins.txt")"
 done
+"$FORAGE" plan -q --draws 10 --pilots 0 --set run.rounds=60 "$T/s.ini" >"$T/rows.txt" 2>"$T/err"
+expect "the rows of a plan add up to its updates" "$(awk '$1 == "updates" && $2 == "used" {printf "%.0f", $3}' "$T/rows.txt")" \
+    "$(awk '/^  slot  begins/ {on = 1} on && $1 ~ /^[0-9]+$/ {sum += $5; n++} END {printf (n < 60 ? "%.0f" : "too many"), sum}' "$T/rows.txt")"
 expect_match "the text says what it knows" 'energy .*90%: ' "$(cat "$T/plan.txt")"
 expect_match "and what training takes on a GPU" 'memory on a GPU: [0-9.]+ .?B a client, ' "$(cat "$T/plan.txt")"
 if draws "a plan's picture"; then
