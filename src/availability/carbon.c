@@ -9,8 +9,7 @@
 #include "src/base/mem.h"
 #include "src/base/time.h"
 
-#define INTENSITY_MAX 10000.0 /* the dirtiest plants emit about 1,500 g/kWh: above this it is another unit */
-#define HOURS_MAX 2000000     /* 228 years */
+#define HOURS_MAX 2000000 /* 228 years */
 
 enum { KEY_ZONE, KEY_TZ, KEY_KIND, KEY_SCOPE, KEY_BASIS, KEYS };
 static const char *const key_names[KEYS] = {"zone", "tz", "kind", "scope", "basis"};
@@ -106,8 +105,9 @@ static enum fg_status take_row(struct reader *r, const char *text, size_t len)
     if (st == FG_E_INPUT) {
         return PROBLEM("gco2_per_kwh: expected a number, found '%s'", fg_span_quote(q, f[1]));
     }
-    if (st != FG_OK || v < 0 || v > INTENSITY_MAX) {
-        return PROBLEM("gco2_per_kwh: expected 0 to %g, found '%s'", INTENSITY_MAX, fg_span_quote(q, f[1]));
+    if (st != FG_OK || v < 0 || v > FG_INTENSITY_MAX) {
+        return PROBLEM("gco2_per_kwh: expected 0 to %g, found '%s'", FG_INTENSITY_MAX,
+                       fg_span_quote(q, f[1]));
     }
     struct fg_carbon *c = r->c;
     if (c->hours == HOURS_MAX) {
@@ -137,8 +137,9 @@ static enum fg_status take_line(void *arg, const char *text, size_t len)
     size_t n = fg_lines_fields(text, len, f, 2);
     if (n != 2 || !fg_span_is(f[0], "utc_time") || !fg_span_is(f[1], "gco2_per_kwh")) {
         char q[48];
-        return PROBLEM("expected the header utc_time,gco2_per_kwh, found '%s'",
-                       fg_span_quote(q, (struct fg_span){text, len}));
+        return PROBLEM(
+            "expected the header utc_time,gco2_per_kwh, found '%s' (forage trace import reads other forms)",
+            fg_span_quote(q, (struct fg_span){text, len}));
     }
     return FG_OK;
 }

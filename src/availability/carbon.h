@@ -11,6 +11,9 @@
 #include "src/availability/lines.h"
 #include "src/base/status.h"
 
+/* The dirtiest plants emit about 1,500 g/kWh: above this it is another unit. */
+#define FG_INTENSITY_MAX 10000.0
+
 struct fg_carbon {
     char *name;      /* for messages: the file's path */
     char *zone;      /* what the file calls its zone; "" if it does not say */

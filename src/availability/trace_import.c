@@ -7,8 +7,9 @@
 #include "src/base/calendar.h"
 
 const struct fg_trace_importer *const fg_trace_importers[] = {
-    &fg_trace_import_fta,   &fg_trace_import_spot_counts, &fg_trace_import_spot_events,
-    &fg_trace_import_phone, &fg_trace_import_states,      &fg_trace_import_uptime,
+    &fg_trace_import_fta,       &fg_trace_import_spot_counts, &fg_trace_import_spot_events,
+    &fg_trace_import_phone,     &fg_trace_import_states,      &fg_trace_import_uptime,
+    &fg_trace_import_intervals,
 };
 const size_t fg_trace_importers_n = sizeof fg_trace_importers / sizeof fg_trace_importers[0];
 

@@ -7,7 +7,8 @@
 #include "src/availability/trace_import.h"
 
 extern const struct fg_trace_importer fg_trace_import_fta, fg_trace_import_spot_counts,
-    fg_trace_import_spot_events, fg_trace_import_phone, fg_trace_import_states, fg_trace_import_uptime;
+    fg_trace_import_spot_events, fg_trace_import_phone, fg_trace_import_states, fg_trace_import_uptime,
+    fg_trace_import_intervals;
 
 /* Seconds of "2022-10-26 12:00:00", "2022-10-26T12:00:00Z", a date, or a plain number of units (*dated tells
  * which; a number of seconds after 1980 counts as a date). False if it is none of these or out of range. */

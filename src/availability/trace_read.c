@@ -343,8 +343,9 @@ static enum fg_status take_line(void *arg, const char *text, size_t len)
     size_t n = fg_lines_fields(text, len, f, 3);
     if (n != 3 || !fg_span_is(f[0], "node") || !fg_span_is(f[1], "start_s") || !fg_span_is(f[2], "end_s")) {
         char q[48];
-        return PROBLEM("expected the header node,start_s,end_s, found '%s'",
-                       fg_span_quote(q, (struct fg_span){text, len}));
+        return PROBLEM(
+            "expected the header node,start_s,end_s, found '%s' (forage trace import reads other forms)",
+            fg_span_quote(q, (struct fg_span){text, len}));
     }
     return FG_OK;
 }

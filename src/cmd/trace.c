@@ -27,6 +27,8 @@ static const struct fg_cmd_option options[] = {
     {0, "clock", "utc|local|elapsed", FG_CMD_TEXT, offsetof(struct args, make.clock),
      "import: what the times are, where the form does not tell"},
     {0, "tz", "NAME", FG_CMD_TEXT, offsetof(struct args, make.tz), "import: time zone where it was recorded"},
+    {0, "scope", "life-cycle|direct", FG_CMD_TEXT, offsetof(struct args, make.scope),
+     "import electricitymaps: which of its columns (default life-cycle)"},
     {0, "form", "NAME", FG_CMD_TEXT, offsetof(struct args, make.form),
      "synth: stationary (default), sine, interleaved or daily"},
     {0, "nodes", "N", FG_CMD_UINT, offsetof(struct args, make.nodes), "synth: default 20"},
@@ -96,7 +98,7 @@ const struct fg_command fg_cmd_trace = {
     "lint FILE... | stat FILE | show FILE | import FORMAT FILE... | synth",
     1,
     64,
-    "check, describe, draw (SVG) and make traces; FORMAT: fta, spot-counts, spot-events, phone, states, "
-    "uptime",
+    "check, describe, draw (SVG) and make traces; FORMAT: of availability intervals, uptime, states, phone, "
+    "fta, spot-counts, spot-events; of carbon electricitymaps, carbonintensity-uk",
     options,
     run};

@@ -10,6 +10,8 @@
 #include "src/availability/tz.h"
 #include "src/cmd/trace_stat.h"
 
+enum { SCREEN_PROBLEMS = 20 }; /* a file of another form has one in every line */
+
 /* What lint found out about one file. */
 struct finding {
     struct fg_problems problems;
@@ -124,10 +126,16 @@ static json_t *json_lines(const struct fg_str *s)
 
 static void print_text(const struct finding *f)
 {
-    fputs(f->problems.text.data != NULL ? f->problems.text.data : "", stdout);
+    const char *text = f->problems.text.data != NULL ? f->problems.text.data : "", *end = text;
+    size_t shown = 0;
+    for (; shown < SCREEN_PROBLEMS && *end != '\0'; shown++) {
+        end += strcspn(end, "\n") + 1;
+    }
+    printf("%.*s", (int)(end - text), text);
     fputs(f->notes.data != NULL ? f->notes.data : "", stdout);
-    if (f->problems.count > FG_PROBLEMS_SHOWN) {
-        printf("... and %zu more problems\n", f->problems.count - FG_PROBLEMS_SHOWN);
+    if (f->problems.count > shown) {
+        printf("... and %zu more problems (--json has the first %d)\n", f->problems.count - shown,
+               FG_PROBLEMS_SHOWN);
     }
     if (f->problems.count == 0) {
         fputs(f->good.data != NULL ? f->good.data : "", stdout);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/availability/carbon.h"
+#include "src/availability/carbon_import.h"
 #include "src/availability/synth.h"
 #include "src/availability/textfile.h"
 #include "src/availability/trace_import.h"
@@ -103,6 +105,61 @@ static enum fg_status import_one(struct fg_trace_build *b, struct fg_trace_head 
     return st;
 }
 
+static enum fg_status unknown_form(const struct fg_cmd_words *words, struct fg_err *err)
+{
+    const char *between = "";
+    fg_fail(err, FG_E_USAGE, "trace import: expected FORMAT FILE..., found '%.40s'%s, FORMAT one of",
+            words->n > 1 ? words->item[1] : "", words->n == 2 ? " alone" : "");
+    for (size_t i = 0; i < fg_trace_importers_n + fg_carbon_importers_n; i++) {
+        size_t len = strlen(err->text);
+        snprintf(err->text + len, sizeof err->text - len, "%s %s", between,
+                 i < fg_trace_importers_n ? fg_trace_importers[i]->name
+                                          : fg_carbon_importers[i - fg_trace_importers_n]->name);
+        between = ",";
+    }
+    return FG_E_USAGE;
+}
+
+/* "FORM, FILE FILE": where a trace comes from. */
+static enum fg_status name_source(struct fg_str *source, const char *form, const struct fg_cmd_words *words)
+{
+    enum fg_status st = fg_str_addf(source, "%s,", form);
+    for (size_t i = 2; st == FG_OK && i < words->n; i++) {
+        const char *slash = strrchr(words->item[i], '/');
+        st = fg_str_addf(source, " %.80s", slash != NULL ? slash + 1 : words->item[i]);
+    }
+    return st;
+}
+
+static enum fg_status import_carbon(const struct fg_trace_make *m, const struct fg_cmd_words *words,
+                                    const struct fg_carbon_importer *how, struct fg_err *err)
+{
+    struct fg_carbon_series s = {.tz = m->tz};
+    struct fg_str bytes = {0}, source = {0}, text = {0};
+    struct fg_carbon *c = NULL;
+    enum fg_status st = FG_OK;
+    s.direct = m->scope != NULL && strcmp(m->scope, "direct") == 0;
+    if (m->scope != NULL && !s.direct && strcmp(m->scope, "life-cycle") != 0) {
+        return fg_fail(err, FG_E_USAGE, "--scope: expected life-cycle or direct, found '%s'", m->scope);
+    }
+    for (size_t i = 2; i < words->n; i++) {
+        bytes.len = 0;
+        FG_TRY(fg_textfile_read(words->item[i], take, &bytes, err));
+        FG_TRY(how->read(&s, bytes.data != NULL ? bytes.data : "", bytes.len, words->item[i], err));
+    }
+    FG_TRY(name_source(&source, how->name, words));
+    FG_TRY(fg_carbon_series_text(&text, &s, source.len < 3000 ? source.data : how->name, err));
+    FG_TRY(fg_carbon_parse(&c, "imported", text.data, text.len, NULL, err)); /* it is what it should be */
+    FG_TRY(fg_trace_write(m->out, &text, err));
+cleanup:
+    fg_carbon_destroy(c);
+    fg_carbon_series_fini(&s);
+    fg_str_fini(&bytes);
+    fg_str_fini(&source);
+    fg_str_fini(&text);
+    return st;
+}
+
 enum fg_status fg_trace_import_files(const struct fg_trace_make *m, const struct fg_cmd_words *words,
                                      struct fg_err *err)
 {
@@ -112,25 +169,18 @@ enum fg_status fg_trace_import_files(const struct fg_trace_make *m, const struct
     struct fg_import_options o;
     struct fg_str text = {0}, source = {0};
     enum fg_status st = FG_OK;
-    const struct fg_trace_importer *how = words->n > 1 ? fg_trace_importer_find(words->item[1]) : NULL;
-    if (how == NULL || words->n < 3) {
-        fg_fail(err, FG_E_USAGE, "trace import: expected FORMAT FILE..., found '%.40s'%s, FORMAT one of",
-                words->n > 1 ? words->item[1] : "", words->n == 2 ? " alone" : "");
-        for (size_t i = 0; i < fg_trace_importers_n; i++) {
-            size_t len = strlen(err->text);
-            snprintf(err->text + len, sizeof err->text - len, "%s %s", i > 0 ? "," : "",
-                     fg_trace_importers[i]->name);
-        }
-        return FG_E_USAGE;
+    const char *form = words->n > 2 ? words->item[1] : "";
+    const struct fg_trace_importer *how = fg_trace_importer_find(form);
+    if (how == NULL) {
+        const struct fg_carbon_importer *carbon = fg_carbon_importer_find(form);
+        return carbon != NULL ? import_carbon(m, words, carbon, err) : unknown_form(words, err);
     }
     FG_TRY(options_of(m, &o, err));
     FG_TRY(fg_trace_build_create(&b));
-    FG_TRY(fg_str_addf(&source, "%s,", how->name));
     for (size_t i = 2; i < words->n; i++) {
-        const char *slash = strrchr(words->item[i], '/');
         FG_TRY(import_one(b, &head, how, o, words->item[i], err));
-        FG_TRY(fg_str_addf(&source, " %.80s", slash != NULL ? slash + 1 : words->item[i]));
     }
+    FG_TRY(name_source(&source, how->name, words));
     FG_TRY(override(m, &head, err));
     head.source = source.len < 3000 ? source.data : how->name;
     FG_TRY(fg_trace_build_text(&text, b, &head, err));

@@ -8,7 +8,7 @@
 struct fg_trace_make {
     const char *out; /* NULL: stdout */
     /* import */
-    const char *need, *clock, *tz, *unit;
+    const char *need, *clock, *tz, *unit, *scope;
     uint64_t hold_s;
     /* synth */
     const char *form, *shape;

@@ -72,6 +72,22 @@ expect "import, rows" "pool-a-01,300,1200 pool-a-02,300,900 pool-b,0,600 pool-b,
 "$FORAGE" trace import tarot "$T/pool-a.json" >"$T/out" 2>"$T/err"
 expect "import of an unknown form" 2 $?
 expect_match "import names what it found, and the forms" "'tarot'.*fta, spot-counts, spot-events, phone, states, uptime" "$(cat "$T/err")"
+printf '%s\n' 'host,boot,shutdown' 'pc1,2023-01-01 08:00,2023-01-01 17:00' 'pc2,2023-01-01 09:30,' >"$T/log.csv"
+"$FORAGE" trace import intervals "$T/log.csv" --clock local --tz Europe/Paris -o "$T/up.csv"
+expect "import of an own log, in local time" "0 # clock: local pc2,34200,61200" \
+    "$? $(head -1 "$T/up.csv") $(tail -1 "$T/up.csv")"
+for day in 1 2; do
+    echo 'Datetime (UTC),Country,Zone Id,Carbon Intensity gCO2eq/kWh (direct),Carbon Intensity gCO2eq/kWh (LCA)' >"$T/em$day.csv"
+    for h in $(seq -w 0 23); do echo "2023-01-0$day $h:00:00,France,FR,2$h,$((day * 300)).5"; done >>"$T/em$day.csv"
+done
+"$FORAGE" trace import electricitymaps "$T/em2.csv" "$T/em1.csv" --tz Europe/Paris -o "$T/FR.csv"
+expect "import of carbon, two files" 0 $?
+expect "is a carbon file that says all" "$T/FR.csv: ok: carbon, zone FR, 48 hours, mean 450.5 g/kWh" "$("$FORAGE" trace lint "$T/FR.csv")"
+"$FORAGE" trace import electricitymaps "$T/em1.csv" --scope both >"$T/out" 2>"$T/err"
+expect_match "a scope that there is not" "^2 .*--scope: expected life-cycle or direct" "$? $(cat "$T/err")"
+"$FORAGE" simulate -q --set run.rounds=2 --set availability.trace="$T/up.csv" --set carbon.traces="FR=$T/FR.csv" --set data.clients=2 \
+    --set data.partition=iid --out "$T/own" "$SRC/examples/quickstart.ini" >"$T/out" 2>"$T/err"
+expect "a run meets both" 0 $? || cat "$T/err"
 "$FORAGE" trace synth extra >"$T/out" 2>"$T/err"
 expect "synth with a word" "2 forage: trace synth: expected options alone, found 'extra'" "$? $(cat "$T/err")"
 "$FORAGE" trace stat "$T" >"$T/out" 2>"$T/err"

@@ -188,6 +188,26 @@ static void names_are_made_fit_and_intervals_merged(void **state)
     fg_str_fini(&text);
 }
 
+static void logs_of_intervals(void **state)
+{
+    (void)state;
+    /* 2026-11-01T08:00Z is the zero; pc1 is still up at the end: until 18:30, the last time of the file */
+    expect_text("intervals",
+                "Host,Boot,Shutdown\n"
+                "pc1,2026-11-01 08:00,2026-11-01 09:00\n"
+                "pc2,2026-11-01 09:00:00,2026-11-01 18:30\n"
+                "pc1,2026-11-01 12:00,\n",
+                NULL, 1.0,
+                "# clock: utc\n# zero_utc: 2026-11-01T08:00:00Z\n# nodes: 2  intervals: 3  span_s: 37800\n"
+                "node,start_s,end_s\npc1,0,3600\npc1,14400,37800\npc2,3600,37800\n");
+    expect_text("intervals", "end,user,start,note\n7200000,a,3600000,x\n", NULL, 0.001,
+                "# clock: elapsed\n# nodes: 1  intervals: 1  span_s: 3600\nnode,start_s,end_s\na,0,3600\n");
+    expect_error("intervals", "node,start\na,1\n", NULL, "f:1: the header lacks a column named end|to|until");
+    expect_error("intervals", "node,start,end\na,5,4\n", NULL, "f:2: the end is before the start");
+    expect_error("intervals", "node,start,end\na,noon,4\n", NULL, "f:2: expected a time");
+    expect_error("intervals", "node,start,end\n,1,4\n", NULL, "f:2: the node has no name");
+}
+
 static void every_failed_allocation_is_reported(void **state)
 {
     (void)state;
@@ -198,6 +218,7 @@ static void every_failed_allocation_is_reported(void **state)
                   "2020-01-29 18:00:00\\t4G\\n\"}}"},
         {"states", "node,time,wifi\na,5,1\nb,5,1\na,6,1\n"},
         {"uptime", "node,time,uptime\na,5,1\nb,5,1\n"},
+        {"intervals", "node,start,end\na,5,6\nb,5,\n"},
     };
     struct fg_import_options o;
     fg_import_defaults(&o);
@@ -225,6 +246,7 @@ int main(void)
         cmocka_unit_test(messages_of_phones),
         cmocka_unit_test(samples_of_states),
         cmocka_unit_test(samples_of_up_time),
+        cmocka_unit_test(logs_of_intervals),
         cmocka_unit_test(names_are_made_fit_and_intervals_merged),
         cmocka_unit_test(every_failed_allocation_is_reported),
     };
