@@ -55,7 +55,7 @@ static enum fg_status take_row(struct fg_import_csv *csv, const struct fg_span *
 static enum fg_status read_log(struct fg_trace_build *b, struct fg_trace_head *head, const void *bytes,
                                size_t len, const struct fg_import_options *o, struct fg_err *err)
 {
-    static const char *const want[] = {"node|host|hostname|machine|device|name|id",
+    static const char *const want[] = {"node|host|hostname|machine|device|user|name|id",
                                        "start|from|begin|since|boot|up|start_time|login|start_s",
                                        "end|to|until|stop|shutdown|down|end_time|logout|end_s"};
     struct reader r = {

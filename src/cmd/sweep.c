@@ -96,6 +96,9 @@ static enum fg_status conclude(struct work *w, const struct args *a, struct fg_e
     FG_TRY(fg_sweep_judge(&w->verdict, &w->sweep, &w->jobs, err));
     FG_TRY(fg_sweep_csv(&text, &w->sweep, &w->jobs, err));
     FG_TRY(replace(w, "results.csv", &text, err));
+    text.len = 0;
+    FG_TRY(fg_sweep_curves(&text, &w->sweep, &w->jobs, err));
+    FG_TRY(replace(w, "curves.csv", &text, err));
     FG_TRY(fg_str_addf(&picture, "%s/results.svg", w->folder));
     FG_TRY(fg_sweep_picture(&drawn, picture.data, &w->sweep, &w->verdict, err));
     if (a->common.json) {
@@ -106,7 +109,7 @@ static enum fg_status conclude(struct work *w, const struct args *a, struct fg_e
         (void)putchar('\n');
     } else {
         FG_TRY(fg_sweep_print(&w->sweep, &w->verdict));
-        (void)printf("results: %s/results.csv%s%s\n", w->folder, drawn ? ", " : "",
+        (void)printf("results: %s/results.csv, curves.csv%s%s\n", w->folder, drawn ? ", " : "",
                      drawn ? picture.data : "");
     }
 cleanup:

@@ -135,6 +135,11 @@ enum fg_status fg_sweep_cell_name(struct fg_str *out, const struct fg_sweep *s, 
 enum fg_status fg_sweep_csv(struct fg_str *out, const struct fg_sweep *s, const struct fg_sweep_jobs *jobs,
                             struct fg_err *err) FG_NODISCARD;
 
+/* The same of every evaluation of every finished run: results after so many rounds, hours, steps, bytes,
+ * Wh, g. */
+enum fg_status fg_sweep_curves(struct fg_str *out, const struct fg_sweep *s, const struct fg_sweep_jobs *jobs,
+                               struct fg_err *err) FG_NODISCARD;
+
 /* Means with intervals by cell, and the average ranks with the critical difference, as SVG. Without gnuplot
  * that is a warning, and no file: *drawn says whether there is one. Errors: those of the file. */
 enum fg_status fg_sweep_picture(bool *drawn, const char *path, const struct fg_sweep *s,

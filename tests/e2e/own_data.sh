@@ -66,6 +66,7 @@ expect_match "numbers with holes are told" 'labels are 0 to 30, but only 3 of th
 "$FORAGE" export runs/mine-1 >"$T/o" 2>"$T/err"
 expect "export" 0 $?
 if [ -n "${FG_PYTHON:-}" ]; then
+    # shellcheck disable=SC2016 # backquotes of Markdown
     { sed -n '/^```python/,/^```/p' "$SRC/doc/models.md" | grep -v '^```'
       cat <<'PY'
 names = [line.strip().split(",")[2] for line in open("new.csv").readlines()[1:]]

@@ -34,6 +34,17 @@ expect "a sweep ends with 0" 0 $?
 expect "every run is there" 12 "$(find "$out/runs" -name run.h5 | wc -l)"
 expect "a row a run and a header" 13 "$(wc -l <"$out/results.csv")"
 draws "a sweep's picture" && expect_match "the picture is SVG" '<svg xmlns' "$(head -c 20 "$out/results.svg")"
+expect "a row an evaluation and a header" 97 "$(wc -l <"$out/curves.csv")"
+holds "curves end where the summaries do" "${FG_PYTHON:-python3}" - "$out" <<'PY'
+import csv, json, sys
+last = {(r["work"], r["select.clients"], r["seed"]): r for r in csv.DictReader(open(sys.argv[1] + "/curves.csv"))}
+assert len(last) == 12
+for (work, clients, seed), r in last.items():
+    s = json.load(open(f"{sys.argv[1]}/runs/{work},{clients},seed{seed}/summary.json"))
+    assert int(r["round"]) == 7 and float(r["accuracy"]) == s["accuracy"] and float(r["loss"]) == s["loss"]
+    assert int(r["steps"]) == s["steps_total"] and int(r["bytes"]) == s["uplink_bytes"] + s["downlink_bytes"]
+    assert abs(float(r["carbon_g"]) - s["carbon_g"]) < 1e-9 and abs(float(r["hours"]) * 3600 - s["virtual_s"]) < 1e-6
+PY
 expect_match "it says the means" 'much +0\.[0-9]+ \+- ' "$(cat "$T/o")"
 
 # Again: nothing is run, the same is said.
@@ -46,7 +57,7 @@ find "$out/runs" -name log.txt -exec cat {} + >"$T/logs2"
 GNUPLOT=/no/gnuplot "$FORAGE" sweep "$T/here/sweep.ini" -o "$out" >"$T/o3" 2>"$T/err3"
 expect "without gnuplot: the sweep is done" 0 $?
 expect_match "with a warning" 'results.svg: not drawn: .*gnuplot-nox' "$(cat "$T/err3")"
-expect "and no picture of before" "results: $out/results.csv" "$(tail -1 "$T/o3")$(ls "$out/results.svg" 2>/dev/null)"
+expect "and no picture of before" "results: $out/results.csv, curves.csv" "$(tail -1 "$T/o3")$(ls "$out/results.svg" 2>/dev/null)"
 holds "no run was touched" cmp -s "$T/logs" "$T/logs2"
 
 # Means, pairs and ranks by hand from the summaries.
