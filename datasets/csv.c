@@ -172,7 +172,7 @@ static enum fg_status take_label(struct csv *c, uint32_t max, uint32_t *label, s
 static enum fg_status row(struct csv *c, uint32_t max_label, struct fg_err *err)
 {
     const struct fg_table *t = &c->table;
-    uint32_t label;
+    uint32_t label = 0;
     if (t->fields != c->columns) {
         return fg_fail(err, FG_E_INPUT, "%s:%zu: expected %zu columns as in the header, found %zu",
                        t->blob->name, t->line, c->columns, t->fields);

@@ -260,8 +260,7 @@ enum fg_status fg_cmd_help(struct fg_str *out, const struct fg_command *cmd)
         snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter != 0 ? '-' : ' ',
                  o->letter != 0 ? o->letter : ' ', o->letter != 0 ? "," : " ", o->name,
                  o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
-        st = fg_str_addf(out, "  %-30s%s", left,
-                         strlen(left) > 28 ? "\n                                " : "");
+        st = strlen(left) > 28 ? fg_str_addf(out, "  %s\n%32s", left, "") : fg_str_addf(out, "  %-30s", left);
         st = st == FG_OK ? fg_cmd_wrap(out, o->doc, 32) : st;
     }
     return st == FG_OK ? fg_str_addf(out, "  %-30s%s\n", "-h, --help", "print this help") : st;

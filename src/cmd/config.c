@@ -71,7 +71,12 @@ static enum fg_status read_file(struct fg_config *c, const char *file, char **da
     struct fg_str text = {0};
     enum fg_status st = fg_file_read(&text, file, (size_t)16 << 20, err);
     if (st != FG_OK) {
-        return st;
+        return !is_folder(file)
+                   ? st
+                   : fg_fail(
+                         err, FG_E_CONFIG,
+                         "%s: expected a configuration file, found a folder (a run's is config.ini in it)",
+                         file);
     }
     if (realpath(file, real) == NULL) {
         st = fg_fail(err, FG_E_IO, "%s: expected to find its folder: %s", file, strerror(errno));
