@@ -1,5 +1,6 @@
 #include "src/study/console.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -165,10 +166,11 @@ static void print_footprint(const json_t *o)
     }
     printf("  footprint  %s, %s with the server, networks, idle and the making of machines\n",
            quantity(wh, number(o, "footprint_wh"), "Wh"), quantity(g, number(o, "footprint_g"), "gCO2"));
+    double by = at_mean > 0.0 ? 100.0 * (tasks / at_mean - 1.0) : 0.0;
     if (at_mean > 0.0) {
         printf("  shifting   at constant intensity %s instead of %s: %+.1f%% by when and where\n",
                quantity(constant, at_mean, "gCO2"), quantity(g, tasks, "gCO2"),
-               100.0 * (tasks / at_mean - 1.0));
+               fabs(by) >= 0.05 ? by : 0.0); /* never -0.0% */
     }
 }
 

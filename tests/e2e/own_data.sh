@@ -46,6 +46,7 @@ INI
 cd "$T/here" || exit 1
 "$FORAGE" simulate -q mine.ini >"$T/o" 2>"$T/err"
 expect "a run on names" 0 $?
+expect_match "where carbon is constant nothing was shifted" 'shifting .*: \+0\.0% by' "$(cat "$T/o")"
 expect_match "the log says which class is which" 'classes: 0 bïrd, 1 cat, 2 dog' "$(cat runs/mine-1/log.txt)"
 grep -v bïrd "$T/plain.csv" >"$T/two.csv"
 "$FORAGE" evaluate runs/mine-1 "$T/two.csv" --part all --json >"$T/two.json" 2>"$T/err"
