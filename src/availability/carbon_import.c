@@ -188,10 +188,8 @@ static enum fg_status read_carbon_intensity_uk(struct fg_carbon_series *s, const
     return st;
 }
 
-static const struct fg_carbon_importer electricity_maps = {
-    "electricitymaps", "CSV of Electricity Maps' data portal, an hour a row", read_electricity_maps};
-static const struct fg_carbon_importer carbon_intensity_uk = {
-    "carbonintensity-uk", "JSON of Great Britain's Carbon Intensity API", read_carbon_intensity_uk};
+static const struct fg_carbon_importer electricity_maps = {"electricitymaps", read_electricity_maps};
+static const struct fg_carbon_importer carbon_intensity_uk = {"carbonintensity-uk", read_carbon_intensity_uk};
 
 const struct fg_carbon_importer *const fg_carbon_importers[] = {&electricity_maps, &carbon_intensity_uk};
 const size_t fg_carbon_importers_n = sizeof fg_carbon_importers / sizeof fg_carbon_importers[0];

@@ -30,7 +30,6 @@ void fg_carbon_series_fini(struct fg_carbon_series *s);
 
 struct fg_carbon_importer {
     const char *name;
-    const char *doc; /* one line: what the file looks like */
     /* Add the file's values. Errors: FG_E_INPUT with "name:line: ..." (or "name: ..." for JSON),
      * FG_E_NOMEM. */
     enum fg_status (*read)(struct fg_carbon_series *s, const void *bytes, size_t len, const char *name,

@@ -70,5 +70,5 @@ static enum fg_status read_log(struct fg_trace_build *b, struct fg_trace_head *h
     return st;
 }
 
-const struct fg_trace_importer fg_trace_import_intervals = {
-    "intervals", "CSV of intervals: node, up from, up until", read_log};
+/* CSV of intervals: node, up from, up until. */
+const struct fg_trace_importer fg_trace_import_intervals = {"intervals", read_log};

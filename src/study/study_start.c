@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "src/base/log.h"
-#include "src/base/now.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 
 enum fg_status study_warm_start(struct study *s, struct fg_err *err)
 {
