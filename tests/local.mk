@@ -193,6 +193,7 @@ SHELL_TESTS += tests/e2e/sweep.sh
 SHELL_TESTS += tests/e2e/science.sh
 SHELL_TESTS += tests/e2e/adds_up.sh
 SHELL_TESTS += tests/e2e/truth.sh
+SHELL_TESTS += tests/e2e/plan_codecs.sh
 SHELL_TESTS += tests/e2e/slack.sh
 SHELL_TESTS += tests/e2e/choices.sh
 SHELL_TESTS += tests/e2e/cost_only.sh

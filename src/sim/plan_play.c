@@ -99,16 +99,25 @@ static enum fg_status nothing_create(struct fg_executor **out, const uint32_t *s
 
 /* ---- an executor that computes ---- */
 
-static enum fg_status numeric_create(struct fg_executor **out, struct fg_setup *s, struct fg_trainer *trainer,
-                                     atomic_int *stop, struct fg_err *err)
+/* *kept: what its clients keep for the codec, as long as the play; NULL where they keep nothing. */
+static enum fg_status numeric_create(struct fg_executor **out, struct fg_kept **kept, struct fg_setup *s,
+                                     struct fg_trainer *trainer, atomic_int *stop, struct fg_err *err)
 {
+    size_t params = fg_model_params(s->model), state = fg_codec_state(s->codec, &s->coding, params);
+    if (state > 0) {
+        enum fg_status st = fg_kept_create(kept, state, 0, (struct fg_kept_rows){0});
+        if (st != FG_OK) {
+            return fg_fail(err, st, "out of memory for what clients keep");
+        }
+    }
     struct fg_executor_local_opts opts = {.shard_of = fg_setup_task_shard,
                                           .arg = s,
                                           .codec = s->codec,
                                           .coding = s->coding,
+                                          .kept = *kept,
                                           .width = s->threads,
                                           .stop = stop};
-    return fg_executor_local_create(out, trainer, fg_model_params(s->model), &opts, err);
+    return fg_executor_local_create(out, trainer, params, &opts, err);
 }
 
 /* ---- hooks ---- */
@@ -265,6 +274,9 @@ static void configure(const struct playing *g, struct fg_aggregator_config *c)
         c->eval_clients_every = 0;
         c->eval_every = (c->rounds + LOOKS - 1) / LOOKS;
     }
+    if (p->trainer != NULL && g->setup.codec->clients_keep_state) {
+        c->keeping = FG_KEEPING_HERE;
+    }
     if (p->trainer == NULL) {
         c->rule.params = 1; /* the rule has something to add up */
     }
@@ -314,13 +326,14 @@ enum fg_status fg_play_run(const struct fg_play *p, struct fg_played *out, struc
     struct fg_aggregator_config cfg;
     struct fg_timeline *line = NULL;
     struct fg_executor *ex = NULL;
+    struct fg_kept *kept = NULL;
     enum fg_finish reason;
     const float zero = 0.0f;
     enum fg_status st;
     g.setup.fleet = p->fleet;
     configure(&g, &cfg);
     FG_TRY(fg_aggregator_create(&g.agg, &cfg, p->fleet, p->trainer != NULL ? p->setup->params : &zero, err));
-    FG_TRY(p->trainer != NULL ? numeric_create(&ex, &g.setup, p->trainer, p->stop, err)
+    FG_TRY(p->trainer != NULL ? numeric_create(&ex, &kept, &g.setup, p->trainer, p->stop, err)
                               : nothing_create(&ex, p->setup->samples));
     struct fg_timeline_virtual_config world = {.update_bytes = p->setup->update_bytes,
                                                .batch = p->setup->local.batch,
@@ -343,6 +356,7 @@ cleanup:
     if (ex != NULL) {
         ex->ops->destroy(ex);
     }
+    fg_kept_destroy(kept);
     fg_aggregator_destroy(g.agg);
     return st;
 }
