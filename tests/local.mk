@@ -82,6 +82,7 @@ UNIT_TESTS += tests/unit/test_codec
 UNIT_TESTS += tests/unit/test_codec_lossy
 UNIT_TESTS += tests/unit/test_coders
 UNIT_TESTS += tests/unit/test_codec_feedback
+UNIT_TESTS += tests/unit/test_feedback
 UNIT_TESTS += tests/unit/test_down
 UNIT_TESTS += tests/unit/test_codec_adaptive
 UNIT_TESTS += tests/unit/test_codec_range

@@ -143,12 +143,16 @@ static json_t *json_codecs(const struct fg_plan_codec *k, size_t n)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++) {
-        json_array_append_new(list, json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:b, s:b}",
-                                              "codec", k[i].codec->name, "bytes", (json_int_t)k[i].bytes,
-                                              "seconds", k[i].seconds, "wh", k[i].wh, "run_bytes",
-                                              k[i].run_bytes, "run_wh", k[i].run_wh, "variance",
-                                              k[i].variance, "rounds", k[i].rounds, "run_s", k[i].run_s,
-                                              "keeps_state", k[i].keeps_state, "chosen", k[i].chosen));
+        bool have = k[i].rounds > 0.0;
+        json_array_append_new(
+            list,
+            json_pack("{s:s, s:I, s:f, s:f, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "codec",
+                      k[i].codec->name, "bytes", (json_int_t)k[i].bytes, "seconds", k[i].seconds, "wh",
+                      k[i].wh, "run_bytes", number(k[i].run_bytes, have), "run_wh", number(k[i].run_wh, have),
+                      "variance", k[i].variance, "sent", number(k[i].sent, k[i].sent >= 0.0), "rounds",
+                      number(k[i].rounds, have), "rounds_low", number(k[i].rounds_low, true), "rounds_high",
+                      number(k[i].rounds_high, true), "run_s", number(k[i].run_s, have), "keeps_state",
+                      k[i].keeps_state, "chosen", k[i].chosen));
     }
     return list;
 }
@@ -324,19 +328,42 @@ static void print_data(const struct fg_plan *p, const struct fg_setup *setup)
     }
 }
 
+/* "1.530", "1.530 (1-3.1)" by what it was off where it was measured, "? (1-15)" by bounds. */
+static void rounds_text(char *out, size_t cap, const struct fg_plan_codec *k)
+{
+    if (k->rounds < 0.0) {
+        (void)snprintf(out, cap, "? (%.2g-%.2g)", k->rounds_low, k->rounds_high);
+    } else if (k->rounds_low < k->rounds_high) {
+        (void)snprintf(out, cap, "%.3f (%.2g-%.2g)", k->rounds, k->rounds_low, k->rounds_high);
+    } else {
+        (void)snprintf(out, cap, "%.3f", k->rounds);
+    }
+}
+
 static void print_codecs(const struct fg_plan_codec *k, size_t n)
 {
-    (void)printf("\n  updates with    bytes each    seconds  variance  rounds   bytes in all  Wh in all   s "
-                 "in all  (median "
-                 "client, to the same accuracy)\n");
+    (void)printf(
+        "\n  updates with    bytes each    seconds  variance  rounds (off by)    bytes in all  Wh in all "
+        "  s in all  (median client, to the same accuracy)\n");
     for (size_t i = 0; i < n; i++) {
-        char variance[24] = "        ?";
+        char variance[24] = "        ?", rounds[40], run[3][24] = {"?", "?", "?"};
+        const double in_all[3] = {k[i].run_bytes, k[i].run_wh, k[i].run_s};
         if (k[i].variance >= 0.0) {
             (void)snprintf(variance, sizeof variance, "%9.3g", k[i].variance);
         }
-        (void)printf("%c %-13s %12llu %10.3g %s %7.3f %14.4g %10.4g %10.4g%s\n", k[i].chosen ? '*' : ' ',
-                     k[i].codec->name, (unsigned long long)k[i].bytes, k[i].seconds, variance, k[i].rounds,
-                     k[i].run_bytes, k[i].run_wh, k[i].run_s, k[i].keeps_state ? "  clients keep state" : "");
+        rounds_text(rounds, sizeof rounds, &k[i]);
+        for (int w = 0; w < 3 && k[i].rounds > 0.0; w++) {
+            (void)snprintf(run[w], sizeof run[w], "%.4g", in_all[w]);
+        }
+        (void)printf("%c %-13s %12llu %10.3g %s  %-17s %13s %10s %10s", k[i].chosen ? '*' : ' ',
+                     k[i].codec->name, (unsigned long long)k[i].bytes, k[i].seconds, variance, rounds, run[0],
+                     run[1], run[2]);
+        if (k[i].keeps_state && k[i].sent >= 0.0) {
+            (void)printf("  clients keep state, %.0f%% sent", 100.0 * k[i].sent);
+        } else if (k[i].keeps_state) {
+            (void)printf("  clients keep state, bounds alone");
+        }
+        (void)putchar('\n');
     }
 }
 

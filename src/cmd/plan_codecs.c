@@ -1,8 +1,11 @@
 #include "src/cmd/plan_codecs.h"
 
+#include <math.h>
+
 #include "src/availability/ledger.h"
 #include "src/base/mem.h"
 #include "src/base/sort.h"
+#include "src/wire/feedback.h"
 
 /* Bytes a second up of the client in the middle. */
 static enum fg_status median_uplink(double *out, const struct fg_fleet *f)
@@ -21,26 +24,79 @@ static enum fg_status median_uplink(double *out, const struct fg_fleet *f)
     return FG_OK;
 }
 
-/* Rounds more by the planning model: the variance of a round's mean is that of an update,
- * in the number of updates. */
-static double slower(const struct fg_plan_codec *k, const struct fg_setup *s)
+/* ---- rounds to the same accuracy ---- */
+
+/* Rounds for one of a run without a codec: about, at least and at most; about < 0: no figure. */
+struct rounds {
+    double about, least, most;
+};
+
+typedef double sent_fn(const struct fg_codec_opts *opts, size_t n, double updates);
+
+/* What is kept lets a run fall behind: so many times the rounds send what a client's `updates` updates
+ * without a codec come to. */
+static double times(sent_fn *sent, const struct fg_setup *s, double updates)
 {
-    double updates = s->cfg->select.clients;
-    return k->variance > 0.0 ? 1.0 + s->cfg->wire.variance_rounds * k->variance / updates : 1.0;
+    double lo = 1.0, hi = 1.0;
+    while (hi < 1e6 && hi * sent(&s->coding, s->n_params, hi * updates) < 1.0) {
+        hi *= 1.5;
+    }
+    for (int i = 0; i < 30 && hi > 1.0; i++) {
+        double mid = 0.5 * (lo + hi);
+        if (mid * sent(&s->coding, s->n_params, mid * updates) < 1.0) {
+            lo = mid;
+        } else {
+            hi = mid;
+        }
+    }
+    return hi;
 }
 
-/* Beside the run's own codec: rounds to the same accuracy, and what bytes, energy and time come to then. */
-static void compare(struct fg_plan_codec *list, size_t n, const struct fg_plan *p, const struct fg_setup *s)
+/* By the planning model, where the variance of a round's mean is that of an update in the number of
+ * updates; with error feedback by what is not sent. `updates`: of a client in a run without a codec. */
+static struct rounds rounds_of(const struct fg_plan_codec *k, const struct fg_setup *s, double updates)
+{
+    if (!k->keeps_state) {
+        double more = s->cfg->wire.variance_rounds * k->variance / (double)s->cfg->select.clients;
+        return (struct rounds){1.0 + more, 1.0 + more, 1.0 + more};
+    }
+    if (k->codec->sent != NULL) {
+        double about = times(k->codec->sent, s, updates);
+        return (struct rounds){about, fmax(1.0, about / FG_FEEDBACK_OFF), about * FG_FEEDBACK_OFF};
+    }
+    sent_fn *least = k->codec->sent_least;
+    return (struct rounds){-1.0, 1.0, least != NULL ? times(least, s, updates) : INFINITY};
+}
+
+/* Updates of a client in a run without a codec that comes as far as the run with its own. */
+static double dense_updates(const struct fg_plan_codec *own, const struct fg_setup *s, double updates)
+{
+    if (!own->keeps_state) {
+        return updates / rounds_of(own, s, updates).about;
+    }
+    sent_fn *sent = own->codec->sent != NULL ? own->codec->sent : own->codec->sent_least;
+    return sent != NULL ? updates * sent(&s->coding, s->n_params, updates) : updates;
+}
+
+/* Beside the run's own codec: rounds to the same accuracy, and what bytes, energy and time come to
+ * then. `updates`: of a client. */
+static void compare(struct fg_plan_codec *list, size_t n, const struct fg_plan *p, const struct fg_setup *s,
+                    double updates)
 {
     const struct fg_plan_codec *own = list;
     for (size_t i = 0; i < n; i++) {
         own = list[i].chosen ? &list[i] : own;
     }
-    double mine = slower(own, s), own_s = own->seconds, rounds = s->cfg->run.rounds;
+    double dense = dense_updates(own, s, updates), own_s = own->seconds, rounds = s->cfg->run.rounds;
+    struct rounds mine = rounds_of(own, s, dense);
     for (size_t i = 0; i < n; i++) {
         struct fg_plan_codec *k = &list[i];
-        bool known = k->variance >= 0.0 && own->variance >= 0.0;
-        k->rounds = known ? slower(k, s) / mine : 1.0;
+        struct rounds its = rounds_of(k, s, dense);
+        bool known = its.about > 0.0 && mine.about > 0.0;
+        k->sent = k->codec->sent != NULL ? k->codec->sent(&s->coding, s->n_params, its.about * dense) : -1.0;
+        k->rounds = k->chosen ? 1.0 : known ? its.about / mine.about : -1.0;
+        k->rounds_low = k->chosen ? 1.0 : its.least / mine.most;
+        k->rounds_high = k->chosen ? 1.0 : its.most / mine.least;
         k->run_s = (p->range[FG_PLAN_TIME_S].mean + rounds * (k->seconds - own_s)) * k->rounds;
         k->run_bytes *= k->rounds;
         k->run_wh *= k->rounds;
@@ -75,7 +131,7 @@ enum fg_status fg_plan_codecs(struct fg_plan_codec **out, size_t *n, const struc
         k->keeps_state = k->codec->clients_keep_state != 0;
         k->chosen = k->codec == setup->codec;
     }
-    compare(list, count, p, setup);
+    compare(list, count, p, setup, p->range[FG_PLAN_USED].mean / (double)setup->clients);
     *out = list;
     *n = count;
     return FG_OK;

@@ -16,8 +16,11 @@ struct fg_plan_codec {
     double run_bytes; /* of all updates that the plan expects */
     double run_wh;    /* the same */
     double variance;  /* of an update, in its square, by what updates usually are; < 0: not known */
-    double rounds; /* to the same accuracy, in those of the run's codec (1 where a variance is not known) */
-    double run_s;  /* of so many rounds with the median client's uploads */
+    double sent; /* with keeps_state: of what a client's updates come to, with its last one; < 0: not known */
+    /* To the same accuracy, in those of the run's codec, and what it may be off by; < 0: no figure,
+     * bounds alone. run_bytes, run_wh and run_s are in proportion. */
+    double rounds, rounds_low, rounds_high;
+    double run_s;     /* of so many rounds with the median client's uploads */
     bool keeps_state; /* with clients: a lost worker takes it along */
     bool chosen;      /* by the run */
 };

@@ -70,6 +70,7 @@ static void contract(struct fg_error *e, const struct fg_error_terms *t, double 
     e->variance /= 2.0 * t->convexity;
     e->drift /= 2.0 * t->convexity;
     e->bias /= 2.0 * t->convexity;
+    e->feedback /= 2.0 * t->convexity;
 }
 
 struct fg_error fg_error_predict(const struct fg_error_terms *t)
@@ -102,9 +103,12 @@ struct fg_error fg_error_predict(const struct fg_error_terms *t)
                   ? t->lr * t->lr * t->curvature * t->curvature * (far - 1.0) * (t->noise + far * spread)
                   : 0.0;
     e.bias = counted > 0.0 ? bias_of(t, all, counted) : 0.0;
+    double reach =
+        t->lr * t->curvature * far; /* the model is off by the last d rounds, the noise of each its own */
+    e.feedback = reach * reach * t->behind * (t->behind * t->slope + variance);
     if (t->convexity > 0.0) {
         contract(&e, t, effective);
     }
-    e.all = e.progress + e.variance + e.drift + e.bias;
+    e.all = e.progress + e.variance + e.drift + e.bias + e.feedback;
     return e;
 }

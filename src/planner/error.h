@@ -2,12 +2,14 @@
  *
  *   E = c1 D0 / (eta sum_t T_t) + c2 L eta (sum_t T_t^2 V_t) / (sum_t T_t)
  *       + c3 eta^2 L^2 (Tm - 1) (sigma^2 + Tm zeta^2) + 4 dTV(alpha, pbar)^2 zeta^2
+ *       + eta^2 L^2 Tm^2 (d^2 G^2 + d V)
  *   V = sum_i w_i^2 s_i [(1 + om) sigma^2 / tau_i + om G^2]
  *       + w_i^2 s_i (1 - s_i) (1 + l_i) / (1 - l_i) zeta^2
  *
  * s_i is the chance that client i's update counts in a round, w_i its weight there, pbar_i = w_i s_i / sum, T
- * the local steps of a round that is as good as everyone's. With zones the last term is not the worst over
- * all clients but the mean over those that are alike but for their zone:
+ * the local steps of a round that is as good as everyone's, d the rounds that what clients keep of their
+ * updates waits (error feedback). With zones the fourth term is not the worst over all clients but the mean
+ * over those that are alike but for their zone:
  *
  *   sum_i (alpha_i - pbar_i)^2 zeta^2 + sum_z (sum of z's alpha_i - pbar_i)^2 zone_spread,
  *
@@ -19,7 +21,8 @@
  * with fg_effective_steps(T) for T and (1 - eta mu)^T l for l in them. Formulas and constants:
  * doc/algorithms/planning.md.
  * Thread safety: pure.
- * Source: Bottou, Curtis and Nocedal 2018, theorems 4.6 (strongly convex) and 4.8.
+ * Source: Bottou, Curtis and Nocedal 2018, theorems 4.6 (strongly convex) and 4.8;
+ * Karimireddy et al., ICML 2019, theorem II (error feedback).
  */
 #ifndef FG_PLANNER_ERROR_H
 #define FG_PLANNER_ERROR_H
@@ -50,6 +53,7 @@ struct fg_error_terms {
     double spread;        /* zeta^2: between the clients' gradients */
     double distance;      /* D0 = F(x0) - F* */
     double codec, slope;  /* om and G^2 */
+    double behind;        /* d; 0 = clients keep nothing */
     double convexity;     /* mu; 0 = unknown, the error of the mean */
     const uint32_t *zone; /* (clients); NULL = the worst case, and none of the next three */
     uint32_t zones;
@@ -64,9 +68,9 @@ double fg_effective_steps(double tau, double lr, double curvature);
 /* The terms with nothing known of the problem: sigma^2 = zeta^2 = 1, D0 = 1, no codec. */
 void fg_error_defaults(struct fg_error_terms *t);
 
-/* The four terms and their sum. */
+/* The terms and their sum. */
 struct fg_error {
-    double progress, variance, drift, bias, all;
+    double progress, variance, drift, bias, feedback, all;
 };
 struct fg_error fg_error_predict(const struct fg_error_terms *t);
 

@@ -73,6 +73,12 @@ struct fg_codec {
      * NULL: none, or, with clients_keep_state, not known. */
     double (*noise)(const struct fg_codec_opts *opts);
 
+    /* With clients_keep_state: of what so many updates of a client come to the share that is sent with the
+     * last of them, where they are alike and as updates usually are (feedback.h); NULL: not known. And what
+     * it is at least, whatever they are; NULL: 0. */
+    double (*sent)(const struct fg_codec_opts *opts, size_t n, double updates);
+    double (*sent_least)(const struct fg_codec_opts *opts, size_t n, double updates);
+
     /* Encode x into out. Shapes: x (n); out has cap >= bound(n) bytes. Errors: FG_E_NOMEM, FG_E_INTERNAL. */
     enum fg_status (*encode)(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
                              size_t n);

@@ -1,21 +1,23 @@
-/* Each matrix as the product of two of few columns: one step of power iteration from where the client's last
- * update came to, and what it leaves over is kept for the next one (error feedback).
+/* Each matrix as the product of two of few columns: one step of power iteration from where the client's
+ * last update came to, and what it leaves over is kept for the next one (error feedback).
  *
  *   M = X + kept;   P = orthonormal(M Q);   Q = M' P;   sent = P Q';   kept = M - sent
  *
- * Of a matrix of a rows and b columns r (a + b) floats are sent, r = rank; vectors, and matrices of which
- * that would be more than they are, go as they are. Bytes: layer by layer f32 P (r, a), f32 Q (r, b), or f32
- * of the values. Clients keep n floats and after them the Q of each matrix; where that is 0 its place is
- * taken by uniform numbers of the task's stream.
+ * Of a matrix of a rows and b columns r (a + b) floats are sent, r = rank; vectors, and matrices of
+ * which that would be more than they are, go as they are. Bytes: layer by layer f32 P (r, a), f32 Q (r,
+ * b), or f32 of the values. Clients keep n floats and after them the Q of each matrix; where that is 0
+ * its place is taken by uniform numbers of the task's stream.
  *
- * Source: Vogels, Karimireddy, Jaggi, NeurIPS 2019 (PowerSGD), algorithms 1 and 2; differs: each client has P
- * and Q of its own, where all workers of the paper share them by two sums over all
+ * Source: Vogels, Karimireddy, Jaggi, NeurIPS 2019 (PowerSGD), algorithms 1 and 2; differs: each client
+ * has P and Q of its own, where all workers of the paper share them by two sums over all
  * (doc/algorithms/codecs.md).
+ *
  */
 #include <math.h>
 #include <string.h>
 
 #include "src/base/bytes.h"
+#include "src/wire/feedback.h"
 #include "src/wire/noise.h"
 #include "src/wire/pack.h"
 
@@ -54,6 +56,20 @@ static size_t state_of(const struct fg_codec_opts *opts, size_t n)
         floats += s.rank * s.b;
     }
     return floats;
+}
+
+/* How far updates are from so few columns is not known. The best r columns have at least r / min(a, b)
+ * of a matrix's square; one step of power iteration is taken to find them, and all that is kept to be
+ * in the worst of the matrices. */
+static double sent_least(const struct fg_codec_opts *opts, size_t n, double updates)
+{
+    double least = 1.0;
+    for (size_t l = 0; l < fg_codec_layers(opts); l++) {
+        struct shape s = shape_of(opts, l, n);
+        double share = s.rank > 0 ? (double)s.rank / (double)(s.a < s.b ? s.a : s.b) : 1.0;
+        least = share < least ? share : least;
+    }
+    return fg_feedback_least(least, updates);
 }
 
 /* ---- products; sums over 16 lanes by place, then these in order ---- */
@@ -242,6 +258,7 @@ const struct fg_codec fg_codec_powersgd = {
     .state = state_of,
     .bound = bytes_of,
     .expected = bytes_of,
+    .sent_least = sent_least,
     .encode = encode,
     .decode = decode,
 };

@@ -11,6 +11,7 @@
 
 #include "src/base/bytes.h"
 #include "src/wire/codec.h"
+#include "src/wire/feedback.h"
 #include "src/wire/pack.h"
 
 static size_t bytes_of(const struct fg_codec_opts *opts, size_t n)
@@ -20,6 +21,13 @@ static size_t bytes_of(const struct fg_codec_opts *opts, size_t n)
         bytes += 4 + (fg_codec_layer(opts, l, n) + 7) / 8;
     }
     return bytes;
+}
+
+static double sent_of(const struct fg_codec_opts *opts, size_t n, double updates)
+{
+    (void)opts;
+    (void)n;
+    return fg_feedback_sent(FG_FEEDBACK_SIGNS, 1.0, updates);
 }
 
 /* Signs of y into out, kept = y - sent; returns the scale. */
@@ -92,6 +100,7 @@ const struct fg_codec fg_codec_sign = {
     .clients_keep_state = 1,
     .bound = bytes_of,
     .expected = bytes_of,
+    .sent = sent_of,
     .encode = encode,
     .decode = decode,
 };

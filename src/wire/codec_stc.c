@@ -9,6 +9,7 @@
 
 #include "src/base/bytes.h"
 #include "src/base/mem.h"
+#include "src/wire/feedback.h"
 #include "src/wire/gaps.h"
 #include "src/wire/largest.h"
 #include "src/wire/pack.h"
@@ -28,6 +29,13 @@ static size_t expected(const struct fg_codec_opts *opts, size_t n)
     size_t got = HEAD + fg_largest_place_bytes(opts, n) + fg_largest_count(opts, n) / 8,
            most = bound(opts, n);
     return got < most ? got : most;
+}
+
+static double sent_of(const struct fg_codec_opts *opts, size_t n, double updates)
+{
+    return n > 0 ? fg_feedback_sent(FG_FEEDBACK_LARGEST_MEAN, (double)fg_largest_count(opts, n) / (double)n,
+                                    updates)
+                 : 1.0;
 }
 
 static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
@@ -141,6 +149,7 @@ const struct fg_codec fg_codec_stc = {
     .clients_keep_state = 1,
     .bound = bound,
     .expected = expected,
+    .sent = sent_of,
     .encode = encode,
     .decode = decode,
     .open = open,

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A plan with codecs whose clients keep what was not sent: its pilots keep it, too, and come to the run's own accuracy.
+# A plan with codecs whose clients keep what was not sent: its pilots keep it, too, and come to the run's own accuracy;
+# and rounds to the same accuracy are told of each codec, with what they may be off by.
 . "${FG_SRCDIR:-.}/tests/lib/e2e.sh"
 
 cat >"$T/s.ini" <<'INI'
@@ -34,4 +35,40 @@ for codec in none top-k stc sign powersgd; do
     expect "$codec: the pilots' accuracy is the run's" "$run" "$plan"
     if [ "$codec" != none ]; then holds "$codec makes a difference" [ "$run" != "$dense" ]; fi
 done
+
+cat >"$T/check.py" <<'PY'
+import json, sys
+short, long, own = ({c["codec"]: c for c in json.load(open(f))["codecs"]} for f in sys.argv[1:])
+
+def close(a, b, within):
+    assert abs(a - b) <= within * abs(b), (a, b)
+
+dense = short["none"]
+for name, c in short.items():
+    if name in ("top-k", "stc", "sign"):  # so many times the rounds send all of what comes without a codec
+        assert c["keeps_state"] and c["rounds"] > 1 and 0 < c["sent"] < 1
+        close(c["rounds"] * c["sent"], 1, 1e-3)
+        close(c["rounds_high"], 2 * c["rounds"], 1e-9)
+        close(c["rounds_low"], max(1, c["rounds"] / 2), 1e-9)
+        assert long[name]["rounds"] < c["rounds"], name  # what waits is sent in the end
+    elif name == "powersgd":  # a bound, and no figure
+        assert all(c[k] is None for k in ("rounds", "sent", "run_bytes", "run_wh", "run_s")), c
+        assert c["rounds_low"] == 1 < c["rounds_high"]
+    else:
+        assert c["sent"] is None and c["rounds_low"] == c["rounds"] == c["rounds_high"], c
+    if c["rounds"] is not None:
+        close(c["run_bytes"] / c["bytes"] / c["rounds"], dense["run_bytes"] / dense["bytes"], 1e-9)
+# beside a run with top-k one without goes as far in the share that is sent
+assert own["top-k"]["rounds"] == own["top-k"]["rounds_low"] == own["top-k"]["rounds_high"] == 1
+close(own["none"]["rounds"], own["top-k"]["sent"], 1e-3)
+assert own["none"]["rounds_low"] < own["none"]["rounds"] < own["none"]["rounds_high"] <= 1
+PY
+told() { "$FORAGE" plan -q --json --draws 3 --pilots 0 "$@" "$T/s.ini" 2>"$T/err"; }
+told >"$T/short.json"
+told --set run.rounds=200 >"$T/long.json"
+told --set wire.codec=top-k >"$T/own.json"
+holds "rounds of each codec" "${FG_PYTHON:-python3}" "$T/check.py" "$T/short.json" "$T/long.json" "$T/own.json"
+table=$("$FORAGE" plan -q --draws 3 --pilots 0 "$T/s.ini" 2>&1)
+expect_match "a figure and what it may be off by" 'top-k .* [0-9.]+ \([0-9.]+-[0-9.]+\) .* clients keep state, [0-9]+% sent' "$table"
+expect_match "a bound alone" 'powersgd .* \? \(1-[0-9.e+]+\) +\? +\? +\?  clients keep state, bounds alone' "$table"
 done_testing

@@ -266,6 +266,36 @@ static void a_strongly_convex_problem_contracts(void **state)
     fg_assert_close(e.bias, 0, 1e-12);
 }
 
+/* What waits moves the model by the last d rounds: their common step, and the noise of each. */
+static void error_feedback_costs_what_waits(void **state)
+{
+    (void)state;
+    static const double chance[] = {1.0};
+    struct fg_error_terms t;
+    fg_error_defaults(&t);
+    t.clients = 1;
+    t.chance = chance;
+    t.lr = 0.1;
+    t.curvature = 2.0;
+    t.noise = 0.0;
+    t.slope = 3.0;
+    struct fg_error none = fg_error_predict(&t);
+    fg_assert_close(none.feedback, 0.0, 0);
+    double delta = 0.25; /* Karimireddy et al.: 4 eta^2 L^2 sigma^2 (1 - delta) / delta^2 */
+    t.behind = 2.0 * sqrt(1.0 - delta) / delta;
+    struct fg_error e = fg_error_predict(&t);
+    fg_assert_close(e.feedback, 4.0 * 0.01 * 4.0 * 3.0 * (1.0 - delta) / (delta * delta), 1e-12);
+    fg_assert_close(e.all, none.all + e.feedback, 1e-12);
+    t.mean_steps = 4.0;
+    t.noise = 5.0; /* of four steps a quarter */
+    t.behind = 6.0;
+    e = fg_error_predict(&t);
+    fg_assert_close(e.feedback, 0.64 * (36.0 * 3.0 + 6.0 * 5.0 / 4.0), 1e-12);
+    double sum = e.feedback, far = (1.0 - pow(0.8, 4)) / 0.2;
+    t.convexity = 0.5;
+    fg_assert_close(fg_error_predict(&t).feedback, sum * far * far / 16.0, 1e-12); /* over 2 mu = 1 */
+}
+
 /* tau steps of rate 0.1 on x^2 / 2 move x by 1 - 0.9^tau of its distance. */
 static void steps_come_to_the_optimum_and_not_beyond(void **state)
 {
@@ -290,6 +320,7 @@ int main(void)
         cmocka_unit_test(the_terms_of_the_predicted_error),
         cmocka_unit_test(the_bias_of_clients_that_are_alike_but_for_their_zone),
         cmocka_unit_test(a_strongly_convex_problem_contracts),
+        cmocka_unit_test(error_feedback_costs_what_waits),
         cmocka_unit_test(steps_come_to_the_optimum_and_not_beyond),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
