@@ -243,7 +243,9 @@ static enum fg_status tighten(struct work *w, struct search *f, struct fg_err *e
 static enum fg_status look_between(struct work *w, struct search *f, bool once, struct fg_err *err)
 {
     enum fg_status st = FG_OK;
-    for (int k = 0; k <= (once ? 0 : BETWEEN) && st == FG_OK; k++) {
+    bool nodes = w->p->slots.ship == NULL && !fg_slots_has_rounds(&w->p->slots);
+    int first = w->chance == NULL && !nodes ? 1 : 0; /* that schedule was made when the bound was found */
+    for (int k = first; k <= (once ? 0 : BETWEEN) && st == FG_OK; k++) {
         double even = (double)k / BETWEEN;
         w->slots.nodes = k == 0 ? w->p->slots.nodes : 0;
         for (uint32_t r = 0; r < w->n; r++) {

@@ -16,17 +16,20 @@ struct dual {
     const struct fg_slots_problem *s;
     bool rounds; /* are worth something */
     uint32_t stretches, rows, groups, open;
-    double most;                  /* grams of a worthless slot */
     double *base, *x, *slope, *u; /* (rows) gained before; where the tangent touches; its slope; taken */
     double *top;                  /* (clients) the largest slope of the rows that it may serve */
-    double *k, *next;             /* (levels, slots, groups) where tangents of rounds touch; as taken */
-    double *of_group;             /* (groups) slopes in the slot that is looked at */
+    double *k, *next;             /* (levels, groups, slots) where tangents of rounds touch; as taken */
+    double *of_group;             /* (groups, slots) slopes at the level that is looked at */
+    double *rate, *alone_rate;    /* (rows) of a task's value, and of what it adds alone */
+    double *green;                /* (clients, slots) grams less than a worthless slot costs, or 0 */
     double *alone,
-        *round_alone;         /* (levels, clients, slots) what a task alone adds to its row; to its round */
-    double *row_n, *row_next; /* (rows) tasks, mean over the tries; as taken */
-    double *round_n, *round_next; /* (levels, slots) */
-    double *value;                /* (slots) of each at its best level */
-    uint8_t *level;               /* (slots) that */
+        *round_alone; /* (levels, clients, slots) what a task alone adds to its row; to its round */
+    uint8_t *pays;    /* (levels, clients, slots) at these prices */
+    double *at_zero, *round_rate, *sum, *most, *gain; /* (slots) of the level that is looked at */
+    double *row_n, *row_next;                         /* (rows) tasks, mean over the tries; as taken */
+    double *round_n, *round_next;                     /* (levels, slots) */
+    double *value;                                    /* (slots) of each at its best level */
+    uint8_t *level;                                   /* (slots) that */
     double price[FG_BUDGETS], left[FG_BUDGETS], spent[FG_BUDGETS];
 };
 
@@ -34,6 +37,7 @@ static void free_dual(struct dual *d)
 {
     fg_free(d->base);
     fg_free(d->level);
+    fg_free(d->pays);
 }
 
 static enum fg_status make_dual(struct dual *d, const struct fg_levels_problem *p)
@@ -43,17 +47,17 @@ static enum fg_status make_dual(struct dual *d, const struct fg_levels_problem *
                        .s = s,
                        .rounds = fg_slots_has_rounds(s),
                        .stretches = s->stretch != NULL ? s->stretch[s->slots - 1] + 1 : 1,
-                       .open = s->slots - s->tune,
-                       .most = fg_levels_dearest(s)};
+                       .open = s->slots - s->tune};
     d->rows = s->clients * d->stretches;
     d->groups = d->rounds ? s->rounds->groups : 1;
     size_t loads = (size_t)p->levels * s->slots * d->groups;
     size_t cells = (size_t)p->levels * s->slots * s->clients, rounds = (size_t)p->levels * s->slots;
-    d->base = fg_calloc(6 * (size_t)d->rows + s->clients + 2 * loads + d->groups + s->slots + 2 * cells +
-                            2 * rounds,
+    d->base = fg_calloc(8 * (size_t)d->rows + s->clients + 2 * loads + (d->groups + 6) * (size_t)s->slots +
+                            2 * cells + (size_t)s->slots * s->clients + 2 * rounds,
                         sizeof *d->base);
     d->level = fg_calloc(s->slots, 1);
-    if (d->base == NULL || d->level == NULL) {
+    d->pays = fg_calloc(cells, 1);
+    if (d->base == NULL || d->level == NULL || d->pays == NULL) {
         free_dual(d);
         return FG_E_NOMEM;
     }
@@ -64,13 +68,25 @@ static enum fg_status make_dual(struct dual *d, const struct fg_levels_problem *
     d->k = d->top + s->clients;
     d->next = d->k + loads;
     d->of_group = d->next + loads;
-    d->value = d->of_group + d->groups;
-    d->alone = d->value + s->slots;
+    d->value = d->of_group + (size_t)d->groups * s->slots;
+    d->at_zero = d->value + s->slots;
+    d->round_rate = d->at_zero + s->slots;
+    d->sum = d->round_rate + s->slots;
+    d->most = d->sum + s->slots;
+    d->gain = d->most + s->slots;
+    d->alone = d->gain + s->slots;
     d->round_alone = d->alone + cells;
-    d->row_n = d->round_alone + cells;
+    d->green = d->round_alone + cells;
+    d->rate = d->green + (size_t)s->slots * s->clients;
+    d->alone_rate = d->rate + d->rows;
+    d->row_n = d->alone_rate + d->rows;
     d->row_next = d->row_n + d->rows;
     d->round_n = d->row_next + d->rows;
     d->round_next = d->round_n + rounds;
+    double most = fg_levels_dearest(s);
+    for (size_t i = 0; i < (size_t)s->slots * s->clients; i++) {
+        d->green[i] = fmax(0.0, most - s->grams[i]);
+    }
     return FG_OK;
 }
 
@@ -82,22 +98,23 @@ static uint32_t row_at(const struct dual *d, uint32_t client, uint32_t slot)
 static double value_of(const struct dual *d, uint32_t level, size_t cell)
 {
     const struct fg_level *l = &d->p->level[level];
-    return l->effort * l->chance[cell] * fmax(0.0, d->most - d->s->grams[cell]);
+    return l->effort * l->chance[cell] * d->green[cell];
 }
 
-static double *load_at(const struct dual *d, double *loads, uint32_t level, uint32_t slot)
+/* (groups, slots) of a level. */
+static double *load_at(const struct dual *d, double *loads, uint32_t level)
 {
-    return loads + ((size_t)level * d->s->slots + slot) * d->groups;
+    return loads + (size_t)level * d->groups * d->s->slots;
 }
 
 /* An update on the client's data; where data move any group may get it, and the bound is least if all do. */
-static void add_load(const struct dual *d, double *load, uint32_t client, double q)
+static void add_load(const struct dual *d, double *load, uint32_t client, uint32_t slot, double q)
 {
     if (d->rounds && d->s->ship == NULL) {
-        load[d->s->rounds->group[client]] += q;
+        load[(size_t)d->s->rounds->group[client] * d->s->slots + slot] += q;
     }
     for (uint32_t g = 0; d->rounds && d->s->ship != NULL && g < d->groups; g++) {
-        load[g] += q / (double)d->groups;
+        load[(size_t)g * d->s->slots + slot] += q / (double)d->groups;
     }
 }
 
@@ -131,21 +148,28 @@ static void pay_window(struct dual *d)
 static void look_alone(struct dual *d)
 {
     const struct fg_slots_problem *s = d->s;
-    size_t i = 0;
+    for (uint32_t r = 0; r < d->rows; r++) {
+        d->u[r] = d->base[r];
+    }
+    fg_slots_utilities(d->u, d->rows, s->alpha);
     for (uint32_t l = 0; l < d->p->levels && s->ship == NULL; l++) {
         struct fg_slots_rounds r = d->rounds ? *s->rounds : (struct fg_slots_rounds){0};
         r.way = &d->p->level[l].way;
         for (uint32_t c = 0; c < s->clients; c++) {
-            for (uint32_t t = 0; t < s->slots; t++, i++) {
-                size_t cell = (size_t)c * s->slots + t;
-                double base = d->base[row_at(d, c, t)], q = d->p->level[l].chance[cell];
-                d->alone[i] = fg_slots_utility(base + value_of(d, l, cell), s->alpha) -
-                              fg_slots_utility(base, s->alpha);
-                d->round_alone[i] =
+            size_t first = (size_t)c * s->slots, at = (size_t)l * s->clients * s->slots + first;
+            for (uint32_t t = 0; t < s->slots; t++) {
+                d->alone[at + t] = d->base[row_at(d, c, t)] + value_of(d, l, first + t);
+            }
+            fg_slots_utilities(d->alone + at, s->slots, s->alpha);
+            for (uint32_t t = 0; t < s->slots; t++) {
+                double q = d->p->level[l].chance[first + t];
+                d->alone[at + t] -= d->u[row_at(d, c, t)];
+                d->round_alone[at + t] =
                     d->rounds ? r.worth * fmax(0.0, fg_slots_progress(&r, 0, fg_slots_told(&r, 0, q))) : 0.0;
             }
         }
     }
+    memset(d->u, 0, d->rows * sizeof *d->u);
 }
 
 /* How much of a sum is that of tasks alone: all where there is one or none. */
@@ -170,7 +194,7 @@ static void begin(struct dual *d, const struct fg_levels_plan *plan)
                 d->x[s->ship != NULL ? plan->plan.slots->shard[i] : row] += v;
                 d->row_n[row] += 1.0;
                 for (uint32_t l = 0; l < d->p->levels; l++) {
-                    add_load(d, load_at(d, d->k, l, t), c, d->p->level[l].chance[i]);
+                    add_load(d, load_at(d, d->k, l), c, t, d->p->level[l].chance[i]);
                     d->round_n[(size_t)l * s->slots + t] += 1.0;
                 }
             }
@@ -200,16 +224,22 @@ static void find_tops(struct dual *d)
     }
 }
 
-/* Tangents of the rows' utilities: their sum where nothing is taken. */
+/* Tangents of the rows' utilities: their sum where nothing is taken. Shapes: d->u is scratch. */
 static double touch_rows(struct dual *d)
 {
     double sum = 0.0, alpha = d->s->alpha;
+    memcpy(d->u, d->x, d->rows * sizeof *d->u);
+    memcpy(d->rate, d->base, d->rows * sizeof *d->rate);
+    fg_slots_utilities(d->u, d->rows, alpha);
+    fg_slots_utilities(d->rate, d->rows, alpha);
     for (uint32_t r = 0; r < d->rows; r++) {
-        double x = d->x[r], f = fg_slots_utility(x, alpha);
+        double x = d->x[r], f = d->u[r], empty = d->rate[r];
         d->slope[r] = x > 0.0 ? alpha * f / x : alpha == 1.0 ? 1.0 : 0.0;
         double alone = alone_of(d, d->row_n[r]);
         sum += (1.0 - alone) * (f + d->slope[r] * (d->base[r] - x));
-        sum += alone > 0.0 ? alone * fg_slots_utility(d->base[r], alpha) : 0.0;
+        sum += alone > 0.0 ? alone * empty : 0.0;
+        d->rate[r] = (1.0 - alone) * d->slope[r];
+        d->alone_rate[r] = alone;
     }
     find_tops(d);
     return sum;
@@ -218,80 +248,132 @@ static double touch_rows(struct dual *d)
 /* The tangent of a round's worth: slopes by group, and what it is without updates. */
 static double touch_round(struct dual *d, uint32_t level, uint32_t slot)
 {
+    size_t slots = d->s->slots;
     if (!d->rounds) {
-        d->of_group[0] = 0.0;
+        d->of_group[slot] = 0.0;
         return 0.0;
     }
     struct fg_slots_rounds r = *d->s->rounds;
-    const double *k = load_at(d, d->k, level, slot);
-    double i = 0.0, most = 0.0;
+    const double *k = load_at(d, d->k, level) + slot;
+    double i = 0.0, most = 0.0, *of_group = d->of_group + slot;
     r.way = &d->p->level[level].way;
     for (uint32_t g = 0; g < d->groups; g++) {
-        i += fg_slots_told(&r, 0, k[g]);
+        i += fg_slots_told(&r, 0, k[g * slots]);
     }
     double flat = 1.0 + r.signal * i, z = r.signal * i / flat;
     double at_zero = r.worth * fg_slots_progress(&r, 0, i);
     for (uint32_t g = 0; g < d->groups; g++) {
-        double own = r.apart * k[g] + r.way->noise;
-        d->of_group[g] =
+        double own = r.apart * k[g * slots] + r.way->noise;
+        of_group[g * slots] =
             r.worth * fg_slots_way_slope(r.way, z) * r.signal * r.way->noise / (own * own) / (flat * flat);
-        at_zero -= d->of_group[g] * k[g];
-        most = fmax(most, d->of_group[g]);
+        at_zero -= of_group[g * slots] * k[g * slots];
+        most = fmax(most, of_group[g * slots]);
     }
     for (uint32_t g = 0; g < d->groups && d->s->ship != NULL; g++) {
-        d->of_group[g] = most;
+        of_group[g * slots] = most;
     }
     return at_zero;
 }
 
-static double gain_of(const struct dual *d, uint32_t level, uint32_t client, uint32_t slot)
+/* What the client's tasks of slots from to end - 1, which are of one row, would win at the level: d->gain. */
+static void gains_of(struct dual *d, uint32_t level, uint32_t client, uint32_t from, uint32_t end)
 {
     const struct fg_level *l = &d->p->level[level];
-    bool moves = d->s->ship != NULL;
-    size_t i = (size_t)client * d->s->slots + slot;
-    size_t at = ((size_t)level * d->s->clients + client) * d->s->slots + slot;
-    uint32_t row = row_at(d, client, slot);
-    double rate = moves ? d->top[client] : d->slope[row], alone = alone_of(d, d->row_n[moves ? 0 : row]);
-    double gain = (1.0 - alone) * rate * value_of(d, level, i) + alone * d->alone[at];
+    const struct fg_slots_problem *s = d->s;
+    bool moves = s->ship != NULL;
+    size_t first = (size_t)client * s->slots, at = (size_t)level * s->clients * s->slots + first;
+    uint32_t row = row_at(d, client, from);
+    double rate = moves ? d->top[client] : d->rate[row], alone = moves ? 0.0 : d->alone_rate[row];
+    const double *q = l->chance + first, *green = d->green + first, *of_alone = d->alone + at;
+    double *gain = d->gain;
+    for (uint32_t t = from; t < end; t++) {
+        gain[t] = rate * (l->effort * q[t] * green[t]) + alone * of_alone[t];
+    }
     if (d->rounds) {
-        alone = alone_of(d, d->round_n[(size_t)level * d->s->slots + slot]);
-        gain += (1.0 - alone) * l->chance[i] * d->of_group[moves ? 0 : d->s->rounds->group[client]] +
-                alone * d->round_alone[at];
-    }
-    for (uint32_t r = 0; r < d->p->base.n; r++) {
-        gain -= d->price[r] * l->cost[r][i];
-    }
-    return gain;
-}
-
-/* What the slot is worth at the level at these prices: somebody must pay, or it is not used. */
-static double look(struct dual *d, uint32_t level, uint32_t slot)
-{
-    double sum = 0.0, most = -INFINITY, at_zero = touch_round(d, level, slot);
-    size_t round = (size_t)level * d->s->slots + slot;
-    double *load = load_at(d, d->next, level, slot);
-    memset(load, 0, d->groups * sizeof *load);
-    d->round_next[round] = 0.0;
-    for (uint32_t c = 0; c < d->s->clients; c++) {
-        double gain = gain_of(d, level, c, slot);
-        most = fmax(most, gain);
-        if (gain > 0.0) {
-            sum += gain;
-            d->round_next[round] += 1.0;
-            add_load(d, load, c, d->p->level[level].chance[(size_t)c * d->s->slots + slot]);
+        const double *slope = d->of_group + (size_t)(moves ? 0 : s->rounds->group[client]) * s->slots;
+        const double *of_round = d->round_alone + at;
+        for (uint32_t t = from; t < end; t++) {
+            gain[t] += (1.0 - d->round_rate[t]) * q[t] * slope[t] + d->round_rate[t] * of_round[t];
         }
     }
-    return (1.0 - alone_of(d, d->round_n[round])) * at_zero + (most > 0.0 ? sum : most);
+    for (uint32_t r = 0; r < d->p->base.n; r++) {
+        const double *cost = l->cost[r] + first;
+        for (uint32_t t = from; t < end; t++) {
+            gain[t] -= d->price[r] * cost[t];
+        }
+    }
+}
+
+/* What the client brings to the slots at the level at these prices. */
+static void look_at_client(struct dual *d, uint32_t level, uint32_t client)
+{
+    const struct fg_slots_problem *s = d->s;
+    size_t first = (size_t)client * s->slots, at = (size_t)level * s->clients * s->slots + first;
+    double *next = d->round_next + (size_t)level * s->slots, *load = load_at(d, d->next, level);
+    const double *q = d->p->level[level].chance + first;
+    for (uint32_t from = 0, end; from < d->open; from = end) {
+        end = from + 1;
+        while (end < d->open && row_at(d, client, end) == row_at(d, client, from)) {
+            end++;
+        }
+        gains_of(d, level, client, from, end);
+    }
+    for (uint32_t t = 0; t < d->open; t++) {
+        double gain = d->gain[t];
+        bool pays = gain > 0.0;
+        d->most[t] = gain > d->most[t] ? gain : d->most[t];
+        d->sum[t] += pays ? gain : 0.0;
+        next[t] += pays ? 1.0 : 0.0;
+        d->pays[at + t] = pays;
+    }
+    if (d->rounds && s->ship == NULL) {
+        double *own = load + (size_t)s->rounds->group[client] * s->slots;
+        for (uint32_t t = 0; t < d->open; t++) {
+            own[t] += d->pays[at + t] ? q[t] : 0.0;
+        }
+        return;
+    }
+    for (uint32_t t = 0; t < d->open; t++) {
+        if (d->pays[at + t]) {
+            add_load(d, load, client, t, q[t]);
+        }
+    }
+}
+
+/* What the slots are worth at the level at these prices: somebody must pay, or one is not used. A level before it
+ * that is worth as much stays. */
+static void look(struct dual *d, uint32_t level)
+{
+    const struct fg_slots_problem *s = d->s;
+    double *load = load_at(d, d->next, level);
+    memset(load, 0, (size_t)d->groups * s->slots * sizeof *load);
+    for (uint32_t t = 0; t < d->open; t++) {
+        size_t round = (size_t)level * s->slots + t;
+        d->round_next[round] = d->sum[t] = 0.0;
+        d->most[t] = -INFINITY;
+        d->at_zero[t] = touch_round(d, level, t);
+        d->round_rate[t] = alone_of(d, d->round_n[round]);
+    }
+    for (uint32_t c = 0; c < s->clients; c++) {
+        look_at_client(d, level, c);
+    }
+    for (uint32_t t = 0; t < d->open; t++) {
+        double value = (1.0 - d->round_rate[t]) * d->at_zero[t] + (d->most[t] > 0.0 ? d->sum[t] : d->most[t]);
+        if (value > d->value[t]) {
+            d->value[t] = value;
+            d->level[t] = (uint8_t)level;
+        }
+    }
 }
 
 /* What is taken in the slot. */
 static void take(struct dual *d, uint32_t slot)
 {
     uint32_t level = d->level[slot];
-    (void)touch_round(d, level, slot);
+    const uint8_t *pays = d->pays + (size_t)level * d->s->clients * d->s->slots;
     for (uint32_t c = 0; c < d->s->clients; c++) {
         size_t i = (size_t)c * d->s->slots + slot;
-        if (gain_of(d, level, c, slot) > 0.0) {
+        if (pays[i]) {
             d->u[row_at(d, c, slot)] += value_of(d, level, i);
             d->row_next[row_at(d, c, slot)] += 1.0;
             for (uint32_t r = 0; r < d->p->base.n; r++) {
@@ -324,13 +406,9 @@ static double bound_now(struct dual *d, double *scratch)
     }
     for (uint32_t t = 0; t < d->open; t++) {
         d->value[t] = -INFINITY;
-        for (uint32_t l = 0; l < d->p->levels; l++) {
-            double value = look(d, l, t);
-            if (value > d->value[t]) {
-                d->value[t] = value;
-                d->level[t] = (uint8_t)l;
-            }
-        }
+    }
+    for (uint32_t l = 0; l < d->p->levels; l++) {
+        look(d, l);
     }
     double least = cutoff(d, scratch);
     for (uint32_t t = 0; t < d->open; t++) {

@@ -17,6 +17,29 @@ double fg_slots_utility(double u, double alpha)
     return u <= 0 ? 0 : alpha == 1 ? u : fg_pow(u, alpha);
 }
 
+void fg_slots_utilities(double *u, size_t n, double alpha)
+{
+    enum { BLOCK = 64 };
+    for (size_t from = 0; from < n && alpha != 1; from += BLOCK) {
+        double x[BLOCK], *of = u + from;
+        size_t m = n - from < BLOCK ? n - from : BLOCK;
+        for (size_t i = 0; i < m; i++) {
+            x[i] = of[i] > 0 ? of[i] : 1;
+        }
+        fg_log_many(x, m);
+        for (size_t i = 0; i < m; i++) {
+            x[i] = alpha * x[i];
+        }
+        fg_exp_many(x, m);
+        for (size_t i = 0; i < m; i++) {
+            of[i] = of[i] > 0 ? x[i] : 0;
+        }
+    }
+    for (size_t i = 0; i < n && alpha == 1; i++) {
+        u[i] = u[i] > 0 ? u[i] : 0;
+    }
+}
+
 static bool good(double x)
 {
     return isfinite(x) && x >= 0;

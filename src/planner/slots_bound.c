@@ -18,21 +18,26 @@ static bool pays(const struct fg_slots_item *it, double u, double alpha, double 
     return (alpha == 1 ? 1 : alpha * fg_pow(u, alpha - 1)) * it->ratio >= price;
 }
 
-/* The last few items one by one: no part of any is taken, so this is what integers can reach. */
+/* The last few items one by one: no part of any is taken, so this is what integers can reach. A set is one
+ * without its last item, and that. */
 static double few(const struct fg_slots_item *item, uint32_t n, double u, double alpha, double price,
                   double *grams)
 {
-    double most = -INFINITY;
-    for (uint32_t set = 0; set < 1U << n; set++) {
-        double v = u, c = 0;
-        for (uint32_t i = 0; i < n; i++) {
-            v += set >> i & 1 ? item[i].v : 0;
-            c += set >> i & 1 ? item[i].c : 0;
+    double most = -INFINITY, v[1U << FEW], c[1U << FEW];
+    v[0] = u;
+    c[0] = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t set = 0; set < 1U << i; set++) {
+            v[(1U << i) + set] = v[set] + item[i].v;
+            c[(1U << i) + set] = c[set] + item[i].c;
         }
-        double gain = fg_slots_utility(v, alpha) - price * c;
+    }
+    fg_slots_utilities(v, 1U << n, alpha);
+    for (uint32_t set = 0; set < 1U << n; set++) {
+        double gain = v[set] - price * c[set];
         if (gain > most) {
             most = gain;
-            *grams = c;
+            *grams = c[set];
         }
     }
     return most;

@@ -202,8 +202,9 @@ enum fg_status fg_slots_ship(struct fg_slots_plan *plan, struct fg_slots_work *w
 enum fg_status fg_slots_ship_bound(double *bound, double *price, const struct fg_slots_work *w,
                                    const double *u) FG_NODISCARD;
 
-/* u^alpha, 0 at 0. */
+/* u^alpha, 0 at 0; and of each u (n), in place: the same bits, several times as fast. */
 double fg_slots_utility(double u, double alpha);
+void fg_slots_utilities(double *u, size_t n, double alpha);
 
 /* The relaxation (w->relax) of a whole row: no choice of its items makes f(U) - price x grams larger. *grams:
  * what the relaxed choice spends. And what the relaxation adds to the rows. Cost: O(slots). */

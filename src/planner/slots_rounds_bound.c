@@ -36,8 +36,9 @@ static void touch_row(struct fg_slots_relax *x, const struct fg_slots_work *w, u
     x->empty[r] = fg_slots_utility(base, alpha);
     for (uint32_t k = 0; k < w->n[r]; k++) {
         all += w->item[first + k].v;
-        x->alone[first + k] = fg_slots_utility(base + w->item[first + k].v, alpha);
+        x->alone[first + k] = base + w->item[first + k].v;
     }
+    fg_slots_utilities(x->alone + first, w->n[r], alpha);
     double at = base + 0.5 * all / (w->n[r] > 0 ? (double)w->n[r] : 1.0);
     double step = at > 0.0 ? fg_exp(fg_log((base + all) / at) / (GRID - 1)) : 1.0;
     double f = fg_slots_utility(at, alpha), step_f = fg_slots_utility(step, alpha);
@@ -69,7 +70,7 @@ static uint32_t best_of_rest(const struct fg_slots_relax *x, const struct fg_slo
     return best;
 }
 
-/* Shapes: taken, x->net (items of the row); taken may be NULL. */
+/* Shapes: taken, x->net (items of the row); taken may be NULL. Adding 0 changes no bits and is no branch. */
 static struct several several_at(const struct fg_slots_relax *x, const struct fg_slots_work *w, uint32_t r,
                                  double slope, uint8_t *taken)
 {
@@ -78,15 +79,14 @@ static struct several several_at(const struct fg_slots_relax *x, const struct fg
     uint32_t n = 0, last = w->n[r];
     for (uint32_t k = 0; k < w->n[r]; k++) {
         double gain = slope * row[k].v + x->net[k];
-        if (gain > 0.0) {
-            s.gain += gain;
-            s.value += row[k].v;
-            s.grams += row[k].c;
-            n++;
-        }
-        if (taken != NULL) {
-            taken[k] = gain > 0.0;
-        }
+        bool pays = gain > 0.0;
+        s.gain += pays ? gain : 0.0;
+        s.value += pays ? row[k].v : 0.0;
+        s.grams += pays ? row[k].c : 0.0;
+        n += pays;
+    }
+    for (uint32_t k = 0; k < w->n[r] && taken != NULL; k++) {
+        taken[k] = slope * row[k].v + x->net[k] > 0.0;
     }
     for (; n < 2; n++) {
         last = best_of_rest(x, row, w->n[r], slope, last);
