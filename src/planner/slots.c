@@ -19,8 +19,11 @@ double fg_slots_utility(double u, double alpha)
 
 void fg_slots_utilities(double *u, size_t n, double alpha)
 {
-    enum { BLOCK = 64 };
-    for (size_t from = 0; from < n && alpha != 1; from += BLOCK) {
+    enum { BLOCK = 64, FEW = 4 };
+    for (size_t i = 0; i < n && n <= FEW; i++) {
+        u[i] = fg_slots_utility(u[i], alpha);
+    }
+    for (size_t from = 0; from < n && n > FEW && alpha != 1; from += BLOCK) {
         double x[BLOCK], *of = u + from;
         size_t m = n - from < BLOCK ? n - from : BLOCK;
         for (size_t i = 0; i < m; i++) {
@@ -35,7 +38,7 @@ void fg_slots_utilities(double *u, size_t n, double alpha)
             of[i] = of[i] > 0 ? x[i] : 0;
         }
     }
-    for (size_t i = 0; i < n && alpha == 1; i++) {
+    for (size_t i = 0; i < n && n > FEW && alpha == 1; i++) {
         u[i] = u[i] > 0 ? u[i] : 0;
     }
 }

@@ -73,6 +73,11 @@ struct even {
     struct fg_slots_plan *plan;
     struct fg_slots_load load;
     double *u, *slope; /* (rows) value so far; what a little more of it adds */
+    double *most;      /* (rows) the largest value of an item */
+    /* (clients, slots) what each would add to its round, when its slot had been added to so often */
+    double *gain;
+    uint32_t *stamp;
+    uint32_t *added; /* (slots) so often, from 1 on */
     double left, side[FG_SLOTS_SIDES];
     double price; /* what a gram was worth when the first did not fit, else 0 */
 };
@@ -90,21 +95,21 @@ static bool fits(struct even *e, const struct fg_slots_item *it, size_t cell, do
  * within a slot's worth the curve is nearly straight. */
 static double slope_of(const struct even *e, uint32_t r)
 {
-    const struct fg_slots_item *row = e->w->item + fg_slots_first(e->w, r);
-    double most = 0.0, u = e->u[r], alpha = e->w->p->alpha;
-    for (uint32_t k = 0; k < e->w->n[r]; k++) {
-        most = row[k].v > most ? row[k].v : most;
-    }
+    double most = e->most[r], u = e->u[r], alpha = e->w->p->alpha;
     return most > 0.0 ? (fg_slots_utility(u + most, alpha) - fg_slots_utility(u, alpha)) / most : 0.0;
 }
 
 /* Utility and worth of the row's item for each gram, now. */
-static inline double ratio_of(const struct even *e, uint32_t r, const struct fg_slots_item *it)
+static inline double ratio_of(struct even *e, uint32_t r, const struct fg_slots_item *it)
 {
     const struct fg_slots_problem *p = e->w->p;
-    double q = fg_slots_chance(p, fg_slots_cell(e->w, r, it));
-    double gain = e->slope[r] * it->v +
-                  fg_slots_load_gain(&e->load, it->slot, p->rounds->group[fg_slots_client(e->w, r)], q);
+    size_t cell = fg_slots_cell(e->w, r, it);
+    if (e->stamp[cell] != e->added[it->slot]) {
+        e->gain[cell] = fg_slots_load_gain(&e->load, it->slot, p->rounds->group[fg_slots_client(e->w, r)],
+                                           fg_slots_chance(p, cell));
+        e->stamp[cell] = e->added[it->slot];
+    }
+    double gain = e->slope[r] * it->v + e->gain[cell];
     return it->c > 0.0 ? gain / it->c : INFINITY;
 }
 
@@ -149,14 +154,28 @@ static void take(struct even *e, const struct offer *x)
     e->u[x->row] += it->v;
     e->slope[x->row] = slope_of(e, x->row);
     fg_slots_load_add(&e->load, it->slot, p->rounds->group[x->client], fg_slots_chance(p, cell));
+    e->added[it->slot]++;
+}
+
+static void begin(struct even *e)
+{
+    const struct fg_slots_work *w = e->w;
+    for (uint32_t r = 0; r < w->rows; r++) {
+        const struct fg_slots_item *row = w->item + fg_slots_first(w, r);
+        for (uint32_t k = 0; k < w->n[r]; k++) {
+            e->most[r] = row[k].v > e->most[r] ? row[k].v : e->most[r];
+        }
+        e->slope[r] = slope_of(e, r);
+    }
+    for (uint32_t t = 0; t < e->plan->slots; t++) {
+        e->added[t] = 1;
+    }
 }
 
 static void greedy(struct even *e, struct offer *heap)
 {
     uint32_t n = 0;
-    for (uint32_t r = 0; r < e->w->rows; r++) {
-        e->slope[r] = slope_of(e, r);
-    }
+    begin(e);
     for (uint32_t c = 0; c < e->plan->clients; c++) {
         heap[n].client = c;
         look(e, &heap[n]);
@@ -181,10 +200,15 @@ static enum fg_status try_even(struct fg_slots_plan *plan, const struct fg_slots
 {
     struct even e = {.w = w, .plan = plan, .left = w->budget_g};
     struct offer *heap = fg_calloc(plan->clients, sizeof *heap);
-    e.u = fg_calloc(2 * (size_t)w->rows, sizeof *e.u);
+    size_t cells = (size_t)plan->clients * plan->slots;
+    e.u = fg_calloc(3 * (size_t)w->rows + cells, sizeof *e.u);
+    e.stamp = fg_calloc(cells + plan->slots, sizeof *e.stamp);
     enum fg_status st = fg_slots_load_init(&e.load, w->p->rounds, plan->slots);
-    if (st == FG_OK && heap != NULL && e.u != NULL) {
+    if (st == FG_OK && heap != NULL && e.u != NULL && e.stamp != NULL) {
         e.slope = e.u + w->rows;
+        e.most = e.slope + w->rows;
+        e.gain = e.most + w->rows;
+        e.added = e.stamp + cells;
         memcpy(e.u, w->base, w->rows * sizeof *e.u);
         memcpy(e.side, w->side, sizeof e.side);
         for (uint32_t c = 0; c < plan->clients; c++) {
@@ -197,6 +221,7 @@ static enum fg_status try_even(struct fg_slots_plan *plan, const struct fg_slots
     }
     fg_slots_load_fini(&e.load);
     fg_free(e.u);
+    fg_free(e.stamp);
     fg_free(heap);
     return st;
 }

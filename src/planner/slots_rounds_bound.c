@@ -29,23 +29,52 @@ struct fg_slots_relax {
 /* ---- rows ---- */
 
 /* Tangents touch where the row has made from half of a mean item to everything. */
-static void touch_row(struct fg_slots_relax *x, const struct fg_slots_work *w, uint32_t r)
+static void touch_row(struct fg_slots_relax *x, const struct fg_slots_work *w, uint32_t r, double at,
+                      double step, double f, double step_f)
 {
-    size_t first = fg_slots_first(w, r);
-    double alpha = w->p->alpha, base = w->base[r], all = 0.0;
-    x->empty[r] = fg_slots_utility(base, alpha);
-    for (uint32_t k = 0; k < w->n[r]; k++) {
-        all += w->item[first + k].v;
-        x->alone[first + k] = base + w->item[first + k].v;
-    }
-    fg_slots_utilities(x->alone + first, w->n[r], alpha);
-    double at = base + 0.5 * all / (w->n[r] > 0 ? (double)w->n[r] : 1.0);
-    double step = at > 0.0 ? fg_exp(fg_log((base + all) / at) / (GRID - 1)) : 1.0;
-    double f = fg_slots_utility(at, alpha), step_f = fg_slots_utility(step, alpha);
+    double alpha = w->p->alpha, base = w->base[r];
     for (uint32_t g = 0; g < GRID; g++, at *= step, f *= step_f) {
         x->touch[(size_t)r * GRID + g] = at;
         x->slope[(size_t)r * GRID + g] = at > 0.0 ? alpha * f / at : 0.0;
         x->at_base[(size_t)r * GRID + g] = at > 0.0 ? f * (1.0 - alpha) + alpha * f / at * base : 0.0;
+    }
+}
+
+/* Many rows at a time, for the sake of their powers. */
+static void touch_rows(struct fg_slots_relax *x, const struct fg_slots_work *w)
+{
+    enum { BLOCK = 64 };
+    double alpha = w->p->alpha, at[BLOCK], step[BLOCK], f[2 * BLOCK];
+    memcpy(x->empty, w->base, w->rows * sizeof *x->empty);
+    fg_slots_utilities(x->empty, w->rows, alpha);
+    for (uint32_t from = 0; from < w->rows; from += BLOCK) {
+        uint32_t n = w->rows - from < BLOCK ? w->rows - from : BLOCK;
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t r = from + i;
+            size_t first = fg_slots_first(w, r);
+            double base = w->base[r], all = 0.0;
+            for (uint32_t k = 0; k < w->n[r]; k++) {
+                all += w->item[first + k].v;
+                x->alone[first + k] = base + w->item[first + k].v;
+            }
+            fg_slots_utilities(x->alone + first, w->n[r], alpha);
+            at[i] = base + 0.5 * all / (w->n[r] > 0 ? (double)w->n[r] : 1.0);
+            step[i] = at[i] > 0.0 ? (base + all) / at[i] : 1.0;
+        }
+        fg_log_many(step, n);
+        for (uint32_t i = 0; i < n; i++) {
+            step[i] = step[i] / (GRID - 1);
+        }
+        fg_exp_many(step, n);
+        for (uint32_t i = 0; i < n; i++) {
+            step[i] = at[i] > 0.0 ? step[i] : 1.0;
+            f[i] = at[i];
+            f[n + i] = step[i];
+        }
+        fg_slots_utilities(f, 2 * (size_t)n, alpha);
+        for (uint32_t i = 0; i < n; i++) {
+            touch_row(x, w, from + i, at[i], step[i], f[i], f[n + i]);
+        }
     }
 }
 
@@ -100,14 +129,15 @@ static struct several several_at(const struct fg_slots_relax *x, const struct fg
     return s;
 }
 
-/* The tangent at which at least two are worth least: more is taken where it is steeper. */
+/* The tangent at which at least two are worth least: more is taken where it is steeper. Where they are worth no more
+ * than `most` it does not matter which. */
 static uint32_t tangent_of(const struct fg_slots_relax *x, const struct fg_slots_work *w, uint32_t r,
-                           double *least, double *grams)
+                           double most, double *least, double *grams)
 {
     size_t first = (size_t)r * GRID;
     uint32_t lo = 0, hi = GRID, best = 0;
     *least = INFINITY;
-    while (lo < hi) {
+    while (lo<hi && * least> most) {
         uint32_t mid = lo + (hi - lo) / 2;
         struct several s = several_at(x, w, r, x->slope[first + mid], NULL);
         double bound = x->at_base[first + mid] + s.gain;
@@ -142,7 +172,7 @@ static double row_at(const struct fg_slots_relax *x, const struct fg_slots_work 
             one = k;
         }
     }
-    uint32_t best = w->n[r] >= 2 ? tangent_of(x, w, r, &least, &g) : 0;
+    uint32_t best = w->n[r] >= 2 ? tangent_of(x, w, r, most, &least, &g) : 0;
     bool several = least > most;
     if (taken != NULL) {
         memset(taken + first, 0, w->n[r]);
@@ -308,9 +338,7 @@ enum fg_status fg_slots_rounds_bound(struct fg_slots_plan *plan, struct fg_slots
         x.touch = x.at_base + (size_t)GRID * w->rows;
         x.net = x.touch + (size_t)GRID * w->rows;
         t.n = t.alone + plan->slots;
-        for (uint32_t r = 0; r < w->rows; r++) {
-            touch_row(&x, w, r);
-        }
+        touch_rows(&x, w);
         touch_plan(&t, plan, w);
         w->relax = &x;
         st = search(plan, w, &x, &t);
