@@ -18,23 +18,33 @@ static bool pays(const struct fg_slots_item *it, double u, double alpha, double 
     return (alpha == 1 ? 1 : alpha * fg_pow(u, alpha - 1)) * it->ratio >= price;
 }
 
-/* The last few items one by one: no part of any is taken, so this is what integers can reach. A set is one
- * without its last item, and that. */
-static double few(const struct fg_slots_item *item, uint32_t n, double u, double alpha, double price,
+/* Of the last few items every set: f (2^n) utilities with it; u of the row so far. A set is one without its last
+ * item, and that. */
+static void sets_of(double *f, const struct fg_slots_item *item, uint32_t n, double u, double alpha)
+{
+    f[0] = u;
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t set = 0; set < 1U << i; set++) {
+            f[(1U << i) + set] = f[set] + item[i].v;
+        }
+    }
+    fg_slots_utilities(f, (size_t)1 << n, alpha);
+}
+
+/* The last few items one by one: no part of any is taken, so this is what integers can reach. Utilities of sets
+ * are each `step` of f. */
+static double few(const struct fg_slots_item *item, uint32_t n, const double *f, uint32_t step, double price,
                   double *grams)
 {
-    double most = -INFINITY, v[1U << FEW], c[1U << FEW];
-    v[0] = u;
+    double most = -INFINITY, c[1U << FEW];
     c[0] = 0;
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t set = 0; set < 1U << i; set++) {
-            v[(1U << i) + set] = v[set] + item[i].v;
             c[(1U << i) + set] = c[set] + item[i].c;
         }
     }
-    fg_slots_utilities(v, 1U << n, alpha);
     for (uint32_t set = 0; set < 1U << n; set++) {
-        double gain = v[set] - price * c[set];
+        double gain = f[(size_t)set * step] - price * c[set];
         if (gain > most) {
             most = gain;
             *grams = c[set];
@@ -53,7 +63,9 @@ static double row_bound(const struct fg_slots_work *w, uint32_t r, uint32_t from
     double alpha = w->p->alpha, v0 = from > 0 ? row[from - 1].sum_v : 0,
            c0 = from > 0 ? row[from - 1].sum_c : 0;
     if (w->n[r] - from <= FEW && alpha < 1) {
-        return few(row + from, w->n[r] - from, u, alpha, price, grams);
+        double f[1U << FEW];
+        sets_of(f, row + from, w->n[r] - from, u, alpha);
+        return few(row + from, w->n[r] - from, f, 1, price, grams);
     }
     uint32_t lo = from, hi = w->n[r]; /* items before lo pay, from hi on they do not */
     while (lo < hi) {
@@ -141,21 +153,52 @@ struct search {
     double value;                /* of the best so far */
     double side[FG_SLOTS_SIDES]; /* left of each */
     uint32_t nodes;
+    double *empty; /* (rows) utility of nothing */
+    /* (those with a few items, 2^FEW) utilities of their sets; (rows) which of them, UINT32_MAX: none */
+    double *sets;
+    uint32_t *at;
 };
 
-/* Decide item i of the row and all after it; u is the row's value so far, done the utility of the rows
- * before, left the grams. Depth: at most one call for each item and row with items. */
-static void branch(struct search *s, uint32_t row, uint32_t i, double u, double done, double left)
+/* Where a search is in its row: before item i, with a value of u so far. */
+struct spot {
+    uint32_t row, i;
+    double u;
+    const double
+        *f; /* utilities of the sets of items from here on, each `step`; NULL: too many, or unknown */
+    uint32_t step;
+};
+
+/* A row from its begin. */
+static struct spot row_spot(const struct search *s, uint32_t row)
+{
+    bool known = row < s->w->rows && s->at[row] != UINT32_MAX;
+    return (struct spot){.row = row,
+                         .u = row < s->w->rows ? s->w->base[row] : 0,
+                         .f = known ? s->sets + ((size_t)s->at[row] << FEW) : NULL,
+                         .step = 1};
+}
+
+/* Behind the next item, with it or without: sets that have it are every second. */
+static struct spot next_spot(const struct spot *x, const struct fg_slots_item *it, bool with)
+{
+    return (struct spot){.row = x->row,
+                         .i = x->i + 1,
+                         .u = with ? x->u + it->v : x->u,
+                         .f = x->f != NULL && with ? x->f + x->step : x->f,
+                         .step = 2 * x->step};
+}
+
+/* Decide the spot's item and all after it; done is the utility of the rows before, left the grams. Depth: at most
+ * one call for each item and row with items. */
+static void branch(struct search *s, struct spot x, double done, double left)
 {
     const struct fg_slots_work *w = s->w;
-    double g;
-    while (row < w->rows && i == w->n[row]) {
-        done += fg_slots_utility(u, w->p->alpha);
-        row++;
-        i = 0;
-        u = row < w->rows ? w->base[row] : 0;
+    double g, f[1U << FEW], alpha = w->p->alpha;
+    while (x.row < w->rows && x.i == w->n[x.row]) {
+        done += x.i == 0 ? s->empty[x.row] : x.f != NULL ? x.f[0] : fg_slots_utility(x.u, alpha);
+        x = row_spot(s, x.row + 1);
     }
-    if (row == w->rows) {
+    if (x.row == w->rows) {
         if (done > s->value) {
             s->value = done;
             memcpy(s->best, s->on, (size_t)w->p->clients * w->p->slots);
@@ -165,23 +208,60 @@ static void branch(struct search *s, uint32_t row, uint32_t i, double u, double 
     if (++s->nodes > w->p->nodes) {
         return;
     }
-    double bound = done + s->rest[row + 1] + s->price * left + row_bound(w, row, i, u, s->price, &g);
+    const struct fg_slots_item *it = &w->item[fg_slots_first(w, x.row) + x.i];
+    uint32_t n = w->n[x.row] - x.i;
+    if (x.f == NULL && n <= FEW && alpha < 1) {
+        sets_of(f, it, n, x.u, alpha);
+        x.f = f;
+        x.step = 1;
+    }
+    double rest =
+        x.f != NULL ? few(it, n, x.f, x.step, s->price, &g) : row_bound(w, x.row, x.i, x.u, s->price, &g);
+    double bound = done + s->rest[x.row + 1] + s->price * left + rest;
     if (bound <= s->value * (1 + 1e-12)) {
         return;
     }
-    const struct fg_slots_item *it = &w->item[fg_slots_first(w, row) + i];
-    size_t cell = fg_slots_cell(w, row, it);
+    size_t cell = fg_slots_cell(w, x.row, it);
     bool sides = w->p->sides > 0;
     if (it->c <= left && fg_slots_fits(w->p, s->side, cell)) {
         s->on[cell] = 1;
         fg_slots_spend(w->p, s->side, cell, 1.0);
-        branch(s, row, i + 1, u + it->v, done, left - it->c);
+        branch(s, next_spot(&x, it, true), done, left - it->c);
         fg_slots_spend(w->p, s->side, cell, -1.0);
         s->on[cell] = 0;
     }
     if (it->c > 0 || sides) { /* what is free is always taken; without this item a nested row ends */
-        branch(s, row, w->nested && !sides ? w->n[row] : i + 1, u, done, left);
+        struct spot next = next_spot(&x, it, false);
+        if (w->nested && !sides) {
+            next = (struct spot){.row = x.row, .i = w->n[x.row], .u = x.u, .f = x.f, .step = x.step};
+        }
+        branch(s, next, done, left);
     }
+}
+
+/* What rows without decisions, and with a few, are worth. Errors: FG_E_NOMEM. */
+static enum fg_status look_at_rows(struct search *s)
+{
+    const struct fg_slots_work *w = s->w;
+    uint32_t n = 0;
+    s->empty = fg_calloc(w->rows, sizeof *s->empty);
+    s->at = fg_calloc(w->rows, sizeof *s->at);
+    s->sets =
+        fg_calloc((size_t)FG_SLOTS_SMALL << FEW, sizeof *s->sets); /* a row with items has one at least */
+    if (s->empty == NULL || s->at == NULL || s->sets == NULL) {
+        return FG_E_NOMEM;
+    }
+    memcpy(s->empty, w->base, w->rows * sizeof *s->empty);
+    fg_slots_utilities(s->empty, w->rows, w->p->alpha);
+    for (uint32_t r = 0; r < w->rows; r++) {
+        s->at[r] = UINT32_MAX;
+        if (w->n[r] > 0 && w->n[r] <= FEW && w->p->alpha < 1) {
+            s->at[r] = n++;
+            sets_of(s->sets + ((size_t)s->at[r] << FEW), w->item + fg_slots_first(w, r), w->n[r], w->base[r],
+                    w->p->alpha);
+        }
+    }
+    return FG_OK;
 }
 
 enum fg_status fg_slots_search(struct fg_slots_plan *plan, const struct fg_slots_work *w, double price)
@@ -196,8 +276,8 @@ enum fg_status fg_slots_search(struct fg_slots_plan *plan, const struct fg_slots
     double g;
     s.rest = fg_calloc((size_t)w->rows + 1, sizeof *s.rest);
     s.on = fg_calloc(clients, plan->slots);
-    if (s.rest == NULL || s.on == NULL) {
-        st = FG_E_NOMEM;
+    st = s.rest != NULL && s.on != NULL ? look_at_rows(&s) : FG_E_NOMEM;
+    if (st != FG_OK) {
         goto cleanup;
     }
     for (uint32_t c = 0; c < clients; c++) {
@@ -206,9 +286,12 @@ enum fg_status fg_slots_search(struct fg_slots_plan *plan, const struct fg_slots
     for (uint32_t r = w->rows; r-- > 0;) {
         s.rest[r] = s.rest[r + 1] + row_bound(w, r, 0, w->base[r], price, &g);
     }
-    branch(&s, 0, 0, w->base[0], 0, w->budget_g);
+    branch(&s, row_spot(&s, 0), 0, w->budget_g);
     plan->exact = s.nodes <= w->p->nodes;
 cleanup:
+    fg_free(s.empty);
+    fg_free(s.at);
+    fg_free(s.sets);
     fg_free(s.on);
     fg_free(s.rest);
     return st;
