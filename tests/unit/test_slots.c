@@ -287,6 +287,26 @@ static void solve_out_of_memory_gives_nothing(void **state)
     assert_true(n > 5);
 }
 
+/* Powers of many at once are those of one by one, to the bit: zeros, few, blocks and what is left of them. */
+static void utilities_of_many_are_those_of_each(void **state)
+{
+    (void)state;
+    static const double alpha[] = {0.1, 0.3, 1.0};
+    for (size_t n = 0; n < 150; n += n < 20 ? 1 : 43) {
+        for (size_t k = 0; k < 3; k++) {
+            double u[150], one[150];
+            for (size_t i = 0; i < n; i++) {
+                u[i] = i % 7 == 3    ? 0.0
+                       : i % 11 == 5 ? -1.0
+                                     : 1e-4 * (double)(i * i + 1) * (i % 5 == 0 ? 1e-307 : 1.0);
+                one[i] = fg_slots_utility(u[i], alpha[k]);
+            }
+            fg_slots_utilities(u, n, alpha[k]);
+            assert_memory_equal(u, one, n * sizeof *u);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +320,7 @@ int main(void)
         cmocka_unit_test(price_is_the_slope_of_the_bound),
         cmocka_unit_test(bad_problems_are_refused_with_the_place),
         cmocka_unit_test(solve_out_of_memory_gives_nothing),
+        cmocka_unit_test(utilities_of_many_are_those_of_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
