@@ -104,7 +104,7 @@ enum fg_status fg_lines_end(struct fg_lines *ls)
     return whole == 0 && !ls->overlong ? FG_OK : finish_line(ls, ls->buf, whole);
 }
 
-static struct fg_span trim(const char *at, size_t len)
+struct fg_span fg_span_trim(const char *at, size_t len)
 {
     while (len != 0 && blank(at[0])) {
         at++;
@@ -118,11 +118,11 @@ static struct fg_span trim(const char *at, size_t len)
 
 bool fg_lines_key(const char *text, size_t len, struct fg_span *key, struct fg_span *value)
 {
-    struct fg_span all = trim(text, len);
+    struct fg_span all = fg_span_trim(text, len);
     if (all.len == 0 || all.at[0] != '#') {
         return false;
     }
-    all = trim(all.at + 1, all.len - 1);
+    all = fg_span_trim(all.at + 1, all.len - 1);
     size_t n = 0;
     while (n < all.len) {
         char c = all.at[n];
@@ -136,7 +136,7 @@ bool fg_lines_key(const char *text, size_t len, struct fg_span *key, struct fg_s
         return false;
     }
     *key = (struct fg_span){all.at, n};
-    *value = trim(all.at + n + 1, all.len - n - 1);
+    *value = fg_span_trim(all.at + n + 1, all.len - n - 1);
     return true;
 }
 
@@ -151,7 +151,7 @@ size_t fg_lines_fields(const char *text, size_t len, struct fg_span *field, size
     for (size_t i = 0; i <= len; i++) {
         if (i == len || text[i] == ',') {
             if (n < max) {
-                field[n] = trim(text + from, i - from);
+                field[n] = fg_span_trim(text + from, i - from);
             }
             n++;
             from = i + 1;

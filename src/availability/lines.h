@@ -55,6 +55,9 @@ struct fg_span {
     size_t len;
 };
 
+/* Without the blanks around it. */
+struct fg_span fg_span_trim(const char *at, size_t len);
+
 /* Split "# key: value" into key and value without surrounding blanks; false for prose (a key is one word of
  * letters, digits, `_`, `-` or `.`). */
 bool fg_lines_key(const char *text, size_t len, struct fg_span *key, struct fg_span *value);

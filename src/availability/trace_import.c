@@ -28,10 +28,56 @@ const struct fg_trace_importer *fg_trace_importer_find(const char *name)
     return NULL;
 }
 
+/* Cut off what a time with minutes ends in to say where it was read ("Z", " UTC", "+02:00", "-0700"), and
+ * fractions of a second. False if it is none of these. */
+static bool cut_zone(struct fg_span *text, int64_t *east_s)
+{
+    const char *at = text->at;
+    size_t n = text->len, sign = 16;
+    int digit[4] = {0}, digits = 0;
+    *east_s = 0;
+    while (sign < n && at[sign] != '+' && at[sign] != '-') {
+        sign++;
+    }
+    for (size_t i = sign + 1; i < n; i++) {
+        if (at[i] == ':' && i == sign + 3) {
+            continue;
+        }
+        if (digits == 4 || at[i] < '0' || at[i] > '9') {
+            return false;
+        }
+        digit[digits++] = at[i] - '0';
+    }
+    if (sign < n) {
+        int hours = digit[0] * 10 + digit[1], minutes = digit[2] * 10 + digit[3];
+        if ((digits != 2 && digits != 4) || hours > 14 || minutes > 59) {
+            return false;
+        }
+        *east_s = (at[sign] == '+' ? 1 : -1) * (hours * 3600 + minutes * 60);
+        n = sign;
+    } else if (n > 16 && at[n - 1] == 'Z') {
+        n--;
+    } else if (n > 20 && memcmp(at + n - 4, " UTC", 4) == 0) {
+        n -= 4;
+    }
+    n -= n > 16 && at[n - 1] == ' ';
+    if (n > 20 && at[19] == '.') {
+        for (size_t i = 20; i < n; i++) {
+            if (at[i] < '0' || at[i] > '9') {
+                return false;
+            }
+        }
+        n = 19;
+    }
+    text->len = n;
+    return true;
+}
+
 bool fg_import_time(struct fg_span text, double unit_s, int64_t *out_s, bool *dated)
 {
     char iso[32];
     double v;
+    int64_t east_s;
     if (fg_parse_f64(&v, text.at, text.len) == FG_OK) {
         double s = floor(v * unit_s + 0.5);
         if (!(s > -1e11 && s < 1e11)) {
@@ -41,19 +87,46 @@ bool fg_import_time(struct fg_span text, double unit_s, int64_t *out_s, bool *da
         *dated = s >= 315532800.0; /* 1980-01-01 */
         return true;
     }
-    if (text.len < 10 || text.len > 20) {
+    if (text.len < 10 || !cut_zone(&text, &east_s) || text.len > 19) {
         return false;
     }
     size_t len = text.len;
     memcpy(iso, text.at, len);
     if (len > 10) {
         iso[10] = iso[10] == ' ' ? 'T' : iso[10];
-        if (iso[len - 1] != 'Z') {
-            iso[len++] = 'Z';
-        }
+        iso[len++] = 'Z';
     }
     *dated = true;
-    return fg_iso_parse(out_s, iso, len) == FG_OK;
+    if (fg_iso_parse(out_s, iso, len) != FG_OK) {
+        return false;
+    }
+    *out_s -= east_s;
+    return true;
+}
+
+size_t fg_import_fields(const char *text, size_t len, struct fg_span *field, size_t max)
+{
+    size_t n = 0, from = 0;
+    bool quoted = false;
+    if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) { /* a byte order mark */
+        from = 3;
+    }
+    for (size_t i = from; i <= len; i++) {
+        if (i < len && (text[i] != ',' || quoted)) {
+            quoted = quoted != (text[i] == '"');
+            continue;
+        }
+        struct fg_span f = fg_span_trim(text + from, i - from);
+        if (f.len >= 2 && f.at[0] == '"' && f.at[f.len - 1] == '"') {
+            f = fg_span_trim(f.at + 1, f.len - 2);
+        }
+        if (n < max) {
+            field[n] = f;
+        }
+        n++;
+        from = i + 1;
+    }
+    return n;
 }
 
 static char lower(char c)
@@ -76,14 +149,29 @@ bool fg_import_word(struct fg_span text, const char *words)
     return false;
 }
 
+/* Where the first of the words is that a column has; n if none is. */
+static size_t find_column(const struct fg_span *field, size_t n, const char *words)
+{
+    for (size_t len; *words != '\0'; words += len + (words[len] == '|')) {
+        char word[32];
+        len = strcspn(words, "|");
+        FG_ASSERT(len < sizeof word);
+        memcpy(word, words, len);
+        word[len] = '\0';
+        for (size_t i = 0; i < n; i++) {
+            if (fg_import_word(field[i], word)) {
+                return i;
+            }
+        }
+    }
+    return n;
+}
+
 static enum fg_status take_header(struct fg_import_csv *csv, const struct fg_span *field, size_t n)
 {
     csv->columns = n;
     for (size_t w = 0; w < csv->n_want; w++) {
-        csv->at[w] = n;
-        for (size_t i = 0; i < n && csv->at[w] == n; i++) {
-            csv->at[w] = fg_import_word(field[i], csv->want[w]) ? i : n;
-        }
+        csv->at[w] = find_column(field, n, csv->want[w]);
         if (csv->at[w] == n) {
             return fg_lines_problem(&csv->lines, csv->lines.line, "the header lacks a column named %s",
                                     csv->want[w]);
@@ -99,7 +187,7 @@ static enum fg_status take_line(void *arg, const char *text, size_t len)
     if (text[0] == '#') {
         return FG_OK;
     }
-    size_t n = fg_lines_fields(text, len, field, FG_IMPORT_COLUMNS);
+    size_t n = fg_import_fields(text, len, field, FG_IMPORT_COLUMNS);
     if (n > FG_IMPORT_COLUMNS) {
         return fg_lines_problem(&csv->lines, csv->lines.line, "expected at most %d columns, found %zu",
                                 FG_IMPORT_COLUMNS, n);

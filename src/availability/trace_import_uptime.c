@@ -38,8 +38,7 @@ static enum fg_status take_row(struct fg_import_csv *csv, const struct fg_span *
 static enum fg_status read_samples(struct fg_trace_build *b, struct fg_trace_head *head, const void *bytes,
                                    size_t len, const struct fg_import_options *o, struct fg_err *err)
 {
-    static const char *const want[] = {"node|device|user|id|uid|phone|host", "time|timestamp|time_s|utc_time",
-                                       "uptime|uptime_s|up_s|uptime_ms"};
+    static const char *const want[] = {FG_IMPORT_NODE, FG_IMPORT_TIME, "uptime|uptime_s|up_s|uptime_ms"};
     struct reader r = {
         .csv = {.lines = {.name = o->name}, .want = want, .n_want = 3, .row = take_row}, .build = b, .o = o};
     r.csv.arg = &r;

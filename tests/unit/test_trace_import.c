@@ -2,6 +2,7 @@
 #include "tests/lib/test.h"
 
 #include "src/availability/trace_import.h"
+#include "src/availability/trace_import_impl.h"
 #include "src/base/mem.h"
 
 /* The whole text of an import, or the message. */
@@ -86,6 +87,88 @@ static void counts_of_spot_machines(void **state)
     expect_error("spot-counts", "{", NULL, "f:1:");
     expect_error("spot-counts", "{\"metadata\": {\"gap_seconds\": 9}, \"data\": [0]}", NULL,
                  "no node is ever up");
+}
+
+/* As people log them: date and time in columns of their own, one line where something changed. */
+static void lines_of_counts(void **state)
+{
+    (void)state;
+    expect_text("spot-counts",
+                "2021-12-11, 11:00:00, 1\n2021-12-11, 11:05:00, 3\n2021-12-11, 11:05:00, 2\n"
+                "2021-12-11, 12:00:00, 0\n2021-12-11, 13:00:00, 1\n2021-12-11, 14:00:00, 5\n",
+                NULL, 1,
+                "# clock: utc\n# zero_utc: 2021-12-11T11:00:00Z\n# nested: yes\n"
+                "# nodes: 2  intervals: 3  span_s: 10800\n"
+                "node,start_s,end_s\npool-01,0,3600\npool-01,7200,10800\npool-02,300,3600\n");
+    expect_text("spot-counts", "seconds,vms\n0,1\n60,0\n90,0\n", NULL, 1,
+                "# clock: elapsed\n# nodes: 1  intervals: 1  span_s: 90\nnode,start_s,end_s\npool,0,60\n");
+    expect_error("spot-counts", "0,1\n60,many\n", NULL, "f:2: expected a count of 0 to 100000, found 'many'");
+    expect_error("spot-counts", "60,1\n0,1\n", NULL, "f:2: the time is before that of the line above");
+    expect_error("spot-counts", "0,1\n", NULL, "expected two counts or more, found 1");
+    expect_error("spot-counts", "0,1,2,3\n", NULL, "f:1: expected 2 or 3 columns");
+    expect_error("spot-counts", "0,1\nnoon,1\n", NULL, "f:2: expected a time, found 'noon'");
+}
+
+/* Times with where they were read and fractions of a second, and what is no time. */
+static void times_as_people_write_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        long long want_s;
+    } good[] = {
+        {"2021-05-31T00:11:42Z", 1622419902},
+        {"2021-05-31T00:11:42+00:00", 1622419902},
+        {"2021-05-31 02:11:42+02:00", 1622419902},
+        {"2021-05-30T17:11:42.053-07:00", 1622419902},
+        {"2021-05-31 05:41:42 +0530", 1622419902},
+        {"2021-05-31 00:11:42 UTC", 1622419902},
+        {"2021-05-31T00:11:42.999999Z", 1622419902},
+        {"2021-05-31 01:11+01", 1622419860},
+        {"2021-05-31", 1622419200},
+        {"1622419902.4", 1622419902},
+    };
+    static const char *const bad[] = {
+        "2021-05-31T00:11:42+",
+        "2021-05-31T00:11:42+2",
+        "2021-05-31T00:11:42+15:00",
+        "2021-05-31T00:11:42+02:60",
+        "2021-05-31T00:11:42+2:000",
+        "2021-05-31T00:11:42.x",
+        "2021-05-31T00:11:42 CET",
+        "2021-05-31T00:11:42.5.5",
+        "2021-13-31",
+        "2021-05-31T00:11:42+02:00:00",
+        "2021-05-31T",
+    };
+    bool dated;
+    int64_t at;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        struct fg_span s = {good[i].text, strlen(good[i].text)};
+        if (!fg_import_time(s, 1.0, &at, &dated) || at != good[i].want_s || !dated) {
+            fail_msg("%s: %lld", good[i].text, (long long)at);
+        }
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct fg_span s = {bad[i], strlen(bad[i])};
+        if (fg_import_time(s, 1.0, &at, &dated)) {
+            fail_msg("%s: %lld", bad[i], (long long)at);
+        }
+    }
+}
+
+/* As spreadsheets and statistics programs write CSV: quotes, a byte order mark, and numbered rows. */
+static void quoted_columns(void **state)
+{
+    (void)state;
+    expect_text("states",
+                "\xEF\xBB\xBF\"id\",\"date\",\"host\",\"up\"\n\"1\",\"2021-05-31 00:00:00\",\"a, b\",\"1\"\n"
+                "\"2\",\"2021-05-31 00:01:00\",\"a, b\",\"0\"\n",
+                NULL, 1,
+                "# clock: utc\n# zero_utc: 2021-05-31T00:00:00Z\n# nodes: 1  intervals: 1  span_s: 60\n"
+                "node,start_s,end_s\na__b,0,60\n");
+    expect_text("spot-events", "\"0\",\"add\",\"a\"\n5,\"remove\",a\n", NULL, 1,
+                "# clock: elapsed\n# nodes: 1  intervals: 1  span_s: 5\nnode,start_s,end_s\na,0,5\n");
 }
 
 static void logs_of_machines_that_come_and_go(void **state)
@@ -245,6 +328,9 @@ int main(void)
         cmocka_unit_test(logs_of_machines_that_come_and_go),
         cmocka_unit_test(messages_of_phones),
         cmocka_unit_test(samples_of_states),
+        cmocka_unit_test(lines_of_counts),
+        cmocka_unit_test(times_as_people_write_them),
+        cmocka_unit_test(quoted_columns),
         cmocka_unit_test(samples_of_up_time),
         cmocka_unit_test(logs_of_intervals),
         cmocka_unit_test(names_are_made_fit_and_intervals_merged),
