@@ -195,7 +195,8 @@ int fg_cmd_parse(const struct fg_command *cmd, void *into, int argc, char **argv
         } else if (!only_words && word[0] == '-' && word[1] != '\0') {
             st = parse_short(&c, word, &err);
         } else if (words->n == (size_t)cmd->max_words) {
-            st = fg_fail(&err, FG_E_USAGE, "expected '%s', found one word more: '%s'", cmd->args, word);
+            st = fg_fail(&err, FG_E_USAGE, "expected '%s', at most %d words, found one more: '%s'", cmd->args,
+                         cmd->max_words, word);
         } else {
             FG_ASSERT(words->n < sizeof words->item / sizeof words->item[0]);
             words->item[words->n++] = word;

@@ -69,9 +69,10 @@ struct fg_command {
     int (*run)(int argc, char **argv);
 };
 
-/* What is neither an option nor an option's value. */
+/* What is neither an option nor an option's value: a folder of traces may be named file by file. */
+#define FG_CMD_WORDS 1024
 struct fg_cmd_words {
-    const char *item[64];
+    const char *item[FG_CMD_WORDS];
     size_t n;
 };
 

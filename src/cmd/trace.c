@@ -97,7 +97,7 @@ const struct fg_command fg_cmd_trace = {
     "trace",
     "lint FILE... | stat FILE | show FILE | import FORMAT FILE... | synth",
     1,
-    64,
+    FG_CMD_WORDS,
     "check, describe, draw (SVG) and make traces; FORMAT: of availability intervals, uptime, states, phone, "
     "fta, spot-counts, spot-events; of carbon electricitymaps, carbonintensity-uk",
     options,
