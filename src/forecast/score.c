@@ -214,7 +214,7 @@ enum fg_status fg_blocks_draw(const struct fg_blocks *b, uint64_t seed, uint32_t
 
 double fg_score_ratio(double error, double other)
 {
-    return other > 0.0 ? error / other : error > 0.0 ? INFINITY : 1.0;
+    return other > FG_SCORE_NONE ? error / other : error > FG_SCORE_NONE ? INFINITY : 1.0;
 }
 
 void fg_interval95(double *v, size_t n, double *low, double *high)

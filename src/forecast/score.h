@@ -55,7 +55,9 @@ struct fg_blocks {
 enum fg_status fg_blocks_draw(const struct fg_blocks *b, uint64_t seed, uint32_t stream,
                               double *mean) FG_NODISCARD;
 
-/* Error of one to that of another: 1 where neither errs, infinite where only the first does. */
+/* Error of one to that of another: 1 where neither errs, infinite where only the first does. Below this mean
+ * square nobody errs: forecasts are off by no more than a millionth, which is how they are rounded. */
+#define FG_SCORE_NONE 1e-12
 double fg_score_ratio(double error, double other);
 
 /* The central 95% of n values (sorted in place). */

@@ -179,6 +179,9 @@ static void ratio_of_scores(void **state)
     fg_assert_close(fg_score_ratio(0.3, 0.2), 1.5, 1e-15);
     assert_true(fg_score_ratio(0, 0) == 1);
     assert_true(isinf(fg_score_ratio(1e-9, 0)));
+    assert_true(isinf(fg_score_ratio(1e-9, 1e-33))); /* 1 less rounding is no error, and no ratio of 1e24 */
+    assert_true(fg_score_ratio(1e-20, 1e-33) == 1);
+    fg_assert_close(fg_score_ratio(3e-9, 1e-9), 3, 1e-15);
 }
 
 int main(void)
