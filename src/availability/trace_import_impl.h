@@ -10,15 +10,15 @@ extern const struct fg_trace_importer fg_trace_import_fta, fg_trace_import_spot_
     fg_trace_import_spot_events, fg_trace_import_phone, fg_trace_import_states, fg_trace_import_uptime,
     fg_trace_import_intervals;
 
-/* Seconds of "2022-10-26 12:00:00", "2022-10-26T12:00:00.250+02:00", a date, or a plain number of units (*dated
- * tells which; a number of seconds after 1980 counts as a date). A fraction of a dated second is dropped. False
- * if it is none of these or out of range. */
+/* Seconds of "2022-10-26 12:00:00", "2022-10-26T12:00:00.250+02:00", a date, or a plain number of units
+ * (*dated tells which; a number of seconds after 1980 counts as a date). A fraction of a dated second is
+ * dropped. False if it is none of these or out of range. */
 bool fg_import_time(struct fg_span text, double unit_s, int64_t *out_s, bool *dated);
 
 /* Whether text is one of words, which are separated by '|'; case does not matter. */
 bool fg_import_word(struct fg_span text, const char *words);
 
-/* As fg_lines_fields(); a field may stand in double quotes, commas and all, and a byte order mark is skipped. */
+/* As fg_lines_fields(); a field may stand in double quotes, commas and all; a byte order mark is skipped. */
 size_t fg_import_fields(const char *text, size_t len, struct fg_span *field, size_t max);
 
 /* Names of columns, the better ones first: an `id` may be that of the row. */
