@@ -162,8 +162,9 @@ static void quoted_columns(void **state)
 {
     (void)state;
     expect_text("states",
-                "\xEF\xBB\xBF\"id\",\"date\",\"host\",\"up\"\n\"1\",\"2021-05-31 00:00:00\",\"a, b\",\"1\"\n"
-                "\"2\",\"2021-05-31 00:01:00\",\"a, b\",\"0\"\n",
+                "\xEF\xBB\xBF\"date\",\"id\",\"host\",\"up\"\n"
+                "\"2021-05-31 00:00:00\",\"1\",\"a, b\",\"1\"\n"
+                "\"2021-05-31 00:01:00\",\"2\",\"a, b\",\"0\"\n",
                 NULL, 1,
                 "# clock: utc\n# zero_utc: 2021-05-31T00:00:00Z\n# nodes: 1  intervals: 1  span_s: 60\n"
                 "node,start_s,end_s\na__b,0,60\n");
