@@ -33,17 +33,6 @@ int fg_cuda_device_count(void);
  */
 enum fg_status fg_cuda_device_info(struct fg_cuda_device *out, int device, struct fg_err *err) FG_NODISCARD;
 
-/* y[b][j] = bias[j] + sum over i of x[b][i] w[i][j], each sum in ascending i with one fused multiply-add a
- * term: the bits of the CPU kernels.
- *
- * Shapes:  y (batch, out); x (batch, in); w (in, out); bias (out). Host pointers: they are copied both ways.
- * Errors:  FG_E_UNSUPPORTED without the device; FG_E_NOMEM if it has not enough memory; FG_E_IO if the driver
- *          fails. y is unchanged then.
- */
-enum fg_status fg_cuda_dense_forward(float *y, const float *x, const float *w, const float *bias,
-                                     size_t batch, size_t in, size_t out, int device,
-                                     struct fg_err *err) FG_NODISCARD;
-
 /* What one device can do at most, measured by small kernels: multiply-adds in float (2 FLOP each) and bytes
  * copied within its memory, read and written, a second. */
 struct fg_cuda_limits {

@@ -16,9 +16,6 @@ static inline enum fg_status fg_cuda_fail(struct fg_err *err, cudaError_t e, con
     return fg_fail(err, st, "CUDA: %s: %s", call, cudaGetErrorString(e));
 }
 
-/* FG_E_UNSUPPORTED, and why there is no such device. */
-enum fg_status fg_cuda_missing(int device, struct fg_err *err);
-
 /* In a function with `st` and `err`: on failure set st and go to label. */
 #define FG_CUDA_TRY(call, label)                      \
     do {                                              \

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-enum fg_status fg_cuda_missing(int device, struct fg_err *err)
+/* FG_E_UNSUPPORTED, and why there is no such device. */
+static enum fg_status missing(int device, struct fg_err *err)
 {
     int n = 0, driver = 0, runtime = 0;
     cudaError_t e = cudaGetDeviceCount(&n);
@@ -31,7 +32,7 @@ enum fg_status fg_cuda_device_info(struct fg_cuda_device *out, int device, struc
     size_t free_bytes = 0, total_bytes = 0;
     memset(&info, 0, sizeof info);
     if (device < 0 || device >= fg_cuda_device_count()) {
-        return fg_cuda_missing(device, err);
+        return missing(device, err);
     }
     FG_CUDA_TRY(cudaGetDeviceProperties(&prop, device), cleanup);
     FG_CUDA_TRY(cudaSetDevice(device), cleanup);

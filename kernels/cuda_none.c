@@ -13,13 +13,6 @@ enum fg_status fg_cuda_device_info(struct fg_cuda_device *out, int device, struc
     return fg_fail(err, FG_E_UNSUPPORTED, "CUDA: no device %d: this program was built without CUDA", device);
 }
 
-enum fg_status fg_cuda_dense_forward(float *y, const float *x, const float *w, const float *bias,
-                                     size_t batch, size_t in, size_t out, int device, struct fg_err *err)
-{
-    (void)y, (void)x, (void)w, (void)bias, (void)batch, (void)in, (void)out;
-    return fg_fail(err, FG_E_UNSUPPORTED, "CUDA: no device %d: this program was built without CUDA", device);
-}
-
 enum fg_status fg_cuda_limits(struct fg_cuda_limits *out, int device, struct fg_err *err)
 {
     (void)out;

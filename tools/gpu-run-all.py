@@ -65,7 +65,7 @@ def tests(s, found):
     """Each program whatever the others came to: operations on the device first."""
     bad = []
     on_device = {"FG_TEST_DEVICE": "cuda"} if s.device else {}
-    for name, env in (("test_device_ops", on_device), ("test_trainer_device", {}), ("test_cuda_dense", {}),
+    for name, env in (("test_device_ops", on_device), ("test_trainer_device", {}), ("test_cuda_device", {}),
                       ("test_trainer_device_memory", {}), ("test_trainer_device_step", {})):
         try:
             out = s.run([os.path.join(BIN, name)], **env)
