@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "src/base/log.h"
-#include "src/base/mem.h"
 #include "src/base/now.h"
 #include "src/deploy/ranks.h"
 

@@ -11,7 +11,6 @@
 
 #include <mpi-ext.h> /* needs mpi.h before it */
 
-#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 

@@ -59,7 +59,6 @@ void fg_net_stop(struct fg_transport *t)
 
 #else
 
-#include <errno.h>
 #include <mpi.h>
 #include <pthread.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
-/* The remote executor's state, shared by executor_remote.c (its verbs), remote_tasks.c (the queue and the
- * answers), remote_workers.c (links), remote_dispatch.c (who gets what), remote_resend.c (frames that did not
- * arrive), remote_live.c (workers as clients), remote_score.c (evaluation shared out), remote_beside.c (work
- * of this process) and remote_check.c (what holds). */
+/* The remote executor's state, shared by its files: executor_remote.c (the executor's verbs), remote_tasks.c
+ * (queue, answers), _workers (links), _dispatch (who gets what), _resend (frames that did not arrive),
+ * _distrust (senders of nonsense), _live (workers as clients), _score (evaluation shared out), _beside (work
+ * of this process), _spawn (workers that are started), _status (for onlookers) and _check (invariants). */
 #ifndef FG_NET_REMOTE_INTERNAL_H
 #define FG_NET_REMOTE_INTERNAL_H
 

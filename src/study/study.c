@@ -9,7 +9,6 @@
 #include "config.h"
 #include "src/base/hash.h"
 #include "src/base/log.h"
-#include "src/base/mem.h"
 #include "src/base/now.h"
 #include "src/sim/driver.h"
 #include "src/store/summary.h"

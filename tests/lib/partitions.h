@@ -13,11 +13,11 @@ struct partition_stats {
     double mean_label_distance, max_label_distance;
 };
 enum fg_status partition_stats(struct partition_stats *out, const struct fg_partition *p,
-                                  const struct fg_dataset *ds) FG_NODISCARD;
+                               const struct fg_dataset *ds) FG_NODISCARD;
 
 /* Invariants: offsets ascend, lists ascend and are in range, no training sample is dealt twice, none is in
  * training and test. Errors: FG_E_INTERNAL, FG_E_NOMEM. */
 enum fg_status partition_check(const struct fg_partition *p, const struct fg_dataset *ds,
-                                  struct fg_err *err) FG_NODISCARD;
+                               struct fg_err *err) FG_NODISCARD;
 
 #endif
