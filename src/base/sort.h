@@ -16,7 +16,7 @@ void fg_sort_appended(void *records, size_t n, size_t from, size_t bytes);
 
 /* The place of the record that begins with this key, among such (n) that ascend; n: there is none.
  * Cost: O(log n), O(1) where keys follow one another. */
-size_t fg_sort_find(const void *records, size_t n, size_t bytes, uint64_t key);
+size_t fg_sort_find(const void *records, size_t n, size_t bytes, uint64_t wanted);
 
 /* The highest score first; of equal ones the lowest number first. No score is nan. */
 struct fg_ranked {
