@@ -108,9 +108,6 @@ size_t fg_import_fields(const char *text, size_t len, struct fg_span *field, siz
 {
     size_t n = 0, from = 0;
     bool quoted = false;
-    if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) { /* a byte order mark */
-        from = 3;
-    }
     for (size_t i = from; i <= len; i++) {
         if (i < len && (text[i] != ',' || quoted)) {
             quoted = quoted != (text[i] == '"');

@@ -18,7 +18,7 @@ bool fg_import_time(struct fg_span text, double unit_s, int64_t *out_s, bool *da
 /* Whether text is one of words, which are separated by '|'; case does not matter. */
 bool fg_import_word(struct fg_span text, const char *words);
 
-/* As fg_lines_fields(); a field may stand in double quotes, commas and all; a byte order mark is skipped. */
+/* As fg_lines_fields(); a field may stand in double quotes, commas and all. */
 size_t fg_import_fields(const char *text, size_t len, struct fg_span *field, size_t max);
 
 /* Names of columns, the better ones first: an `id` may be that of the row. */
