@@ -340,8 +340,8 @@ static void look_at_client(struct dual *d, uint32_t level, uint32_t client)
     }
 }
 
-/* What the slots are worth at the level at these prices: somebody must pay, or one is not used. A level before it
- * that is worth as much stays. */
+/* What the slots are worth at the level at these prices: somebody must pay, or one is not used. A level
+ * before it that is worth as much stays. */
 static void look(struct dual *d, uint32_t level)
 {
     const struct fg_slots_problem *s = d->s;

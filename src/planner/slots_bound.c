@@ -18,8 +18,8 @@ static bool pays(const struct fg_slots_item *it, double u, double alpha, double 
     return (alpha == 1 ? 1 : alpha * fg_pow(u, alpha - 1)) * it->ratio >= price;
 }
 
-/* Of the last few items every set: f (2^n) utilities with it; u of the row so far. A set is one without its last
- * item, and that. */
+/* Of the last few items every set: f (2^n) utilities with it; u of the row so far. A set is one without its
+ * last item, and that. */
 static void sets_of(double *f, const struct fg_slots_item *item, uint32_t n, double u, double alpha)
 {
     f[0] = u;
@@ -31,8 +31,8 @@ static void sets_of(double *f, const struct fg_slots_item *item, uint32_t n, dou
     fg_slots_utilities(f, (size_t)1 << n, alpha);
 }
 
-/* The last few items one by one: no part of any is taken, so this is what integers can reach. Utilities of sets
- * are each `step` of f. */
+/* The last few items one by one: no part of any is taken, so this is what integers can reach. Utilities of
+ * sets are each `step` of f. */
 static double few(const struct fg_slots_item *item, uint32_t n, const double *f, uint32_t step, double price,
                   double *grams)
 {
@@ -188,8 +188,8 @@ static struct spot next_spot(const struct spot *x, const struct fg_slots_item *i
                          .step = 2 * x->step};
 }
 
-/* Decide the spot's item and all after it; done is the utility of the rows before, left the grams. Depth: at most
- * one call for each item and row with items. */
+/* Decide the spot's item and all after it; done is the utility of the rows before, left the grams. Depth: at
+ * most one call for each item and row with items. */
 static void branch(struct search *s, struct spot x, double done, double left)
 {
     const struct fg_slots_work *w = s->w;

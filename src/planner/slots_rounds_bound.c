@@ -129,8 +129,8 @@ static struct several several_at(const struct fg_slots_relax *x, const struct fg
     return s;
 }
 
-/* The tangent at which at least two are worth least: more is taken where it is steeper. Where they are worth no more
- * than `most` it does not matter which. */
+/* The tangent at which at least two are worth least: more is taken where it is steeper. Where they are worth
+ * no more than `most` it does not matter which. */
 static uint32_t tangent_of(const struct fg_slots_relax *x, const struct fg_slots_work *w, uint32_t r,
                            double most, double *least, double *grams)
 {
