@@ -7,11 +7,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=${1:-$here/../..}
 cd "$top" || exit 1
 bad=0
-for file in $(grep -rlE 'src/base/now\.h|clock_gettime|gettimeofday|[^_a-z]time\(NULL\)' src/plan src/config src/availability \
-    src/forecast src/planner src/aggregator src/model src/wire src/worker/session* kernels datasets); do
+while read -r file; do
     echo "not ok - layers: $file reads a clock"
     bad=1
-done
+done < <(grep -rlE 'src/base/now\.h|clock_gettime|gettimeofday|[^_a-z]time\(NULL\)' src/plan src/config src/availability \
+    src/forecast src/planner src/aggregator src/model src/wire src/worker/session* kernels datasets)
 find src kernels datasets -name '*.[ch]' -o -name '*.cu' | LC_ALL=C sort | xargs -r awk '
 function place(path,    p, best) {
     best = ""
