@@ -167,7 +167,7 @@ static enum fg_status read_carbon_intensity_uk(struct fg_carbon_series *s, const
         const json_t *one = json_array_get(data, i), *g = json_object_get(one, "intensity");
         const json_t *actual = json_object_get(g, "actual");
         const char *from = json_string_value(json_object_get(one, "from"));
-        int64_t at;
+        int64_t at = 0;
         bool dated = false;
         g = json_is_number(actual) ? actual : json_object_get(g, "forecast"); /* what is not measured yet */
         if (from == NULL || !fg_import_time((struct fg_span){from, strlen(from)}, 1.0, &at, &dated) ||

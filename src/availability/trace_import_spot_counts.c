@@ -160,7 +160,7 @@ static enum fg_status read_counts(struct fg_trace_build *b, struct fg_trace_head
     r.lines.arg = &r;
     bool json = blank == len || first[blank] == '{' || first[blank] == '[';
     enum fg_status st = json ? read_json(&r, bytes, len, o, err) : read_lines(&r, bytes, len);
-    st = st == FG_OK ? add_slots(b, r.count, r.n, o, head, err) : st;
+    st = st == FG_OK && r.count != NULL ? add_slots(b, r.count, r.n, o, head, err) : st;
     fg_free(r.count);
     head->clock = r.dated ? FG_CLOCK_UTC : FG_CLOCK_ELAPSED;
     return st;

@@ -223,9 +223,9 @@ static enum fg_status collect(struct fg_executor *base, uint64_t id, struct fg_r
     }
 }
 
-enum fg_status fg_executor_remote_poll(struct fg_executor *base, struct fg_err *err)
+enum fg_status fg_executor_remote_poll(struct fg_executor *ex, struct fg_err *err)
 {
-    return remote_pump((struct remote *)base, 0, err);
+    return remote_pump((struct remote *)ex, 0, err);
 }
 
 /* For the log, once: what the time went into, and how evenly workers were heard. */

@@ -87,7 +87,7 @@ double fg_feedback_sent(enum fg_feedback how, double density, double updates)
     double j = fmin(fmax(1.0, updates), LONGEST), last = ceil(j);
     fg_feedback_usual(&law);
     double all = squares(&law);
-    for (double done = 1.0; done <= last; done += 1.0) {
+    for (int done = 0; done < (int)last; done++) {
         send(&law, how, density, kept);
         before = now;
         now = 0.0;
