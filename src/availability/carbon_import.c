@@ -49,24 +49,6 @@ struct table {
     bool header;
 };
 
-/* Fields in quotes may hold commas. */
-static size_t split(const char *text, size_t len, struct fg_span *field, size_t max)
-{
-    size_t n = 0, from = 0;
-    bool quoted = false;
-    for (size_t i = 0; i <= len; i++) {
-        quoted ^= i < len && text[i] == '"';
-        if (i == len || (text[i] == ',' && !quoted)) {
-            if (n < max) {
-                field[n] = (struct fg_span){text + from, i - from};
-            }
-            n++;
-            from = i + 1;
-        }
-    }
-    return n;
-}
-
 static enum fg_status take_names(struct table *t, const struct fg_span *field, size_t n)
 {
     const char *scope = t->series->direct ? "(direct)" : "(life cycle)";
@@ -99,7 +81,7 @@ static enum fg_status take_line(void *arg, const char *text, size_t len)
     int64_t at;
     bool dated;
     double g;
-    size_t n = split(text, len, field, FG_IMPORT_COLUMNS), most = 0;
+    size_t n = fg_import_fields(text, len, field, FG_IMPORT_COLUMNS), most = 0;
     n = n < FG_IMPORT_COLUMNS ? n : FG_IMPORT_COLUMNS;
     if (!t->header) {
         return take_names(t, field, n);
@@ -142,8 +124,7 @@ static enum fg_status read_electricity_maps(struct fg_carbon_series *s, const vo
     t.lines.arg = &t;
     s->scope = s->direct ? "direct" : "life-cycle";
     s->basis = "consumption";
-    bool mark = len >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0;
-    enum fg_status st = fg_lines_feed(&t.lines, (const char *)bytes + (mark ? 3 : 0), len - (mark ? 3 : 0));
+    enum fg_status st = fg_lines_feed(&t.lines, bytes, len);
     return st == FG_OK ? fg_lines_end(&t.lines) : st;
 }
 
