@@ -106,6 +106,7 @@ run_tests() {
     find "$dir" -name '*.trs' | LC_ALL=C sort | while read -r trs; do
         if grep -qE '^:test-result: (FAIL|ERROR|XPASS)' "$trs"; then
             printf '\n== %s\n' "${trs%.trs}.log"
+            grep '^not ok' "${trs%.trs}.log" || true # named first: of a long log only the end follows
             tail -n 80 "${trs%.trs}.log"
         fi
     done

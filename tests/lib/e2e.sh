@@ -82,14 +82,21 @@ launched_long() { # launched_long ARGUMENT...: in the background, as $job
     job=$!
     wait_for 60 two_work || echo "# two workers did not come"
 }
-# hit_until DONE COMMAND...: give the pid of one worker after the other to the command until DONE says so
+# cpu_ticks PID: hundredths of a second that it has computed
+cpu_ticks() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | awk '{t = $12 + $13} END {print t + 0}'; }
+# hit_until DONE COMMAND...: give the pid of one worker after the other to the command until DONE says so, each once it has
+# computed for longer than it takes to begin a task
 hit_until() {
-    local done=$1 victim='' old='' tries=0
+    local done=$1 victim='' old='' tries=0 begun
     shift
     # shellcheck disable=SC2317 # wait_for calls it
     newer() { victim=$(last_worker); over || [ "$victim" != "$old" ]; }
+    # shellcheck disable=SC2317
+    computes() { over || [ "$(cpu_ticks "$victim")" -ge $((begun + 15)) ]; }
     until "$done" || over || [ $tries -ge 30 ]; do
         wait_for 20 newer || break
+        begun=$(cpu_ticks "$victim")
+        wait_for 20 computes || break
         "$@" "$victim"
         wait_for 20 gone "$victim"
         old=$victim
@@ -101,7 +108,7 @@ hit_until() {
 struck() {
     local done=$1 command=$2 i
     shift 2
-    for i in 1 2 3; do
+    for i in 1 2 3 4 5 6; do
         launched_long "$@"
         # shellcheck disable=SC2086 # a command and its option
         hit_until "$done" $command
