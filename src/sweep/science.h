@@ -65,7 +65,7 @@ struct fg_science {
     unsigned width;
     int quiet;
     bool show;                      /* run nothing: what is finished is all */
-    unsigned *seeds;                /* (cells of the design) seeds that each has by now */
+    unsigned *seeds;                /* (cells, policies) seeds that each has by now */
     size_t *rate;                   /* (workloads, policies) chosen */
     struct fg_science_field *field; /* (workloads, traces, couplings) */
     double *full_g;                 /* (fields, most seeds) carbon of the unrestricted run; NAN before */
@@ -108,7 +108,8 @@ enum fg_status fg_science_csv(struct fg_str *out, const struct fg_science *s) FG
 /* A cell of the design that has rows: which, and how we stand in it. */
 struct fg_science_cell {
     size_t level[FG_SWEEP_AXES];
-    size_t best;                      /* the ranked policy of its kind but ours with the largest mean */
+    size_t best; /* the ranked policy of its kind but ours that stands best against ours, over common seeds;
+                  * ours: there is none */
     struct fg_mean ours, other, pair; /* pair: ours less the best other's, over common seeds */
     double low, p;                    /* one-sided 95% bound; p of "worse by the margin or more" */
     bool sure;                        /* non-inferior by Holm over all cells */

@@ -39,6 +39,15 @@ double fg_science_budget(const struct fg_science *s, const struct fg_sweep_job *
 /* Learning rates, R, its carbon and the targets, all on the validation split. */
 enum fg_status fg_science_tune(struct fg_science *s, struct fg_err *err) FG_NODISCARD;
 
+/* Seeds that a policy has in a cell by now. */
+unsigned *fg_science_seeds_of(const struct fg_science *s, const size_t *level, size_t policy);
+
+/* Judge the rows that there are. In each cell that is not settled those in the race, ours and every ranked
+ * policy that is not below the best other at one-sided 95%, get a step more seeds, up to the size's most; one
+ * that comes back to the race catches up first. *more: there are any to run (with --show: to look for);
+ * *most: grows to the largest number of seeds. */
+enum fg_status fg_science_race(struct fg_science *s, bool *more, unsigned *most) FG_NODISCARD;
+
 /* Whether it draws its slots at random, by the counts of our run. */
 bool fg_science_random(const char *policy);
 

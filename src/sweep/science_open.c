@@ -218,7 +218,8 @@ static enum fg_status make_tables(struct fg_science *s)
     for (size_t i = 0; i < FG_SCI_POLICY; i++) {
         cells *= a[i].n;
     }
-    s->seeds = fg_calloc(cells, sizeof *s->seeds);
+    size_t raced = cells * a[FG_SCI_POLICY].n;
+    s->seeds = fg_calloc(raced, sizeof *s->seeds);
     s->rate = fg_calloc(a[FG_SCI_WORK].n * a[FG_SCI_POLICY].n, sizeof *s->rate);
     s->field = fg_calloc(fields, sizeof *s->field);
     s->full_g = fg_calloc(fields * s->size->most, sizeof *s->full_g);
@@ -226,7 +227,7 @@ static enum fg_status make_tables(struct fg_science *s)
     if (s->seeds == NULL || s->rate == NULL || s->field == NULL || s->full_g == NULL || s->full == NULL) {
         return FG_E_NOMEM;
     }
-    for (size_t i = 0; i < cells; i++) {
+    for (size_t i = 0; i < raced; i++) {
         s->seeds[i] = s->size->seeds;
     }
     for (size_t i = 0; i < fields * s->size->most; i++) {

@@ -24,8 +24,7 @@ static struct rates rates_of(const struct fg_science *s, size_t policy)
     return r;
 }
 
-/* Over all cells and seeds that both have: the mean of (x of this policy) less (y of ours, or of the
- * unrestricted run). */
+/* Over all cells and the first seeds, those that all policies have: a policy's runs, and ours beside them. */
 struct against {
     struct fg_mean pair;  /* accuracy, ours less this one */
     size_t crossed, runs; /* that reached the target */
@@ -61,7 +60,7 @@ static enum fg_status hold_against(struct against *out, const struct fg_science 
     }
     for (size_t i = 0; i < s->n_rows; i++) {
         const struct fg_science_row *r = &s->row[i], *own = beside(s, r, ours);
-        if (r->level[FG_SCI_POLICY] != policy) {
+        if (r->level[FG_SCI_POLICY] != policy || r->seed > s->size->seeds) {
             continue;
         }
         out->runs++;

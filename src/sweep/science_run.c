@@ -28,15 +28,6 @@ const char *fg_science_label(const struct fg_science *s, size_t axis, const size
     return s->sweep.axis[axis].level[level[axis]].label;
 }
 
-static size_t cell_of(const struct fg_science *s, const size_t *level)
-{
-    size_t cell = 0;
-    for (size_t a = 0; a < FG_SCI_POLICY; a++) {
-        cell = cell * s->sweep.axis[a].n + level[a];
-    }
-    return cell;
-}
-
 static double number_of(const struct fg_science *s, size_t axis, const size_t *level)
 {
     return strtod(fg_science_label(s, axis, level), NULL);
@@ -67,20 +58,23 @@ static const char *policy_of(const struct choice *c, const struct fg_sweep_job *
     return fg_science_label(c->s, FG_SCI_POLICY, job->level);
 }
 
-/* Whether some cell of the design has this workload, trace and coupling. */
-static bool field_used(const struct fg_science *s, const size_t *level)
+/* The largest number of seeds of the cells that have this workload, trace and coupling; 0: the design has
+ * no such cell. */
+static unsigned field_seeds(const struct fg_science *s, const size_t *level)
 {
     size_t at[FG_SWEEP_AXES];
+    unsigned most = 0;
     memcpy(at, level, sizeof at);
     for (at[FG_SCI_BUDGET] = 0; at[FG_SCI_BUDGET] < s->sweep.axis[FG_SCI_BUDGET].n; at[FG_SCI_BUDGET]++) {
         for (at[FG_SCI_DEADLINE] = 0; at[FG_SCI_DEADLINE] < s->sweep.axis[FG_SCI_DEADLINE].n;
              at[FG_SCI_DEADLINE]++) {
-            if (s->size->in(&s->sweep, at)) {
-                return true;
+            for (int moving = 0; moving < 2 && s->size->in(&s->sweep, at); moving++) {
+                unsigned seeds = *fg_science_seeds_of(s, at, s->ours[moving]);
+                most = seeds > most ? seeds : most;
             }
         }
     }
-    return false;
+    return most;
 }
 
 /* Whether it has the first trace and coupling of its workload that the design has. */
@@ -92,7 +86,7 @@ static bool first_field(const struct fg_science *s, const size_t *level)
     do {
         at[FG_SCI_TRACE] = k / per;
         at[FG_SCI_DATA] = k % per;
-    } while (!field_used(s, at) && k++ < here);
+    } while (field_seeds(s, at) == 0 && k++ < here);
     return k == here;
 }
 
@@ -105,12 +99,14 @@ static bool wanted(const struct choice *c, const struct fg_sweep_job *job)
     switch (c->stage) {
     case TRY_FULL:
     case FULL:
-        return l[FG_SCI_BUDGET] == 0 && l[FG_SCI_DEADLINE] == 0 && l[FG_SCI_POLICY] == 0 && field_used(s, l);
+        return l[FG_SCI_BUDGET] == 0 && l[FG_SCI_DEADLINE] == 0 && l[FG_SCI_POLICY] == 0 &&
+               field_seeds(s, l) >= (c->stage == FULL ? job->seed : 1);
     case TRY_POLICIES: /* one cell a workload, the same for all */
         return first_field(s, l) && l[FG_SCI_BUDGET] == mid && l[FG_SCI_DEADLINE] == late && !random &&
                strcmp(policy_of(c, job), "clairvoyant") != 0;
     case COMPARED:
-        return s->size->in(&s->sweep, l) && job->seed <= s->seeds[cell_of(s, l)] && random == c->last;
+        return s->size->in(&s->sweep, l) && job->seed <= *fg_science_seeds_of(s, l, l[FG_SCI_POLICY]) &&
+               random == c->last;
     }
     return false;
 }
@@ -309,27 +305,6 @@ static enum fg_status visit_row(struct fg_science *s, const struct choice *c, co
     return st;
 }
 
-/* Where neither "not worse by the margin" nor "worse by it" is settled at one-sided 95%, more seeds. True
- * when there are any to run; or with --show to look for: what is not there is left out. */
-static enum fg_status more_seeds(struct fg_science *s, bool *more, unsigned *most)
-{
-    struct fg_science_table t = {0};
-    enum fg_status st = fg_science_judge(&t, s, false);
-    *more = false;
-    for (size_t i = 0; st == FG_OK && i < t.n; i++) {
-        const struct fg_science_cell *c = &t.cell[i];
-        unsigned *seeds = &s->seeds[cell_of(s, c->level)];
-        double high = 2.0 * c->pair.mean - c->low, margin = fg_science_margin(s, c->level[FG_SCI_WORK]);
-        if (c->low <= -margin && !(high < -margin) && *seeds < s->size->most) {
-            *seeds = *seeds + s->size->step < s->size->most ? *seeds + s->size->step : s->size->most;
-            *most = *seeds > *most ? *seeds : *most;
-            *more = true;
-        }
-    }
-    fg_science_table_fini(&t);
-    return st;
-}
-
 enum fg_status fg_science_stages(struct fg_science *s, struct fg_err *err)
 {
     unsigned most = s->size->seeds;
@@ -345,7 +320,7 @@ enum fg_status fg_science_stages(struct fg_science *s, struct fg_err *err)
             FG_TRY(fg_science_set(s, &first, "compared", seed, 1, visit_row, err));
             FG_TRY(fg_science_set(s, &second, "compared", seed, 1, visit_row, err));
         }
-        FG_TRY(more_seeds(s, &more, &most));
+        FG_TRY(fg_science_race(s, &more, &most));
     }
 cleanup:
     return st;

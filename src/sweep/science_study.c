@@ -202,10 +202,10 @@ const struct fg_science_size fg_science_sizes[] = {
 static enum fg_status describe(struct fg_str *out, const struct fg_science_size *z)
 {
     enum fg_status st;
-    FG_TRY(fg_str_addf(out, "forage science 2\n%s\n%s\n%s\n%s%s\n", z->name, z->base, z->axes,
+    FG_TRY(fg_str_addf(out, "forage science 3\n%s\n%s\n%s\n%s%s\n", z->name, z->base, z->axes,
                        fg_science_policies, fg_science_bounds));
-    FG_TRY(fg_str_addf(out, "rounds %u, tune %u, seeds %u + %u <= %u, seasons %d\n", z->rounds, z->tune_seeds,
-                       z->seeds, z->step, z->most, z->seasons));
+    FG_TRY(fg_str_addf(out, "rounds %u, tune %u, seeds %u + %u <= %u of who may be best, seasons %d\n",
+                       z->rounds, z->tune_seeds, z->seeds, z->step, z->most, z->seasons));
     for (size_t k = 0; k < FG_SCI_RATES && z->rate[k] != NULL; k++) {
         FG_TRY(fg_str_addf(out, "rate %s\n", z->rate[k]));
     }

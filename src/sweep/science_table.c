@@ -120,21 +120,22 @@ static void stand(struct fg_science_cell *c, const struct fg_science *s, const s
                   size_t cell)
 {
     const struct fg_sweep_verdict *v = &t->verdict;
-    const struct fg_mean *mean = v->mean + cell * v->levels;
+    const struct fg_mean *mean = v->mean + cell * v->levels,
+                         *less = v->pair + (cell * v->levels + t->ours) * v->levels;
     double margin = fg_science_margin(s, c->level[FG_SCI_WORK]);
     size_t best = t->ours;
     for (size_t p = 0; p < v->levels; p++) {
-        if (p != t->ours && mean[p].n > 0 && (best == t->ours || mean[p].mean > mean[best].mean)) {
+        if (p != t->ours && less[p].n > 0 && (best == t->ours || less[p].mean < less[best].mean)) {
             best = p;
         }
     }
     c->best = t->policy[best];
     c->ours = mean[t->ours];
     c->other = mean[best];
-    c->pair = v->pair[(cell * v->levels + t->ours) * v->levels + best];
+    c->pair = less[best];
     c->low = -INFINITY;
     c->p = 1.0;
-    if (c->pair.n > 1) {
+    if (c->pair.n > 1 && best != t->ours) {
         double df = (double)(c->pair.n - 1), se = c->pair.sd / sqrt((double)c->pair.n);
         c->low = c->pair.mean - fg_t_quantile(0.95, df) * se;
         c->p = se > 0.0                 ? 1.0 - fg_t_cdf((c->pair.mean + margin) / se, df)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "src/base/mem.h"
-#include "src/sweep/science.h"
+#include "src/sweep/science_internal.h"
 #include "tests/lib/tmpdir.h"
 
 static const struct fg_science_size *size_of(const char *name)
@@ -24,9 +24,9 @@ static void the_study_is_the_one_that_was_frozen(void **state)
 {
     (void)state;
     static const char *const frozen[][2] = {
-        {"quick", "78bdb0e69160963f2cab5d342ac0c9fecbcb9e718e0658cc6a20476dc68da67b"},
-        {"small", "e1e8eebac41033eb00b1014cac933c3f6022a96f5a6b0a4570248f9d516a9c1c"},
-        {"full", "1a5349c9b1103cde2b7d51740fc8417dbc7bfbfb37b188f4abb98efe5ba365d0"}};
+        {"quick", "6c8bb86bbb57c82abd11c58474a4d99050149a6f249561848ac1d45e9862bde7"},
+        {"small", "e2033e5f559082be8518ce36a33437523a4a6eca59c65c639b27faf7882adee7"},
+        {"full", "946c96d600c4dee1d0b483e5302f9b5ebcbe3986a6a664b87261f3cec604afa9"}};
     for (size_t i = 0; i < sizeof frozen / sizeof *frozen; i++) {
         char hex[65];
         assert_int_equal(fg_science_hash(hex, size_of(frozen[i][0])), FG_OK);
@@ -207,6 +207,72 @@ static void cells_are_judged_by_the_paired_difference(void **state)
     fg_tmpdir_remove(path);
 }
 
+/* Rows of one cell: rival 0 is the best other, 1 may be as good, 2 is not; ours ahead by `by`, or so. */
+static void put_race(struct fg_science *s, uint64_t first, uint64_t last, double by, bool third)
+{
+    for (uint64_t seed = first; seed <= last; seed++) {
+        double base = 0.5 + 0.01 * (double)(seed % 7), odd = seed % 2 == 0 ? 0.02 : -0.02;
+        put(s, 0, 0, 0, seed, base);
+        put(s, 0, 0, 1, seed, base - 0.001 + odd);
+        if (third) {
+            put(s, 0, 0, 2, seed, base - 0.03);
+        }
+        put(s, 0, 0, s->ours[0], seed, base + by + 2.0 * odd);
+    }
+}
+
+/* Further seeds go to the cells that are not settled, and there to ours and to who may be the best other. */
+static void only_those_in_the_race_get_more_seeds(void **state)
+{
+    (void)state;
+    char path[64];
+    struct fg_science s = {0};
+    struct fg_err err = {{0}};
+    size_t cell[FG_SWEEP_AXES] = {0}, other[FG_SWEEP_AXES] = {[FG_SCI_TRACE] = 1, [FG_SCI_BUDGET] = 1};
+    bool more = true;
+    unsigned most = 5;
+    fg_tmpdir_make(path);
+    assert_int_equal(fg_science_open(&s, size_of("small"), path, NULL, &err), FG_OK);
+    assert_int_equal(fg_science_race(&s, &more, &most), FG_OK);
+    assert_false(more); /* no rows, no race */
+
+    put_race(&s, 1, 5, 0.01, true);
+    for (uint64_t seed = 1; seed <= 5; seed++) { /* a second cell is settled: far ahead */
+        put(&s, 1, 1, 0, seed, 0.4 + 0.001 * (double)seed);
+        put(&s, 1, 1, s.ours[0], seed, 0.9);
+    }
+    assert_int_equal(fg_science_race(&s, &more, &most), FG_OK);
+    assert_true(more);
+    assert_int_equal(most, 10);
+    assert_int_equal(*fg_science_seeds_of(&s, cell, s.ours[0]), 10);
+    assert_int_equal(*fg_science_seeds_of(&s, cell, 0), 10);
+    assert_int_equal(*fg_science_seeds_of(&s, cell, 1), 10);
+    assert_int_equal(*fg_science_seeds_of(&s, cell, 2), 5);
+    assert_int_equal(*fg_science_seeds_of(&s, cell, s.ranked), 5); /* no rank, no race */
+    assert_int_equal(*fg_science_seeds_of(&s, cell, s.ours[1]), 5);
+    assert_int_equal(*fg_science_seeds_of(&s, other, s.ours[0]), 5);
+    assert_int_equal(*fg_science_seeds_of(&s, other, 0), 5);
+
+    put_race(&s, 6, 10, -0.2, false); /* the third is in it again: it catches up before anyone goes on */
+    for (size_t i = 0; i < s.n_rows; i++) {
+        if (s.row[i].seed > 5 && s.row[i].level[FG_SCI_POLICY] < 2) {
+            s.row[i].accuracy -= 0.9;
+        }
+    }
+    assert_int_equal(fg_science_race(&s, &more, &most), FG_OK);
+    assert_true(more);
+    assert_int_equal(*fg_science_seeds_of(&s, cell, 2), 10);
+    assert_int_equal(*fg_science_seeds_of(&s, cell, s.ours[0]), 10);
+
+    for (uint64_t seed = 6; seed <= 10; seed++) {
+        put(&s, 0, 0, 2, seed, 0.1);
+    }
+    assert_int_equal(fg_science_race(&s, &more, &most), FG_OK);
+    assert_false(more); /* ten is this size's most */
+    fg_science_close(&s);
+    fg_tmpdir_remove(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +281,7 @@ int main(void)
         cmocka_unit_test(the_full_design_is_balanced),
         cmocka_unit_test(the_effort_counts_every_run),
         cmocka_unit_test(cells_are_judged_by_the_paired_difference),
+        cmocka_unit_test(only_those_in_the_race_get_more_seeds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
