@@ -64,11 +64,16 @@ void fg_forecast_worth_print(const struct fg_worth *w)
     printf("  on a synthetic twin\n");
     print_row(&w->irreducible);
     print_row(&w->twin_ensemble);
+    printf("  planned again each hour; then the same on the twin\n");
+    print_row(&w->hourly);
+    print_row(&w->hourly_irreducible);
+    print_row(&w->hourly_twin);
     if (isfinite(best->regret) && isfinite(w->irreducible.regret)) {
         printf(
-            "  the ensembles' regret is %.2f%%; some %.2f%% are irreducible, as even the true model of the "
-            "twin loses them\n",
-            100.0 * best->regret, 100.0 * w->irreducible.regret);
+            "  the ensembles' regret is %.2f%%, planned again each hour %.2f%%; some %.2f%% and %.2f%% are "
+            "irreducible, as even the true model of the twin loses them\n",
+            100.0 * best->regret, 100.0 * w->hourly.regret, 100.0 * w->irreducible.regret,
+            100.0 * w->hourly_irreducible.regret);
     }
 }
 
@@ -90,8 +95,10 @@ json_t *fg_forecast_worth_json(const struct fg_worth *w)
     for (size_t i = 0; i < w->n_rows; i++) {
         json_array_append_new(rows, json_row(&w->rows[i]));
     }
-    return json_pack("{s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o}", "schedules", (int)w->windows, "nodes",
+    json_t *hourly = json_pack("{s:o, s:o, s:o}", "ensemble", json_row(&w->hourly), "irreducible",
+                               json_row(&w->hourly_irreducible), "twin_ensemble", json_row(&w->hourly_twin));
+    return json_pack("{s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "schedules", (int)w->windows, "nodes",
                      (int)w->nodes, "hours", (json_int_t)w->hours, "warmup_h", (json_int_t)w->warmup_h,
                      "regret", number(w->rows[w->ensemble].regret), "irreducible", json_row(&w->irreducible),
-                     "twin_ensemble", json_row(&w->twin_ensemble), "rows", rows);
+                     "twin_ensemble", json_row(&w->twin_ensemble), "hourly", hourly, "rows", rows);
 }

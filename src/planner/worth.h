@@ -8,8 +8,10 @@
  *
  *     regret = 1 - sum of days U(plan) / sum of days U(oracle),   U = sum_c (sum_t (g_max - g))^alpha
  *
- * Beside it the irreducible part: the same for the forecaster that knows the true model, on a synthetic twin
- * (a chain with a daily shape for each node, a daily mean with an autoregression for each zone, fitted).
+ * Schedules are made once for the day, and for both ensembles also anew each hour with what is left of the
+ * day and the budget, when who is down is not asked. Beside it the irreducible part: the same for the
+ * forecaster that knows the true model, on a synthetic twin (a chain with a daily shape for each node, a
+ * daily mean with an autoregression for each zone, fitted).
  * doc/algorithms/forecasts.md has the details.
  *
  * Place: choice. Thread safety: pure; the same bits on any machine.
@@ -26,7 +28,7 @@
 struct fg_worth_spec {
     uint32_t nodes_max; /* of a larger trace that many nodes are drawn */
     int64_t hours_max;  /* of a longer one the first so many hours are used */
-    uint32_t slots;     /* of a schedule, h; 1 .. 48 */
+    uint32_t slots;     /* of a schedule, h; 1 .. 24 */
     double share;       /* of the grams that all nodes would emit in all slots: the budget */
     double alpha;       /* of the utility, (0, 1] */
     uint64_t seed;
@@ -48,6 +50,8 @@ struct fg_worth {
     size_t n_rows;
     struct fg_worth_row irreducible;   /* the true model's on the twin */
     struct fg_worth_row twin_ensemble; /* both ensembles' on the twin */
+    /* the same three where what is left of the day is planned again each hour */
+    struct fg_worth_row hourly, hourly_irreducible, hourly_twin;
 };
 
 /* Errors: FG_E_RANGE for a spec out of range, FG_E_INPUT for a trace too short for a single schedule and

@@ -158,6 +158,7 @@ fi
 expect "forecast --carbon" 0 $?
 expect "forecast --carbon, schedules" 9 "$(grep -o '"schedules": [0-9]*' "$T/forecast.json" | tr -dc 0-9)"
 expect_match "forecast --carbon, the irreducible part" '"availability": "true model"' "$(cat "$T/forecast.json")"
+expect_match "and what planning again each hour loses" '"hourly": \{' "$(cat "$T/forecast.json")"
 "$FORAGE" forecast --carbon nothere.csv volunteer-desktops-2w.csv >"$T/out" 2>"$T/err"
 expect "forecast --carbon of a missing file" 2 $?
 "$FORAGE" forecast nothere.csv >"$T/out" 2>"$T/err"

@@ -76,6 +76,13 @@ static void better_forecasts_lose_less(void **state)
     assert_true(ensemble < regret(&w, "climatology", "ensemble"));
     assert_true(ensemble < regret(&w, "ensemble", "climatology"));
     assert_true(regret(&w, "oracle", "ensemble") < 0.5 * ensemble);
+    /* planning again each hour knows who is up now, and still not who will be */
+    assert_true(w.hourly.regret < 0.5 * ensemble && w.hourly.regret > 0.0);
+    assert_true(w.hourly_irreducible.regret < 0.5 * w.irreducible.regret &&
+                w.hourly_irreducible.regret > 0.0);
+    assert_true(w.hourly_twin.regret < 0.5 * w.twin_ensemble.regret);
+    assert_true(w.hourly.low <= w.hourly.regret && w.hourly.regret <= w.hourly.high);
+    fg_assert_close(w.hourly.regret, w.hourly_irreducible.regret, 0.03);
     assert_true(w.rows[w.ensemble].low <= ensemble && ensemble <= w.rows[w.ensemble].high);
     for (size_t i = 0; i < w.n_rows; i++) {
         assert_true(w.rows[i].regret > -0.01 && w.rows[i].regret < 1.0); /* none beats the oracle */
@@ -181,10 +188,10 @@ static void every_failed_allocation_is_reported_and_ranges_are_checked(void **st
         step = n > 300 ? 37 : 1;
     }
     fg_worth_fini(&w);
-    spec.slots = 49;
+    spec.slots = 25;
     assert_int_equal(fg_worth_run(&w, t, zones, 1, &spec, NULL), FG_E_RANGE);
-    spec.slots = 48;
-    spec.hours_max = 50;
+    spec.slots = 24;
+    spec.hours_max = 30;
     assert_int_equal(fg_worth_run(&w, t, zones, 1, &spec, NULL), FG_E_INPUT);
     fg_carbon_destroy(c);
     fg_trace_destroy(t);
