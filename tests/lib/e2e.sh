@@ -55,8 +55,8 @@ none_alive() { # PID...
     for p in "$@"; do alive "$p" && return 1; done
     return 0
 }
-# Seconds in which something must happen that is promised within one: five where a busy machine cannot tell.
-soon() { awk -v cores="$(nproc)" '{print ($1 > 2 * cores) ? 5 : 1}' /proc/loadavg; }
+# Seconds in which something must happen that is promised within one: more, since the machine may be another's as well.
+soon() { awk -v cores="$(nproc)" '{print ($1 > 2 * cores) ? 8 : 3}' /proc/loadavg; }
 # json FILE KEY: a scalar of a JSON object
 json() { "${FG_PYTHON:-python3}" -c 'import json,sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$1" "$2"; }
 sha() { json "$1/summary.json" params_sha256 2>/dev/null || echo none; }
