@@ -69,6 +69,9 @@ expect "greenfl ends with a round for everyone, forage does not" "all some" "$(l
 for rule in fedawe fedstale diloco fedau mifa fedvarp fednova; do new aggregate.rule=$rule aggregate.lr=0.7; done
 for inverse in plain capped; do new aggregate.inverse=$inverse aggregate.over=all; done
 for plan in adacomm marin; do new train.plan=$plan aggregate.rule=fednova train.steps=100; done
+for plan in marin optimal; do # tasks of some hours
+    new train.plan=$plan aggregate.rule=fednova select.policy=pause run.pace=continuous fleet.samples_per_s=0.01
+done
 new carbon.budget_g=0.002
 for partition in iid dirichlet; do
     for coupling in independent labels-availability rare-carbon; do

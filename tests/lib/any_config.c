@@ -92,7 +92,7 @@ void any_config(struct any_config *a, struct fg_rng *r, uint32_t seed)
         .samples = a->samples,
         .select.seed = seed,
         .policy = fg_select_list()[fg_rng_below(r, a->plain ? 3 : n_policies())],
-        .steps_ops = a->plain ? NULL : fg_steps_list()[fg_rng_below(r, 3)],
+        .steps_ops = a->plain ? NULL : fg_steps_list()[fg_rng_below(r, 4)],
         .inverse = a->plain ? FG_INVERSE_NONE : (enum fg_inverse)fg_rng_below(r, 4),
         .curvature = 1.0,
         .staleness = 1 + fg_rng_below(r, 3),

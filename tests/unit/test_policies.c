@@ -124,6 +124,109 @@ static void marin_gives_steps_to_the_thrifty(void **state)
     fg_outlook_destroy(o);
 }
 
+/* Grams by the hour, three zones: power gets greener, stays as it is, gets dirtier. */
+enum { HOURS = 24, FEW = 4 };
+static const double first_g[3] = {600.0, 300.0, 150.0}, later_g[3] = {60.0, 300.0, 700.0};
+
+static struct fg_carbon *course(int zone)
+{
+    struct fg_str text = {0};
+    struct fg_carbon *c = NULL;
+    assert_int_equal(fg_str_addf(&text, "utc_time,gco2_per_kwh\n"), FG_OK);
+    for (int h = 0; h < HOURS; h++) {
+        assert_int_equal(
+            fg_str_addf(&text, "2024-09-01T%02d:00:00Z,%g\n", h, h < 2 ? first_g[zone] : later_g[zone]),
+            FG_OK);
+    }
+    assert_int_equal(fg_carbon_parse(&c, "c", text.data, text.len, NULL, NULL), FG_OK);
+    fg_str_fini(&text);
+    return c;
+}
+
+/* What x steps cost for each update that arrives: watts by the hour, over the chance to stay so long. */
+static double grams_of(const struct fg_select_config *cfg, const struct fg_outlook *o, uint32_t c, uint32_t x)
+{
+    struct fg_task_cost all = fg_select_cost(cfg, c, x);
+    uint32_t zone = fg_fleet_zone(cfg->fleet, c);
+    double stay = fg_outlook_up(o, c, 0), early = all.seconds < 7200.0 ? all.seconds : 7200.0;
+    double g = all.wh / all.seconds * (early * first_g[zone] + (all.seconds - early) * later_g[zone]) * 1e-3;
+    return g / pow(stay > 1.0 ? 1.0 : stay, all.seconds / 3600.0);
+}
+
+static double all_grams(const struct fg_select_config *cfg, const struct fg_outlook *o, const uint32_t *x)
+{
+    double sum = 0.0;
+    for (uint32_t k = 0; k < FEW; k++) {
+        sum += grams_of(cfg, o, k, x[k]);
+    }
+    return sum;
+}
+
+/* The least of all ways to give 4 tau steps to four clients, 2 to 16 each. */
+static double least_grams(const struct fg_select_config *cfg, const struct fg_outlook *o)
+{
+    double least = INFINITY;
+    for (uint32_t a = 2; a <= 16; a++) {
+        for (uint32_t b = 2; b <= 16; b++) {
+            for (uint32_t c = 2; c <= 16 && a + b + c <= 14; c++) {
+                uint32_t x[FEW] = {a, b, c, 16 - a - b - c};
+                double g = all_grams(cfg, o, x);
+                least = g < least ? g : least;
+            }
+        }
+    }
+    return least;
+}
+
+/* Where hours to come are greener marginal costs fall: one step after another to the cheapest is not best. */
+static void optimal_knows_what_hours_to_come_cost(void **state)
+{
+    (void)state;
+    static uint32_t four[N] = {4, 4, 4, 4, 4, 4};
+    struct fg_fleet *mine = NULL, *other = fleet;
+    struct fg_carbon *c[3] = {course(0), course(1), course(2)};
+    const struct fg_zone_carbon zones[3] = {{"A", c[0]}, {"B", c[1]}, {"C", c[2]}};
+    unsigned beaten = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct fg_fleet_spec spec;
+        fg_fleet_spec_defaults(&spec);
+        spec.clients = N;
+        spec.seed = seed;
+        spec.samples_per_s = 1.0 / 1800.0; /* a step takes about half an hour */
+        spec.wrap = true;
+        assert_int_equal(fg_fleet_create(&mine, &spec, NULL, zones, 3, NULL), FG_OK);
+        struct fg_outlook_config known = {
+            .fleet = mine, .slot = FG_HOUR, .horizon = HOURS, .availability = "ensemble", .carbon = "oracle"};
+        struct fg_outlook *o = NULL;
+        assert_int_equal(fg_outlook_create(&o, &known, NULL), FG_OK);
+        assert_int_equal(fg_outlook_see(o, fg_fleet_start(mine), everyone, N), FG_OK);
+        fleet = mine;
+        struct fg_select_config cfg = config();
+        cfg.steps = four;
+        struct fg_select_view view = view_of(0);
+        view.outlook = o;
+        view.now = fg_fleet_start(mine);
+        double best = least_grams(&cfg, o), got[2];
+        for (int i = 0; i < 2; i++) {
+            struct fg_picks p = empty();
+            p.n = FEW;
+            memcpy(client, everyone, sizeof client);
+            assert_int_equal(fg_steps_find(i == 0 ? "optimal" : "marin")->plan(&cfg, &view, &p), FG_OK);
+            assert_int_equal(steps[0] + steps[1] + steps[2] + steps[3], 16);
+            got[i] = all_grams(&cfg, o, steps);
+        }
+        fg_assert_close(got[0], best, 1e-9 * best);
+        beaten += got[1] > 1.01 * best;
+        fg_outlook_destroy(o);
+        fg_fleet_destroy(mine);
+    }
+    assert_true(beaten >= 5);
+    fleet = other;
+    for (int z = 0; z < 3; z++) {
+        fg_carbon_destroy(c[z]);
+    }
+}
+
 /* Whatever the prices, the thresholds never pay more than their ratio; for k = 1 it is sqrt(high / low). */
 static void thresholds_keep_their_ratio(void **state)
 {
@@ -241,6 +344,7 @@ int main(void)
         cmocka_unit_test(a_random_schedule_needs_a_count_of_everyone),
         cmocka_unit_test(adacomm_shrinks_with_the_square_root_of_the_loss),
         cmocka_unit_test(marin_gives_steps_to_the_thrifty),
+        cmocka_unit_test(optimal_knows_what_hours_to_come_cost),
         cmocka_unit_test(thresholds_keep_their_ratio),
         cmocka_unit_test(a_task_that_takes_no_time_is_expected_to_cost_nothing),
         cmocka_unit_test(trust_wins_with_good_forecasts_and_keeps_its_promise_with_bad_ones),
