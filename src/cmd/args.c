@@ -1,4 +1,5 @@
 /* Command lines: parsing and help, both from the same option table. */
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -244,6 +245,14 @@ enum fg_status fg_cmd_wrap(struct fg_str *out, const char *text, unsigned indent
         st = st == FG_OK ? fg_str_addf(out, "%*s", (int)indent, "") : st;
     }
     return st;
+}
+
+enum fg_status fg_cmd_json(json_t *value, size_t flags)
+{
+    int rc = value != NULL ? json_dumpf(value, stdout, flags) : -1;
+    (void)putchar('\n');
+    json_decref(value);
+    return rc == 0 || (value != NULL && ferror(stdout) != 0) ? FG_OK : FG_E_NOMEM;
 }
 
 enum fg_status fg_cmd_help(struct fg_str *out, const struct fg_command *cmd)

@@ -121,6 +121,11 @@ int fg_cmd_parse(const struct fg_command *cmd, void *into, int argc, char **argv
  * folder, and return the exit code. */
 int fg_cmd_fail(enum fg_status st, const struct fg_err *err);
 
+/* Print a JSON value (NULL: memory ran out) and the end of its line on stdout, and let go of it. `flags` are
+ * jansson's. Where stdout cannot be written it is main() that says so. Errors: FG_E_NOMEM. */
+struct json_t;
+enum fg_status fg_cmd_json(struct json_t *value, size_t flags);
+
 /* Read a configuration file and lay --set and --seed over it; run.name becomes the file's name when it is
  * empty. `$FORAGE_DATA` in paths is the environment variable, or else the folder shared/data beside a parent
  * folder of the file. `file` may be NULL: defaults.

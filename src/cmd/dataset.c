@@ -162,10 +162,8 @@ static int print_json(const struct fg_dataset *ds, const struct facts *f)
         (json_int_t)f->test_groups, "scale", reals(ds->scale, ds->channels), "shift",
         reals(ds->shift, ds->channels), "options", ds->options != NULL ? ds->options : "", "origin",
         ds->origin != NULL ? ds->origin : "", "sha256", f->hash);
-    int rc = all == NULL ? -1 : json_dumpf(all, stdout, JSON_INDENT(2));
-    json_decref(all);
-    putchar('\n');
-    return rc == 0 ? 0 : fg_cmd_fail(FG_E_NOMEM, NULL);
+    enum fg_status st = fg_cmd_json(all, JSON_INDENT(2));
+    return st == FG_OK ? 0 : fg_cmd_fail(st, NULL);
 }
 
 static void print_counts(const char *what, const size_t *count, uint32_t classes)

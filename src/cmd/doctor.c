@@ -24,10 +24,8 @@ static int print_json(const struct fg_doctor *d, int good)
         }
     }
     json_t *all = json_pack("{s:s, s:b, s:o}", "version", PACKAGE_VERSION, "ok", good, "points", points);
-    int rc = json_dumpf(all, stdout, JSON_INDENT(2));
-    json_decref(all);
-    putchar('\n');
-    return rc == 0 ? (good ? 0 : 1) : fg_cmd_fail(FG_E_NOMEM, NULL);
+    enum fg_status st = fg_cmd_json(all, JSON_INDENT(2));
+    return st == FG_OK ? (good ? 0 : 1) : fg_cmd_fail(st, NULL);
 }
 
 static int print_text(const struct fg_doctor *d, int good)

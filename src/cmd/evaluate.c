@@ -249,10 +249,8 @@ static int print(const struct finding *f, const char *run, const struct fg_run_p
         e->have_clients ? json_real(e->client_mean) : json_null(), "client_accuracy_p10",
         e->have_clients ? json_real(e->client_p10) : json_null(), "client_accuracy_worst",
         e->have_clients ? json_real(e->client_worst) : json_null(), "params_sha256", params->sha256);
-    int rc = top != NULL ? json_dumpf(top, stdout, JSON_INDENT(1)) : -1;
-    putchar('\n');
-    json_decref(top);
-    return rc == 0 ? 0 : fg_cmd_fail(FG_E_NOMEM, NULL);
+    enum fg_status st = fg_cmd_json(top, JSON_INDENT(1));
+    return st == FG_OK ? 0 : fg_cmd_fail(st, NULL);
 }
 
 /* RUN/config.ini, also when RUN is RUN/run.h5. */

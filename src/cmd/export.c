@@ -64,10 +64,7 @@ static enum fg_status report(const struct fg_run_params *p, const char *file, co
     json_t *top = json_pack("{sssssIsIsIssss}", "file", file, "format", format, "tensors",
                             (json_int_t)p->n_tensors, "params", (json_int_t)p->n, "bytes", (json_int_t)bytes,
                             "params_sha256", p->sha256, "layers", p->layers);
-    int rc = top != NULL ? json_dumpf(top, stdout, JSON_INDENT(1)) : -1;
-    putchar('\n');
-    json_decref(top);
-    return rc == 0 ? FG_OK : FG_E_IO;
+    return fg_cmd_json(top, JSON_INDENT(1));
 }
 
 static int run(int argc, char **argv)

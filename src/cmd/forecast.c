@@ -127,8 +127,7 @@ static enum fg_status print_json(const char *path, const struct fg_rolling *r, c
         json_object_set_new(all, "worth", fg_forecast_worth_json(worth));
     }
     if (st == FG_OK) {
-        st = json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(8)) == 0 ? FG_OK : FG_E_NOMEM;
-        putchar('\n');
+        return fg_cmd_json(all, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
     }
     json_decref(all);
     return st;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/cmd/cmd.h"
 #include "src/cmd/forecast_picture.h"
 #include "src/forecast/carbon_rolling.h"
 #include "src/planner/buying.h"
@@ -64,10 +65,7 @@ static enum fg_status print_json(const struct fg_carbon *c, const struct fg_carb
                             c->zone, "hours", (json_int_t)r->hours, "warmup_h", (json_int_t)r->warmup_h,
                             "block_h", (int)r->block_h, "mean", fg_carbon_mean(c), "scores", scores,
                             "ensemble", ensemble, "robust", json_buying(b), "notes", notes);
-    int rc = all != NULL ? json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(8)) : -1;
-    json_decref(all);
-    putchar('\n');
-    return rc == 0 ? FG_OK : FG_E_NOMEM;
+    return fg_cmd_json(all, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
 }
 
 void fg_forecast_cell(double v, int digits)

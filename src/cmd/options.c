@@ -139,11 +139,8 @@ static int print_json(const char *what)
             }
         }
     }
-    json_t *top = json_pack("{so}", "options", list);
-    int rc = top == NULL || json_dumpf(top, stdout, JSON_INDENT(1)) != 0;
-    putchar('\n');
-    json_decref(top);
-    return rc;
+    enum fg_status st = fg_cmd_json(json_pack("{so}", "options", list), JSON_INDENT(1));
+    return st == FG_OK ? 0 : fg_cmd_fail(st, NULL);
 }
 
 /* roff takes '-' for a hyphen, '\' for an escape and a leading '.' or ''' for a request. */

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "src/cmd/cmd.h"
 #include "src/cmd/plan_told.h"
 
 const struct fg_plan_budget_name fg_plan_budget[FG_PLAN_BUDGETS] = {
@@ -156,8 +157,5 @@ enum fg_status fg_plan_json(const struct fg_plan_told *t, const char *picture)
     if (o != NULL && t->device.clients > 0) {
         json_object_set_new(o, "gpu_memory", json_device(&t->device));
     }
-    int rc = o != NULL ? json_dumpf(o, stdout, JSON_INDENT(1)) : -1;
-    (void)putchar('\n');
-    json_decref(o);
-    return rc == 0 ? FG_OK : FG_E_NOMEM;
+    return fg_cmd_json(o, JSON_INDENT(1));
 }

@@ -81,9 +81,7 @@ static int run(int argc, char **argv)
     if (a.common.json) {
         json_t *o =
             json_pack("{s:s,s:i,s:I}", "file", path, "runs", (int)words.n, "bytes", (json_int_t)page.len);
-        st = o != NULL && json_dumpf(o, stdout, JSON_INDENT(1)) == 0 ? FG_OK : FG_E_NOMEM;
-        (void)putchar('\n');
-        json_decref(o);
+        st = fg_cmd_json(o, JSON_INDENT(1));
     } else if (a.common.quiet == 0) {
         (void)printf("%s: %zu run%s, %zu kB\n", path, words.n, words.n == 1 ? "" : "s",
                      (page.len + 999) / 1000);

@@ -302,8 +302,10 @@ static double of(const json_t *o, const char *key)
 static enum fg_status add_measured(struct fg_str *out, const struct fg_run_view *v)
 {
     const json_t *m = json_object_get(v->summary, "measured");
-    enum fg_status st = FG_OK;
-    if (of(m, "rapl_wh") >= 0.0) {
+    bool read = of(m, "rapl_wh") >= 0.0 || of(m, "nvml_wh") >= 0.0;
+    enum fg_status st =
+        m != NULL && !read ? fg_str_addf(out, "  energy is modelled: no counter was read\n") : FG_OK;
+    if (st == FG_OK && of(m, "rapl_wh") >= 0.0) {
         st = fg_str_addf(out, "  measured here by RAPL: %.4g Wh, whoever used it\n", of(m, "rapl_wh"));
     }
     if (st == FG_OK && of(m, "nvml_wh") >= 0.0) {
@@ -400,10 +402,8 @@ static int print_json(const struct fg_run_view *v, const char *folder)
                             (int)v->clients, "summary", v->summary != NULL ? v->summary : json_null(),
                             "workers", v->workers != NULL ? v->workers : json_null(), "participation", bins,
                             "ledger", ledger, "rounds", json_rounds(v));
-    int rc = top != NULL ? json_dumpf(top, stdout, JSON_INDENT(1)) : -1;
-    putchar('\n');
-    json_decref(top);
-    return rc == 0 ? 0 : fg_cmd_fail(FG_E_NOMEM, NULL);
+    enum fg_status st = fg_cmd_json(top, JSON_INDENT(1));
+    return st == FG_OK ? 0 : fg_cmd_fail(st, NULL);
 }
 
 static int run(int argc, char **argv)

@@ -8,6 +8,7 @@
 #include "src/availability/stat.h"
 #include "src/availability/textfile.h"
 #include "src/base/calendar.h"
+#include "src/cmd/cmd.h"
 #include "src/cmd/trace_fit.h"
 
 static const char *const clocks[] = {"", "utc", "local", "elapsed"};
@@ -107,10 +108,7 @@ static json_t *json_shares(const double *v, const bool *have, int n)
 
 static enum fg_status print_json(json_t *all)
 {
-    int rc = all != NULL ? json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) : -1;
-    json_decref(all);
-    putchar('\n');
-    return rc == 0 ? FG_OK : FG_E_NOMEM;
+    return fg_cmd_json(all, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
 }
 
 /* fit may be NULL. */

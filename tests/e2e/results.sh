@@ -72,12 +72,12 @@ else
 fi
 
 if [ -w /dev/full ]; then
-    for cmd in "options" "show $T/run" "evaluate $T/run --json" "--version"; do
+    for cmd in "options" "options --json" "show $T/run" "show $T/run --json" "evaluate $T/run --json" "--version"; do
         # shellcheck disable=SC2086
         "$FORAGE" $cmd >/dev/full 2>"$T/err"
         rc=$?
         expect "${cmd%% *} to a full device ends with 1" 1 $rc
-        expect_match "and says so" 'standard output: could not write: No space left' "$(cat "$T/err")"
+        expect_match "and says so" '^forage: standard output: could not write: No space left' "$(head -1 "$T/err")"
     done
 fi
 exec 9> >(exec true)
