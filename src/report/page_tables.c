@@ -46,6 +46,7 @@ static const struct {
     {"energy_wh", "energy", "Wh", QUANTITY},
     {"carbon_g", "carbon", "gCO2", QUANTITY},
     {"wasted_g", "of it wasted", "gCO2", QUANTITY},
+    {"money", "money, at the prices given", "", PLAIN},
     {"uplink_bytes", "bytes up", "B", QUANTITY},
     {"downlink_bytes", "bytes down", "B", QUANTITY},
     {"saved_uplink_bytes", "bytes up saved, against float32", "B", QUANTITY},

@@ -65,7 +65,7 @@ static const struct word words[] = {
     {"bound", "distance2", "squared distance at the start"},
     {"measured", "rapl_wh", "RAPL, Wh"},
     {"measured", "nvml_wh", "NVML, Wh"},
-    {"measured", "source", "the ledger's energy is"},
+    {"measured", "source", "counters that were read (modelled: none)"},
 };
 
 const char *fg_page_row_name(const char *object, const char *name)

@@ -137,11 +137,14 @@ static void print_quality(const json_t *o)
 
 static void print_cost(const json_t *o)
 {
-    char up[32], down[32], wh[32], g[32];
+    char up[32], down[32], wh[32], g[32], money[48] = "";
     double steps = number(o, "steps_total");
-    printf("  cost       %s up, %s down; %s; %s\n", quantity(up, number(o, "uplink_bytes"), "B"),
+    if (number(o, "money") > 0.0) {
+        snprintf(money, sizeof money, "; %.4g of money", number(o, "money"));
+    }
+    printf("  cost       %s up, %s down; %s; %s%s\n", quantity(up, number(o, "uplink_bytes"), "B"),
            quantity(down, number(o, "downlink_bytes"), "B"), quantity(wh, number(o, "energy_wh"), "Wh"),
-           quantity(g, number(o, "carbon_g"), "gCO2"));
+           quantity(g, number(o, "carbon_g"), "gCO2"), money);
     double saved_up = number(o, "saved_uplink_bytes"), saved_down = number(o, "saved_downlink_bytes");
     if (saved_up > 0.0 || saved_down > 0.0) {
         char s[32];
@@ -208,6 +211,47 @@ static void print_plan(const json_t *o)
     }
 }
 
+/* What theory looks at beside what was measured, in short; `forage show` has all of it. */
+static void print_theory(const json_t *o)
+{
+    const json_t *t = json_object_get(o, "theory"), *m = json_object_get(o, "measured");
+    char wh[32], g[32], s[32], was_wh[32], was_g[32], was_s[32];
+    if (number(t, "effective_clients") < 0.0) {
+        return; /* no update counted */
+    }
+    printf("  theory     participation %.4f from its target; a client counts %.3g to %.3g times what it "
+           "should\n",
+           number(t, "participation_tv"), number(t, "counted_least"), number(t, "counted_most"));
+    printf("             as good as %.1f clients of %.1f; up %.3f of rounds, eigenvalue %.3f",
+           number(t, "effective_clients"), number(t, "target_clients"), number(t, "up_mean"),
+           number(t, "memory_max"));
+    if (number(t, "skew") >= 0.0) {
+        printf("; skew %.3g", number(t, "skew"));
+    }
+    printf("\n  predicted  %s, %s, rounds of %s in all; it was %s, %s, %s",
+           quantity(wh, number(t, "predicted_wh"), "Wh"), quantity(g, number(t, "predicted_g"), "gCO2"),
+           duration(s, number(t, "predicted_s")), quantity(was_wh, number(t, "actual_wh"), "Wh"),
+           quantity(was_g, number(t, "actual_g"), "gCO2"), duration(was_s, number(t, "actual_s")));
+    if (number(t, "predicted_accuracy") >= 0.0) {
+        printf("; accuracy %.2f%%, it was %.2f%%", 100.0 * number(t, "predicted_accuracy"),
+               100.0 * number(t, "actual_accuracy"));
+    }
+    double bound = number(json_object_get(o, "bound"), "value");
+    if (bound >= 0.0) {
+        printf("\n  bound      F(x) - F* <= %.4g\n", bound);
+    } else {
+        printf("\n  bound      %s\n", text(json_object_get(o, "bound"), "text"));
+    }
+    printf("  energy     modelled");
+    if (number(m, "rapl_wh") >= 0.0) {
+        printf("; this machine's RAPL: %s, whoever used it", quantity(wh, number(m, "rapl_wh"), "Wh"));
+    }
+    if (number(m, "nvml_wh") >= 0.0) {
+        printf("; NVML: %s", quantity(wh, number(m, "nvml_wh"), "Wh"));
+    }
+    printf("\n");
+}
+
 void fg_console_result(const json_t *o, const char *path)
 {
     char v[32], w[32];
@@ -218,6 +262,7 @@ void fg_console_result(const json_t *o, const char *path)
     print_cost(o);
     print_footprint(o);
     print_plan(o);
+    print_theory(o);
     bool trained = json_is_string(json_object_get(o, "params_sha256"));
     double averaged = number(o, "models_averaged");
     printf("  model      %s%s", trained ? "sha256 " : "none: train.mode = cost-only",

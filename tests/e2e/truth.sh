@@ -71,8 +71,16 @@ one() {
 }
 one "uniform of all, always up" "applies True"
 one "everyone" "applies True" --set select.policy=all
+expect_match "a bound is printed" '^  bound      F\(x\) - F\* <= [0-9.e+]+$' "$(cat "$T/o")"
 one "with over-selection" "no bound applies False" --set select.over=1.5
 one "a learning rate that is too large" "no bound applies False" --set train.lr=1
+told() { "${FG_PYTHON:-python3}" -c 'import json, sys
+t = json.load(open(sys.argv[1]))["theory"]
+print("participation %.4f from its target; a client counts %.3g to" % (t["participation_tv"], t["counted_least"]))' "$T/run/summary.json"; }
+expect_match "a run prints its theory" "^  theory +$(told)" "$(cat "$T/o")"
+expect_match "what was predicted beside what came" '^  predicted  .*Wh, .*gCO2, rounds of .* in all; it was .*; accuracy [0-9.]+%, it was' "$(cat "$T/o")"
+expect_match "that no bound applies, and why" '^  bound      no bound applies: .*learning rate' "$(cat "$T/o")"
+expect_match "and that energy is modelled" '^  energy     modelled$' "$(cat "$T/o")"
 one "not convex" "no bound applies False" --set "model.layers=dense 4, relu, dense 3"
 one "minibatches over several steps" "no bound applies False" --set train.batch=10 --set train.steps=3
 expect_match "show says it" 'a step.s samples depend' "$("$FORAGE" show "$T/run")"
@@ -233,9 +241,11 @@ else
 m = json.load(open(sys.argv[1]))["measured"]
 print(m["source"], float(m["rapl_wh"]), m["nvml_wh"] >= 1.0)' "$T/run/summary.json" 2>&1)"
     expect_match "show says so" 'measured here by NVML' "$("$FORAGE" show "$T/run")"
+    expect_match "and the end of the run" "^  energy     modelled; this machine's RAPL: 0 Wh.*; NVML: [0-9.]+ Wh" "$(cat "$T/o")"
 fi
 "$FORAGE" simulate -q --force --out "$T/run" --set run.rounds=2 "$T/s.ini" >"$T/o" 2>&1
 expect_match "a simulated one is modelled" '"source": "modelled"' "$(cat "$T/run/summary.json")"
+expect_match "and show says so" '^  energy is modelled: no counter was read' "$("$FORAGE" show "$T/run")"
 "$FORAGE" plan -q --pilots 300 "$T/s.ini" >"$T/o" 2>"$T/err"
 expect "more pilots than futures are refused" 2 $?
 done_testing
