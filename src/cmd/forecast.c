@@ -87,10 +87,11 @@ static json_t *json_uptime(const struct fg_rolling_uptime *u)
         json_array_append_new(quantiles, json_pack("{s:f, s:o, s:o}", "level", fg_uptime_level[q], "below",
                                                    number(u->below[q]), "at_most", number(u->at_most[q])));
     }
-    return json_pack("{s:i, s:I, s:o, s:o, s:I, s:o, s:o}", "horizon_h", (int)u->horizon_h, "points",
-                     (json_int_t)u->points, "quantiles", quantiles, "pinball", number(u->pinball),
+    return json_pack("{s:i, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "horizon_h", (int)u->horizon_h,
+                     "points", (json_int_t)u->points, "quantiles", quantiles, "pinball", number(u->pinball),
                      "guaranteed", (json_int_t)u->guaranteed, "held", number(u->held), "guarantee_s",
-                     number(u->guarantee_s));
+                     number(u->guarantee_s), "expected_s", number(u->expected_s), "came_s", number(u->came_s),
+                     "mae_s", number(u->mae_s));
 }
 
 /* worth may be NULL. */
@@ -167,7 +168,7 @@ static void print_uptime(const struct fg_rolling *r)
     for (size_t q = 0; q < FG_UPTIME_LEVELS; q++) {
         printf("       %3.0f%%     ", 100.0 * fg_uptime_level[q]);
     }
-    printf("  guaranteed  held\n");
+    printf("  expected     came    off by  guaranteed  held\n");
     for (size_t k = 0; k < r->n_uptime; k++) {
         const struct fg_rolling_uptime *u = &r->uptime[k];
         printf("  %-7u", u->horizon_h);
@@ -178,6 +179,7 @@ static void print_uptime(const struct fg_rolling *r)
         for (size_t q = 0; q < FG_UPTIME_LEVELS; q++) {
             printf("  %5.3f (%5.3f)", u->below[q], u->at_most[q]);
         }
+        printf("  %6.2f h %6.2f h %7.2f h", u->expected_s / 3600.0, u->came_s / 3600.0, u->mae_s / 3600.0);
         if (u->guaranteed > 0) {
             printf("   %7.2f h %5.3f", u->guarantee_s / 3600.0, u->held);
         } else {

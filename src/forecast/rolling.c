@@ -150,6 +150,10 @@ static void collect_uptime(struct work *w, size_t k, int64_t now)
             o->pinball += (up >= said ? level * (up - said) : (1.0 - level) * (said - up)) / span;
         }
         double sure = fg_uptime_guarantee_s(w->uptime[k], i);
+        double mean = fg_uptime_expected_s(w->uptime[k], i);
+        o->expected_s += mean;
+        o->came_s += up;
+        o->mae_s += fabs(mean - up);
         if (w->seen[i].up && sure > 0.0) {
             o->guaranteed++;
             o->held += up >= sure - 1.0;
@@ -167,6 +171,9 @@ static void conclude_uptime(struct fg_rolling_uptime *o)
         o->at_most[q] = n > 0.0 ? o->at_most[q] / n : NAN;
     }
     o->pinball = n > 0.0 ? o->pinball / (n * FG_UPTIME_LEVELS) : NAN;
+    o->expected_s = n > 0.0 ? o->expected_s / n : NAN;
+    o->came_s = n > 0.0 ? o->came_s / n : NAN;
+    o->mae_s = n > 0.0 ? o->mae_s / n : NAN;
     o->held = o->guaranteed > 0 ? o->held / (double)o->guaranteed : NAN;
     o->guarantee_s = o->guaranteed > 0 ? o->guarantee_s / (double)o->guaranteed : NAN;
 }

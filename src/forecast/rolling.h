@@ -55,6 +55,8 @@ struct fg_rolling_uptime {
     size_t guaranteed;                /* points of nodes that were up and had a guarantee above 0 */
     double held;                      /* share of these that were up at least so long */
     double guarantee_s;               /* their mean */
+    double expected_s, came_s;        /* means of the expected up time and of what came */
+    double mae_s;                     /* mean distance between the two */
 };
 
 struct fg_rolling {

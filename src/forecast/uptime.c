@@ -31,6 +31,8 @@ struct fg_uptime {
     uint32_t nodes, horizon, apart; /* hours; every so many-th is an occasion */
     int64_t steps;
     double cell[BINS][CELLS];            /* discounted counts of outcomes */
+    double n[BINS], share[BINS];         /* and of these how many, and their sum */
+    double mean[BINS];                   /* as of the last step */
     uint16_t *up_s;                      /* (horizon, nodes) of the last hours */
     uint32_t *sum_s;                     /* (nodes) within the last `horizon` hours */
     struct said *said;                   /* (horizon + 1, nodes) */
@@ -180,6 +182,8 @@ static void learn(struct fg_uptime *u)
         for (int c = 0; c < CELLS; c++) {
             u->cell[b][c] *= DISCOUNT;
         }
+        u->n[b] *= DISCOUNT;
+        u->share[b] *= DISCOUNT;
     }
     for (uint32_t i = 0; i < u->nodes; i++) {
         if (then[i].bin < 0) {
@@ -189,6 +193,8 @@ static void learn(struct fg_uptime *u)
         size_t cell = cell_of(share);
         bool state = then[i].bin >= P_BINS;
         u->cell[then[i].bin][cell] += 1.0;
+        u->n[then[i].bin] += 1.0;
+        u->share[then[i].bin] += share;
         keep_own(u, i, state, origin, share);
         for (size_t k = 0; sum[then[i].bin][CELLS - 1] > 0.0 && k < FG_UPTIME_LEVELS; k++) {
             double a = (double)u->level[i][state][k];
@@ -232,6 +238,9 @@ void fg_uptime_step(struct fg_uptime *u, const struct fg_seen *seen, const doubl
         oldest[i] = seen[i].up_s;
     }
     learn(u);
+    for (int b = 0; b < BINS; b++) {
+        u->mean[b] = u->n[b] > 0.0 ? u->share[b] / u->n[b] : 0.5;
+    }
     accumulate(u, sum);
     for (uint32_t i = 0; i < u->nodes; i++) {
         int of_p = (int)(p[i] * P_BINS), bin = of_p < 0 ? 0 : of_p >= P_BINS ? P_BINS - 1 : of_p;
@@ -255,4 +264,10 @@ double fg_uptime_guarantee_s(const struct fg_uptime *u, uint32_t node)
     }
     const struct own *o = &u->own[node][bin >= P_BINS];
     return u->rank[o->n] > 0 ? 3600.0 * u->horizon * (double)o->sorted[u->rank[o->n] - 1] : 0.0;
+}
+
+double fg_uptime_expected_s(const struct fg_uptime *u, uint32_t node)
+{
+    int bin = said_at(u, u->steps - 1)[node].bin;
+    return 3600.0 * u->horizon * (bin < 0 ? 0.0 : u->mean[bin]);
 }

@@ -35,4 +35,8 @@ void fg_uptime_step(struct fg_uptime *u, const struct fg_seen *seen, const doubl
 double fg_uptime_quantile_s(const struct fg_uptime *u, uint32_t node, size_t level);
 double fg_uptime_guarantee_s(const struct fg_uptime *u, uint32_t node);
 
+/* What is to be expected: the mean of what came of forecasts that were alike; half of the horizon before any
+ * came. */
+double fg_uptime_expected_s(const struct fg_uptime *u, uint32_t node);
+
 #endif

@@ -20,6 +20,33 @@ static void draw(struct fg_rng *r, struct fg_seen *seen, size_t n)
     }
 }
 
+/* Nodes whose forecasts tell them apart: up for a tenth, or for nine tenths, of the hour on average. */
+static void what_is_expected_comes_on_average(void **state)
+{
+    (void)state;
+    struct fg_uptime *u = NULL;
+    struct fg_rng r;
+    struct fg_seen seen[2] = {{0}};
+    const double p[2] = {0.05, 0.95};
+    assert_int_equal(fg_uptime_create(&u, 2, 2), FG_OK);
+    fg_rng_init(&r, fg_test_number("FG_TEST_SEED", 1), FG_RNG_TEST, 31, 0);
+    for (int t = 0; t < 3000; t++) {
+        for (size_t i = 0; i < 2; i++) {
+            bool often = i == 1;
+            seen[i] = (struct fg_seen){.known = true, .up = true};
+            seen[i].up_s =
+                (uint16_t)(fg_rng_below(&r, 721) + (often ? 2880 : 0)); /* 360 or 3240 on average */
+        }
+        fg_uptime_step(u, seen, p);
+        if (t == 1) { /* nothing has come yet */
+            fg_assert_close(fg_uptime_expected_s(u, 0), 3600.0, 1e-9);
+        }
+    }
+    fg_assert_close(fg_uptime_expected_s(u, 0), 720.0, 36.0); /* two hours; deviation of the mean: some 8 s */
+    fg_assert_close(fg_uptime_expected_s(u, 1), 6480.0, 36.0);
+    fg_uptime_destroy(u);
+}
+
 static void quantiles_keep_their_promise(void **state)
 {
     (void)state;
@@ -188,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantiles_keep_their_promise),
+        cmocka_unit_test(what_is_expected_comes_on_average),
         cmocka_unit_test(the_guarantee_is_an_order_statistic),
         cmocka_unit_test(the_guarantee_holds_for_every_hour_of_a_weekend),
         cmocka_unit_test(a_change_of_the_future_changes_nothing_before_it),
