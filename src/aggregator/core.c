@@ -59,7 +59,9 @@ enum fg_status fg_aggregator_create(struct fg_aggregator **out, const struct fg_
         goto cleanup;
     }
     FG_TRY(fg_core_move_create(a));
-    memcpy(a->x, x, cfg->rule.params * sizeof *x);
+    if (x != NULL) { /* nothing is trained: no parameters */
+        memcpy(a->x, x, cfg->rule.params * sizeof *x);
+    }
     for (size_t i = 0; i < n; i++) {
         a->last_loss[i] = -1.0f;
     }
