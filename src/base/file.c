@@ -253,6 +253,15 @@ cleanup:
     return st;
 }
 
+enum fg_status fg_file_apart(const char *path, const char *from, struct fg_err *err)
+{
+    struct stat a, b;
+    return stat(path, &a) == 0 && stat(from, &b) == 0 && S_ISREG(a.st_mode) && a.st_dev == b.st_dev &&
+                   a.st_ino == b.st_ino
+               ? fg_fail(err, FG_E_USAGE, "%s: expected another file than the one that is read", path)
+               : FG_OK;
+}
+
 enum fg_status fg_append_open(struct fg_append *f, const char *path, struct fg_err *err)
 {
     char *copy = fg_strdup(path);

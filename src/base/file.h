@@ -47,6 +47,9 @@ enum fg_status fg_file_commit(const char *tmp, const char *path, struct fg_err *
  * when its folder is not there, FG_E_INPUT when it is a folder itself, FG_E_IO when it may not be written. */
 enum fg_status fg_file_reach(const char *path, struct fg_err *err) FG_NODISCARD;
 
+/* Refuse to put a file where one is that it is made from. Errors: FG_E_USAGE. */
+enum fg_status fg_file_apart(const char *path, const char *from, struct fg_err *err) FG_NODISCARD;
+
 /* FG_E_FULL for ENOSPC and EDQUOT, FG_E_MISSING for ENOENT and ENOTDIR, FG_E_INPUT for EISDIR, else FG_E_IO;
  * "path: could not VERB: reason". */
 enum fg_status fg_file_error(int errnum, const char *path, const char *verb, struct fg_err *err);

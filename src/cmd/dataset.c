@@ -5,6 +5,7 @@
 
 #include "datasets/h5.h"
 #include "datasets/load.h"
+#include "src/base/file.h"
 #include "src/base/hash.h"
 #include "src/base/mem.h"
 #include "src/cmd/cmd.h"
@@ -249,10 +250,9 @@ static int import(const struct fg_dataset_spec *spec, const char *to, const stru
 {
     struct fg_err err = {{0}};
     struct fg_dataset *ds = NULL;
-    enum fg_status st = fg_dataset_import(&ds, spec, &err);
-    if (st == FG_OK) {
-        st = fg_h5_write(to, ds, &err);
-    }
+    enum fg_status st = fg_file_apart(to, spec->path, &err);
+    st = st == FG_OK ? fg_dataset_import(&ds, spec, &err) : st;
+    st = st == FG_OK ? fg_h5_write(to, ds, &err) : st;
     int rc = st != FG_OK ? fg_cmd_fail(st, &err) : a->common.json ? describe(ds, a) : 0;
     if (st == FG_OK && !a->common.json && a->common.quiet == 0) {
         printf("%s: %zu training and %zu test samples, %u classes, %u groups\n", to, ds->n_train,

@@ -9,6 +9,7 @@
 #include "src/availability/carbon.h"
 #include "src/availability/trace.h"
 #include "src/base/calendar.h"
+#include "src/base/file.h"
 #include "src/cmd/trace_make.h"
 #include "src/cmd/trace_stat.h"
 #include "src/report/plot.h"
@@ -210,7 +211,8 @@ enum fg_status fg_trace_show_file(const char *path, const char *out, struct fg_e
     if (out == NULL && isatty(STDOUT_FILENO)) {
         return fg_fail(err, FG_E_INPUT, "the picture is SVG, not for a terminal: --out FILE, or redirect it");
     }
-    enum fg_status st = fg_trace_kind(&kind, path, err);
+    enum fg_status st = out != NULL ? fg_file_apart(out, path, err) : FG_OK;
+    st = st == FG_OK ? fg_trace_kind(&kind, path, err) : st;
     if (st == FG_OK && kind == FG_KIND_CARBON) {
         st = fg_carbon_load(&c, path, NULL, err);
         st = st == FG_OK ? carbon_picture(&plots, c) : st;
