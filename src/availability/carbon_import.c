@@ -138,7 +138,7 @@ static enum fg_status read_carbon_intensity_uk(struct fg_carbon_series *s, const
     const json_t *data = json_object_get(root, "data");
     enum fg_status st = FG_OK;
     if (root == NULL) {
-        return fg_fail(err, FG_E_INPUT, "%s:%d: %s", name, why.line, why.text);
+        return fg_fail(err, FG_E_INPUT, "%s:%d: expected JSON: %s", name, why.line, why.text);
     }
     data = json_is_object(data) ? json_object_get(data, "data") : data; /* of a region */
     if (!json_is_array(data)) {

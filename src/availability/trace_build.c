@@ -179,6 +179,18 @@ static enum fg_status add_head(struct fg_str *out, const struct fg_trace_head *h
     return st == FG_OK && h->source != NULL ? fg_str_addf(out, "# source: %s\n", h->source) : st;
 }
 
+/* Nodes that were named and never seen up: the format has no place for them. */
+static enum fg_status tell_of_absent(struct fg_str *out, const struct fg_trace_build *b, size_t nodes)
+{
+    uint32_t absent = 0; /* the first node that the sorted intervals leave out */
+    for (size_t i = 0; i < b->n_up && b->up[i].node <= absent; i++) {
+        absent += b->up[i].node == absent;
+    }
+    return b->nodes == nodes ? FG_OK
+                             : fg_str_addf(out, "# left out, never up: %zu of %zu nodes, the first %s\n",
+                                           b->nodes - nodes, b->nodes, name_of(b, absent));
+}
+
 enum fg_status fg_trace_build_text(struct fg_str *out, struct fg_trace_build *b,
                                    const struct fg_trace_head *head, struct fg_err *err)
 {
@@ -192,6 +204,8 @@ enum fg_status fg_trace_build_text(struct fg_str *out, struct fg_trace_build *b,
                        (long long)SPAN_MAX);
     }
     enum fg_status st = add_head(out, head, zero);
+    /* the slots of a nested trace have no names of their own */
+    st = st == FG_OK && !head->nested ? tell_of_absent(out, b, nodes) : st;
     if (st == FG_OK) {
         st = fg_str_addf(out, "# nodes: %zu  intervals: %zu  span_s: %lld\nnode,start_s,end_s\n", nodes,
                          b->n_up, (long long)(b->to - zero));

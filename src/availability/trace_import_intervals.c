@@ -32,7 +32,10 @@ static enum fg_status take_row(struct fg_import_csv *csv, const struct fg_span *
     enum fg_status st = fg_import_csv_time(csv, field[csv->at[1]], r->o->unit_s, &from, &r->dated);
     st = st == FG_OK && ends ? fg_import_csv_time(csv, until, r->o->unit_s, &to, &r->dated) : st;
     if (st == FG_OK && ends && to < from) {
-        return fg_lines_problem(&csv->lines, csv->lines.line, "the end is before the start");
+        return fg_lines_problem(&csv->lines, csv->lines.line,
+                                "expected an end after the start '%.*s', found '%.*s'",
+                                (int)(field[csv->at[1]].len < 40 ? field[csv->at[1]].len : 40),
+                                field[csv->at[1]].at, (int)(until.len < 40 ? until.len : 40), until.at);
     }
     st = st == FG_OK ? fg_trace_build_node(r->build, &node, name.at, name.len) : st;
     if (st != FG_OK) {
@@ -55,7 +58,7 @@ static enum fg_status take_row(struct fg_import_csv *csv, const struct fg_span *
 static enum fg_status read_log(struct fg_trace_build *b, struct fg_trace_head *head, const void *bytes,
                                size_t len, const struct fg_import_options *o, struct fg_err *err)
 {
-    static const char *const want[] = {"node|host|hostname|machine|device|user|name|id",
+    static const char *const want[] = {FG_IMPORT_NODE "|name",
                                        "start|from|begin|since|boot|up|start_time|login|start_s",
                                        "end|to|until|stop|shutdown|down|end_time|logout|end_s"};
     struct reader r = {

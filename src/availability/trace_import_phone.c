@@ -163,7 +163,7 @@ static enum fg_status read_phones(struct fg_trace_build *b, struct fg_trace_head
     }
     json_t *root = json_loadb(bytes, len, 0, &why);
     if (root == NULL) {
-        return fg_fail(err, FG_E_INPUT, "%s:%d: %s", o->name, why.line, why.text);
+        return fg_fail(err, FG_E_INPUT, "%s:%d: expected JSON: %s", o->name, why.line, why.text);
     }
     if (!json_is_object(root)) {
         st = fg_fail(err, FG_E_INPUT, "%s: expected an object of phones", o->name);

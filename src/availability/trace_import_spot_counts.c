@@ -128,7 +128,7 @@ static enum fg_status read_json(struct reader *r, const void *bytes, size_t len,
     enum fg_status st = FG_OK;
     double seconds = json_number_value(gap);
     if (root == NULL) {
-        return fg_fail(err, FG_E_INPUT, "%s:%d: %s", o->name, why.line, why.text);
+        return fg_fail(err, FG_E_INPUT, "%s:%d: expected JSON: %s", o->name, why.line, why.text);
     }
     if (!json_is_array(data) || !(seconds >= 1.0 && seconds <= GAP_MAX)) {
         st = fg_fail(err, FG_E_INPUT,

@@ -9,6 +9,7 @@
 #include "src/availability/synth.h"
 #include "src/availability/textfile.h"
 #include "src/availability/trace_import.h"
+#include "src/availability/tz.h"
 #include "src/base/file.h"
 
 void fg_trace_make_defaults(struct fg_trace_make *m)
@@ -170,6 +171,13 @@ enum fg_status fg_trace_import_files(const struct fg_trace_make *m, const struct
     struct fg_str text = {0}, source = {0};
     enum fg_status st = FG_OK;
     const char *form = words->n > 2 ? words->item[1] : "";
+    FG_TRY(m->tz == NULL || !fg_tz_unknown(m->tz)
+               ? FG_OK
+               : fg_fail(err, FG_E_USAGE,
+                         "--tz: expected a time zone such as Europe/Berlin or +02:00, found '%s'", m->tz));
+    for (size_t i = 2; m->out != NULL && i < words->n; i++) {
+        FG_TRY(fg_file_apart(m->out, words->item[i], err));
+    }
     const struct fg_trace_importer *how = fg_trace_importer_find(form);
     if (how == NULL) {
         const struct fg_carbon_importer *carbon = fg_carbon_importer_find(form);

@@ -179,7 +179,8 @@ static void logs_of_machines_that_come_and_go(void **state)
                 "ms,what,who\n0,add,a\n500,add,b\n90000,Remove,a\n91000,remove,a\n120000,add,a\n"
                 "180000,terminated,nobody\n",
                 NULL, 0.001,
-                "# clock: elapsed\n# nodes: 2  intervals: 3  span_s: 180\n"
+                "# clock: elapsed\n# left out, never up: 1 of 3 nodes, the first nobody\n"
+                "# nodes: 2  intervals: 3  span_s: 180\n"
                 "node,start_s,end_s\na,0,90\na,120,180\nb,1,180\n");
     expect_error("spot-events", "0,add,a\n5,jump,a\n", NULL,
                  "f:2: expected an event such as add or remove, found 'jump'");
@@ -265,9 +266,11 @@ static void names_are_made_fit_and_intervals_merged(void **state)
     }
     fg_trace_build_observe(b, 90000, 100000);
     assert_int_equal(fg_trace_build_text(&text, b, &head, &err), FG_OK);
-    assert_string_equal(text.data,
-                        "# clock: local\n# tz: Europe/Berlin\n# nodes: 1  intervals: 2  span_s: 13600\n"
-                        "node,start_s,end_s\n_a_b_c,3600,3800\n_a_b_c,3900,4000\n");
+    assert_string_equal(
+        text.data,
+        "# clock: local\n# tz: Europe/Berlin\n# left out, never up: 1001 of 1002 nodes, the first z\n"
+        "# nodes: 1  intervals: 2  span_s: 13600\n"
+        "node,start_s,end_s\n_a_b_c,3600,3800\n_a_b_c,3900,4000\n");
     fg_trace_build_destroy(b);
     fg_str_fini(&text);
 }
@@ -287,7 +290,13 @@ static void logs_of_intervals(void **state)
     expect_text("intervals", "end,user,start,note\n7200000,a,3600000,x\n", NULL, 0.001,
                 "# clock: elapsed\n# nodes: 1  intervals: 1  span_s: 3600\nnode,start_s,end_s\na,0,3600\n");
     expect_error("intervals", "node,start\na,1\n", NULL, "f:1: the header lacks a column named end|to|until");
-    expect_error("intervals", "node,start,end\na,5,4\n", NULL, "f:2: the end is before the start");
+    expect_error("intervals", "node,start,end\na,5,4\n", NULL,
+                 "f:2: expected an end after the start '5', found '4'");
+    /* a laptop that is switched on when the log ends, and a column that other forms know */
+    expect_text("intervals", "server,start,end\na,5,7\nlaptop,7,\n", NULL, 1.0,
+                "# clock: elapsed\n# left out, never up: 1 of 2 nodes, the first laptop\n"
+                "# nodes: 1  intervals: 1  span_s: 2\nnode,start_s,end_s\na,0,2\n");
+    expect_error("phone", "node,start\n", NULL, "f:1: expected JSON: ");
     expect_error("intervals", "node,start,end\na,noon,4\n", NULL, "f:2: expected a time");
     expect_error("intervals", "node,start,end\n,1,4\n", NULL, "f:2: the node has no name");
 }
