@@ -89,6 +89,18 @@ const char *fg_config_where(const struct fg_config *c, const char *key)
     return where != NULL ? where : c->unset != NULL ? c->unset : "default";
 }
 
+enum fg_status fg_config_place(const struct fg_config *c, const char *otherwise, enum fg_status st,
+                               struct fg_err *err)
+{
+    const char *key = otherwise;
+    size_t len = err != NULL ? strcspn(err->text, ":") : 0;
+    for (size_t i = 0; i < FG_OPTION_COUNT && len > 0; i++) {
+        const char *k = fg_options[i].key;
+        key = strlen(k) == len && memcmp(k, err->text, len) == 0 ? k : key;
+    }
+    return fg_fail_prefix(err, st, "%s", fg_config_where(c, key));
+}
+
 enum fg_status fg_config_reject(const struct fg_config *c, const char *key, struct fg_err *err,
                                 const char *fmt, ...)
 {

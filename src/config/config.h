@@ -136,6 +136,11 @@ const char *fg_config_where(const struct fg_config *c, const char *key);
 enum fg_status fg_config_reject(const struct fg_config *c, const char *key, struct fg_err *err,
                                 const char *fmt, ...) FG_PRINTF(4, 5);
 
+/* Put before a message that begins with a key where that key was set, before another where `otherwise` was;
+ * gives st back. */
+enum fg_status fg_config_place(const struct fg_config *c, const char *otherwise, enum fg_status st,
+                               struct fg_err *err);
+
 /* Compare what can change a result. Gives the first differing key's name, or NULL if there is none; the
  * values as text go to a and b when these are not NULL. Errors: FG_E_NOMEM. */
 enum fg_status fg_config_diff(const char **key, const struct fg_config *x, const struct fg_config *y,

@@ -391,7 +391,7 @@ static enum fg_status check_policy(const struct fg_setup *s, struct fg_err *err)
     struct fg_aggregator_config cfg;
     fg_setup_aggregator(s, &cfg);
     enum fg_status st = cfg.policy->check != NULL ? cfg.policy->check(&cfg.select, err) : FG_OK;
-    return st == FG_OK ? st : fg_fail_prefix(err, st, "%s", fg_config_where(s->cfg, "select.policy"));
+    return st == FG_OK ? st : fg_config_place(s->cfg, "select.policy", st, err);
 }
 
 enum fg_status fg_setup_check(const struct fg_config *c, struct fg_err *err)
