@@ -45,6 +45,7 @@ enum fg_cmd_type {
 struct fg_cmd_list {
     const char *item[128];
     size_t n;
+    const char *from[128]; /* where each was said, for messages; NULL: on the command line */
 };
 
 struct fg_cmd_option {

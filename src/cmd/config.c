@@ -117,6 +117,7 @@ enum fg_status fg_cmd_load_config(struct fg_config *c, const char *file, const s
     FG_TRY(file != NULL ? read_file(c, file, &data_dir, err) : find_data_dir(&data_dir, cwd));
     struct fg_config_origin from = {"--set", cwd, data_dir};
     for (size_t i = 0; i < common->set.n; i++) {
+        from.name = common->set.from[i] != NULL ? common->set.from[i] : "--set";
         FG_TRY(fg_config_set(c, common->set.item[i], &from, err));
     }
     if (common->seed != NULL) {

@@ -77,6 +77,11 @@ static enum fg_status read_sweep(struct fg_sweep *s, const char *file, struct fg
     return st;
 }
 
+static enum fg_status no_base(const struct fg_sweep *s, const char *file, struct fg_err *err)
+{
+    return fg_fail_prefix(err, fg_file_error(errno, s->base, "open", err), "%s: base", file);
+}
+
 static enum fg_status replace(const struct work *w, const char *name, const struct fg_str *text,
                               struct fg_err *err)
 {
@@ -135,6 +140,7 @@ static enum fg_status sweep(struct work *w, const struct args *a, const char *fi
     FG_TRY(a->out != NULL ? fg_str_addf(&folder, "%s", a->out) : default_folder(&folder, file));
     FG_TRY(make_folder(&w->folder, folder.data, err));
     FG_TRY(go_to(file, err));
+    FG_TRY(access(w->sweep.base, R_OK) == 0 ? FG_OK : no_base(&w->sweep, file, err));
     FG_TRY(fg_lock_take(&w->lock, w->folder, 10000, err));
     FG_TRY(fg_sweep_plan(&w->jobs, &w->sweep, w->sweep.base, w->folder, NULL, err));
     FG_TRY(fg_sweep_run(&w->jobs, &w->sweep, w->sweep.base, (unsigned)width, a->common.quiet, err));

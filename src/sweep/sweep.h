@@ -18,7 +18,8 @@ enum { FG_SWEEP_AXES = 8, FG_SWEEP_LEVELS = 128, FG_SWEEP_JOBS = 100000 };
 /* "key=value" assignments. */
 struct fg_sweep_sets {
     char **item;
-    size_t n, cap;
+    char **where; /* "file:line" that they come from; NULL: from none */
+    size_t n, cap, cap_where;
 };
 
 struct fg_sweep_level {

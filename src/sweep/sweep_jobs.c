@@ -59,6 +59,7 @@ static enum fg_status sets_of(struct fg_cmd_list *out, const struct fg_sweep *s,
                 return fg_fail(err, FG_E_CONFIG, "a run of the sweep: expected at most %d keys to set",
                                MOST_SETS);
             }
+            out->from[out->n] = from[k]->where[i];
             out->item[out->n++] = from[k]->item[i];
         }
     }

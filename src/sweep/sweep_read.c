@@ -32,11 +32,28 @@ static bool plain(const char *label, size_t len)
 enum fg_status fg_sweep_set(struct fg_sweep_sets *sets, const char *text, size_t len)
 {
     enum fg_status st = FG_GROW(sets->item, sets->n, sets->cap);
+    st = st == FG_OK ? FG_GROW(sets->where, sets->n, sets->cap_where) : st;
     if (st != FG_OK) {
         return st;
     }
+    sets->where[sets->n] = NULL;
     sets->item[sets->n] = fg_strndup(text, len);
     return sets->item[sets->n++] != NULL ? FG_OK : FG_E_NOMEM;
+}
+
+/* The same, of the line that is read. */
+static enum fg_status set_here(const struct reading *r, struct fg_sweep_sets *sets, const char *text,
+                               size_t len)
+{
+    struct fg_str where = {0};
+    enum fg_status st = fg_str_addf(&where, "%s:%u", r->name, r->line);
+    st = st == FG_OK ? fg_sweep_set(sets, text, len) : st;
+    if (st != FG_OK) {
+        fg_str_fini(&where);
+        return st;
+    }
+    sets->where[sets->n - 1] = where.data;
+    return FG_OK;
 }
 
 /* The next word of text, blanks around it left out; false at the end. */
@@ -93,7 +110,7 @@ static enum fg_status add_assignments(struct reading *r, const char *text, const
     size_t len;
     enum fg_status st = FG_OK;
     while (st == FG_OK && word(&text, end, &from, &len)) {
-        st = memchr(from, '=', len) != NULL ? fg_sweep_set(&a->level[a->n - 1].set, from, len)
+        st = memchr(from, '=', len) != NULL ? set_here(r, &a->level[a->n - 1].set, from, len)
                                             : wrong(r, "section.key=value", from, len);
     }
     return st;
@@ -111,7 +128,7 @@ static enum fg_status add_values(struct reading *r, const char *text, const char
         set.len = 0;
         FG_TRY(add_level(r, from, len));
         FG_TRY(fg_str_addf(&set, "%s=%.*s", a->name, (int)len, from));
-        FG_TRY(fg_sweep_set(&a->level[a->n - 1].set, set.data, set.len));
+        FG_TRY(set_here(r, &a->level[a->n - 1].set, set.data, set.len));
     }
 cleanup:
     fg_str_fini(&set);
@@ -199,7 +216,7 @@ static enum fg_status entry(struct reading *r, const char *key, size_t n, const 
     }
     if (strcmp(r->section, "set") == 0) {
         st = fg_str_addf(&set, "%.*s=%.*s", (int)n, key, (int)len, value);
-        st = st == FG_OK ? fg_sweep_set(&r->s->set, set.data, set.len) : st;
+        st = st == FG_OK ? set_here(r, &r->s->set, set.data, set.len) : st;
         fg_str_fini(&set);
         return st;
     }
@@ -317,8 +334,10 @@ void fg_sweep_sets_fini(struct fg_sweep_sets *sets)
 {
     for (size_t i = 0; i < sets->n; i++) {
         fg_free(sets->item[i]);
+        fg_free(sets->where[i]);
     }
     fg_free(sets->item);
+    fg_free(sets->where);
     *sets = (struct fg_sweep_sets){0};
 }
 

@@ -124,9 +124,12 @@ for wrong in 'run.rnds = 1 2' 'select.policy = uniform bets' 'aggregate.rule = f
     printf '[sweep]\nbase = %s\nseeds = 1\n[vary]\n%s\n' "$EXAMPLE" "$wrong" >"$T/wrong.ini"
     "$FORAGE" sweep "$T/wrong.ini" -o "$T/wrong" 2>"$T/err"
     expect "a level that cannot be: $wrong" 2 $?
-    expect_match "is named with its run" "$T/wrong/runs/[a-z0-9]+,seed1: --set: ${wrong%% *}: expected" "$(cat "$T/err")"
+    expect_match "is named with its run and line" "$T/wrong/runs/[a-z0-9]+,seed1: $T/wrong.ini:5: ${wrong%% *}: expected" "$(cat "$T/err")"
     expect "and nothing is run" "" "$(ls "$T/wrong/runs" 2>/dev/null)"
 done
+printf '[sweep]\nbase = nothere.ini\nseeds = 1\n[vary]\nrun.rounds = 4 5\n' >"$T/wrong.ini"
+"$FORAGE" sweep "$T/wrong.ini" -o "$T/wrong" 2>"$T/err"
+expect_match "a base that is not there" "^2 forage: $T/wrong.ini: base: nothere.ini: could not open" "$? $(cat "$T/err")"
 printf '[sweep]\nbase = %s\nseeds = 1\nmetric = acuracy\n[vary]\nrun.rounds = 4 5\n' "$EXAMPLE" >"$T/wrong.ini"
 "$FORAGE" sweep "$T/wrong.ini" -o "$T/wrong" 2>"$T/err"
 expect "a metric that no summary has: 2" 2 $?

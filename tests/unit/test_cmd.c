@@ -239,7 +239,7 @@ static void a_configuration_comes_from_file_and_overrides(void **state)
     struct fg_config c;
     struct fg_str out = {0};
     char path[96], data[96];
-    struct fg_cmd_common common = {.set = {{"train.lr=0.5", "model.from=x"}, 2}, .seed = "77"};
+    struct fg_cmd_common common = {.set = {.item = {"train.lr=0.5", "model.from=x"}, .n = 2}, .seed = "77"};
     static const char text[] = "[data]\npath = $FORAGE_DATA/mnist\ncache = ./cache\n[run]\nseed = 3\n";
     snprintf(path, sizeof path, "%s/small.test.ini", fg_tmpdir);
     assert_int_equal(fg_file_replace(path, text, sizeof text - 1, NULL), FG_OK);
