@@ -29,23 +29,30 @@ static const struct fg_command *find(const char *name)
 
 static enum fg_status usage(struct fg_str *out)
 {
-    enum fg_status st = fg_str_addf(out, "usage: forage SUBCOMMAND [OPTIONS] [ARGUMENTS]\n\n"
-                                         "Trains small neural networks on computers that come and go.\n\n"
-                                         "subcommands:\n");
-    for (size_t i = 0; st == FG_OK && fg_commands[i] != NULL; i++) {
+    struct fg_str left = {0};
+    enum fg_status st;
+    FG_TRY(fg_str_addf(out, "usage: forage SUBCOMMAND [OPTIONS] [ARGUMENTS]\n\n"
+                            "Trains small neural networks on computers that come and go.\n\n"
+                            "subcommands:\n"));
+    for (size_t i = 0; fg_commands[i] != NULL; i++) {
         const struct fg_command *c = fg_commands[i];
-        char left[64];
-        int n = snprintf(left, sizeof left, "%s %s", c->name, c->args);
-        st = fg_str_addf(out, "  %-28s%s", left, n > 26 ? "\n                              " : "");
-        st = st == FG_OK ? fg_cmd_wrap(out, c->doc, 30) : st;
+        left.len = 0;
+        FG_TRY(fg_str_addf(&left, "  %s %s", c->name, c->args));
+        if (left.len <= 28) {
+            FG_TRY(fg_str_addf(out, "%-30s", left.data));
+        } else {
+            FG_TRY(fg_cmd_wrap(out, left.data, 6));
+            FG_TRY(fg_str_addf(out, "%30s", ""));
+        }
+        FG_TRY(fg_cmd_wrap(out, c->doc, 30));
     }
-    return st == FG_OK
-               ? fg_str_addf(
-                     out, "  %-28s%s\n\n%s", "help SUBCOMMAND", "its usage and options",
-                     "forage --version names the libraries of this build; every subcommand has --help.\n"
-                     "exit codes: 0 done, 1 the run failed, 2 usage, configuration or input,\n"
-                     "            75 interrupted with everything saved\n")
-               : st;
+    FG_TRY(fg_str_addf(out, "  %-28s%s\n\n%s", "help SUBCOMMAND", "its usage and options",
+                       "forage --version names the libraries of this build; every subcommand has --help.\n"
+                       "exit codes: 0 done, 1 the run failed, 2 usage, configuration or input,\n"
+                       "            75 interrupted with everything saved\n"));
+cleanup:
+    fg_str_fini(&left);
+    return st;
 }
 
 #ifdef FG_HAVE_MPI

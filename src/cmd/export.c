@@ -39,6 +39,18 @@ static const char *choose_format(const struct args *a)
     return strcmp(asked, "npz") == 0 ? "npz" : strcmp(asked, "safetensors") == 0 ? "safetensors" : NULL;
 }
 
+/* A name such as model.onnx promises what the file would not be. */
+static enum fg_status known_ending(const struct args *a, struct fg_err *err)
+{
+    const char *slash = a->out != NULL ? strrchr(a->out, '/') : NULL;
+    const char *name = slash != NULL ? slash + 1 : a->out;
+    const char *dot = name != NULL ? strrchr(name, '.') : NULL;
+    return a->format != NULL || dot == NULL || strcmp(dot, ".npz") == 0 || strcmp(dot, ".safetensors") == 0
+               ? FG_OK
+               : fg_fail(err, FG_E_USAGE,
+                         "--out: expected FILE.npz, FILE.safetensors or a --format, found '%s'", a->out);
+}
+
 static enum fg_status choose_file(struct fg_str *file, const struct args *a, const char *run,
                                   const char *format)
 {
@@ -84,6 +96,7 @@ static int run(int argc, char **argv)
         st = fg_fail(&err, FG_E_USAGE, "--format: expected npz or safetensors, found '%s'", a.format);
         goto cleanup;
     }
+    FG_TRY(known_ending(&a, &err));
     FG_TRY(fg_run_params_read(&p, words.item[0], &err));
     FG_TRY(choose_file(&file, &a, words.item[0], format));
     FG_TRY(strcmp(format, "npz") == 0 ? fg_export_npz(&bytes, &p, &err)

@@ -57,7 +57,9 @@ static enum fg_status sort_out(struct fg_str *up, struct fg_str *down, const str
     fg_probe_destroy(probe);
     fg_free(is_up);
     if (st == FG_OK && up->len == 0) {
-        return fg_fail(err, FG_E_GONE, "none of the hosts answers `%s HOST true`", agent->word[0]);
+        return fg_fail(err, FG_E_GONE,
+                       "none of the hosts answers `%s HOST true`: try it by hand, or forage doctor --host",
+                       agent->word[0]);
     }
     return st == FG_OK ? st : fg_fail(err, st, "out of memory for %zu hosts", h->n);
 }

@@ -1,5 +1,6 @@
 #include "src/report/run_view.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -71,7 +72,10 @@ enum fg_status fg_run_view_load(struct fg_run_view *out, const char *folder, str
     enum fg_status st = fg_str_addf(&path, "%s/rounds.csv", folder);
     FG_TRY(st);
     if (stat(path.data, &sb) != 0) {
-        st = fg_fail(err, FG_E_MISSING, "%s: expected a run folder, found no rounds.csv in it", folder);
+        st = errno != ENOENT && errno != ENOTDIR ? fg_file_error(errno, path.data, "open", err)
+             : stat(folder, &sb) != 0
+                 ? fg_fail(err, FG_E_MISSING, "%s: expected a run folder, found nothing", folder)
+                 : fg_fail(err, FG_E_MISSING, "%s: expected a run folder, found no rounds.csv in it", folder);
         goto cleanup;
     }
     FG_TRY(load_rounds(&v, path.data, err));

@@ -47,6 +47,9 @@ if "$FORAGE" simulate "${SMALL[@]}" --set run.rounds=1 --set select.clients=5000
     grep -q 'warning: --set: select.clients = 5000, but there are'; then ok "more clients asked for than there are: a warning"; else
     not_ok "more clients asked for than there are: a warning"
 fi
+ini '[run]' 'rounds = 3' '[data]' "path = $DATA" '[model]' 'layers = softmax' '[select]' 'policy = greenfl' 'slack = 3'
+refuse "what a policy refuses is named where it was set" 'x.ini:9: select.slack: expected less than run.rounds .3., found 3' \
+    --set run.rounds=3 --set data.clients=4 --set data.partition=iid "$T/x.ini"
 refuse "a data set that does not exist" 'nothere' --set "data.path=$T/nothere" "$EXAMPLE"
 refuse "a trace that does not exist" 'nothere.csv' --set "availability.trace=$T/nothere.csv" "$EXAMPLE"
 
@@ -177,6 +180,17 @@ other "evaluate: no run" 'junk: expected an HDF5 file' evaluate "$T/junk"
 other "export: no run" 'junk: expected an HDF5 file' export "$T/junk"
 other "import into a folder that is not there" 'nothere/x.h5: could not write' dataset import synthetic:alpha=1,beta=1 "$T/nothere/x.h5"
 other "import in the place of a folder" ': could not write: Is a directory' dataset import synthetic:alpha=1,beta=1 "$T"
+printf 'x,y,label\n1,2,0\n2,1,1\n' >"$T/own.csv"
+other "import over its own source" 'own.csv: expected another file than the one that is read' dataset import "$T/own.csv" "$T/own.csv"
+printf 'host,start,end\na,1,5\n' >"$T/log.csv"
+other "a trace over the log that it comes from" 'log.csv: expected another file' trace import intervals "$T/log.csv" -o "$T/log.csv"
+[ ! -e /usr/share/zoneinfo/UTC ] || other "a time zone that is none" "--tz: expected a time zone .*'No/Where'" trace import intervals "$T/log.csv" --tz No/Where
+printf 'node,start_s,end_s\na,0,3600\n' >"$T/t.csv"
+other "a picture over its trace" 't.csv: expected another file' trace show "$T/t.csv" -o "$T/t.csv"
+expect "what was refused is untouched" "x,y,label host,start,end node,start_s,end_s" "$(echo $(head -qn1 "$T/own.csv" "$T/log.csv" "$T/t.csv"))"
+other "export under a name that it would not keep" "--out: expected FILE.npz, FILE.safetensors or a --format, found 'm.onnx'" export -o m.onnx "$T/junk"
+other "show: nothing there" 'nothere: expected a run folder, found nothing' show "$T/nothere"
+expect_match "the list of subcommands is whole" 'import FORMAT FILE[.]{3} [|] +synth' "$("$FORAGE" --help | tr -s '\n ' ' ')"
 other "plan: more draws than 32 bits hold" 'expected --draws 1 to 100000' plan --draws 4294967297 "$EXAMPLE"
 "$FORAGE" launch "$EXAMPLE" >"$T/o" 2>"$T/err"
 expect_match "launch: how many is not said" '-n: expected 2 to 100000 processes.*found none|without MPI' "$(cat "$T/err")"
