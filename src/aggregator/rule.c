@@ -4,10 +4,6 @@
 
 #include "src/base/mem.h"
 
-extern const struct fg_rule_ops fg_rule_fedavg, fg_rule_fedsgd, fg_rule_fedavgm, fg_rule_fedadagrad,
-    fg_rule_fedadam, fg_rule_fedyogi, fg_rule_fednova, fg_rule_fedau, fg_rule_mifa, fg_rule_fedvarp,
-    fg_rule_fedstale, fg_rule_diloco, fg_rule_fedawe, fg_rule_fedbuff, fg_rule_refl, fg_rule_semicyclic;
-
 /* So many bytes of them for each value, or as many as any aggregator has to spare (chosen: with 8 instead of
  * 39 updates of 6.7 MB the sum's own way through memory is a tenth of all). */
 enum { QUEUE_BYTES_EACH = 32, QUEUE_BYTES = 1 << 28 };
@@ -20,25 +16,32 @@ struct fg_rule_queue {
     size_t n, bytes;
 };
 
-static const struct fg_rule_ops *const registry[] = {
-    &fg_rule_fedavg,
-    &fg_rule_fedsgd,
-    &fg_rule_fedavgm,
-    &fg_rule_fedadam,
-    &fg_rule_fedyogi,
-    &fg_rule_fedadagrad,
-    &fg_rule_fednova,
-    &fg_rule_fedau,
-    &fg_rule_mifa,
-    &fg_rule_fedvarp,
-    &fg_rule_fedstale,
-    &fg_rule_diloco,
-    &fg_rule_fedawe,
-    &fg_rule_fedbuff,
-    &fg_rule_refl,
-    &fg_rule_semicyclic,
-    NULL,
-};
+/* The registry: a line a rule. */
+/* clang-format off */
+#define RULES(EACH) \
+    EACH(fedavg) \
+    EACH(fedsgd) \
+    EACH(fedavgm) \
+    EACH(fedadam) \
+    EACH(fedyogi) \
+    EACH(fedadagrad) \
+    EACH(fednova) \
+    EACH(fedau) \
+    EACH(mifa) \
+    EACH(fedvarp) \
+    EACH(fedstale) \
+    EACH(diloco) \
+    EACH(fedawe) \
+    EACH(fedbuff) \
+    EACH(refl) \
+    EACH(semicyclic)
+/* clang-format on */
+
+#define DECLARED(name) extern const struct fg_rule_ops fg_rule_##name;
+RULES(DECLARED)
+
+#define LISTED(name) &fg_rule_##name,
+static const struct fg_rule_ops *const registry[] = {RULES(LISTED) NULL};
 
 const struct fg_rule_ops *const *fg_rule_list(void)
 {

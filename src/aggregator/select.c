@@ -7,35 +7,35 @@
 #include "src/base/rng.h"
 #include "src/base/sort.h"
 
-extern const struct fg_select_ops fg_select_all, fg_select_uniform, fg_select_cyclic, fg_select_greenfl,
-    fg_select_forage, fg_select_robust, fg_select_cafed, fg_select_cafed_last, fg_select_f3ast,
-    fg_select_f3ast_pi, fg_select_pow, fg_select_cpow, fg_select_rpow, fg_select_refl, fg_select_fedzero,
-    fg_select_zones, fg_select_pause, fg_select_random, fg_select_greenest;
-
+/* The registry: a line a policy. */
 /* clang-format off */
-static const struct fg_select_ops *const registry[] = {
-    &fg_select_uniform,
-    &fg_select_all,
-    &fg_select_cyclic,
-    &fg_select_greenfl,
-    &fg_select_forage,
-    &fg_select_robust,
-    &fg_select_cafed,
-    &fg_select_cafed_last,
-    &fg_select_f3ast,
-    &fg_select_f3ast_pi,
-    &fg_select_pow,
-    &fg_select_cpow,
-    &fg_select_rpow,
-    &fg_select_refl,
-    &fg_select_fedzero,
-    &fg_select_zones,
-    &fg_select_pause,
-    &fg_select_random,
-    &fg_select_greenest,
-    NULL,
-};
+#define POLICIES(EACH) \
+    EACH(uniform) \
+    EACH(all) \
+    EACH(cyclic) \
+    EACH(greenfl) \
+    EACH(forage) \
+    EACH(robust) \
+    EACH(cafed) \
+    EACH(cafed_last) \
+    EACH(f3ast) \
+    EACH(f3ast_pi) \
+    EACH(pow) \
+    EACH(cpow) \
+    EACH(rpow) \
+    EACH(refl) \
+    EACH(fedzero) \
+    EACH(zones) \
+    EACH(pause) \
+    EACH(random) \
+    EACH(greenest)
 /* clang-format on */
+
+#define DECLARED(name) extern const struct fg_select_ops fg_select_##name;
+POLICIES(DECLARED)
+
+#define LISTED(name) &fg_select_##name,
+static const struct fg_select_ops *const registry[] = {POLICIES(LISTED) NULL};
 
 const struct fg_select_ops *const *fg_select_list(void)
 {
