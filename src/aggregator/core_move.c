@@ -7,7 +7,6 @@
 
 #include "src/aggregator/core_internal.h"
 #include "src/base/mem.h"
-#include "src/base/sort.h"
 #include "src/planner/copies.h"
 #include "src/planner/move.h"
 

@@ -6,7 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "src/base/fmath.h"
 #include "src/base/mem.h"
 #include "src/planner/slots_impl.h"
 

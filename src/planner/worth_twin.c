@@ -1,7 +1,6 @@
 /* The synthetic twin: a model fitted to what was seen, a draw from it, and what its maker would forecast. */
 #include <math.h>
 
-#include "src/base/fmath.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 #include "src/planner/worth_impl.h"

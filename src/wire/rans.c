@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "src/base/status.h"
-
 enum { BITS = 12, BLOCK = 64, STATES = 4, SIZES = 128, WORD = 16, BLOCK_WORDS = BLOCK + 1 };
 #define LEAST ((uint32_t)1 << WORD)
 
