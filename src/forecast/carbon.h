@@ -3,7 +3,7 @@
  * A forecaster is stepped once an hour with the intensity of the hour that has just ended, and then says
  * what the hours ahead will bring: the one that begins now (index 0) and those after it. Index k is the hour
  * [now + k h, now + k h + 1 h), as the horizon of FG_EVENT_SLOT in forecast.h. Each predictor gives a point
- * and, from its own past errors, a 90% interval (forecast_conformal.h). None reads past now, but for the
+ * and, from its own past errors, a 90% interval (conformal.h). None reads past now, but for the
  * oracle. A predictor is a file and a line in the registry. Formulas: doc/algorithms/forecasts.md.
  *
  * Place: pure decisions; used alike by simulation, real runs and `forage forecast`.
