@@ -265,6 +265,18 @@ static struct fg_executor_remote_opts options_of(struct fg_ranks *r, const struc
     };
 }
 
+static void tell_of_idle_clients(const struct fg_ranks *r, const struct fg_setup *s)
+{
+    unsigned workers = (unsigned)fg_net_size() - 1;
+    if (r->shell.play == NULL && s->clients > workers) {
+        fg_log_write(
+            FG_LOG_WARN,
+            "%s: %u clients (data.clients) and %u workers: under run.clock = real a client is a worker, "
+            "and without one it is never up",
+            fg_config_where(s->cfg, "data.clients"), s->clients, workers);
+    }
+}
+
 static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct fg_executor *local,
                                     atomic_int *stop, struct fg_executor **out, struct fg_err *err)
 {
@@ -278,6 +290,9 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
             "wire.codec = %s: clients keep what was not sent, and what is lost with a worker begins anew: a "
             "run that loses workers ends with another model (replay gives the same)",
             s->codec->name);
+    }
+    if (real) {
+        tell_of_idle_clients(r, s);
     }
     struct fg_config told = *s->cfg; /* what the workers are told; its strings are borrowed */
     told.workers.on_loss = ignores ? FG_OPT_ON_LOSS_IGNORE : FG_OPT_ON_LOSS_REASSIGN;

@@ -56,6 +56,19 @@ static void tell_classes(const struct fg_dataset *d)
     fg_str_fini(&text);
 }
 
+/* Who takes a deployment for a simulation waits an hour for its second round. */
+static void tell_pace(const struct study *s)
+{
+    const struct fg_config *c = s->cfg;
+    if (s->real && !c->drive.on && c->run.pace == FG_OPT_PACE_SLOT && c->run.slot_s > 60.0) {
+        fg_log_write(FG_LOG_WARN,
+                     "%s: run.pace = slot: a round begins every %g s of real time, %u rounds take %.1f h; "
+                     "run.pace = continuous does not wait",
+                     fg_config_where(c, "run.pace"), c->run.slot_s, c->run.rounds,
+                     c->run.slot_s * c->run.rounds / 3600.0);
+    }
+}
+
 void study_tell_fleet(const struct study *s)
 {
     const struct fg_setup *setup = s->setup;
@@ -73,6 +86,7 @@ void study_tell_fleet(const struct study *s)
     if (setup->data != NULL) {
         tell_classes(setup->data);
     }
+    tell_pace(s);
     if (s->cfg->select.clients > setup->clients) {
         fg_log_write(FG_LOG_WARN,
                      "%s: select.clients = %u, but there are %u clients: a round has at most those",

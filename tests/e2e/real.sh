@@ -22,6 +22,11 @@ expect_match "and learn" '^0\.[6-9]' "$(json "$T/three/summary.json" accuracy)"
 if [ "$(wc -c <"$T/three/journal")" -gt 500 ]; then ok "the journal holds the events"; else
     not_ok "the journal holds the events" "$(wc -c <"$T/three/journal") bytes"; fi
 
+timeout 120 "$FORAGE" launch -q -n 3 "${REAL[@]}" --set run.slot_s=3600 --set run.rounds=1 --out "$T/hourly" "$EXAMPLE" >"$T/o" 2>&1
+expect_match "a deployment that will wait for hours says so" 'run.pace = slot: a round begins every 3600 s of real time, 1 rounds take 1.0 h' "$(cat "$T/o")"
+expect_match "and that a client has no machine" '3 clients .data.clients. and 2 workers' "$(cat "$T/o")"
+expect "who asked for seconds is not warned" "" "$(grep -E 'run.pace|data.clients' "$T/three/log.txt")"
+
 # A worker is killed once it has joined: the rounds go on with the other two.
 timeout 120 "$FORAGE" launch -qvv -n 4 "${REAL[@]}" --set run.rounds=12 --set workers.spawn_backoff_s=0.05 --out "$T/killed" "$EXAMPLE" >"$T/o" 2>&1 &
 pid=$!
