@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "datasets/h5.h"
 #include "datasets/load.h"
@@ -246,11 +247,29 @@ static int describe(const struct fg_dataset *ds, const struct args *a)
     return rc;
 }
 
+/* `import a.csv b.csv` is not to cost anybody b.csv. */
+static enum fg_status spare(const char *to, struct fg_err *err)
+{
+    static const char signature[8] = "\211HDF\r\n\032\n";
+    char found[sizeof signature];
+    struct stat sb;
+    FILE *file = stat(to, &sb) == 0 && S_ISREG(sb.st_mode) ? fopen(to, "rb") : NULL;
+    size_t n = file != NULL ? fread(found, 1, sizeof found, file) : 0;
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return n == 0 || (n == sizeof found && memcmp(found, signature, n) == 0)
+               ? FG_OK
+               : fg_fail(err, FG_E_USAGE, "%s: expected an HDF5 file to replace, or none, found another one",
+                         to);
+}
+
 static int import(const struct fg_dataset_spec *spec, const char *to, const struct args *a)
 {
     struct fg_err err = {{0}};
     struct fg_dataset *ds = NULL;
     enum fg_status st = fg_file_apart(to, spec->path, &err);
+    st = st == FG_OK ? spare(to, &err) : st;
     st = st == FG_OK ? fg_dataset_import(&ds, spec, &err) : st;
     st = st == FG_OK ? fg_h5_write(to, ds, &err) : st;
     int rc = st != FG_OK ? fg_cmd_fail(st, &err) : a->common.json ? describe(ds, a) : 0;
