@@ -97,7 +97,8 @@ struct fg_select_view {
         recent_loss; /* mean training loss of the first and the last round that had one; < 0 = none */
 };
 
-/* The choice. There is room for n_available clients; everything but `client` and `n` may be left as it is. */
+/* The choice, in any order. There is room for n_available clients; everything but `client` and `n` may be
+ * left as it is. */
 struct fg_picks {
     uint32_t *client; /* (n) */
     uint32_t *steps;  /* (n) local steps; 0 = `part` of those of the configuration */
