@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -74,6 +75,7 @@ static void be_agent(char *const *argv, int null, int out_fd)
     (void)dup2(out_fd, STDOUT_FILENO);
     (void)dup2(out_fd, STDERR_FILENO);
     (void)execvp(argv[0], argv);
+    (void)dprintf(STDERR_FILENO, "forage: %s: could not start: %s\n", argv[0], strerror(errno));
     _exit(127);
 }
 

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "src/base/mem.h"
 #include "src/base/now.h"
@@ -20,13 +21,14 @@ struct fg_probe {
     const struct fg_agent *agent;
     struct target *target; /* (n) */
     size_t n;
+    int says; /* where the agent's words go; -1: nowhere */
 };
 
 enum fg_status fg_probe_create(struct fg_probe **out, const struct fg_hosts *h, const struct fg_agent *a)
 {
     struct fg_probe *p = fg_calloc(1, sizeof *p);
     if (p != NULL) {
-        *p = (struct fg_probe){.hosts = h, .agent = a, .n = h->n};
+        *p = (struct fg_probe){.hosts = h, .agent = a, .n = h->n, .says = -1};
         p->target = fg_calloc(h->n, sizeof *p->target);
     }
     if (p == NULL || p->target == NULL) {
@@ -68,7 +70,7 @@ enum fg_probe_state fg_probe_look(void *probe, size_t i)
         return FG_PROBE_UP;
     }
     if (t->asking == 0) {
-        t->asking = fg_agent_start(p->agent, host, "true", -1);
+        t->asking = fg_agent_start(p->agent, host, "true", p->says);
         t->until = fg_now_steady() + FG_PROBE_S * FG_SECOND;
     }
     if (t->asking < 0) {
@@ -88,6 +90,7 @@ enum fg_probe_state fg_probe_look(void *probe, size_t i)
 
 void fg_probe_all(struct fg_probe *p, bool *up)
 {
+    p->says = STDERR_FILENO;
     for (size_t i = 0; i < p->n; i++) {
         p->target[i].answer = fg_probe_look(p, i); /* all are asked before the first is waited for */
     }
@@ -98,4 +101,5 @@ void fg_probe_all(struct fg_probe *p, bool *up)
         }
         up[i] = p->target[i].answer == FG_PROBE_UP;
     }
+    p->says = -1;
 }

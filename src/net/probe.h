@@ -25,7 +25,7 @@ void fg_probe_destroy(struct fg_probe *p);
  * call asks anew. `probe` is a struct fg_probe. */
 enum fg_probe_state fg_probe_look(void *probe, size_t i);
 
-/* Ask all at once and wait; up[i] tells of host i. */
+/* Ask all at once and wait; up[i] tells of host i. What the agent says of it goes to standard error. */
 void fg_probe_all(struct fg_probe *p, bool *up);
 
 #endif

@@ -188,7 +188,7 @@ other "a trace over the log that it comes from" 'log.csv: expected another file'
 [ ! -e /usr/share/zoneinfo/UTC ] || other "a time zone that is none" "--tz: expected a time zone .*'No/Where'" trace import intervals "$T/log.csv" --tz No/Where
 printf 'node,start_s,end_s\na,0,3600\n' >"$T/t.csv"
 other "a picture over its trace" 't.csv: expected another file' trace show "$T/t.csv" -o "$T/t.csv"
-expect "what was refused is untouched" "x,y,label x,y,label host,start,end node,start_s,end_s" "$(echo $(head -qn1 "$T/own.csv" "$T/d.csv" "$T/log.csv" "$T/t.csv"))"
+expect "what was refused is untouched" "x,y,label x,y,label host,start,end node,start_s,end_s" "$(head -qn1 "$T/own.csv" "$T/d.csv" "$T/log.csv" "$T/t.csv" | paste -sd" ")"
 other "export under a name that it would not keep" "--out: expected FILE.npz, FILE.safetensors or a --format, found 'm.onnx'" export -o m.onnx "$T/junk"
 other "show: nothing there" 'nothere: expected a run folder, found nothing' show "$T/nothere"
 expect_match "the list of subcommands is whole" 'import FORMAT FILE[.]{3} [|] +synth' "$("$FORAGE" --help | tr -s '\n ' ' ')"

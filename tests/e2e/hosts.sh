@@ -12,7 +12,7 @@ LONG=(--set run.rounds=24 --set run.eval_every=24 --set run.threads=1 --set work
 cat >"$T/agent" <<SH
 #!/bin/sh
 # agent HOST COMMAND: a host is down while the file down.HOST is there
-[ ! -e "$T/down.\$1" ] || exit 255
+[ ! -e "$T/down.\$1" ] || { echo "no route to \$1" >&2; exit 255; }
 case \$2 in *train*) echo "\$1" >>"$T/hops";; esac
 exec sh -c "\$2"
 SH
@@ -65,4 +65,7 @@ touch "$T/down.east"
 timeout 60 "$FORAGE" launch -n 2 --host east,west --agent "$T/agent" "$EXAMPLE" --out "$T/none" >/dev/null 2>"$T/none.err"
 expect "no host answers: exit code, and no run folder" "1 absent" "$? $([ -e "$T/none" ] && echo there || echo absent)"
 expect_match "no host answers: it says so" 'none of the hosts answers' "$(cat "$T/none.err")"
+expect_match "and passes on why" 'no route to east' "$(cat "$T/none.err")"
+timeout 60 "$FORAGE" launch -n 2 --host east --agent "$T/nosuch" "$EXAMPLE" --out "$T/none" >/dev/null 2>"$T/none.err"
+expect_match "an agent that is not there" "$T/nosuch: could not start: No such file" "$(cat "$T/none.err")"
 done_testing
