@@ -103,6 +103,7 @@ static enum fg_status load_traces(struct fg_setup *s, struct fg_err *err)
     }
     for (size_t i = 0; i < n; i++) {
         const struct fg_config_pair *pair = &c->carbon.traces.item[i];
+        s->n_zones = i + 1; /* also what is refused is destroyed */
         enum fg_status st = fg_carbon_load(&s->carbon[i], pair->path, NULL, err);
         if (st == FG_OK) {
             st = check_zone(s->carbon[i]->tz, pair->path, s->carbon[i]->tz_line, err);
@@ -111,7 +112,6 @@ static enum fg_status load_traces(struct fg_setup *s, struct fg_err *err)
             return fg_fail_prefix(err, st, "%s: carbon.traces", fg_config_where(c, "carbon.traces"));
         }
         s->zones[i] = (struct fg_zone_carbon){.zone = pair->name, .carbon = s->carbon[i]};
-        s->n_zones = i + 1;
     }
     return c->carbon.allow_mixed ? FG_OK
                                  : fg_carbon_check_alike((const struct fg_carbon *const *)s->carbon, n, err);
