@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "src/base/mem.h"
+#include "src/base/sort.h"
 #include "src/sweep/science_internal.h"
 
 /* ---- for people ---- */
@@ -28,8 +29,9 @@ static struct rates rates_of(const struct fg_science *s, size_t policy)
 struct against {
     struct fg_mean pair;  /* accuracy, ours less this one */
     size_t crossed, runs; /* that reached the target */
-    double carbon;        /* mean share of the unrestricted run's */
-    double joule;         /* mean Wh */
+    double half_by; /* by which half of all had, as a share of the unrestricted run's; INFINITY: never */
+    double carbon;  /* mean share of the unrestricted run's */
+    double joule;   /* mean Wh */
 };
 
 static const struct fg_science_row *beside(const struct fg_science *s, const struct fg_science_row *r,
@@ -49,10 +51,17 @@ static double full_of(const double *table, const struct fg_science *s, const str
     return table[fg_science_field_of(s, r->level) * s->size->most + r->seed - 1];
 }
 
+/* The least value up to which at least half are; those that never came to it are INFINITY, not left out. */
+static double half_by(double *x, size_t n)
+{
+    fg_sort_f64(x, n);
+    return n > 0 ? x[(n - 1) / 2] : INFINITY;
+}
+
 static enum fg_status hold_against(struct against *out, const struct fg_science *s, size_t policy,
                                    size_t ours)
 {
-    double *difference = fg_calloc(s->n_rows, sizeof *difference);
+    double *difference = fg_calloc(2 * s->n_rows, sizeof *difference), *reached = difference + s->n_rows;
     size_t n = 0;
     *out = (struct against){0};
     if (difference == NULL) {
@@ -63,8 +72,9 @@ static enum fg_status hold_against(struct against *out, const struct fg_science 
         if (r->level[FG_SCI_POLICY] != policy || r->seed > s->size->seeds) {
             continue;
         }
-        out->runs++;
-        out->crossed += isfinite(r->target_g) ? 1 : 0;
+        bool crossed = isfinite(r->target_g);
+        reached[out->runs++] = crossed ? r->target_g / full_of(s->full_g, s, r) : INFINITY;
+        out->crossed += crossed;
         out->carbon += r->carbon_g / full_of(s->full_g, s, r);
         out->joule += r->wh;
         if (own != NULL && isfinite(own->accuracy) && isfinite(r->accuracy)) {
@@ -72,6 +82,7 @@ static enum fg_status hold_against(struct against *out, const struct fg_science 
         }
     }
     out->pair = fg_mean_of(difference, n);
+    out->half_by = half_by(reached, out->runs);
     out->carbon /= (double)(out->runs > 0 ? out->runs : 1);
     out->joule /= (double)(out->runs > 0 ? out->runs : 1);
     fg_free(difference);
@@ -83,13 +94,13 @@ static enum fg_status print_policies(const struct fg_science *s, const struct fg
     const struct fg_sweep_axis *a = &s->sweep.axis[FG_SCI_POLICY];
     size_t ours = s->ours[t->moving], place = 0;
     enum fg_status st = FG_OK;
-    (void)printf(
-        "| policy | rank | %s less it, points | lr | reached target | carbon, %% of unrestricted | Wh "
-        "|\n|---|---|---|---|---|---|---|\n",
-        a->level[ours].label);
+    (void)printf("| policy | rank | %s less it, points | lr | reached target | half of all runs by, %% | "
+                 "carbon, %% of "
+                 "unrestricted | Wh |\n|---|---|---|---|---|---|---|---|\n",
+                 a->level[ours].label);
     for (size_t p = 0; st == FG_OK && p < a->n; p++) {
         struct against x;
-        char rank[16] = "", pair[48] = "";
+        char rank[16] = "", pair[48] = "", half[16] = "-";
         if (fg_science_moves(s, p) != t->moving) {
             continue;
         }
@@ -103,8 +114,11 @@ static enum fg_status print_policies(const struct fg_science *s, const struct fg
         if (p != ours) {
             (void)snprintf(pair, sizeof pair, "%+.2f +- %.2f", 100.0 * x.pair.mean, 100.0 * x.pair.half);
         }
-        (void)printf("| %s | %s | %s | %s | %zu of %zu | %.1f | %.1f |\n", a->level[p].label, rank, pair,
-                     rates_of(s, p).text, x.crossed, x.runs, 100.0 * x.carbon, x.joule);
+        if (isfinite(x.half_by)) {
+            (void)snprintf(half, sizeof half, "%.1f", 100.0 * x.half_by);
+        }
+        (void)printf("| %s | %s | %s | %s | %zu of %zu | %s | %.1f | %.1f |\n", a->level[p].label, rank, pair,
+                     rates_of(s, p).text, x.crossed, x.runs, half, 100.0 * x.carbon, x.joule);
     }
     return st;
 }
@@ -167,14 +181,19 @@ static enum fg_status print_kind(const struct fg_science *s, const struct fg_sci
         sure += t->cell[i].sure;
     }
     (void)printf(
-        "%s data: %s is not worse than the best other policy, by Holm at 5%%, in %zu of %zu cells.\n",
-        t->moving ? "\nMovable" : "Fixed", ours, sure, t->n);
+        "%s data: %s is not worse than the best other policy, by Holm at 5%%, in %zu of %zu cell%s.\n",
+        t->moving ? "\nMovable" : "Fixed", ours, sure, t->n, t->n == 1 ? "" : "s");
     if (t->n == 0) {
         return FG_OK;
     }
-    (void)printf("Ranks over %zu cells: Friedman chi2 %.3g, p = %.3g; ranks further apart than %.2f differ "
-                 "at 5%% (Nemenyi).\n\n",
-                 t->verdict.blocks, f->chi2, f->p, f->critical);
+    (void)printf("Ranks over %zu cell%s: ", t->verdict.blocks, t->verdict.blocks == 1 ? "" : "s");
+    if (isfinite(f->p)) {
+        (void)printf(
+            "Friedman chi2 %.3g, p = %.3g; ranks further apart than %.2f differ at 5%% (Nemenyi).\n\n",
+            f->chi2, f->p, f->critical);
+    } else {
+        (void)printf("too few for a test of their differences.\n\n");
+    }
     enum fg_status st = print_policies(s, t);
     (void)putchar('\n');
     return st == FG_OK ? print_cells(s, t) : st;
@@ -182,7 +201,8 @@ static enum fg_status print_kind(const struct fg_science *s, const struct fg_sci
 
 enum fg_status fg_science_print(const struct fg_science *s, const struct fg_science_table t[2])
 {
-    (void)printf("Study %.16s (%s): %zu cells, %zu runs.\n\n", s->hash, s->size->name, t[0].n, s->n_rows);
+    (void)printf("Study %.16s (%s): %zu cell%s, %zu runs.\n\n", s->hash, s->size->name, t[0].n,
+                 t[0].n == 1 ? "" : "s", s->n_rows);
     enum fg_status st = print_kind(s, &t[0]);
     return st == FG_OK ? print_kind(s, &t[1]) : st;
 }

@@ -8,6 +8,19 @@ policies=$("$FORAGE" bench science --list | grep -c ' = ')
 expect "every policy twice and two lines above" $((2 * policies + 2)) "$(wc -l <"$out/results.csv")"
 expect_match "the hash is in the results" '^# study [0-9a-f]{64} quick$' "$(head -1 "$out/results.csv")"
 expect_match "a table of policies" '^\| forage \| [0-9.]+ \|' "$(cat "$T/o")"
+holds "half of all runs by: runs that never reach the target count" "${FG_PYTHON:-python3}" - "$out" "$T/o" <<'PY'
+import csv, glob, json, math, re, sys
+full = {int(p.split("seed")[-1].split("/")[0]): json.load(open(p))["carbon_g"] for p in glob.glob(sys.argv[1] + "/unrestricted/runs/*/summary.json")}
+rows = list(csv.DictReader(open(sys.argv[1] + "/results.csv").readlines()[1:]))
+told = dict(re.findall(r"^\| ([a-z0-9-]+) \|(?:[^|]*\|){4} ([0-9.]+|-) \|", open(sys.argv[2]).read(), re.M))
+seen = 0
+for p in {r["policy"] for r in rows}:
+    x = sorted(float(r["target_g"]) / full[int(r["seed"])] if r["target_g"] else math.inf for r in rows if r["policy"] == p)
+    half = x[(len(x) - 1) // 2]
+    assert told[p] == ("-" if math.isinf(half) else "%.1f" % (100 * half)), (p, told[p], x)
+    seen += not math.isinf(half)
+assert 0 < seen < len(told)
+PY
 draws "a study's picture" && expect_match "a picture" '<svg xmlns' "$(head -c 20 "$out/results.svg")"
 cp "$out/results.csv" "$T/first.csv"
 
