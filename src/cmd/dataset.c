@@ -250,18 +250,11 @@ static int describe(const struct fg_dataset *ds, const struct args *a)
 /* `import a.csv b.csv` is not to cost anybody b.csv. */
 static enum fg_status spare(const char *to, struct fg_err *err)
 {
-    static const char signature[8] = "\211HDF\r\n\032\n";
-    char found[sizeof signature];
     struct stat sb;
-    FILE *file = stat(to, &sb) == 0 && S_ISREG(sb.st_mode) ? fopen(to, "rb") : NULL;
-    size_t n = file != NULL ? fread(found, 1, sizeof found, file) : 0;
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return n == 0 || (n == sizeof found && memcmp(found, signature, n) == 0)
-               ? FG_OK
-               : fg_fail(err, FG_E_USAGE, "%s: expected an HDF5 file to replace, or none, found another one",
-                         to);
+    bool other = stat(to, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_size > 0 && fg_h5_is_file(to) == 0;
+    return other ? fg_fail(err, FG_E_USAGE,
+                           "%s: expected an HDF5 file to replace, or none, found another one", to)
+                 : FG_OK;
 }
 
 static int import(const struct fg_dataset_spec *spec, const char *to, const struct args *a)

@@ -61,12 +61,13 @@ static double half_by(double *x, size_t n)
 static enum fg_status hold_against(struct against *out, const struct fg_science *s, size_t policy,
                                    size_t ours)
 {
-    double *difference = fg_calloc(2 * s->n_rows, sizeof *difference), *reached = difference + s->n_rows;
+    double *difference = fg_calloc(2 * s->n_rows, sizeof *difference);
     size_t n = 0;
     *out = (struct against){0};
     if (difference == NULL) {
         return FG_E_NOMEM;
     }
+    double *reached = difference + s->n_rows;
     for (size_t i = 0; i < s->n_rows; i++) {
         const struct fg_science_row *r = &s->row[i], *own = beside(s, r, ours);
         if (r->level[FG_SCI_POLICY] != policy || r->seed > s->size->seeds) {
@@ -95,8 +96,7 @@ static enum fg_status print_policies(const struct fg_science *s, const struct fg
     size_t ours = s->ours[t->moving], place = 0;
     enum fg_status st = FG_OK;
     (void)printf("| policy | rank | %s less it, points | lr | reached target | half of all runs by, %% | "
-                 "carbon, %% of "
-                 "unrestricted | Wh |\n|---|---|---|---|---|---|---|---|\n",
+                 "carbon, %% of unrestricted | Wh |\n|---|---|---|---|---|---|---|---|\n",
                  a->level[ours].label);
     for (size_t p = 0; st == FG_OK && p < a->n; p++) {
         struct against x;

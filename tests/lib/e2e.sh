@@ -96,7 +96,7 @@ hit_until() {
     until "$done" || over || [ $tries -ge 30 ]; do
         wait_for 20 newer || break
         begun=$(cpu_ticks "$victim")
-        wait_for 20 computes || break
+        wait_for 60 computes || break
         "$@" "$victim"
         wait_for 20 gone "$victim"
         old=$victim
