@@ -42,6 +42,7 @@ void fg_exact_destroy(struct fg_exact *e)
     fg_free(e->sum);
     fg_free(e->floats);
     fg_free(e->away);
+    fg_free(e->far);
     fg_free(e);
 }
 
@@ -93,7 +94,7 @@ enum fg_status exact_make_room(struct exact_window *first, struct exact_window *
 void fg_exact_expand(const struct fg_form *form, float *out, size_t n)
 {
     const struct fg_coders *coders = fg_coders_get("auto");
-    FG_ASSERT(form->kind != FG_FORM_AWAY);
+    FG_ASSERT(form->kind != FG_FORM_AWAY && form->kind != FG_FORM_FAR);
     if (form->kind == FG_FORM_FLOATS) {
         memcpy(out, form->x, n * sizeof *out);
         return;
@@ -159,6 +160,7 @@ static void read_many(const struct exact_window *const *w, size_t m, double *out
 
 void fg_exact_read(const struct fg_exact *e, double *out)
 {
+    FG_ASSERT(e->n_far == 0);
     for (size_t b = 0; b < e->blocks; b++) {
         const struct exact_window *there[WINDOWS];
         size_t m = 0, n = exact_length(e, b);
@@ -185,6 +187,10 @@ void fg_exact_read(const struct fg_exact *e, double *out)
 
 void fg_exact_clear(struct fg_exact *e)
 {
+    while (e->n_far > 0) {
+        struct fg_far *far = e->far[--e->n_far];
+        far->drop(far);
+    }
     for (size_t b = 0; b < e->blocks; b++) {
         for (struct exact_window *w = &e->first[b]; w != NULL; w = w->next) {
             if (w->terms > 0) {

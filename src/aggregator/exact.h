@@ -8,6 +8,9 @@
  * rounded once, to double. So the result is a function of the set of updates. Updates in another form than
  * floats (plan/form.h) are added as they are, and give what their floats would have given.
  *
+ * Sums of sums are the same, too: what several processes added up (fg_exact_pack(), fg_exact_take()) gives
+ * together what one would have got.
+ *
  * Memory: 8 bytes a value, and 8 more for each further window, mostly none or one, depending on how much
  * the sizes of a round's terms differ.
  *
@@ -21,6 +24,7 @@
 #include <stdint.h>
 
 #include "src/base/status.h"
+#include "src/base/str.h"
 #include "src/plan/form.h"
 
 enum { FG_EXACT_BLOCK = 1024, FG_EXACT_MOST = 64 };
@@ -48,16 +52,40 @@ enum fg_status fg_exact_add(struct fg_exact *e, const struct fg_exact_term *term
 /* Whether all m terms are on one and the same device (FG_FORM_AWAY). */
 bool fg_exact_all_away(const struct fg_exact_term *term, size_t m);
 
+/* Another process that keeps updates and adds them up (FG_FORM_FAR). */
+struct fg_far {
+    /* Add weight times the update of this id, which is forgotten there. Errors: FG_E_NOMEM. */
+    enum fg_status (*add)(struct fg_far *far, uint64_t id, double weight);
+    /* Its sum is wanted soon: does not wait for it. Errors: FG_E_NOMEM. */
+    enum fg_status (*ask)(struct fg_far *far);
+    /* Add its sum of what was added since it began to `into`, and begin anew; waits for it. Whatever became
+     * of that process, the sum is that of the updates. Errors: as fg_exact_add(), FG_E_INTERRUPTED. */
+    enum fg_status (*sum)(struct fg_far *far, struct fg_exact *into);
+    /* Begin anew. */
+    void (*drop)(struct fg_far *far);
+};
+
+/* Take in what is added up far from here (FG_FORM_FAR): all are asked, then each is waited for. Errors: as
+ * fg_far.sum; the sum can then only be cleared. */
+enum fg_status fg_exact_gather(struct fg_exact *e) FG_NODISCARD;
+
+/* The sum so far, appended as bytes (doc/wire-format.md). Nothing may be left to be gathered. Errors: FG_E_NOMEM. */
+enum fg_status fg_exact_pack(const struct fg_exact *e, struct fg_str *out) FG_NODISCARD;
+
+/* Add a sum of as many values that was packed. Any bytes are taken. Errors: FG_E_CORRUPT (nothing was added),
+ * FG_E_NOMEM (the sum can then only be cleared). */
+enum fg_status fg_exact_take(struct fg_exact *e, const uint8_t *bytes, size_t len) FG_NODISCARD;
+
 /* Move the model on that device by the mean of m (at most FG_EXACT_MOST) such terms: x - lr sum / divisor, in
  * double, the sum being what fg_exact_read() would give. x (n) and *number: as in fg_away.step. Errors:
  * FG_E_NOMEM, FG_E_IO, FG_E_RANGE, FG_E_STALE. */
 enum fg_status fg_exact_step_away(const struct fg_exact_term *term, size_t m, size_t n, double divisor,
                                   double lr, const float *x, uint64_t *number) FG_NODISCARD;
 
-/* An update as floats; it must not be on a device. Shapes: out (n). */
+/* An update as floats; it must be here. Shapes: out (n). */
 void fg_exact_expand(const struct fg_form *form, float *out, size_t n);
 
-/* Shapes: out (n). */
+/* Nothing may be left to be gathered. Shapes: out (n). */
 void fg_exact_read(const struct fg_exact *e, double *out);
 
 /* Back to 0. Cost: only blocks that were added to are touched. */

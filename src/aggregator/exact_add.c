@@ -130,7 +130,8 @@ static size_t at_once(const struct fg_exact_term *t, size_t m)
         [FG_FORM_BYTES] = BYTES_AT_ONCE,
         [FG_FORM_PLACES] = 1,
         [FG_FORM_AWAY] =
-            FG_EXACT_MOST}; /* those of one device: there is one in a run that leaves them there */
+            FG_EXACT_MOST, /* those of one device: there is one in a run that leaves them there */
+        [FG_FORM_FAR] = 1};
     size_t n = 1;
     while (n < m && n < most[t->form.kind] && t[n].form.kind == t->form.kind) {
         n++;
@@ -160,7 +161,7 @@ static enum fg_status add_block(struct fg_exact *e, size_t block, const struct f
 static enum fg_status add_blocks(struct fg_exact *e, size_t from, size_t end, const struct fg_exact_term *t,
                                  size_t m, struct exact_cursor *cursor)
 {
-    if (t->form.kind == FG_FORM_AWAY) {
+    if (t->form.kind == FG_FORM_AWAY || t->form.kind == FG_FORM_FAR) {
         return FG_OK; /* added before */
     }
     if (t->form.kind == FG_FORM_PLACES) {
@@ -193,9 +194,15 @@ enum fg_status fg_exact_add(struct fg_exact *e, const struct fg_exact_term *term
         }
     }
     enum fg_status st = FG_OK;
+    size_t elsewhere = 0;
     for (size_t k = 0, now; k < m && st == FG_OK; k += now) {
         now = at_once(term + k, m - k);
-        st = term[k].form.kind == FG_FORM_AWAY ? exact_add_away(e, term + k, now) : FG_OK;
+        bool away = term[k].form.kind == FG_FORM_AWAY, far = term[k].form.kind == FG_FORM_FAR;
+        st = away ? exact_add_away(e, term + k, now) : far ? exact_add_far(e, term + k) : FG_OK;
+        elsewhere += away || far ? now : 0;
+    }
+    if (elsewhere == m) {
+        return st;
     }
     for (size_t b = 0; b < e->blocks; b += GROUP) {
         size_t end = b + GROUP < e->blocks ? b + GROUP : e->blocks;

@@ -1,5 +1,5 @@
 /* Inside of exact sums: exact.c (life, windows, reading), exact_add.c (floats, bytes), exact_away.c,
- * exact_places.c. */
+ * exact_far.c (with other processes, and packing), exact_places.c. */
 #ifndef FG_AGGREGATOR_EXACT_INTERNAL_H
 #define FG_AGGREGATOR_EXACT_INTERNAL_H
 
@@ -29,6 +29,8 @@ struct fg_exact {
     int64_t *sum;               /* (blocks, BLOCK) of the first windows */
     int64_t *away;              /* (cap_away, BLOCK) windows that came from a device */
     size_t cap_away;
+    struct fg_far **far; /* (n_far) who adds up far from here since the sum was gathered or cleared */
+    size_t n_far, cap_far;
     float *floats; /* scratch for bytes that cannot be added as they are, a block of each; NULL before */
 };
 
@@ -76,6 +78,9 @@ enum fg_status exact_add_places(struct fg_exact *e, const struct fg_exact_term *
 
 /* Terms (m) that are on one device. Errors: as fg_exact_add(), FG_E_IO if the device fails. */
 enum fg_status exact_add_away(struct fg_exact *e, const struct fg_exact_term *term, size_t m) FG_NODISCARD;
+
+/* A term that another process keeps. Errors: FG_E_NOMEM, FG_E_RANGE. */
+enum fg_status exact_add_far(struct fg_exact *e, const struct fg_exact_term *t) FG_NODISCARD;
 
 /* The window of a block with that level: one that is there, an empty one or a new one. NULL: out of
  * memory. */

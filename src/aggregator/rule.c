@@ -300,7 +300,8 @@ enum fg_status fg_rule_settle(struct fg_rule *r, float *x, struct fg_there *at)
         st = FG_OK;
     }
     st = st == FG_OK && r->folded > 0 ? fg_rule_bring(x, at) : st;
-    return st == FG_OK ? add_queue(r) : st;
+    st = st == FG_OK ? add_queue(r) : st;
+    return st == FG_OK ? fg_exact_gather(r->exact) : st;
 }
 
 static enum fg_status enqueue(struct fg_rule *r, const struct fg_exact_term *term, struct fg_hold *hold)
@@ -385,7 +386,7 @@ void fg_rule_commit(struct fg_rule *r, float *x)
         order_staged(r);
     }
     if (r->folded > 0 && r->moved.away == NULL) {
-        FG_ASSERT(add_queue(r) == FG_OK);
+        FG_ASSERT(add_queue(r) == FG_OK && fg_exact_gather(r->exact) == FG_OK);
         fg_exact_read(r->exact, r->sum);
     }
     r->weight = fg_fsum_read(&r->weights);

@@ -1,5 +1,5 @@
 /* The form of an update: how its values are written down before anybody turns them into floats. A codec's
- * bytes, or an update that still lies on a GPU, can be added to a sum as they are. A form stands for its
+ * bytes, an update that still lies on a GPU, or one that its worker keeps, can be added to a sum as they are. A form stands for its
  * floats exactly: the sum has the same bits either way.
  */
 #ifndef FG_PLAN_FORM_H
@@ -15,7 +15,8 @@ enum fg_form_kind {
     FG_FORM_FLOATS, /* the floats themselves, x */
     FG_FORM_BYTES, /* value i is (float)q[i] * step, exactly: a step has at most 16 bits and is below 2^120 */
     FG_FORM_PLACES, /* every value is 0, but step or -step at some places; steps are finite and >= 0 */
-    FG_FORM_AWAY    /* the values are on a device, which adds them up there: x and largest */
+    FG_FORM_AWAY,   /* the values are on a device, which adds them up there: x and largest */
+    FG_FORM_FAR     /* the values are with another process, which adds them up there: far and id */
 };
 
 enum { FG_AWAY_BLOCK = 1024 }; /* values in a block: they share a unit, and their largest |x| is known */
@@ -73,6 +74,8 @@ struct fg_form {
     struct fg_form_part *part; /* (parts) */
     size_t parts;
     struct fg_away *away; /* AWAY */
+    struct fg_far *far;   /* FAR (src/aggregator/exact.h) */
+    uint64_t id;          /* FAR: under which it is kept there */
     const float *largest; /* (blocks) the largest |x| of each; finite if AWAY; FLOATS: NULL = not known */
 };
 

@@ -203,6 +203,173 @@ static int fail_all(void *arg)
     return 1;
 }
 
+/* ---- sums of sums ---- */
+
+/* The terms dealt out to `parts` sums, which are then packed and taken in by another. */
+static void sum_of_sums(double *out, size_t parts, size_t times)
+{
+    struct fg_exact *part = NULL, *all = NULL;
+    struct fg_str bytes = {0};
+    assert_int_equal(fg_exact_create(&all, N), FG_OK);
+    for (size_t p = 0; p < parts; p++) {
+        assert_int_equal(fg_exact_create(&part, N), FG_OK);
+        for (size_t k = p; k < M * times; k += parts) {
+            struct fg_exact_term t = fg_exact_floats(weight[k % M], x[k % M]);
+            assert_int_equal(fg_exact_add(part, &t, 1), FG_OK);
+        }
+        bytes.len = 0;
+        assert_int_equal(fg_exact_pack(part, &bytes), FG_OK);
+        assert_int_equal(fg_exact_take(all, (const uint8_t *)bytes.data, bytes.len), FG_OK);
+        fg_exact_destroy(part);
+    }
+    fg_exact_read(all, out);
+    fg_exact_destroy(all);
+    fg_str_fini(&bytes);
+}
+
+static void sums_of_sums_have_the_same_bits(void **state)
+{
+    (void)state;
+    static const double spread[] = {0.0, 12.0, 60.0};
+    static double want[N], got[N];
+    for (size_t s = 0; s < 3; s++) {
+        fill(spread[s]);
+        for (size_t times = 1; times <= 30;
+             times += 29) { /* 1,200 terms: full windows, and sums of full ones */
+            sum_of_sums(want, 1, times);
+            for (size_t parts = 2; parts <= 7; parts++) {
+                sum_of_sums(got, parts, times);
+                assert_memory_equal(want, got, sizeof want);
+            }
+        }
+        sum(want, 0);
+        sum_of_sums(got, 3, 1);
+        assert_memory_equal(want, got, sizeof want);
+    }
+}
+
+/* Damaged bytes are refused with nothing added, or are another sum. */
+static void any_bytes_are_taken(void **state)
+{
+    (void)state;
+    struct fg_exact *e = NULL, *from = NULL;
+    struct fg_str bytes = {0};
+    struct fg_rng r;
+    static double before[N], after[N];
+    fill(30.0);
+    fg_rng_init(&r, 9, FG_RNG_TEST, 0, 0);
+    assert_int_equal(fg_exact_create(&e, N), FG_OK);
+    assert_int_equal(fg_exact_create(&from, N), FG_OK);
+    for (size_t k = 0; k < M; k++) {
+        struct fg_exact_term t = fg_exact_floats(weight[k], x[k]);
+        assert_int_equal(fg_exact_add(from, &t, 1), FG_OK);
+    }
+    assert_int_equal(fg_exact_pack(from, &bytes), FG_OK);
+    unsigned refused = 0;
+    for (unsigned i = 0; i < 3000; i++) {
+        uint8_t *copy = fg_calloc(bytes.len, 1);
+        assert_non_null(copy);
+        memcpy(copy, bytes.data, bytes.len);
+        size_t len = i % 3 == 0 ? (size_t)(fg_rng_u64(&r) % bytes.len) : bytes.len;
+        size_t at = i % 3 == 1 ? (size_t)(fg_rng_u64(&r) % 40) : (size_t)(fg_rng_u64(&r) % bytes.len);
+        copy[at] ^= (uint8_t)(1u << (fg_rng_u64(&r) % 8));
+        fg_exact_read(e, before);
+        enum fg_status st = fg_exact_take(e, copy, len);
+        fg_exact_read(e, after);
+        assert_true(st == FG_OK || st == FG_E_CORRUPT);
+        assert_true(len == bytes.len || st == FG_E_CORRUPT);
+        assert_true(st == FG_OK || memcmp(before, after, sizeof before) == 0);
+        refused += st != FG_OK;
+        fg_free(copy);
+    }
+    assert_true(refused > 1500 && refused < 3000);
+    fg_exact_destroy(e);
+    assert_int_equal(fg_exact_create(&e, N - FG_EXACT_BLOCK), FG_OK); /* of another length */
+    assert_int_equal(fg_exact_take(e, (const uint8_t *)bytes.data, bytes.len), FG_E_CORRUPT);
+    fg_exact_destroy(e);
+    fg_exact_destroy(from);
+    fg_str_fini(&bytes);
+}
+
+/* Somebody else, who has the updates of x by number. */
+struct elsewhere {
+    struct fg_far base;
+    struct fg_exact *sum;
+    unsigned added, asked, dropped;
+};
+
+static enum fg_status elsewhere_add(struct fg_far *far, uint64_t id, double w)
+{
+    struct elsewhere *s = (struct elsewhere *)far;
+    struct fg_exact_term t = fg_exact_floats(w, x[id]);
+    s->added++;
+    return fg_exact_add(s->sum, &t, 1);
+}
+
+static enum fg_status elsewhere_ask(struct fg_far *far)
+{
+    ((struct elsewhere *)far)->asked++;
+    return FG_OK;
+}
+
+static enum fg_status elsewhere_sum(struct fg_far *far, struct fg_exact *into)
+{
+    struct elsewhere *s = (struct elsewhere *)far;
+    struct fg_str bytes = {0};
+    enum fg_status st = fg_exact_pack(s->sum, &bytes);
+    st = st == FG_OK ? fg_exact_take(into, (const uint8_t *)bytes.data, bytes.len) : st;
+    fg_str_fini(&bytes);
+    fg_exact_clear(s->sum);
+    return st;
+}
+
+static void elsewhere_drop(struct fg_far *far)
+{
+    struct elsewhere *s = (struct elsewhere *)far;
+    s->dropped++;
+    fg_exact_clear(s->sum);
+}
+
+static void what_is_added_up_elsewhere_is_gathered(void **state)
+{
+    (void)state;
+    struct elsewhere other[2] = {{.base = {elsewhere_add, elsewhere_ask, elsewhere_sum, elsewhere_drop}}};
+    struct fg_exact *e = NULL;
+    static double want[N], got[N];
+    fill(12.0);
+    sum(want, 0);
+    other[1] = other[0];
+    assert_int_equal(fg_exact_create(&e, N), FG_OK);
+    assert_int_equal(fg_exact_create(&other[0].sum, N), FG_OK);
+    assert_int_equal(fg_exact_create(&other[1].sum, N), FG_OK);
+    for (unsigned turn = 0; turn < 3; turn++) {
+        for (size_t k = 0; k < M; k++) {
+            struct fg_exact_term t = fg_exact_floats(weight[k], x[k]);
+            if (k % 3 > 0) {
+                t.form = (struct fg_form){.kind = FG_FORM_FAR, .far = &other[k % 3 - 1].base, .id = k};
+            }
+            assert_int_equal(fg_exact_add(e, &t, 1), FG_OK);
+        }
+        if (turn != 1) { /* else it is given up before it is gathered */
+            assert_int_equal(fg_exact_gather(e), FG_OK);
+            assert_int_equal(fg_exact_gather(e), FG_OK); /* no more than once */
+            fg_exact_read(e, got);
+            assert_memory_equal(want, got, sizeof want);
+        }
+        fg_exact_clear(e);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(other[i].asked, 2);
+        assert_int_equal(other[i].dropped, 1);
+        assert_true(other[i].added > 3 * 12);
+        fg_exact_destroy(other[i].sum);
+    }
+    struct fg_exact_term bad = {.weight = (double)INFINITY,
+                                .form = {.kind = FG_FORM_FAR, .far = &other[0].base}};
+    assert_int_equal(fg_exact_add(e, &bad, 1), FG_E_RANGE);
+    fg_exact_destroy(e);
+}
+
 static void no_memory_for_a_window_is_said(void **state)
 {
     (void)state;
@@ -257,6 +424,9 @@ int main(void)
         cmocka_unit_test(terms_of_few_bits_are_summed_without_any_error),
         cmocka_unit_test(forms_give_the_bits_of_their_floats),
         cmocka_unit_test(thousands_of_the_largest_terms_fit),
+        cmocka_unit_test(sums_of_sums_have_the_same_bits),
+        cmocka_unit_test(any_bytes_are_taken),
+        cmocka_unit_test(what_is_added_up_elsewhere_is_gathered),
         cmocka_unit_test(no_memory_for_a_window_is_said),
         cmocka_unit_test(fsum_is_the_nearest_double),
     };
