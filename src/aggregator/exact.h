@@ -69,7 +69,8 @@ struct fg_far {
  * fg_far.sum; the sum can then only be cleared. */
 enum fg_status fg_exact_gather(struct fg_exact *e) FG_NODISCARD;
 
-/* The sum so far, appended as bytes (doc/wire-format.md). Nothing may be left to be gathered. Errors: FG_E_NOMEM. */
+/* The sum so far, appended as bytes (doc/wire-format.md). Nothing may be left to be gathered.
+ * Errors: FG_E_NOMEM. */
 enum fg_status fg_exact_pack(const struct fg_exact *e, struct fg_str *out) FG_NODISCARD;
 
 /* Add a sum of as many values that was packed. Any bytes are taken. Errors: FG_E_CORRUPT (nothing was added),

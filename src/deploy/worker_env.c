@@ -7,6 +7,7 @@
 #include "datasets/shard.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/deploy/worker_sums.h"
 #include "src/net/notice.h"
 #include "src/sim/setup.h"
 #include "src/store/shard_cache.h"
@@ -36,8 +37,9 @@ struct fg_worker_env_state {
     struct fg_model *model; /* movable placement: owned; else the setup's */
     const struct fg_codec *codec;
     struct fg_codec_opts coding;
-    struct fg_kept *kept; /* NULL: the codec has clients keep nothing */
-    size_t bound;         /* bytes of an encoded update */
+    struct fg_kept *kept;        /* NULL: the codec has clients keep nothing */
+    struct fg_worker_sums *sums; /* NULL: updates go up */
+    size_t bound;                /* bytes of an encoded update */
     struct fg_trainer *trainer;
     size_t P;
     enum { HAND_NOTHING, HAND_STATE, HAND_UPDATE } on_stop; /* what a task that was stopped gives */
@@ -191,6 +193,7 @@ static enum fg_status configure(void *arg, const struct fg_worker_work *work, st
                             err));
     st = fg_setup_coding(&w->coding, &w->cfg, model);
     w->bound = st == FG_OK ? w->codec->bound(&w->coding, w->P) : 0;
+    st = st == FG_OK && work->sums ? fg_worker_sums_create(&w->sums, w->P) : st;
     if (st != FG_OK || make_seats(w, threads) != FG_OK) {
         st = fg_fail(err, FG_E_NOMEM, "out of memory for %u updates", threads);
         goto cleanup;
@@ -213,11 +216,19 @@ cleanup:
 
 /* ---- working ---- */
 
-/* On the trainer's threads: the update becomes bytes as soon as it is there. */
+/* On the trainer's threads: the update becomes bytes as soon as it is there, or stays. */
 static enum fg_status encode(struct fg_job *job, void *arg)
 {
     struct seat *s = arg;
     const struct fg_worker_env_state *w = s->owner;
+    if (w->sums != NULL) {
+        float largest;
+        enum fg_status st =
+            fg_worker_sums_keep(w->sums, job->task.id, job->task.version, &s->delta, &largest);
+        memcpy(s->bytes, &largest, sizeof largest); /* the machine's order is that of the wire */
+        s->len = sizeof largest;
+        return st;
+    }
     s->ws.shard = job->task.shard;
     s->ws.number = job->task.number;
     s->ws.variance = job->task.variance;
@@ -364,10 +375,12 @@ static void report(struct seat *s, struct fg_job *job, struct fg_session_answer 
                                    .correct = job->correct,
                                    .scored = job->scored,
                                    .loss = job->loss,
-                                   .wire_bytes = train ? s->len : 0,
+                                   .wire_bytes = !train                   ? 0
+                                                 : s->owner->sums != NULL ? s->owner->P * sizeof(float)
+                                                                          : s->len,
                                    .kept = kept,
                                    .reset = s->reset};
-    a->codec = s->owner->codec->id;
+    a->codec = train && s->owner->sums != NULL ? (uint32_t)FG_MSG_STAYS : s->owner->codec->id;
     a->bytes = train ? s->bytes : NULL;
     a->len = train ? s->len : 0;
 }
@@ -453,6 +466,23 @@ static void run(void *arg, const struct fg_session_job *jobs, size_t n, struct f
     }
 }
 
+/* ---- updates that stay here ---- */
+
+static void add(void *arg, uint64_t sum, uint64_t id, double weight)
+{
+    fg_worker_sums_add(((struct fg_worker_env_state *)arg)->sums, sum, id, weight);
+}
+
+static struct fg_view sum_of(void *arg, uint64_t sum)
+{
+    return fg_worker_sums_pack(((struct fg_worker_env_state *)arg)->sums, sum);
+}
+
+static void forget(void *arg, uint64_t floor)
+{
+    fg_worker_sums_forget(((struct fg_worker_env_state *)arg)->sums, floor);
+}
+
 /* ---- life ---- */
 
 enum fg_status fg_worker_env_create(struct fg_worker_env_state **out, struct fg_worker_env *env)
@@ -462,8 +492,14 @@ enum fg_status fg_worker_env_create(struct fg_worker_env_state **out, struct fg_
         return FG_E_NOMEM;
     }
     *out = w;
-    *env = (struct fg_worker_env){
-        .arg = w, .configure = configure, .run = run, .find_shard = find_shard, .keep_shard = keep_shard};
+    *env = (struct fg_worker_env){.arg = w,
+                                  .configure = configure,
+                                  .run = run,
+                                  .find_shard = find_shard,
+                                  .keep_shard = keep_shard,
+                                  .add = add,
+                                  .sum = sum_of,
+                                  .forget = forget};
     return FG_OK;
 }
 
@@ -485,6 +521,7 @@ void fg_worker_env_destroy(struct fg_worker_env_state *w)
         fg_free(w->seat[i].bytes);
     }
     fg_kept_destroy(w->kept);
+    fg_worker_sums_destroy(w->sums);
     fg_shard_cache_close(w->shards);
     fg_str_fini(&w->shard);
     fg_setup_coding_fini(&w->coding);

@@ -277,6 +277,7 @@ static void destroy(struct fg_executor *base)
         }
     }
     remote_scorer_destroy(r);
+    remote_far_destroy(r);
     fg_versions_fini(&r->versions);
     fg_vectors_fini(&r->vectors);
     for (size_t i = 0; i < r->n_worker; i++) {
@@ -320,6 +321,7 @@ enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct 
                                          struct fg_err *err)
 {
     FG_ASSERT(opts->run_id != 0 && opts->now != NULL);
+    FG_ASSERT(!opts->updates_stay || (opts->local != NULL && !opts->partial && !opts->ignore_losses));
     struct remote *r = fg_calloc(1, sizeof *r);
     if (r == NULL) {
         return fg_fail(err, FG_E_NOMEM, "out of memory");

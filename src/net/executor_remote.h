@@ -76,6 +76,9 @@ struct fg_executor_remote_opts {
 
     struct fg_executor *local; /* computes here as well; taken over on success; NULL: only workers do */
     unsigned local_width;      /* tasks worth giving it at once */
+    /* Updates stay with the workers, which add up those that are folded (struct fg_far); what is lost with a
+     * worker is computed by `local`. Only for those who do nothing with updates but fold them. */
+    bool updates_stay;
     bool beside; /* it computes in a thread, so that others need not wait for an answer until it is done */
     /* Clients keep something for the codec: their tasks go to whoever did their last one,
      * a worker as long as it is there. */

@@ -35,9 +35,11 @@ enum fg_status remote_beside(struct remote *r, enum fg_status (*run)(void *arg, 
     if (!r->opts.beside || pthread_create(&thread, NULL, run_beside, &b) != 0) {
         return run(arg, err);
     }
+    b.transport->at_work = true;
     while (st == FG_OK && !atomic_load(&b.done)) {
         st = remote_pump(r, WAIT_US, err);
     }
+    b.transport->at_work = false;
     pthread_join(thread, NULL);
     return b.st != FG_OK ? fg_fail(err, b.st, "%s", b.err.text) : st;
 }

@@ -47,7 +47,7 @@ static const char *check_entries(const struct remote *r)
         if (i > 0 && r->entry[i - 1].task.id >= e->task.id) {
             return "the tasks are not in order";
         }
-        held += e->frame != NULL || e->opened != NULL ? e->encoded.len : 0;
+        held += e->frame != NULL || e->opened != NULL ? remote_weighs(r, e) : 0;
         held += e->delta != NULL ? r->opts.params * sizeof *e->delta : 0;
     }
     return held == r->held ? NULL : "the bytes held are not those of the answers";
@@ -55,7 +55,7 @@ static const char *check_entries(const struct remote *r)
 
 static const char *check_versions(const struct remote *r)
 {
-    size_t waiting = 0, open = 0;
+    size_t waiting = 0, open = remote_far_waiting(r);
     for (size_t v = 0; v < r->versions.n; v++) {
         waiting += r->versions.list[v].waiting;
     }

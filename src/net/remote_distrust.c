@@ -45,13 +45,14 @@ void remote_good_result(struct remote *r, uint32_t peer)
     w->offences -= w->offences > 0;
 }
 
-/* Floats were looked at when their frame came, other forms are of finite values. */
+/* Floats were looked at when their frame came, or where they stayed; other forms are of finite values. */
 static bool is_finite(const struct remote *r, const struct entry *e)
 {
     if (e->opened == NULL) {
         return fg_kernel_all_finite(e->delta, r->opts.params);
     }
-    return e->opened->form.kind != FG_FORM_FLOATS || isfinite(e->largest);
+    enum fg_form_kind kind = e->opened->form.kind;
+    return (kind != FG_FORM_FLOATS && kind != FG_FORM_FAR) || isfinite(e->largest);
 }
 
 enum fg_status remote_judge(struct remote *r, struct entry *e, bool *ask_again)

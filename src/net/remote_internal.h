@@ -1,6 +1,6 @@
 /* The remote executor's state, shared by its files: executor_remote.c (the executor's verbs), remote_tasks.c
  * (queue, answers), _workers (links), _dispatch (who gets what), _resend (frames that did not arrive),
- * _distrust (senders of nonsense), _live (workers as clients), _score (evaluation shared out), _beside (work
+ * _distrust (senders of nonsense), _far (updates that stay with workers), _live (workers as clients), _score (evaluation shared out), _beside (work
  * of this process), _spawn (workers that are started), _status (for onlookers) and _check (invariants). */
 #ifndef FG_NET_REMOTE_INTERNAL_H
 #define FG_NET_REMOTE_INTERNAL_H
@@ -99,6 +99,9 @@ struct remote {
     uint64_t finite_version;   /* the last from which a finite update came */
     size_t held;               /* bytes of results that wait to be released */
     uint64_t wanted;           /* the task that collect waits for */
+    struct remote_far **far;   /* (n_far) by worker, or NULL: what it adds up */
+    size_t n_far, cap_far;
+    uint64_t sums; /* numbers given out */
     struct fg_respawn respawn;
     size_t *placed; /* hosts of the spawned workers, in order */
     size_t n_placed, cap_placed, target;
@@ -121,6 +124,7 @@ struct entry *remote_entry(struct remote *r, uint64_t id);
 enum fg_status remote_enqueue(struct remote *r, const struct fg_task *task);
 void remote_forget(struct remote *r, struct entry *e);
 size_t remote_queued(const struct remote *r);
+size_t remote_weighs(const struct remote *r, const struct entry *e); /* bytes of an answer not decoded */
 bool remote_full(const struct remote *r); /* enough results are held: only the wanted task is given out */
 enum fg_status remote_hurry(struct remote *r);                 /* the wanted task to the front of the queue */
 struct entry *remote_pop(struct remote *r);                    /* NULL: the queue is empty */
@@ -177,6 +181,14 @@ enum fg_status remote_offence(struct remote *r, uint32_t peer, const char *what)
 void remote_good_result(struct remote *r, uint32_t peer);
 enum fg_status remote_judge(struct remote *r, struct entry *e,
                             bool *ask_again); /* an update that was decoded */
+
+/* remote_far.c. open: the form of an update that stayed with its worker; FG_E_GONE: the worker is gone and it
+ * with it. largest: what a RESULT says of such an update. waiting: terms of sums that have not come. */
+enum fg_status remote_open_far(struct remote *r, const struct entry *e, struct fg_form *out);
+void remote_on_sum(struct remote *r, uint32_t peer, const struct fg_msg *m, uint8_t **frame);
+float remote_largest(const struct fg_msg *result);
+size_t remote_far_waiting(const struct remote *r);
+void remote_far_destroy(struct remote *r);
 
 /* remote_dispatch.c */
 enum fg_status remote_dispatch(struct remote *r, struct fg_err *err);

@@ -27,6 +27,11 @@ bool remote_full(const struct remote *r)
     return r->held >= (r->opts.max_bytes != 0 ? r->opts.max_bytes : (size_t)1 << 30);
 }
 
+size_t remote_weighs(const struct remote *r, const struct entry *e)
+{
+    return e->codec == FG_MSG_STAYS ? r->opts.params * sizeof(float) : e->encoded.len;
+}
+
 /* Its id stays where it was as well: remote_pop() passes over it there. */
 enum fg_status remote_hurry(struct remote *r)
 {
@@ -152,7 +157,8 @@ static const char *misshapen(const struct remote *r, const struct entry *e, cons
 {
     const struct fg_result *got = &m->u.result.result;
     const struct fg_task *task = &e->task;
-    bool delta = m->u.result.params == r->opts.params && fg_codec_by_id(m->u.result.codec) != NULL;
+    bool stays = r->opts.updates_stay && m->u.result.codec == FG_MSG_STAYS;
+    bool delta = m->u.result.params == r->opts.params && (stays || fg_codec_by_id(m->u.result.codec) != NULL);
     if (task->kind == FG_TASK_SCORE) {
         bool fits = m->u.result.params == 0 && m->u.result.delta.len == remote_score_bytes(task);
         return fits ? NULL : "scores of another number of samples";
@@ -206,15 +212,15 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
     e->ripe = ripens ? r->opts.now(r->opts.arg) + RIPEN_US : 0;
     e->result = *got;
     e->result.delta = NULL;
-    e->result.wire_bytes = m->u.result.delta.len;
     e->codec = m->u.result.codec;
     e->encoded = m->u.result.delta;
-    e->largest = m->u.result.largest;
+    e->result.wire_bytes = remote_weighs(r, e);
+    e->largest = e->codec == FG_MSG_STAYS ? remote_largest(m) : m->u.result.largest;
     e->blocks = r->blocks;
     r->blocks = NULL;
     e->frame = *frame;
     *frame = NULL;
-    r->held += e->encoded.len;
+    r->held += remote_weighs(r, e);
     fg_respawn_worked(&r->respawn);
     r->ripening += ripens;
     if (e->task.kind == FG_TASK_TRAIN && remote_holds(r, e->task.client, peer) != FG_OK) {
@@ -273,16 +279,18 @@ static void close_update(struct entry *e)
     }
 }
 
-/* The update as it came, if its codec can say what that is without decoding it; it takes the frame.
- * FG_E_RANGE: it cannot. */
+/* The update as it came, if its codec can say what that is without decoding it, or where it stayed; it takes
+ * the frame. FG_E_RANGE: it cannot. FG_E_GONE: it is lost. */
 static enum fg_status open_update(struct remote *r, struct entry *e, const struct fg_codec *codec)
 {
-    struct opened *o = codec->open != NULL ? fg_calloc(1, sizeof *o) : NULL;
+    bool stays = e->codec == FG_MSG_STAYS, can = stays || codec->open != NULL;
+    struct opened *o = can ? fg_calloc(1, sizeof *o) : NULL;
     if (o == NULL) {
-        return codec->open != NULL ? FG_E_NOMEM : FG_E_RANGE;
+        return can ? FG_E_NOMEM : FG_E_RANGE;
     }
     enum fg_status st =
-        codec->open(&r->ws, &o->form, &o->own, r->opts.params, e->encoded.data, e->encoded.len);
+        stays ? remote_open_far(r, e, &o->form)
+              : codec->open(&r->ws, &o->form, &o->own, r->opts.params, e->encoded.data, e->encoded.len);
     if (st != FG_OK) {
         fg_free(o);
         return st;
@@ -297,7 +305,7 @@ static enum fg_status open_update(struct remote *r, struct entry *e, const struc
     e->opened = o;
     e->result.delta = o->form.x;
     e->result.form = &o->form;
-    e->result.hold = &o->hold;
+    e->result.hold = stays ? NULL : &o->hold; /* it is told to add it at once */
     return FG_OK;
 }
 
@@ -316,7 +324,7 @@ static enum fg_status decode_update(struct remote *r, struct entry *e, const str
         fg_vectors_give(&r->vectors, e->delta);
         e->delta = NULL;
     }
-    r->held -= e->encoded.len;
+    r->held -= remote_weighs(r, e);
     fg_free(e->frame);
     e->frame = NULL;
     return st;
@@ -325,7 +333,7 @@ static enum fg_status decode_update(struct remote *r, struct entry *e, const str
 /* Nothing of the answer is kept. */
 static void drop_update(struct remote *r, struct entry *e)
 {
-    r->held -= e->frame != NULL || e->opened != NULL ? e->encoded.len : 0;
+    r->held -= e->frame != NULL || e->opened != NULL ? remote_weighs(r, e) : 0;
     r->held -= e->delta != NULL ? r->opts.params * sizeof *e->delta : 0;
     fg_free(e->frame);
     e->frame = NULL;
@@ -363,7 +371,7 @@ enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok)
     r->ws.number = e->task.number;
     enum fg_status st = open_update(r, e, codec);
     st = st == FG_E_RANGE ? decode_update(r, e, codec) : st;
-    bool corrupt = st == FG_E_CORRUPT, again = corrupt;
+    bool corrupt = st == FG_E_CORRUPT, again = corrupt || st == FG_E_GONE;
     if (st == FG_OK) {
         st = remote_judge(r, e, &again);
     }

@@ -179,6 +179,7 @@ enum fg_status remote_welcome(struct remote *r, uint32_t peer)
     struct fg_msg welcome = {.type = FG_MSG_WELCOME};
     welcome.u.welcome.worker = peer;
     welcome.u.welcome.params = r->opts.params;
+    welcome.u.welcome.sums = r->opts.updates_stay;
     welcome.u.welcome.config = fg_view_str(r->config);
     memcpy(welcome.u.welcome.input, r->opts.input, sizeof welcome.u.welcome.input);
     return remote_send(r, peer, &welcome);
@@ -237,6 +238,9 @@ static enum fg_status on_message(struct remote *r, uint32_t peer, const struct f
     case FG_MSG_RESULT:
         r->worker[peer].answered = true;
         return remote_answer(r, peer, m, frame);
+    case FG_MSG_SUM:
+        remote_on_sum(r, peer, m, frame);
+        return FG_OK;
     case FG_MSG_STATE:
         return remote_keep_state(r, peer, m, frame);
     case FG_MSG_REFUSED:

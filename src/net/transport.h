@@ -10,6 +10,7 @@
 #ifndef FG_NET_TRANSPORT_H
 #define FG_NET_TRANSPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +57,9 @@ struct fg_transport_ops {
 
 struct fg_transport {
     const struct fg_transport_ops *ops;
+    /* The owner's: a thread of this process computes and wakes it when it has done, so a poll that waits had
+     * better not take the processor from it every moment. */
+    bool at_work;
 };
 
 #endif

@@ -20,6 +20,8 @@ struct shell {
     struct fg_session_actions acts;
     uint8_t (*lookup)[FG_SHARD_HASH_BYTES]; /* shards to be looked for */
     size_t n_lookup, cap_lookup;
+    uint64_t *wanted; /* sums */
+    size_t n_wanted, cap_wanted;
     bool quit;
     fg_time_t grace_us, leave_by; /* leave_by 0: no notice yet */
 
@@ -87,6 +89,7 @@ static void send_off(struct shell *sh, enum errand errand)
     pthread_mutex_lock(&sh->lock);
     sh->errand = errand;
     sh->done = false;
+    sh->t->at_work = true;
     pthread_cond_broadcast(&sh->changed);
     pthread_mutex_unlock(&sh->lock);
 }
@@ -98,6 +101,7 @@ static enum errand take_done(struct shell *sh)
     if (errand != ERRAND_NONE) {
         sh->errand = ERRAND_NONE;
         sh->done = false;
+        sh->t->at_work = false;
     }
     pthread_mutex_unlock(&sh->lock);
     return errand;
@@ -113,7 +117,8 @@ static enum fg_status configure(struct shell *sh, const struct fg_session_action
         return FG_E_NOMEM;
     }
     memcpy(sh->config, a->config.data, a->config.len);
-    sh->work = (struct fg_worker_work){.config = sh->config, .len = a->config.len, .input = a->input};
+    sh->work = (struct fg_worker_work){
+        .config = sh->config, .len = a->config.len, .input = a->input, .sums = a->sums};
     send_off(sh, ERRAND_CONFIGURE);
     return FG_OK;
 }
@@ -167,6 +172,18 @@ static enum fg_status act(struct shell *sh, struct fg_session_action *a)
     case FG_SESSION_KEEP:
         sh->env->keep_shard(sh->env->arg, a->hash, a->shard);
         return FG_OK;
+    case FG_SESSION_ADD:
+        sh->env->add(sh->env->arg, a->sum, a->id, a->weight);
+        return FG_OK;
+    case FG_SESSION_SUM:
+        st = FG_GROW(sh->wanted, sh->n_wanted, sh->cap_wanted);
+        if (st == FG_OK) {
+            sh->wanted[sh->n_wanted++] = a->sum;
+        }
+        return st;
+    case FG_SESSION_FORGET:
+        sh->env->forget(sh->env->arg, a->floor);
+        return FG_OK;
     case FG_SESSION_QUIT:
         log_end(sh, a->why);
         sh->quit = true;
@@ -184,7 +201,7 @@ static enum fg_status one_step(struct shell *sh, const struct fg_session_event *
     return st;
 }
 
-/* A step, and the shards it made us look for. */
+/* A step, the shards it made us look for, and the sums that are wanted. */
 static enum fg_status step(struct shell *sh, const struct fg_session_event *ev)
 {
     enum fg_status st = one_step(sh, ev);
@@ -197,6 +214,13 @@ static enum fg_status step(struct shell *sh, const struct fg_session_event *ev)
         stored.frame = found ? bytes.data : NULL;
         stored.len = found ? bytes.len : 0;
         st = one_step(sh, &stored);
+    }
+    while (st == FG_OK && sh->n_wanted > 0) {
+        struct fg_session_event summed = {.kind = FG_SESSION_SUMMED, .sum = sh->wanted[--sh->n_wanted]};
+        struct fg_view bytes = sh->env->sum(sh->env->arg, summed.sum);
+        summed.frame = bytes.data;
+        summed.len = bytes.len;
+        st = one_step(sh, &summed);
     }
     return st;
 }
@@ -344,6 +368,7 @@ enum fg_status fg_worker_shell_run(struct fg_transport *t, const struct fg_worke
     pthread_mutex_destroy(&sh->lock);
     fg_free(sh->answers);
     fg_free(sh->lookup);
+    fg_free(sh->wanted);
     fg_free(sh->config);
     fg_free(sh);
     return st;

@@ -18,6 +18,7 @@ struct fg_worker_work {
     const char *config; /* NUL-terminated */
     size_t len;
     const uint32_t *input; /* (FG_MSG_INPUT) what a sample is */
+    bool sums;             /* updates stay here */
 };
 
 /* What came of it. */
@@ -45,6 +46,10 @@ struct fg_worker_env {
      * find: the bytes, valid until the next call; false: it is not there. Neither may fail the worker. */
     bool (*find_shard)(void *arg, const uint8_t hash[32], struct fg_view *out);
     void (*keep_shard)(void *arg, const uint8_t hash[32], struct fg_view bytes);
+    /* Updates that stay here, as src/deploy/worker_sums.h; called by the calling thread once configured. */
+    void (*add)(void *arg, uint64_t sum, uint64_t id, double weight);
+    struct fg_view (*sum)(void *arg, uint64_t sum);
+    void (*forget)(void *arg, uint64_t floor);
 };
 
 /* Work until told to stop, to leave, or until the aggregator is gone. When it returns, the computing thread

@@ -1,6 +1,6 @@
 /* The form of an update: how its values are written down before anybody turns them into floats. A codec's
- * bytes, an update that still lies on a GPU, or one that its worker keeps, can be added to a sum as they are. A form stands for its
- * floats exactly: the sum has the same bits either way.
+ * bytes, an update that still lies on a GPU, or one that its worker keeps, can be added to a sum as they are.
+ * A form stands for its floats exactly: the sum has the same bits either way.
  */
 #ifndef FG_PLAN_FORM_H
 #define FG_PLAN_FORM_H

@@ -467,12 +467,12 @@ static int run_study(const struct fg_config *cfg, const struct fg_cmd_common *co
         st = whole(&s, shell, &err);
     }
     int rc = st == FG_OK ? 0 : fg_cmd_fail(st, &err);
+    fg_aggregator_destroy(s.agg); /* first: an open round gives back what executors hold */
     if (s.ex != NULL) {
         s.ex->ops->destroy(s.ex);
     }
     fg_trainer_destroy(s.trainer);
     fg_kept_destroy(s.kept);
-    fg_aggregator_destroy(s.agg);
     study_board_close(&s.board);
     fg_rundir_close(s.dir);
     fg_setup_destroy(s.setup);

@@ -114,6 +114,17 @@ static enum fg_status payload_size(size_t *size, const struct fg_msg *m)
         fixed = 16;
         array = m->u.state.bytes.len;
         break;
+    case FG_MSG_ADD:
+        fixed = 16;
+        array = (uint64_t)m->u.add.n * FG_MSG_TERM_BYTES;
+        break;
+    case FG_MSG_SUM_REQ:
+        fixed = 8;
+        break;
+    case FG_MSG_SUM:
+        fixed = 16;
+        array = m->u.sum.bytes.len;
+        break;
     case FG_MSG_STOP:
     case FG_MSG_BYE:
         fixed = 4;
@@ -199,6 +210,17 @@ static void put_steps(struct fg_packer *w, const struct fg_msg *m)
     }
 }
 
+static void put_add(struct fg_packer *w, const struct fg_msg *m)
+{
+    fg_pack_le(w, m->u.add.sum, 8);
+    fg_pack_le(w, m->u.add.n, 4);
+    fg_pack_le(w, 0, 4);
+    for (uint32_t i = 0; i < m->u.add.n; i++) {
+        fg_pack_le(w, m->u.add.list[i].id, 8);
+        fg_pack_f64(w, m->u.add.list[i].weight);
+    }
+}
+
 static void put_control(struct fg_packer *w, const struct fg_msg *m)
 {
     if (m->type == FG_MSG_REFUSED) {
@@ -226,7 +248,7 @@ static void put_payload(struct fg_packer *w, const struct fg_msg *m)
         break;
     case FG_MSG_WELCOME:
         fg_pack_le(w, m->u.welcome.worker, 4);
-        fg_pack_le(w, 0, 4);
+        fg_pack_le(w, m->u.welcome.sums, 4);
         fg_pack_le(w, m->u.welcome.params, 8);
         for (size_t i = 0; i < FG_MSG_INPUT; i++) {
             fg_pack_le(w, m->u.welcome.input[i], 4);
@@ -265,6 +287,17 @@ static void put_payload(struct fg_packer *w, const struct fg_msg *m)
         fg_pack_le(w, m->u.state.task, 8);
         fg_pack_le(w, m->u.state.bytes.len, 8);
         fg_pack_bytes(w, m->u.state.bytes.data, m->u.state.bytes.len);
+        break;
+    case FG_MSG_ADD:
+        put_add(w, m);
+        break;
+    case FG_MSG_SUM_REQ:
+        fg_pack_le(w, m->u.sum.sum, 8);
+        break;
+    case FG_MSG_SUM:
+        fg_pack_le(w, m->u.sum.sum, 8);
+        fg_pack_le(w, m->u.sum.bytes.len, 8);
+        fg_pack_bytes(w, m->u.sum.bytes.data, m->u.sum.bytes.len);
         break;
     case FG_MSG_REFUSED:
     case FG_MSG_STOP:
@@ -376,7 +409,7 @@ enum fg_status fg_msg_decode(struct fg_msg *out, const struct fg_frame *f)
         break;
     case FG_MSG_WELCOME:
         m.u.welcome.worker = fg_get_u32(&r);
-        (void)fg_get_u32(&r);
+        m.u.welcome.sums = fg_get_u32(&r) != 0;
         m.u.welcome.params = fg_get_u64(&r);
         fg_get_u32s(&r, m.u.welcome.input, FG_MSG_INPUT);
         m.u.welcome.config = get_blob(&r);
@@ -410,6 +443,19 @@ enum fg_status fg_msg_decode(struct fg_msg *out, const struct fg_frame *f)
         m.u.state.task = fg_get_u64(&r);
         m.u.state.bytes = get_blob(&r);
         break;
+    case FG_MSG_ADD:
+        m.u.add.sum = fg_get_u64(&r);
+        m.u.add.n = fg_get_u32(&r);
+        (void)fg_get_u32(&r);
+        m.u.add.raw = view(&r, (uint64_t)m.u.add.n * FG_MSG_TERM_BYTES);
+        break;
+    case FG_MSG_SUM_REQ:
+        m.u.sum.sum = fg_get_u64(&r);
+        break;
+    case FG_MSG_SUM:
+        m.u.sum.sum = fg_get_u64(&r);
+        m.u.sum.bytes = get_blob(&r);
+        break;
     case FG_MSG_REFUSED:
     case FG_MSG_STOP:
     case FG_MSG_BYE:
@@ -434,6 +480,18 @@ void fg_msg_task_at(struct fg_msg_task *out, const struct fg_msg *m, size_t i)
         *out = m->u.tasks.list[i];
     } else {
         get_task(out, m->u.tasks.raw + i * FG_MSG_TASK_BYTES);
+    }
+}
+
+void fg_msg_term_at(struct fg_msg_term *out, const struct fg_msg *m, size_t i)
+{
+    FG_ASSERT(m->type == FG_MSG_ADD && i < m->u.add.n);
+    if (m->u.add.list != NULL) {
+        *out = m->u.add.list[i];
+    } else {
+        struct fg_reader r = fg_reader_of(m->u.add.raw + i * FG_MSG_TERM_BYTES, FG_MSG_TERM_BYTES);
+        out->id = fg_get_u64(&r);
+        out->weight = fg_get_f64(&r);
     }
 }
 

@@ -9,6 +9,9 @@
  *   SHARD_REQ (hash)          ->
  *                             <-   SHARD (bytes)
  *   RESULT or REFUSED         ->
+ *                             <-   ADD (updates that stayed with the worker, to a sum that it keeps)
+ *                             <-   SUM_REQ
+ *   SUM (bytes)               ->
  *   PONG                      <->  PING
  *                             <-   STEPS (from a version of the parameters to a later one)
  *   STATE, BYE                ->   (the worker leaves; where an unfinished task stands)
@@ -45,7 +48,10 @@ enum fg_msg_type {
     FG_MSG_PONG = 11,
     FG_MSG_BYE = 12,
     FG_MSG_STATE = 13,
-    FG_MSG_STEPS = 14
+    FG_MSG_STEPS = 14,
+    FG_MSG_ADD = 15,
+    FG_MSG_SUM_REQ = 16,
+    FG_MSG_SUM = 17
 };
 
 /* Why a worker does not carry out a task (or, with task id 0, cannot work at all). */
@@ -59,8 +65,16 @@ enum fg_refusal {
 
 enum fg_stop_reason { FG_STOP_DONE = 1, FG_STOP_INTERRUPTED = 2, FG_STOP_FAILED = 3 };
 
-enum { FG_MSG_NO_CODEC = 0 }; /* of a RESULT whose bytes are no update */
-enum { FG_SHARD_HASH_BYTES = 32, FG_MSG_TASK_BYTES = 92, FG_MSG_TEXT_MAX = 65536, FG_MSG_INPUT = 5 };
+/* In the place of a codec: of a RESULT whose bytes are no update, and of one whose update stays with the
+ * worker (its bytes are a float: the largest |x| of its values, NAN if one is not finite). */
+enum { FG_MSG_NO_CODEC = 0, FG_MSG_STAYS = 0x7fffffff };
+enum {
+    FG_MSG_TERM_BYTES = 16,
+    FG_SHARD_HASH_BYTES = 32,
+    FG_MSG_TASK_BYTES = 92,
+    FG_MSG_TEXT_MAX = 65536,
+    FG_MSG_INPUT = 5
+};
 
 /* Bytes that belong to someone else; text is not NUL-terminated. */
 struct fg_view {
@@ -72,6 +86,12 @@ struct fg_msg_task {
     struct fg_task task;
     bool has_shard; /* else the worker finds the client's data itself */
     uint8_t shard[FG_SHARD_HASH_BYTES];
+};
+
+/* An update that stayed with its worker, and what it counts. */
+struct fg_msg_term {
+    uint64_t id; /* of its task */
+    double weight;
 };
 
 struct fg_msg {
@@ -87,6 +107,7 @@ struct fg_msg {
         struct {
             uint32_t worker;              /* its number in this run */
             uint64_t params;              /* P */
+            bool sums;                    /* updates stay with the worker, which adds them up */
             uint32_t input[FG_MSG_INPUT]; /* what a sample is: kind, shape[3], classes */
             struct fg_view config;
         } welcome;
@@ -116,11 +137,22 @@ struct fg_msg {
         } shard;
         struct {
             struct fg_result result; /* delta is not used here */
-            uint32_t codec;  /* id of the codec of `delta`, or FG_MSG_NO_CODEC: scores (doc/wire-format.md) */
+            uint32_t codec;  /* id of the codec of `delta`, or FG_MSG_NO_CODEC: scores (doc/wire-format.md),
+                              * or FG_MSG_STAYS */
             uint64_t params; /* P, or 0: no delta */
             struct fg_view delta; /* encoded */
             float largest; /* of the delta where it is floats (fg_msg_floats_at); the receiver sets it */
         } result;
+        struct {
+            uint64_t sum; /* its number: a new one begins with nothing */
+            uint32_t n;
+            const struct fg_msg_term *list; /* (n) when encoding */
+            const uint8_t *raw;             /* (n, FG_MSG_TERM_BYTES) after decoding */
+        } add;
+        struct {
+            uint64_t sum;         /* of SUM_REQ and SUM: its number */
+            struct fg_view bytes; /* SUM: fg_exact_pack(); empty: there is no such sum */
+        } sum;
         struct {
             uint64_t task; /* id, or 0 */
             enum fg_refusal reason;
@@ -156,6 +188,9 @@ size_t fg_msg_floats_at(const uint8_t *bytes, size_t len);
 
 /* Task i < m->u.tasks.n of a TASKS message, encoded or decoded. */
 void fg_msg_task_at(struct fg_msg_task *out, const struct fg_msg *m, size_t i);
+
+/* Term i < m->u.add.n of an ADD message, encoded or decoded. */
+void fg_msg_term_at(struct fg_msg_term *out, const struct fg_msg *m, size_t i);
 
 /* The parameters of a decoded MODEL message. Shapes: out (m->u.model.params). */
 void fg_msg_model_values(float *out, const struct fg_msg *m);

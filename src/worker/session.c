@@ -203,11 +203,13 @@ static enum fg_status on_welcome(struct fg_session *s, const struct fg_msg *m, u
     }
     s->link.run_id = run_id;
     s->params = m->u.welcome.params;
+    s->sums = m->u.welcome.sums;
     memcpy(s->input, m->u.welcome.input, sizeof s->input);
     s->phase = PHASE_CONFIGURING;
     return session_act(out, (struct fg_session_action){.kind = FG_SESSION_CONFIGURE,
                                                        .config = {.data = s->config, .len = len},
-                                                       .input = s->input});
+                                                       .input = s->input,
+                                                       .sums = s->sums});
 }
 
 static enum fg_status take_task(struct fg_session *s, const struct fg_msg_task *t,
@@ -238,6 +240,10 @@ static enum fg_status take_task(struct fg_session *s, const struct fg_msg_task *
 static enum fg_status on_tasks(struct fg_session *s, const struct fg_msg *m, struct fg_session_actions *out)
 {
     enum fg_status st = FG_OK;
+    if (s->sums && s->phase == PHASE_WORKING && m->u.tasks.floor > s->floor) {
+        st = session_act(out,
+                         (struct fg_session_action){.kind = FG_SESSION_FORGET, .floor = m->u.tasks.floor});
+    }
     s->floor = m->u.tasks.floor > s->floor ? m->u.tasks.floor : s->floor;
     for (size_t i = 0; i < m->u.tasks.n && st == FG_OK; i++) {
         struct fg_msg_task t;
@@ -245,6 +251,35 @@ static enum fg_status on_tasks(struct fg_session *s, const struct fg_msg *m, str
         st = take_task(s, &t, out);
     }
     session_states_drop(s);
+    return st;
+}
+
+/* ---- updates that stay here ---- */
+
+static enum fg_status on_add(const struct fg_msg *m, struct fg_session_actions *out)
+{
+    enum fg_status st = FG_OK;
+    for (size_t i = 0; i < m->u.add.n && st == FG_OK; i++) {
+        struct fg_msg_term t;
+        fg_msg_term_at(&t, m, i);
+        st = session_act(out,
+                         (struct fg_session_action){
+                             .kind = FG_SESSION_ADD, .sum = m->u.add.sum, .id = t.id, .weight = t.weight});
+    }
+    return st;
+}
+
+static enum fg_status on_summed(struct fg_session *s, const struct fg_session_event *ev,
+                                struct fg_session_actions *out)
+{
+    struct fg_msg m = {.type = FG_MSG_SUM};
+    m.u.sum.sum = ev->sum;
+    m.u.sum.bytes = (struct fg_view){.data = ev->frame, .len = ev->len};
+    enum fg_status st = s->phase == PHASE_ENDED ? FG_OK : session_send(s, out, &m);
+    if (st == FG_E_RANGE) { /* longer than a frame can be */
+        m.u.sum.bytes.len = 0;
+        st = session_send(s, out, &m);
+    }
     return st;
 }
 
@@ -311,6 +346,12 @@ static enum fg_status on_message(struct fg_session *s, const struct fg_msg *m, u
     }
     if (m->type == FG_MSG_SHARD && configured) {
         return session_on_shard(s, m, out);
+    }
+    if (m->type == FG_MSG_ADD && s->sums && s->phase == PHASE_WORKING) {
+        return on_add(m, out);
+    }
+    if (m->type == FG_MSG_SUM_REQ && s->sums && s->phase == PHASE_WORKING) {
+        return session_act(out, (struct fg_session_action){.kind = FG_SESSION_SUM, .sum = m->u.sum.sum});
     }
     return FG_OK; /* senseless here */
 }
@@ -388,6 +429,9 @@ enum fg_status fg_session_step(struct fg_session *s, const struct fg_session_eve
         break;
     case FG_SESSION_STORED:
         st = session_on_stored(s, ev, out);
+        break;
+    case FG_SESSION_SUMMED:
+        st = on_summed(s, ev, out);
         break;
     case FG_SESSION_LEAVE:
         st = on_leave(s, out);

@@ -7,6 +7,7 @@
  *   FRAME WELCOME -> CONFIGURE ... READY
  *   FRAME TASKS -> RUN ... DONE -> SEND RESULT
  *     (-> LOOKUP ... STORED, or if it is missing -> SEND SHARD_REQ ... FRAME SHARD -> KEEP, RUN)
+ *   FRAME ADD -> ADD of each; FRAME SUM_REQ -> SUM ... SUMMED -> SEND SUM (updates that stay here)
  *
  * LEAVE while a cohort runs: HALT ... DONE -> SEND STATE of what is unfinished, SEND BYE, QUIT.
  * DONE with FG_E_LOST: what is done is sent, why, BYE, QUIT; the aggregator takes the rest back with the BYE.
@@ -49,7 +50,8 @@ struct fg_session_answer {
     enum fg_status st;
     const char *text;        /* of the failure; NULL: the status' own */
     struct fg_result result; /* delta is not read: */
-    uint32_t codec;          /* the encoded delta, empty for evaluation; with FG_MSG_NO_CODEC scores */
+    uint32_t codec;          /* the encoded delta, empty for evaluation; with FG_MSG_NO_CODEC scores; with
+                              * FG_MSG_STAYS the largest |x|, a float */
     const uint8_t *bytes;
     size_t len;
     const uint8_t
@@ -62,6 +64,7 @@ enum fg_session_event_kind {
     FG_SESSION_READY,  /* the answer to CONFIGURE */
     FG_SESSION_DONE,   /* the answer to RUN: every task of it */
     FG_SESSION_STORED, /* the answer to LOOKUP */
+    FG_SESSION_SUMMED, /* the answer to SUM */
     FG_SESSION_LEAVE,  /* this worker was told to go; the second time: at once */
     FG_SESSION_LOST    /* the aggregator is gone */
 };
@@ -76,6 +79,7 @@ struct fg_session_event {
     uint32_t cohort;     /* READY: tasks worth running together, at least 1 */
     bool keeps_shards;   /* READY: LOOKUP and KEEP are carried out */
     const uint8_t *hash; /* STORED: of which shard; .frame, .len: its bytes, NULL when missing */
+    uint64_t sum;        /* SUMMED: its number; .frame, .len: its bytes, none when there is no such sum */
     size_t cache_bytes;  /* READY: for shards that no task needs at the moment */
     const struct fg_codec_opts *coding; /* READY: how differences of models are coded; borrowed from then on.
                                          * NULL: such cannot be read here */
@@ -98,6 +102,9 @@ enum fg_session_action_kind {
     FG_SESSION_HALT,      /* stop the cohort between two steps: DONE is wanted soon, with the states */
     FG_SESSION_LOOKUP,    /* is shard .hash kept here from before? answer with STORED */
     FG_SESSION_KEEP,      /* keep .shard under the name .hash; valid until the next step */
+    FG_SESSION_ADD,       /* .weight times the update of task .id that stayed here joins sum number .sum */
+    FG_SESSION_SUM,       /* sum number .sum is wanted: answer with SUMMED */
+    FG_SESSION_FORGET,    /* updates that stayed here and whose versions are below .floor */
     FG_SESSION_QUIT       /* nothing more will come: post what was to be sent, end the process with 0 */
 };
 
@@ -105,13 +112,16 @@ struct fg_session_action {
     enum fg_session_action_kind kind;
     uint8_t *frame; /* SEND: taken over by setting it to NULL, else freed with the actions */
     size_t len;
-    struct fg_view config;             /* CONFIGURE: valid until READY */
-    const uint32_t *input;             /* CONFIGURE: (FG_MSG_INPUT) what a sample is; valid until READY */
+    struct fg_view config; /* CONFIGURE: valid until READY */
+    const uint32_t *input; /* CONFIGURE: (FG_MSG_INPUT) what a sample is; valid until READY */
+    bool sums;             /* CONFIGURE: updates stay here, their answers' codec is FG_MSG_STAYS */
     const struct fg_session_job *jobs; /* RUN: (n) */
     size_t n;
     uint8_t hash[FG_SHARD_HASH_BYTES]; /* LOOKUP, KEEP */
     struct fg_view shard;              /* KEEP: as long as the event's frame */
-    const char *why;                   /* QUIT: for the log */
+    uint64_t sum, id, floor;           /* ADD, SUM, FORGET */
+    double weight;
+    const char *why; /* QUIT: for the log */
 };
 
 /* Actions of one step, in order; reused from step to step. Zero-initialise; fg_session_actions_fini(). */

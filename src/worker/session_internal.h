@@ -45,7 +45,7 @@ struct fg_session {
     uint64_t floor;
     uint64_t steps; /* taken: the stores' notion of order */
     uint32_t cohort;
-    bool keeps_shards;
+    bool keeps_shards, sums;
     size_t cache_bytes;
     struct job *jobs; /* in the order given; the running ones among them */
     size_t n_jobs, cap_jobs;

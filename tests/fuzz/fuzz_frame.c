@@ -46,6 +46,14 @@ static unsigned long visit(const struct fg_msg *m)
         sum = touch(m->u.shard.bytes.data, m->u.shard.bytes.len);
     } else if (m->type == FG_MSG_RESULT) {
         sum = touch(m->u.result.delta.data, m->u.result.delta.len);
+    } else if (m->type == FG_MSG_ADD) {
+        for (size_t i = 0; i < m->u.add.n; i++) {
+            struct fg_msg_term t;
+            fg_msg_term_at(&t, m, i);
+            sum += t.id;
+        }
+    } else if (m->type == FG_MSG_SUM) {
+        sum = touch(m->u.sum.bytes.data, m->u.sum.bytes.len);
     } else if (m->type == FG_MSG_STATE) {
         sum = touch(m->u.state.bytes.data, m->u.state.bytes.len);
     } else if (m->type == FG_MSG_REFUSED) {

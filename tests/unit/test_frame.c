@@ -19,6 +19,7 @@ static struct fg_msg sample(enum fg_msg_type type)
     static const float values[3] = {1.5f, -0.0f, 3e-40f};
     static struct fg_msg_task list[2];
     static struct fg_view steps[3];
+    static const struct fg_msg_term terms[2] = {{7, 600.0}, {0x1122334455667788u, -0.25}};
     list[0] = (struct fg_msg_task){{7, 3, FG_TASK_TRAIN, 11, 13, 2, 5, 40, 0.1f, 2, 4.5f}, true, {1, 2, 3}};
     list[1] = (struct fg_msg_task){{8, 3, FG_TASK_EVALUATE, 12, 12, 1, 5, 0, 0.f, 0, 0.f}, false, {0}};
     struct fg_msg m = {.type = type};
@@ -33,6 +34,7 @@ static struct fg_msg sample(enum fg_msg_type type)
     case FG_MSG_WELCOME:
         m.u.welcome.worker = 3;
         m.u.welcome.params = 1663370;
+        m.u.welcome.sums = true;
         m.u.welcome.input[0] = 1;
         m.u.welcome.input[4] = 10;
         m.u.welcome.config = text("[run]\nseed = 1\n");
@@ -86,6 +88,17 @@ static struct fg_msg sample(enum fg_msg_type type)
     case FG_MSG_STATE:
         m.u.state.task = 9;
         m.u.state.bytes = text("a training state");
+        break;
+    case FG_MSG_ADD:
+        m.u.add.sum = 17;
+        m.u.add.n = 2;
+        m.u.add.list = terms;
+        break;
+    case FG_MSG_SUM:
+        m.u.sum.bytes = text("a sum");
+        /* fall through */
+    case FG_MSG_SUM_REQ:
+        m.u.sum.sum = 0x0102030405060708u;
         break;
     case FG_MSG_STOP:
     case FG_MSG_BYE:
@@ -148,6 +161,7 @@ static void assert_same(const struct fg_msg *got, const struct fg_msg *want)
     case FG_MSG_WELCOME:
         assert_int_equal(got->u.welcome.worker, want->u.welcome.worker);
         assert_int_equal(got->u.welcome.params, want->u.welcome.params);
+        assert_true(got->u.welcome.sums == want->u.welcome.sums);
         assert_memory_equal(got->u.welcome.input, want->u.welcome.input, sizeof want->u.welcome.input);
         assert_view(got->u.welcome.config, want->u.welcome.config);
         break;
@@ -196,6 +210,22 @@ static void assert_same(const struct fg_msg *got, const struct fg_msg *want)
         assert_int_equal(got->u.state.task, want->u.state.task);
         assert_view(got->u.state.bytes, want->u.state.bytes);
         break;
+    case FG_MSG_ADD:
+        assert_true(got->u.add.sum == want->u.add.sum);
+        assert_int_equal(got->u.add.n, want->u.add.n);
+        for (size_t i = 0; i < want->u.add.n; i++) {
+            struct fg_msg_term a, b;
+            fg_msg_term_at(&a, got, i);
+            fg_msg_term_at(&b, want, i);
+            assert_true(a.id == b.id && a.weight == b.weight);
+        }
+        break;
+    case FG_MSG_SUM:
+        assert_view(got->u.sum.bytes, want->u.sum.bytes);
+        /* fall through */
+    case FG_MSG_SUM_REQ:
+        assert_true(got->u.sum.sum == want->u.sum.sum);
+        break;
     case FG_MSG_STOP:
     case FG_MSG_BYE:
         assert_int_equal(got->u.end.reason, want->u.end.reason);
@@ -220,7 +250,7 @@ static uint8_t *encoded(enum fg_msg_type type, size_t *len)
 static void every_message_survives_the_round_trip(void **state)
 {
     (void)state;
-    for (int t = FG_MSG_HELLO; t <= FG_MSG_STEPS; t++) {
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_SUM; t++) {
         size_t len = 0;
         uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
         struct fg_frame f;
@@ -263,7 +293,7 @@ static void ping_has_the_documented_bytes(void **state)
 static void any_flipped_bit_is_refused(void **state)
 {
     (void)state;
-    for (int t = FG_MSG_HELLO; t <= FG_MSG_STEPS; t++) {
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_SUM; t++) {
         size_t len = 0;
         uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
         for (size_t bit = 0; bit < 8 * len; bit++) {
@@ -312,7 +342,7 @@ static void other_versions_and_lengths_are_named(void **state)
 static void payloads_that_lie_are_refused(void **state)
 {
     (void)state;
-    for (int t = FG_MSG_HELLO; t <= FG_MSG_STEPS; t++) {
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_SUM; t++) {
         size_t len = 0;
         uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
         struct fg_frame f;
