@@ -117,8 +117,9 @@ struct fg_executor_remote_stats {
     uint64_t frames_refused;
     uint64_t models_sent, steps_sent;    /* whole versions; messages that lead from one to another */
     uint64_t bytes_sent, bytes_received; /* whole frames: what really travelled */
-    fg_time_t waited_us, taking_us,
-        opening_us; /* in the transport, what arrives there included; judging frames; opening updates */
+    /* in the transport, what arrives there included; judging frames; opening updates; waiting for sums and
+     * taking them in, the transport's share included */
+    fg_time_t waited_us, taking_us, opening_us, summing_us;
 };
 
 /* Errors: FG_E_NOMEM. Owner: the caller, ops->destroy(), which tells the workers to stop. The executor's

@@ -142,7 +142,7 @@ static enum fg_status sum(struct fg_far *far, struct fg_exact *into)
     struct remote *r = f->r;
     struct fg_err err = {{0}};
     enum fg_status st = FG_OK;
-    fg_time_t left = r->opts.patience_us;
+    fg_time_t left = r->opts.patience_us, begin = r->opts.now(r->opts.arg);
     while (st == FG_OK && !f->answered && is_there(f) && left > 0) {
         st = remote_pump(r, left < WAIT_US ? left : WAIT_US, &err);
         left = r->opts.patience_us - (r->opts.now(r->opts.arg) - f->asked);
@@ -155,6 +155,7 @@ static enum fg_status sum(struct fg_far *far, struct fg_exact *into)
     if (st == FG_OK) {
         close_sum(f);
     }
+    r->stats.summing_us += r->opts.now(r->opts.arg) - begin;
     return st;
 }
 

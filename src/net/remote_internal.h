@@ -112,6 +112,7 @@ struct remote {
     bool waiting;   /* too few workers: said once */
     char *refusal;  /* why the last worker that could not work could not */
     struct fg_executor_remote_stats stats;
+    struct beside *beside;      /* the thread of remote_beside.c, or NULL */
     struct scorer *scorer;      /* NULL: nobody asked for one */
     struct fg_live_event *note; /* pinned: what the owner has not seen yet, from note_head on */
     size_t note_head, n_note, cap_note;
@@ -146,10 +147,11 @@ enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok);
  * what can be. */
 enum fg_status remote_pump(struct remote *r, fg_time_t timeout_us, struct fg_err *err);
 
-/* remote_beside.c: run() in a thread, and frames are taken and tasks given out meanwhile; without opts.beside
+/* remote_beside.c: run() in a thread of its own, and frames are taken and tasks given out meanwhile; without opts.beside
  * run() alone. It may not touch the executor. */
 enum fg_status remote_beside(struct remote *r, enum fg_status (*run)(void *arg, struct fg_err *err),
                              void *arg, struct fg_err *err);
+void remote_beside_end(struct remote *r);
 
 /* remote_live.c; without `pinned` they do nothing */
 enum fg_status remote_note(struct remote *r, enum fg_live_kind kind, uint32_t client, uint64_t id);
