@@ -242,10 +242,10 @@ static void tell_shares(const struct remote *r)
         fg_log_write(
             FG_LOG_DEBUG,
             "remote executor: %.3f s in the transport, %.3f s judging frames, %.3f s opening "
-            "updates, %.3f s for sums; %llu bytes sent, "
+            "updates, %.3f s for sums of %llu updates; %llu bytes sent, "
             "%llu received; answers of a worker: %llu to %llu; %llu pieces of evaluations scored by workers",
             fg_seconds(s->waited_us), fg_seconds(s->taking_us), fg_seconds(s->opening_us),
-            fg_seconds(s->summing_us),
+            fg_seconds(s->summing_us), (unsigned long long)s->updates_stayed,
             (unsigned long long)s->bytes_sent, (unsigned long long)s->bytes_received,
             (unsigned long long)least, (unsigned long long)most, (unsigned long long)s->pieces_scored);
     }

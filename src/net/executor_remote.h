@@ -112,6 +112,7 @@ struct fg_executor_remote_stats {
     uint64_t tasks_lost;           /* with their workers, for good */
     uint64_t tasks_partial;        /* answered with fewer steps */
     uint64_t pieces_scored;        /* of the server's evaluations, by workers */
+    uint64_t updates_stayed;       /* with the workers, and came as part of a sum */
     uint64_t answers_late;         /* used although their worker had been given up */
     uint64_t answers_ignored;      /* duplicates, and answers to tasks that nobody wants any more */
     uint64_t frames_refused;

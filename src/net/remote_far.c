@@ -151,6 +151,7 @@ static enum fg_status sum(struct fg_far *far, struct fg_exact *into)
         return st;
     }
     st = f->answered ? fg_exact_take(into, f->bytes.data, f->bytes.len) : FG_E_CORRUPT;
+    r->stats.updates_stayed += st == FG_OK ? f->n : 0;
     st = st == FG_E_CORRUPT ? compute_all_again(f, into) : st;
     if (st == FG_OK) {
         close_sum(f);

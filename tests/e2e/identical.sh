@@ -63,13 +63,16 @@ same_over_ranks() { # NAME SETTING...
         expect "$name: the same model and rounds over $n ranks" "$found" "$(sha "$T/ranks") $(sha256sum <"$T/ranks/rounds.csv")"
     done
     shared=$(grep -o '[0-9]* pieces of evaluations' "$T/err" "$T/o" | grep -o '[0-9]* pieces' | head -1)
+    stayed=$(grep -o 'sums of [0-9]* updates' "$T/err" "$T/o" | grep -o '[0-9]* updates' | head -1)
 }
 E=(--set run.eval_every=1)
 same_over_ranks "evaluated every round" "${E[@]}"
 expect_match "evaluated every round: other ranks take part" '^[1-9]' "$shared"
+expect_match "evaluated every round: updates stay with the ranks that made them" '^[1-9]' "$stayed"
 same_over_ranks "the clients' own test data" "${E[@]}" --set run.eval_clients_every=2
 for codec in stc powersgd; do
     same_over_ranks "$codec" "${E[@]}" --set wire.codec=$codec --set wire.density=0.05
+    expect "$codec: updates go up" "0 updates" "$stayed"
 done
 same_over_ranks "down as ternary" "${E[@]}" --set wire.down=ternary --set wire.codec=int4
 same_over_ranks "fedawe" "${E[@]}" --set aggregate.rule=fedawe

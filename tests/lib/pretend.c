@@ -73,10 +73,24 @@ static void state_after(struct fg_train_state *s, float params[PRETEND_P], const
 
 /* ---- pretended workers: one core each, advanced at random ---- */
 
+static void step(struct pretend *w, uint32_t i, const struct fg_session_event *ev);
+
+/* The sum is wanted. */
+static void tell_sum(struct pretend *w, uint32_t i, uint64_t sum)
+{
+    struct fg_view bytes = fg_worker_sums_pack(w->w[i].sums, sum);
+    bool bad = w->bad == PRETEND_BAD_SUM && (i == 2 || w->everyone_is_bad);
+    w->summed++;
+    step(w, i,
+         &(struct fg_session_event){
+             .kind = FG_SESSION_SUMMED, .sum = sum, .frame = bytes.data, .len = bytes.len / (bad ? 2 : 1)});
+}
+
 static void act(struct pretend *w, uint32_t i)
 {
     struct pretend_worker *p = &w->w[i];
     struct fg_transport *t = fg_loop_end(w->loop, i);
+    uint64_t wanted = 0;
     for (size_t k = 0; k < p->acts.n; k++) {
         struct fg_session_action *a = &p->acts.a[k];
         if (a->kind == FG_SESSION_SEND) {
@@ -85,11 +99,19 @@ static void act(struct pretend *w, uint32_t i)
             (void)t->ops->post(t, 0, frame, a->len);
         } else if (a->kind == FG_SESSION_CONFIGURE) {
             p->configure = p->welcome = true;
+            assert_true(a->sums == w->updates_stay);
+            assert_true(!a->sums || fg_worker_sums_create(&p->sums, PRETEND_P) == FG_OK);
         } else if (a->kind == FG_SESSION_RUN) {
             p->jobs = a->jobs;
             p->n_jobs = a->n;
         } else if (a->kind == FG_SESSION_HALT) {
             p->halted = true;
+        } else if (a->kind == FG_SESSION_ADD) {
+            fg_worker_sums_add(p->sums, a->sum, a->id, a->weight);
+        } else if (a->kind == FG_SESSION_SUM) {
+            wanted = a->sum;
+        } else if (a->kind == FG_SESSION_FORGET) {
+            fg_worker_sums_forget(p->sums, a->floor);
         } else {
             fg_loop_kill(w->loop, i);
             p->dead = true;
@@ -98,6 +120,9 @@ static void act(struct pretend *w, uint32_t i)
     const char *broken = fg_session_check(p->s);
     if (broken != NULL) {
         fail_msg("%s", broken);
+    }
+    if (wanted != 0) {
+        tell_sum(w, i, wanted);
     }
 }
 
@@ -142,6 +167,21 @@ static void hand_back(struct pretend *w, const struct fg_session_job *j, struct 
         a->state_len = bytes->len;
         w->handed++;
     }
+}
+
+/* The update does not go up. */
+static void keep(struct pretend_worker *p, const struct fg_task *t, const float delta[PRETEND_P],
+                 uint8_t *bytes, struct fg_session_answer *a)
+{
+    float *own = fg_calloc_aligned(PRETEND_P, sizeof *own), largest;
+    assert_non_null(own);
+    memcpy(own, delta, PRETEND_P * sizeof *own);
+    assert_int_equal(fg_worker_sums_keep(p->sums, t->id, t->version, &own, &largest), FG_OK);
+    memcpy(bytes, &largest, sizeof largest);
+    a->codec = FG_MSG_STAYS;
+    a->bytes = bytes;
+    a->len = sizeof largest;
+    fg_free(own);
 }
 
 static void finish(struct pretend *w, uint32_t i)
@@ -192,7 +232,9 @@ static void finish(struct pretend *w, uint32_t i)
             uint8_t *junk = fg_calloc(60, 1);
             (void)fg_loop_end(w->loop, i)->ops->post(fg_loop_end(w->loop, i), 0, junk, 60);
         }
-        if (j->task.kind == FG_TASK_TRAIN) {
+        if (j->task.kind == FG_TASK_TRAIN && p->sums != NULL) {
+            keep(p, &j->task, delta, bytes[k], &answers[k]);
+        } else if (j->task.kind == FG_TASK_TRAIN) {
             const struct fg_codec *codec = i % 2 ? &fg_codec_zstd : &fg_codec_none;
             answers[k].codec = codec->id;
             answers[k].bytes = bytes[k];
@@ -324,6 +366,7 @@ static void world_destroy(struct pretend *w)
     for (uint32_t i = 1; i <= w->n; i++) {
         fg_session_actions_fini(&w->w[i].acts);
         fg_session_destroy(w->w[i].s);
+        fg_worker_sums_destroy(w->w[i].sums);
     }
     fg_codec_ws_fini(&w->ws);
     fg_loop_destroy(w->loop);
@@ -347,6 +390,7 @@ struct fg_executor *pretend_executor(struct pretend *w, struct fg_executor *loca
                                            .local = local,
                                            .local_width = 2,
                                            .beside = w->beside,
+                                           .updates_stay = w->updates_stay,
                                            .now = now,
                                            .heartbeat_us = FG_SECOND / 10,
                                            .patience_us = FG_SECOND,

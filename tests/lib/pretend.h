@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "src/base/rng.h"
+#include "src/deploy/worker_sums.h"
 #include "src/net/executor_remote.h"
 #include "src/wire/codec.h"
 #include "src/worker/session.h"
@@ -20,6 +21,7 @@ struct pretend_worker {
     size_t n_jobs;
     bool configure, dead, welcome, halted;
     unsigned asleep; /* turns in which it does nothing: hangs */
+    struct fg_worker_sums *sums;
 };
 
 struct pretend {
@@ -36,16 +38,18 @@ struct pretend {
         PRETEND_NOT_FINITE,
         PRETEND_WRONG_CLIENT,
         PRETEND_UNDECODABLE,
-        PRETEND_JUNK
+        PRETEND_JUNK,
+        PRETEND_BAD_SUM
     } bad; /* what worker 2 sends */
     bool everyone_is_bad;
     bool all_late; /* the next one that computes falls silent for longer than its patience */
     bool movable, cannot_configure, ignore, late_counts; /* workers.on_loss = ignore */
     struct fg_respawn_opts respawn;
     size_t max_bytes;
-    bool beside;        /* the local executor computes in a thread */
+    bool beside; /* the local executor computes in a thread */
+    bool updates_stay;
     atomic_uint passed; /* calls of pretend_pass() */
-    unsigned killed, hung, refused, handed, resumed, partial, scored;
+    unsigned killed, hung, refused, handed, resumed, partial, scored, summed;
 };
 
 /* What a task gives: a pure function of it, the parameters and its shard; `delta` where it trains. */

@@ -1,0 +1,287 @@
+/* Updates that stay with the workers: what comes together of the workers' sums has the bits of the sum of all
+ * updates, whoever dies, hangs or sends nonsense meanwhile. */
+#include <math.h>
+
+#include "src/aggregator/exact.h"
+#include "src/base/mem.h"
+#include "tests/lib/pretend.h"
+#include "tests/lib/test.h"
+
+enum { COHORT = 14, ROUNDS = 25, LOCAL = 4096 };
+
+/* A pretended local executor: under ids of its own, for one version after the other. */
+struct here {
+    struct fg_executor base;
+    float params[PRETEND_P];
+    uint64_t version, last;
+    struct fg_result result[LOCAL];
+    float delta[LOCAL][PRETEND_P];
+    unsigned done, open;
+};
+
+static enum fg_status here_publish(struct fg_executor *ex, uint64_t version, const float *params,
+                                   struct fg_err *err)
+{
+    struct here *h = (struct here *)ex;
+    (void)err;
+    h->version = version;
+    memcpy(h->params, params, sizeof h->params);
+    return FG_OK;
+}
+
+static enum fg_status here_submit(struct fg_executor *ex, const struct fg_task *t, size_t n,
+                                  struct fg_err *err)
+{
+    struct here *h = (struct here *)ex;
+    uint8_t shard[PRETEND_SHARD_LEN];
+    (void)err;
+    assert_int_equal(n, 1);
+    assert_true(t->version == h->version && t->id > h->last && t->id < LOCAL);
+    h->last = t->id;
+    pretend_shard(shard, pretend_shard_of(t->client));
+    pretend_compute(&h->result[t->id], h->delta[t->id], t, h->params, shard);
+    h->result[t->id].delta = h->delta[t->id];
+    h->open++;
+    return FG_OK;
+}
+
+static enum fg_status here_collect(struct fg_executor *ex, uint64_t id, struct fg_result *out,
+                                   struct fg_err *err)
+{
+    struct here *h = (struct here *)ex;
+    (void)err;
+    *out = h->result[id];
+    h->done++;
+    return FG_OK;
+}
+
+static void here_release(struct fg_executor *ex, uint64_t id)
+{
+    (void)id;
+    ((struct here *)ex)->open--;
+}
+
+static void here_destroy(struct fg_executor *ex)
+{
+    (void)ex; /* the test looks at it afterwards */
+}
+
+static const struct fg_executor_ops here_ops = {.publish = here_publish,
+                                                .submit = here_submit,
+                                                .collect = here_collect,
+                                                .release = here_release,
+                                                .destroy = here_destroy};
+
+/* The workers get on with it, so that not all is computed here. */
+static void let_them_work(struct pretend *w, struct fg_executor *ex)
+{
+    struct fg_err err;
+    for (uint32_t k = fg_rng_below(&w->rng, 40); k > 0; k--) {
+        pretend_pass(w);
+        assert_int_equal(fg_executor_remote_poll(ex, &err), FG_OK);
+    }
+}
+
+static double weight_of(const struct fg_task *t)
+{
+    return (t->id % 5 == 0 ? -1.0 : 1.0) * (double)(1 + t->id % 90);
+}
+
+static void add_wanted(struct fg_exact *want, const struct fg_task *t)
+{
+    struct fg_result res;
+    float x[PRETEND_P], delta[PRETEND_P];
+    uint8_t shard[PRETEND_SHARD_LEN];
+    pretend_params(x, t->version);
+    pretend_shard(shard, pretend_shard_of(t->client));
+    pretend_compute(&res, delta, t, x, shard);
+    struct fg_exact_term term = fg_exact_floats(weight_of(t), delta);
+    assert_int_equal(fg_exact_add(want, &term, 1), FG_OK);
+}
+
+struct counts {
+    unsigned far, near, given_up;
+};
+
+/* Collect a task, and add it to the sum or not. */
+static void take(struct pretend *w, struct fg_executor *ex, const struct fg_task *t, struct fg_exact *sum,
+                 struct fg_exact *want, struct counts *n)
+{
+    struct fg_result res;
+    struct fg_err err;
+    let_them_work(w, ex);
+    assert_int_equal(ex->ops->collect(ex, t->id, &res, &err), FG_OK);
+    assert_int_equal(res.client, t->client);
+    bool far = res.form != NULL && res.form->kind == FG_FORM_FAR;
+    if (far) {
+        assert_int_equal(res.seen, FG_SEEN_FINITE);
+        assert_null(res.hold);
+        assert_null(res.delta);
+    }
+    if (fg_rng_below(&w->rng, 8) > 0) {
+        struct fg_exact_term term = fg_exact_floats(weight_of(t), res.delta);
+        term.form = far ? *res.form : term.form;
+        assert_int_equal(fg_exact_add(sum, &term, 1), FG_OK);
+        add_wanted(want, t);
+        n->far += far;
+        n->near += !far;
+    } else {
+        n->given_up++;
+    }
+    ex->ops->release(ex, t->id);
+    const char *broken = fg_executor_remote_check(ex);
+    if (broken != NULL) {
+        fail_msg("%s", broken);
+    }
+}
+
+static struct counts play(struct pretend *w, struct here *here)
+{
+    struct fg_executor *ex = pretend_executor(w, &here->base);
+    struct fg_exact *sum = NULL, *want = NULL;
+    struct fg_err err;
+    struct counts n = {0};
+    static double got[PRETEND_P], wanted[PRETEND_P];
+    uint64_t id = 1;
+    assert_int_equal(fg_exact_create(&sum, PRETEND_P), FG_OK);
+    assert_int_equal(fg_exact_create(&want, PRETEND_P), FG_OK);
+    for (uint64_t v = 1; v <= ROUNDS; v++) {
+        float x[PRETEND_P];
+        struct fg_task task[COHORT];
+        pretend_params(x, v);
+        assert_int_equal(ex->ops->publish(ex, v, x, &err), FG_OK);
+        for (uint32_t i = 0; i < COHORT; i++) {
+            task[i] = (struct fg_task){.id = id++,
+                                       .version = v,
+                                       .kind = FG_TASK_TRAIN,
+                                       .client = fg_rng_below(&w->rng, 40),
+                                       .number = (uint32_t)v,
+                                       .steps = 5,
+                                       .lr = 0.1f};
+        }
+        assert_int_equal(ex->ops->submit(ex, task, COHORT, &err), FG_OK);
+        for (uint32_t i = 0; i < COHORT; i++) {
+            take(w, ex, &task[i], sum, want, &n);
+        }
+        if (v % 6 > 0) { /* else the round is given up */
+            assert_int_equal(fg_exact_gather(sum), FG_OK);
+            fg_exact_read(sum, got);
+            fg_exact_read(want, wanted);
+            assert_memory_equal(got, wanted, sizeof got);
+        }
+        fg_exact_clear(sum);
+        fg_exact_clear(want);
+        assert_null(fg_executor_remote_check(ex));
+    }
+    fg_exact_destroy(sum);
+    fg_exact_destroy(want);
+    pretend_end(w, ex);
+    return n;
+}
+
+static struct here *new_here(void)
+{
+    struct here *h = fg_calloc(1, sizeof *h);
+    assert_non_null(h);
+    h->base.ops = &here_ops;
+    return h;
+}
+
+static void sums_of_workers_are_the_sum_of_updates(void **state)
+{
+    (void)state;
+    for (uint32_t n = 1; n <= 5; n++) {
+        struct pretend *w = pretend_create(n, n, n % 2 == 0);
+        struct here *here = new_here();
+        w->updates_stay = true;
+        w->beside = n == 3;
+        struct counts c = play(w, here);
+        print_message("%u workers: %u updates stayed, %u here, %u given up\n", n, c.far, c.near, c.given_up);
+        assert_in_range(c.far, 30, ROUNDS * COHORT - 1);
+        assert_true(c.given_up > 0);
+        assert_int_equal(here->open, 0);
+        fg_free(here);
+    }
+}
+
+static void what_is_lost_is_computed_once_more(void **state)
+{
+    (void)state;
+    unsigned repeated = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct pretend *w = pretend_create(seed, 4, false);
+        struct here *here = new_here();
+        w->updates_stay = true;
+        w->kill_in_1000 = seed % 4 == 0 ? 4 : 0; /* all may die */
+        w->hang_in_1000 = seed % 4 == 1 ? 8 : 0;
+        w->refuse_in_1000 = seed % 4 == 2 ? 30 : 0;
+        w->notice_in_1000 = seed % 4 == 3 ? 4 : 0;
+        w->spare = seed % 4 == 3;
+        struct counts c = play(w, here);
+        assert_int_equal(here->open, 0);
+        assert_true(here->done >= c.near);
+        repeated += here->done - c.near > c.given_up; /* some were computed after they had been added */
+        fg_free(here);
+    }
+    print_message("updates computed after they had been added in %u of 40 runs\n", repeated);
+    assert_true(repeated > 0);
+}
+
+static void sums_of_nonsense_are_done_without(void **state)
+{
+    (void)state;
+    for (int everyone = 0; everyone < 2; everyone++) {
+        struct pretend *w = pretend_create(5, 3, false);
+        struct here *here = new_here();
+        w->updates_stay = true;
+        w->bad = PRETEND_BAD_SUM;
+        w->everyone_is_bad = everyone != 0;
+        struct counts c = play(w, here);
+        assert_true(here->done > c.near);
+        fg_free(here);
+    }
+}
+
+/* An update that is not finite is asked for once more, and then it is the model's fault. */
+static void what_is_not_finite_is_told(void **state)
+{
+    (void)state;
+    struct pretend *w = pretend_create(1, 3, false);
+    struct here *here = new_here();
+    struct fg_task task[COHORT];
+    struct fg_result res;
+    struct fg_err err;
+    float x[PRETEND_P];
+    unsigned not_finite = 0, far = 0;
+    w->updates_stay = w->everyone_is_bad = true;
+    w->bad = PRETEND_NOT_FINITE;
+    struct fg_executor *ex = pretend_executor(w, &here->base);
+    pretend_params(x, 1);
+    assert_int_equal(ex->ops->publish(ex, 1, x, &err), FG_OK);
+    for (uint32_t i = 0; i < COHORT; i++) {
+        task[i] = (struct fg_task){.id = i + 1, .version = 1, .kind = FG_TASK_TRAIN, .client = i, .steps = 5};
+    }
+    assert_int_equal(ex->ops->submit(ex, task, COHORT, &err), FG_OK);
+    for (uint32_t i = 0; i < COHORT; i++) {
+        let_them_work(w, ex);
+        assert_int_equal(ex->ops->collect(ex, i + 1, &res, &err), FG_OK);
+        far += res.form != NULL;
+        not_finite += res.form != NULL && res.seen == FG_SEEN_NOT_FINITE;
+        ex->ops->release(ex, i + 1);
+    }
+    assert_true(far > 0);
+    assert_int_equal(not_finite, far);
+    pretend_end(w, ex);
+    fg_free(here);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sums_of_workers_are_the_sum_of_updates),
+        cmocka_unit_test(what_is_lost_is_computed_once_more),
+        cmocka_unit_test(sums_of_nonsense_are_done_without),
+        cmocka_unit_test(what_is_not_finite_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
