@@ -1,7 +1,7 @@
 """The one table of what bench/run measures: doc/performance.md, the printed table and --json all come from it.
 
 A name may hold {model}, {way} or {batch}; it then stands for one key each. `goal` is (">=" or "<=", value) or None; `needs` is
-"" for what every run measures, else what it takes: "peers" (--peers) or "numpy".
+"" for what every run measures, else what it takes: "peers" (--peers), "numpy" or "mpi" (a build with it).
 """
 from typing import NamedTuple, Optional, Tuple
 
@@ -42,6 +42,9 @@ KEYS = [
     Key("{model}_eval_bf16_vs_exact_x", "the same of evaluation, which follows that key", over=CONVOLUTIONS),
     Key("{model}_two_cores_x", "eight clients on two threads against one, wall time, the least of five turns of each", (">=", 1.9),
         over=("two_nn", "mcmahan_cnn")),
+    Key("two_threads_vs_one_x", "a study of the 2NN, 100 clients a round, 15 rounds without the start, on two threads against one, "
+        "wall time"),
+    Key("two_ranks_vs_one_x", "the same over two ranks of simulate against one process", (">=", 1.9), "mpi"),
     Key("{model}_vs_best_expert", "our samples/s over those of PyTorch or JAX in the form that comes nearest, turn by turn, "
         "batch 10, one core", needs="peers"),
     Key("softmax_vs_best_expert", "", (">=", 3.0), "peers"),

@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 import struct
 import shutil
 import subprocess
@@ -17,14 +18,15 @@ TRACES = os.path.join(HERE, "..", "..", "datasets", "samples", "traces")
 class Ran:
     """A run of the program: wall_s, cpu_s, peak_mb, summary."""
 
-    def __init__(self, forage, folder, sections):
+    def __init__(self, forage, folder, sections, launcher=()):
         ini, out = os.path.join(folder, "study.ini"), os.path.join(folder, "run")
         with open(ini, "w") as f:
             for section, entries in sections.items():
                 f.write(f"[{section}]\n" + "".join(f"{k} = {v}\n" for k, v in entries.items()))
         with open(os.path.join(folder, "err"), "w+") as err, open(os.path.join(folder, "json"), "w+") as text:
+            argv = [*launcher, forage, "simulate", "-q", "--force", "--json", "--out", out, ini]
             begin = time.perf_counter()
-            pid = os.posix_spawn(forage, [forage, "simulate", "-q", "--force", "--json", "--out", out, ini], dict(
+            pid = os.posix_spawn(argv[0], argv, dict(
                 os.environ, XDG_CACHE_HOME=os.path.join(folder, "cache")), file_actions=[
                     (os.POSIX_SPAWN_DUP2, text.fileno(), 1), (os.POSIX_SPAWN_DUP2, err.fileno(), 2)])
             _, status, used = os.wait4(pid, 0)
@@ -85,6 +87,41 @@ def lr_mnist(fig, forage, folder, repeats, quick):
         fig.add("startup_s", one.wall_s)
         fig.add("startup_cpu_s", one.cpu_s)
         fig.add("peak_memory_mb", many.peak_mb)
+
+
+def mpirun(build):
+    """The program that starts two ranks here, with its options; None in a build without MPI."""
+    with open(os.path.join(build, "config.h")) as f:
+        found = re.search(r'^#define FG_MPI_BIN "(.+)"$', f.read(), re.M)
+    root = ["--allow-run-as-root"] if os.geteuid() == 0 else []
+    return [os.path.join(found[1], "mpirun"), *root, "--map-by", ":oversubscribe", "-n", "2"] if found else None
+
+
+def ranks(fig, forage, build, folder, repeats, quick):
+    """A study of tasks of some milliseconds, spread over two threads and over two ranks: a run of some rounds less a run of one."""
+    data, samples = mnist(folder, quick)
+    clients, more = (20, 4) if quick else (100, 15)
+    two = mpirun(build)
+    if two is None:
+        fig.note("two_ranks_vs_one_x: this build has no MPI")
+
+    def wall_s(threads, launcher=()):
+        study = {
+            "run": {"rounds": 1, "eval_every": 1000000, "threads": threads, "sync_s": 86400},
+            "data": {"path": data, "clients": clients},
+            "select": {"policy": "all"},
+            "train": {"epochs": 1, "batch": 10, "lr": 0.05},
+            "model": {"layers": "2nn"},
+        }
+        first = Ran(forage, folder, study, launcher).wall_s
+        study["run"]["rounds"] = 1 + more
+        return Ran(forage, folder, study, launcher).wall_s - first
+
+    for _ in range(min(repeats, 3)):
+        one = wall_s(1)
+        fig.add("two_threads_vs_one_x", one / wall_s(2))
+        if two is not None:
+            fig.add("two_ranks_vs_one_x", one / wall_s(1, two))
 
 
 def write_cifar(folder, train, test):

@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (st == FG_OK && fg_exact_take(e, data + 1, size - 1) == FG_OK) {
         struct fg_str again = {0};
         fg_exact_read(e, out);
-        if (fg_exact_pack(e, &again) == FG_OK) { /* corrupt only where full windows pass on beyond all doubles */
+        if (fg_exact_pack(e, &again) == FG_OK) {
+            /* corrupt only where full windows pass on beyond all doubles */
             (void)fg_exact_take(e, (const uint8_t *)again.data, again.len);
             fg_exact_read(e, out);
         }
