@@ -17,7 +17,7 @@ enum fg_status exact_add_far(struct fg_exact *e, const struct fg_exact_term *t)
     while (k < e->n_far && e->far[k] != far) {
         k++;
     }
-    enum fg_status st = k == e->n_far ? FG_GROW(e->far, e->n_far, e->cap_far) : FG_OK;
+    enum fg_status st = k == e->cap_far ? fg_grow(&e->far, &e->cap_far, sizeof(struct fg_far *)) : FG_OK;
     if (st == FG_OK && k == e->n_far) {
         e->far[e->n_far++] = far;
     }

@@ -29,8 +29,8 @@ enum fg_status fg_worker_sums_keep(struct fg_worker_sums *s, uint64_t id, uint64
  * begins a new sum. What goes wrong is said by fg_worker_sums_pack(). */
 void fg_worker_sums_add(struct fg_worker_sums *s, uint64_t sum, uint64_t id, double weight);
 
-/* The sum of this number as bytes (fg_exact_pack()), valid until the next call; it begins anew. Empty: there is no
- * such sum, or one of its updates was not here. */
+/* The sum of this number as bytes (fg_exact_pack()), valid until the next call; it begins anew. Empty: there
+ * is no such sum, or one of its updates was not here. */
 struct fg_view fg_worker_sums_pack(struct fg_worker_sums *s, uint64_t sum);
 
 /* Forget updates of versions below this one. */

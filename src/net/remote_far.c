@@ -182,7 +182,7 @@ void remote_on_sum(struct remote *r, uint32_t peer, const struct fg_msg *m, uint
 static struct remote_far *far_of(struct remote *r, uint32_t peer)
 {
     while (r->n_far <= peer) {
-        if (FG_GROW(r->far, r->n_far, r->cap_far) != FG_OK) {
+        if (r->n_far == r->cap_far && fg_grow(&r->far, &r->cap_far, sizeof(struct remote_far *)) != FG_OK) {
             return NULL;
         }
         r->far[r->n_far++] = NULL;

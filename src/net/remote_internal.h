@@ -1,7 +1,8 @@
 /* The remote executor's state, shared by its files: executor_remote.c (the executor's verbs), remote_tasks.c
  * (queue, answers), _workers (links), _dispatch (who gets what), _resend (frames that did not arrive),
- * _distrust (senders of nonsense), _far (updates that stay with workers), _live (workers as clients), _score (evaluation shared out), _beside (work
- * of this process), _spawn (workers that are started), _status (for onlookers) and _check (invariants). */
+ * _distrust (senders of nonsense), _far (updates that stay with workers), _live (workers as clients), _score
+ * (evaluation shared out), _beside (work of this process), _spawn (workers that are started), _status (for
+ * onlookers) and _check (invariants). */
 #ifndef FG_NET_REMOTE_INTERNAL_H
 #define FG_NET_REMOTE_INTERNAL_H
 
@@ -147,8 +148,8 @@ enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok);
  * what can be. */
 enum fg_status remote_pump(struct remote *r, fg_time_t timeout_us, struct fg_err *err);
 
-/* remote_beside.c: run() in a thread of its own, and frames are taken and tasks given out meanwhile; without opts.beside
- * run() alone. It may not touch the executor. */
+/* remote_beside.c: run() in a thread of its own, and frames are taken and tasks given out meanwhile;
+ * without opts.beside run() alone. It may not touch the executor. */
 enum fg_status remote_beside(struct remote *r, enum fg_status (*run)(void *arg, struct fg_err *err),
                              void *arg, struct fg_err *err);
 void remote_beside_end(struct remote *r);
