@@ -298,7 +298,8 @@ static int run(int argc, char **argv)
         return rc;
     }
     const char *path = words.item[0];
-    enum fg_status st = a.picture != NULL ? fg_file_reach(a.picture, &err) : FG_OK;
+    enum fg_status st = a.picture != NULL ? fg_plot_name("--picture", a.picture, &err) : FG_OK;
+    st = st == FG_OK && a.picture != NULL ? fg_file_reach(a.picture, &err) : st;
     st = st == FG_OK ? fg_trace_kind(&kind, path, &err) : st;
     if (st == FG_OK) {
         st = kind == FG_KIND_CARBON ? fg_forecast_carbon(path, a.oracle, a.common.json, a.picture, &err)

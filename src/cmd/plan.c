@@ -59,6 +59,7 @@ static enum fg_status make(const struct args *a, const char *file, struct fg_err
         st = fg_config_reject(&cfg, "run.clock", err, "virtual: a plan is played in virtual time");
         goto cleanup;
     }
+    FG_TRY(a->picture != NULL ? fg_plot_name("--picture", a->picture, err) : FG_OK);
     FG_TRY(a->picture != NULL ? fg_file_reach(a->picture, err) : FG_OK);
     FG_TRY(fg_setup_create(&t.setup, &cfg, FG_START_AUTO, err));
     st = fg_plan_create(&t.plan, t.setup, &opts, err);

@@ -211,7 +211,8 @@ enum fg_status fg_trace_show_file(const char *path, const char *out, struct fg_e
     if (out == NULL && isatty(STDOUT_FILENO)) {
         return fg_fail(err, FG_E_INPUT, "the picture is SVG, not for a terminal: --out FILE, or redirect it");
     }
-    enum fg_status st = out != NULL ? fg_file_apart(out, path, err) : FG_OK;
+    enum fg_status st = out != NULL ? fg_plot_name("--out", out, err) : FG_OK;
+    st = st == FG_OK && out != NULL ? fg_file_apart(out, path, err) : st;
     st = st == FG_OK ? fg_trace_kind(&kind, path, err) : st;
     if (st == FG_OK && kind == FG_KIND_CARBON) {
         st = fg_carbon_load(&c, path, NULL, err);

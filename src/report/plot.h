@@ -144,6 +144,10 @@ enum fg_status fg_plots_fill(struct fg_str *out, const struct fg_str *text, cons
 /* Draw the only picture and append it as a file of its own. Errors: those of fg_plots_draw(). */
 enum fg_status fg_plots_file(struct fg_str *out, struct fg_plots *s, struct fg_err *err) FG_NODISCARD;
 
+/* Whether an option's value is a name for SVG: one such as plan.png promises what the file would not be.
+ * Errors: FG_E_USAGE. */
+enum fg_status fg_plot_name(const char *option, const char *path, struct fg_err *err) FG_NODISCARD;
+
 /* The same into a file. Errors: those of fg_plots_draw() and fg_file_replace(). */
 enum fg_status fg_plots_save(struct fg_plots *s, const char *path, struct fg_err *err) FG_NODISCARD;
 

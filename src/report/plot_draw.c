@@ -4,6 +4,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -152,6 +153,19 @@ enum fg_status fg_plots_file(struct fg_str *out, struct fg_plots *s, struct fg_e
 {
     enum fg_status st = fg_plots_draw(s, err);
     return st == FG_OK ? fg_plot_clean(out, &s->drawn, 0, s->names.data, true) : st;
+}
+
+enum fg_status fg_plot_name(const char *option, const char *path, struct fg_err *err)
+{
+    static const char *const other[] = {".png", ".pdf", ".jpg", ".jpeg", ".gif", ".eps", ".webp"};
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash != NULL ? slash : path, '.');
+    for (size_t i = 0; dot != NULL && i < sizeof other / sizeof *other; i++) {
+        if (strcasecmp(dot, other[i]) == 0) {
+            return fg_fail(err, FG_E_USAGE, "%s: pictures are SVG: expected FILE.svg, found '%s'", option,
+                           path);
+        }
+    }
+    return FG_OK;
 }
 
 enum fg_status fg_plots_save(struct fg_plots *s, const char *path, struct fg_err *err)

@@ -190,6 +190,8 @@ printf 'node,start_s,end_s\na,0,3600\n' >"$T/t.csv"
 other "a picture over its trace" 't.csv: expected another file' trace show "$T/t.csv" -o "$T/t.csv"
 expect "what was refused is untouched" "x,y,label x,y,label host,start,end node,start_s,end_s" "$(head -qn1 "$T/own.csv" "$T/d.csv" "$T/log.csv" "$T/t.csv" | paste -sd" ")"
 other "export under a name that it would not keep" "--out: expected FILE.npz, FILE.safetensors or a --format, found 'm.onnx'" export -o m.onnx "$T/junk"
+other "a picture of another format" "--picture: pictures are SVG: expected FILE.svg, found 'p.png'" plan --picture p.png "$EXAMPLE"
+other "a trace's picture of another format" "--out: pictures are SVG: expected FILE.svg, found './t.PDF'" trace show "$T/t.csv" -o ./t.PDF
 other "show: nothing there" 'nothere: expected a run folder, found nothing' show "$T/nothere"
 expect_match "the list of subcommands is whole" 'import FORMAT FILE[.]{3} [|] +synth' "$("$FORAGE" --help | tr -s '\n ' ' ')"
 other "plan: more draws than 32 bits hold" 'expected --draws 1 to 100000' plan --draws 4294967297 "$EXAMPLE"
