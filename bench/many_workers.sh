@@ -2,8 +2,8 @@
 # One aggregator and N worker processes on this machine that send updates of the 2NN: `real` ones, whose clients have ten samples and
 # one step to do, or `sender`s (bench_sender.c), which speak the same protocol over the same MPI and answer every task at once with an
 # update that is ready, each with two tasks at hand all the time, so that on few cores it is the aggregator that there is too little of.
-# Says how many updates the aggregator took in, what its time went into, its memory, and how evenly its workers were heard. FORAGE is
-# the program; bench_sender lies beside it in bench/.
+# Says how many updates the aggregator took in, what its time went into, its memory, and how evenly its workers were heard; with JSON=1
+# in the environment as JSON alone. FORAGE is the program; bench_sender lies beside it in bench/.
 # usage: bench/many_workers.sh [WORKERS] [ROUNDS] [CODEC] [real|sender]     (64 20 none sender)
 set -eu
 FORAGE=${FORAGE:-build/forage} workers=${1:-64} rounds=${2:-20} codec=${3:-none} kind=${4:-sender}
@@ -82,6 +82,10 @@ if not m:
 waited, judged, opened = (float(m[i]) for i in (1, 2, 3))
 summary = json.load(open(f"{folder}/run/summary.json"))
 n, cpu = rounds * clients, (user + system) / tick
+if os.environ.get("JSON"):
+    print(json.dumps({"updates_per_s": n / summary["wall_s"], "cpu_ms_per_update": 1e3 * cpu / n, "processor_share": cpu / wall * 1e3,
+                      "peak_mb": peak / 1024, "answers": [int(m[6]), int(m[7])]}))
+    sys.exit()
 print(f"updates            {n} of {int(m[5]) / n / 1e6:.2f} MB, {workers} workers, {rounds} rounds")
 print(f"throughput         {n / summary['wall_s']:.0f} updates/s, {int(m[5]) / summary['wall_s'] / 1e6:.0f} MB/s, "
       f"rounds, their models and the joining of workers included")

@@ -16,6 +16,7 @@ class Figures:
         self.known = keys.expand()
         self.values = {}  # key -> list of values
         self.notes = []  # what was not measured, and why
+        self.about = []  # lines on what it was measured with
 
     def add(self, key, *values):
         if key not in self.known:
@@ -41,7 +42,7 @@ class Figures:
         return json.dumps({k: rounded(self.median(k)) for k in self.ordered()}, indent=1)
 
     def table(self):
-        lines = [f"{'key':36} {'min':>12} {'median':>12} {'max':>12}  goal"]
+        lines = self.about + [f"{'key':36} {'min':>12} {'median':>12} {'max':>12}  goal"]
         for k in self.ordered():
             low, middle, high = (shown(x) for x in self.spread(k))
             lines.append(f"{k:36} {low:>12} {middle:>12} {high:>12}  {goal(self.known[k], self.median(k))}".rstrip())

@@ -1,7 +1,7 @@
 """The one table of what bench/run measures: doc/performance.md, the printed table and --json all come from it.
 
-A name may hold {model}, {way} or {batch}; it then stands for one key each. `goal` is (">=" or "<=", value) or None; `needs` is
-"" for what every run measures, else what it takes: "peers" (--peers), "numpy" or "mpi" (a build with it).
+A name may hold {model}, {way}, {codec} or {batch}; it then stands for one key each. `goal` is (">=" or "<=", value) or None; `needs`
+is "" for what every run measures, else what it takes: "peers" (--peers), "numpy" or "mpi" (a build with MPI).
 """
 from typing import NamedTuple, Optional, Tuple
 
@@ -9,7 +9,11 @@ from typing import NamedTuple, Optional, Tuple
 MODELS = {"softmax": "softmax", "two_nn": "2nn", "lenet5": "lenet5", "mcmahan_cnn": "mcmahan_cnn", "pfl_cnn": "pfl_cnn",
           "char_lstm": "char_lstm"}
 CONVOLUTIONS = ("mcmahan_cnn", "pfl_cnn")
+AGAINST_PFL = ("two_nn", "lenet5")
 WAYS = ("fp32", "int8", "ternary", "sparse_ternary")
+# As in wire.codec, with _ for -; sparse_ternary: ternary at wire.density = 0.01.
+CODECS = ("none", "zstd", "fp16", "bf16", "int8", "int4", "int8_range", "int4_range", "ternary", "ternary_range", "sparse_ternary",
+          "adaptive", "drive", "top_k", "stc", "sign", "powersgd")
 BATCHES = (1, 4, 16, 32, 64)
 
 
@@ -18,7 +22,7 @@ class Key(NamedTuple):
     text: str
     goal: Optional[Tuple[str, float]] = None
     needs: str = ""
-    over: Tuple[str, ...] = tuple(MODELS)  # what {model} or {way} stands for
+    over: Tuple[str, ...] = tuple(MODELS)  # what {model}, {way} or {codec} stands for
 
 
 KEYS = [
@@ -53,7 +57,11 @@ KEYS = [
     Key("mcmahan_cnn_vs_best_expert", "", (">=", 1.5), "peers"),
     Key("pfl_cnn_vs_best_expert", "", (">=", 1.5), "peers"),
     Key("char_lstm_vs_best_expert", "", (">=", 2.0), "peers"),
-    Key("{model}_eval_vs_best_expert", "the same, forward only", (">=", 1.5), "peers", over=("two_nn", "mcmahan_cnn")),
+    Key("{model}_vs_pfl_x", "the same over pfl-research's simulation in one process, training rounds of 10 users", needs="peers",
+        over=AGAINST_PFL),
+    Key("two_nn_vs_pfl_x", "", (">=", 7.0), "peers"),
+    Key("lenet5_vs_pfl_x", "", (">=", 4.0), "peers"),
+    Key("{model}_eval_vs_best_expert", "`{model}_vs_best_expert`, forward only", (">=", 1.5), "peers", over=("two_nn", "mcmahan_cnn")),
     Key("{model}_bf16_vs_best_expert", "training under train.arithmetic = bf16 against the same opponents in float and PyTorch "
         "under autocast to bfloat16, whichever comes nearest", (">=", 2.0), "peers", over=CONVOLUTIONS),
     Key("{model}_eval_bf16_vs_best_expert", "the same, forward only", needs="peers", over=CONVOLUTIONS),
@@ -69,6 +77,16 @@ KEYS = [
     Key("sum_fp32_vs_flower_x", "", (">=", 4.5), "peers"),
     Key("sum_int8_vs_flower_x", "", (">=", 15.0), "peers"),
     Key("sum_sparse_ternary_vs_flower_x", "", (">=", 50.0), "peers"),
+    Key("aggregator_updates_per_s", "one aggregator and 64 worker processes on loopback that answer every task at once with a ready "
+        "update of the 2NN (0.8 MB): updates taken in, wall time, rounds and the joining of workers included", needs="mpi"),
+    Key("aggregator_cpu_ms_per_update", "the same: CPU time of the aggregator, start and end included", needs="mpi"),
+    Key("aggregator_processor_share", "the same: of its wall time, on a processor; the rest it waits", needs="mpi"),
+    Key("aggregator_peak_mb", "the same: its most memory", needs="mpi"),
+    Key("aggregator_turns_x", "the same: the most answers of a worker over the least", needs="mpi"),
+    # codecs
+    Key("memcpy_gb_per_s", "limit of one core: copying 1,663,370 floats"),
+    Key("codec_{codec}_encode_gb_per_s", "floats encoded, normal deviates, one core", over=CODECS),
+    Key("codec_{codec}_decode_gb_per_s", "the same, decoded", over=CODECS),
     # whole tasks
     Key("lr_mnist_task_s", "FLUTE's LR_MNIST task: softmax, batch 10, 100 rounds of 10 of 1000 clients; wall time of rounds "
         "1 to 100 after the first, everything but the start included"),
@@ -105,13 +123,18 @@ KEYS = [
 ]
 
 
+PLACES = ("{model}", "{way}", "{codec}")
+
+
 def expand():
     """All keys in order: name -> Key; a later, literal entry overrides the goal of a pattern's."""
     out = {}
     for k in KEYS:
-        for m in k.over if "{model}" in k.name or "{way}" in k.name else ("",):
+        for m in k.over if any(p in k.name for p in PLACES) else ("",):
             for b in BATCHES if "{batch}" in k.name else ("",):
-                name = k.name.replace("{model}", m).replace("{way}", m).replace("{batch}", str(b))
+                name = k.name.replace("{batch}", str(b))
+                for place in PLACES:
+                    name = name.replace(place, m)
                 out[name] = k._replace(name=name, text=k.text or out[name].text)
     return out
 
@@ -122,12 +145,13 @@ def page():
     for k in KEYS:
         if k.text:
             goal = f"{k.goal[0]} {k.goal[1]:,g}" if k.goal else ""
-            of = f" ({', '.join(k.over)})" if "{" in k.name and k.over != tuple(MODELS) else ""
+            of = f" ({', '.join(k.over)})" if "{" in k.name and k.over not in (tuple(MODELS), CODECS) else ""
             lines.append(f"| `{k.name}`{of} | {k.text} | {goal} |")
         else:
             lines.append(f"| `{k.name}` | of these | {k.goal[0]} {k.goal[1]:,g} |")
-    models = ", ".join(f"`{m}`" for m in MODELS)
-    return "\n".join(lines + ["", f"`{{model}}` is one of {models}; `{{batch}}` of {', '.join(map(str, BATCHES))}."])
+    models, codecs = (", ".join(f"`{m}`" for m in names) for names in (MODELS, CODECS))
+    return "\n".join(lines + ["", f"`{{model}}` is one of {models}; `{{batch}}` of {', '.join(map(str, BATCHES))}; `{{codec}}` of "
+                              f"{codecs} (`sparse_ternary`: `ternary` at a density of 0.01)."])
 
 
 def reached(key, value):

@@ -70,3 +70,14 @@ def two_cores(fig, build, repeats, quick):
     for row in rows(build, "bench_train", *_how(repeats, quick), "-t", 2, "2nn", "mcmahan_cnn"):
         model = "two_nn" if row["model"] == "2nn" else row["model"]
         fig.add(f"{model}_two_cores_x", row["x-min"], row["x"], row["x-max"])
+
+
+def codecs(fig, build, repeats, quick):
+    for _ in range(repeats):
+        for row in rows(build, "bench_codec", 1 if quick else 5):
+            if row["codec"] == "memcpy":
+                fig.add("memcpy_gb_per_s", row["encode"])
+            elif row["density"] != "0.001":
+                name = "sparse_ternary" if row["density"] == "0.01" else row["codec"].replace("-", "_")
+                fig.add(f"codec_{name}_encode_gb_per_s", row["encode"])
+                fig.add(f"codec_{name}_decode_gb_per_s", row["decode"])

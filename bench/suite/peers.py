@@ -3,8 +3,9 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 
-from . import keys, native
+from . import keys, machine, native
 from .figures import say
 
 PEERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "peers")
@@ -26,24 +27,39 @@ class Peer:
     """A program that measures once for each line it is sent and prints one number (bench/peers/common.py)."""
 
     def __init__(self, python, program, *args):
+        self.command, self.said = " ".join((program, *args)), tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen([python, os.path.join(PEERS, program), *args], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                                        stdout=subprocess.PIPE, stderr=self.said, text=True)
         self.name = self.process.stdout.readline().removeprefix("ready ").strip()
         if not self.name:
-            self.process.wait()
-            raise RuntimeError(f"{program} {' '.join(args)} did not get ready")
+            raise self._failed("did not get ready")
+
+    def _failed(self, how):
+        """It and why, by the last line that it said."""
+        self.process.kill()
+        self.process.wait()
+        self.said.seek(0)
+        last = [line.strip() for line in self.said if line.strip()][-1:]
+        return RuntimeError(": ".join([f"{self.command} {how}"] + last))
 
     def measure(self):
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
+        try:
+            self.process.stdin.write("go\n")
+            self.process.stdin.flush()
+            return float(self.process.stdout.readline())
+        except (OSError, ValueError):
+            raise self._failed("ended before it had measured") from None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except OSError:
+            pass  # it is gone
         self.process.wait()
+        self.said.close()
 
 
 def venv(folder, fig):
@@ -51,7 +67,9 @@ def venv(folder, fig):
     python = os.path.join(folder, "bin", "python")
     if not os.path.exists(python):
         say(f"making {folder}")
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True, stdout=sys.stderr)
+        if subprocess.run([sys.executable, "-m", "venv", folder], check=False, stdout=sys.stderr).returncode != 0:
+            fig.note(f"peers: {sys.executable} could not make {folder} (on Debian: apt-get install python3-venv)")
+            return python, []
     there = []
     for name, package in PACKAGES.items():
         def has(module=name):
@@ -64,6 +82,7 @@ def venv(folder, fig):
             there.append(name)
         else:
             fig.note(f"{package}: could not be installed into {folder}")
+    fig.about.append(machine.versions(python))
     return python, there
 
 
@@ -78,7 +97,7 @@ def _against(fig, python, key, forms, ours, model, repeats):
         try:
             with Peer(python, f"{package}_train.py", model, form) as peer:
                 got = [ours() / peer.measure() for _ in range(repeats)]
-        except (RuntimeError, ValueError) as e:
+        except RuntimeError as e:
             fig.note(f"{key}: {e}")
             continue
         say(f"{key}: {statistics.median(got):.2f} times {peer.name}")
@@ -103,7 +122,7 @@ def loops(fig, python, repeats):
         try:
             with Peer(python, "torch_train.py", *loop) as peer:
                 fig.add(key, *(samples / peer.measure() / fig.median(ours) for _ in range(repeats)))
-        except (RuntimeError, ValueError) as e:
+        except RuntimeError as e:
             fig.note(f"{key}: {e}")
 
 
@@ -123,7 +142,22 @@ def frameworks(fig, python, there, repeats):
         try:
             with Peer(python, program) as peer:
                 fig.add(key, *(peer.measure() / fig.median(ours) for _ in range(min(repeats, most))))
-        except (RuntimeError, ValueError) as e:
+        except RuntimeError as e:
+            fig.note(f"{key}: {e}")
+
+
+def simulator(fig, build, python, there, repeats):
+    """Training against pfl-research's own rounds of the same layers, turn by turn."""
+    lacking = [n for n in ("torch", "pfl") if n not in there]
+    for model in keys.AGAINST_PFL:
+        key = f"{model}_vs_pfl_x"
+        if lacking:
+            fig.note(f"{key}: {' and '.join(lacking)} could not be installed")
+            continue
+        try:
+            with Peer(python, "pfl_task.py", model) as peer:
+                fig.add(key, *(_ours(build, model) / peer.measure() for _ in range(repeats)))
+        except RuntimeError as e:
             fig.note(f"{key}: {e}")
 
 
@@ -160,6 +194,8 @@ def all_of_them(fig, o):
     for part in ("train", "eval"):
         if part in o.only:
             experts(fig, o.build, python, there, o.repeats, part == "eval")
+    if "train" in o.only:
+        simulator(fig, o.build, python, there, o.repeats)
     if "bf16" in o.only:
         inexact(fig, o.build, python, there, o.repeats)
 
@@ -181,7 +217,7 @@ def flower(fig, build, python, repeats, quick):
     try:
         with Peer(python, "flower_aggregate.py", str(n)) as peer:
             _sums(fig, build, peer, repeats, n, lambda way, ours, theirs: fig.add(f"sum_{way}_vs_flower_x", ours / theirs))
-    except (RuntimeError, ValueError) as e:
+    except RuntimeError as e:
         fig.note(f"sum_*_vs_flower_x: {e}")
 
 

@@ -210,3 +210,23 @@ def learning(fig, forage, build, folder, repeats, quick):
             pure = cohort * each * epochs / native.samples_per_s(build, [model], quick)[model]
             fig.add(f"{key}_round_vs_training_x", (many.cpu_s - one.cpu_s) / rounds / pure)
     os.remove(data)
+
+
+def has_mpi(build):
+    with open(os.path.join(build, "config.h")) as f:
+        return "#define FG_MPI_BIN " in f.read()
+
+
+def workers(fig, forage, build, repeats, quick):
+    """One aggregator before many workers that send updates without pause."""
+    if not has_mpi(build):
+        fig.note("aggregator_*: built without MPI")
+        return
+    for _ in range(min(repeats, 3)):
+        text = subprocess.run([os.path.join(HERE, "..", "many_workers.sh"), *(("8", "40") if quick else ("64", "8")), "none", "sender"],
+                              env=dict(os.environ, FORAGE=forage, JSON="1"), check=True, stdout=subprocess.PIPE, text=True).stdout
+        got = json.loads(text)
+        least, most = got.pop("answers")
+        for key, value in got.items():
+            fig.add(f"aggregator_{key}", value)
+        fig.add("aggregator_turns_x", most / max(least, 1))
