@@ -330,6 +330,7 @@ enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct 
     }
     r->base.ops = &ops;
     r->opts = *opts;
+    r->answer_bytes = opts->params * sizeof(float);
     r->vectors = (struct fg_vectors){.width = opts->params, .most = REMOTE_SPARES};
     r->local_version = r->diverged_version = r->finite_version = UINT64_MAX; /* none yet */
     if (opts->transport->ops->spawn != NULL) {

@@ -71,7 +71,9 @@ struct fg_executor_remote_opts {
                  uint32_t pid); /* a client has a worker; NULL: nobody wants to know */
     void *arrival_arg;          /* of both */
 
-    /* of results held until they are released, passed only for the one waited for; 0: 1 GiB */
+    /* Of results held until they are released; 0: 1 GiB. Passed only by the one waited for and by what
+     * workers compute meanwhile: nothing is given out once it is reached, and no task to wait at a worker
+     * when the answers to all that is out would reach it. */
     size_t max_bytes;
 
     struct fg_executor *local; /* computes here as well; taken over on success; NULL: only workers do */

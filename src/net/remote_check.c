@@ -76,6 +76,7 @@ static const char *check_versions(const struct remote *r)
 static const char *check_workers(const struct remote *r)
 {
     uint32_t alive = 0;
+    size_t out = 0;
     for (uint32_t i = 1; i < r->n_worker; i++) {
         const struct worker *w = &r->worker[i];
         uint32_t has = 0;
@@ -85,7 +86,11 @@ static const char *check_workers(const struct remote *r)
         if (has != w->has) {
             return "a worker is thought to have another number of tasks than were given to it";
         }
+        out += has;
         alive += w->state == WORKER_JOINED || w->state == WORKER_WELCOME;
+    }
+    if (out != r->out) {
+        return "the tasks that workers have are not those that were counted";
     }
     return alive == r->stats.alive ? NULL : "the workers alive are not those that are there";
 }

@@ -101,6 +101,7 @@ static enum fg_status send_chunk(struct remote *r, uint32_t peer, size_t count)
     m.u.tasks.n = (uint32_t)count;
     m.u.tasks.list = r->chunk;
     r->worker[peer].has += (uint32_t)count;
+    r->out += count;
     r->worker[peer].given = r->worker[peer].link.sent + 1;
     return remote_send(r, peer, &m);
 }
@@ -228,30 +229,32 @@ static enum fg_status dispatch_home(struct remote *r, struct fg_err *err)
     return st;
 }
 
-/* Room for more: as many again wait at the worker as it computes, so that it never waits for us. */
-static size_t room(const struct worker *w)
+/* Room for more: as many again may wait at the worker as it computes, so that it never waits for us. */
+static size_t room(const struct worker *w, bool may_wait)
 {
     bool fit = w->state == WORKER_WELCOME && !w->silent;
-    return fit && w->has < 2 * w->slots ? 2 * w->slots - w->has : 0;
+    size_t most = may_wait ? 2 * (size_t)w->slots : w->slots;
+    return fit && w->has < most ? most - w->has : 0;
 }
 
-/* Only the task that collect waits for, to whoever has most room. */
+/* Only the task that collect waits for, to whoever has most room, of several the next in turn. */
 static enum fg_status give_wanted(struct remote *r, struct fg_err *err)
 {
     const struct entry *e = remote_entry(r, r->wanted);
-    uint32_t best = 0;
-    size_t most = 0;
+    size_t best = 0, most = 0;
     bool given = false;
-    for (uint32_t i = 1; i < r->n_worker; i++) {
-        size_t n = e != NULL && is_wary(r, e, i) ? 0 : room(&r->worker[i]);
+    for (size_t k = 1; k < r->n_worker; k++) {
+        size_t i = 1 + (r->turn + k - 1) % (r->n_worker - 1);
+        size_t n = e != NULL && is_wary(r, e, (uint32_t)i) ? 0 : room(&r->worker[i], true);
         best = n > most ? i : best;
         most = n > most ? n : most;
     }
     if (e == NULL || e->state != TASK_QUEUED || best == 0) {
         return FG_OK;
     }
+    r->turn = best;
     enum fg_status st = remote_hurry(r);
-    return st == FG_OK ? give(r, best, 1, &given, err) : st;
+    return st == FG_OK ? give(r, (uint32_t)best, 1, &given, err) : st;
 }
 
 enum fg_status remote_dispatch(struct remote *r, struct fg_err *err)
@@ -282,7 +285,8 @@ enum fg_status remote_dispatch(struct remote *r, struct fg_err *err)
             struct worker *w = &r->worker[i];
             size_t share =
                 remote_queued(r) / (2 * hands + 1) + 1; /* smaller towards the end: no one waits long */
-            size_t n = room(w) < w->slots ? room(w) : w->slots;
+            size_t n = room(w, !remote_near_full(r));
+            n = n < w->slots ? n : w->slots;
             n = n < share ? n : share;
             if (n > 0 && remote_queued(r) > 0) {
                 enum fg_status st = give(r, i, n, &given, err);

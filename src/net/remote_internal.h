@@ -86,6 +86,9 @@ struct remote {
     size_t n_entry, cap_entry, released;
     uint64_t *queue, *again; /* ids in order of submission; ids to repeat, first */
     size_t head, n_queue, cap_queue, n_again, cap_again;
+    size_t out;            /* tasks that workers have */
+    size_t answer_bytes;   /* of the last update that came, at first of P floats */
+    size_t turn;           /* who was given the wanted task last while results were full */
     struct worker *worker; /* by peer */
     size_t n_worker, cap_worker;
     struct fg_msg_task *chunk; /* scratch of one dispatch */
@@ -128,6 +131,8 @@ void remote_forget(struct remote *r, struct entry *e);
 size_t remote_queued(const struct remote *r);
 size_t remote_weighs(const struct remote *r, const struct entry *e); /* bytes of an answer not decoded */
 bool remote_full(const struct remote *r); /* enough results are held: only the wanted task is given out */
+/* With what workers have they would be enough: nobody is given tasks that would wait for others there. */
+bool remote_near_full(const struct remote *r);
 enum fg_status remote_hurry(struct remote *r);                 /* the wanted task to the front of the queue */
 struct entry *remote_pop(struct remote *r);                    /* NULL: the queue is empty */
 void remote_put_down(struct remote *r, const struct entry *e); /* it is not with its worker any more */

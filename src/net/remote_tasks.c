@@ -22,9 +22,19 @@ size_t remote_queued(const struct remote *r)
     return r->n_queue - r->head + r->n_again;
 }
 
+static size_t most_bytes(const struct remote *r)
+{
+    return r->opts.max_bytes != 0 ? r->opts.max_bytes : (size_t)1 << 30;
+}
+
 bool remote_full(const struct remote *r)
 {
-    return r->held >= (r->opts.max_bytes != 0 ? r->opts.max_bytes : (size_t)1 << 30);
+    return r->held >= most_bytes(r);
+}
+
+bool remote_near_full(const struct remote *r)
+{
+    return r->held + r->out * r->answer_bytes >= most_bytes(r);
 }
 
 size_t remote_weighs(const struct remote *r, const struct entry *e)
@@ -64,6 +74,7 @@ void remote_put_down(struct remote *r, const struct entry *e)
 {
     if (e->state == TASK_SENT) {
         r->worker[e->worker].has--;
+        r->out--;
     }
 }
 
@@ -226,6 +237,7 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
     if (e->task.kind == FG_TASK_TRAIN && remote_holds(r, e->task.client, peer) != FG_OK) {
         return FG_E_NOMEM;
     }
+    r->answer_bytes = e->task.kind == FG_TASK_TRAIN ? e->encoded.len : r->answer_bytes;
     return ripens ? FG_OK : remote_note(r, FG_LIVE_RESULT, e->task.client, e->task.id);
 }
 

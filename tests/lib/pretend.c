@@ -387,6 +387,7 @@ struct fg_executor *pretend_executor(struct pretend *w, struct fg_executor *loca
                                            .late_counts = w->late_counts,
                                            .partial = w->ignore,
                                            .max_bytes = w->max_bytes,
+                                           .worker_width = w->worker_width,
                                            .local = local,
                                            .local_width = 2,
                                            .beside = w->beside,

@@ -12,7 +12,7 @@
 #include "src/worker/session.h"
 #include "tests/lib/loop.h"
 
-enum { PRETEND_P = 33, PRETEND_MOST = 60, PRETEND_SHARD_LEN = 100, PRETEND_SHARDS = 7 };
+enum { PRETEND_P = 33, PRETEND_MOST = 60, PRETEND_CROWD = 1000, PRETEND_SHARD_LEN = 100, PRETEND_SHARDS = 7 };
 
 struct pretend_worker {
     struct fg_session *s;
@@ -28,7 +28,7 @@ struct pretend {
     struct fg_rng rng;
     struct fg_loop *loop;
     uint32_t n;
-    struct pretend_worker w[PRETEND_MOST + 1];
+    struct pretend_worker w[PRETEND_CROWD + 1];
     struct fg_codec_ws ws;
     fg_time_t now;
     uint32_t kill_in_1000, hang_in_1000, refuse_in_1000, notice_in_1000,
@@ -46,7 +46,8 @@ struct pretend {
     bool movable, cannot_configure, ignore, late_counts; /* workers.on_loss = ignore */
     struct fg_respawn_opts respawn;
     size_t max_bytes;
-    bool beside; /* the local executor computes in a thread */
+    unsigned worker_width; /* tasks each is taken to compute at a time; 0: what they say */
+    bool beside;           /* the local executor computes in a thread */
     bool updates_stay;
     atomic_uint passed; /* calls of pretend_pass() */
     unsigned killed, hung, refused, handed, resumed, partial, scored, summed;

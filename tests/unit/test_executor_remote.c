@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "src/net/remote_internal.h"
 #include "tests/lib/test.h"
 
 static void any_number_of_workers_gives_the_same_results(void **state)
@@ -336,9 +337,73 @@ static void a_task_that_fails_everywhere_is_an_error(void **state)
     pretend_end(w, ex);
 }
 
+struct crowd {
+    struct pretend *w;
+    const struct remote *r;
+    size_t most_held;
+};
+
+/* Nothing is left to be taken: all workers compute all that they have, and answer at once. */
+static void everyone_answers(void *ctx)
+{
+    struct crowd *c = ctx;
+    fg_time_t now = c->w->now;
+    c->most_held = c->r->held > c->most_held ? c->r->held : c->most_held;
+    for (unsigned i = 0; i < 30 * PRETEND_CROWD; i++) {
+        pretend_pass(c->w);
+    }
+    c->w->now = now + 1; /* nobody loses patience meanwhile */
+}
+
+/* A thousand workers answer at the same time, again and again, what is collected late among the first: what
+ * waits stays within its limit and the tasks that are computed at that time, and all are heard alike. */
+static void a_thousand_answers_at_once_are_bounded_and_fair(void **state)
+{
+    (void)state;
+    enum { EACH = 4, WIDTH = 2, SLOTS = WIDTH * PRETEND_CROWD, ROOM = 50 };
+    static struct fg_task task[EACH * SLOTS];
+    const size_t bytes = PRETEND_P * sizeof(float), tasks = sizeof task / sizeof *task;
+    struct crowd c = {.w = pretend_create(1, PRETEND_CROWD, false)};
+    struct fg_result res;
+    struct fg_err err;
+    float x[PRETEND_P];
+    c.w->worker_width = WIDTH;
+    c.w->max_bytes = ROOM * bytes;
+    struct fg_executor *ex = pretend_executor(c.w, NULL);
+    c.r = (const struct remote *)ex;
+    fg_loop_on_idle(c.w->loop, everyone_answers, &c);
+    pretend_params(x, 1);
+    assert_int_equal(ex->ops->publish(ex, 1, x, &err), FG_OK);
+    for (uint32_t i = 0; i < tasks; i++) {
+        task[i] = (struct fg_task){.id = i + 1, .version = 1, .kind = FG_TASK_TRAIN, .client = i, .steps = 5};
+    }
+    assert_int_equal(ex->ops->submit(ex, task, tasks, &err), FG_OK);
+    for (size_t i = 0; i < tasks; i++) {
+        size_t k = i % 2 == 0 ? tasks - 1 - i / 2 : i / 2;
+        assert_int_equal(ex->ops->collect(ex, task[k].id, &res, &err), FG_OK);
+        pretend_check(&res, &task[k]);
+        ex->ops->release(ex, task[k].id);
+    }
+    assert_null(fg_executor_remote_check(ex));
+    uint64_t least = UINT64_MAX, most = 0;
+    for (uint32_t i = 1; i <= PRETEND_CROWD; i++) {
+        uint64_t answers = c.r->worker[i].answers;
+        assert_int_equal(c.r->worker[i].slots, WIDTH);
+        least = answers < least ? answers : least;
+        most = answers > most ? answers : most;
+    }
+    print_message("%zu updates waited at most, %llu to %llu answers a worker\n", c.most_held / bytes,
+                  (unsigned long long)least, (unsigned long long)most);
+    assert_in_range(c.most_held, 1, (SLOTS + 2 * ROOM) * bytes);
+    assert_in_range(least, EACH * WIDTH / 2, most);
+    assert_in_range(most, least, 2 * EACH * WIDTH);
+    pretend_end(c.w, ex);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_thousand_answers_at_once_are_bounded_and_fair),
         cmocka_unit_test(any_number_of_workers_gives_the_same_results),
         cmocka_unit_test(deaths_hangs_and_refusals_change_nothing),
         cmocka_unit_test(noticed_workers_hand_back_where_they_stand),
