@@ -35,7 +35,7 @@ struct fg_sweep_axis {
 
 struct fg_sweep {
     char *base;    /* configuration file as the sweep's file has it */
-    char *metric;  /* key of summary.json, or accuracy_last3 */
+    char *metric;  /* key of summary.json, accuracy_last3 or uplink_bytes_to_target */
     char *compare; /* axis whose levels are held against each other; NULL: the first */
     bool lower;    /* less of the metric is better */
     bool by_run;   /* ranks within each cell and seed instead of within each cell */

@@ -6,7 +6,7 @@
 
 /* Sums over the rounds up to the one of the row. */
 struct spent {
-    uint64_t steps, bytes;
+    uint64_t steps, bytes, uplink_bytes;
     double energy_wh, carbon_g;
 };
 
@@ -25,7 +25,7 @@ static enum fg_status add_row(struct fg_str *out, const struct fg_round_record *
     st = st == FG_OK ? fg_str_add_f64(out, by->energy_wh) : st;
     st = st == FG_OK ? fg_str_addf(out, ",") : st;
     st = st == FG_OK ? fg_str_add_f64(out, by->carbon_g) : st;
-    return st == FG_OK ? fg_str_addf(out, "\n") : st;
+    return st == FG_OK ? fg_str_addf(out, ",%llu\n", (unsigned long long)by->uplink_bytes) : st;
 }
 
 /* The rows of one run; `head` is what stands before them: levels and seed. */
@@ -42,6 +42,7 @@ static enum fg_status add_run(struct fg_str *out, const char *folder, const char
     for (size_t i = 0; i < n; i++) {
         by.steps += row[i].steps_total;
         by.bytes += row[i].uplink_bytes + row[i].downlink_bytes;
+        by.uplink_bytes += row[i].uplink_bytes;
         by.energy_wh += row[i].energy_wh;
         by.carbon_g += row[i].carbon_g;
         if (row[i].evaluation.have) {
@@ -64,7 +65,7 @@ enum fg_status fg_sweep_curves(struct fg_str *out, const struct fg_sweep *s, con
     for (size_t a = 0; a < s->n_axes; a++) {
         FG_TRY(fg_str_addf(out, "%s,", s->axis[a].name));
     }
-    FG_TRY(fg_str_addf(out, "seed,round,hours,accuracy,loss,steps,bytes,energy_wh,carbon_g\n"));
+    FG_TRY(fg_str_addf(out, "seed,round,hours,accuracy,loss,steps,bytes,energy_wh,carbon_g,uplink_bytes\n"));
     for (size_t i = 0; i < jobs->n; i++) {
         const struct fg_sweep_job *job = &jobs->job[i];
         head.len = 0;

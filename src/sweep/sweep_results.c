@@ -10,20 +10,20 @@
 #include "src/sweep/sweep.h"
 
 #define LAST3 "accuracy_last3"
+#define TO_TARGET "uplink_bytes_to_target"
 
 /* ---- one run ---- */
 
-/* The mean of the last three evaluations: one alone is noisy, the best would flatter. NAN without any. */
-static enum fg_status last3(double *out, const char *folder, struct fg_err *err)
+/* What a run's rounds say beside its summary; NAN where there is none. */
+struct of_rounds {
+    double last3;     /* mean of the last three evaluations: one alone is noisy, the best would flatter */
+    double to_target; /* bytes that clients sent up to the round at which the target was reached */
+};
+
+static double mean_of_last3(const struct fg_round_record *row, size_t n)
 {
-    struct fg_str path = {0}, text = {0};
-    struct fg_round_record *row = NULL;
-    size_t n = 0, found = 0;
+    size_t found = 0;
     double sum = 0.0;
-    enum fg_status st = fg_str_addf(&path, "%s/rounds.csv", folder);
-    FG_TRY(st);
-    FG_TRY(fg_file_read(&text, path.data, SIZE_MAX / 4, err));
-    FG_TRY(fg_rounds_read(&row, &n, text.data, text.len, err));
     while (n > 0 && found < 3) {
         n--;
         if (row[n].evaluation.have) {
@@ -31,7 +31,24 @@ static enum fg_status last3(double *out, const char *folder, struct fg_err *err)
             found++;
         }
     }
-    *out = found > 0 ? sum / (double)found : NAN;
+    return found > 0 ? sum / (double)found : NAN;
+}
+
+/* `rounds` is rounds_to_target of the summary. */
+static enum fg_status read_rounds(struct of_rounds *out, const char *folder, const json_t *rounds,
+                                  struct fg_err *err)
+{
+    struct fg_str path = {0}, text = {0};
+    struct fg_round_record *row = NULL;
+    size_t n = 0;
+    enum fg_status st = fg_str_addf(&path, "%s/rounds.csv", folder);
+    FG_TRY(st);
+    FG_TRY(fg_file_read(&text, path.data, SIZE_MAX / 4, err));
+    FG_TRY(fg_rounds_read(&row, &n, text.data, text.len, err));
+    *out = (struct of_rounds){.last3 = mean_of_last3(row, n), .to_target = NAN};
+    for (size_t i = 0; json_is_integer(rounds) && i < n && row[i].round < json_integer_value(rounds); i++) {
+        out->to_target = (i > 0 ? out->to_target : 0.0) + (double)row[i].uplink_bytes;
+    }
 cleanup:
     fg_str_fini(&path);
     fg_str_fini(&text);
@@ -39,18 +56,20 @@ cleanup:
     return st;
 }
 
-/* The summary of a finished run with LAST3 in it. */
+/* The summary of a finished run with LAST3 and TO_TARGET in it. */
 static enum fg_status load(json_t **out, const char *folder, struct fg_err *err)
 {
     struct fg_str path = {0};
-    double value = NAN;
+    struct of_rounds of;
     json_t *summary = NULL;
     enum fg_status st = fg_str_addf(&path, "%s/summary.json", folder);
     st = st == FG_OK ? fg_summary_load(&summary, path.data, err) : st;
     fg_str_fini(&path);
-    st = st == FG_OK ? last3(&value, folder, err) : st;
+    st = st == FG_OK ? read_rounds(&of, folder, json_object_get(summary, "rounds_to_target"), err) : st;
     if (st == FG_OK) {
-        (void)json_object_set_new(summary, LAST3, isfinite(value) ? json_real(value) : json_null());
+        (void)json_object_set_new(summary, LAST3, isfinite(of.last3) ? json_real(of.last3) : json_null());
+        (void)json_object_set_new(summary, TO_TARGET,
+                                  isfinite(of.to_target) ? json_real(of.to_target) : json_null());
         *out = summary;
         summary = NULL;
     }
@@ -201,7 +220,8 @@ static bool is_metric(const json_t *x)
 
 static enum fg_status no_metric(const struct fg_sweep *s, struct fg_err *err)
 {
-    return fg_fail(err, FG_E_CONFIG, "metric: expected a number of summary.json or " LAST3 ", found '%s'",
+    return fg_fail(err, FG_E_CONFIG,
+                   "metric: expected a number of summary.json, " LAST3 " or " TO_TARGET ", found '%s'",
                    s->metric);
 }
 
@@ -213,7 +233,8 @@ enum fg_status fg_sweep_check_metric(const struct fg_sweep *s, struct fg_err *er
     json_t *top = st == FG_OK ? json_loadb(text.data, text.len, 0, NULL) : NULL;
     if (st == FG_OK && top == NULL) {
         st = FG_E_NOMEM;
-    } else if (st == FG_OK && strcmp(s->metric, LAST3) != 0 && !is_metric(json_object_get(top, s->metric))) {
+    } else if (st == FG_OK && strcmp(s->metric, LAST3) != 0 && strcmp(s->metric, TO_TARGET) != 0 &&
+               !is_metric(json_object_get(top, s->metric))) {
         st = no_metric(s, err);
     }
     json_decref(top);

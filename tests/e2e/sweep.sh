@@ -130,10 +130,42 @@ done
 printf '[sweep]\nbase = nothere.ini\nseeds = 1\n[vary]\nrun.rounds = 4 5\n' >"$T/wrong.ini"
 "$FORAGE" sweep "$T/wrong.ini" -o "$T/wrong" 2>"$T/err"
 expect_match "a base that is not there" "^2 forage: $T/wrong.ini: base: nothere.ini: could not open" "$? $(cat "$T/err")"
+# Codecs by what clients send until the model is as good.
+cat >"$T/here/codecs.ini" <<'INI'
+[sweep]
+base = study.ini
+seeds = 1-2
+metric = uplink_bytes_to_target
+better = lower
+[set]
+run.target_accuracy = 0.8
+run.rounds = 30
+train.lr = 0.1
+[axis codec]
+none = wire.codec=none
+int8 = wire.codec=int8
+never = wire.codec=none run.target_accuracy=1
+INI
+"$FORAGE" sweep "$T/here/codecs.ini" -o "$T/codecs" --json >"$T/codecs.json" 2>"$T/err"
+expect "a sweep over codecs" 0 $?
+holds "bytes up to the target are those of the rounds until then, and fewer with a codec" "${FG_PYTHON:-python3}" - "$T/codecs" "$T/codecs.json" <<'PY'
+import csv, json, sys
+told = {m["level"]: m for m in json.load(open(sys.argv[2]))["means"]}
+curves = list(csv.DictReader(open(sys.argv[1] + "/curves.csv")))
+for codec in ("none", "int8"):
+    sent = []
+    for seed in "12":
+        row = next(r for r in curves if r["codec"] == codec and r["seed"] == seed and float(r["accuracy"]) >= 0.8)
+        rounds = list(csv.DictReader(open(f"{sys.argv[1]}/runs/{codec},seed{seed}/rounds.csv")))[:int(row["round"]) + 1]
+        assert int(row["uplink_bytes"]) == sum(int(r["uplink_bytes"]) for r in rounds) > 0 and len(rounds) < 30
+        sent.append(int(row["uplink_bytes"]))
+    assert told[codec]["n"] == 2 and abs(told[codec]["mean"] - sum(sent) / 2) < 1e-6, (codec, sent, told)
+assert 2 < told["none"]["mean"] / told["int8"]["mean"] < 6 and told["never"]["n"] == 0, told
+PY
 printf '[sweep]\nbase = %s\nseeds = 1\nmetric = acuracy\n[vary]\nrun.rounds = 4 5\n' "$EXAMPLE" >"$T/wrong.ini"
 "$FORAGE" sweep "$T/wrong.ini" -o "$T/wrong" 2>"$T/err"
 expect "a metric that no summary has: 2" 2 $?
-expect_match "is named" "wrong.ini: metric: expected a number of summary.json or accuracy_last3, found 'acuracy'" "$(cat "$T/err")"
+expect_match "is named" "wrong.ini: metric: expected a number of summary.json, accuracy_last3 or uplink_bytes_to_target, found 'acuracy'" "$(cat "$T/err")"
 expect "and nothing is run" "" "$(ls "$T/wrong/runs" 2>/dev/null)"
 printf '[sweep]\nbase = %s\nseeds = 1\n[set]\nrun.rounds = 4\n[axis trace]\nnone = availability.trace=/no/such.csv\n' "$EXAMPLE" >"$T/late.ini"
 "$FORAGE" sweep "$T/late.ini" -o "$T/late" >/dev/null 2>"$T/err"

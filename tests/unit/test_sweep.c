@@ -145,8 +145,9 @@ static void judge_pairs_and_ranks_by_hand(void **arg)
     assert_int_equal(v.blocks, 8);
     fg_sweep_verdict_fini(&v);
     assert_int_equal(fg_sweep_csv(&csv, &s, &jobs, &err), FG_OK);
-    assert_non_null(strstr(csv.data, "p,c,seed,m,accuracy_last3\na,x,1,1,\na,y,1,5,\n"));
-    assert_non_null(strstr(csv.data, "\na,z,2,,\n"));
+    assert_non_null(strstr(csv.data, "p,c,seed,m,accuracy_last3,uplink_bytes_to_target\n"
+                                     "a,x,1,1,,\na,y,1,5,,\n"));
+    assert_non_null(strstr(csv.data, "\na,z,2,,,\n"));
     fg_free(s.metric);
     s.metric = fg_strdup("other");
     assert_int_equal(fg_sweep_judge(&v, &s, &jobs, &err), FG_E_CONFIG);
