@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a simulated round costs, fitted: seconds = a * clients + b * tasks, from CPU times of cost-only runs.
 
-usage: bench/scale_fit.py [FORAGE] [CLIENTS,...]     (build/forage, 10000,30000,100000)
+usage: bench/scale_fit.py [FORAGE] [CLIENTS,...]     (build/forage, 10000,30000,100000,300000,1000000)
 
 Each size is run with a thousandth and a tenth of the clients picked, and with two numbers of rounds, so that the
 start of the program and the writing of the results that a client costs once drop out; what a task costs in the
@@ -63,7 +63,7 @@ def fit(rows):
 
 def main():
     forage = sys.argv[1] if len(sys.argv) > 1 else "build/forage"
-    sizes = [int(x) for x in (sys.argv[2] if len(sys.argv) > 2 else "10000,30000,100000").split(",")]
+    sizes = [int(x) for x in (sys.argv[2] if len(sys.argv) > 2 else "10000,30000,100000,300000,1000000").split(",")]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for n in sizes:
