@@ -11,7 +11,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:?usage: bench/instructions.sh [--store] BUILD [NAME...]}" && pwd)
 shift
 file=${FG_INSTRUCTIONS:-$here/instructions.txt}
-all=(softmax 2nn lenet5 mcmahan_cnn pfl_cnn char_lstm sums simulator)
+all=(softmax 2nn lenet5 mcmahan_cnn pfl_cnn char_lstm sums codecs simulator)
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 T=$(mktemp -d)
@@ -53,6 +53,7 @@ measure() { # NAME
         mcmahan_cnn | pfl_cnn) train "$1" 2 ;;
         char_lstm) train "$1" 1 ;;
         sums) count "$build/bench/bench_sum" 1 2 ;;
+        codecs) count "$build/bench/bench_codec" 1 ;;
         simulator) study ;;
         *) echo "instructions: unknown name '$1'" >&2 && return 2 ;;
     esac
