@@ -7,9 +7,10 @@
  * unpadded model: 6 a multiply-add, 4 in the first layer, which needs no input gradient; 2 forward. `of-fma`
  * is the share of the multiply-add peak measured just before and after each repetition, median; `of-bound`
  * that of the roofline that binds: the arithmetic, or the weights' way through the level of memory that holds
- * them (16 P bytes a step, 4 P forward). With -t, wall time of the same tasks on so many threads against one,
- * turn by turn; a repetition is the least of some turns of each, because whatever else runs on a core makes
- * two threads wait for one another and so costs them more than one.
+ * them: 4 P bytes forward, and 8 P back, where the fused update reads and writes them. With -t, wall time of
+ * the same tasks on so many threads against one, turn by turn; a repetition is the least of some turns of
+ * each, because whatever else runs on a core makes two threads wait for one another and so costs them more
+ * than one.
  */
 #include <math.h>
 #include <stdio.h>
@@ -126,7 +127,7 @@ static void measure(struct bench *b, uint32_t batch)
     }
     struct bench_spread r = bench_spread(rate, how.repeats), s = bench_spread(share, how.repeats);
     const char *binds = "";
-    double streams = how.forward ? 4.0 : 16.0, P = (double)b->c.P;
+    double streams = how.forward ? 4.0 : 12.0, P = (double)b->c.P;
     double least = bench_least_s(&how.limits, b->flop * batch, streams * P, 4 * b->c.P, &binds);
     double compute = how.limits.flops > 0 ? b->flop * batch / how.limits.flops : 0;
     /* Shares of the arithmetic were taken turn by turn; where memory binds, its limit is that of the

@@ -17,6 +17,7 @@ class Figures:
         self.values = {}  # key -> list of values
         self.notes = []  # what was not measured, and why
         self.about = []  # lines on what it was measured with
+        self.beside = {}  # key -> the opponent that came nearest
 
     def add(self, key, *values):
         if key not in self.known:

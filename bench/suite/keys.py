@@ -37,7 +37,7 @@ KEYS = [
     Key("{model}_roofline_share", "the same as a share of the multiply-add peak measured around each repetition"),
     Key("two_nn_roofline_share", "", (">=", 0.70)),
     Key("{model}_bound_share", "the same as a share of the roofline that binds: the arithmetic, or the weights' way through "
-        "the memory that holds them"),
+        "the memory that holds them, once forward, once back and once updated (more than 1 where part of them stays in a faster one)"),
     Key("{model}_batch{batch}_samples_per_s", "training at another batch, one core, CPU time"),
     Key("{model}_batch{batch}_bound_share", "the same as a share of the roofline that binds"),
     Key("{model}_eval_samples_per_s", "evaluation, forward only, one core, CPU time", over=("two_nn", "mcmahan_cnn")),

@@ -102,7 +102,7 @@ def _against(fig, python, key, forms, ours, model, repeats):
             continue
         say(f"{key}: {statistics.median(got):.2f} times {peer.name}")
         if best is None or statistics.median(got) < statistics.median(best):
-            best = got
+            best, fig.beside[key] = got, peer.name
     if best:
         fig.add(key, *best)
 

@@ -28,6 +28,10 @@ odd = [k for k, v in f.items() if not isinstance(v, float) or v < 0 and k not in
 print("as it should be" if not missing and not odd else f"missing {missing}, odd {odd}")
 PY
 )"
+bench --quick --only load --markdown >"$T/md" 2>"$T/err"
+expect_match "--markdown has every figure with a goal" '^[|] MNIST from its cached file, s [|] [0-9.]+ [|] [0-9.]+ to [0-9.]+ [|] <= 0.1 [|] (yes|[*]{2}no[*]{2}) [|]$' "$(grep 'MNIST from' "$T/md")"
+expect_match "and says which were not measured" '^[|] LeNet-5 [|] not measured [|] [|] >= 4 [|] [|]$' "$(grep 'LeNet-5 | not' "$T/md" | tail -1)"
+
 # Peers that cannot be installed, or that fail: said, and the rest is measured. This python has nothing, or all that does not work.
 mkdir -p "$T/venv/bin"
 printf '#!/bin/sh\nexit 1\n' >"$T/venv/bin/python"
