@@ -40,8 +40,8 @@ static float encode_layer(const struct fg_coders *c, uint8_t *out, float *y /* (
         memcpy(last, y + (n - n % 8), n % 8 * sizeof *y);
         c->signs(last, out + n / 8, 8);
     }
-    for (size_t i = 0; i < n; i++) {
-        y[i] = y[i] < 0.f ? y[i] + scale : y[i] - scale;
+    for (size_t i = 0; i < n; i++) { /* without a branch, which would be guessed wrong every other time */
+        y[i] -= (float)(1 - 2 * (y[i] < 0.f)) * scale;
     }
     return scale;
 }
