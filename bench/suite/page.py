@@ -29,7 +29,7 @@ ROWS = (
         ("bytes a client, 1,000,000 clients", "bytes_per_client_1e6"),
         ("time a client and round at 1,000,000 clients over that at 10,000", "client_round_flatness_x"),
         ("a round that learns, 100 of 100,000 clients, over its training alone: softmax", "softmax_round_vs_training_x"),
-        ("the same, 2NN", "two_nn_round_vs_training_x"))),
+        ("the same, 2NN", "two_nn_round_vs_training_x"), ("two ranks of `simulate` over one", "two_ranks_vs_one_x"))),
 )
 
 
@@ -40,7 +40,8 @@ def row(fig, what, key):
     low, middle, high = fig.spread(key)
     hit = "yes" if keys.reached(fig.known[key], middle) else "**no**"
     beside = f" ({fig.beside[key]})" if key in fig.beside else ""
-    return f"| {what}{beside} | {shown(middle)} | {shown(low)} to {shown(high)} | {goal[0]} {shown(goal[1])} | {hit} |"
+    around = f"{shown(low)} to {shown(high)}" if low < high else ""
+    return f"| {what}{beside} | {shown(middle)} | {around} | {goal[0]} {shown(goal[1])} | {hit} |"
 
 
 def markdown(fig):

@@ -29,8 +29,11 @@ print("as it should be" if not missing and not odd else f"missing {missing}, odd
 PY
 )"
 bench --quick --only load --markdown >"$T/md" 2>"$T/err"
-expect_match "--markdown has every figure with a goal" '^[|] MNIST from its cached file, s [|] [0-9.]+ [|] [0-9.]+ to [0-9.]+ [|] <= 0.1 [|] (yes|[*]{2}no[*]{2}) [|]$' "$(grep 'MNIST from' "$T/md")"
+expect_match "--markdown has every figure with a goal" '^[|] MNIST from its cached file, s [|] [0-9.]+ [|]( [0-9.]+ to [0-9.]+| ) [|] <= 0.1 [|] (yes|[*]{2}no[*]{2}) [|]$' "$(grep 'MNIST from' "$T/md")"
 expect_match "and says which were not measured" '^[|] LeNet-5 [|] not measured [|] [|] >= 4 [|] [|]$' "$(grep 'LeNet-5 | not' "$T/md" | tail -1)"
+
+listed() { sed -n '/^| figure /,/^$/s/^| \([^|]*[^ |]\) |.*/\1/p' "$1" | sed 's/ ([^()]*)$//'; }
+expect "doc/performance.md has the same rows" "$(listed "$T/md")" "$(sed '/^## Why/,$d' "$SRC/doc/performance.md" >"$T/top" && listed "$T/top")"
 
 # Peers that cannot be installed, or that fail: said, and the rest is measured. This python has nothing, or all that does not work.
 mkdir -p "$T/venv/bin"
