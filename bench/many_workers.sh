@@ -75,8 +75,8 @@ import json, os, re, sys
 folder, workers, rounds, wall, peak, user, system, clients = sys.argv[1], *map(int, sys.argv[2:9])
 tick = os.sysconf("SC_CLK_TCK")
 text = open(f"{folder}/out", errors="replace").read()
-m = re.search(r"remote executor: ([\d.]+) s in the transport, ([\d.]+) s judging frames, ([\d.]+) s opening updates; (\d+) bytes sent, "
-              r"(\d+) received; answers of a worker: (\d+) to (\d+)", text)
+m = re.search(r"remote executor: ([\d.]+) s in the transport, ([\d.]+) s judging frames, ([\d.]+) s opening updates.*?; "
+              r"(\d+) bytes sent, (\d+) received; answers of a worker: (\d+) to (\d+)", text)
 if not m:
     sys.exit("many_workers: the aggregator said nothing of its time\n" + text[-2000:])
 waited, judged, opened = (float(m[i]) for i in (1, 2, 3))
