@@ -237,7 +237,7 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
     if (e->task.kind == FG_TASK_TRAIN && remote_holds(r, e->task.client, peer) != FG_OK) {
         return FG_E_NOMEM;
     }
-    r->answer_bytes = e->task.kind == FG_TASK_TRAIN ? e->encoded.len : r->answer_bytes;
+    r->answer_bytes = e->task.kind == FG_TASK_TRAIN ? remote_weighs(r, e) : r->answer_bytes;
     return ripens ? FG_OK : remote_note(r, FG_LIVE_RESULT, e->task.client, e->task.id);
 }
 
