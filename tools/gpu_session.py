@@ -119,8 +119,10 @@ class Session:
 
 
 def tool(name):
-    """A program of the CUDA toolkit, on PATH or where the toolkit lies."""
-    places = [shutil.which(name)] + sorted(glob.glob(f"/usr/local/cuda*/bin/{name}"))
+    """A program of the CUDA toolkit or the driver, on PATH or where they lie."""
+    places = [shutil.which(name)]
+    for where in ("/usr/local/cuda*/bin", "/usr/local/nvidia/bin", "/opt/nvidia/*/*", "/opt/nvidia/*"):
+        places += sorted(p for p in glob.glob(f"{where}/{name}") if os.access(p, os.X_OK) and os.path.isfile(p))
     for p in places:
         if p:
             return p
