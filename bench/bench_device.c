@@ -1,12 +1,13 @@
 /* How fast a device trains a cohort: whole tasks through the trainer, parameters there and updates back.
  *
  *     make bench/bench_device
- *     bench/bench_device [-d cuda:N|emulated] [-a exact|tf32|bf16] [-c CLIENTS] [-n SAMPLES]
- *         [-r REPEATS] [MODEL...]
+ *     bench/bench_device [-d cuda:N|emulated] [-a exact|tf32|bf16] [-w resident|lockstep] [-c CLIENTS]
+ *         [-n SAMPLES] [-r REPEATS] [MODEL...]
  *
  * Samples/s of wall time over all clients, batch 10. `of-limit` is the share of the device's own limit that
  * binds, both limits measured just before by small kernels: multiply-adds in float, or the way of each
- * client's weights through the device's memory (16 P bytes a step). Exits with 77 without the device.
+ * client's weights through the device's memory (16 P bytes a step). -w: a block a client, or an operation at a
+ * time for all of them, instead of what the device chooses. Exits with 77 without the device.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ enum { BATCH = 10, REPEATS_MAX = 101, NO_DEVICE = 77 };
 static struct {
     int number; /* -1: emulated */
     enum fg_arithmetic arithmetic;
+    enum fg_way way;
     uint32_t clients, samples;
     size_t repeats;
     struct fg_cuda_limits limits;
@@ -31,7 +33,8 @@ static struct {
 
 static struct fg_trainer *trainer(const struct bench_case *b)
 {
-    const struct fg_emulation emulated = {.memory_bytes = 1u << 30, .threads = 32};
+    const struct fg_emulation emulated = {
+        .memory_bytes = 1u << 30, .threads = 32, .resident = how.way == FG_WAY_RESIDENT};
     const struct fg_local_opts opts = {.batch = BATCH};
     struct fg_device *d = NULL;
     struct fg_trainer *t = NULL;
@@ -39,6 +42,9 @@ static struct fg_trainer *trainer(const struct bench_case *b)
     bench_must(how.number < 0 ? fg_device_emulated(&d, &emulated, &err)
                               : fg_device_cuda(&d, how.number, &err),
                &err);
+    if (how.number >= 0) {
+        fg_device_cuda_goes(d, how.way);
+    }
     bench_must(fg_trainer_create_device(&t, b->model, &opts, 1, how.arithmetic, d, &err), &err);
     bench_must(fg_trainer_device_keep(t, &b->data, &err), &err);
     return t;
@@ -95,7 +101,7 @@ static void measure(size_t which)
 
 static bool parse(int argc, char **argv)
 {
-    for (int c; (c = getopt(argc, argv, "a:d:c:n:r:h")) != -1;) {
+    for (int c; (c = getopt(argc, argv, "a:d:w:c:n:r:h")) != -1;) {
         switch (c) {
         case 'd':
             how.number = strcmp(optarg, "emulated") == 0    ? -1
@@ -107,6 +113,9 @@ static bool parse(int argc, char **argv)
             how.arithmetic = strcmp(optarg, "tf32") == 0   ? FG_TF32
                              : strcmp(optarg, "bf16") == 0 ? FG_BF16
                                                            : FG_EXACT;
+            break;
+        case 'w':
+            how.way = strcmp(optarg, "resident") == 0 ? FG_WAY_RESIDENT : FG_WAY_LOCKSTEP;
             break;
         case 'c':
             how.clients = (uint32_t)strtoul(optarg, NULL, 10);
@@ -129,8 +138,9 @@ int main(int argc, char **argv)
 {
     struct fg_err err = {""};
     if (!parse(argc, argv)) {
-        fprintf(stderr, "usage: bench_device [-d cuda:N|emulated] [-a exact|tf32|bf16] [-c CLIENTS] [-n "
-                        "SAMPLES] [-r REPEATS] [MODEL...]\n");
+        fprintf(stderr,
+                "usage: bench_device [-d cuda:N|emulated] [-a exact|tf32|bf16] [-w resident|lockstep] "
+                "[-c CLIENTS] [-n SAMPLES] [-r REPEATS] [MODEL...]\n");
         return 2;
     }
     if (how.number >= 0) {

@@ -24,3 +24,9 @@ enum fg_status fg_device_cuda(struct fg_device **out, int number, struct fg_err 
     (void)out;
     return fg_fail(err, FG_E_UNSUPPORTED, "CUDA: no device %d: this program was built without CUDA", number);
 }
+
+void fg_device_cuda_goes(struct fg_device *d, enum fg_way way)
+{
+    (void)d;
+    (void)way;
+}

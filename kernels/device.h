@@ -99,6 +99,10 @@ enum fg_op_kind {
 /* Windows that FG_OP_CONV_POOL is for: they meet without a gap, and each is whole in some rows of a tile. */
 #define FG_POOLS_IN_TILES(k, stride) ((k) == (stride) && ((k) == 2 || (k) == 4))
 
+/* Windows that meet without a gap and leave no pixel out. */
+#define FG_POOL_IS_WHOLE(win) \
+    ((win)->k == (win)->stride && (win)->oh * (win)->k == (win)->h && (win)->ow * (win)->k == (win)->w)
+
 /* When an operation happens, of a batch that goes in parts. */
 enum fg_when { FG_WHEN_ALWAYS, FG_WHEN_LATER, FG_WHEN_LAST };
 
@@ -277,8 +281,9 @@ struct fg_emulation {
     uint32_t threads; /* in a block */
     uint32_t shuffle; /* threads run descending, begun this far on; 0: ascending */
     uint32_t fail_at;
-    int resident; /* a lane at a time for all steps, or an operation at a time for all lanes */
-    int keeps;    /* memory that is given back is kept for the next, as on the CUDA device (device_arena.h) */
+    int resident;         /* a lane at a time for all steps, or an operation at a time for all lanes */
+    uint32_t near_floats; /* of a resident block's own memory, which what fits of a lane is moved to */
+    int keeps; /* memory that is given back is kept for the next, as on the CUDA device (device_arena.h) */
 };
 enum fg_status fg_device_emulated(struct fg_device **out, const struct fg_emulation *how,
                                   struct fg_err *err) FG_NODISCARD;
@@ -297,6 +302,14 @@ uint64_t fg_device_emulated_taken(const struct fg_device *d);
 
 /* CUDA device `number`. Errors: FG_E_UNSUPPORTED without it or without CUDA, FG_E_IO. */
 enum fg_status fg_device_cuda(struct fg_device **out, int number, struct fg_err *err) FG_NODISCARD;
+
+/* Which of its two ways a CUDA device goes, for tests and measurements: bits are the same. */
+enum fg_way {
+    FG_WAY_CHOSEN,   /* by the program's size and the lanes, as it is after fg_device_cuda() */
+    FG_WAY_RESIDENT, /* a block a lane, with as much of it in shared memory as fits */
+    FG_WAY_LOCKSTEP  /* an operation at a time for all lanes */
+};
+void fg_device_cuda_goes(struct fg_device *d, enum fg_way way);
 
 #ifdef __cplusplus
 }

@@ -52,6 +52,13 @@ FG_BOTH static inline int fg_at_find(struct fg_at *at, const struct fg_lane *lan
     return 1;
 }
 
+/* How many floats of a lane, from its beginning on, a resident block keeps where there is room for so many: all
+ * of them, the parameters, none. */
+FG_BOTH static inline size_t fg_at_hot(const struct fg_program *p, size_t room)
+{
+    return p->floats <= room ? p->floats : p->packed <= room ? p->packed : 0;
+}
+
 /* Where parameters and their gradients are written. An operand lies as a whole in front of or behind
  * hot_floats. */
 FG_BOTH static inline float *fg_at_own(const struct fg_at *at, struct fg_ref r)

@@ -49,6 +49,7 @@ struct cuda_device {
     struct recorded known[GRAPHS];
     uint64_t runs;
     bool without_graphs; /* capturing failed once */
+    enum fg_way way;
 };
 
 /* All operations of steps from..to of one lane: a block a lane. Its first `hot` floats stay in shared memory
@@ -154,13 +155,6 @@ cleanup:
     return st;
 }
 
-/* What of a lane fits into shared memory: all, its parameters, nothing. */
-static size_t hot_floats(const struct cuda_device *d, const struct fg_program *p)
-{
-    size_t room = d->shared_bytes / sizeof(float);
-    return p->floats <= room ? p->floats : p->packed <= room ? p->packed : 0;
-}
-
 static void drop_graph(struct recorded *k)
 {
     if (k->graph != NULL) {
@@ -250,19 +244,25 @@ cleanup:
     return st;
 }
 
-/* A lane that lives in shared memory, or as many lanes as multiprocessors whose parameters do: a block
- * each. */
+/* Whether each of n lanes gets a block: where a lane lives in shared memory, or as many of them as
+ * multiprocessors have their parameters there. */
+static bool goes_resident(const struct cuda_device *d, const struct fg_program *p, size_t hot, size_t n)
+{
+    const bool better = hot == p->floats || (hot > 0 && n >= (size_t)d->multiprocessors);
+    return d->way == FG_WAY_CHOSEN ? better : d->way == FG_WAY_RESIDENT;
+}
+
 static enum fg_status run(struct fg_device *base, const struct fg_device_run *r, struct fg_err *err)
 {
     struct cuda_device *d = (struct cuda_device *)base;
     const struct fg_program *p = r->program;
     enum fg_status st = FG_OK;
-    size_t hot = hot_floats(d, p);
+    size_t hot = fg_at_hot(p, d->shared_bytes / sizeof(float));
     char range[80];
     snprintf(range, sizeof range, "forage: steps %u to %u of %zu lanes", r->from, r->to, r->n);
     BEGIN_RANGE(range);
     FG_CUDA_TRY(cudaSetDevice(d->number), cleanup);
-    if (hot == p->floats || (hot > 0 && r->n >= (size_t)d->multiprocessors)) {
+    if (goes_resident(d, p, hot, r->n)) {
         auto kernel = p->arithmetic == FG_TF32   ? resident<FG_TF32>
                       : p->arithmetic == FG_BF16 ? resident<FG_BF16>
                                                  : resident<FG_EXACT>;
@@ -376,6 +376,11 @@ static cudaError_t warm_up(const struct cuda_device *d)
 
 static const struct fg_device_ops ops = {memory, alloc, release, put, get,   spread, run,
                                          deltas, sum,   step,    pin, loose, destroy};
+
+void fg_device_cuda_goes(struct fg_device *d, enum fg_way way)
+{
+    ((struct cuda_device *)d)->way = way;
+}
 
 enum fg_status fg_device_cuda(struct fg_device **out, int number, struct fg_err *err)
 {

@@ -17,6 +17,8 @@ struct emulated {
     uint32_t calls;
     struct fg_device_traffic traffic;
     float *chunks; /* (FG_TILE_STAGES, FG_TILE_STAGE) a block's shared memory */
+    float *near;   /* (how.near_floats) the same of a resident block */
+    size_t hot;    /* floats of the lane that are there */
 };
 
 /* Blocks remember their size in front of them. */
@@ -143,6 +145,8 @@ static void run_lane(const struct emulated *d, const struct fg_device_run *r, si
     struct fg_at at;
     struct fg_lane *lane = &r->lanes[i];
     if (fg_at_find(&at, lane, r->program->grad, r->program->part, step, part)) {
+        at.hot = d->hot > 0 ? d->near : at.hot;
+        at.hot_floats = d->hot;
         for (size_t o = from_op; o < to_op; o++) {
             int done = !d->how.resident && (r->op[o].flags & FG_OP_BESIDE) != 0;
             if (!done && fg_at_happens(&at, &r->op[o])) {
@@ -150,6 +154,20 @@ static void run_lane(const struct emulated *d, const struct fg_device_run *r, si
             }
         }
     }
+}
+
+/* A lane's first floats move to a resident block's memory; who looks for them where they were finds NaNs. */
+static void move_near(struct emulated *d, const struct fg_program *p, const struct fg_lane *lane)
+{
+    d->hot = fg_at_hot(p, d->how.near_floats);
+    memcpy(d->near, lane->memory, d->hot * sizeof *d->near);
+    memset(lane->memory, 0xff, d->hot * sizeof *d->near);
+}
+
+static void move_back(struct emulated *d, const struct fg_lane *lane)
+{
+    memcpy(lane->memory, d->near, d->hot * sizeof *d->near);
+    d->hot = 0;
 }
 
 static enum fg_status run(struct fg_device *base, const struct fg_device_run *r, struct fg_err *err)
@@ -161,6 +179,9 @@ static enum fg_status run(struct fg_device *base, const struct fg_device_run *r,
     }
     size_t lanes = d->how.resident ? r->n : 1;
     for (size_t i = 0; i < lanes; i++) {
+        if (d->how.resident) {
+            move_near(d, r->program, &r->lanes[i]);
+        }
         for (uint32_t step = r->from; step < r->to; step++) {
             for (uint32_t part = 0; part < r->parts; part++) {
                 if (d->how.resident) {
@@ -173,6 +194,9 @@ static enum fg_status run(struct fg_device *base, const struct fg_device_run *r,
                     }
                 }
             }
+        }
+        if (d->how.resident) {
+            move_back(d, &r->lanes[i]);
         }
     }
     return FG_OK;
@@ -234,6 +258,7 @@ static void destroy(struct fg_device *base)
     struct emulated *d = (struct emulated *)base;
     fg_arena_fini(&d->arena);
     fg_free(d->chunks);
+    fg_free(d->near);
     fg_free(d);
 }
 
@@ -258,16 +283,19 @@ uint64_t fg_device_emulated_taken(const struct fg_device *d)
 enum fg_status fg_device_emulated(struct fg_device **out, const struct fg_emulation *how, struct fg_err *err)
 {
     struct emulated *d = fg_calloc(1, sizeof *d);
-    float *chunks = fg_calloc_aligned(CHUNK_BYTES, 1);
-    if (d == NULL || chunks == NULL) {
+    float *chunks = fg_calloc_aligned(CHUNK_BYTES, 1),
+          *near = fg_calloc_aligned((size_t)how->near_floats + 1, sizeof *near);
+    if (d == NULL || chunks == NULL || near == NULL) {
         fg_free(d);
         fg_free(chunks);
+        fg_free(near);
         return fg_fail(err, FG_E_NOMEM, "no memory for a device");
     }
     d->base.ops = &ops;
     strcpy(d->base.name, "emulated");
     d->how = *how;
     d->chunks = chunks;
+    d->near = near;
     d->arena = (struct fg_arena){.of = d, .take = take, .give = give};
     *out = &d->base;
     return FG_OK;

@@ -333,10 +333,12 @@ static bool emulated(uint64_t seed, unsigned shapes)
     static const struct fg_emulation how[] = {
         {.memory_bytes = 1u << 30, .threads = 1},
         {.memory_bytes = 1u << 30, .threads = 7, .shuffle = 3, .resident = 1},
+        {.memory_bytes = 1u << 30, .threads = 512, .shuffle = 200, .resident = 1, .near_floats = 58112},
     };
-    static const char *const label[] = {"one emulated thread", "seven emulated threads, turned round"};
+    static const char *const label[] = {"one emulated thread", "seven emulated threads, turned round",
+                                        "512 emulated threads of a block"};
     bool good = true;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
         struct fg_device *d;
         struct fg_err err = {""};
         must(fg_device_emulated(&d, &how[i], &err), &err);
@@ -482,8 +484,13 @@ int main(int argc, char **argv)
         }
         return there ? 0 : NO_DEVICE;
     }
+    for (int way = FG_WAY_RESIDENT; way <= FG_WAY_LOCKSTEP && there; way++) {
+        char label[120];
+        snprintf(label, sizeof label, "%s, %s", cuda->name, way == FG_WAY_RESIDENT ? "resident" : "lockstep");
+        fg_device_cuda_goes(cuda, (enum fg_way)way);
+        good = try_all(cuda, label, first, shapes) && good;
+    }
     if (there) {
-        good = try_all(cuda, cuda->name, first, shapes) && good;
         cuda->ops->destroy(cuda);
     }
     if (only == NULL || strcmp(only, "cuda") != 0) {

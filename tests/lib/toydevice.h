@@ -12,7 +12,7 @@ enum { TOY_JOBS = 7, TOY_WAYS = 4 };
 extern const struct fg_emulation toy_plain;
 extern const struct fg_local_opts
     toy_ways[TOY_WAYS]; /* batches, momentum, decay, clipping, the proximal term */
-extern bool toy_cuda;   /* `how` is the emulated device's only */
+extern bool toy_cuda;   /* of `how` only which way it goes counts then */
 
 /* A device trainer of seed 42. */
 struct fg_trainer *toy_on_device(const struct fg_model *m, const struct fg_local_opts *o,

@@ -175,13 +175,15 @@ static void every_layer_has_the_bits_of_the_cpu(void **state)
         how.shuffle = (uint32_t)k;
         toy_device_compare(i, images[k], &toy_ways[k % 4], how);
         how.resident = !how.resident;
+        how.near_floats = k % 4 < 2 ? 9000 : 58112;
         toy_device_compare(i, images[k], &toy_ways[(k + 1) % 4], how);
     }
     for (size_t k = 0; k < 4; k++) {
         struct fg_emulation how = toy_plain;
         how.shuffle = (uint32_t)k;
-        how.threads = 1 + (uint32_t)k * 5;
+        how.threads = 1 + (uint32_t)k * 100;
         how.resident = k % 2 == 1;
+        how.near_floats = k == 1 ? 58112 : 2000;
         toy_device_compare(v, "dense 33; relu; dropout 0.4; dense", &toy_ways[k], how);
         toy_device_compare(x, "embedding 3; lstm 9; lstm 4; dense", &toy_ways[k], how);
         toy_device_compare(x, "embedding 17; dropout 0.3; lstm 5; dense 20; relu; dense", &toy_ways[k], how);
@@ -223,6 +225,7 @@ static void draw_layers(char *text, size_t room, struct fg_rng *r)
 static void drawn_layers_have_the_bits_of_the_cpu(void **state)
 {
     (void)state;
+    static const uint32_t rooms[] = {0, 2000, 9000, 58112}; /* nothing, mostly parameters only, all fits */
     struct fg_dataset *d = toy_images(70);
     struct fg_rng r;
     fg_rng_init(&r, fg_test_number("FG_TEST_SEED", 1), FG_RNG_TEST, 4, 0);
@@ -232,7 +235,9 @@ static void drawn_layers_have_the_bits_of_the_cpu(void **state)
         draw_layers(layers, sizeof layers, &r);
         print_message("%s\n", layers); /* the last one is that of a failure */
         how.resident = fg_rng_below(&r, 3) == 0;
+        how.near_floats = rooms[fg_rng_below(&r, 4)];
         how.shuffle = fg_rng_below(&r, 3);
+        how.threads = fg_rng_below(&r, 2) == 0 ? 3 : 512;
         toy_device_compare(d, layers, &toy_ways[fg_rng_below(&r, TOY_WAYS)], how);
     }
     toy_destroy(d);
@@ -255,6 +260,7 @@ static void large_batches_go_in_parts_with_the_same_bits(void **state)
     for (size_t k = 0; k < 8; k++) {
         struct fg_emulation how = toy_plain;
         how.resident = k >= 4;
+        how.near_floats = 1000 * (uint32_t)k;
         struct fg_trainer *t = toy_trainer(m, &large[k % 4], 1, "auto"),
                           *u = toy_on_device(m, &large[k % 4], FG_EXACT, how);
         struct fg_job a = toy_job(d, index, 197, 4, 0.1f, w, w + P),
