@@ -6,8 +6,8 @@
  *
  * Samples/s of wall time over all clients, batch 10. `of-limit` is the share of the device's own limit that
  * binds, both limits measured just before by small kernels: multiply-adds in float, or the way of each
- * client's weights through the device's memory (16 P bytes a step). -w: a block a client, or an operation at a
- * time for all of them, instead of what the device chooses. Exits with 77 without the device.
+ * client's weights through the device's memory (16 P bytes a step). -w: a block a client, or an operation at
+ * a time for all of them, instead of what the device chooses. Exits with 77 without the device.
  */
 #include <stdio.h>
 #include <stdlib.h>

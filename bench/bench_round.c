@@ -186,6 +186,7 @@ enum fg_status __wrap_fg_device_emulated(struct fg_device **out, const struct fg
                                           get,
                                           spread,
                                           run,
+                                          seen.real->steps,
                                           deltas,
                                           sum,
                                           step,

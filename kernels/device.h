@@ -257,6 +257,9 @@ struct fg_device_ops {
     enum fg_status (*spread)(struct fg_device *d, float *to, size_t stride, size_t n, const float *from,
                              size_t count, struct fg_err *err);
     enum fg_status (*run)(struct fg_device *d, const struct fg_device_run *r, struct fg_err *err);
+    /* How many steps of so many lanes should go in one run(), between two of which a run can be stopped: more
+     * of them where steps are shorter than what it takes to begin. */
+    uint32_t (*steps)(const struct fg_device *d, const struct fg_program *p, size_t lanes);
     enum fg_status (*deltas)(struct fg_device *d, const struct fg_device_deltas *f, struct fg_err *err);
     enum fg_status (*sum)(struct fg_device *d, const struct fg_device_sum *s, struct fg_err *err);
     enum fg_status (*step)(struct fg_device *d, const struct fg_device_step *s, struct fg_err *err);

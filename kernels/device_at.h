@@ -52,11 +52,18 @@ FG_BOTH static inline int fg_at_find(struct fg_at *at, const struct fg_lane *lan
     return 1;
 }
 
-/* How many floats of a lane, from its beginning on, a resident block keeps where there is room for so many: all
- * of them, the parameters, none. */
+/* How many floats of a lane, from its beginning on, a resident block keeps where there is room for so many:
+ * all of them, the parameters, none. */
 FG_BOTH static inline size_t fg_at_hot(const struct fg_program *p, size_t room)
 {
     return p->floats <= room ? p->floats : p->packed <= room ? p->packed : 0;
+}
+
+/* Steps of one launch: lanes that a block keeps as a whole are small, and so are their steps (chosen, not
+ * measured). */
+FG_BOTH static inline uint32_t fg_at_steps(const struct fg_program *p, size_t hot)
+{
+    return hot == p->floats ? 64 : 8;
 }
 
 /* Where parameters and their gradients are written. An operand lies as a whole in front of or behind

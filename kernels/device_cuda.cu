@@ -252,12 +252,24 @@ static bool goes_resident(const struct cuda_device *d, const struct fg_program *
     return d->way == FG_WAY_CHOSEN ? better : d->way == FG_WAY_RESIDENT;
 }
 
+static size_t hot_floats(const struct cuda_device *d, const struct fg_program *p)
+{
+    return fg_at_hot(p, d->shared_bytes / sizeof(float));
+}
+
+static uint32_t steps(const struct fg_device *base, const struct fg_program *p, size_t lanes)
+{
+    const struct cuda_device *d = (const struct cuda_device *)base;
+    const size_t hot = hot_floats(d, p);
+    return fg_at_steps(p, goes_resident(d, p, hot, lanes) ? hot : 0);
+}
+
 static enum fg_status run(struct fg_device *base, const struct fg_device_run *r, struct fg_err *err)
 {
     struct cuda_device *d = (struct cuda_device *)base;
     const struct fg_program *p = r->program;
     enum fg_status st = FG_OK;
-    size_t hot = fg_at_hot(p, d->shared_bytes / sizeof(float));
+    size_t hot = hot_floats(d, p);
     char range[80];
     snprintf(range, sizeof range, "forage: steps %u to %u of %zu lanes", r->from, r->to, r->n);
     BEGIN_RANGE(range);
@@ -374,8 +386,8 @@ static cudaError_t warm_up(const struct cuda_device *d)
                                    : ran;
 }
 
-static const struct fg_device_ops ops = {memory, alloc, release, put, get,   spread, run,
-                                         deltas, sum,   step,    pin, loose, destroy};
+static const struct fg_device_ops ops = {memory, alloc,  release, put,  get, spread, run,
+                                         steps,  deltas, sum,     step, pin, loose,  destroy};
 
 void fg_device_cuda_goes(struct fg_device *d, enum fg_way way)
 {

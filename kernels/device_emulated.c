@@ -170,6 +170,13 @@ static void move_back(struct emulated *d, const struct fg_lane *lane)
     d->hot = 0;
 }
 
+static uint32_t steps(const struct fg_device *base, const struct fg_program *p, size_t lanes)
+{
+    const struct emulated *d = (const struct emulated *)base;
+    (void)lanes;
+    return fg_at_steps(p, d->how.resident ? fg_at_hot(p, d->how.near_floats) : 0);
+}
+
 static enum fg_status run(struct fg_device *base, const struct fg_device_run *r, struct fg_err *err)
 {
     struct emulated *d = (struct emulated *)base;
@@ -262,8 +269,8 @@ static void destroy(struct fg_device *base)
     fg_free(d);
 }
 
-static const struct fg_device_ops ops = {memory, alloc, release, put, get,   spread, run,
-                                         deltas, sum,   step,    pin, loose, destroy};
+static const struct fg_device_ops ops = {memory, alloc,  release, put,  get, spread, run,
+                                         steps,  deltas, sum,     step, pin, loose,  destroy};
 
 struct fg_device_traffic fg_device_emulated_traffic(const struct fg_device *d)
 {

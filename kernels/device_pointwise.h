@@ -1,24 +1,47 @@
 /* Samples, elementwise layers, the loss, embedding, LSTM cell and the optimiser as device operations;
  * arithmetic as kernels.h states it. Included by device_ops.h only. */
 
+/* Element e of the samples in flight, in rows of ld. */
+FG_BOTH FG_INLINE float sample_value(const struct fg_device_data *data, const struct fg_at *at, uint32_t e,
+                                     uint32_t ld)
+{
+    const uint32_t i = e % ld, c = i % data->channels;
+    const size_t from = (size_t)at->index[e / ld] * data->width + i;
+    if (i >= data->width) {
+        return 0.0f;
+    }
+    float raw = data->bytes ? (float)((const uint8_t *)data->x)[from] : ((const float *)data->x)[from];
+    return data->raw ? raw : fmaf(data->scale[c], raw, data->shift[c]);
+}
+
+/* A thread asks for so many values before it writes the first: no write could be of what is read, but a
+ * compiler does not know, and one after the other each waits for the memory. */
+enum { FG_LOADS = 8 };
+
 FG_BOTH static inline void op_load(const struct fg_op *op, const struct fg_at *at, const struct fg_lane *lane,
                                    size_t t, size_t nt)
 {
     const struct fg_device_data *data = lane->data;
     float *y = fg_at_ref(at, op->y);
     int32_t *target = (int32_t *)fg_at_ref(at, op->d);
-    size_t ld = op->ldy, T = data->label_width;
-    for (size_t e = t; e < at->n * ld; e += nt) {
-        size_t b = e / ld, i = e % ld, from = (size_t)at->index[b] * data->width + i, c = i % data->channels;
-        float raw = 0.0f;
-        if (i < data->width) {
-            raw = data->bytes ? (float)((const uint8_t *)data->x)[from] : ((const float *)data->x)[from];
-            raw = data->raw ? raw : fmaf(data->scale[c], raw, data->shift[c]);
+    const uint32_t T = data->label_width;
+    const size_t all = (size_t)at->n * op->ldy;
+    for (size_t e = t; e < all; e += FG_LOADS * nt) {
+        float value[FG_LOADS];
+        FG_UNROLL
+        for (size_t k = 0; k < FG_LOADS; k++) {
+            value[k] = e + k * nt < all ? sample_value(data, at, (uint32_t)(e + k * nt), op->ldy) : 0.0f;
         }
-        y[e] = raw;
+        FG_UNROLL
+        for (size_t k = 0; k < FG_LOADS; k++) {
+            if (e + k * nt < all) {
+                y[e + k * nt] = value[k];
+            }
+        }
     }
-    for (size_t e = t; e < at->n * T; e += nt) {
-        target[e] = data->y[(size_t)at->index[e % at->n] * T + e / at->n];
+    for (size_t e = t; e < (size_t)at->n * T; e += nt) {
+        const uint32_t s = (uint32_t)e / at->n, b = (uint32_t)e % at->n;
+        target[e] = data->y[(size_t)at->index[b] * T + s];
     }
 }
 
@@ -27,10 +50,10 @@ FG_BOTH static inline void op_pack(const struct fg_op *op, const struct fg_at *a
 {
     const float *x = fg_at_ref(at, op->x);
     float *y = fg_at_ref(at, op->y);
-    size_t c = op->in, pixels = op->rows, ld = op->ldy;
-    for (size_t e = t; e < at->n * ld; e += nt) {
-        size_t b = e / ld, i = e % ld;
-        y[e] = i < pixels * c ? x[(b * pixels + i / c) * op->ldx + i % c] : 0.0f;
+    const uint32_t c = op->in, pixels = op->rows, ld = op->ldy;
+    for (size_t e = t; e < (size_t)at->n * ld; e += nt) {
+        const uint32_t b = (uint32_t)e / ld, i = (uint32_t)e % ld;
+        y[e] = i < pixels * c ? x[(size_t)(b * pixels + i / c) * op->ldx + i % c] : 0.0f;
     }
 }
 
@@ -39,10 +62,10 @@ FG_BOTH static inline void op_unpack(const struct fg_op *op, const struct fg_at 
 {
     const float *x = fg_at_ref(at, op->x);
     float *y = fg_at_ref(at, op->y);
-    size_t c = op->in, pixels = op->rows, ld = op->ldy;
-    for (size_t e = t; e < at->n * pixels * ld; e += nt) {
-        size_t b = e / ld / pixels, i = e / ld % pixels, k = e % ld;
-        y[e] = k < c ? x[b * op->ldx + i * c + k] : 0.0f;
+    const uint32_t c = op->in, pixels = op->rows, ld = op->ldy;
+    for (size_t e = t; e < (size_t)at->n * pixels * ld; e += nt) {
+        const uint32_t pixel = (uint32_t)e / ld, k = (uint32_t)e % ld, b = pixel / pixels, i = pixel % pixels;
+        y[e] = k < c ? x[(size_t)b * op->ldx + i * c + k] : 0.0f;
     }
 }
 
@@ -92,15 +115,19 @@ FG_BOTH static inline void op_dropout(const struct fg_op *op, const struct fg_at
     }
 }
 
-/* One thread a row, training and evaluation. */
+/* One thread a row, training and evaluation; where there are threads enough one an output, each of which
+ * looks through its row for itself. */
 FG_BOTH static inline void op_loss(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
 {
     const float *scores = fg_at_ref(at, op->x);
     const int32_t *target = (const int32_t *)fg_at_ref(at, op->d);
     float *y = fg_at_ref(at, op->y), *loss = fg_at_ref(at, op->w);
     float by = 1.0f / (float)((size_t)at->whole * op->rows);
-    for (size_t r = t; r < (size_t)op->rows * at->n; r += nt) {
-        const float *z = scores + r * op->np;
+    const size_t rows = (size_t)op->rows * at->n;
+    const uint32_t each = op->kind == FG_OP_LOSS && rows * op->np <= nt ? 1 : op->np, shares = op->np / each;
+    for (size_t e = t; e < rows * shares; e += nt) {
+        const uint32_t r = (uint32_t)e / shares, from = (uint32_t)e % shares * each;
+        const float *z = scores + (size_t)r * op->np;
         float top = z[0], s = 0.0f, zl = z[target[r]];
         int32_t first = 0, label = target[r];
         for (uint32_t c = 1; c < op->out; c++) {
@@ -110,14 +137,16 @@ FG_BOTH static inline void op_loss(const struct fg_op *op, const struct fg_at *a
         for (uint32_t c = 0; c < op->out; c++) {
             s += scalar_exp(z[c] - top);
         }
-        loss[r] = scalar_log(s) - (zl - top);
+        if (from == 0) {
+            loss[r] = scalar_log(s) - (zl - top);
+        }
         if (op->kind == FG_OP_SCORE) {
             ((int32_t *)y)[r] = s == s && first == label;
             continue;
         }
-        for (uint32_t c = 0; c < op->np; c++) {
+        for (uint32_t c = from; c < from + each; c++) {
             float p = c < op->out ? scalar_exp(z[c] - top) / s : 0.0f;
-            y[r * op->np + c] = c >= op->out ? 0.0f : (p - (label == (int32_t)c ? 1.0f : 0.0f)) * by;
+            y[(size_t)r * op->np + c] = c >= op->out ? 0.0f : (p - (label == (int32_t)c ? 1.0f : 0.0f)) * by;
         }
     }
 }
@@ -162,8 +191,8 @@ FG_BOTH static inline void op_embed(const struct fg_op *op, const struct fg_at *
     const float *x = fg_at_ref(at, op->x), *w = fg_at_ref(at, op->w);
     float *y = fg_at_ref(at, op->y);
     for (size_t e = t; e < (size_t)op->rows * at->n * op->np; e += nt) {
-        size_t r = e / op->np, b = r % at->n, s = r / at->n;
-        y[e] = w[(size_t)x[b * op->rows + s] * op->np + e % op->np];
+        const uint32_t r = (uint32_t)e / op->np, k = (uint32_t)e % op->np, b = r % at->n, s = r / at->n;
+        y[e] = w[(size_t)x[b * op->rows + s] * op->np + k];
     }
 }
 
@@ -174,10 +203,12 @@ FG_BOTH static inline void op_embed_dw(const struct fg_op *op, const struct fg_a
     const float *old = fg_at_ref(at, op->y);
     float *y = fg_at_own(at, op->y);
     for (size_t e = t; e < (size_t)op->in * op->np; e += nt) {
-        size_t row = e / op->np;
-        float code = (float)row, sum = 0.0f;
-        for (size_t r = 0; r < (size_t)op->rows * at->n; r++) {
-            sum = x[r % at->n * op->rows + r / at->n] == code ? sum + d[r * op->np + e % op->np] : sum;
+        const float code = (float)((uint32_t)e / op->np), *dk = d + (uint32_t)e % op->np;
+        float sum = 0.0f;
+        for (uint32_t s = 0; s < op->rows; s++) {
+            for (uint32_t b = 0; b < at->n; b++, dk += op->np) {
+                sum = x[(size_t)b * op->rows + s] == code ? sum + *dk : sum;
+            }
         }
         y[e] = finish(op, lr, sum, old[e]);
     }
@@ -190,7 +221,7 @@ FG_BOTH static inline void op_lstm(const struct fg_op *op, const struct fg_at *a
     size_t hp = op->np;
     float *after = fg_at_ref(at, op->aux);
     for (size_t e = t; e < at->n * hp; e += nt) {
-        float *gate = gates + e / hp * 4 * hp + e % hp;
+        float *gate = gates + (uint32_t)e / op->np * 4 * hp + (uint32_t)e % op->np;
         float i = scalar_sigmoid(gate[0]), f = scalar_sigmoid(gate[hp]);
         float g = scalar_tanh(gate[2 * hp]), o = scalar_sigmoid(gate[3 * hp]);
         gate[0] = i;
@@ -209,7 +240,7 @@ FG_BOTH static inline void op_lstm_dx(const struct fg_op *op, const struct fg_at
     const float *dh = fg_at_ref(at, op->d), *tc = fg_at_ref(at, op->w), *before = fg_at_ref(at, op->aux);
     size_t hp = op->np;
     for (size_t e = t; e < at->n * hp; e += nt) {
-        float *gate = gates + e / hp * 4 * hp + e % hp;
+        float *gate = gates + (uint32_t)e / op->np * 4 * hp + (uint32_t)e % op->np;
         float i = gate[0], f = gate[hp], g = gate[2 * hp], o = gate[3 * hp];
         float s = fmaf(dh[e] * o, fmaf(-tc[e], tc[e], 1.0f), dc[e]);
         gate[0] = (s * g) * (i * (1.0f - i));

@@ -70,7 +70,8 @@ FG_BOTH static inline void op_pool(const struct fg_op *op, const struct fg_at *a
     const struct fg_window *s = &op->win;
     const float *x = fg_at_ref(at, op->x);
     for (size_t e = t; 4 * e < (size_t)at->n * s->oh * s->ow * s->cs; e += nt) {
-        const float *xp = x + corner(s, 4 * e / s->cs) + 4 * e % s->cs;
+        const uint32_t first = (uint32_t)(4 * e);
+        const float *xp = x + corner(s, first / s->cs) + first % s->cs;
         struct fg_pooled p = {four_at(xp), {{0, 0, 0, 0}}};
         for (unsigned k = 1; k < s->k * s->k; k++) {
             pool_one(&p, four_at(xp + (size_t)(k / s->k * s->w + k % s->k) * s->cs), k);
@@ -79,24 +80,54 @@ FG_BOTH static inline void op_pool(const struct fg_op *op, const struct fg_at *a
     }
 }
 
-/* One thread four channels of an input: it looks at the windows that contain it, in the order of outputs.
- * f: what dropout scales by, or 1. */
-FG_BOTH static inline void op_pool_dx(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
+/* One thread four channels of a window that shares no pixel with others, of windows that leave none out: it
+ * writes all of them, and reads what it goes by once. */
+FG_BOTH static inline void pool_dx_whole(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
 {
     const struct fg_window *s = &op->win;
     const float *d = fg_at_ref(at, op->x);
     float *y = fg_at_ref(at, op->y);
     const struct fg_four_bytes *places = (const struct fg_four_bytes *)(const void *)fg_at_ref(at, op->d);
+    for (size_t e = t; 4 * e < (size_t)at->n * s->oh * s->ow * s->cs; e += nt) {
+        const uint32_t first = (uint32_t)(4 * e), window = first / s->cs;
+        float *to = y + corner(s, window) + first % s->cs;
+        const struct fg_four_bytes from = places[e];
+        const struct fg_four dp = four_at(d + 4 * e);
+        for (uint32_t u = 0, place = 0; u < s->k; u++) {
+            for (uint32_t v = 0; v < s->k; v++, place++) {
+                struct fg_four sum = {{0.0f, 0.0f, 0.0f, 0.0f}};
+                for (int i = 0; i < 4; i++) {
+                    sum.v[i] = from.v[i] == place ? sum.v[i] + dp.v[i] * op->f : sum.v[i];
+                }
+                put_four(to + (size_t)(u * s->w + v) * s->cs, sum);
+            }
+        }
+    }
+}
+
+/* One thread four channels of an input: it looks at the windows that contain it, in the order of outputs.
+ * f: what dropout scales by, or 1. */
+FG_BOTH static inline void op_pool_dx(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
+{
+    if (FG_POOL_IS_WHOLE(&op->win)) {
+        pool_dx_whole(op, at, t, nt);
+        return;
+    }
+    const struct fg_window *s = &op->win;
+    const float *d = fg_at_ref(at, op->x);
+    float *y = fg_at_ref(at, op->y);
+    const struct fg_four_bytes *places = (const struct fg_four_bytes *)(const void *)fg_at_ref(at, op->d);
     for (size_t e = t; 4 * e < (size_t)at->n * s->h * s->w * s->cs; e += nt) {
-        size_t c = 4 * e % s->cs, pixel = 4 * e / s->cs;
-        size_t v = pixel % s->w, u = pixel / s->w % s->h, b = pixel / s->w / s->h;
+        const uint32_t pixel = (uint32_t)(4 * e) / s->cs, c = (uint32_t)(4 * e) % s->cs, line = pixel / s->w,
+                       v = pixel % s->w, u = line % s->h, b = line / s->h;
         /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): strides are at least 1 */
-        size_t r0 = u < s->k ? 0 : (u - s->k) / s->stride + 1, q0 = v < s->k ? 0 : (v - s->k) / s->stride + 1;
+        uint32_t r0 = u < s->k ? 0 : (u - s->k) / s->stride + 1,
+                 q0 = v < s->k ? 0 : (v - s->k) / s->stride + 1;
         struct fg_four sum = {{0.0f, 0.0f, 0.0f, 0.0f}};
-        for (size_t r = r0; r < s->oh && r * s->stride <= u; r++) {
-            for (size_t q = q0; q < s->ow && q * s->stride <= v; q++) {
-                const size_t p = ((b * s->oh + r) * s->ow + q) * s->cs + c;
-                const size_t place = (u - r * s->stride) * s->k + (v - q * s->stride);
+        for (uint32_t r = r0; r < s->oh && r * s->stride <= u; r++) {
+            for (uint32_t q = q0; q < s->ow && q * s->stride <= v; q++) {
+                const size_t p = (size_t)((b * s->oh + r) * s->ow + q) * s->cs + c;
+                const uint32_t place = (u - r * s->stride) * s->k + (v - q * s->stride);
                 const struct fg_four_bytes from = places[p / 4];
                 const struct fg_four dp = four_at(d + p);
                 for (int i = 0; i < 4; i++) {

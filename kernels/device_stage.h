@@ -14,11 +14,6 @@
 #define FG_THREAD(s) (s)
 #define FG_TOGETHER() (void)0
 #endif
-#ifdef __CUDACC__
-#define FG_INLINE static __forceinline__
-#else
-#define FG_INLINE static inline
-#endif
 
 struct fg_side {
     const float *p;

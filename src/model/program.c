@@ -72,7 +72,7 @@ static size_t outputs(const struct fg_op *op, size_t n)
     case FG_OP_POOL:
         return n * s->oh * s->ow * s->cs / 4;
     case FG_OP_POOL_DX:
-        return n * s->h * s->w * s->cs / 4;
+        return n * s->cs / 4 * (FG_POOL_IS_WHOLE(s) ? s->oh * s->ow : s->h * s->w);
     case FG_OP_LOAD:
     case FG_OP_PACK:
         return n * op->ldy;

@@ -7,9 +7,6 @@
 #include "src/base/now.h"
 #include "src/worker/trainer_resident.h"
 
-/* Steps a launch: the stop flag is asked between them. */
-enum { CHUNK = 8 };
-
 /* Device memory of one wave. */
 struct wave {
     struct fg_device *d;
@@ -226,7 +223,7 @@ static enum fg_status run_steps(struct wave *w, uint32_t *at, atomic_int *stop, 
     }
     then = step_us > 0 ? fg_now_steady() : 0;
     while (*at < end) {
-        uint32_t chunk = step_us > 0 ? 1 : CHUNK;
+        uint32_t chunk = step_us > 0 ? 1 : w->d->ops->steps(w->d, w->p, n);
         if (step_us > 0) {
             fg_wait_until(then += step_us, stop);
         }

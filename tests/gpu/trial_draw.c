@@ -112,6 +112,11 @@ static void draw_window(struct trial *t, uint32_t most, struct fg_rng *r)
     s->h = from_to(r, s->k, 9);
     s->w = from_to(r, s->k, 9);
     s->stride = from_to(r, 1, 3);
+    if (pool && fg_rng_below(r, 3) == 0) { /* windows that meet, and leave nothing out */
+        s->stride = s->k;
+        s->h -= s->h % s->k;
+        s->w -= s->w % s->k;
+    }
     s->cin = from_to(r, 1, 20);
     s->cs = pool ? 16 * from_to(r, 1, 2) : s->cin + from_to(r, 0, 3);
     s->oh = (s->h - s->k) / s->stride + 1;

@@ -327,6 +327,26 @@ static void stopped_tasks_go_on_on_either_kind(void **state)
     toy_destroy(d);
 }
 
+/* Steps in one go: more of lanes that a block keeps as a whole. */
+static void small_lanes_take_more_steps_at_once(void **state)
+{
+    (void)state;
+    const struct fg_program p = {.floats = 1000, .packed = 100};
+    static const struct {
+        int resident;
+        uint32_t near, steps;
+    } of[] = {{1, 1000, 64}, {1, 999, 8}, {1, 10, 8}, {0, 1000, 8}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        struct fg_emulation how = toy_plain;
+        struct fg_device *d;
+        how.resident = of[i].resident;
+        how.near_floats = of[i].near;
+        assert_int_equal(fg_device_emulated(&d, &how, NULL), FG_OK);
+        assert_int_equal(d->ops->steps(d, &p, 5), of[i].steps);
+        d->ops->destroy(d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +356,7 @@ int main(void)
         cmocka_unit_test(tensor_cores_repeat_themselves_and_stay_near),
         cmocka_unit_test(updates_that_stay_are_summed_to_the_same_bits),
         cmocka_unit_test(stopped_tasks_go_on_on_either_kind),
+        cmocka_unit_test(small_lanes_take_more_steps_at_once),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     toy_cuda = fg_cuda_device_count() > 0;
