@@ -203,7 +203,8 @@ FG_BOTH static inline void op_embed_dw(const struct fg_op *op, const struct fg_a
     const float *old = fg_at_ref(at, op->y);
     float *y = fg_at_own(at, op->y);
     for (size_t e = t; e < (size_t)op->in * op->np; e += nt) {
-        const float code = (float)((uint32_t)e / op->np), *dk = d + (uint32_t)e % op->np;
+        const uint32_t row = (uint32_t)e / op->np;
+        const float code = (float)row, *dk = d + (uint32_t)e % op->np;
         float sum = 0.0f;
         for (uint32_t s = 0; s < op->rows; s++) {
             for (uint32_t b = 0; b < at->n; b++, dk += op->np) {

@@ -27,7 +27,7 @@
 #include "src/base/str.h"
 #include "src/plan/form.h"
 
-enum { FG_EXACT_BLOCK = 1024, FG_EXACT_MOST = 64 };
+enum { FG_EXACT_BLOCK = 1024, FG_EXACT_MOST = 256 };
 
 struct fg_exact; /* opaque */
 

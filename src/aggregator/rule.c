@@ -8,6 +8,10 @@
  * 39 updates of 6.7 MB the sum's own way through memory is a tenth of all). */
 enum { QUEUE_BYTES_EACH = 32, QUEUE_BYTES = 1 << 28 };
 
+/* And so many of them where one takes the host's memory; of those that are all on a device more, so that the
+ * model can move there by a whole round. */
+enum { QUEUE_MOST = 64 };
+
 /* Updates that are held by those whom they came from, so that each part of the sum is read
  * and written once for all of them. */
 struct fg_rule_queue {
@@ -309,12 +313,18 @@ static enum fg_status enqueue(struct fg_rule *r, const struct fg_exact_term *ter
     struct fg_rule_queue *q = r->queue;
     const struct fg_form *f = &term->form;
     size_t p = r->cfg.params, places = f->kind == FG_FORM_PLACES ? f->part[f->parts - 1].places_end : 0;
+    enum fg_status st =
+        q->n == FG_EXACT_MOST ? add_queue(r) : FG_OK; /* not before: it may be a whole round */
+    if (st != FG_OK) {
+        return st;
+    }
     q->term[q->n] = *term;
     q->hold[q->n++] = fg_hold_use(hold);
     q->bytes += f->kind == FG_FORM_FLOATS  ? 4 * p
                 : f->kind == FG_FORM_BYTES ? p
                                            : 4 * places; /* none, where it is away */
-    bool full = q->n == FG_EXACT_MOST || (q->bytes >= QUEUE_BYTES_EACH * p && q->bytes >= QUEUE_BYTES);
+    bool full =
+        q->bytes > 0 && (q->n >= QUEUE_MOST || (q->bytes >= QUEUE_BYTES_EACH * p && q->bytes >= QUEUE_BYTES));
     return full ? add_queue(r) : FG_OK;
 }
 

@@ -164,8 +164,9 @@ enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *op
 void fg_rule_destroy(struct fg_rule *r);
 
 /* Fold one update. Up to 64 updates, and 32 P or 256 Mi bytes of them, whichever is more, wait where they are
- * held and are then added at once. Cost: one pass over delta. Errors: FG_E_NOMEM, FG_E_RANGE (a weight that
- * is not finite); the open round can then only be dropped. */
+ * held and are then added at once; 256 where all of them are on a device. Cost: one pass over delta. Errors:
+ * FG_E_NOMEM, FG_E_RANGE (a weight that is not finite), FG_E_IO (a device failed); the open round can then
+ * only be dropped. */
 enum fg_status fg_rule_fold(struct fg_rule *r, const struct fg_rule_update *u) FG_NODISCARD;
 
 /* Add the updates that still wait, as fg_rule_commit() would, which cannot report an error. The model is x

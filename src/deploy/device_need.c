@@ -43,6 +43,18 @@ static enum fg_status largest(uint32_t **samples, uint32_t **steps, uint32_t n, 
     return FG_OK;
 }
 
+/* Updates of a round's other clients stay beside those of the largest, as many as are added up at once. */
+static void add_others(struct fg_cmd_device *d, const struct fg_setup *s, double asked)
+{
+    uint32_t most = s->clients < FG_AWAY_TERMS ? s->clients : FG_AWAY_TERMS,
+             all = asked < most ? (uint32_t)asked : most;
+    if (d->need.stay_bytes > 0 && all > d->clients) {
+        uint64_t more = (all - d->clients) * fg_stays_bytes(s->model).update;
+        d->need.stay_bytes += more;
+        d->need.peak_bytes += more;
+    }
+}
+
 enum fg_status fg_cmd_device_need(struct fg_cmd_device *out, const struct fg_setup *s, struct fg_err *err)
 {
     struct fg_cmd_device d = {.clients = s->cfg->select.clients};
@@ -74,6 +86,7 @@ enum fg_status fg_cmd_device_need(struct fg_cmd_device *out, const struct fg_set
     fg_free(samples);
     fg_free(steps);
     if (st == FG_OK) {
+        add_others(&d, s, asked);
         *out = d;
     }
     return st;

@@ -21,7 +21,7 @@ enum fg_form_kind {
 
 enum { FG_AWAY_BLOCK = 1024 }; /* values in a block: they share a unit, and their largest |x| is known */
 
-enum { FG_AWAY_TERMS = 64 }; /* at most in one sum */
+enum { FG_AWAY_TERMS = 256 }; /* at most in one sum: a byte tells them apart */
 
 /* What a device is asked to add up in one block: the n terms named by which[first], which[first + 1], ...,
  * each value rounded to the nearest whole multiple of 2^unit. */

@@ -131,6 +131,65 @@ static void the_model_moves_on_the_device_to_the_same_bits(void **state)
     free(x);
 }
 
+/* A round of n clients, from x: their updates go into the rule, on a device or not. */
+static void large_round(struct fg_trainer *t, struct fg_rule *r, const float *x, size_t n)
+{
+    struct fg_job *jobs = calloc(n, sizeof *jobs);
+    float *deltas = calloc(n * P, sizeof *deltas);
+    for (size_t i = 0; i < n; i++) {
+        jobs[i] = toy_job(images, iota + i % 60, 1 + (uint32_t)i % 7, 1, 0.1f, x, deltas + i * P);
+        jobs[i].task.client = jobs[i].task.shard = (uint32_t)i;
+        jobs[i].may_stay = true;
+    }
+    assert_int_equal(fg_trainer_run(t, jobs, n, NULL, NULL), FG_OK);
+    for (size_t i = 0; i < n; i++) {
+        const struct fg_stay *stay = jobs[i].stay;
+        const struct fg_rule_update u = {.delta = stay != NULL ? NULL : jobs[i].delta,
+                                         .form = stay != NULL ? &stay->form : NULL,
+                                         .hold = stay != NULL ? &jobs[i].stay->hold : NULL,
+                                         .client = jobs[i].task.client,
+                                         .samples = jobs[i].samples,
+                                         .steps = jobs[i].steps,
+                                         .lr = 0.1,
+                                         .factor = i % 9 == 0 ? 1e-4 : 1.0};
+        assert_int_equal(fg_rule_fold(r, &u), FG_OK);
+        fg_hold_drop(stay != NULL ? &jobs[i].stay->hold : NULL);
+    }
+    free(jobs);
+    free(deltas);
+}
+
+/* All that a byte tells apart move the model on the device; beyond that they are sums of so many. */
+static void rounds_of_up_to_256_clients_move_the_model_there(void **state)
+{
+    (void)state;
+    static const size_t of[] = {65, 256, 257};
+    const struct fg_local_opts o = {.batch = 5};
+    float *x = calloc(2 * P, sizeof *x), *y = x + P;
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        struct fg_trainer *cpu = toy_trainer(model, &o, 1, "auto"),
+                          *dev = toy_on_device(model, &o, FG_EXACT, toy_plain);
+        struct fg_rule *a = make(FG_OVER_ACTIVE), *b = make(FG_OVER_ACTIVE);
+        struct fg_there at = {0};
+        fg_model_init(model, 3, x);
+        memcpy(y, x, P * sizeof *x);
+        large_round(cpu, a, x, of[i]);
+        large_round(dev, b, y, of[i]);
+        fg_rule_commit(a, x);
+        assert_int_equal(fg_rule_settle(b, y, &at), FG_OK);
+        assert_int_equal(b->moved.away != NULL, of[i] <= 256);
+        at = b->moved;
+        fg_rule_commit(b, y);
+        assert_int_equal(fg_rule_bring(y, &at), FG_OK);
+        assert_memory_equal(x, y, P * sizeof *x);
+        fg_rule_destroy(a);
+        fg_rule_destroy(b);
+        fg_trainer_destroy(cpu);
+        fg_trainer_destroy(dev);
+    }
+    free(x);
+}
+
 /* From the second round on the model does not go over the bus, but when the host asks for it: then once. */
 static void the_model_comes_back_only_when_asked_for(void **state)
 {
@@ -263,6 +322,7 @@ static void a_device_that_is_lost_moves_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest anywhere[] = {cmocka_unit_test(the_model_moves_on_the_device_to_the_same_bits),
+                                          cmocka_unit_test(rounds_of_up_to_256_clients_move_the_model_there),
                                           cmocka_unit_test(floats_are_fetched_for_updates_that_come_back)};
     const struct CMUnitTest emulated[] = {
         cmocka_unit_test(the_model_comes_back_only_when_asked_for),
