@@ -1,5 +1,5 @@
-/* The kernels of one arithmetic, an operation each: kernels/device_ops.h by nvcc. Each arithmetic has a file of its
- * own, which compile beside each other. For .cu files. */
+/* The kernels of one arithmetic, an operation each: kernels/device_ops.h by nvcc. Each arithmetic has a file
+ * of its own, which compile beside each other. For .cu files. */
 #ifndef FG_KERNELS_CUDA_LOCKSTEP_KERNELS_H
 #define FG_KERNELS_CUDA_LOCKSTEP_KERNELS_H
 

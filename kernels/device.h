@@ -193,6 +193,7 @@ struct fg_device_run {
     const struct fg_op *op;           /* (program->n) the device's copy */
     struct fg_lane *lanes;            /* the device's; the longest first */
     size_t n;                         /* lanes that have steps left at `from` */
+    size_t all;                       /* lanes that there are; from n on they are through. 0: n */
     uint32_t from, to;                /* steps; a lane stops at its own end */
     uint32_t parts;                   /* of the largest batch */
 };

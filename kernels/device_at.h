@@ -66,6 +66,17 @@ FG_BOTH static inline uint32_t fg_at_steps(const struct fg_program *p, size_t ho
     return hot == p->floats ? 64 : 8;
 }
 
+/* For how many lanes the operations of a run are launched: those that are through have nothing to do, and a
+ * few numbers of lanes make the same launches again and again. */
+FG_BOTH static inline size_t fg_at_lanes(const struct fg_device_run *r)
+{
+    size_t n = 1;
+    while (n < r->n) {
+        n *= 2;
+    }
+    return r->all <= r->n ? r->n : n < r->all ? n : r->all;
+}
+
 /* Where parameters and their gradients are written. An operand lies as a whole in front of or behind
  * hot_floats. */
 FG_BOTH static inline float *fg_at_own(const struct fg_at *at, struct fg_ref r)

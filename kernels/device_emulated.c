@@ -196,7 +196,7 @@ static enum fg_status run(struct fg_device *base, const struct fg_device_run *r,
                     continue;
                 }
                 for (size_t o = 0; o < r->program->n; o++) {
-                    for (size_t k = r->n; k-- > 0;) {
+                    for (size_t k = fg_at_lanes(r); k-- > 0;) {
                         run_lane(d, r, k, o, o + 1, step, part);
                     }
                 }

@@ -237,6 +237,7 @@ static enum fg_status run_steps(struct wave *w, uint32_t *at, atomic_int *stop, 
                                   .op = w->op,
                                   .lanes = w->lanes,
                                   .n = n,
+                                  .all = w->n,
                                   .from = *at,
                                   .to = end - *at < chunk ? end : *at + chunk,
                                   .parts = (largest - 1) / FG_DEVICE_PART + 1};

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "kernels/device_at.h"
 #include "src/aggregator/exact.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
@@ -347,6 +348,17 @@ static void small_lanes_take_more_steps_at_once(void **state)
     }
 }
 
+/* Lanes that operations are launched for: few numbers of them, not more than there are. */
+static void few_numbers_of_lanes_are_launched(void **state)
+{
+    (void)state;
+    static const size_t of[][3] = {{1, 50, 1}, {3, 50, 4}, {5, 50, 8}, {33, 50, 50}, {50, 50, 50}, {7, 0, 7}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        const struct fg_device_run r = {.n = of[i][0], .all = of[i][1]};
+        assert_int_equal(fg_at_lanes(&r), of[i][2]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +369,7 @@ int main(void)
         cmocka_unit_test(updates_that_stay_are_summed_to_the_same_bits),
         cmocka_unit_test(stopped_tasks_go_on_on_either_kind),
         cmocka_unit_test(small_lanes_take_more_steps_at_once),
+        cmocka_unit_test(few_numbers_of_lanes_are_launched),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     toy_cuda = fg_cuda_device_count() > 0;
