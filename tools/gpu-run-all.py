@@ -251,6 +251,9 @@ def ways(s, found):
         except Failure as e:
             out = e.output
         found[way] = table(out)
+    for model in sorted(set(found["resident"]) & set(found["lockstep"])):
+        rates = [t.get(model, {}).get("median/s", 0) for t in (found["resident"], found["lockstep"], found.get("exact", {}))]
+        s.say("    {}: {:.0f} samples/s resident, {:.0f} in lockstep; the device chose {:.0f}".format(model, *rates))
 
 
 def speed(s, found):
@@ -332,14 +335,15 @@ def unless_refused(e, *signs):
     raise e
 
 
-def sanitizer(kind):
+def sanitizer(*kinds):
     def work(s, _):
         program = tool("compute-sanitizer")
-        try:
-            s.run([program, "--tool", kind, "--error-exitcode", "1", os.path.join(BIN, "test_device_ops")],
-                  FG_TEST_ITERS="1", FG_TEST_DEVICE="cuda")
-        except Failure as e:
-            unless_refused(e, "Device not supported")
+        for kind in kinds:
+            try:
+                s.run([program, "--tool", kind, "--error-exitcode", "1", os.path.join(BIN, "test_device_ops")],
+                      FG_TEST_ITERS="1", FG_TEST_DEVICE="cuda")
+            except Failure as e:
+                unless_refused(e, "Device not supported")
     return work
 
 
@@ -409,7 +413,7 @@ STEPS = [
     ("racecheck", 15, sanitizer("racecheck"), True),
     ("profile", 15, profile, True),
     ("speed of operations", 5, operations, True),
-    ("initcheck", 10, sanitizer("initcheck"), True),
+    ("initcheck", 10, sanitizer("initcheck", "synccheck"), True),
     ("compiled here", 34, compiled_here, False),
 ]
 MOST_SECONDS = 470
