@@ -129,6 +129,20 @@ static size_t take_place(const struct fg_config *c)
     return place;
 }
 
+/* Whether this process has no CUDA device, which is said: a driver that is too old looks like none. */
+static bool none_here(void)
+{
+    struct fg_cuda_device unused;
+    struct fg_err why = {""};
+    if (fg_cuda_device_count() > 0) {
+        return false;
+    }
+    if (fg_cuda_device_info(&unused, 0, &why) != FG_OK) {
+        fg_log_write(FG_LOG_INFO, "trains on the CPU: %s", why.text);
+    }
+    return true;
+}
+
 enum fg_status fg_setup_device(struct fg_device **out, const struct fg_config *c, struct fg_err *err)
 {
     const char *list = c->worker.device;
@@ -145,7 +159,7 @@ enum fg_status fg_setup_device(struct fg_device **out, const struct fg_config *c
         fg_log_write(FG_LOG_INFO, "trains on item %zu of worker.device", place % n + 1);
     }
     *out = NULL;
-    if (item.kind == KIND_CPU || (item.kind == KIND_AUTO && fg_cuda_device_count() == 0)) {
+    if (item.kind == KIND_CPU || (item.kind == KIND_AUTO && none_here())) {
         return FG_OK;
     }
     enum fg_status st = item.kind == KIND_EMULATED ? fg_device_emulated(out, &item.emulation, err)

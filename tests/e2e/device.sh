@@ -28,6 +28,10 @@ for rule in fedavg fedavgm fedadam; do
     done
     expect "$rule, summed on the device, twenty rounds" "$(sha "$T/$rule-cpu")" "$(sha "$T/$rule-emulated")"
 done
+"$FORAGE" simulate --force --set worker.device=auto --out "$T/auto" "$T/s.ini" >"$T/o" 2>"$T/err" || cat "$T/err"
+expect "auto: whichever device there is gives the same model" "$a" "$(sha "$T/auto")"
+holds "auto: where there is none, it says why" [ "$(grep -c 'trains on the CPU: CUDA: no device 0' "$T/auto/log.txt")" = \
+    "$("$FORAGE" doctor | grep -cE 'no device here|without CUDA')" ]
 # 48 KB: a few clients at a time
 "$FORAGE" simulate -q --force --set worker.device=emulated:48 --out "$T/small" "$T/s.ini" >"$T/o" 2>"$T/err" || cat "$T/err"
 expect "short of memory: smaller waves, the same model" "$a" "$(sha "$T/small")"
