@@ -236,8 +236,8 @@ static enum fg_status run_lockstep(struct cuda_device *d, const struct fg_device
         make_graph(d, k, r);
     }
     k->last = ++d->runs;
-    FG_CUDA_TRY(cudaMemcpyAsync(d->from, &r->from, sizeof r->from, cudaMemcpyHostToDevice, d->stream),
-                cleanup);
+    FG_CUDA_TRY(cudaMemcpyAsync(d->from, &asked->from, sizeof asked->from, cudaMemcpyHostToDevice, d->stream),
+                cleanup); /* the caller's, which is there until all is done */
     if (k->graph != NULL) {
         FG_CUDA_TRY(cudaGraphLaunch(k->graph, d->stream), cleanup);
     } else {
