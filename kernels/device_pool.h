@@ -105,6 +105,13 @@ FG_BOTH static inline void pool_dx_whole(const struct fg_op *op, const struct fg
     }
 }
 
+/* The first window along a side that contains place u. */
+FG_BOTH static inline uint32_t first_window(const struct fg_window *s, uint32_t u)
+{
+    /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): strides are at least 1 */
+    return u < s->k ? 0 : (u - s->k) / s->stride + 1;
+}
+
 /* One thread four channels of an input: it looks at the windows that contain it, in the order of outputs.
  * f: what dropout scales by, or 1. */
 FG_BOTH static inline void op_pool_dx(const struct fg_op *op, const struct fg_at *at, size_t t, size_t nt)
@@ -120,9 +127,7 @@ FG_BOTH static inline void op_pool_dx(const struct fg_op *op, const struct fg_at
     for (size_t e = t; 4 * e < (size_t)at->n * s->h * s->w * s->cs; e += nt) {
         const uint32_t pixel = (uint32_t)(4 * e) / s->cs, c = (uint32_t)(4 * e) % s->cs, line = pixel / s->w,
                        v = pixel % s->w, u = line % s->h, b = line / s->h;
-        /* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): strides are at least 1 */
-        uint32_t r0 = u < s->k ? 0 : (u - s->k) / s->stride + 1,
-                 q0 = v < s->k ? 0 : (v - s->k) / s->stride + 1;
+        const uint32_t r0 = first_window(s, u), q0 = first_window(s, v);
         struct fg_four sum = {{0.0f, 0.0f, 0.0f, 0.0f}};
         for (uint32_t r = r0; r < s->oh && r * s->stride <= u; r++) {
             for (uint32_t q = q0; q < s->ow && q * s->stride <= v; q++) {
