@@ -185,10 +185,11 @@ static void ask_ahead(const struct fg_exact *e, size_t from, size_t k, size_t no
 
 enum fg_status fg_exact_add(struct fg_exact *e, const struct fg_exact_term *term, size_t m)
 {
-    struct exact_cursor cursor[FG_EXACT_MOST] = {{.part = 0}};
+    struct exact_cursor cursor[FG_EXACT_MOST]; /* (m): of one term not all is to be set */
     FG_ASSERT(m <= FG_EXACT_MOST);
-    for (size_t k = 0; k < m && e->floats == NULL; k++) {
-        if (term[k].form.kind == FG_FORM_BYTES &&
+    for (size_t k = 0; k < m; k++) {
+        cursor[k] = (struct exact_cursor){0};
+        if (e->floats == NULL && term[k].form.kind == FG_FORM_BYTES &&
             (e->floats = fg_calloc_aligned(BYTES_AT_ONCE * (size_t)BLOCK, sizeof *e->floats)) == NULL) {
             return FG_E_NOMEM;
         }
