@@ -39,21 +39,21 @@ static bool is_there(const struct remote_far *f)
 
 static enum fg_status tell(struct remote_far *f)
 {
-    struct fg_msg m = {.type = FG_MSG_ADD};
-    size_t n = f->n - f->told;
-    struct fg_msg_term list[AT_ONCE];
-    if (n == 0 || !is_there(f)) {
-        return FG_OK;
+    enum fg_status st = FG_OK;
+    while (f->told < f->n && is_there(f) && st == FG_OK) {
+        struct fg_msg m = {.type = FG_MSG_ADD};
+        struct fg_msg_term list[AT_ONCE];
+        uint32_t n = 0;
+        for (; n < AT_ONCE && f->told < f->n; n++, f->told++) {
+            const struct term *t = &f->term[f->told];
+            list[n] = (struct fg_msg_term){.id = t->task.id, .weight = t->weight};
+        }
+        m.u.add.sum = f->number;
+        m.u.add.n = n;
+        m.u.add.list = list;
+        st = remote_send(f->r, f->peer, &m);
     }
-    for (size_t i = 0; i < n; i++) {
-        const struct term *t = &f->term[f->told + i];
-        list[i] = (struct fg_msg_term){.id = t->task.id, .weight = t->weight};
-    }
-    m.u.add.sum = f->number;
-    m.u.add.n = (uint32_t)n;
-    m.u.add.list = list;
-    f->told = f->n;
-    return remote_send(f->r, f->peer, &m);
+    return st;
 }
 
 /* Its terms are in a sum here, or nobody's. */
@@ -80,7 +80,7 @@ static enum fg_status add(struct fg_far *far, uint64_t id, double weight)
     f->number = f->n == 0 ? ++f->r->sums : f->number;
     f->term[f->n++] = (struct term){.task = e->task, .weight = weight};
     fg_versions_find(&f->r->versions, e->task.version)->waiting++;
-    return f->n - f->told == AT_ONCE ? tell(f) : FG_OK;
+    return f->n - f->told >= AT_ONCE ? tell(f) : FG_OK;
 }
 
 static enum fg_status ask(struct fg_far *far)
@@ -142,10 +142,12 @@ static enum fg_status sum(struct fg_far *far, struct fg_exact *into)
     struct remote *r = f->r;
     struct fg_err err = {{0}};
     enum fg_status st = FG_OK;
-    fg_time_t left = r->opts.patience_us, begin = r->opts.now(r->opts.arg);
+    fg_time_t begin = r->opts.now(r->opts.arg), left = WAIT_US;
     while (st == FG_OK && !f->answered && is_there(f) && left > 0) {
         st = remote_pump(r, left < WAIT_US ? left : WAIT_US, &err);
-        left = r->opts.patience_us - (r->opts.now(r->opts.arg) - f->asked);
+        if (r->opts.heartbeat_us > 0) { /* else patience is never lost */
+            left = r->opts.patience_us - (r->opts.now(r->opts.arg) - f->asked);
+        }
     }
     if (st != FG_OK) {
         return st;
