@@ -59,7 +59,7 @@ struct fg_far {
     /* Its sum is wanted soon: does not wait for it. Errors: FG_E_NOMEM. */
     enum fg_status (*ask)(struct fg_far *far);
     /* Add its sum of what was added since it began to `into`, and begin anew; waits for it. Whatever became
-     * of that process, the sum is that of the updates. Errors: as fg_exact_add(), FG_E_INTERRUPTED. */
+     * of that process, the sum is that of the updates. Errors: as fg_exact_add(), or of computing anew. */
     enum fg_status (*sum)(struct fg_far *far, struct fg_exact *into);
     /* Begin anew. */
     void (*drop)(struct fg_far *far);

@@ -116,7 +116,20 @@ static enum fg_status collect_here(void *arg, struct fg_err *err)
     return st;
 }
 
-/* Compute a few tasks here, under ids of the local executor's own: repeated tasks come out of order. */
+enum fg_status remote_submit_here(struct remote *r, struct fg_task task, uint64_t *id, struct fg_err *err)
+{
+    struct fg_executor *local = r->opts.local;
+    enum fg_status st = FG_OK;
+    if (task.version != r->local_version) {
+        const struct fg_version *v = fg_versions_find(&r->versions, task.version);
+        st = local->ops->publish(local, task.version, v->params, err);
+        r->local_version = task.version;
+    }
+    *id = task.id = ++r->local_ids;
+    return st == FG_OK ? local->ops->submit(local, &task, 1, err) : st;
+}
+
+/* Compute a few tasks here. */
 static enum fg_status compute_here(struct remote *r, struct fg_err *err)
 {
     struct fg_executor *local = r->opts.local;
@@ -129,16 +142,8 @@ static enum fg_status compute_here(struct remote *r, struct fg_err *err)
         if (e == NULL) {
             break;
         }
-        struct fg_task task = e->task;
-        if (task.version != r->local_version) {
-            const struct fg_version *v = fg_versions_find(&r->versions, task.version);
-            st = local->ops->publish(local, task.version, v->params, err);
-            r->local_version = task.version;
-        }
-        task.id = ++r->local_ids;
-        st = st == FG_OK ? local->ops->submit(local, &task, 1, err) : st;
+        st = remote_submit_here(r, e->task, &e->local_id, err);
         e->state = TASK_LOCAL;
-        e->local_id = task.id;
     }
     if (st != FG_OK || r->local_ids < first) {
         return st;

@@ -93,31 +93,24 @@ static enum fg_status ask(struct fg_far *far)
     return st == FG_OK && is_there(f) ? remote_send(f->r, f->peer, &m) : st;
 }
 
-/* One update again, by the local executor, under an id of its own. */
+/* One update again, by the local executor. */
 static enum fg_status compute_again(struct remote *r, const struct term *t, struct fg_exact *into,
                                     struct fg_err *err)
 {
     struct fg_executor *local = r->opts.local;
-    struct fg_task task = t->task;
     struct fg_result result;
-    enum fg_status st = FG_OK;
-    if (task.version != r->local_version) {
-        st = local->ops->publish(local, task.version, fg_versions_find(&r->versions, task.version)->params,
-                                 err);
-        r->local_version = task.version;
-    }
-    task.id = ++r->local_ids;
-    st = st == FG_OK ? local->ops->submit(local, &task, 1, err) : st;
+    uint64_t id;
+    enum fg_status st = remote_submit_here(r, t->task, &id, err);
     if (st != FG_OK) {
         return st;
     }
-    st = local->ops->collect(local, task.id, &result, err);
+    st = local->ops->collect(local, id, &result, err);
     if (st == FG_OK) {
         struct fg_exact_term again = fg_exact_floats(t->weight, result.delta);
         st = fg_exact_add(into, &again, 1);
         r->stats.tasks_repeated++;
     }
-    local->ops->release(local, task.id);
+    local->ops->release(local, id);
     return st;
 }
 

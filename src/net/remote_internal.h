@@ -153,6 +153,10 @@ enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok);
  * what can be. */
 enum fg_status remote_pump(struct remote *r, fg_time_t timeout_us, struct fg_err *err);
 
+/* Give the local executor a task, under an id of its own: repeated tasks come out of order. Its version must
+ * be kept. */
+enum fg_status remote_submit_here(struct remote *r, struct fg_task task, uint64_t *id, struct fg_err *err);
+
 /* remote_beside.c: run() in a thread of its own, and frames are taken and tasks given out meanwhile;
  * without opts.beside run() alone. It may not touch the executor. */
 enum fg_status remote_beside(struct remote *r, enum fg_status (*run)(void *arg, struct fg_err *err),

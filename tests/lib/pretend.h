@@ -53,6 +53,20 @@ struct pretend {
     unsigned killed, hung, refused, handed, resumed, partial, scored, summed;
 };
 
+enum { PRETEND_HERE_TASKS = 4096 };
+
+/* A pretended local executor: for one version after the other, under ids that grow. Zero, then base.ops. */
+struct pretend_here {
+    struct fg_executor base;
+    uint64_t version, last;
+    float params[PRETEND_P];
+    struct fg_result result[PRETEND_HERE_TASKS];
+    float delta[PRETEND_HERE_TASKS][PRETEND_P];
+    unsigned done, open; /* tasks collected; not released */
+    atomic_uint *passed; /* a task takes until this has grown; NULL: no time */
+};
+extern const struct fg_executor_ops pretend_here_ops; /* destroy leaves it, so that the test can look at it */
+
 /* What a task gives: a pure function of it, the parameters and its shard; `delta` where it trains. */
 void pretend_compute(struct fg_result *res, float delta[PRETEND_P], const struct fg_task *t,
                      const float *params, const uint8_t *shard);

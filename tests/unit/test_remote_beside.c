@@ -1,79 +1,8 @@
 /* The remote executor computes in its own process as well, in turn with what comes or in a thread beside it:
  * the results are the same, and beside it the workers do not wait. */
-#include <unistd.h>
-
 #include "src/base/mem.h"
 #include "tests/lib/pretend.h"
 #include "tests/lib/test.h"
-
-/* A pretended local executor. */
-struct here {
-    struct fg_executor base;
-    uint64_t version;
-    float params[PRETEND_P];
-    struct fg_result result[8];
-    float delta[600][PRETEND_P];
-    unsigned done, last;
-    atomic_uint *passed; /* a task takes until this has grown; NULL: no time */
-};
-
-static enum fg_status here_publish(struct fg_executor *ex, uint64_t version, const float *params,
-                                   struct fg_err *err)
-{
-    struct here *h = (struct here *)ex;
-    (void)err;
-    h->version = version;
-    memcpy(h->params, params, sizeof h->params);
-    return FG_OK;
-}
-
-static enum fg_status here_submit(struct fg_executor *ex, const struct fg_task *tasks, size_t n,
-                                  struct fg_err *err)
-{
-    struct here *h = (struct here *)ex;
-    uint8_t shard[PRETEND_SHARD_LEN];
-    (void)err;
-    assert_int_equal(n, 1);
-    assert_int_equal(tasks->version, h->version);
-    assert_true(tasks->id > h->last);
-    h->last = (unsigned)tasks->id;
-    pretend_shard(shard, pretend_shard_of(tasks->client));
-    float *delta = h->delta[tasks->id % 600];
-    pretend_compute(&h->result[tasks->id % 8], delta, tasks, h->params, shard);
-    h->result[tasks->id % 8].delta = tasks->kind == FG_TASK_TRAIN ? delta : NULL;
-    return FG_OK;
-}
-
-static enum fg_status here_collect(struct fg_executor *ex, uint64_t id, struct fg_result *out,
-                                   struct fg_err *err)
-{
-    struct here *h = (struct here *)ex;
-    unsigned begun = h->passed != NULL ? atomic_load(h->passed) : 0;
-    (void)err;
-    for (int ms = 0; h->passed != NULL && atomic_load(h->passed) - begun < 100 && ms < 20000; ms++) {
-        (void)usleep(1000);
-    }
-    *out = h->result[id % 8];
-    h->done++;
-    return FG_OK;
-}
-
-static void here_release(struct fg_executor *ex, uint64_t id)
-{
-    (void)ex;
-    (void)id;
-}
-
-static void here_destroy(struct fg_executor *ex)
-{
-    (void)ex; /* the test looks at it afterwards */
-}
-
-static const struct fg_executor_ops here_ops = {.publish = here_publish,
-                                                .submit = here_submit,
-                                                .collect = here_collect,
-                                                .release = here_release,
-                                                .destroy = here_destroy};
 
 static void this_process_computes_its_share(void **state)
 {
@@ -81,9 +10,9 @@ static void this_process_computes_its_share(void **state)
     for (uint32_t k = 0; k < 6; k++) {
         uint32_t n = 1 + k % 3;
         struct pretend *w = pretend_create(n, n, false);
-        struct here *here = fg_calloc(1, sizeof *here);
+        struct pretend_here *here = fg_calloc(1, sizeof *here);
         assert_non_null(here);
-        here->base.ops = &here_ops;
+        here->base.ops = &pretend_here_ops;
         w->kill_in_1000 = n == 2 ? 20 : 0; /* all may die: it goes on alone */
         w->max_bytes = n == 3 ? 1 : 0;
         w->beside = k >= 3;
@@ -101,13 +30,13 @@ static void a_worker_is_served_while_this_process_computes(void **state)
     (void)state;
     enum { TASKS = 60 };
     struct pretend *w = pretend_create(1, 1, false);
-    struct here *here = fg_calloc(1, sizeof *here);
+    struct pretend_here *here = fg_calloc(1, sizeof *here);
     struct fg_task task[TASKS];
     struct fg_result res;
     struct fg_err err;
     float x[PRETEND_P];
     assert_non_null(here);
-    here->base.ops = &here_ops;
+    here->base.ops = &pretend_here_ops;
     here->passed = &w->passed;
     w->beside = true;
     struct fg_executor *ex = pretend_executor(w, &here->base);
@@ -141,11 +70,11 @@ static enum fg_status here_fails(struct fg_executor *ex, uint64_t id, struct fg_
 static void what_fails_here_is_told(void **state)
 {
     (void)state;
-    struct fg_executor_ops failing = here_ops;
+    struct fg_executor_ops failing = pretend_here_ops;
     failing.collect = here_fails;
     for (int beside = 0; beside < 2; beside++) {
         struct pretend *w = pretend_create(1, 1, false);
-        struct here *here = fg_calloc(1, sizeof *here);
+        struct pretend_here *here = fg_calloc(1, sizeof *here);
         struct fg_task task = {.id = 1, .version = 1, .kind = FG_TASK_TRAIN, .steps = 5};
         struct fg_result res;
         struct fg_err err;

@@ -7,70 +7,7 @@
 #include "tests/lib/pretend.h"
 #include "tests/lib/test.h"
 
-enum { COHORT = 14, ROUNDS = 25, LOCAL = 4096 };
-
-/* A pretended local executor: under ids of its own, for one version after the other. */
-struct here {
-    struct fg_executor base;
-    float params[PRETEND_P];
-    uint64_t version, last;
-    struct fg_result result[LOCAL];
-    float delta[LOCAL][PRETEND_P];
-    unsigned done, open;
-};
-
-static enum fg_status here_publish(struct fg_executor *ex, uint64_t version, const float *params,
-                                   struct fg_err *err)
-{
-    struct here *h = (struct here *)ex;
-    (void)err;
-    h->version = version;
-    memcpy(h->params, params, sizeof h->params);
-    return FG_OK;
-}
-
-static enum fg_status here_submit(struct fg_executor *ex, const struct fg_task *t, size_t n,
-                                  struct fg_err *err)
-{
-    struct here *h = (struct here *)ex;
-    uint8_t shard[PRETEND_SHARD_LEN];
-    (void)err;
-    assert_int_equal(n, 1);
-    assert_true(t->version == h->version && t->id > h->last && t->id < LOCAL);
-    h->last = t->id;
-    pretend_shard(shard, pretend_shard_of(t->client));
-    pretend_compute(&h->result[t->id], h->delta[t->id], t, h->params, shard);
-    h->result[t->id].delta = h->delta[t->id];
-    h->open++;
-    return FG_OK;
-}
-
-static enum fg_status here_collect(struct fg_executor *ex, uint64_t id, struct fg_result *out,
-                                   struct fg_err *err)
-{
-    struct here *h = (struct here *)ex;
-    (void)err;
-    *out = h->result[id];
-    h->done++;
-    return FG_OK;
-}
-
-static void here_release(struct fg_executor *ex, uint64_t id)
-{
-    (void)id;
-    ((struct here *)ex)->open--;
-}
-
-static void here_destroy(struct fg_executor *ex)
-{
-    (void)ex; /* the test looks at it afterwards */
-}
-
-static const struct fg_executor_ops here_ops = {.publish = here_publish,
-                                                .submit = here_submit,
-                                                .collect = here_collect,
-                                                .release = here_release,
-                                                .destroy = here_destroy};
+enum { COHORT = 14, ROUNDS = 25 };
 
 /* The workers get on with it, so that not all is computed here. */
 static void let_them_work(struct pretend *w, struct fg_executor *ex)
@@ -135,7 +72,7 @@ static void take(struct pretend *w, struct fg_executor *ex, const struct fg_task
     }
 }
 
-static struct counts play(struct pretend *w, struct here *here)
+static struct counts play(struct pretend *w, struct pretend_here *here)
 {
     struct fg_executor *ex = pretend_executor(w, &here->base);
     struct fg_exact *sum = NULL, *want = NULL;
@@ -179,11 +116,11 @@ static struct counts play(struct pretend *w, struct here *here)
     return n;
 }
 
-static struct here *new_here(void)
+static struct pretend_here *new_here(void)
 {
-    struct here *h = fg_calloc(1, sizeof *h);
+    struct pretend_here *h = fg_calloc(1, sizeof *h);
     assert_non_null(h);
-    h->base.ops = &here_ops;
+    h->base.ops = &pretend_here_ops;
     return h;
 }
 
@@ -192,7 +129,7 @@ static void sums_of_workers_are_the_sum_of_updates(void **state)
     (void)state;
     for (uint32_t n = 1; n <= 5; n++) {
         struct pretend *w = pretend_create(n, n, n % 2 == 0);
-        struct here *here = new_here();
+        struct pretend_here *here = new_here();
         w->updates_stay = true;
         w->beside = n == 3;
         struct counts c = play(w, here);
@@ -210,7 +147,7 @@ static void what_is_lost_is_computed_once_more(void **state)
     unsigned repeated = 0;
     for (uint64_t seed = 1; seed <= 40; seed++) {
         struct pretend *w = pretend_create(seed, 4, false);
-        struct here *here = new_here();
+        struct pretend_here *here = new_here();
         w->updates_stay = true;
         w->kill_in_1000 = seed % 4 == 0 ? 4 : 0; /* all may die */
         w->hang_in_1000 = seed % 4 == 1 ? 8 : 0;
@@ -232,7 +169,7 @@ static void sums_of_nonsense_are_done_without(void **state)
     (void)state;
     for (int everyone = 0; everyone < 2; everyone++) {
         struct pretend *w = pretend_create(5, 3, false);
-        struct here *here = new_here();
+        struct pretend_here *here = new_here();
         w->updates_stay = true;
         w->bad = PRETEND_BAD_SUM;
         w->everyone_is_bad = everyone != 0;
@@ -247,7 +184,7 @@ static void what_is_not_finite_is_told(void **state)
 {
     (void)state;
     struct pretend *w = pretend_create(1, 3, false);
-    struct here *here = new_here();
+    struct pretend_here *here = new_here();
     struct fg_task task[COHORT];
     struct fg_result res;
     struct fg_err err;
