@@ -32,31 +32,38 @@ static void bytes(const int8_t *const *q, const int64_t *scale, size_t m, int64_
     }
 }
 
-/* Block by block of the floats, each read twice, the second time from the first cache. */
-static struct fg_scan scan(const uint8_t *head, size_t head_len, const uint8_t *body, size_t len, size_t from,
-                           float *block)
+static void scan_on(struct fg_scanner *s, size_t bytes, float *block)
+{
+    for (size_t i = 0, most = FG_FOLD_BLOCK * sizeof(float); i < bytes && s->left > 0; i += most) {
+        float x[FG_FOLD_BLOCK]; /* aligned */
+        size_t m = s->left < most ? s->left : most;
+        memcpy(x, s->floats, m);
+        float here = fg_coders_reference.largest(x, m / sizeof(float));
+        uint32_t bits;
+        memcpy(&bits, &here, sizeof bits);
+        s->most = bits > s->most ? bits : s->most;
+        if (block != NULL) {
+            block[i / most] = here;
+        }
+        s->floats += m;
+        s->left -= m;
+    }
+}
+
+/* The bytes are read a second time. */
+static struct fg_scan scan_end(struct fg_scanner *s)
 {
     struct fg_scan got = {0, 0.f};
     XXH3_state_t state;
+    scan_on(s, SIZE_MAX, NULL);
     XXH3_64bits_reset(&state);
-    XXH3_64bits_update(&state, head, head_len);
-    for (size_t i = 0, m; i < len; i += m) {
-        size_t stop = i < from ? from : len, most = FG_FOLD_BLOCK * sizeof(float);
-        m = stop - i < most ? stop - i : most;
-        if (i >= from && m >= sizeof(float)) {
-            float x[FG_FOLD_BLOCK]; /* aligned */
-            memcpy(x, body + i, m);
-            float here = fg_coders_reference.largest(x, m / sizeof(float));
-            got.largest = isnan(got.largest) || here <= got.largest ? got.largest : here;
-            if (block != NULL) {
-                block[(i - from) / most] = here;
-            }
-        }
-        XXH3_64bits_update(&state, body + i, m);
-    }
+    XXH3_64bits_update(&state, s->head, s->head_len);
+    XXH3_64bits_update(&state, s->body, s->len);
     got.hash = XXH3_64bits_digest(&state);
+    memcpy(&got.largest, &s->most, sizeof got.largest);
+    got.largest = isfinite(got.largest) ? got.largest : NAN;
     return got;
 }
 
 const struct fg_folders fg_folders_reference = {
-    .name = "reference", .floats = floats, .bytes = bytes, .scan = scan};
+    .name = "reference", .floats = floats, .bytes = bytes, .scan_on = scan_on, .scan_end = scan_end};

@@ -146,7 +146,8 @@ static void bytes(const int8_t *const *q, const int64_t *scale, size_t m, int64_
 
 #ifdef FG_WIDE_AVX512
 const struct fg_folders fg_folders_avx512 = {
-    .name = "avx512", .floats = floats, .bytes = bytes, .scan = scan};
+    .name = "avx512", .floats = floats, .bytes = bytes, .scan_on = scan_on, .scan_end = scan_end};
 #else
-const struct fg_folders fg_folders_avx2 = {.name = "avx2", .floats = floats, .bytes = bytes, .scan = scan};
+const struct fg_folders fg_folders_avx2 = {
+    .name = "avx2", .floats = floats, .bytes = bytes, .scan_on = scan_on, .scan_end = scan_end};
 #endif

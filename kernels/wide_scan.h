@@ -22,13 +22,52 @@ enum { STRIPE = 64, ROUND = 1024, SECRET = 192, SCAN_AHEAD = 8192, SCAN_VECTORS 
 #define PRIME64_1 0x9E3779B185EBCA87u
 
 /* clang-format off */
-static const uint64_t scan_secret[SECRET / 8] = { /* of the specification, little-endian */
-    0xbe4ba423396cfeb8u, 0x1cad21f72c81017cu, 0xdb979083e96dd4deu, 0x1f67b3b7a4a44072u,
-    0x78e5c0cc4ee679cbu, 0x2172ffcc7dd05a82u, 0x8e2443f7744608b8u, 0x4c263a81e69035e0u,
-    0xcb00c391bb52283cu, 0xa32e531b8b65d088u, 0x4ef90da297486471u, 0xd8acdea946ef1938u,
-    0x3f349ce33f76faa8u, 0x1d4f0bc7c7bbdcf9u, 0x3159b4cd4be0518au, 0x647378d9c97e9fc8u,
-    0xc3ebd33483acc5eau, 0xeb6313faffa081c5u, 0x49daf0b751dd0d17u, 0x9e68d429265516d3u,
-    0xfca1477d58be162bu, 0xce31d07ad1b8f88fu, 0x280416958f3acb45u, 0x7e404bbbcafbd7afu};
+/* The secret of the specification, little-endian. */
+#define K0 0xbe4ba423396cfeb8u
+#define K1 0x1cad21f72c81017cu
+#define K2 0xdb979083e96dd4deu
+#define K3 0x1f67b3b7a4a44072u
+#define K4 0x78e5c0cc4ee679cbu
+#define K5 0x2172ffcc7dd05a82u
+#define K6 0x8e2443f7744608b8u
+#define K7 0x4c263a81e69035e0u
+#define K8 0xcb00c391bb52283cu
+#define K9 0xa32e531b8b65d088u
+#define K10 0x4ef90da297486471u
+#define K11 0xd8acdea946ef1938u
+#define K12 0x3f349ce33f76faa8u
+#define K13 0x1d4f0bc7c7bbdcf9u
+#define K14 0x3159b4cd4be0518au
+#define K15 0x647378d9c97e9fc8u
+#define K16 0xc3ebd33483acc5eau
+#define K17 0xeb6313faffa081c5u
+#define K18 0x49daf0b751dd0d17u
+#define K19 0x9e68d429265516d3u
+#define K20 0xfca1477d58be162bu
+#define K21 0xce31d07ad1b8f88fu
+#define K22 0x280416958f3acb45u
+#define K23 0x7e404bbbcafbd7afu
+static const uint64_t scan_secret[SECRET / 8] = {
+    K0, K1, K2, K3, K4, K5, K6, K7, K8, K9, K10, K11,
+    K12, K13, K14, K15, K16, K17, K18, K19, K20, K21, K22, K23};
+/* As the stripes of a round meet it, each in a cache line of its own. */
+static const _Alignas(STRIPE) uint64_t scan_keys[ROUND / STRIPE][STRIPE / 8] = {
+    {K0, K1, K2, K3, K4, K5, K6, K7},
+    {K1, K2, K3, K4, K5, K6, K7, K8},
+    {K2, K3, K4, K5, K6, K7, K8, K9},
+    {K3, K4, K5, K6, K7, K8, K9, K10},
+    {K4, K5, K6, K7, K8, K9, K10, K11},
+    {K5, K6, K7, K8, K9, K10, K11, K12},
+    {K6, K7, K8, K9, K10, K11, K12, K13},
+    {K7, K8, K9, K10, K11, K12, K13, K14},
+    {K8, K9, K10, K11, K12, K13, K14, K15},
+    {K9, K10, K11, K12, K13, K14, K15, K16},
+    {K10, K11, K12, K13, K14, K15, K16, K17},
+    {K11, K12, K13, K14, K15, K16, K17, K18},
+    {K12, K13, K14, K15, K16, K17, K18, K19},
+    {K13, K14, K15, K16, K17, K18, K19, K20},
+    {K14, K15, K16, K17, K18, K19, K20, K21},
+    {K15, K16, K17, K18, K19, K20, K21, K22}};
 static const uint64_t scan_start[STRIPE / 8] = {
     0xC2B2AE3Du, PRIME64_1, 0xC2B2AE3D27D4EB4Fu, 0x165667B19E3779F9u,
     0x85EBCA77C2B2AE63u, 0x85EBCA77u, 0x27D4EB2F165667C5u, PRIME32_1};
@@ -142,18 +181,12 @@ static inline const uint8_t *scan_stripes(struct scan_sums *s, const uint8_t *at
     return at;
 }
 
-/* The secret as the stripes of a round meet it, each in cache lines of its own. */
-struct scan_keys {
-    _Alignas(STRIPE) uint8_t of[ROUND / STRIPE][STRIPE];
-};
-
 /* A round of stripes from `at` on. */
-static inline __attribute__((always_inline)) void scan_round(struct scan_sums *s, const uint8_t *at,
-                                                             const struct scan_keys *k)
+static inline __attribute__((always_inline)) void scan_round(struct scan_sums *s, const uint8_t *at)
 {
     FG_UNROLL
     for (size_t i = 0; i < ROUND / STRIPE; i++) {
-        scan_stripe(s, at + STRIPE * i, k->of[i]);
+        scan_stripe(s, at + STRIPE * i, (const uint8_t *)scan_keys[i]);
         fg_ahead(at + STRIPE * i, SCAN_AHEAD, STRIPE);
     }
     scan_scramble(s);
@@ -162,15 +195,15 @@ static inline __attribute__((always_inline)) void scan_round(struct scan_sums *s
 /* The same where stripes begin 8 bytes behind a cache line, as those of a frame that begins one do: each line
  * is read once, which is a third faster where it comes from memory. *last: the vector that ends 8 bytes
  * before at + 4 VL; up to 56 bytes behind the round are read, too. */
-static inline __attribute__((always_inline)) void scan_lines(struct scan_sums *s, const uint8_t *at,
-                                                             const struct scan_keys *k, VI *last)
+static inline __attribute__((always_inline)) void scan_lines(struct scan_sums *s, const uint8_t *at, VI *last)
 {
     FG_UNROLL
     for (size_t i = 0; i < ROUND / STRIPE; i++) {
         FG_UNROLL
         for (size_t v = 0; v < SCAN_VECTORS; v++) {
             VI next = scan_load(at + STRIPE * i + 4 * VL * (v + 1) - 8);
-            s->lane[v] = scan_mix(s->lane[v], vl_shift_in(*last, next), k->of[i] + 4 * VL * v);
+            s->lane[v] =
+                scan_mix(s->lane[v], vl_shift_in(*last, next), (const uint8_t *)scan_keys[i] + 4 * VL * v);
             *last = next;
         }
         fg_ahead(at + STRIPE * i, SCAN_AHEAD, STRIPE);
@@ -179,21 +212,19 @@ static inline __attribute__((always_inline)) void scan_lines(struct scan_sums *s
 }
 
 /* Rounds (n) that lie as scan_lines() needs them, or anyhow; beside them as many of floats as there are. */
-static inline __attribute__((always_inline)) void scan_rounds(struct scan_sums *s, const uint8_t *at,
-                                                              size_t n, struct scan_floats *f, bool lines)
+static inline __attribute__((always_inline)) void scan_rounds(struct fg_scanner *s, size_t n,
+                                                              struct scan_floats *f, bool lines)
 {
-    struct scan_sums now = *s;
-    struct scan_keys k;
-    for (size_t i = 0; i < ROUND / STRIPE; i++) {
-        memcpy(k.of[i], scan_secret + i, STRIPE);
-    }
+    const uint8_t *at = s->at;
+    struct scan_sums now;
+    memcpy(&now, s->lane, sizeof now);
     VI last = lines && n > 0 ? scan_load(at - 8) : vi_set(0), most[2] = {vi_set(0), vi_set(0)};
     size_t in_block = 0, beside = f->left / ROUND < n ? f->left / ROUND : n;
     for (size_t r = 0; r < n; r++) {
         if (lines) {
-            scan_lines(&now, at + ROUND * r, &k, &last);
+            scan_lines(&now, at + ROUND * r, &last);
         } else {
-            scan_round(&now, at + ROUND * r, &k);
+            scan_round(&now, at + ROUND * r);
         }
         if (r >= beside) {
             continue;
@@ -212,43 +243,68 @@ static inline __attribute__((always_inline)) void scan_rounds(struct scan_sums *
     f->at += ROUND * beside;
     f->left -= ROUND * beside;
     scan_rest(f, vi_max(most[0], most[1]), in_block);
-    *s = now;
+    s->at += ROUND * n;
+    s->rounds -= n;
+    memcpy(s->lane, &now, sizeof now);
 }
 
-static struct fg_scan scan(const uint8_t *head, size_t head_len, const uint8_t *body, size_t len, size_t from,
-                           float *block)
+static bool scan_is_short(const struct fg_scanner *s)
 {
-    const uint8_t *keys = (const uint8_t *)scan_secret;
-    size_t total = head_len + len;
-    if (head_len >= STRIPE || total <= 4 * ROUND) {
-        return fg_folders_reference.scan(head, head_len, body, len, from, block);
-    }
-    struct scan_sums s;
-    struct scan_floats f = {.at = body + from, .left = (len - from) / 4 * 4, .out = block};
-    memcpy(&s, scan_start, sizeof s);
+    return s->head_len >= STRIPE || s->head_len + s->len <= 4 * ROUND;
+}
 
-    /* The first stripe has the head and some of the body. */
+/* The first round: its first stripe has the head and some of the body. */
+static void scan_begin(struct fg_scanner *s)
+{
+    struct scan_sums sums;
     uint8_t first[STRIPE];
-    memcpy(first, head, head_len);
-    memcpy(first + head_len, body, STRIPE - head_len);
-    scan_stripe(&s, first, keys);
-    const uint8_t *at = scan_stripes(&s, body + (STRIPE - head_len), 1, ROUND / STRIPE);
-    scan_scramble(&s);
+    memcpy(&sums, scan_start, sizeof sums);
+    memcpy(first, s->head, s->head_len);
+    memcpy(first + s->head_len, s->body, STRIPE - s->head_len);
+    scan_stripe(&sums, first, (const uint8_t *)scan_secret);
+    s->at = scan_stripes(&sums, s->body + (STRIPE - s->head_len), 1, ROUND / STRIPE);
+    s->rounds = (s->head_len + s->len - 1) / ROUND - 2;
+    scan_scramble(&sums);
+    memcpy(s->lane, &sums, sizeof sums);
+}
 
-    size_t rounds = (total - 1) / ROUND - 2;
-    if ((uintptr_t)at % STRIPE == 8) {
-        scan_rounds(&s, at, rounds, &f, true);
-    } else {
-        scan_rounds(&s, at, rounds, &f, false);
+static void scan_on(struct fg_scanner *s, size_t bytes, float *block)
+{
+    if (scan_is_short(s)) {
+        fg_folders_reference.scan_on(s, bytes, block);
+        return;
     }
-    at = scan_stripes(&s, at + ROUND * rounds, 0, ROUND / STRIPE);
-    scan_scramble(&s);
-    (void)scan_stripes(&s, at, 0, (total - 1) % ROUND / STRIPE);
-    scan_stripe(&s, body + len - STRIPE, keys + SECRET - STRIPE - 7);
-    uint32_t bits = f.most;
-    struct fg_scan got = {.hash = scan_merge(&s, total)};
-    memcpy(&got.largest, &bits, sizeof bits);
-    got.largest = bits < 0x7f800000u ? got.largest : NAN;
+    if (s->at == NULL) {
+        scan_begin(s);
+    }
+    size_t n = bytes / ROUND < s->rounds ? bytes / ROUND : s->rounds, now = bytes < s->left ? bytes : s->left;
+    struct scan_floats f = {.at = s->floats, .left = now, .most = s->most, .out = block};
+    s->floats += now;
+    s->left -= now;
+    if ((uintptr_t)s->at % STRIPE == 8) {
+        scan_rounds(s, n, &f, true);
+    } else {
+        scan_rounds(s, n, &f, false);
+    }
+    s->most = f.most;
+}
+
+static struct fg_scan scan_end(struct fg_scanner *s)
+{
+    if (scan_is_short(s)) {
+        return fg_folders_reference.scan_end(s);
+    }
+    scan_on(s, SIZE_MAX, NULL);
+    size_t total = s->head_len + s->len;
+    struct scan_sums sums;
+    memcpy(&sums, s->lane, sizeof sums);
+    const uint8_t *at = scan_stripes(&sums, s->at, 0, ROUND / STRIPE);
+    scan_scramble(&sums);
+    (void)scan_stripes(&sums, at, 0, (total - 1) % ROUND / STRIPE);
+    scan_stripe(&sums, s->body + s->len - STRIPE, (const uint8_t *)scan_secret + SECRET - STRIPE - 7);
+    struct fg_scan got = {.hash = scan_merge(&sums, total)};
+    memcpy(&got.largest, &s->most, sizeof got.largest);
+    got.largest = s->most < 0x7f800000u ? got.largest : NAN;
     return got;
 }
 

@@ -9,8 +9,9 @@ enum { CHECKSUM_AT = 40 };
 
 static struct fg_scan scan(const uint8_t *bytes, size_t payload_len, size_t from, float *block)
 {
-    return fg_folders_get("auto")->scan(bytes, CHECKSUM_AT, bytes + FG_FRAME_HEADER_BYTES, payload_len, from,
-                                        block);
+    return fg_scan_all(fg_folders_get("auto"),
+                       fg_scanner_of(bytes, CHECKSUM_AT, bytes + FG_FRAME_HEADER_BYTES, payload_len, from),
+                       block);
 }
 
 enum fg_status fg_frame_alloc(uint8_t **bytes, uint8_t **payload, size_t payload_len)
