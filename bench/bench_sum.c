@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bench/limits.h"
+#include "src/aggregator/exact.h"
 #include "src/aggregator/rule.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
@@ -65,8 +66,8 @@ static struct frame encode(const struct way *w, const float *delta, uint32_t cli
  * the frame itself is measured again. */
 struct held {
     struct fg_hold hold;
+    struct fg_unjudged unjudged;
     void *own;
-    float *blocks;
     struct fg_form form;
 };
 
@@ -74,27 +75,35 @@ static void free_held(struct fg_hold *hold)
 {
     struct held *h = (struct held *)hold;
     fg_free(h->own);
-    fg_free(h->blocks);
     fg_free(h);
 }
 
-/* From the frame to the sum. */
+static enum fg_status cannot_mend(struct fg_unjudged *u, double weight, struct fg_exact *into)
+{
+    (void)u;
+    (void)weight;
+    (void)into;
+    must(false, "bad values");
+    return FG_E_CORRUPT;
+}
+
+/* From the frame to the sum: values that lie as they are are judged as they are added. */
 static void take(const struct frame *frame, struct fg_rule *rule, struct fg_codec_ws *ws)
 {
     struct fg_frame f;
     struct fg_msg m;
     struct held *h = fg_calloc(1, sizeof *h);
-    size_t from = fg_msg_floats_at(frame->bytes, frame->len), blocks = fg_frame_blocks(frame->len, from);
-    must(h != NULL && (blocks == 0 || (h->blocks = fg_calloc(blocks, sizeof *h->blocks)) != NULL),
-         "no memory");
-    must(fg_frame_decode_floats(&f, frame->bytes, frame->len, from, h->blocks) == FG_OK &&
-             fg_msg_decode(&m, &f) == FG_OK,
-         "bad frame");
+    must(h != NULL, "no memory");
+    struct fg_msg_values v = fg_msg_values(frame->bytes, frame->len);
+    h->unjudged.mend = cannot_mend;
+    enum fg_status st = v.size == 0 ? fg_frame_decode(&f, frame->bytes, frame->len)
+                                    : fg_frame_open(&f, &h->unjudged.scan, &h->unjudged.checksum,
+                                                    frame->bytes, frame->len, v.at, v.size == sizeof(float));
+    must(st == FG_OK && fg_msg_decode(&m, &f) == FG_OK, "bad frame");
     const struct fg_codec *codec = fg_codec_by_id(m.u.result.codec);
-    struct fg_view v = m.u.result.delta;
-    must(codec->open(ws, &h->form, &h->own, P, v.data, v.len) == FG_OK, "cannot open");
-    must(h->form.kind != FG_FORM_FLOATS || isfinite(f.largest), "not finite");
-    h->form.largest = h->blocks;
+    struct fg_view bytes = m.u.result.delta;
+    must(codec->open(ws, &h->form, &h->own, P, bytes.data, bytes.len) == FG_OK, "cannot open");
+    h->form.unjudged = v.size > 0 ? &h->unjudged : NULL;
     h->hold = (struct fg_hold){.users = 1, .free = free_held};
     struct fg_rule_update u = {.form = &h->form,
                                .hold = &h->hold,

@@ -22,6 +22,7 @@ struct fg_scanner fg_scanner_of(const uint8_t *head, size_t head_len, const uint
 
 struct fg_scan fg_scan_all(const struct fg_folders *f, struct fg_scanner s, float *block)
 {
+    s.alone = true;
     f->scan_on(&s, SIZE_MAX, block);
     return f->scan_end(&s);
 }

@@ -22,6 +22,7 @@ struct fg_scanner {
     size_t head_len, len;
     const uint8_t *floats; /* the next one */
     size_t left;           /* bytes of floats that were not looked at */
+    bool alone;            /* nothing is done between pieces: memory is asked for what follows */
     uint32_t most;         /* the largest |x| so far, as bits */
     /* Of implementations: the next round (NULL: none was taken), how many are left, XXH3's sums. */
     const uint8_t *at;

@@ -389,10 +389,10 @@ static inline VI vh_high(VI a, VI b)
     return _mm256_unpackhi_epi16(a, b);
 }
 
-/* Of each pair of lanes the sum of the products, in 32 bits. */
-static inline VI vh_dot(VI a, VI b)
+/* sum + of each pair of lanes the sum of the products, in 32 bits. */
+static inline VI vh_dot_add(VI sum, VI a, VI b)
 {
-    return _mm256_madd_epi16(a, b);
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
 }
 
 static inline VI vi_first(VI low, VI high)

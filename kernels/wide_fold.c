@@ -11,8 +11,8 @@
 
 #include "kernels/wide_scan.h"
 
-/* Vectors come in blocks of many floats or bytes: a block ahead, each in the place where the other one is. */
-enum { FLOATS_AHEAD = 2048, BYTES_AHEAD = 1024 };
+/* How far ahead memory is asked for: two blocks, which is when a vector has its turn again. */
+enum { FLOATS_AHEAD = 8192, BYTES_AHEAD = 2048 };
 enum { HALF = VL / 2, STEP = 2 * VL }; /* doubles and 64-bit numbers in a register; floats in a step */
 
 static void floats_rest(const float *const *x, const double *scale, size_t m, int64_t *sum, size_t from,
@@ -85,47 +85,63 @@ static void split(struct scales *s, const int64_t *scale, size_t m)
     }
 }
 
+enum { UNITS = 2 }; /* steps of bytes whose sums are in registers */
+
+struct parts {
+    VI of[UNITS][2][DIGITS];
+};
+
+/* Products of a stretch of two vectors with each digit of their scales. */
+static inline __attribute__((always_inline)) void
+add_pair(struct parts *p, const int8_t *one, const int8_t *other, const uint32_t *by, size_t digits)
+{
+    FG_UNROLL
+    for (size_t u = 0; u < UNITS; u++) {
+        VI a = vh_load_s8(one + u * STEP);
+        VI b = other != NULL ? vh_load_s8(other + u * STEP) : vi_set(0);
+        VI low = vh_low(a, b), high = vh_high(a, b);
+        FG_UNROLL
+        for (size_t v = 0; v < digits; v++) {
+            p->of[u][0][v] = vh_dot_add(p->of[u][0][v], low, vi_set(by[v]));
+            p->of[u][1][v] = vh_dot_add(p->of[u][1][v], high, vi_set(by[v]));
+        }
+    }
+}
+
 /* Products with each digit are summed in 32 bits: 2^23 for each pair of vectors at most. Cache lines are used
  * up at once: those of many vectors may fall on one another. Returns how far it came. */
 static inline __attribute__((always_inline)) size_t bytes_by(const int8_t *const *q, const struct scales *s,
                                                              size_t digits, size_t m, int64_t *sum, size_t n)
 {
-    enum { UNITS = 2 };
     size_t i = 0;
     for (; i + UNITS * STEP <= n; i += UNITS * STEP) {
-        VI part[UNITS][2][DIGITS];
+        struct parts p;
         FG_UNROLL
         for (size_t v = 0; v < UNITS * digits; v++) {
-            part[v / digits][0][v % digits] = part[v / digits][1][v % digits] = vi_set(0);
+            p.of[v / digits][0][v % digits] = p.of[v / digits][1][v % digits] = vi_set(0);
         }
-        for (size_t k = 0; k < m; k += 2) {
-            const int8_t *one = q[k] + i, *other = k + 1 < m ? q[k + 1] + i : NULL;
-            fg_ahead(one, BYTES_AHEAD, UNITS * STEP);
-            fg_ahead(other, BYTES_AHEAD, UNITS * STEP);
-            FG_UNROLL
-            for (size_t u = 0; u < UNITS; u++) {
-                VI a = vh_load_s8(one + u * STEP);
-                VI b = other != NULL ? vh_load_s8(other + u * STEP) : vi_set(0);
-                VI low = vh_low(a, b), high = vh_high(a, b);
-                FG_UNROLL
-                for (size_t v = 0; v < digits; v++) {
-                    VI by = vi_set(s->pair[k / 2][v]);
-                    part[u][0][v] = vi_add(part[u][0][v], vh_dot(low, by));
-                    part[u][1][v] = vi_add(part[u][1][v], vh_dot(high, by));
-                }
-            }
+        for (size_t k = 0; k + 1 < m; k += 2) {
+            fg_ahead(q[k] + i, BYTES_AHEAD, UNITS * STEP);
+            fg_ahead(q[k + 1] + i, BYTES_AHEAD, UNITS * STEP);
+            add_pair(&p, q[k] + i, q[k + 1] + i, s->pair[k / 2], digits);
+        }
+        if (m % 2 != 0) {
+            fg_ahead(q[m - 1] + i, BYTES_AHEAD, UNITS * STEP);
+            add_pair(&p, q[m - 1] + i, NULL, s->pair[m / 2], digits);
         }
         FG_UNROLL
-        for (size_t w = 0; w < 4 * UNITS; w++) {
-            uint64_t *at = (uint64_t *)sum + i + w * HALF;
-            VI total = vl_load(at);
+        for (size_t w = 0; w < 2 * UNITS; w++) {
+            uint64_t *at = (uint64_t *)sum + i + 2 * w * HALF;
+            VI total[2] = {vl_load(at), vl_load(at + HALF)};
             FG_UNROLL
             for (size_t v = 0; v < digits; v++) {
-                VI *p0 = &part[w / 4][0][v], *p1 = &part[w / 4][1][v];
-                VI four = w % 4 < 2 ? vi_first(*p0, *p1) : vi_second(*p0, *p1);
-                total = vl_add(total, vl_shl(vl_of_int(four, w % 2), s->shift + (int)(DIGIT_BITS * v)));
+                VI low = p.of[w / 2][0][v], high = p.of[w / 2][1][v];
+                VI four = w % 2 == 0 ? vi_first(low, high) : vi_second(low, high);
+                total[0] = vl_add(total[0], vl_shl(vl_of_int(four, 0), s->shift + (int)(DIGIT_BITS * v)));
+                total[1] = vl_add(total[1], vl_shl(vl_of_int(four, 1), s->shift + (int)(DIGIT_BITS * v)));
             }
-            vl_store(at, total);
+            vl_store(at, total[0]);
+            vl_store(at + HALF, total[1]);
         }
     }
     return i;

@@ -182,12 +182,13 @@ static inline const uint8_t *scan_stripes(struct scan_sums *s, const uint8_t *at
 }
 
 /* A round of stripes from `at` on. */
-static inline __attribute__((always_inline)) void scan_round(struct scan_sums *s, const uint8_t *at)
+static inline __attribute__((always_inline)) void scan_round(struct scan_sums *s, const uint8_t *at,
+                                                             bool alone)
 {
     FG_UNROLL
     for (size_t i = 0; i < ROUND / STRIPE; i++) {
         scan_stripe(s, at + STRIPE * i, (const uint8_t *)scan_keys[i]);
-        fg_ahead(at + STRIPE * i, SCAN_AHEAD, STRIPE);
+        fg_ahead(at + STRIPE * i, SCAN_AHEAD, alone ? STRIPE : 0);
     }
     scan_scramble(s);
 }
@@ -195,7 +196,8 @@ static inline __attribute__((always_inline)) void scan_round(struct scan_sums *s
 /* The same where stripes begin 8 bytes behind a cache line, as those of a frame that begins one do: each line
  * is read once, which is a third faster where it comes from memory. *last: the vector that ends 8 bytes
  * before at + 4 VL; up to 56 bytes behind the round are read, too. */
-static inline __attribute__((always_inline)) void scan_lines(struct scan_sums *s, const uint8_t *at, VI *last)
+static inline __attribute__((always_inline)) void scan_lines(struct scan_sums *s, const uint8_t *at, VI *last,
+                                                             bool alone)
 {
     FG_UNROLL
     for (size_t i = 0; i < ROUND / STRIPE; i++) {
@@ -206,14 +208,14 @@ static inline __attribute__((always_inline)) void scan_lines(struct scan_sums *s
                 scan_mix(s->lane[v], vl_shift_in(*last, next), (const uint8_t *)scan_keys[i] + 4 * VL * v);
             *last = next;
         }
-        fg_ahead(at + STRIPE * i, SCAN_AHEAD, STRIPE);
+        fg_ahead(at + STRIPE * i, SCAN_AHEAD, alone ? STRIPE : 0);
     }
     scan_scramble(s);
 }
 
 /* Rounds (n) that lie as scan_lines() needs them, or anyhow; beside them as many of floats as there are. */
 static inline __attribute__((always_inline)) void scan_rounds(struct fg_scanner *s, size_t n,
-                                                              struct scan_floats *f, bool lines)
+                                                              struct scan_floats *f, bool lines, bool alone)
 {
     const uint8_t *at = s->at;
     struct scan_sums now;
@@ -222,9 +224,9 @@ static inline __attribute__((always_inline)) void scan_rounds(struct fg_scanner 
     size_t in_block = 0, beside = f->left / ROUND < n ? f->left / ROUND : n;
     for (size_t r = 0; r < n; r++) {
         if (lines) {
-            scan_lines(&now, at + ROUND * r, &last);
+            scan_lines(&now, at + ROUND * r, &last, alone);
         } else {
-            scan_round(&now, at + ROUND * r);
+            scan_round(&now, at + ROUND * r, alone);
         }
         if (r >= beside) {
             continue;
@@ -281,10 +283,15 @@ static void scan_on(struct fg_scanner *s, size_t bytes, float *block)
     struct scan_floats f = {.at = s->floats, .left = now, .most = s->most, .out = block};
     s->floats += now;
     s->left -= now;
-    if ((uintptr_t)s->at % STRIPE == 8) {
-        scan_rounds(s, n, &f, true);
+    bool lines = (uintptr_t)s->at % STRIPE == 8;
+    if (lines && s->alone) {
+        scan_rounds(s, n, &f, true, true);
+    } else if (lines) {
+        scan_rounds(s, n, &f, true, false);
+    } else if (s->alone) {
+        scan_rounds(s, n, &f, false, true);
     } else {
-        scan_rounds(s, n, &f, false);
+        scan_rounds(s, n, &f, false, false);
     }
     s->most = f.most;
 }

@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/fold.h"
 #include "src/base/status.h"
 #include "src/base/str.h"
 #include "src/plan/form.h"
@@ -45,12 +46,22 @@ void fg_exact_destroy(struct fg_exact *e);
 
 /* Add m (at most FG_EXACT_MOST) terms, block by block: each block of the sum is read and
  * written once for all of them.
- * Errors: FG_E_NOMEM, FG_E_IO (a device failed), FG_E_RANGE (not finite); the sum can then only be
- * cleared. */
+ * Errors: FG_E_NOMEM, FG_E_IO (a device failed), FG_E_RANGE (not finite), of fg_unjudged.mend; the sum can
+ * then
+ * only be cleared. */
 enum fg_status fg_exact_add(struct fg_exact *e, const struct fg_exact_term *term, size_t m) FG_NODISCARD;
 
 /* Whether all m terms are on one and the same device (FG_FORM_AWAY). */
 bool fg_exact_all_away(const struct fg_exact_term *term, size_t m);
+
+/* An update whose values are judged as they are added, so that they are read once. */
+struct fg_unjudged {
+    struct fg_scanner scan; /* of what it came in, its values the end of that, and they alone as floats */
+    uint64_t checksum;      /* what the scan has to give */
+    /* The values are others, or not finite: what was added of them has been taken out again. Add weight times
+     * the right ones. Errors: as fg_exact_add(), or of getting them. */
+    enum fg_status (*mend)(struct fg_unjudged *u, double weight, struct fg_exact *into);
+};
 
 /* Another process that keeps updates and adds them up (FG_FORM_FAR). */
 struct fg_far {

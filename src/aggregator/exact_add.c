@@ -7,8 +7,9 @@
 
 /* GROUP: blocks through which some terms go before the next ones follow, so that what they bring comes in
  * long stretches while the sum stays in the second cache. So many terms of a kind at once: their blocks, and
- * those ahead of them, share the first cache, also where all lie alike on its lines. */
-enum { GROUP = 16, FLOATS_AT_ONCE = 4, BYTES_AT_ONCE = 16 };
+ * those ahead of them, share the first cache, also where all lie alike on its lines, and what is judged on the
+ * way is still there when it is added. */
+enum { GROUP = 16, FLOATS_AT_ONCE = 2, BYTES_AT_ONCE = 8 };
 
 _Static_assert((int)BLOCK == (int)FG_FOLD_BLOCK && (int)BLOCK == (int)FG_AWAY_BLOCK,
                "what is known of blocks of updates is of blocks of the sum");
@@ -44,9 +45,9 @@ static enum fg_status row_of_floats(double weight, const float *x, float largest
     return FG_OK;
 }
 
-/* Bytes times weight * step, if that is what floats give:
- * where all of the block has one step and nothing is rounded. */
-static bool row_of_bytes(double weight, float step, const int8_t *q, struct row *out)
+/* Bytes times weight * step, if that is what floats give: where all of the block has one step and nothing is
+ * rounded. */
+static bool row_of_bytes(double weight, float step, struct row *out)
 {
     double by = weight * (double)step, most = 129.0 * fabs(by);
     if (!isfinite(most) || fma(weight, (double)step, -by) != 0.0) {
@@ -58,8 +59,43 @@ static bool row_of_bytes(double weight, float step, const int8_t *q, struct row 
     }
     int level = exact_level_of(most);
     double scale = by * exact_unit_scale(level);
-    *out = (struct row){.kind = ROW_BYTES, .level = level, .q = q, .scale = scale};
+    *out = (struct row){.kind = ROW_BYTES, .level = level, .scale = scale};
     return scale == (double)(int64_t)scale;
+}
+
+/* The same for the part in which the cursor is, worked out once. */
+static bool row_of_part(const struct fg_exact_term *t, struct exact_cursor *c, const int8_t *q,
+                        struct row *out)
+{
+    const struct fg_form_part *part = &t->form.part[c->part];
+    if (c->known != part) {
+        struct row row = {.kind = ROW_NOTHING};
+        c->known = part;
+        c->whole = row_of_bytes(t->weight, part->step, &row);
+        c->level = row.level;
+        c->value = c->whole && row.kind == ROW_BYTES ? (int64_t)row.scale : 0;
+    }
+    *out = (struct row){.kind = c->value != 0 ? ROW_BYTES : ROW_NOTHING,
+                        .level = c->level,
+                        .q = q,
+                        .scale = (double)c->value};
+    return c->whole;
+}
+
+/* Judge the next block of an unjudged term. *largest: where its values are floats. False: nothing of it
+ * is to be added. */
+static bool judge_block(const struct fg_exact *e, const struct fg_form *f, struct exact_cursor *c,
+                        float *largest)
+{
+    bool floats = f->kind == FG_FORM_FLOATS;
+    if (!c->wrong) {
+        *largest = 0.f;
+        e->folders->scan_on(&f->unjudged->scan, BLOCK * (floats ? sizeof *f->x : sizeof *f->q),
+                            floats ? largest : NULL);
+        c->wrong = !isfinite(*largest);
+        c->blocks += !c->wrong;
+    }
+    return !c->wrong;
 }
 
 /* The row of a term of bytes in the block of n values from `at` on. `floats` (BLOCK) is where they are
@@ -71,7 +107,7 @@ static enum fg_status open_bytes(struct fg_exact *e, const struct fg_exact_term 
     while (f->part[c->part].end <= at) {
         c->part++;
     }
-    if (f->part[c->part].end >= at + n && row_of_bytes(t->weight, f->part[c->part].step, f->q + at, out)) {
+    if (f->part[c->part].end >= at + n && row_of_part(t, c, f->q + at, out)) {
         return FG_OK;
     }
     for (size_t p = c->part, i = 0; i < n; p++) {
@@ -148,8 +184,13 @@ static enum fg_status add_block(struct fg_exact *e, size_t block, const struct f
     enum fg_status st = FG_OK;
     for (size_t k = 0; k < m && st == FG_OK; k++) {
         const struct fg_form *f = &term[k].form;
-        if (f->kind == FG_FORM_FLOATS) {
-            float largest = f->largest != NULL ? f->largest[block] : e->coders->largest(f->x + at, n);
+        float largest;
+        if (f->unjudged != NULL && !judge_block(e, f, &cursor[k], &largest)) {
+            row[k].kind = ROW_NOTHING;
+        } else if (f->kind == FG_FORM_FLOATS) {
+            largest = f->unjudged != NULL  ? largest
+                      : f->largest != NULL ? f->largest[block]
+                                           : e->coders->largest(f->x + at, n);
             st = row_of_floats(term[k].weight, f->x + at, largest, &row[k]);
         } else {
             st = open_bytes(e, &term[k], &cursor[k], at, n, e->floats + k * BLOCK, &row[k]);
@@ -183,6 +224,31 @@ static void ask_ahead(const struct fg_exact *e, size_t from, size_t k, size_t no
     fg_ahead(e->sum + from * BLOCK, at, end - at);
 }
 
+/* What was added of a term that turned out to be wrong, with the sign changed: the same whole numbers. */
+static enum fg_status take_out(struct fg_exact *e, const struct fg_exact_term *t, size_t blocks)
+{
+    struct fg_exact_term minus = {.weight = -t->weight, .form = t->form};
+    struct exact_cursor cursor = {0};
+    minus.form.unjudged = NULL;
+    return blocks > 0 ? add_blocks(e, 0, blocks, &minus, 1, &cursor) : FG_OK;
+}
+
+/* The end of terms (m) that were added unjudged. */
+static enum fg_status end_judging(struct fg_exact *e, const struct fg_exact_term *term, size_t m,
+                                  const struct exact_cursor *cursor)
+{
+    enum fg_status st = FG_OK;
+    for (size_t k = 0; k < m && st == FG_OK; k++) {
+        struct fg_unjudged *u = term[k].form.unjudged;
+        if (u == NULL || (!cursor[k].wrong && e->folders->scan_end(&u->scan).hash == u->checksum)) {
+            continue;
+        }
+        st = take_out(e, &term[k], cursor[k].blocks);
+        st = st == FG_OK ? u->mend(u, term[k].weight, e) : st;
+    }
+    return st;
+}
+
 enum fg_status fg_exact_add(struct fg_exact *e, const struct fg_exact_term *term, size_t m)
 {
     struct exact_cursor cursor[FG_EXACT_MOST]; /* (m): of one term not all is to be set */
@@ -213,5 +279,5 @@ enum fg_status fg_exact_add(struct fg_exact *e, const struct fg_exact_term *term
             st = add_blocks(e, b, end, term + k, now, cursor + k);
         }
     }
-    return st;
+    return st == FG_OK ? end_judging(e, term, m, cursor) : st;
 }

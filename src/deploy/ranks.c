@@ -249,6 +249,7 @@ static struct fg_executor_remote_opts options_of(struct fg_ranks *r, const struc
         .arrival_arg = &r->play,
         .local_width = s->threads,
         .updates_stay = r->aggregator_computes && !real && !ignores && fg_setup_updates_stay(s),
+        .judge_late = !real && !ignores && fg_setup_only_adds(s),
         .beside = true,
         .clients_keep = s->codec->clients_keep_state,
         .worker_width = s->cfg->run.threads,

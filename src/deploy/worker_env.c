@@ -19,6 +19,7 @@ struct seat {
     float *delta;   /* (P) */
     uint8_t *bytes; /* (bound(P)) */
     size_t len;
+    enum fg_seen seen;     /* in an update that is sent as floats */
     struct fg_codec_ws ws; /* .kept: (P), owned, where clients keep something */
     uint32_t reset;
     struct fg_dataset *shard;          /* movable placement: the task's own data */
@@ -232,6 +233,9 @@ static enum fg_status encode(struct fg_job *job, void *arg)
     s->ws.shard = job->task.shard;
     s->ws.number = job->task.number;
     s->ws.variance = job->task.variance;
+    s->seen = w->codec->plain != sizeof(float)         ? FG_SEEN_NOT
+              : fg_kernel_all_finite(job->delta, w->P) ? FG_SEEN_FINITE
+                                                       : FG_SEEN_NOT_FINITE;
     return w->codec->encode(&s->ws, s->bytes, w->bound, &s->len, job->delta, w->P);
 }
 
@@ -378,6 +382,7 @@ static void report(struct seat *s, struct fg_job *job, struct fg_session_answer 
                                    .wire_bytes = !train                   ? 0
                                                  : s->owner->sums != NULL ? s->owner->P * sizeof(float)
                                                                           : s->len,
+                                   .seen = train ? s->seen : FG_SEEN_NOT,
                                    .kept = kept,
                                    .reset = s->reset};
     a->codec = train && s->owner->sums != NULL ? (uint32_t)FG_MSG_STAYS : s->owner->codec->id;
@@ -431,6 +436,7 @@ static void run(void *arg, const struct fg_session_job *jobs, size_t n, struct f
             continue;
         }
         s->len = 0;
+        s->seen = FG_SEEN_NOT;
         *job = (struct fg_job){.task = jobs[i].task,
                                .params = jobs[i].params,
                                .delta = s->delta,

@@ -191,10 +191,8 @@ static enum fg_status advance(struct remote *r, struct entry *e, struct fg_err *
     return remote_pump(r, WAIT_US, err);
 }
 
-static enum fg_status collect(struct fg_executor *base, uint64_t id, struct fg_result *out,
-                              struct fg_err *err)
+enum fg_status remote_collect(struct remote *r, uint64_t id, struct fg_result *out, struct fg_err *err)
 {
-    struct remote *r = (struct remote *)base;
     r->wanted = id;
     for (;;) {
         struct entry *e = remote_entry(r, id);
@@ -226,6 +224,12 @@ static enum fg_status collect(struct fg_executor *base, uint64_t id, struct fg_r
             return FG_OK;
         }
     }
+}
+
+static enum fg_status collect(struct fg_executor *base, uint64_t id, struct fg_result *out,
+                              struct fg_err *err)
+{
+    return remote_collect((struct remote *)base, id, out, err);
 }
 
 enum fg_status fg_executor_remote_poll(struct fg_executor *ex, struct fg_err *err)
@@ -329,6 +333,7 @@ enum fg_status fg_executor_remote_create(struct fg_executor **out, const struct 
 {
     FG_ASSERT(opts->run_id != 0 && opts->now != NULL);
     FG_ASSERT(!opts->updates_stay || (opts->local != NULL && !opts->partial && !opts->ignore_losses));
+    FG_ASSERT(!opts->judge_late || !(opts->pinned || opts->partial || opts->ignore_losses));
     struct remote *r = fg_calloc(1, sizeof *r);
     if (r == NULL) {
         return fg_fail(err, FG_E_NOMEM, "out of memory");

@@ -81,6 +81,9 @@ struct fg_executor_remote_opts {
     /* Updates stay with the workers, which add up those that are folded (struct fg_far); what is lost with a
      * worker is computed by `local`. Only for those who do nothing with updates but fold them. */
     bool updates_stay;
+    /* Updates whose values lie as they are in their frames are judged as they are added, and read once; one
+     * that is wrong is made anew then. Only for the same, and where every task can be repeated. */
+    bool judge_late;
     bool beside; /* it computes in a thread, so that others need not wait for an answer until it is done */
     /* Clients keep something for the codec: their tasks go to whoever did their last one,
      * a worker as long as it is there. */

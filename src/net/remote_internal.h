@@ -6,6 +6,7 @@
 #ifndef FG_NET_REMOTE_INTERNAL_H
 #define FG_NET_REMOTE_INTERNAL_H
 
+#include "src/aggregator/exact.h"
 #include "src/net/executor_remote.h"
 #include "src/wire/codec.h"
 #include "src/worker/versions.h"
@@ -31,8 +32,11 @@ struct entry {
     struct fg_view resume;
     uint32_t codec;
     struct fg_view encoded;
-    float largest;         /* of the update where it came as floats, as fg_frame.largest */
-    float *blocks;         /* the same of each of its blocks, or NULL */
+    float largest; /* of the update where it came as floats, as fg_frame.largest */
+    float *blocks; /* the same of each of its blocks, or NULL */
+    bool unjudged; /* no more than the beginning of the frame was; this is to be scanned */
+    struct fg_scanner rest;
+    uint64_t checksum;
     struct opened *opened; /* what it is without being decoded, with its frame; or */
     float *delta;          /* (P) decoded */
     char *why;             /* TASK_FAILED */
@@ -41,6 +45,11 @@ struct entry {
 /* An update that a sum may still hold when its task is forgotten. */
 struct opened {
     struct fg_hold hold;
+    struct fg_unjudged unjudged; /* form.unjudged, or unused; then what has to be known to make it anew, */
+    struct remote *remote;
+    struct fg_task task; /* whose version is kept */
+    uint32_t from;
+    bool wrong;
     uint8_t *frame;
     void *own; /* what the form needs beside the frame */
     float *blocks;
@@ -93,6 +102,11 @@ struct remote {
     size_t n_worker, cap_worker;
     struct fg_msg_task *chunk; /* scratch of one dispatch */
     float *blocks;             /* of the floats of the frame that is being judged */
+    bool unjudged;             /* its beginning alone is: as in struct entry */
+    struct fg_scanner rest;
+    uint64_t checksum;
+    uint64_t mended; /* tasks that were given out anew since their updates were wrong when they were added */
+    bool mending;
     size_t cap_chunk;
     /* (n_holder) with clients_keep: who did a client's last task: a worker, REMOTE_HERE or REMOTE_NOBODY */
     uint32_t *holder;
@@ -148,6 +162,8 @@ enum fg_status remote_ripen(struct remote *r); /* note the partial results whose
 
 /* Decode the delta of a task that is done. *ok false: the bytes were no delta, the task is repeated. */
 enum fg_status remote_open(struct remote *r, struct entry *e, bool *ok);
+/* As ops->collect. */
+enum fg_status remote_collect(struct remote *r, uint64_t id, struct fg_result *out, struct fg_err *err);
 
 /* executor_remote.c: take all events that are there, waiting at most timeout_us for the first; then give out
  * what can be. */
@@ -193,6 +209,8 @@ enum fg_status remote_offence(struct remote *r, uint32_t peer, const char *what)
 void remote_good_result(struct remote *r, uint32_t peer);
 enum fg_status remote_judge(struct remote *r, struct entry *e,
                             bool *ask_again); /* an update that was decoded */
+/* fg_unjudged.mend: the task is done once more, by anyone, and what comes is judged at once. */
+enum fg_status remote_mend(struct fg_unjudged *u, double weight, struct fg_exact *into);
 
 /* remote_far.c. open: the form of an update that stayed with its worker; FG_E_GONE: the worker is gone and it
  * with it. largest: what a RESULT says of such an update. waiting: terms of sums that have not come. */

@@ -259,6 +259,33 @@ static enum fg_status on_message(struct remote *r, uint32_t peer, const struct f
     }
 }
 
+/* The beginning of a frame, where the rest can wait: else all of it. */
+static enum fg_status judge(struct remote *r, const uint8_t *frame, size_t len, struct fg_frame *f,
+                            struct fg_msg *m)
+{
+    struct fg_msg_values v = fg_msg_values(frame, len);
+    bool floats = v.size == sizeof(float);
+    size_t blocks = floats ? fg_frame_blocks(len, v.at) : 0;
+    fg_free(r->blocks);
+    r->blocks = NULL;
+    r->unjudged = r->opts.judge_late && !r->mending && v.size > 0 &&
+                  fg_frame_open(f, &r->rest, &r->checksum, frame, len, v.at, floats) == FG_OK &&
+                  fg_msg_decode(m, f) == FG_OK && m->u.result.result.seen != FG_SEEN_NOT_FINITE;
+    if (r->unjudged) {
+        return FG_OK;
+    }
+    if (blocks > 0 && (r->blocks = fg_calloc(blocks, sizeof *r->blocks)) == NULL) {
+        return FG_E_NOMEM;
+    }
+    enum fg_status st =
+        floats ? fg_frame_decode_floats(f, frame, len, v.at, r->blocks) : fg_frame_decode(f, frame, len);
+    st = st == FG_OK ? fg_msg_decode(m, f) : st;
+    if (st == FG_OK && m->type == FG_MSG_RESULT) {
+        m->u.result.largest = f->largest;
+    }
+    return st;
+}
+
 static enum fg_status on_frame(struct remote *r, uint32_t peer, uint8_t **frame, size_t len)
 {
     struct worker *w = &r->worker[peer];
@@ -268,16 +295,9 @@ static enum fg_status on_frame(struct remote *r, uint32_t peer, uint8_t **frame,
         r->stats.frames_refused++;
         return FG_OK;
     }
-    size_t from = fg_msg_floats_at(*frame, len), blocks = fg_frame_blocks(len, from);
-    fg_free(r->blocks);
-    r->blocks = blocks > 0 ? fg_calloc(blocks, sizeof *r->blocks) : NULL;
-    if (blocks > 0 && r->blocks == NULL) {
-        return FG_E_NOMEM;
-    }
-    enum fg_status st = fg_frame_decode_floats(&f, *frame, len, from, r->blocks);
-    st = st == FG_OK ? fg_msg_decode(&m, &f) : st;
-    if (st == FG_OK && m.type == FG_MSG_RESULT) {
-        m.u.result.largest = f.largest;
+    enum fg_status st = judge(r, *frame, len, &f, &m);
+    if (st == FG_E_NOMEM) {
+        return st;
     }
     st = st == FG_OK ? fg_link_accept(&w->link, &f) : st;
     if (st != FG_OK) {

@@ -439,9 +439,14 @@ cleanup:
     return st;
 }
 
+bool fg_setup_only_adds(const struct fg_setup *s)
+{
+    return fg_rule_only_adds(s->rule) && !s->policy->gauges;
+}
+
 bool fg_setup_updates_stay(const struct fg_setup *s)
 {
-    return fg_rule_only_adds(s->rule) && !s->policy->gauges && s->codec == &fg_codec_none;
+    return fg_setup_only_adds(s) && s->codec == &fg_codec_none;
 }
 
 void fg_setup_destroy(struct fg_setup *s)

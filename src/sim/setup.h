@@ -102,6 +102,9 @@ enum fg_status fg_setup_trainer(struct fg_trainer **out, unsigned *width, const 
                                 const struct fg_model *model, const struct fg_local_opts *local,
                                 const struct fg_dataset *data, struct fg_err *err) FG_NODISCARD;
 
+/* Whether whoever collects updates only adds them up. */
+bool fg_setup_only_adds(const struct fg_setup *s);
+
 /* Whether updates may stay on a device that made them, where one process trains and aggregates: they go there
  * as they are, and whoever collects them only adds them up. */
 bool fg_setup_updates_stay(const struct fg_setup *s);

@@ -58,6 +58,9 @@ struct fg_codec {
     /* Each client keeps a state of n floats or more from update to update, zeros at first, such as what was
      * not sent yet. A task that is repeated where that state is not held gives other bytes. */
     int clients_keep_state;
+    /* Of how many bytes each value is where they lie one after the other at the end: open() looks at nothing
+     * but what is before them. 0: they do not. */
+    unsigned plain;
     int adapts; /* how finely it encodes follows the variance that the task allows */
 
     size_t (*state)(const struct fg_codec_opts *opts, size_t n); /* floats of that state; NULL: n */

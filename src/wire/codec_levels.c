@@ -209,6 +209,7 @@ const struct fg_codec fg_codec_int8 = {
     .name = "int8",
     .doc = "8 bits a value and a scale per layer, rounded at random without bias",
     .id = 5,
+    .plain = 1,
     .bound = bytes_int8,
     .expected = bytes_int8,
     .noise = noise_int8,

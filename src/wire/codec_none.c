@@ -55,6 +55,7 @@ const struct fg_codec fg_codec_none = {
     .name = "none",
     .doc = "32-bit floats as they are",
     .id = 1,
+    .plain = sizeof(float),
     .bound = bytes_of,
     .expected = bytes_of,
     .encode = encode,

@@ -69,8 +69,8 @@ static uint64_t steps_size(const struct fg_msg *m)
     return size;
 }
 
-/* Of a RESULT: what lies before the delta, and where its codec is named. */
-enum { RESULT_BYTES = 80, RESULT_CODEC_AT = 56 };
+/* Of a RESULT: what lies before the delta, and where the number of its values is, and then its codec. */
+enum { RESULT_BYTES = 80, RESULT_PARAMS_AT = 48, RESULT_RESET = 1, RESULT_NOT_FINITE = 2 };
 
 /* Bytes of the payload. Lengths of arrays are bounded by FG_FRAME_MAX first, so that sums cannot wrap. */
 static enum fg_status payload_size(size_t *size, const struct fg_msg *m)
@@ -190,7 +190,8 @@ static void put_result(struct fg_packer *w, const struct fg_msg *m)
     fg_pack_le(w, res->wire_bytes, 8);
     fg_pack_le(w, m->u.result.params, 8);
     fg_pack_le(w, m->u.result.codec, 4);
-    fg_pack_le(w, res->reset, 4);
+    fg_pack_le(w, (res->reset ? RESULT_RESET : 0) | (res->seen == FG_SEEN_NOT_FINITE ? RESULT_NOT_FINITE : 0),
+               4);
     fg_pack_le(w, res->kept, 8);
     fg_pack_le(w, m->u.result.delta.len, 8);
     fg_pack_bytes(w, m->u.result.delta.data, m->u.result.delta.len);
@@ -309,6 +310,16 @@ static void put_payload(struct fg_packer *w, const struct fg_msg *m)
     }
 }
 
+static struct fg_msg_values values_of(uint32_t type, uint64_t params, uint32_t codec_id, size_t payload)
+{
+    const struct fg_codec *codec = type == FG_MSG_RESULT ? fg_codec_by_id(codec_id) : NULL;
+    size_t size = codec != NULL ? codec->plain : 0;
+    if (size == 0 || params == 0 || params > (payload - RESULT_BYTES) / size) {
+        return (struct fg_msg_values){payload, 0};
+    }
+    return (struct fg_msg_values){payload - (size_t)params * size, size};
+}
+
 enum fg_status fg_msg_encode(uint8_t **bytes, size_t *len, const struct fg_msg *m, uint64_t run_id,
                              uint64_t seq)
 {
@@ -324,7 +335,10 @@ enum fg_status fg_msg_encode(uint8_t **bytes, size_t *len, const struct fg_msg *
     struct fg_packer w = {.p = payload, .left = size};
     put_payload(&w, m);
     struct fg_frame f = {.type = (uint16_t)m->type, .run_id = run_id, .seq = seq, .payload_len = size};
-    fg_frame_seal(frame, &f);
+    bool result = m->type == FG_MSG_RESULT;
+    struct fg_msg_values v =
+        values_of(f.type, result ? m->u.result.params : 0, result ? m->u.result.codec : 0, size);
+    fg_frame_seal(frame, &f, v.size > 0 ? v.at : 0);
     *bytes = frame;
     *len = FG_FRAME_HEADER_BYTES + size;
     return FG_OK;
@@ -343,7 +357,9 @@ static void get_result(struct fg_msg *m, struct fg_reader *r)
     res->wire_bytes = fg_get_u64(r);
     m->u.result.params = fg_get_u64(r);
     m->u.result.codec = fg_get_u32(r);
-    res->reset = fg_get_u32(r) != 0;
+    uint32_t bits = fg_get_u32(r);
+    res->reset = (bits & RESULT_RESET) != 0;
+    res->seen = (bits & RESULT_NOT_FINITE) != 0 ? FG_SEEN_NOT_FINITE : FG_SEEN_NOT;
     res->kept = fg_get_u64(r);
     m->u.result.delta = get_blob(r);
 }
@@ -510,13 +526,14 @@ void fg_msg_model_values(float *out, const struct fg_msg *m)
     fg_get_f32s(&r, out, (size_t)m->u.model.params);
 }
 
-size_t fg_msg_floats_at(const uint8_t *bytes, size_t len)
+struct fg_msg_values fg_msg_values(const uint8_t *bytes, size_t len)
 {
-    if (len < FG_FRAME_HEADER_BYTES + RESULT_BYTES) {
-        return len < FG_FRAME_HEADER_BYTES ? 0 : len - FG_FRAME_HEADER_BYTES;
+    size_t payload = len > FG_FRAME_HEADER_BYTES ? len - FG_FRAME_HEADER_BYTES : 0;
+    if (payload < RESULT_BYTES) {
+        return (struct fg_msg_values){payload, 0};
     }
     struct fg_reader type = fg_reader_of(bytes + 4, 4);
-    struct fg_reader codec = fg_reader_of(bytes + FG_FRAME_HEADER_BYTES + RESULT_CODEC_AT, 4);
-    bool floats = fg_get_u32(&type) >> 16 == FG_MSG_RESULT && fg_get_u32(&codec) == fg_codec_none.id;
-    return floats ? RESULT_BYTES : len - FG_FRAME_HEADER_BYTES;
+    struct fg_reader r = fg_reader_of(bytes + FG_FRAME_HEADER_BYTES + RESULT_PARAMS_AT, 12);
+    uint64_t params = fg_get_u64(&r);
+    return values_of(fg_get_u32(&type) >> 16, params, fg_get_u32(&r), payload);
 }

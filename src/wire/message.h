@@ -182,9 +182,13 @@ enum fg_status fg_msg_encode(uint8_t **bytes, size_t *len, const struct fg_msg *
 /* Decode a frame's payload; views point into it. Errors: FG_E_CORRUPT, FG_E_VERSION (unknown type). */
 enum fg_status fg_msg_decode(struct fg_msg *out, const struct fg_frame *f) FG_NODISCARD;
 
-/* Where in the payload of this whole frame, judged or not, floats lie as they are, to the payload's end: in a
- * RESULT with codec `none`. Else the payload's length. */
-size_t fg_msg_floats_at(const uint8_t *bytes, size_t len);
+/* Where in the payload of this whole frame, judged or not, values lie one after the other, to the payload's
+ * end: in a RESULT whose codec is plain. Else the payload's length. size: of each, in bytes; 0: there are
+ * none. */
+struct fg_msg_values {
+    size_t at, size;
+};
+struct fg_msg_values fg_msg_values(const uint8_t *bytes, size_t len);
 
 /* Task i < m->u.tasks.n of a TASKS message, encoded or decoded. */
 void fg_msg_task_at(struct fg_msg_task *out, const struct fg_msg *m, size_t i);

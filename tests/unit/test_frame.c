@@ -268,12 +268,12 @@ static void every_message_survives_the_round_trip(void **state)
 static void ping_has_the_documented_bytes(void **state)
 {
     (void)state;
-    uint8_t want[64] = {'F',  'G',  'F',  'R',  1,    0,    10,   0,
-                        0,    0,    0,    0,    0,    0,    0,    0, /* magic, version, type, flags, zero */
+    uint8_t want[64] = {'F',  'G',  'F',  'R',  2,    0,    10,   0, /* magic, version, type */
                         8,    7,    6,    5,    4,    3,    2,    1,
                         42,   0,    0,    0,    0,    0,    0,    0, /* run id, sequence */
                         16,   0,    0,    0,    0,    0,    0,    0,
-                        0,    0,    0,    0,    0,    0,    0,    0, /* payload length, checksum */
+                        0,    0,    0,    0,    0,    0,    0,    0, /* payload length, of its beginning */
+                        0,    0,    0,    0,    0,    0,    0,    0, /* checksum */
                         0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,
                         4,    0,    0,    0,    2,    0,    0,    0};
     uint8_t summed[56];
@@ -330,10 +330,10 @@ static void other_versions_and_lengths_are_named(void **state)
     struct fg_frame f;
     assert_int_equal(fg_frame_length(&whole, bytes), FG_OK);
     assert_int_equal(whole, len);
-    bytes[4] = 2;
-    assert_int_equal(fg_frame_decode(&f, bytes, len), FG_E_VERSION);
     bytes[4] = 1;
-    memset(bytes + 32, 0xff, 8);
+    assert_int_equal(fg_frame_decode(&f, bytes, len), FG_E_VERSION);
+    bytes[4] = 2;
+    memset(bytes + 24, 0xff, 8);
     assert_int_equal(fg_frame_decode(&f, bytes, len), FG_E_RANGE);
     fg_free(bytes);
 }
