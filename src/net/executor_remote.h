@@ -113,6 +113,7 @@ struct fg_executor_remote_stats {
     uint32_t put_aside;            /* lost because of what they sent */
     uint32_t spawned;              /* started by this process */
     uint64_t tasks_repeated;       /* handed out again after a loss, a refusal or silence */
+    uint64_t updates_mended;       /* of these, that were wrong when they were added */
     uint64_t tasks_continued;      /* of these, from where a worker that left had come */
     uint64_t tasks_lost;           /* with their workers, for good */
     uint64_t tasks_partial;        /* answered with fewer steps */

@@ -55,7 +55,7 @@ static const char *check_entries(const struct remote *r)
 
 static const char *check_versions(const struct remote *r)
 {
-    size_t waiting = 0, open = remote_far_waiting(r);
+    size_t waiting = 0, open = remote_far_waiting(r) + r->doubted;
     for (size_t v = 0; v < r->versions.n; v++) {
         waiting += r->versions.list[v].waiting;
     }

@@ -130,6 +130,7 @@ enum fg_status remote_mend(struct fg_unjudged *u, double weight, struct fg_exact
         o->from, (unsigned long long)task.id);
     task.id = MEND_ID | ++r->mended;
     r->stats.tasks_repeated++;
+    r->stats.updates_mended++;
     r->mending = o->wrong = true;
     enum fg_status st = remote_offence(r, o->from, "an update with damaged or infinite values");
     st = st == FG_OK ? add_again(r, &task, weight, into, &err) : st;

@@ -105,6 +105,7 @@ struct remote {
     bool unjudged;             /* its beginning alone is: as in struct entry */
     struct fg_scanner rest;
     uint64_t checksum;
+    size_t doubted;  /* updates that may have to be made anew, each of which keeps its version */
     uint64_t mended; /* tasks that were given out anew since their updates were wrong when they were added */
     bool mending;
     size_t cap_chunk;

@@ -285,6 +285,7 @@ static void free_opened(struct fg_hold *hold)
             remote_good_result(o->remote, o->from);
         }
         fg_versions_release(&o->remote->versions, o->task.version, &o->remote->vectors);
+        o->remote->doubted--;
     }
     fg_free(o->frame);
     fg_free(o->own);
@@ -330,6 +331,7 @@ static enum fg_status open_update(struct remote *r, struct entry *e, const struc
         o->task = e->task;
         o->from = e->from;
         fg_versions_find(&r->versions, e->task.version)->waiting++;
+        r->doubted++;
     }
     e->opened = o;
     e->result.delta = o->form.x;

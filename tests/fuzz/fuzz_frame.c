@@ -70,6 +70,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (fg_frame_decode(&f, data, size) == FG_OK && fg_msg_decode(&m, &f) == FG_OK) {
         sink += visit(&m);
     }
+    struct fg_scanner rest;
+    uint64_t checksum;
+    struct fg_msg_values v = fg_msg_values(data, size);
+    if (fg_frame_open(&f, &rest, &checksum, data, size, v.at, v.size == sizeof(float)) == FG_OK) {
+        sink += fg_scan_all(fg_folders_get("auto"), rest, NULL).hash == checksum;
+    }
     if (size > 0) {
         f = (struct fg_frame){.type = data[0], .payload = data + 1, .payload_len = size - 1};
         if (fg_msg_decode(&m, &f) == FG_OK) {

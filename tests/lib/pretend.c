@@ -87,6 +87,18 @@ static void tell_sum(struct pretend *w, uint32_t i, uint64_t sum)
              .kind = FG_SESSION_SUMMED, .sum = sum, .frame = bytes.data, .len = bytes.len / (bad ? 2 : 1)});
 }
 
+static void damage(struct pretend *w, uint32_t i, uint8_t *frame, size_t len)
+{
+    struct fg_msg_values v = fg_msg_values(frame, len);
+    bool bad = w->bad == PRETEND_DAMAGED && (i == 2 || w->everyone_is_bad);
+    if (bad && v.size > 0 && fg_rng_below(&w->rng, 2) == 0) {
+        size_t from = FG_FRAME_HEADER_BYTES + v.at;
+        frame[from + fg_rng_below(&w->rng, (uint32_t)(len - from))] ^=
+            (uint8_t)(1u << fg_rng_below(&w->rng, 8));
+        w->damaged++;
+    }
+}
+
 static void act(struct pretend *w, uint32_t i)
 {
     struct pretend_worker *p = &w->w[i];
@@ -97,6 +109,7 @@ static void act(struct pretend *w, uint32_t i)
         if (a->kind == FG_SESSION_SEND) {
             uint8_t *frame = a->frame;
             a->frame = NULL;
+            damage(w, i, frame, a->len);
             (void)t->ops->post(t, 0, frame, a->len);
         } else if (a->kind == FG_SESSION_CONFIGURE) {
             p->configure = p->welcome = true;
@@ -227,6 +240,7 @@ static void finish(struct pretend *w, uint32_t i)
         bool bad = w->bad != PRETEND_GOOD && (i == 2 || w->everyone_is_bad) && j->task.kind == FG_TASK_TRAIN;
         if (bad && w->bad == PRETEND_NOT_FINITE) {
             delta[j->task.client % PRETEND_P] = NAN;
+            answers[k].result.seen = w->lies ? FG_SEEN_FINITE : FG_SEEN_NOT_FINITE;
         } else if (bad && w->bad == PRETEND_WRONG_CLIENT) {
             answers[k].result.client++;
         } else if (bad && w->bad == PRETEND_JUNK) {
@@ -236,9 +250,11 @@ static void finish(struct pretend *w, uint32_t i)
         if (j->task.kind == FG_TASK_TRAIN && p->sums != NULL) {
             keep(p, &j->task, delta, bytes[k], &answers[k]);
         } else if (j->task.kind == FG_TASK_TRAIN) {
-            const struct fg_codec *codec = i % 2 ? &fg_codec_zstd : &fg_codec_none;
+            const struct fg_codec *codec = w->int8 ? &fg_codec_int8 : i % 2 ? &fg_codec_zstd : &fg_codec_none;
             answers[k].codec = codec->id;
             answers[k].bytes = bytes[k];
+            w->ws.shard = j->task.shard;
+            w->ws.number = j->task.number;
             assert_int_equal(
                 codec->encode(&w->ws, bytes[k], sizeof bytes[k], &answers[k].len, delta, PRETEND_P), FG_OK);
             answers[k].len -= bad && w->bad == PRETEND_UNDECODABLE;
@@ -393,6 +409,7 @@ struct fg_executor *pretend_executor(struct pretend *w, struct fg_executor *loca
                                            .local_width = 2,
                                            .beside = w->beside,
                                            .updates_stay = w->updates_stay,
+                                           .judge_late = w->judge_late,
                                            .now = now,
                                            .heartbeat_us = FG_SECOND / 10,
                                            .patience_us = FG_SECOND,

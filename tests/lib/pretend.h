@@ -39,18 +39,21 @@ struct pretend {
         PRETEND_WRONG_CLIENT,
         PRETEND_UNDECODABLE,
         PRETEND_JUNK,
-        PRETEND_BAD_SUM
-    } bad; /* what worker 2 sends */
+        PRETEND_BAD_SUM,
+        PRETEND_DAMAGED /* a bit of the values of every second update is turned on the way */
+    } bad;              /* what worker 2 sends */
     bool everyone_is_bad;
+    bool lies;     /* what is not finite is not said to be so */
     bool all_late; /* the next one that computes falls silent for longer than its patience */
     bool movable, cannot_configure, ignore, late_counts; /* workers.on_loss = ignore */
     struct fg_respawn_opts respawn;
     size_t max_bytes;
     unsigned worker_width; /* tasks each is taken to compute at a time; 0: what they say */
     bool beside;           /* the local executor computes in a thread */
-    bool updates_stay;
+    bool updates_stay, judge_late;
+    bool int8;          /* else updates go as they are, or from some workers under zstd */
     atomic_uint passed; /* calls of pretend_pass() */
-    unsigned killed, hung, refused, handed, resumed, partial, scored, summed;
+    unsigned killed, hung, refused, handed, resumed, partial, scored, summed, damaged;
 };
 
 enum { PRETEND_HERE_TASKS = 4096 };

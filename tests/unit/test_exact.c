@@ -113,6 +113,105 @@ static void terms_of_few_bits_are_summed_without_any_error(void **state)
     }
 }
 
+/* ---- judged as they are added ---- */
+
+/* A frame of floats or bytes as it came: values, and before them a head. */
+struct came {
+    struct fg_unjudged base; /* first */
+    uint8_t bytes[128 + 4 * N];
+    struct fg_form_part part;
+    struct fg_exact_term right; /* what is added in its place */
+    int mended;
+};
+
+enum { HEAD = 40, VALUES = 128 };
+
+static enum fg_status mend(struct fg_unjudged *u, double w, struct fg_exact *into)
+{
+    struct came *c = (struct came *)u;
+    struct fg_exact_term term = c->right;
+    assert_true(w == term.weight);
+    c->mended++;
+    return fg_exact_add(into, &term, 1);
+}
+
+/* Update k as it came, and as it is right. */
+static void receive(struct came *c, struct fg_exact_term *out, int k, size_t n)
+{
+    size_t size = k % 3 == 0 ? 1 : sizeof(float), len = VALUES + size * n;
+    memset(c->bytes, k, VALUES);
+    if (size == 1) {
+        for (size_t i = 0; i < n; i++) {
+            c->bytes[VALUES + i] = (uint8_t)(int8_t)lrintf(fmaxf(-127.f, fminf(127.f, x[k][i] * 40.f)));
+        }
+    } else {
+        memcpy(c->bytes + VALUES, x[k], size * n);
+    }
+    c->base = (struct fg_unjudged){.scan = fg_scanner_of(c->bytes, HEAD, c->bytes + HEAD, len - HEAD,
+                                                         size == 1 ? len - HEAD : VALUES - HEAD),
+                                   .mend = mend};
+    c->base.checksum = fg_scan_all(fg_folders_get("auto"), c->base.scan, NULL).hash;
+    c->part = (struct fg_form_part){.end = n, .step = 0.5f};
+    c->mended = 0;
+    *out = (struct fg_exact_term){.weight = weight[k],
+                                  .form = {.kind = size == 1 ? FG_FORM_BYTES : FG_FORM_FLOATS,
+                                           .x = (const float *)(const void *)(c->bytes + VALUES),
+                                           .q = (const int8_t *)c->bytes + VALUES,
+                                           .part = &c->part,
+                                           .parts = 1,
+                                           .unjudged = &c->base}};
+}
+
+/* Whatever was damaged, wherever, in however many: the sum has the bits of what is right. */
+static void what_is_wrong_is_taken_out_and_mended(void **state)
+{
+    (void)state;
+    enum { TERMS = 11 };
+    static struct came came[TERMS], sound[TERMS];
+    static double got[N], want[N];
+    static const size_t length[] = {N, 2 * FG_EXACT_BLOCK, FG_EXACT_BLOCK + 1, 700, 5, 1};
+    struct fg_rng r;
+    fg_rng_init(&r, 11, FG_RNG_TEST, 0, 0);
+    fill(12.0);
+    for (int turn = 0; turn < 300; turn++) {
+        size_t n = length[turn % 6];
+        struct fg_exact *e = NULL;
+        struct fg_exact_term term[TERMS];
+        assert_int_equal(fg_exact_create(&e, n), FG_OK);
+        for (int k = 0; k < TERMS; k++) {
+            receive(&sound[k], &sound[k].right, k, n);
+            sound[k].right.form.unjudged = NULL;
+            assert_int_equal(fg_exact_add(e, &sound[k].right, 1), FG_OK);
+        }
+        fg_exact_read(e, want);
+        fg_exact_clear(e);
+        bool wrong[TERMS];
+        for (int k = 0; k < TERMS; k++) {
+            receive(&came[k], &term[k], k, n);
+            came[k].right = sound[k].right;
+            size_t size = k % 3 == 0 ? 1 : sizeof(float), at = fg_rng_u64(&r) % n;
+            const float odd = turn % 2 == 0 ? NAN : -INFINITY;
+            wrong[k] = fg_rng_u64(&r) % 3 == 0;
+            if (wrong[k] && size > 1 && turn % 5 == 0) { /* under a right checksum */
+                memcpy(came[k].bytes + VALUES + size * at, &odd, sizeof odd);
+                came[k].base.checksum = fg_scan_all(fg_folders_get("auto"), came[k].base.scan, NULL).hash;
+            } else if (wrong[k]) {
+                size_t bit = fg_rng_u64(&r) % (8 * (VALUES + size * n));
+                came[k].bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            }
+        }
+        size_t first = fg_rng_u64(&r) % TERMS;
+        assert_int_equal(fg_exact_add(e, term, first), FG_OK);
+        assert_int_equal(fg_exact_add(e, term + first, TERMS - first), FG_OK);
+        fg_exact_read(e, got);
+        assert_memory_equal(got, want, n * sizeof *got);
+        for (int k = 0; k < TERMS; k++) {
+            assert_int_equal(came[k].mended, wrong[k]);
+        }
+        fg_exact_destroy(e);
+    }
+}
+
 static void thousands_of_the_largest_terms_fit(void **state)
 {
     (void)state;
@@ -423,6 +522,7 @@ int main(void)
         cmocka_unit_test(any_order_and_any_portions_give_the_same_bits),
         cmocka_unit_test(terms_of_few_bits_are_summed_without_any_error),
         cmocka_unit_test(forms_give_the_bits_of_their_floats),
+        cmocka_unit_test(what_is_wrong_is_taken_out_and_mended),
         cmocka_unit_test(thousands_of_the_largest_terms_fit),
         cmocka_unit_test(sums_of_sums_have_the_same_bits),
         cmocka_unit_test(any_bytes_are_taken),

@@ -6,6 +6,7 @@
 
 #include "src/base/mem.h"
 #include "src/base/rng.h"
+#include "src/wire/codec.h"
 #include "src/wire/message.h"
 
 static struct fg_view text(const char *s)
@@ -306,6 +307,98 @@ static void any_flipped_bit_is_refused(void **state)
     }
 }
 
+/* A RESULT whose values lie as they are. */
+static uint8_t *plain_result(uint32_t codec, size_t values, size_t *len)
+{
+    static uint8_t delta[40000];
+    const struct fg_codec *c = fg_codec_by_id(codec);
+    struct fg_msg m = sample(FG_MSG_RESULT);
+    uint8_t *bytes = NULL;
+    for (size_t i = 0; i < sizeof delta; i++) {
+        delta[i] = (uint8_t)(i * 7 % 127);
+    }
+    m.u.result.codec = codec;
+    m.u.result.params = values;
+    m.u.result.delta = (struct fg_view){delta, (c == &fg_codec_int8 ? 4 : 0) + c->plain * values};
+    assert_int_equal(fg_msg_encode(&bytes, len, &m, 99, 7), FG_OK);
+    return bytes;
+}
+
+/* Its beginning is judged without the rest, and the rest by the scanner: every bit of either. */
+static void the_beginning_of_a_result_is_judged_alone(void **state)
+{
+    (void)state;
+    const uint32_t codec[] = {fg_codec_none.id, fg_codec_int8.id};
+    const size_t values[] = {1, 300, 9000};
+    for (size_t turn = 0; turn < 6; turn++) {
+        size_t len = 0;
+        uint8_t *bytes = plain_result(codec[turn % 2], values[turn / 2], &len);
+        struct fg_frame f, whole;
+        struct fg_msg m;
+        struct fg_scanner rest;
+        uint64_t checksum;
+        struct fg_msg_values v = fg_msg_values(bytes, len);
+        bool floats = v.size == sizeof(float);
+        assert_int_equal(v.size, fg_codec_by_id(codec[turn % 2])->plain);
+        assert_int_equal(v.at + v.size * values[turn / 2], len - FG_FRAME_HEADER_BYTES);
+        assert_int_equal(fg_frame_open(&f, &rest, &checksum, bytes, len, v.at, floats), FG_OK);
+        assert_int_equal(fg_frame_decode(&whole, bytes, len), FG_OK);
+        assert_int_equal(f.seq, 7);
+        assert_int_equal(f.run_id, 99);
+        assert_ptr_equal(f.payload, whole.payload);
+        assert_int_equal(f.payload_len, whole.payload_len);
+        assert_int_equal(fg_msg_decode(&m, &f), FG_OK);
+        assert_int_equal(m.u.result.params, values[turn / 2]);
+        assert_true(fg_scan_all(fg_folders_get("auto"), rest, NULL).hash == checksum);
+        for (size_t bit = 0; bit < 8 * len; bit += bit < 8 * (FG_FRAME_HEADER_BYTES + v.at) ? 1 : 61) {
+            bytes[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+            enum fg_status st = fg_frame_open(&f, &rest, &checksum, bytes, len, v.at, floats);
+            bool seen = st != FG_OK || fg_scan_all(fg_folders_get("auto"), rest, NULL).hash != checksum;
+            bool later = bit / 8 >= FG_FRAME_HEADER_BYTES + v.at || (bit / 8 >= 40 && bit / 8 < 48);
+            assert_true(seen && (st == FG_OK) == later);
+            bytes[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+        }
+        for (size_t cut = 1; cut < 60; cut++) {
+            assert_int_not_equal(fg_frame_open(&f, &rest, &checksum, bytes, len - cut, v.at, floats), FG_OK);
+        }
+        assert_int_not_equal(fg_frame_open(&f, &rest, &checksum, bytes, len, v.at - 1, floats), FG_OK);
+        assert_int_not_equal(fg_frame_open(&f, &rest, &checksum, bytes, len, SIZE_MAX, floats), FG_OK);
+        fg_free(bytes);
+    }
+}
+
+/* No other message has a beginning, nor a RESULT that says nonsense of its values. */
+static void other_frames_have_to_be_read_whole(void **state)
+{
+    (void)state;
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_SUM; t++) {
+        size_t len = 0;
+        uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
+        struct fg_frame f;
+        struct fg_scanner rest;
+        uint64_t checksum;
+        struct fg_msg_values v = fg_msg_values(bytes, len);
+        if (t != FG_MSG_RESULT) {
+            assert_int_equal(v.size, 0);
+            assert_int_equal(v.at, len - FG_FRAME_HEADER_BYTES);
+        }
+        for (size_t at = 0; v.size == 0 && at <= len - FG_FRAME_HEADER_BYTES; at++) {
+            assert_int_equal(fg_frame_open(&f, &rest, &checksum, bytes, len, at, false), FG_E_CORRUPT);
+        }
+        fg_free(bytes);
+    }
+    size_t len = 0;
+    uint8_t *bytes = plain_result(fg_codec_none.id, 300, &len);
+    static const uint64_t odd[] = {0, 301, UINT64_MAX, UINT64_MAX / 4};
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t k = 0; k < 8; k++) {
+            bytes[FG_FRAME_HEADER_BYTES + 48 + k] = (uint8_t)(odd[i] >> 8 * k);
+        }
+        assert_int_equal(fg_msg_values(bytes, len).size, 0);
+    }
+    fg_free(bytes);
+}
+
 static void cut_and_lengthened_frames_are_refused(void **state)
 {
     (void)state;
@@ -401,6 +494,8 @@ int main(void)
         cmocka_unit_test(every_message_survives_the_round_trip),
         cmocka_unit_test(ping_has_the_documented_bytes),
         cmocka_unit_test(any_flipped_bit_is_refused),
+        cmocka_unit_test(the_beginning_of_a_result_is_judged_alone),
+        cmocka_unit_test(other_frames_have_to_be_read_whole),
         cmocka_unit_test(cut_and_lengthened_frames_are_refused),
         cmocka_unit_test(other_versions_and_lengths_are_named),
         cmocka_unit_test(payloads_that_lie_are_refused),
