@@ -7,8 +7,8 @@
 
 /* GROUP: blocks through which some terms go before the next ones follow, so that what they bring comes in
  * long stretches while the sum stays in the second cache. So many terms of a kind at once: their blocks, and
- * those ahead of them, share the first cache, also where all lie alike on its lines, and what is judged on the
- * way is still there when it is added. */
+ * those ahead of them, share the first cache, also where all lie alike on its lines, and what is judged on
+ * the way is still there when it is added. */
 enum { GROUP = 16, FLOATS_AT_ONCE = 2, BYTES_AT_ONCE = 8 };
 
 _Static_assert((int)BLOCK == (int)FG_FOLD_BLOCK && (int)BLOCK == (int)FG_AWAY_BLOCK,

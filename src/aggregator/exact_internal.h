@@ -63,8 +63,8 @@ static inline double exact_unit_scale(int level)
     return exact_power_of_2(FG_FOLD_BITS - LEVEL_BITS * level);
 }
 
-/* How far a term has come: how many of its first blocks were added, if not all; its part, and the next of its places;
- * what a place, or a byte of 1, of that part adds where all blocks are its. */
+/* How far a term has come: how many of its first blocks were right, if not all; its part, and the next of its
+ * places; what a place, or a byte of 1, of that part adds where all blocks are its. */
 struct exact_cursor {
     size_t blocks; /* unjudged: that are right so far */
     bool wrong;    /* unjudged: one is not */
