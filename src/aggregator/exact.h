@@ -46,9 +46,8 @@ void fg_exact_destroy(struct fg_exact *e);
 
 /* Add m (at most FG_EXACT_MOST) terms, block by block: each block of the sum is read and
  * written once for all of them.
- * Errors: FG_E_NOMEM, FG_E_IO (a device failed), FG_E_RANGE (not finite), of fg_unjudged.mend; the sum can
- * then
- * only be cleared. */
+ * Errors: FG_E_NOMEM, FG_E_IO (a device failed), FG_E_RANGE (not finite), those of fg_unjudged.mend; the sum
+ * can then only be cleared. */
 enum fg_status fg_exact_add(struct fg_exact *e, const struct fg_exact_term *term, size_t m) FG_NODISCARD;
 
 /* Whether all m terms are on one and the same device (FG_FORM_AWAY). */

@@ -17,6 +17,13 @@ enum { REMOTE_ATTEMPTS = 3, REMOTE_NOBODY = 0, REMOTE_SPARES = 2 }; /* peer 0 is
 
 enum task_state { TASK_QUEUED, TASK_SENT, TASK_LOCAL, TASK_DONE, TASK_FAILED, TASK_LOST, TASK_RELEASED };
 
+/* What is to be scanned of a frame of which the beginning alone was judged. */
+struct unread {
+    bool is; /* else all of it was */
+    struct fg_scanner rest;
+    uint64_t checksum;
+};
+
 struct entry {
     struct fg_task task;
     enum task_state state;
@@ -34,9 +41,7 @@ struct entry {
     struct fg_view encoded;
     float largest; /* of the update where it came as floats, as fg_frame.largest */
     float *blocks; /* the same of each of its blocks, or NULL */
-    bool unjudged; /* no more than the beginning of the frame was; this is to be scanned */
-    struct fg_scanner rest;
-    uint64_t checksum;
+    struct unread unread;
     struct opened *opened; /* what it is without being decoded, with its frame; or */
     float *delta;          /* (P) decoded */
     char *why;             /* TASK_FAILED */
@@ -102,9 +107,7 @@ struct remote {
     size_t n_worker, cap_worker;
     struct fg_msg_task *chunk; /* scratch of one dispatch */
     float *blocks;             /* of the floats of the frame that is being judged */
-    bool unjudged;             /* its beginning alone is: as in struct entry */
-    struct fg_scanner rest;
-    uint64_t checksum;
+    struct unread unread;
     size_t doubted;  /* updates that may have to be made anew, each of which keeps its version */
     uint64_t mended; /* tasks that were given out anew since their updates were wrong when they were added */
     bool mending;

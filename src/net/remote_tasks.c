@@ -229,9 +229,7 @@ enum fg_status remote_answer(struct remote *r, uint32_t peer, const struct fg_ms
     e->largest = e->codec == FG_MSG_STAYS ? remote_largest(m) : m->u.result.largest;
     e->blocks = r->blocks;
     r->blocks = NULL;
-    e->unjudged = r->unjudged;
-    e->rest = r->rest;
-    e->checksum = r->checksum;
+    e->unread = r->unread;
     e->frame = *frame;
     *frame = NULL;
     r->held += remote_weighs(r, e);
@@ -324,8 +322,9 @@ static enum fg_status open_update(struct remote *r, struct entry *e, const struc
         o->form.largest = o->blocks = e->blocks;
         e->blocks = NULL;
     }
-    if (e->unjudged) {
-        o->unjudged = (struct fg_unjudged){.scan = e->rest, .checksum = e->checksum, .mend = remote_mend};
+    if (e->unread.is) {
+        o->unjudged =
+            (struct fg_unjudged){.scan = e->unread.rest, .checksum = e->unread.checksum, .mend = remote_mend};
         o->form.unjudged = &o->unjudged;
         o->remote = r;
         o->task = e->task;
@@ -347,7 +346,8 @@ static enum fg_status decode_update(struct remote *r, struct entry *e, const str
     if (e->delta == NULL) {
         return FG_E_NOMEM;
     }
-    bool right = !e->unjudged || fg_folders_get("auto")->scan_end(&e->rest).hash == e->checksum;
+    struct unread *u = &e->unread;
+    bool right = !u->is || fg_folders_get("auto")->scan_end(&u->rest).hash == u->checksum;
     enum fg_status st =
         !right ? FG_E_CORRUPT
                : codec->decode(&r->ws, e->delta, r->opts.params, e->encoded.data, e->encoded.len);

@@ -268,10 +268,11 @@ static enum fg_status judge(struct remote *r, const uint8_t *frame, size_t len, 
     size_t blocks = floats ? fg_frame_blocks(len, v.at) : 0;
     fg_free(r->blocks);
     r->blocks = NULL;
-    r->unjudged = r->opts.judge_late && !r->mending && v.size > 0 &&
-                  fg_frame_open(f, &r->rest, &r->checksum, frame, len, v.at, floats) == FG_OK &&
-                  fg_msg_decode(m, f) == FG_OK && m->u.result.result.seen != FG_SEEN_NOT_FINITE;
-    if (r->unjudged) {
+    struct unread *u = &r->unread;
+    u->is = r->opts.judge_late && !r->mending && v.size > 0 &&
+            fg_frame_open(f, &u->rest, &u->checksum, frame, len, v.at, floats) == FG_OK &&
+            fg_msg_decode(m, f) == FG_OK && m->u.result.result.seen != FG_SEEN_NOT_FINITE;
+    if (u->is) {
         return FG_OK;
     }
     if (blocks > 0 && (r->blocks = fg_calloc(blocks, sizeof *r->blocks)) == NULL) {

@@ -73,11 +73,11 @@ struct fg_form {
     const uint32_t *place; /* PLACES: (places_end of the last part) 2 i, plus 1 where negative, i ascending */
     struct fg_form_part *part; /* (parts) */
     size_t parts;
-    struct fg_away *away;         /* AWAY */
-    struct fg_far *far;           /* FAR (src/aggregator/exact.h) */
-    uint64_t id;                  /* FAR: under which it is kept there */
-    struct fg_unjudged *unjudged; /* FLOATS, BYTES: nobody knows yet whether the values are right, see
-                             * src/aggregator/exact.h; NULL: they are, and finite */
+    struct fg_away *away; /* AWAY */
+    struct fg_far *far;   /* FAR (src/aggregator/exact.h) */
+    uint64_t id;          /* FAR: under which it is kept there */
+    struct fg_unjudged
+        *unjudged;        /* FLOATS, BYTES: the values may be wrong (src/aggregator/exact.h), or NULL */
     const float *largest; /* (blocks) the largest |x| of each; finite if AWAY; FLOATS: NULL = not known */
 };
 
