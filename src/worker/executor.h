@@ -34,13 +34,14 @@ struct fg_executor_ops {
     enum fg_status (*collect)(struct fg_executor *ex, uint64_t id, struct fg_result *out, struct fg_err *err);
     /* Forget task `id`, collected or not: its result is no longer wanted. */
     void (*release)(struct fg_executor *ex, uint64_t id);
-    /* The versions published are those of this sequence, which outlives the executor: who has one may be sent
-     * what leads to the next. NULL = it makes no difference. */
+    /* The versions published are those of this sequence, which is there as long as results are collected: who
+     * has one may be sent what leads to the next. NULL = it makes no difference. */
     void (*follow)(struct fg_executor *ex, const struct fg_down *down);
     /* One that evaluates as `own` does, and shares that out to whoever computes for this executor where the
      * parameters are the version published last. NULL = nobody else does. Owner: the executor;
      * `own` is borrowed. */
     enum fg_status (*scorer)(struct fg_executor *ex, struct fg_trainer *own, struct fg_trainer **out);
+    /* Whoever holds results (fg_result.hold) has dropped them before. */
     void (*destroy)(struct fg_executor *ex);
 };
 
