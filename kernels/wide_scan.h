@@ -181,14 +181,14 @@ static inline const uint8_t *scan_stripes(struct scan_sums *s, const uint8_t *at
     return at;
 }
 
-/* A round of stripes from `at` on. */
+/* A round of stripes from `at` on. ask: of so many lines ahead memory is asked for one; 0: for none. */
 static inline __attribute__((always_inline)) void scan_round(struct scan_sums *s, const uint8_t *at,
-                                                             bool alone)
+                                                             size_t ask)
 {
     FG_UNROLL
     for (size_t i = 0; i < ROUND / STRIPE; i++) {
         scan_stripe(s, at + STRIPE * i, (const uint8_t *)scan_keys[i]);
-        fg_ahead(at + STRIPE * i, SCAN_AHEAD, alone ? STRIPE : 0);
+        fg_ahead(at + STRIPE * i, SCAN_AHEAD, ask != 0 && i % ask == 0 ? STRIPE : 0);
     }
     scan_scramble(s);
 }
@@ -197,7 +197,7 @@ static inline __attribute__((always_inline)) void scan_round(struct scan_sums *s
  * is read once, which is a third faster where it comes from memory. *last: the vector that ends 8 bytes
  * before at + 4 VL; up to 56 bytes behind the round are read, too. */
 static inline __attribute__((always_inline)) void scan_lines(struct scan_sums *s, const uint8_t *at, VI *last,
-                                                             bool alone)
+                                                             size_t ask)
 {
     FG_UNROLL
     for (size_t i = 0; i < ROUND / STRIPE; i++) {
@@ -208,14 +208,14 @@ static inline __attribute__((always_inline)) void scan_lines(struct scan_sums *s
                 scan_mix(s->lane[v], vl_shift_in(*last, next), (const uint8_t *)scan_keys[i] + 4 * VL * v);
             *last = next;
         }
-        fg_ahead(at + STRIPE * i, SCAN_AHEAD, alone ? STRIPE : 0);
+        fg_ahead(at + STRIPE * i, SCAN_AHEAD, ask != 0 && i % ask == 0 ? STRIPE : 0);
     }
     scan_scramble(s);
 }
 
 /* Rounds (n) that lie as scan_lines() needs them, or anyhow; beside them as many of floats as there are. */
 static inline __attribute__((always_inline)) void scan_rounds(struct fg_scanner *s, size_t n,
-                                                              struct scan_floats *f, bool lines, bool alone)
+                                                              struct scan_floats *f, bool lines, size_t ask)
 {
     const uint8_t *at = s->at;
     struct scan_sums now;
@@ -224,9 +224,9 @@ static inline __attribute__((always_inline)) void scan_rounds(struct fg_scanner 
     size_t in_block = 0, beside = f->left / ROUND < n ? f->left / ROUND : n;
     for (size_t r = 0; r < n; r++) {
         if (lines) {
-            scan_lines(&now, at + ROUND * r, &last, alone);
+            scan_lines(&now, at + ROUND * r, &last, ask);
         } else {
-            scan_round(&now, at + ROUND * r, alone);
+            scan_round(&now, at + ROUND * r, ask);
         }
         if (r >= beside) {
             continue;
@@ -248,6 +248,16 @@ static inline __attribute__((always_inline)) void scan_rounds(struct fg_scanner 
     s->at += ROUND * n;
     s->rounds -= n;
     memcpy(s->lane, &now, sizeof now);
+}
+
+static inline __attribute__((always_inline)) void scan_somehow(struct fg_scanner *s, size_t n,
+                                                               struct scan_floats *f, size_t ask)
+{
+    if ((uintptr_t)s->at % STRIPE == 8) {
+        scan_rounds(s, n, f, true, ask);
+    } else {
+        scan_rounds(s, n, f, false, ask);
+    }
 }
 
 static bool scan_is_short(const struct fg_scanner *s)
@@ -283,15 +293,12 @@ static void scan_on(struct fg_scanner *s, size_t bytes, float *block)
     struct scan_floats f = {.at = s->floats, .left = now, .most = s->most, .out = block};
     s->floats += now;
     s->left -= now;
-    bool lines = (uintptr_t)s->at % STRIPE == 8;
-    if (lines && s->alone) {
-        scan_rounds(s, n, &f, true, true);
-    } else if (lines) {
-        scan_rounds(s, n, &f, true, false);
-    } else if (s->alone) {
-        scan_rounds(s, n, &f, false, true);
+    if (s->alone) {
+        scan_somehow(s, n, &f, 1);
+    } else if (now > 0) { /* the others are asked for where the floats are used */
+        scan_somehow(s, n, &f, 2);
     } else {
-        scan_rounds(s, n, &f, false, false);
+        scan_somehow(s, n, &f, 0);
     }
     s->most = f.most;
 }
