@@ -32,6 +32,7 @@ enum fg_status fg_aggregator_look_out(struct fg_outlook **out, const struct fg_a
         .carbon = c->forecast_carbon != NULL ? c->forecast_carbon : "ensemble",
         .history_h = c->history_h,
         .from_wakes = c->from_wakes,
+        .carbon_alone = c->policy->carbon_alone != 0,
     };
     return fg_outlook_create(out, &cfg, err);
 }

@@ -136,8 +136,10 @@ struct fg_select_ops {
     unsigned scalars;   /* numbers kept for each client, 0 at first */
     /* Refuse settings that cannot work (FG_E_CONFIG, message naming the key); NULL = nothing to check. */
     enum fg_status (*check)(const struct fg_select_config *cfg, struct fg_err *err);
-    /* For how many slots ahead it wants forecasts; NULL = none. */
+    /* For how many slots ahead it wants forecasts; NULL = none. carbon_alone: of all but the first only of
+     * carbon, not of who will be up. */
     uint32_t (*horizon)(const struct fg_select_config *cfg);
+    int carbon_alone;
     /* Whom to ask for their loss under the newest model before picking: clients, and in `steps` on how many
      * samples of theirs, 0 = all. Those who answered are then the available ones. NULL = nobody. Errors:
      * FG_E_NOMEM. */

@@ -94,6 +94,7 @@ const struct fg_select_ops fg_select_greenest = {
         "data are shipped there: a baseline",
     .source = "",
     .horizon = horizon,
+    .carbon_alone = 1,
     .pick = pick,
     .learn = learn,
     .open = open_policy,

@@ -43,5 +43,6 @@ const struct fg_select_ops fg_select_pause = {
         "for the next day",
     .source = "baseline: pausing while electricity is dirty",
     .horizon = fg_select_day,
+    .carbon_alone = 1,
     .pick = pick,
 };

@@ -41,5 +41,6 @@ const struct fg_select_ops fg_select_zones = {
     .doc = "uniform among clients of the select.zones zones with the least carbon forecast for the next day",
     .source = "baseline: training where electricity is cleanest",
     .horizon = fg_select_day,
+    .carbon_alone = 1,
     .pick = pick,
 };

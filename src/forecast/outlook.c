@@ -53,11 +53,12 @@ static enum fg_status make_forecaster(struct fg_outlook *o)
     if (st != FG_OK) {
         return st;
     }
-    for (uint32_t i = 0; i < o->targets; i++) {
+    for (uint32_t i = 0; i < o->targets; i++) { /* of slot 0 what was seen says enough */
         target[i] = (struct fg_target){FG_EVENT_SLOT, i + 1};
     }
-    return fg_forecaster_create(&o->forecaster, o->rows, target, o->targets,
-                                fg_floor_div(o->begin, FG_SECOND), 1, o->weight, NULL);
+    return o->targets == 0 ? FG_OK
+                           : fg_forecaster_create(&o->forecaster, o->rows, target, o->targets,
+                                                  fg_floor_div(o->begin, FG_SECOND), 1, o->weight, NULL);
 }
 
 static enum fg_status find(struct fg_outlook *o, struct fg_err *err)
@@ -89,7 +90,7 @@ enum fg_status fg_outlook_create(struct fg_outlook **out, const struct fg_outloo
     o->clients = fg_fleet_clients(cfg->fleet);
     o->zones = fg_fleet_zones(cfg->fleet);
     uint64_t ahead_h = (uint64_t)cfg->horizon * (uint64_t)cfg->slot / (uint64_t)FG_HOUR;
-    o->targets = least(ahead_h < 1 ? 1 : ahead_h, FG_OUTLOOK_AHEAD_H);
+    o->targets = cfg->carbon_alone ? 0 : least(ahead_h < 1 ? 1 : ahead_h, FG_OUTLOOK_AHEAD_H);
     o->carbon_ahead = least(ahead_h + 1, FG_CARBON_AHEAD_MAX);
     o->now = fg_fleet_start(cfg->fleet);
     o->begin = o->now - (cfg->from_wakes ? 0 : (fg_time_t)cfg->history_h * FG_HOUR);
@@ -142,8 +143,7 @@ enum fg_status fg_outlook_copy(struct fg_outlook *to, const struct fg_outlook *f
     enum fg_status st = FG_OK;
     bool alike = to->clients == from->clients && to->zones == from->zones && to->targets == from->targets &&
                  to->carbon_ahead == from->carbon_ahead && to->begin == from->begin &&
-                 to->rows == from->rows && (to->forecaster == NULL) == (from->forecaster == NULL) &&
-                 to->carbon_oracle == from->carbon_oracle;
+                 to->rows == from->rows && to->carbon_oracle == from->carbon_oracle;
     alike = alike && (to->rows == 0 || memcmp(to->row, from->row, to->clients * sizeof *to->row) == 0);
     if (!alike || from->cfg.from_wakes || to->cfg.from_wakes) {
         return FG_OK;
@@ -156,6 +156,8 @@ enum fg_status fg_outlook_copy(struct fg_outlook *to, const struct fg_outlook *f
     }
     if (from->forecaster != NULL) {
         fg_forecaster_copy(to->forecaster, from->forecaster);
+    }
+    if (from->rows > 0) {
         memcpy(to->seen, from->seen, from->rows * sizeof *to->seen);
         memcpy(to->hours, from->hours, from->rows * sizeof *to->hours);
         memcpy(to->held, from->held, from->rows * sizeof *to->held);
@@ -174,7 +176,7 @@ enum fg_status fg_outlook_copy(struct fg_outlook *to, const struct fg_outlook *f
 void fg_outlook_keep(struct fg_outlook *o, struct fg_carbon_shelf *shelf, bool rows)
 {
     FG_ASSERT(!o->cfg.from_wakes);
-    o->keeps = rows && o->forecaster != NULL;
+    o->keeps = rows && o->rows > 0;
     for (uint32_t z = 0; z < o->zones; z++) {
         o->carbon[z].shelf = shelf;
     }
@@ -187,7 +189,7 @@ uint32_t fg_outlook_carbon_ahead(const struct fg_outlook *o)
 
 size_t fg_outlook_row(const struct fg_outlook *o)
 {
-    return o->forecaster != NULL ? (1 + (size_t)o->targets) * o->rows : 0;
+    return (1 + (size_t)o->targets) * o->rows;
 }
 
 void fg_outlook_again(struct fg_outlook *o, const struct fg_fleet *fleet, uint32_t horizon)
@@ -275,7 +277,9 @@ static void see_bits(struct fg_outlook *o, const uint8_t *bits)
 
 static void learn(struct fg_outlook *o)
 {
-    fg_forecaster_step(o->forecaster, o->seen);
+    if (o->forecaster != NULL) {
+        fg_forecaster_step(o->forecaster, o->seen);
+    }
     o->steps++;
 }
 
@@ -348,7 +352,7 @@ enum fg_status fg_outlook_see(struct fg_outlook *o, fg_time_t now, const uint32_
     if (st != FG_OK) {
         return st;
     }
-    if (o->forecaster == NULL) {
+    if (o->rows == 0) {
         return FG_OK;
     }
     if (o->cfg.from_wakes) {
@@ -388,7 +392,7 @@ enum fg_status fg_outlook_load(struct fg_outlook *o, struct fg_reader *in)
     uint32_t rows = fg_get_u32(in);
     size_t row = look_bytes(o);
     enum fg_status st = FG_OK;
-    for (uint32_t k = 0; k < rows && st == FG_OK && o->forecaster != NULL; k++) {
+    for (uint32_t k = 0; k < rows && st == FG_OK && o->rows > 0; k++) {
         const uint8_t *bits = fg_get_bytes(in, row);
         if (bits == NULL) {
             return FG_OK; /* the reader is bad now */

@@ -35,6 +35,7 @@ struct fg_outlook_config {
     const char *carbon;           /* carbon predictor, or "oracle" */
     uint32_t history_h;           /* hours before the run that were seen already */
     bool from_wakes;              /* only wakes show who is up */
+    bool carbon_alone;            /* of slots after slot 0 carbon alone is asked for */
 };
 
 /* The predictors by number, NULL behind the last: name, and a line of text. */

@@ -12,7 +12,8 @@ static void fill_head(struct study_board *b, const struct study *s)
     struct fg_aggregator_config cfg;
     const struct fg_outlook *o = fg_aggregator_outlook(s->agg);
     fg_setup_aggregator(s->setup, &cfg);
-    uint32_t horizon = o != NULL ? fg_outlook_horizon(o) : 0;
+    bool foresees = o != NULL && !cfg.policy->carbon_alone; /* who will be up */
+    uint32_t horizon = foresees ? fg_outlook_horizon(o) : 0;
     b->head = (struct fg_board_head){
         .clients = s->setup->clients,
         .n = fg_board_size(s->setup->clients, s->cfg->run.rounds, horizon > 0),
