@@ -1,6 +1,7 @@
 #include "src/base/str.h"
 
 #include <errno.h>
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdarg.h>
@@ -94,13 +95,18 @@ size_t fg_utf8_span(const char *text, size_t len)
 enum fg_status fg_str_addf(struct fg_str *s, const char *fmt, ...)
 {
     va_list ap;
+    size_t room = s->cap - s->len;
     va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(room > 0 ? s->data + s->len : NULL, room, fmt, ap); /* mostly there is room */
     va_end(ap);
-    if (n < 0) {
-        return FG_E_INTERNAL;
+    if (n >= 0 && (size_t)n < room) {
+        s->len += (size_t)n;
+        return FG_OK;
     }
-    enum fg_status st = reserve(s, (size_t)n);
+    if (room > 0) {
+        s->data[s->len] = '\0'; /* as before, should there be no memory */
+    }
+    enum fg_status st = n >= 0 ? reserve(s, (size_t)n) : FG_E_INTERNAL;
     if (st == FG_OK) {
         va_start(ap, fmt);
         vsnprintf(s->data + s->len, s->cap - s->len, fmt, ap);
@@ -117,16 +123,19 @@ enum fg_status fg_str_add_f64(struct fg_str *s, double x)
         return fg_str_add(s, "nan", 3); /* %g would show its sign */
     }
     if (fabs(x) < 1e15 && !(floor(x) < x) && !(floor(x) > x)) {
-        return fg_str_addf(s, "%.0f", x); /* %g would write 1e+06 */
+        return fg_str_addf(s, "%s%llu", signbit(x) ? "-" : "", (unsigned long long)fabs(x)); /* not 1e+06 */
     }
-    for (int precision = 1; precision <= 17; precision++) {
+    /* A normal number that some shorter decimal stands for has that one as its first DBL_DIG digits, and %g
+     * leaves the zeros behind it out. */
+    for (int precision = fabs(x) >= DBL_MIN ? DBL_DIG : 1; precision <= DBL_DECIMAL_DIG; precision++) {
         double back;
         snprintf(buf, sizeof buf, "%.*g", precision, x);
-        if (fg_parse_f64(&back, buf, strlen(buf)) == FG_OK && !(back < x) && !(back > x)) {
+        if (precision < DBL_DECIMAL_DIG && fg_parse_f64(&back, buf, strlen(buf)) == FG_OK && !(back < x) &&
+            !(back > x)) {
             break;
         }
     }
-    return fg_str_addf(s, "%s", buf);
+    return fg_str_add(s, buf, strlen(buf));
 }
 
 /* strtoX need a NUL after the number; numbers longer than this are not numbers. */

@@ -1,8 +1,11 @@
-/* UTF-8 told from other bytes, and messages that stay text whatever they quote. */
+/* UTF-8 told from other bytes, messages that stay text whatever they quote, numbers as text. */
 #include "tests/lib/test.h"
 
+#include <float.h>
 #include <stdbool.h>
 #include <string.h>
+
+#include "src/base/rng.h"
 
 #include "src/base/str.h"
 
@@ -90,12 +93,100 @@ static void wrong_input_is_one_exit_code(void **state)
     assert_int_equal(fg_status_exit_code(FG_E_INTERRUPTED), 75);
 }
 
+/* What fg_str_add_f64() promises, found by trying one digit after another. */
+static void shortest(char out[40], double x)
+{
+    if (isnan(x)) {
+        snprintf(out, 40, "nan");
+    } else if (fabs(x) < 1e15 && !(floor(x) < x)) {
+        snprintf(out, 40, "%.0f", x);
+    } else {
+        for (int digits = 1; digits <= 17; digits++) {
+            snprintf(out, 40, "%.*g", digits, x);
+            double back = strtod(out, NULL);
+            if (!(back < x) && !(back > x)) {
+                break;
+            }
+        }
+    }
+}
+
+static void is_shortest(double x)
+{
+    struct fg_str text = {0};
+    char want[40];
+    shortest(want, x);
+    assert_int_equal(fg_str_add_f64(&text, x), FG_OK);
+    if (strcmp(text.data, want) != 0) {
+        fail_msg("%a: expected %s, found %s", x, want, text.data);
+    }
+    fg_str_fini(&text);
+}
+
+static void with_neighbours(double x)
+{
+    double low = nextafter(x, -INFINITY), high = nextafter(x, INFINITY);
+    const double all[] = {x, low, nextafter(low, -INFINITY), high, nextafter(high, INFINITY)};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        is_shortest(all[i]);
+        is_shortest(-all[i]);
+    }
+}
+
+static void numbers_are_as_short_as_they_read_back(void **state)
+{
+    (void)state;
+    static const double edges[] = {0.0, DBL_MIN, DBL_MAX, DBL_TRUE_MIN, 1e15, 1e16, 9007199254740992.0,
+                                   0.1, INFINITY};
+    struct fg_rng rng;
+    for (size_t i = 0; i < sizeof edges / sizeof *edges; i++) {
+        with_neighbours(edges[i]);
+    }
+    is_shortest((double)NAN);
+    for (int e = -1074; e < 1024; e += 3) {
+        with_neighbours(ldexp(1.0, e));
+    }
+    for (int e = -323; e <= 308; e++) {
+        with_neighbours(pow(10.0, e));
+    }
+    fg_rng_init(&rng, fg_test_number("FG_TEST_SEED", 1), FG_RNG_TEST, 0, 0);
+    for (int i = 0; i < (int)fg_test_iters(20000); i++) {
+        uint64_t bits = fg_rng_u64(&rng);
+        double x;
+        memcpy(&x, &bits, sizeof x);
+        is_shortest(x);
+        is_shortest((double)(bits >> 44) / pow(10.0, (double)(i % 12))); /* few digits */
+        is_shortest(DBL_TRUE_MIN * (double)(bits % 100000));             /* subnormal */
+    }
+}
+
+/* Whatever room there is. */
+static void text_is_added_whole_at_any_length(void **state)
+{
+    (void)state;
+    char all[400], want[512];
+    memset(all, 'x', sizeof all);
+    for (int before = 0; before < 200; before += 3) {
+        for (int added = 0; added < 200; added++) {
+            struct fg_str text = {0};
+            assert_int_equal(fg_str_add(&text, all, (size_t)before), FG_OK);
+            assert_int_equal(fg_str_addf(&text, "%.*s%s", added, all, "y"), FG_OK);
+            snprintf(want, sizeof want, "%.*sy", before + added, all);
+            assert_int_equal(text.len, before + added + 1);
+            assert_string_equal(text.data, want);
+            fg_str_fini(&text);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_character_has_one_form),
         cmocka_unit_test(messages_are_text_whatever_they_quote),
         cmocka_unit_test(wrong_input_is_one_exit_code),
+        cmocka_unit_test(numbers_are_as_short_as_they_read_back),
+        cmocka_unit_test(text_is_added_whole_at_any_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
