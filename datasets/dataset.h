@@ -1,8 +1,8 @@
 /* A data set: samples, labels and groups (natural clients), as read from forage's HDF5 layout.
  *
- * Of an HDF5 file they stay in the file, mapped: what is not looked at takes no memory, and the system drops
- * what was looked at long ago, so a data set may be larger than memory. The file must not be changed
- * meanwhile (forage itself replaces files, it never changes them).
+ * Of an HDF5 file they stay in the file, mapped: of one of more than 64 MiB what is not looked at takes no
+ * memory, and the system drops what was looked at long ago, so a data set may be larger than memory. The file
+ * must not be changed meanwhile (forage itself replaces files, it never changes them).
  * Samples are stored as they came (bytes or float32) and become float32 when a batch is gathered:
  * x = scale[channel] * raw + shift[channel], one fused multiply-add, so uint8 images stay four times smaller.
  * Token data (text) are uint8 character codes of a sequence of T positions; each position has its own label

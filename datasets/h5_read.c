@@ -306,6 +306,10 @@ static enum fg_status read_arrays(const struct reader *r, struct fg_dataset *ds)
     return st;
 }
 
+/* Files of up to so many bytes stay mapped after their checksums, so that samples are found without a page
+ * fault; pages of larger ones are mapped again as they are looked at (chosen: MNIST has 55 MB). */
+enum { STAYS_MAPPED = 64 << 20 };
+
 /* The map is the data set's in any case. */
 static enum fg_status read_open(struct fg_dataset **out, const struct reader *r)
 {
@@ -325,7 +329,9 @@ static enum fg_status read_open(struct fg_dataset **out, const struct reader *r)
     }
     FG_TRY(check_sums(r, ds));
     FG_TRY(fg_dataset_check(ds, r->err));
-    fg_file_forget(&r->map);
+    if (r->map.len > STAYS_MAPPED) {
+        fg_file_forget(&r->map);
+    }
     *out = ds;
     ds = NULL;
 cleanup:
