@@ -10,7 +10,10 @@
 #include "src/plan/outcome.h"
 #include "src/store/run_h5_impl.h"
 
-enum { BLOCK = 16384 /* rows of a chunk */ };
+enum {
+    BLOCK = 16384,  /* rows of a chunk */
+    DEFLATED = 2048 /* bytes, at least: the index of chunks alone takes as much */
+};
 
 enum fg_status fg_run_text(hid_t on, const char *name, const char *text)
 {
@@ -80,7 +83,7 @@ static enum fg_status create_column(hid_t *out, hid_t group, const char *name, c
     FG_TRY(fg_run_check(access));
     FG_TRY(fg_run_check(H5Pset_chunk_cache(access, 1, 0, 1.0))); /* whole chunks are written: none waits */
     FG_TRY(fg_run_check(H5Pset_obj_track_times(props, 0)));      /* the same run gives the same bytes */
-    if (n >= 64) {
+    if (n * kind_size(kind) >= DEFLATED) {
         FG_TRY(fg_run_check(H5Pset_chunk(props, 1, &chunk)));
         FG_TRY(fg_run_check(H5Pset_shuffle(props)));
         FG_TRY(fg_run_check(H5Pset_deflate(props, FG_RUN_DEFLATE)));
