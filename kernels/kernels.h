@@ -22,8 +22,7 @@
 #ifndef FG_KERNELS_KERNELS_H
 #define FG_KERNELS_KERNELS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "kernels/live.h"
 
 enum { FG_KERNEL_PAD = 16 };
 
@@ -86,6 +85,12 @@ struct fg_kernels {
     /* Fused: w[i,j] = fma(a, dw[i,j], w[i,j]) with dw as above (the bits of the two steps apart). */
     void (*dense_sgd)(const float *x, size_t ldx, const float *d, float a, float *w, size_t batch, size_t in,
                       size_t np);
+    /* dense_forward and then dense_sgd of the same x, which need not be looked through twice for inputs that
+     * are zero in all of the batch. Both ask for lines of live->line by the way, or do not. */
+    void (*dense_forward_live)(const float *x, size_t ldx, const float *w, const float *bias, float *y,
+                               size_t batch, size_t in, size_t np, struct fg_live_inputs *live);
+    void (*dense_sgd_live)(const float *x, size_t ldx, const float *d, float a, float *w, size_t batch,
+                           size_t in, size_t np, struct fg_live_inputs *live);
     /* Both at once, so that w passes by once: dx as dense_backward_input of the w that is there, then w as
      * dense_sgd (the bits of the two calls). x and dx may not overlap. */
     void (*dense_backward_sgd)(const float *x, size_t ldx, const float *d, float a, float *w, float *dx,

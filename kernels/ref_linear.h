@@ -40,6 +40,13 @@ static void dense_forward(const float *x, size_t ldx, const float *w, const floa
     dense_accumulate(x, ldx, w, y, batch, in, np);
 }
 
+static void dense_forward_live(const float *x, size_t ldx, const float *w, const float *bias, float *y,
+                               size_t batch, size_t in, size_t np, struct fg_live_inputs *live)
+{
+    (void)live;
+    dense_forward(x, ldx, w, bias, y, batch, in, np);
+}
+
 static void dense_backward_input(const float *d, const float *w, float *dx, size_t lddx, size_t batch,
                                  size_t in, size_t np, size_t n)
 {
@@ -84,6 +91,13 @@ static void dense_sgd(const float *x, size_t ldx, const float *d, float a, float
                       size_t np)
 {
     dense_weights(x, ldx, d, 1, a, w, batch, in, np);
+}
+
+static void dense_sgd_live(const float *x, size_t ldx, const float *d, float a, float *w, size_t batch,
+                           size_t in, size_t np, struct fg_live_inputs *live)
+{
+    (void)live;
+    dense_sgd(x, ldx, d, a, w, batch, in, np);
 }
 
 static void dense_backward_sgd(const float *x, size_t ldx, const float *d, float a, float *w, float *dx,

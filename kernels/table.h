@@ -2,7 +2,8 @@
  * `conv` begins the names of the convolutions. */
 #define FG_KERNEL_TABLE(label, conv)                                                                      \
     {                                                                                                     \
-        .name = (label), .dense_forward = dense_forward, .dense_accumulate = dense_accumulate,            \
+        .name = (label), .dense_forward = dense_forward, .dense_forward_live = dense_forward_live,        \
+        .dense_sgd_live = dense_sgd_live, .dense_accumulate = dense_accumulate,                           \
         .dense_accumulate_kept = dense_accumulate_kept, .dense_backward_input = dense_backward_input,     \
         .dense_backward_weights = dense_backward_weights, .dense_sgd = dense_sgd,                         \
         .dense_backward_sgd = dense_backward_sgd, .column_sum = column_sum,                               \

@@ -69,12 +69,20 @@ static void dense_run(const float *x, size_t ldx, const float *w, const float *s
     }
 }
 
+static void dense_forward_live(const float *x, size_t ldx, const float *w, const float *bias, float *y,
+                               size_t batch, size_t in, size_t np, struct fg_live_inputs *live)
+{
+    if (!live_forward(x, ldx, w, bias, y, batch, in, np, live)) {
+        dense_run(x, ldx, w, bias, 0, y, batch, in, np);
+    }
+}
+
 static void dense_forward(const float *x, size_t ldx, const float *w, const float *bias, float *y,
                           size_t batch, size_t in, size_t np)
 {
-    if (!live_forward(x, ldx, w, bias, y, batch, in, np)) {
-        dense_run(x, ldx, w, bias, 0, y, batch, in, np);
-    }
+    struct fg_live_inputs live;
+    live.lines = live.asked = 0;
+    dense_forward_live(x, ldx, w, bias, y, batch, in, np, &live);
 }
 
 static void dense_accumulate(const float *x, size_t ldx, const float *w, float *y, size_t batch, size_t in,
@@ -193,9 +201,7 @@ static void dense_weights(const float *x, size_t ldx, const float *d, int sgd, f
 {
     if (batch <= UPDATE_BATCH && batch > 0) {
         struct update u = {.x = x, .ldx = ldx, .d = d, .w = w, .in = in, .np = np, .sgd = sgd, .a = a};
-        if (!sgd || !live_sgd(u, batch)) {
-            update_small_batch(u, batch);
-        }
+        update_small_batch(u, batch);
         return;
     }
     if (pack_pays(np, in)) {
@@ -222,10 +228,22 @@ static void dense_backward_weights(const float *x, size_t ldx, const float *d, f
     dense_weights(x, ldx, d, 0, 0.0f, dw, batch, in, np);
 }
 
+static void dense_sgd_live(const float *x, size_t ldx, const float *d, float a, float *w, size_t batch,
+                           size_t in, size_t np, struct fg_live_inputs *live)
+{
+    struct update u = {.x = x, .ldx = ldx, .d = d, .w = w, .in = in, .np = np, .sgd = 1, .a = a};
+    if (live->n == 0 || !live_sgd(u, batch, live)) {
+        dense_weights(x, ldx, d, 1, a, w, batch, in, np);
+    }
+}
+
 static void dense_sgd(const float *x, size_t ldx, const float *d, float a, float *w, size_t batch, size_t in,
                       size_t np)
 {
-    dense_weights(x, ldx, d, 1, a, w, batch, in, np);
+    struct fg_live_inputs live;
+    live.lines = live.asked = 0;
+    (void)live_find(&live, x, ldx, batch, in, np);
+    dense_sgd_live(x, ldx, d, a, w, batch, in, np, &live);
 }
 
 /* A few rows of w at a time, so that the second pass finds them in the first-level cache. */

@@ -11,18 +11,14 @@
  */
 enum {
     LIVE_BATCH = UPDATE_BATCH,
-    LIVE_INPUTS = 2048,    /* at most: two lists of them lie on the stack */
+    LIVE_INPUTS = FG_LIVE_INPUTS,
     LIVE_LOOK = 64,        /* inputs looked at first: where none of them is dead, few others are */
     LIVE_FLOATS = 1 << 18, /* of w, at most: larger ones are walked in other ways */
-    LIVE_AHEAD = 12        /* rows of w to prefetch ahead */
+    LIVE_AHEAD = 12,       /* rows of w to prefetch ahead */
+    LIVE_ASK = 4           /* live inputs to a line of what comes after the batch */
 };
 
 static const unsigned ALL_LANES = (unsigned)((UINT64_C(1) << VL) - 1);
-
-struct live {
-    size_t n, dead;
-    uint32_t at[LIVE_INPUTS + VL], off[LIVE_INPUTS + VL]; /* live inputs; dead ones */
-};
 
 /* The lanes of each of four vectors of inputs, from x on, that are zero in all of the batch, as bits. */
 static inline __attribute__((always_inline)) void dead_lanes(const float *x, size_t ldx, size_t batch,
@@ -46,12 +42,13 @@ static inline __attribute__((always_inline)) void dead_lanes(const float *x, siz
     }
 }
 
-/* False where it would not pay to know. With `both` the dead ones are listed, too. */
-static inline __attribute__((always_inline)) int live_find(struct live *l, const float *x, size_t ldx,
-                                                           size_t batch, size_t in, size_t np, int both)
+/* False where it would not pay to know. */
+static inline __attribute__((always_inline)) int live_find(struct fg_live_inputs *l, const float *x,
+                                                           size_t ldx, size_t batch, size_t in, size_t np)
 {
     static const uint32_t first[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     size_t live = 0, off = 0; /* not in *l, which the stores below might change */
+    l->n = l->dead = 0;
     if (batch > LIVE_BATCH || in < 2 * LIVE_LOOK || in > LIVE_INPUTS || in * np > LIVE_FLOATS) {
         return 0;
     }
@@ -62,9 +59,7 @@ static inline __attribute__((always_inline)) int live_find(struct live *l, const
         dead_lanes(x + i, ldx, batch, dead);
         for (int v = 0; v < 4; v++, number = vi_add(number, vi_set(VL))) {
             size_t n = (size_t)__builtin_popcount(dead[v]);
-            if (both) {
-                vi_store_some(l->off + off, v_mask_of(dead[v]), number);
-            }
+            vi_store_some(l->off + off, v_mask_of(dead[v]), number);
             vi_store_some(l->at + live, v_mask_of(ALL_LANES & ~dead[v]), number);
             off += n;
             live += VL - n;
@@ -88,6 +83,14 @@ static int all_finite(const float *m, size_t n)
         s = v_fma(v_load(m + i), zero, s); /* infinity and nan give nan, which stays */
     }
     return v_mask_bits(v_equal(s, s)) == ALL_LANES;
+}
+
+/* A line of what comes after the batch, every few inputs. */
+static inline __attribute__((always_inline)) void live_ask(struct fg_live_inputs *l, size_t k)
+{
+    if (k % LIVE_ASK == 0 && l->asked < l->lines) {
+        __builtin_prefetch(l->line[l->asked++]);
+    }
 }
 
 /* One live input, whose weights begin at w. */
@@ -118,7 +121,7 @@ static inline __attribute__((always_inline)) void dead_term(const float *w, V ch
 
 /* As tile_run(), over the live inputs; returns lanes where a sum is -0 or a dead input's weight is not
  * finite. rows and vecs are constants where this is inlined. */
-static inline __attribute__((always_inline)) unsigned live_run(const struct tile *t, const struct live *l,
+static inline __attribute__((always_inline)) unsigned live_run(const struct tile *t, struct fg_live_inputs *l,
                                                                int rows, int vecs)
 {
     V acc[TILE_ROWS][2], zero = v_set(0.0f), check[2] = {zero, zero};
@@ -126,10 +129,12 @@ static inline __attribute__((always_inline)) unsigned live_run(const struct tile
     size_t xr = t->xr, ldw = t->ldw, n = l->n, dead = l->dead, k = 0;
     tile_begin(t, acc, rows, vecs);
     for (; k < n && k < dead; k++) { /* beside each other: the dead ones mostly wait for the second cache */
+        live_ask(l, k);
         dead_term(w + l->off[k] * ldw, check, vecs);
         live_term(x + l->at[k], xr, w + l->at[k] * ldw, ldw, acc, rows, vecs);
     }
     for (; k < n; k++) {
+        live_ask(l, k);
         live_term(x + l->at[k], xr, w + l->at[k] * ldw, ldw, acc, rows, vecs);
     }
     for (; k < dead; k++) {
@@ -148,16 +153,16 @@ static inline __attribute__((always_inline)) unsigned live_run(const struct tile
     return bad;
 }
 
-typedef unsigned (*live_function)(const struct tile *t, const struct live *l);
+typedef unsigned (*live_function)(const struct tile *t, struct fg_live_inputs *l);
 
-#define LIVE_DEFINE(R)                                                       \
-    static unsigned live_##R##_1(const struct tile *t, const struct live *l) \
-    {                                                                        \
-        return live_run(t, l, R, 1);                                         \
-    }                                                                        \
-    static unsigned live_##R##_2(const struct tile *t, const struct live *l) \
-    {                                                                        \
-        return live_run(t, l, R, 2);                                         \
+#define LIVE_DEFINE(R)                                                           \
+    static unsigned live_##R##_1(const struct tile *t, struct fg_live_inputs *l) \
+    {                                                                            \
+        return live_run(t, l, R, 1);                                             \
+    }                                                                            \
+    static unsigned live_##R##_2(const struct tile *t, struct fg_live_inputs *l) \
+    {                                                                            \
+        return live_run(t, l, R, 2);                                             \
     }
 #define LIVE_ENTRY(R) {live_##R##_1, live_##R##_2},
 TILE_LIST(LIVE_DEFINE)
@@ -165,10 +170,9 @@ static const live_function LIVES[TILE_ROWS][2] = {TILE_LIST(LIVE_ENTRY)}; /* row
 
 /* y = bias + x w; false: it is to be done with all terms. */
 static int live_forward(const float *x, size_t ldx, const float *w, const float *bias, float *y, size_t batch,
-                        size_t in, size_t np)
+                        size_t in, size_t np, struct fg_live_inputs *l)
 {
-    struct live l;
-    if (!live_find(&l, x, ldx, batch, in, np, 1)) {
+    if (!live_find(l, x, ldx, batch, in, np)) {
         return 0;
     }
     size_t rows = 0, blocks = (batch + TILE_ROWS - 1) / TILE_ROWS;
@@ -179,7 +183,7 @@ static int live_forward(const float *x, size_t ldx, const float *w, const float 
             struct tile t = {.x = x + b * ldx, .xr = ldx, .w = w + j, .ldw = np, .ldy = np};
             t.start = bias != NULL ? bias + j : NULL;
             t.y = y + b * np + j;
-            if (LIVES[rows - 1][vecs - 1](&t, &l) != 0) {
+            if (LIVES[rows - 1][vecs - 1](&t, l) != 0) {
                 return 0;
             }
         }
@@ -187,7 +191,7 @@ static int live_forward(const float *x, size_t ldx, const float *w, const float 
     return 1;
 }
 
-static inline __attribute__((always_inline)) void live_step(const struct update *u, const struct live *l,
+static inline __attribute__((always_inline)) void live_step(const struct update *u, struct fg_live_inputs *l,
                                                             int batch, int vecs)
 {
     V d[UPDATE_BATCH][UPDATE_VECS], a = v_set(u->a);
@@ -199,6 +203,7 @@ static inline __attribute__((always_inline)) void live_step(const struct update 
         const float *x0 = x + l->at[k], *x4 = x0 + 4 * ldx, *x8 = x0 + 8 * ldx;
         float *w = first + l->at[k] * np;
         V s[UPDATE_VECS];
+        live_ask(l, k);
         fg_ahead(w, LIVE_AHEAD * np * sizeof *w, (size_t)vecs * VL * sizeof *w);
         FG_UNROLL
         for (int v = 0; v < vecs; v++) {
@@ -219,33 +224,31 @@ static inline __attribute__((always_inline)) void live_step(const struct update 
     }
 }
 
-typedef void (*live_step_function)(const struct update *u, const struct live *l);
+typedef void (*live_step_function)(const struct update *u, struct fg_live_inputs *l);
 
-#define LIVE_STEP_DEFINE(B)                                                     \
-    static void live_step_##B##_1(const struct update *u, const struct live *l) \
-    {                                                                           \
-        live_step(u, l, B, 1);                                                  \
-    }                                                                           \
-    static void live_step_##B##_2(const struct update *u, const struct live *l) \
-    {                                                                           \
-        live_step(u, l, B, UPDATE_VECS);                                        \
+#define LIVE_STEP_DEFINE(B)                                                         \
+    static void live_step_##B##_1(const struct update *u, struct fg_live_inputs *l) \
+    {                                                                               \
+        live_step(u, l, B, 1);                                                      \
+    }                                                                               \
+    static void live_step_##B##_2(const struct update *u, struct fg_live_inputs *l) \
+    {                                                                               \
+        live_step(u, l, B, UPDATE_VECS);                                            \
     }
 #define LIVE_STEP_ENTRY(B) {live_step_##B##_1, live_step_##B##_2},
 UPDATE_LIST(LIVE_STEP_DEFINE)
 static const live_step_function LIVE_STEPS[UPDATE_BATCH][2] = {
     UPDATE_LIST(LIVE_STEP_ENTRY)}; /* batch - 1, wide or not */
 
-/* w = fma(a, dw, w); false: it is to be done with all terms. */
-static int live_sgd(struct update u, size_t batch)
+/* w = fma(a, dw, w) over the live inputs that were found; false: it is to be done with all terms. */
+static int live_sgd(struct update u, size_t batch, struct fg_live_inputs *l)
 {
-    struct live l;
-    if (!signbit(u.a) || !isfinite(u.a) || !live_find(&l, u.x, u.ldx, batch, u.in, u.np, 0) ||
-        !all_finite(u.d, batch * u.np)) {
+    if (l->n + l->dead != u.in || !signbit(u.a) || !isfinite(u.a) || !all_finite(u.d, batch * u.np)) {
         return 0;
     }
     for (size_t j = 0, vecs; j < u.np; j += vecs * VL, u.d += vecs * VL, u.w += vecs * VL) {
         vecs = u.np - j >= UPDATE_VECS * VL ? UPDATE_VECS : 1;
-        LIVE_STEPS[batch - 1][vecs == UPDATE_VECS](&u, &l);
+        LIVE_STEPS[batch - 1][vecs == UPDATE_VECS](&u, l);
     }
     return 1;
 }

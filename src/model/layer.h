@@ -86,11 +86,12 @@ struct fg_pass {
     const struct fg_kernels *k;
     size_t batch, rows; /* rows = batch * in.t */
     bool train;
-    const float *params; /* the layer's packed tensors start at params + tensor[i].packed */
-    const float *x;      /* (rows, in.row) */
-    float *y;            /* (rows, out.row) */
-    void *save;          /* ops->save bytes, from forward to backward */
-    void *scratch;       /* ops->scratch bytes, within one call */
+    const float *params;         /* the layer's packed tensors start at params + tensor[i].packed */
+    const float *x;              /* (rows, in.row) */
+    float *y;                    /* (rows, out.row) */
+    void *save;                  /* ops->save bytes, from forward to backward */
+    void *scratch;               /* ops->scratch bytes, within one call */
+    struct fg_live_inputs *live; /* training, of a layer whose input is the data; else NULL */
     /* backward only */
     float *dy;     /* (rows, out.row); may be overwritten */
     float *dx;     /* (rows, in.row) out, or NULL when not needed */

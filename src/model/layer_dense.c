@@ -39,8 +39,12 @@ static enum fg_status shape(struct fg_layer *l, struct fg_err *err)
 
 static void forward(const struct fg_layer *l, struct fg_pass *p)
 {
-    p->k->dense_forward(p->x, l->in.row, p->params + l->tensor[0].packed, p->params + l->tensor[1].packed,
-                        p->y, p->rows, l->in.c, l->out.ld);
+    const float *w = p->params + l->tensor[0].packed, *b = p->params + l->tensor[1].packed;
+    if (p->live != NULL) {
+        p->k->dense_forward_live(p->x, l->in.row, w, b, p->y, p->rows, l->in.c, l->out.ld, p->live);
+    } else {
+        p->k->dense_forward(p->x, l->in.row, w, b, p->y, p->rows, l->in.c, l->out.ld);
+    }
 }
 
 static void backward(const struct fg_layer *l, struct fg_pass *p)
@@ -59,7 +63,7 @@ static void backward(const struct fg_layer *l, struct fg_pass *p)
         p->k->dense_backward_sgd(p->x, l->in.row, p->dy, p->mlr, p->update + w, p->dx, l->in.row, p->rows,
                                  l->in.c, np, l->out.c);
     } else {
-        p->k->dense_sgd(p->x, l->in.row, p->dy, p->mlr, p->update + w, p->rows, l->in.c, np);
+        p->k->dense_sgd_live(p->x, l->in.row, p->dy, p->mlr, p->update + w, p->rows, l->in.c, np, p->live);
     }
     p->k->column_sum_sgd(p->dy, p->rows, np, p->mlr, p->update + b);
 }

@@ -10,10 +10,11 @@ struct fg_net {
     const struct fg_kernels *k;
     size_t capacity;
     uint32_t positions;
-    float *params;   /* packed */
-    float **act;     /* (layers + 1): act[i] is the input of layer i; several may share memory */
-    void **save;     /* (layers) */
-    void *scratch;   /* the largest of all layers */
+    float *params; /* packed */
+    float **act;   /* (layers + 1): act[i] is the input of layer i; several may share memory */
+    void **save;   /* (layers) */
+    void *scratch; /* the largest of all layers */
+    struct fg_live_inputs *live;
     float *delta[2]; /* gradients flow from one to the other */
     uint16_t *label; /* (capacity, positions), as gathered */
     int32_t *target; /* (positions, capacity): in the order of rows */
@@ -99,6 +100,7 @@ enum fg_status fg_net_create(struct fg_net **out, const struct fg_model *m, cons
     FG_TRY(own(net, &net->target, rows, sizeof *net->target));
     FG_TRY(own(net, &net->best, rows, sizeof *net->best));
     FG_TRY(own(net, &net->loss, rows, sizeof *net->loss));
+    FG_TRY(own(net, &net->live, 1, sizeof *net->live));
     FG_TRY(allocate_layers(net));
     *out = net;
     return FG_OK;
@@ -145,6 +147,11 @@ uint16_t *fg_net_labels(struct fg_net *net)
     return net->label;
 }
 
+struct fg_live_inputs *fg_net_live(struct fg_net *net)
+{
+    return net->live;
+}
+
 uint32_t fg_net_positions(const struct fg_net *net)
 {
     return net->positions;
@@ -170,6 +177,7 @@ static void forward(struct fg_net *net, size_t n, const struct fg_pass_key *key,
         const struct fg_layer *l = &net->m->layer[i];
         struct fg_pass p = pass_of(net, i, n);
         p.train = key != NULL;
+        p.live = p.train && l->from_data ? net->live : NULL;
         p.key = key;
         p.first_row = first * l->in.t;
         if (!l->view) {
@@ -209,6 +217,7 @@ static double train_pass(struct fg_net *net, size_t n, size_t whole, float *grad
         const struct fg_layer *l = &m->layer[i];
         struct fg_pass p = pass_of(net, i, n);
         p.train = true;
+        p.live = l->from_data ? net->live : NULL;
         p.key = &pass_key;
         p.first_row = key->first * l->in.t;
         p.dy = d;

@@ -41,6 +41,9 @@ float *fg_net_params(struct fg_net *net);
 float *fg_net_input(struct fg_net *net, size_t *ldx);
 uint16_t *fg_net_labels(struct fg_net *net);
 
+/* Where lines go that are to be asked of memory in the next training pass; it may leave some of them. */
+struct fg_live_inputs *fg_net_live(struct fg_net *net);
+
 /* Labels per sample: 1, or the positions of a text. */
 uint32_t fg_net_positions(const struct fg_net *net);
 
