@@ -184,7 +184,6 @@ struct fg_kernels {
 
     void (*axpy)(float a, const float *x, float *y, size_t n);                   /* y = fma(a, x, y) */
     void (*scale)(float a, const float *x, float *y, size_t n);                  /* y = a * x */
-    void (*subtract)(const float *x, const float *z, float *y, size_t n);        /* y = x - z (delta) */
     void (*prox)(float mu, const float *w, const float *w0, float *g, size_t n); /* g = fma(mu, w - w0, g) */
     /* g' = fma(wd, w, g); v = fma(m, v, g'); w = fma(a, v, w). g is not changed. */
     void (*sgd_momentum)(float a, float m, float wd, const float *g, float *v, float *w, size_t n);
@@ -192,6 +191,12 @@ struct fg_kernels {
     void (*sgd_decay)(float a, float wd, const float *g, float *w, size_t n);
     /* s[e % 16] += x[e] * x[e] in double (the product is exact) for e ascending; then s[0] + ... + s[15]. */
     double (*sum_squares)(const float *x, size_t n);
+    /* Rows of n floats, side by side and pad(n) apart: y (rows, pad(n)) = x (rows, n), the padding 0;
+     * y (rows, n) = x (rows, n) - z (rows, pad(n)). y is neither x nor z. */
+    void (*pad_rows)(const float *x, float *y, size_t rows, size_t n);
+    void (*subtract_rows)(const float *x, const float *z, float *y, size_t rows, size_t n);
+    /* x = x - lr * (sum / by), in double and without fusing. */
+    void (*step_mean)(const double *sum, double by, double lr, float *x, size_t n);
 };
 
 /* How products are made.

@@ -163,10 +163,29 @@ static void scale(float a, const float *x, float *y, size_t n)
     }
 }
 
-static void subtract(const float *x, const float *z, float *y, size_t n)
+static void pad_rows(const float *x, float *y, size_t rows, size_t n)
+{
+    size_t np = fg_kernel_pad(n);
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t j = 0; j < np; j++) {
+            y[r * np + j] = j < n ? x[r * n + j] : 0.0f;
+        }
+    }
+}
+
+static void subtract_rows(const float *x, const float *z, float *y, size_t rows, size_t n)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t j = 0; j < n; j++) {
+            y[r * n + j] = x[r * n + j] - z[r * fg_kernel_pad(n) + j];
+        }
+    }
+}
+
+static void step_mean(const double *sum, double by, double lr, float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        y[i] = x[i] - z[i];
+        x[i] = (float)((double)x[i] - lr * (sum[i] / by));
     }
 }
 

@@ -87,6 +87,16 @@ static inline VD vd_mul(VD a, VD b)
     return _mm512_mul_pd(a, b);
 }
 
+static inline VD vd_div(VD a, VD b)
+{
+    return _mm512_div_pd(a, b);
+}
+
+static inline void vd_store_float(float *p, VD v)
+{
+    _mm256_storeu_ps(p, _mm512_cvtpd_ps(v));
+}
+
 static inline void vl_store(uint64_t *p, VI v)
 {
     _mm512_storeu_si512(p, v);

@@ -15,8 +15,9 @@
         .sigmoid_backward = sigmoid_backward, .exp = exp_forward, .log = log_forward, .dropout = dropout, \
         .softmax_xent = softmax_xent, .gather = gather, .scatter_add = scatter_add,                       \
         .lstm_forward = lstm_forward, .lstm_backward = lstm_backward, .from_bytes = from_bytes,           \
-        .axpy = axpy, .scale = scale, .subtract = subtract, .prox = prox, .sgd_momentum = sgd_momentum,   \
-        .sgd_decay = sgd_decay, .sum_squares = sum_squares,                                               \
+        .axpy = axpy, .scale = scale, .prox = prox, .sgd_momentum = sgd_momentum, .sgd_decay = sgd_decay, \
+        .sum_squares = sum_squares, .pad_rows = pad_rows, .subtract_rows = subtract_rows,                 \
+        .step_mean = step_mean,                                                                           \
     }
 
 #define FG_CODER_TABLE(label)                                                                               \

@@ -149,10 +149,34 @@ static void scale(float a, const float *x, float *y, size_t n)
     }
 }
 
-static void subtract(const float *x, const float *z, float *y, size_t n)
+static void pad_rows(const float *x, float *y, size_t rows, size_t n)
 {
-    for (size_t i = 0; i < n; i += VL) {
-        put(y, i, n, v_sub(get(x, i, n), get(z, i, n)));
+    for (size_t r = 0, np = fg_kernel_pad(n); r < rows; r++, x += n, y += np) {
+        for (size_t j = 0; j < np; j += VL) {
+            v_store(y + j, j < n ? get(x, j, n) : v_set(0.0f));
+        }
+    }
+}
+
+static void subtract_rows(const float *x, const float *z, float *y, size_t rows, size_t n)
+{
+    for (size_t r = 0, np = fg_kernel_pad(n); r < rows; r++, x += n, z += np, y += n) {
+        for (size_t j = 0; j < n; j += VL) {
+            put(y, j, n, v_sub(get(x, j, n), v_load(z + j)));
+        }
+    }
+}
+
+static void step_mean(const double *sum, double by, double lr, float *x, size_t n)
+{
+    VD divisor = vd_set(by), rate = vd_set(-lr);
+    size_t i = 0;
+    for (; i + VL / 2 <= n; i += VL / 2) {
+        VD mean = vd_div(vd_load(sum + i), divisor);
+        vd_store_float(x + i, vd_add(vd_load_float(x + i), vd_mul(rate, mean)));
+    }
+    for (; i < n; i++) {
+        x[i] = (float)((double)x[i] - lr * (sum[i] / by));
     }
 }
 

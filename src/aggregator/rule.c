@@ -98,6 +98,7 @@ enum fg_status fg_rule_create(struct fg_rule **out, const struct fg_rule_ops *op
     }
     r->ops = ops;
     r->cfg = *cfg;
+    r->kernels = fg_kernels_get("auto", FG_EXACT);
     r->recall = 1.0;
     r->cfg.blocks = cfg->blocks > 0 ? cfg->blocks : 1;
     r->cfg.cycle = cfg->cycle > 0 ? cfg->cycle : 1;
@@ -366,6 +367,10 @@ static void apply_mean(struct fg_rule *r, float *x)
 {
     double divisor = divisor_of(r);
     if (r->folded > 0 && divisor > 0.0) {
+        if (r->ops->plain) {
+            r->kernels->step_mean(r->sum, divisor, r->cfg.lr, x, r->cfg.params);
+            return;
+        }
         for (size_t i = 0; i < r->cfg.params; i++) {
             r->sum[i] /= divisor;
         }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/kernels.h"
 #include "src/aggregator/exact.h"
 #include "src/base/fsum.h"
 #include "src/base/status.h"
@@ -89,6 +90,7 @@ struct fg_rule {
     const struct fg_rule_ops *ops;
     struct fg_rule_config cfg;
     /* the open round */
+    const struct fg_kernels *kernels;
     struct fg_exact *exact;         /* sum of what fold adds */
     struct fg_rule_queue *queue;    /* updates that wait to be added together */
     struct fg_fsum weights, extras; /* of w_i; of what else a rule adds up */
@@ -124,7 +126,8 @@ struct fg_rule_ops {
      * times the update. */
     int own_start;
     double (*reach)(const struct fg_rule *r, const struct fg_rule_update *u);
-    /* A commit is x - lr * mean in double and no more: it may happen on the device that has the updates. */
+    /* A commit is x - lr * mean in double and no more, without apply: it may happen on the device that has
+     * the updates. */
     int plain;
     /* What local work must be for this rule: 1 = one step on the whole shard (FedSGD), 0 = as configured. */
     int full_batch;

@@ -1,13 +1,6 @@
 /* FedAvg, FedSGD and server momentum: steps along the mean update. */
 #include "src/aggregator/rule.h"
 
-static void apply_mean(struct fg_rule *r, float *x, const double *mean)
-{
-    for (size_t i = 0; i < r->cfg.params; i++) {
-        x[i] = (float)((double)x[i] - r->cfg.lr * mean[i]);
-    }
-}
-
 static void apply_momentum(struct fg_rule *r, float *x, const double *mean)
 {
     double *v = r->state;
@@ -25,7 +18,6 @@ const struct fg_rule_ops fg_rule_fedavg = {
     .source = "mcmahan17, algorithm 1 (over = active: renormalised over arrivals; over = all: absent clients "
               "count 0)",
     .plain = 1,
-    .apply = apply_mean,
 };
 
 const struct fg_rule_ops fg_rule_fedsgd = {
@@ -36,7 +28,6 @@ const struct fg_rule_ops fg_rule_fedsgd = {
     .full_batch = 1,
     .partial = FG_PARTIAL_REFUSED,
     .plain = 1,
-    .apply = apply_mean,
 };
 
 const struct fg_rule_ops fg_rule_fedavgm = {

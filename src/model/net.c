@@ -135,6 +135,29 @@ float *fg_net_params(struct fg_net *net)
     return net->params;
 }
 
+void fg_net_load(struct fg_net *net, const float *params)
+{
+    for (unsigned i = 0; i < net->m->layers; i++) {
+        const struct fg_layer *l = &net->m->layer[i];
+        for (unsigned j = 0; j < l->tensors; j++) {
+            const struct fg_tensor *t = &l->tensor[j];
+            net->k->pad_rows(params + t->offset, net->params + t->packed, t->rows * t->blocks, t->cols);
+        }
+    }
+}
+
+void fg_net_moved(const struct fg_net *net, const float *start, float *delta)
+{
+    for (unsigned i = 0; i < net->m->layers; i++) {
+        const struct fg_layer *l = &net->m->layer[i];
+        for (unsigned j = 0; j < l->tensors; j++) {
+            const struct fg_tensor *t = &l->tensor[j];
+            net->k->subtract_rows(start + t->offset, net->params + t->packed, delta + t->offset,
+                                  t->rows * t->blocks, t->cols);
+        }
+    }
+}
+
 float *fg_net_input(struct fg_net *net, size_t *ldx)
 {
     const struct fg_shape *s = &net->m->layer[0].in;

@@ -37,6 +37,10 @@ void fg_model_unpack(const struct fg_model *m, float *params /* (P) */, const fl
 /* The packed parameters this net works with, to read or to change between passes. */
 float *fg_net_params(struct fg_net *net);
 
+/* Take over canonical parameters; how far those of the net are from them: delta = start - net. */
+void fg_net_load(struct fg_net *net, const float *params /* (P) */);
+void fg_net_moved(const struct fg_net *net, const float *start /* (P) */, float *delta /* (P) */);
+
 /* Where the samples of the next pass go: (capacity, *ldx), and their labels (capacity, labels per sample). */
 float *fg_net_input(struct fg_net *net, size_t *ldx);
 uint16_t *fg_net_labels(struct fg_net *net);

@@ -95,7 +95,7 @@ void fg_local_destroy(struct fg_local *l)
 
 void fg_local_load(struct fg_local *l, const float *params)
 {
-    fg_model_pack(l->m, fg_net_params(l->net), params);
+    fg_net_load(l->net, params);
 }
 
 /* Samples lie anywhere in a large file: those of the next batch are on their way while this one is turned
@@ -321,9 +321,7 @@ static enum fg_status train(struct fg_local *l, struct fg_job *job, atomic_int *
         st = hand_back(l, job);
     }
     if (st == FG_OK && !interrupted) {
-        size_t P = fg_model_params(l->m);
-        fg_model_unpack(l->m, job->delta, fg_net_params(l->net));
-        l->k->subtract(job->params, job->delta, job->delta, P);
+        fg_net_moved(l->net, job->params, job->delta);
     }
     return st == FG_OK && interrupted ? FG_E_INTERRUPTED : st;
 }

@@ -360,8 +360,15 @@ static void vectors_of_parameters(void **state)
     assert_true(w[0] == 0.5625f - 0.5f * (0.5f + 0.25f * 0.5625f));
     K->prox(0.5f, w, w0, g, 2);
     assert_true(g[1] == -1.0f + 0.5f * (2.25f - 4.0f));
-    K->subtract(w, w0, y, 2);
-    assert_true(y[1] == -1.75f);
+    float padded[32];
+    K->pad_rows(w0, padded, 2, 1);
+    assert_true(padded[0] == 0.0f && padded[16] == 4.0f && padded[1] == 0.0f && padded[31] == 0.0f);
+    K->subtract_rows(w, padded, y, 2, 1);
+    assert_true(y[0] == w[0] && y[1] == -1.75f);
+    const double sum[2] = {3.0, -6.0};
+    float moved[2] = {1.0f, 2.0f};
+    K->step_mean(sum, 4.0, 0.5, moved, 2);
+    assert_true(moved[0] == 0.625f && moved[1] == 2.75f);
     K->axpy(2.0f, w0, y, 2);
     assert_true(y[1] == 6.25f);
     K->scale(0.5f, y, y, 2);

@@ -231,12 +231,24 @@ static void vector_case(const struct fg_kernels *k, struct arena *a)
     k->from_bytes((const uint8_t *)x + pick(a, 0, 3), y, z, channels < n ? channels : 1, take(a, 3 * n),
                   3 * n);
     k->axpy(0.3f, x, y, n);
-    k->subtract(x, z, w, n);
     k->prox(0.7f, x, z, y, n);
     k->sgd_momentum(-0.1f, 0.9f, 0.01f, x, z, w, n);
     k->sgd_decay(-0.1f, 0.01f, x, w, n);
     sum = k->sum_squares(x, n);
     memcpy(take(a, 2), &sum, sizeof sum);
+    double sums[200];
+    for (size_t i = 0; i < n; i++) {
+        sums[i] = (double)x[i] * (double)z[i];
+    }
+    k->step_mean(sums, (double)fabsf(y[0]), 0.7, w, n);
+}
+
+static void rows_case(const struct fg_kernels *k, struct arena *a)
+{
+    size_t rows = pick(a, 1, 40), n = pick(a, 1, 50), np = fg_kernel_pad(n);
+    float *x = take(a, rows * n), *z = take(a, rows * np), *y = take(a, rows * n);
+    k->subtract_rows(x, z, y, rows, n);
+    k->pad_rows(x, z, rows, n);
 }
 
 /* All tables of bfloat16, with their instructions and without; the first is the reference. */
@@ -312,6 +324,7 @@ CASE(embedding, 100)
 CASE(lstm, 100)
 CASE(pointwise, 300)
 CASE(vector, 300)
+CASE(rows, 300)
 
 /* Wide loads may not run past a buffer: inputs that end where the next page may not be touched. */
 static void inputs_may_end_at_a_forbidden_page(void **state)
@@ -368,6 +381,7 @@ int main(void)
         cmocka_unit_test(lstm_has_the_reference_bits),
         cmocka_unit_test(pointwise_has_the_reference_bits),
         cmocka_unit_test(vector_has_the_reference_bits),
+        cmocka_unit_test(rows_has_the_reference_bits),
         cmocka_unit_test(inputs_may_end_at_a_forbidden_page),
         cmocka_unit_test(bf16_conv_has_the_reference_bits),
         cmocka_unit_test(bf16_sums_end_at_the_least_normal_number),
