@@ -232,7 +232,7 @@ static void dense_sgd_live(const float *x, size_t ldx, const float *d, float a, 
                            size_t in, size_t np, struct fg_live_inputs *live)
 {
     struct update u = {.x = x, .ldx = ldx, .d = d, .w = w, .in = in, .np = np, .sgd = 1, .a = a};
-    if (live->n == 0 || !live_sgd(u, batch, live)) {
+    if (!live_sgd(u, batch, live)) {
         dense_weights(x, ldx, d, 1, a, w, batch, in, np);
     }
 }

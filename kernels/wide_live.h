@@ -14,8 +14,7 @@ enum {
     LIVE_INPUTS = FG_LIVE_INPUTS,
     LIVE_LOOK = 64,        /* inputs looked at first: where none of them is dead, few others are */
     LIVE_FLOATS = 1 << 18, /* of w, at most: larger ones are walked in other ways */
-    LIVE_AHEAD = 12,       /* rows of w to prefetch ahead */
-    LIVE_ASK = 4           /* live inputs to a line of what comes after the batch */
+    LIVE_AHEAD = 12        /* rows of w to prefetch ahead */
 };
 
 static const unsigned ALL_LANES = (unsigned)((UINT64_C(1) << VL) - 1);
@@ -85,11 +84,27 @@ static int all_finite(const float *m, size_t n)
     return v_mask_bits(v_equal(s, s)) == ALL_LANES;
 }
 
-/* A line of what comes after the batch, every few inputs. */
-static inline __attribute__((always_inline)) void live_ask(struct fg_live_inputs *l, size_t k)
+/* Lines of what comes after the batch, one every few inputs. */
+struct live_ask {
+    const void *const *next, *const *end;
+    size_t due, every;
+};
+
+/* So that a share 1 / `parts` of what is left is asked for in one pass. */
+static inline __attribute__((always_inline)) struct live_ask live_ask_begin(const struct fg_live_inputs *l,
+                                                                            size_t parts)
 {
-    if (k % LIVE_ASK == 0 && l->asked < l->lines) {
-        __builtin_prefetch(l->line[l->asked++]);
+    size_t left = l->lines - l->asked, each = left > 0 ? l->n * parts / left : 0;
+    return (struct live_ask){l->line + l->asked, l->line + l->lines, 0, each > 0 ? each : 1};
+}
+
+static inline __attribute__((always_inline)) void live_ask(struct live_ask *a, size_t k)
+{
+    if (k == a->due) {
+        a->due += a->every;
+        if (a->next < a->end) {
+            __builtin_prefetch(*a->next++);
+        }
     }
 }
 
@@ -127,20 +142,22 @@ static inline __attribute__((always_inline)) unsigned live_run(const struct tile
     V acc[TILE_ROWS][2], zero = v_set(0.0f), check[2] = {zero, zero};
     const float *x = t->x, *w = t->w;
     size_t xr = t->xr, ldw = t->ldw, n = l->n, dead = l->dead, k = 0;
+    struct live_ask ask = live_ask_begin(l, 2);
     tile_begin(t, acc, rows, vecs);
     for (; k < n && k < dead; k++) { /* beside each other: the dead ones mostly wait for the second cache */
-        live_ask(l, k);
+        live_ask(&ask, k);
         dead_term(w + l->off[k] * ldw, check, vecs);
         live_term(x + l->at[k], xr, w + l->at[k] * ldw, ldw, acc, rows, vecs);
     }
     for (; k < n; k++) {
-        live_ask(l, k);
+        live_ask(&ask, k);
         live_term(x + l->at[k], xr, w + l->at[k] * ldw, ldw, acc, rows, vecs);
     }
     for (; k < dead; k++) {
         dead_term(w + l->off[k] * ldw, check, vecs);
     }
     tile_end(t, acc, rows, vecs);
+    l->asked = (size_t)(ask.next - l->line);
     unsigned bad = 0;
     FG_UNROLL
     for (int v = 0; v < vecs; v++) {
@@ -198,13 +215,14 @@ static inline __attribute__((always_inline)) void live_step(const struct update 
     const float *x = u->x;
     float *first = u->w;
     size_t ldx = u->ldx, np = u->np;
+    struct live_ask ask = live_ask_begin(l, 1);
     update_load(u, d, batch, vecs);
     for (size_t k = 0, n = l->n; k < n; k++) {
-        const float *x0 = x + l->at[k], *x4 = x0 + 4 * ldx, *x8 = x0 + 8 * ldx;
-        float *w = first + l->at[k] * np;
+        const float *x0 = x + l->at[n - 1 - k], *x4 = x0 + 4 * ldx, *x8 = x0 + 8 * ldx;
+        float *w = first + l->at[n - 1 - k] * np;
         V s[UPDATE_VECS];
-        live_ask(l, k);
-        fg_ahead(w, LIVE_AHEAD * np * sizeof *w, (size_t)vecs * VL * sizeof *w);
+        live_ask(&ask, k);
+        fg_ahead(w, (size_t)0 - LIVE_AHEAD * np * sizeof *w, (size_t)vecs * VL * sizeof *w);
         FG_UNROLL
         for (int v = 0; v < vecs; v++) {
             s[v] = v_set(0.0f);
@@ -222,6 +240,7 @@ static inline __attribute__((always_inline)) void live_step(const struct update 
             v_store(w + v * VL, v_fma(a, s[v], v_load(w + v * VL)));
         }
     }
+    l->asked = (size_t)(ask.next - l->line);
 }
 
 typedef void (*live_step_function)(const struct update *u, struct fg_live_inputs *l);
@@ -243,7 +262,7 @@ static const live_step_function LIVE_STEPS[UPDATE_BATCH][2] = {
 /* w = fma(a, dw, w) over the live inputs that were found; false: it is to be done with all terms. */
 static int live_sgd(struct update u, size_t batch, struct fg_live_inputs *l)
 {
-    if (l->n + l->dead != u.in || !signbit(u.a) || !isfinite(u.a) || !all_finite(u.d, batch * u.np)) {
+    if (l->n == 0 || !signbit(u.a) || !isfinite(u.a) || !all_finite(u.d, batch * u.np)) {
         return 0;
     }
     for (size_t j = 0, vecs; j < u.np; j += vecs * VL, u.d += vecs * VL, u.w += vecs * VL) {

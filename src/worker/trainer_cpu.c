@@ -85,6 +85,7 @@ struct order {
 struct cohort {
     struct fg_job *jobs;
     struct order *order; /* the longest first, so that no thread ends alone with it */
+    size_t n, threads;
     atomic_int *stop;
 };
 
@@ -100,7 +101,9 @@ static int longest_first(const void *a, const void *b)
 static void run_job(void *arg, struct fg_local *local, size_t i)
 {
     struct cohort *c = arg;
-    fg_local_run(local, &c->jobs[c->order[i].job], c->stop);
+    struct fg_job *job = &c->jobs[c->order[i].job];
+    const struct fg_job *next = i + c->threads < c->n ? &c->jobs[c->order[i + c->threads].job] : NULL;
+    fg_local_run(local, job, next, c->stop);
 }
 
 static enum fg_status check_job(const struct cpu_trainer *t, const struct fg_job *j, struct fg_err *err)
@@ -126,7 +129,7 @@ static enum fg_status run(struct fg_trainer *base, struct fg_job *jobs, size_t n
             return bad;
         }
     }
-    struct cohort c = {jobs, fg_calloc(n, sizeof *c.order), stop};
+    struct cohort c = {jobs, fg_calloc(n, sizeof *c.order), n, t->threads, stop};
     if (c.order == NULL) {
         return fg_fail(err, FG_E_NOMEM, "no memory for a cohort of %zu", n);
     }
@@ -134,6 +137,9 @@ static enum fg_status run(struct fg_trainer *base, struct fg_job *jobs, size_t n
         c.order[i] = (struct order){cost_of(t, &jobs[i]), i};
     }
     qsort(c.order, n, sizeof *c.order, longest_first);
+    for (unsigned i = 0; i < t->threads; i++) {
+        fg_local_forget(t->local[i]);
+    }
     enum fg_status st = spread(t, n, run_job, &c);
     fg_free(c.order);
     for (size_t i = 0; st == FG_OK && i < n; i++) {

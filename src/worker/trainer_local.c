@@ -16,6 +16,18 @@ struct flight {
     uint32_t steps;     /* done */
     uint64_t seen;
     double loss;
+    const struct fg_job *next; /* that is likely to follow, or NULL */
+    bool asked;                /* the samples of the next batch were asked for */
+    bool spread;               /* layers ask for them while they compute */
+};
+
+/* The first epoch's order of a job that is likely to be the next. */
+struct dealt {
+    const struct fg_job *job; /* NULL: none */
+    bool asked;               /* its first samples were asked for */
+    uint32_t *order;          /* (cap) */
+    size_t cap;
+    struct fg_rng rng;
 };
 
 struct fg_local {
@@ -33,6 +45,7 @@ struct fg_local {
     uint32_t sample_correct[FG_LOCAL_PART];
     uint32_t *order; /* (cap_order) the shard in this epoch's order */
     size_t cap_order;
+    struct dealt next;
     struct flight f;
 };
 
@@ -89,6 +102,7 @@ void fg_local_destroy(struct fg_local *l)
         fg_free(l->velocity);
         fg_free(l->start);
         fg_free(l->order);
+        fg_free(l->next.order);
         fg_free(l);
     }
 }
@@ -106,6 +120,41 @@ static inline __attribute__((always_inline)) void fetch(const struct fg_dataset 
     __builtin_prefetch(data->y + sample * (size_t)data->label_width);
 }
 
+static bool is_bytes(const struct fg_dataset *data)
+{
+    return data->dtype == FG_U8 && data->kind != FG_DATA_TOKENS;
+}
+
+/* Have the layers ask for n samples while they compute the batch before. False: they are too many. */
+static bool spread(struct fg_local *l, const struct fg_dataset *data, const uint32_t *index, size_t n)
+{
+    struct fg_live_inputs *live = fg_net_live(l->net);
+    size_t bytes = data->width;
+    live->lines = live->asked = 0;
+    if (!is_bytes(data) || n > FG_LIVE_LINES / (bytes / FG_AHEAD_LINE + 3)) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uintptr_t x = (uintptr_t)data->x + index[i] * bytes, end = x + bytes;
+        for (uintptr_t at = x / FG_AHEAD_LINE * FG_AHEAD_LINE; at < end; at += FG_AHEAD_LINE) {
+            live->line[live->lines++] = (const void *)at;
+        }
+        live->line[live->lines++] = data->y + index[i] * (size_t)data->label_width;
+    }
+    return true;
+}
+
+/* Ask for what the layers left, as those do that do not pass over zeros. False: there was something. */
+static bool asked_for_all(struct fg_local *l)
+{
+    struct fg_live_inputs *live = fg_net_live(l->net);
+    bool all = live->asked == live->lines;
+    for (; live->asked < live->lines; live->asked++) {
+        __builtin_prefetch(live->line[live->asked]);
+    }
+    return all;
+}
+
 /* A batch into the network's buffers, whose samples were asked for before or not; `next` (at most n) samples
  * of the one after it follow in index. Bytes go through a kernel: fg_dataset_gather() gives the same floats,
  * but would take a third of the time of small models. */
@@ -115,7 +164,7 @@ static void gather(struct fg_local *l, const struct fg_dataset *data, const uint
     size_t ldx, labels = data->label_width;
     float *x = fg_net_input(l->net, &ldx);
     uint16_t *y = fg_net_labels(l->net);
-    if (data->dtype == FG_U8 && data->kind != FG_DATA_TOKENS) {
+    if (is_bytes(data)) {
         for (size_t i = 0; i < n; i++) {
             if (!asked && i + 1 < n) {
                 fetch(data, index[i + 1]);
@@ -198,7 +247,39 @@ static double gradient(struct fg_local *l, const struct fg_job *job, const uint3
     return sum;
 }
 
-static void step(struct fg_local *l, const struct fg_job *job)
+/* The shard into an order of room *cap. */
+static enum fg_status take_order(uint32_t **order, size_t *cap, const struct fg_job *job)
+{
+    if (job->n > *cap) {
+        enum fg_status st = fg_realloc(order, job->n, sizeof **order);
+        if (st != FG_OK) {
+            return st;
+        }
+        *cap = job->n;
+    }
+    if (job->n > 0) {
+        memcpy(*order, job->index, job->n * sizeof **order);
+    }
+    return FG_OK;
+}
+
+/* The same for the first batch of the next job, as far as one can know it. */
+static bool spread_next(struct fg_local *l, const struct fg_job *job)
+{
+    struct dealt *d = &l->next;
+    if (job == NULL || job->task.kind == FG_TASK_EVALUATE || job->n == 0 || job->resume != NULL ||
+        take_order(&d->order, &d->cap, job) != FG_OK) {
+        return false;
+    }
+    uint32_t batch = l->opts.batch == 0 || l->opts.batch > job->n ? job->n : l->opts.batch;
+    fg_rng_init(&d->rng, l->seed, FG_RNG_SHUFFLE, job->task.shard, job->task.number);
+    fg_rng_shuffle(&d->rng, d->order, job->n);
+    d->job = job;
+    d->asked = spread(l, job->data, d->order, batch);
+    return d->asked;
+}
+
+static void step(struct fg_local *l, const struct fg_job *job, uint32_t end)
 {
     struct flight *f = &l->f;
     uint32_t epoch = f->steps / f->per_epoch, place = f->steps % f->per_epoch;
@@ -210,10 +291,14 @@ static void step(struct fg_local *l, const struct fg_job *job)
     const uint32_t *index = l->order + first;
     struct fg_net_key key = {l->seed, job->task.shard, job->task.number, f->steps, 0};
     float lr = job->task.lr;
-    size_t left = job->n - first - n;
     if (l->grad == NULL) {
-        gather(l, job->data, index, n, place > 0, left < n ? left : n);
+        size_t left = job->n - first - n, next = left < n ? left : n;
+        bool later = next > 0 ? f->spread && spread(l, job->data, index + n, next)
+                              : f->steps + 1 == end && spread_next(l, f->next);
+        gather(l, job->data, index, n, f->asked, later ? 0 : next);
         f->loss += fg_net_step(l->net, n, -lr, &key);
+        f->spread = asked_for_all(l) && f->spread;
+        f->asked = next > 0;
     } else {
         f->loss += gradient(l, job, index, n, &key);
         update(l, lr);
@@ -222,23 +307,24 @@ static void step(struct fg_local *l, const struct fg_job *job)
     f->steps++;
 }
 
-/* The shard into l->order. */
-static enum fg_status take_order(struct fg_local *l, const struct fg_job *job)
+/* The first epoch's order, if it was dealt before. */
+static bool was_dealt(struct fg_local *l, const struct fg_job *job)
 {
-    if (job->n > l->cap_order) {
-        enum fg_status st = fg_realloc(&l->order, job->n, sizeof *l->order);
-        if (st != FG_OK) {
-            return st;
-        }
-        l->cap_order = job->n;
+    struct dealt *d = &l->next;
+    bool was = d->job == job;
+    d->job = NULL;
+    if (was) {
+        uint32_t *order = l->order;
+        size_t cap = l->cap_order;
+        l->order = d->order;
+        l->cap_order = d->cap;
+        d->order = order;
+        d->cap = cap;
     }
-    if (job->n > 0) {
-        memcpy(l->order, job->index, job->n * sizeof *l->order);
-    }
-    return FG_OK;
+    return was;
 }
 
-static enum fg_status begin(struct fg_local *l, const struct fg_job *job)
+static enum fg_status begin(struct fg_local *l, const struct fg_job *job, const struct fg_job *next)
 {
     const struct fg_train_state *r = job->resume;
     uint32_t batch = l->opts.batch == 0 ? job->n : l->opts.batch;
@@ -246,12 +332,21 @@ static enum fg_status begin(struct fg_local *l, const struct fg_job *job)
                       r->number != job->task.number || (r->velocity == NULL) != (l->velocity == NULL))) {
         return FG_E_SHAPE;
     }
-    enum fg_status st = take_order(l, job);
+    bool dealt = was_dealt(l, job);
+    enum fg_status st = dealt ? FG_OK : take_order(&l->order, &l->cap_order, job);
     if (st != FG_OK) {
         return st;
     }
-    l->f = (struct flight){.per_epoch = job->n == 0 ? 1 : (job->n - 1) / batch + 1};
-    fg_rng_init(&l->f.rng, l->seed, FG_RNG_SHUFFLE, job->task.shard, job->task.number);
+    l->f = (struct flight){.per_epoch = job->n == 0 ? 1 : (job->n - 1) / batch + 1,
+                           .next = next,
+                           .spread = true,
+                           .asked = dealt && l->next.asked};
+    if (dealt) {
+        l->f.rng = l->next.rng;
+        l->f.shuffled = 1;
+    } else {
+        fg_rng_init(&l->f.rng, l->seed, FG_RNG_SHUFFLE, job->task.shard, job->task.number);
+    }
     if (l->start != NULL) {
         fg_model_pack(l->m, l->start, job->params);
     }
@@ -294,13 +389,14 @@ static enum fg_status hand_back(struct fg_local *l, const struct fg_job *job)
     return FG_OK;
 }
 
-static enum fg_status train(struct fg_local *l, struct fg_job *job, atomic_int *stop)
+static enum fg_status train(struct fg_local *l, struct fg_job *job, const struct fg_job *next,
+                            atomic_int *stop)
 {
     uint32_t end = job->n == 0 ? 0 : job->task.steps;
     end = job->stop_after > 0 && job->stop_after < end ? job->stop_after : end;
     bool interrupted = false;
     fg_time_t at = job->step_us > 0 ? fg_now_steady() : 0;
-    enum fg_status st = begin(l, job);
+    enum fg_status st = begin(l, job, next);
     while (st == FG_OK && l->f.steps < end) {
         if (job->step_us > 0) {
             fg_wait_until(at += job->step_us, stop);
@@ -309,7 +405,7 @@ static enum fg_status train(struct fg_local *l, struct fg_job *job, atomic_int *
             interrupted = true;
             break;
         }
-        step(l, job);
+        step(l, job, end);
     }
     if (st != FG_OK) {
         return st;
@@ -336,7 +432,7 @@ static enum fg_status evaluate(struct fg_local *l, struct fg_job *job, atomic_in
     const uint32_t *index = job->index;
     fg_local_load(l, job->params);
     if (n < job->n) {
-        enum fg_status st = take_order(l, job);
+        enum fg_status st = take_order(&l->order, &l->cap_order, job);
         if (st != FG_OK) {
             return st;
         }
@@ -358,11 +454,16 @@ static enum fg_status evaluate(struct fg_local *l, struct fg_job *job, atomic_in
     return FG_OK;
 }
 
-void fg_local_run(struct fg_local *l, struct fg_job *job, atomic_int *stop)
+void fg_local_forget(struct fg_local *l)
+{
+    l->next.job = NULL;
+}
+
+void fg_local_run(struct fg_local *l, struct fg_job *job, const struct fg_job *next, atomic_int *stop)
 {
     job->samples = job->task.kind == FG_TASK_EVALUATE ? fg_evaluated(&job->task, job->n) : job->n;
     job->correct = 0;
-    job->status = job->task.kind == FG_TASK_EVALUATE ? evaluate(l, job, stop) : train(l, job, stop);
+    job->status = job->task.kind == FG_TASK_EVALUATE ? evaluate(l, job, stop) : train(l, job, next, stop);
     if (job->status == FG_OK && job->finish != NULL) {
         job->status = job->finish(job, job->finish_arg);
     }

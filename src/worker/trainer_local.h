@@ -18,8 +18,11 @@ enum fg_status fg_local_create(struct fg_local **out, const struct fg_model *m, 
                                const struct fg_local_opts *opts, uint64_t seed, struct fg_err *err);
 void fg_local_destroy(struct fg_local *l);
 
-/* Carry out a job, stopping between two steps when *stop (may be NULL) is set. The outcome is in the job. */
-void fg_local_run(struct fg_local *l, struct fg_job *job, atomic_int *stop);
+/* Carry out a job, stopping between two steps when *stop (may be NULL) is set. The outcome is in the job.
+ * `next` (may be NULL) is the one that is likely to follow: its first samples are asked of memory by the way.
+ * It must not change before that or fg_local_forget(). */
+void fg_local_run(struct fg_local *l, struct fg_job *job, const struct fg_job *next, atomic_int *stop);
+void fg_local_forget(struct fg_local *l);
 
 /* Take over parameters for fg_local_score(). */
 void fg_local_load(struct fg_local *l, const float *params /* (P) */);

@@ -4,8 +4,9 @@
 
 #include <stdlib.h>
 
-#include "kernels/kernels.h"
+#include "kernels/isa.h"
 #include "src/base/rng.h"
+#include "src/worker/trainer_local.h"
 #include "tests/lib/refnet.h"
 #include "tests/lib/toytrain.h"
 
@@ -256,6 +257,85 @@ static void bytes_and_their_floats_train_alike(void **state)
     toy_destroy(bytes);
 }
 
+/* Pictures of bytes with a border, whose inputs are passed over. */
+enum { SIDE = 20, PICTURES = 90 };
+
+static struct fg_dataset bordered_pictures(uint8_t *x, uint16_t *y)
+{
+    static const float scale[1] = {1.0f / 255}, shift[1] = {0.0f};
+    for (uint32_t i = 0; i < PICTURES * SIDE * SIDE; i++) {
+        uint32_t row = i / SIDE % SIDE, column = i % SIDE;
+        bool border = row < 4 || row >= SIDE - 4 || column < 4;
+        x[i] = border ? 0 : (uint8_t)(i * 2654435761U >> 23);
+    }
+    for (uint16_t i = 0; i < PICTURES; i++) {
+        y[i] = i % 7;
+    }
+    return (struct fg_dataset){.kind = FG_DATA_IMAGE,
+                               .dtype = FG_U8,
+                               .shape = {SIDE, SIDE, 1},
+                               .width = SIDE * SIDE,
+                               .label_width = 1,
+                               .classes = 7,
+                               .n = PICTURES,
+                               .n_train = PICTURES,
+                               .x = x,
+                               .y = y,
+                               .channels = 1,
+                               .scale = scale,
+                               .shift = shift};
+}
+
+/* One whose samples were asked for and whose order was drawn before it began ends as if it had come alone,
+ * whichever job that was said of. */
+static void a_job_does_not_depend_on_the_one_before_it(void **state)
+{
+    (void)state;
+    static const char *const kernels[] = {"reference", "avx2", "avx512"};
+    static uint8_t x[PICTURES * SIDE * SIDE];
+    static uint16_t y[PICTURES];
+    static float w[SIDE * SIDE * 7 + 7], want[3][SIDE * SIDE * 7 + 7], got[SIDE * SIDE * 7 + 7];
+    struct fg_dataset d = bordered_pictures(x, y);
+    struct fg_model *m = toy_model(&d, "softmax");
+    struct fg_local_opts o = {.batch = 8};
+    uint32_t *index = toy_iota(PICTURES);
+    struct fg_local *l = NULL;
+    struct fg_err err;
+    fg_model_init(m, 3, w);
+    for (size_t k = 0; k < 3; k++) {
+        const struct fg_kernels *table = fg_kernels_get(kernels[k], FG_EXACT);
+        struct fg_job job[3];
+        for (uint32_t i = 0; i < 3; i++) { /* the second passes twice over its samples */
+            job[i] = toy_job(&d, index + 20 * i, 19 + 9 * i, 3 + 5 * i, 0.1f, w, got);
+            job[i].task.shard = i;
+            assert_int_equal(
+                fg_local_create(&l, m, table != NULL ? table : &fg_kernels_reference, &o, 42, &err), FG_OK);
+            fg_local_run(l, &job[i], NULL, NULL);
+            assert_int_equal(job[i].status, FG_OK);
+            assert_true(k == 0 || memcmp(want[i], got, sizeof got) == 0);
+            memcpy(want[i], got, sizeof got);
+            fg_local_destroy(l);
+        }
+        assert_int_equal(fg_local_create(&l, m, table != NULL ? table : &fg_kernels_reference, &o, 42, &err),
+                         FG_OK);
+        for (uint32_t order = 0; order < 27; order++) { /* told before: next; then: now, in all orders */
+            uint32_t now = order % 3, next = order / 3 % 3, later = order / 9;
+            fg_local_run(l, &job[now], &job[next], NULL);
+            assert_memory_equal(got, want[now], sizeof got);
+            fg_local_run(l, &job[later], &job[now], NULL);
+            assert_memory_equal(got, want[later], sizeof got);
+        }
+        fg_local_run(l, &job[0], &job[1], NULL); /* another comes to its place */
+        job[1] = job[2];
+        fg_local_forget(l);
+        fg_local_run(l, &job[1], NULL, NULL);
+        assert_memory_equal(got, want[2], sizeof got);
+        fg_local_destroy(l);
+    }
+    free(index);
+    fg_model_destroy(m);
+}
+
 static void tasks_of_one_client_have_their_own_streams(void **state)
 {
     (void)state;
@@ -290,6 +370,7 @@ int main(void)
         cmocka_unit_test(local_work_matches_its_double_twin),
         cmocka_unit_test(bits_do_not_depend_on_threads_or_kernels),
         cmocka_unit_test(bytes_and_their_floats_train_alike),
+        cmocka_unit_test(a_job_does_not_depend_on_the_one_before_it),
         cmocka_unit_test(tasks_of_one_client_have_their_own_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
