@@ -148,6 +148,58 @@ static void nothing_of_the_future_is_read(void **state)
     leave(&b);
 }
 
+/* Slot 0 and carbon are what they are with everything forecast, also after a stop, a copy, and kept. */
+static void with_carbon_alone_the_rest_is_the_same(void **state)
+{
+    (void)state;
+    struct place p = make_place(10000);
+    for (int from_wakes = 0; from_wakes < 2; from_wakes++) {
+        struct fg_outlook *all = look(&p, "ensemble", "ensemble", from_wakes != 0), *o = NULL, *copy = NULL;
+        struct fg_outlook_config cfg = {.fleet = p.fleet,
+                                        .slot = FG_HOUR,
+                                        .horizon = 60,
+                                        .availability = "ensemble",
+                                        .carbon = "ensemble",
+                                        .history_h = 150,
+                                        .from_wakes = from_wakes != 0,
+                                        .carbon_alone = true};
+        struct fg_err err;
+        assert_int_equal(fg_outlook_create(&o, &cfg, &err), FG_OK);
+        assert_int_equal(fg_outlook_create(&copy, &cfg, &err), FG_OK);
+        see(all, &p, NOW - 30);
+        see(o, &p, NOW - 30);
+        if (from_wakes) {
+            struct fg_str bytes = {0};
+            fg_outlook_settle(o);
+            assert_int_equal(fg_outlook_save(o, &bytes), FG_OK);
+            struct fg_reader r = fg_reader_of(bytes.data, bytes.len);
+            assert_int_equal(fg_outlook_load(copy, &r), FG_OK);
+            assert_true(fg_reader_done(&r));
+            fg_str_fini(&bytes);
+        } else {
+            assert_int_equal(fg_outlook_copy(copy, o), FG_OK);
+            fg_outlook_keep(copy, NULL, true);
+        }
+        for (int hour = NOW - 29; hour <= NOW; hour++) {
+            see(all, &p, hour);
+            see(o, &p, hour);
+            see(copy, &p, hour);
+            for (uint32_t i = 0; i < NODES; i++) {
+                assert_true(fg_outlook_up(o, i, 0) == fg_outlook_up(all, i, 0));
+                assert_true(fg_outlook_up(copy, i, 0) == fg_outlook_up(all, i, 0));
+            }
+            for (uint32_t h = 0; h < 60; h++) {
+                assert_true(fg_outlook_carbon(o, 0, h) == fg_outlook_carbon(all, 0, h));
+                assert_true(fg_outlook_carbon(copy, 0, h) == fg_outlook_carbon(all, 0, h));
+            }
+        }
+        fg_outlook_destroy(all);
+        fg_outlook_destroy(o);
+        fg_outlook_destroy(copy);
+    }
+    leave(&p);
+}
+
 static void the_oracle_knows_and_the_ensemble_comes_near(void **state)
 {
     (void)state;
@@ -470,6 +522,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_of_the_future_is_read),
+        cmocka_unit_test(with_carbon_alone_the_rest_is_the_same),
         cmocka_unit_test(the_oracle_knows_and_the_ensemble_comes_near),
         cmocka_unit_test(what_is_asked_twice_is_the_same),
         cmocka_unit_test(what_was_settled_comes_back),
