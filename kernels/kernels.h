@@ -60,6 +60,12 @@ struct fg_dropout {
     float scale; /* 1 / (1 - p) */
 };
 
+/* Memory that the caller needs next. */
+struct fg_soon {
+    const void *from;
+    size_t bytes;
+};
+
 struct fg_kernels {
     const char *name; /* "reference", "avx2", "avx512" */
 
@@ -79,6 +85,10 @@ struct fg_kernels {
      * Shapes: dx (B, lddx), lddx >= pad(in); columns in..pad(in)-1 become 0. */
     void (*dense_backward_input)(const float *d, const float *w, float *dx, size_t lddx, size_t batch,
                                  size_t in, size_t np, size_t n);
+    /* dx[b,i] += the sum over all np of dense_backward_input, dx (B, pad(in)), for a w that several calls
+     * share as above, kept having (pad(in), np) floats. Meanwhile memory is asked for `soon` (speed only). */
+    void (*dense_backward_kept)(const float *d, const float *w, float *dx, size_t batch, size_t in, size_t np,
+                                float *kept, int first, const struct fg_soon soon[2]);
     /* dw[i,j] = 0, then fma(x[b,i], d[b,j], dw) for b ascending. */
     void (*dense_backward_weights)(const float *x, size_t ldx, const float *d, float *dw, size_t batch,
                                    size_t in, size_t np);

@@ -61,6 +61,23 @@ static void dense_backward_input(const float *d, const float *w, float *dx, size
     }
 }
 
+static void dense_backward_kept(const float *d, const float *w, float *dx, size_t batch, size_t in, size_t np,
+                                float *kept, int first, const struct fg_soon soon[2])
+{
+    (void)kept;
+    (void)first;
+    (void)soon;
+    for (size_t b = 0; b < batch; b++) {
+        for (size_t i = 0; i < fg_kernel_pad(in); i++) {
+            float s = 0.0f;
+            for (size_t j = 0; j < np && i < in; j++) {
+                s = fmaf(d[b * np + j], w[i * np + j], s);
+            }
+            dx[b * fg_kernel_pad(in) + i] += s;
+        }
+    }
+}
+
 /* The two weight gradients, w = dw or (with sgd) w = fma(a, dw, w). */
 static float finish(int sgd, float a, float sum, float w)
 {

@@ -5,8 +5,8 @@
         .name = (label), .dense_forward = dense_forward, .dense_forward_live = dense_forward_live,        \
         .dense_sgd_live = dense_sgd_live, .dense_accumulate = dense_accumulate,                           \
         .dense_accumulate_kept = dense_accumulate_kept, .dense_backward_input = dense_backward_input,     \
-        .dense_backward_weights = dense_backward_weights, .dense_sgd = dense_sgd,                         \
-        .dense_backward_sgd = dense_backward_sgd, .column_sum = column_sum,                               \
+        .dense_backward_kept = dense_backward_kept, .dense_backward_weights = dense_backward_weights,     \
+        .dense_sgd = dense_sgd, .dense_backward_sgd = dense_backward_sgd, .column_sum = column_sum,       \
         .column_sum_sgd = column_sum_sgd, .conv_forward = conv##_forward,                                 \
         .conv_backward_weights = conv##_backward_weights, .conv_sgd = conv##_sgd, .conv_flip = conv_flip, \
         .image_pad = image_pad, .maxpool_forward = maxpool_forward, .maxpool_backward = maxpool_backward, \

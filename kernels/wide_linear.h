@@ -106,9 +106,10 @@ static void dense_accumulate_kept(const float *x, size_t ldx, const float *w, fl
     }
 }
 
-/* Rows of a transposed panel: 16 KB, half of the smallest first-level cache. Rows of d that lie whole pages
- * apart share one of its sets, which the panel needs some of. */
-enum { FLIPPED = 128, ROWS_OF_PAGES = 8 };
+/* Rows and columns of transposed panels, 256 KB at most, which are read from front to back from the
+ * second-level cache. Rows of d that lie whole pages apart share one set of the first-level cache, which
+ * panels need. */
+enum { FLIPPED = 1024, FLIPPED_WIDE = 2 * 2 * VL, ROWS_OF_PAGES = 8 };
 
 /* panel[j][i] = w[i][j] for i < width (a multiple of VL; rows past `rows` read as 0), j < columns. */
 static void transpose_panel(const float *w, size_t np, size_t rows, size_t width, size_t columns,
@@ -138,10 +139,10 @@ static void dense_backward_input(const float *d, const float *w, float *dx, size
         BACKWARDS[batch - 1](&u);
         return;
     }
-    _Alignas(64) float panel[PANELS][FLIPPED * 2 * VL];
+    _Alignas(64) float panel[FLIPPED_WIDE / (2 * VL)][FLIPPED * 2 * VL];
     size_t at_once = np % TILE_PAGE == 0 ? ROWS_OF_PAGES : batch, all = fg_kernel_pad(in);
-    for (size_t i = 0; i < all; i += PANELS_WIDE) {
-        size_t width = all - i < PANELS_WIDE ? all - i : PANELS_WIDE;
+    for (size_t i = 0; i < all; i += FLIPPED_WIDE) {
+        size_t width = all - i < FLIPPED_WIDE ? all - i : FLIPPED_WIDE;
         for (size_t j = 0; j < n; j += FLIPPED) {
             size_t columns = n - j < FLIPPED ? n - j : FLIPPED;
             for (size_t p = 0; p < width; p += 2 * VL) {
@@ -161,6 +162,35 @@ static void dense_backward_input(const float *d, const float *w, float *dx, size
                     tile_rows(&t, batch - b < at_once ? batch - b : at_once, vecs);
                 }
             }
+        }
+    }
+}
+
+/* Panels of all inputs, one after another: a narrow one at the end. Every other one walks through soon[0],
+ * the others through soon[1], a little further at each turn of the loop over k. */
+static void dense_backward_kept(const float *d, const float *w, float *dx, size_t batch, size_t in, size_t np,
+                                float *kept, int first, const struct fg_soon soon[2])
+{
+    size_t all = fg_kernel_pad(in), turns = (all / (4 * VL) + 1) * tile_blocks(batch) * np, which = 0;
+    const char *walk[2] = {soon[0].from, soon[1].from};
+    for (size_t i = 0, vecs; i < all; i += vecs * VL, which = 1 - which) {
+        vecs = tile_vecs(all - i);
+        struct tile t = {.x = d, .xr = np, .n1 = 1, .n2 = 1, .n3 = np, .x3 = 1, .sgd = 1, .a = 1.0f};
+        size_t left = in > i ? in - i : 0;
+        if (first) {
+            transpose_panel(w + i * np, np, left < vecs * VL ? left : vecs * VL, vecs * VL, np,
+                            kept + np * i);
+        }
+        t.w = kept + np * i;
+        t.ldw = vecs * VL;
+        t.y = dx + i;
+        t.ldy = all;
+        t.pace = soon[which].bytes / turns + 1;
+        for (size_t b = 0, rows; b < batch; b += rows, walk[which] += t.pace * np) {
+            rows = tile_next(batch - b);
+            t.walk = walk[which];
+            (vecs == 2 ? WALKS[rows - 1] : TILES[rows - 1][0][0])(&t);
+            tile_move(&t, rows);
         }
     }
 }

@@ -20,6 +20,8 @@ struct tile {
     float a;
     float *y;
     size_t ldy;
+    const char *walk; /* what the walk_ functions ask for, `pace` bytes further at each k */
+    size_t pace;
     float *copy; /* where the pack_ functions leave w's rows side by side */
 };
 
@@ -72,9 +74,12 @@ static inline __attribute__((always_inline)) void tile_end(const struct tile *t,
  * first-level cache, which holds 8 or 12 lines: with more, each prefetch drops the line needed next. */
 enum { TILE_PAGE = 1024, AHEAD = 12, AHEAD_OF_PAGES = 6 };
 
-/* rows, vecs, unit (t->xr == 1) and pack are constants where this is inlined. */
+/* What else is done with w: nothing; its rows are left side by side; what t->walk says is asked for. */
+enum tile_way { TILE_PLAIN, TILE_PACK, TILE_WALK };
+
+/* rows, vecs, unit (t->xr == 1) and way are constants where this is inlined. */
 static inline __attribute__((always_inline)) void tile_run(const struct tile *t, int rows, int vecs, int unit,
-                                                           int pack)
+                                                           enum tile_way way)
 {
     enum { GROUP = 4 }; /* rows that share a pointer */
     V acc[TILE_ROWS][2];
@@ -84,6 +89,7 @@ static inline __attribute__((always_inline)) void tile_run(const struct tile *t,
     }
     const float *w = t->w;
     float *copy = t->copy;
+    const char *walk = t->walk;
     size_t xr = unit ? 1 : t->xr, ldw = t->ldw, x3 = t->x3;
     size_t ahead = (ldw % TILE_PAGE == 0 ? AHEAD_OF_PAGES : AHEAD) * ldw * sizeof *w;
     for (size_t k1 = 0; k1 < t->n1; k1++) {
@@ -96,10 +102,17 @@ static inline __attribute__((always_inline)) void tile_run(const struct tile *t,
             }
             for (size_t k3 = t->n3; k3 > 0; k3--) {
                 V w0 = v_load(w), w1 = vecs > 1 ? v_load(w + VL) : w0;
-                if (vecs > 1 && (!unit || pack)) { /* weights; gradients are read from front to back */
+                if (way == TILE_WALK) {
+                    __builtin_prefetch(walk);
+                    walk += t->pace;
+                }
+                if (way == TILE_PACK && unit) { /* the panel packed next */
+                    fg_ahead_second(w, 2 * VL * sizeof *w, 2 * VL * sizeof *w);
+                }
+                if (vecs > 1 && (!unit || way == TILE_PACK)) { /* gradients are read from front to back */
                     fg_ahead(w, ahead, 2 * VL * sizeof *w);
                 }
-                if (pack) {
+                if (way == TILE_PACK) {
                     v_store(copy, w0);
                     v_store(copy + VL, w1);
                     copy += 2 * VL;
@@ -131,30 +144,35 @@ typedef void (*tile_function)(const struct tile *t);
 #define TILE_DEFINE(R)                                  \
     static void tile_##R##_1(const struct tile *t)      \
     {                                                   \
-        tile_run(t, R, 1, 0, 0);                        \
+        tile_run(t, R, 1, 0, TILE_PLAIN);               \
     }                                                   \
     static void tile_##R##_2(const struct tile *t)      \
     {                                                   \
-        tile_run(t, R, 2, 0, 0);                        \
+        tile_run(t, R, 2, 0, TILE_PLAIN);               \
     }                                                   \
     static void tile_##R##_1_unit(const struct tile *t) \
     {                                                   \
-        tile_run(t, R, 1, 1, 0);                        \
+        tile_run(t, R, 1, 1, TILE_PLAIN);               \
     }                                                   \
     static void tile_##R##_2_unit(const struct tile *t) \
     {                                                   \
-        tile_run(t, R, 2, 1, 0);                        \
+        tile_run(t, R, 2, 1, TILE_PLAIN);               \
     }                                                   \
     static void pack_##R(const struct tile *t)          \
     {                                                   \
-        tile_run(t, R, 2, 0, 1);                        \
+        tile_run(t, R, 2, 0, TILE_PACK);                \
     }                                                   \
     static void pack_##R##_unit(const struct tile *t)   \
     {                                                   \
-        tile_run(t, R, 2, 1, 1);                        \
+        tile_run(t, R, 2, 1, TILE_PACK);                \
+    }                                                   \
+    static void walk_##R(const struct tile *t)          \
+    {                                                   \
+        tile_run(t, R, 2, 0, TILE_WALK);                \
     }
 #define TILE_ENTRY(R) {{tile_##R##_1, tile_##R##_2}, {tile_##R##_1_unit, tile_##R##_2_unit}},
 #define PACK_ENTRY(R) {pack_##R, pack_##R##_unit},
+#define WALK_ENTRY(R) walk_##R,
 
 #ifdef FG_WIDE_AVX512
 #define TILE_LIST(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
@@ -164,11 +182,17 @@ typedef void (*tile_function)(const struct tile *t);
 TILE_LIST(TILE_DEFINE)
 static const tile_function TILES[TILE_ROWS][2][2] = {TILE_LIST(TILE_ENTRY)}; /* rows - 1, unit, vecs - 1 */
 static const tile_function PACKS[TILE_ROWS][2] = {TILE_LIST(PACK_ENTRY)};    /* rows - 1, unit */
+static const tile_function WALKS[TILE_ROWS] = {TILE_LIST(WALK_ENTRY)};       /* rows - 1 */
 
-/* Rows of the next block where `rows` are left: as few blocks as there can be, of nearly equal size. */
+/* As few blocks as there can be, of nearly equal size; rows of the next one where `rows` are left. */
+static size_t tile_blocks(size_t rows)
+{
+    return (rows + TILE_ROWS - 1) / TILE_ROWS;
+}
+
 static size_t tile_next(size_t rows)
 {
-    size_t blocks = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    size_t blocks = tile_blocks(rows);
     return blocks > 1 ? (rows + blocks - 1) / blocks : rows;
 }
 

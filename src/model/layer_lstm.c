@@ -48,8 +48,7 @@ static enum fg_status shape(struct fg_layer *l, struct fg_err *err)
 /* What forward leaves for backward, each position by position. */
 struct saved {
     float *gates; /* (T, B, 4 * hp) */
-    float *c;     /* (T + 1, B, hp), the first one zero */
-    float *tc;    /* (T, B, hp) */
+    float *cells; /* (2 * T + 1, B, hp): those before position 0 (zero), its tanh, those behind it, ... */
 };
 
 static size_t saved_floats(const struct fg_layer *l, size_t batch)
@@ -67,13 +66,13 @@ static struct saved saved(const struct fg_layer *l, const struct fg_pass *p)
 {
     size_t step = p->batch * l->out.ld;
     float *at = p->save;
-    return (struct saved){at, at + 4 * step * l->in.t, at + step * (4 * l->in.t + l->in.t + 1)};
+    return (struct saved){at, at + 4 * step * l->in.t};
 }
 
 static size_t scratch(const struct fg_layer *l, size_t batch)
 {
     size_t hp = l->out.ld;
-    /* dh of the step before, dc; the weights turned, forward as the kernels keep them */
+    /* dc, on devices dh of the step before, too; the weights as the kernels keep them */
     return (2 * batch * hp + 4 * hp * hp) * sizeof(float);
 }
 
@@ -84,15 +83,14 @@ static void forward(const struct fg_layer *l, struct fg_pass *p)
     const float *hh = p->params + l->tensor[1].packed;
     p->k->dense_forward(p->x, l->in.row, p->params + l->tensor[0].packed, p->params + l->tensor[2].packed,
                         s.gates, p->batch * l->in.t, l->in.c, np);
-    memset(s.c, 0, step * sizeof *s.c);
+    memset(s.cells, 0, step * sizeof *s.cells);
     for (size_t t = 0; t < l->in.t; t++) {
-        float *gates = s.gates + 4 * step * t;
+        float *gates = s.gates + 4 * step * t, *c = s.cells + 2 * step * t;
         if (t > 0) {
             p->k->dense_accumulate_kept(p->y + step * (t - 1), hp, hh, gates, p->batch, l->out.c, np,
                                         p->scratch, t == 1);
         }
-        p->k->lstm_forward(gates, s.c + step * t, s.c + step * (t + 1), s.tc + step * t, p->y + step * t,
-                           p->batch, hp);
+        p->k->lstm_forward(gates, c, c + 2 * step, c + step, p->y + step * t, p->batch, hp);
     }
 }
 
@@ -100,16 +98,16 @@ static void forward(const struct fg_layer *l, struct fg_pass *p)
 static void backward_gates(const struct fg_layer *l, struct fg_pass *p, const struct saved *s)
 {
     size_t hp = l->out.ld, np = 4 * hp, step = p->batch * hp;
-    float *dh = p->scratch, *dc = dh + step, *turned = dc + step; /* turned once for all positions */
-    p->k->conv_flip(p->params + l->tensor[1].packed, 1, 1, l->out.c, np, np, turned);
+    float *dc = p->scratch, *kept = dc + step;
     memset(dc, 0, step * sizeof *dc);
     for (size_t t = l->in.t; t-- > 0;) {
-        float *gates = s->gates + 4 * step * t, *dy = p->dy + step * t;
+        float *gates = s->gates + 4 * step * t, *dy = p->dy + step * t, *c = s->cells + 2 * step * t;
         if (t + 1 < l->in.t) {
-            p->k->dense_forward(gates + 4 * step, np, turned, NULL, dh, p->batch, np, hp);
-            p->k->axpy(1.0f, dh, dy, step);
+            struct fg_soon soon[2] = {{gates, 4 * step * sizeof *gates}, {c, 2 * step * sizeof *c}};
+            p->k->dense_backward_kept(gates + 4 * step, p->params + l->tensor[1].packed, dy, p->batch,
+                                      l->out.c, np, kept, t + 2 == l->in.t, soon);
         }
-        p->k->lstm_backward(gates, s->c + step * t, s->tc + step * t, dy, dc, gates, p->batch, hp);
+        p->k->lstm_backward(gates, c, c + step, dy, dc, gates, p->batch, hp);
     }
 }
 

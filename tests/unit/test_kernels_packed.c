@@ -133,6 +133,41 @@ static void a_kept_matrix_gives_the_reference_bits(void **state)
     }
 }
 
+/* The same backwards: what is kept is (pad(in), np) floats, and the sums are those of an input gradient. */
+static void a_kept_matrix_gives_the_reference_bits_backwards(void **state)
+{
+    (void)state;
+    static const size_t nps[] = {16, 48, 256, 1024, 80};
+    const struct fg_kernels *ref = fg_kernels_get("reference", FG_EXACT);
+    for (size_t i = 0; i < 30; i++) {
+        struct fg_rng rng;
+        fg_rng_init(&rng, i + 1, FG_RNG_TEST, 1, 0);
+        size_t batch = 1 + fg_rng_below(&rng, 30), in = 1 + fg_rng_below(&rng, 100), np = nps[i % 5];
+        size_t ld = fg_kernel_pad(in), out = 3 * batch * ld;
+        float *d = floats(&rng, 3 * batch * np), *m = floats(&rng, in * np), *dx = floats(&rng, out);
+        float *want = copy(dx, out), *sum = floats(&rng, batch * ld), *guard = floats(&rng, ld * np);
+        for (size_t t = 0; t < 3; t++) {
+            ref->dense_backward_input(d + t * batch * np, m, sum, ld, batch, in, np, np);
+            ref->axpy(1.0f, sum, want + t * batch * ld, batch * ld);
+        }
+        for (size_t w = 0; w < 3; w++) {
+            const struct fg_kernels *k = fg_kernels_get(w < 2 ? WIDE[w] : "reference", FG_EXACT);
+            float *got = copy(dx, out), *kept = copy(guard, ld * np);
+            for (size_t t = 0; k != NULL && t < 3; t++) {
+                struct fg_soon soon[2] = {{d, i * np}, {got, i % 3 * 1000}};
+                k->dense_backward_kept(d + t * batch * np, m, got + t * batch * ld, batch, in, np, kept,
+                                       t == 0, soon);
+            }
+            if (k != NULL) {
+                same("dx", k->name, want, got, out);
+                assert_memory_equal(kept + ld * np, guard + ld * np, GUARD * sizeof *kept);
+            }
+            free(got), free(kept);
+        }
+        free(d), free(m), free(dx), free(want), free(sum), free(guard);
+    }
+}
+
 /* All through where exp is subnormal and where it overflows, every sign and what is no number. */
 static void functions_have_the_reference_bits_to_their_ends(void **state)
 {
@@ -165,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(panels_have_the_reference_bits),
         cmocka_unit_test(a_kept_matrix_gives_the_reference_bits),
+        cmocka_unit_test(a_kept_matrix_gives_the_reference_bits_backwards),
         cmocka_unit_test(functions_have_the_reference_bits_to_their_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

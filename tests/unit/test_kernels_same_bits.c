@@ -43,7 +43,7 @@ static void large_dense_case(const struct fg_kernels *k, struct arena *a)
 /* Rows of whole pages, as an LSTM of 256 units has, which the wide kernels take fewer of at once. */
 static void paged_dense_case(const struct fg_kernels *k, struct arena *a)
 {
-    size_t batch = pick(a, 1, 40), n = pick(a, 1009, 1024);
+    size_t batch = pick(a, 1, 40), n = pick(a, 0, 1) ? pick(a, 1009, 1024) : 2048;
     dense_shape(k, a, batch, pick(a, 1, 90), n);
 }
 
