@@ -15,13 +15,12 @@ AC_DEFUN([FG_MPI], [
          fg_mpi=yes
          # -isystem: the warnings of MPI's headers are not ours
          MPI_CPPFLAGS=`"$MPICC" --showme:incdirs | sed 's/\(@<:@^ @:>@@<:@^ @:>@*\)/-isystem \1/g'`
-         MPI_LIBS=`"$MPICC" --showme:link`
-         # the program finds libmpi without LD_LIBRARY_PATH
+         # loaded when first needed (src/net/mpi_library.h), not linked; a file of that name in DIR, else where the dynamic linker looks
+         fg_mpi_library=/libmpi.so.40
          for fg_dir in `"$MPICC" --showme:libdirs`; do
-           AS_CASE(["$fg_dir: $MPI_LIBS "],
-             [/usr/lib:*|/usr/lib/*], [],
-             [*rpath*"$fg_dir"*], [],
-             [MPI_LIBS="$MPI_LIBS -Wl,-rpath,$fg_dir"])
+           for fg_file in "$fg_dir"/libmpi.so.*; do
+             AS_IF([test -f "$fg_file"], [fg_mpi_library=$fg_file; break 2])
+           done
          done
          MPI_VERSION=`"$fg_mpi_bin/ompi_info" --parsable 2>/dev/null | sed -n 's/^ompi:version:full://p'`],
         [AC_MSG_RESULT([no])])
@@ -32,11 +31,11 @@ AC_DEFUN([FG_MPI], [
   AS_IF([test "$fg_mpi" = yes], [
     AC_DEFINE([FG_HAVE_MPI], [1], [Open MPI with ULFM])
     AC_DEFINE_UNQUOTED([FG_MPI_BIN], ["$fg_mpi_bin"], [where mpirun is])
+    AC_DEFINE_UNQUOTED([FG_MPI_LIBRARY], ["$fg_mpi_library"], [the library itself])
     AC_DEFINE_UNQUOTED([FG_MPI_VERSION], ["$MPI_VERSION"], [as ompi_info says])
   ])
   AM_CONDITIONAL([HAVE_MPI], [test "$fg_mpi" = yes])
   AS_CASE([$with_mpi], [auto|yes|no], [MPI_CONFIGURE=$with_mpi], [MPI_CONFIGURE=`cd "$with_mpi" && pwd`])
   AC_SUBST([MPI_CONFIGURE])
   AC_SUBST([MPI_CPPFLAGS])
-  AC_SUBST([MPI_LIBS])
 ])

@@ -11,11 +11,10 @@
 #include "src/deploy/doctor.h"
 
 #ifdef FG_HAVE_MPI
-#include <mpi.h>
 #include <signal.h>
 #include <time.h>
 
-#include <mpi-ext.h> /* needs mpi.h before it */
+#include "src/net/mpi_library.h"
 
 enum { TAG_READY = 1, TAG_GO, TAG_NEVER, TAG_SEEN };
 static const double patience_s = 10.0; /* far more than the milliseconds that detection takes */
@@ -26,23 +25,23 @@ static int receive(int from, int tag, int *value)
     const struct timespec tick = {0, 100000};
     double deadline = fg_now_steady_s() + patience_s;
     MPI_Request request;
-    int rc = MPI_Irecv(value, 1, MPI_INT, from, tag, MPI_COMM_WORLD, &request);
+    int rc = fg_mpi.MPI_Irecv(value, 1, MPI_INT, from, tag, MPI_COMM_WORLD, &request);
     for (int done = 0; rc == MPI_SUCCESS && !done; nanosleep(&tick, NULL)) {
-        rc = MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+        rc = fg_mpi.MPI_Test(&request, &done, MPI_STATUS_IGNORE);
         if (fg_now_steady_s() > deadline) {
             return -1;
         }
     }
     int class = rc;
-    MPI_Error_class(rc, &class);
+    fg_mpi.MPI_Error_class(rc, &class);
     return class;
 }
 
 static void victim(void)
 {
     int x = 1;
-    MPI_Send(&x, 1, MPI_INT, 0, TAG_READY, MPI_COMM_WORLD);
-    MPI_Send(&x, 1, MPI_INT, 1, TAG_READY, MPI_COMM_WORLD);
+    fg_mpi.MPI_Send(&x, 1, MPI_INT, 0, TAG_READY, MPI_COMM_WORLD);
+    fg_mpi.MPI_Send(&x, 1, MPI_INT, 1, TAG_READY, MPI_COMM_WORLD);
     if (receive(0, TAG_GO, &x) == MPI_SUCCESS) {
         raise(SIGKILL);
     }
@@ -54,14 +53,14 @@ static void survivor(int rank, const char *path)
     int x = 0, class = receive(2, TAG_READY, &x);
     double killed_s = fg_now_steady_s();
     if (rank == 0) {
-        MPI_Send(&x, 1, MPI_INT, 2, TAG_GO, MPI_COMM_WORLD);
+        fg_mpi.MPI_Send(&x, 1, MPI_INT, 2, TAG_GO, MPI_COMM_WORLD);
     }
     if (class == MPI_SUCCESS) {
         class = receive(2, TAG_NEVER, &x);
     }
     double seen_ms = (fg_now_steady_s() - killed_s) * 1e3;
     if (rank == 1) {
-        MPI_Send(&class, 1, MPI_INT, 0, TAG_SEEN, MPI_COMM_WORLD);
+        fg_mpi.MPI_Send(&class, 1, MPI_INT, 0, TAG_SEEN, MPI_COMM_WORLD);
         return;
     }
     int other = -1, talk = receive(1, TAG_SEEN, &other);
@@ -85,18 +84,24 @@ int fg_doctor_probe_rank(const char *path)
 {
     int rank = 0, size = 0;
     alarm(30); /* no rank outlives a hanging probe */
-    if (MPI_Init(NULL, NULL) != MPI_SUCCESS) {
+    struct fg_err err = {""};
+    int provided = 0;
+    if (fg_mpi_load(&err) != FG_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    if (fg_mpi.MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
         return 0;
     }
-    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    fg_mpi.MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    fg_mpi.MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    fg_mpi.MPI_Comm_size(MPI_COMM_WORLD, &size);
     if (size == 3 && rank == 2) {
         victim();
     } else if (size == 3) {
         survivor(rank, path);
     }
-    MPI_Finalize();
+    fg_mpi.MPI_Finalize();
     return 0;
 }
 

@@ -9,8 +9,6 @@
 
 #include "src/net/mpi_links.h"
 
-#include <mpi-ext.h> /* needs mpi.h before it */
-
 #include <pthread.h>
 #include <string.h>
 
@@ -52,9 +50,9 @@ enum fg_status mpi_links_begin(struct mpi_transport *t)
 {
     int rank = 0, size = 1;
     MPI_Comm parent = MPI_COMM_NULL;
-    (void)MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    (void)MPI_Comm_size(MPI_COMM_WORLD, &size);
-    (void)MPI_Comm_get_parent(&parent);
+    (void)fg_mpi.MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    (void)fg_mpi.MPI_Comm_size(MPI_COMM_WORLD, &size);
+    (void)fg_mpi.MPI_Comm_get_parent(&parent);
     t->spawned = parent != MPI_COMM_NULL;
     t->centre = !t->spawned && rank == 0;
     t->initial = t->spawned ? 0 : t->centre ? (uint32_t)size : 1;
@@ -64,7 +62,7 @@ enum fg_status mpi_links_begin(struct mpi_transport *t)
         st = st == FG_OK ? mpi_links_tell(t, FG_NET_JOINED, i) : st;
     }
     if (t->spawned) {
-        (void)MPI_Comm_set_errhandler(parent, MPI_ERRORS_RETURN);
+        (void)fg_mpi.MPI_Comm_set_errhandler(parent, MPI_ERRORS_RETURN);
     }
     return st == FG_OK && !t->centre ? mpi_links_tell(t, FG_NET_JOINED, 0) : st;
 }
@@ -75,25 +73,26 @@ static enum fg_status look_at_world(struct mpi_transport *t)
 {
     MPI_Group failed, world;
     int n = 0;
-    if (MPIX_Comm_get_failed(MPI_COMM_WORLD, &failed) != MPI_SUCCESS) {
+    if (fg_mpi.MPIX_Comm_get_failed(MPI_COMM_WORLD, &failed) != MPI_SUCCESS) {
         return FG_OK;
     }
     enum fg_status st = FG_OK;
-    (void)MPI_Group_size(failed, &n);
-    if (n != t->failed && MPI_Comm_group(MPI_COMM_WORLD, &world) == MPI_SUCCESS) {
+    (void)fg_mpi.MPI_Group_size(failed, &n);
+    if (n != t->failed && fg_mpi.MPI_Comm_group(MPI_COMM_WORLD, &world) == MPI_SUCCESS) {
         t->failed = n;
         for (int i = 0; i < n && st == FG_OK; i++) {
             int rank = MPI_UNDEFINED;
-            if (MPI_Group_translate_ranks(failed, 1, &i, world, &rank) == MPI_SUCCESS && rank >= 0 &&
+            if (fg_mpi.MPI_Group_translate_ranks(failed, 1, &i, world, &rank) == MPI_SUCCESS && rank >= 0 &&
                 (uint32_t)rank < t->initial) {
                 st = mpi_links_lost(t, (uint32_t)rank);
             }
         }
         int acked = 0;
-        (void)MPIX_Comm_ack_failed(MPI_COMM_WORLD, n, &acked); /* else probing any source goes on failing */
-        (void)MPI_Group_free(&world);
+        (void)fg_mpi.MPIX_Comm_ack_failed(MPI_COMM_WORLD, n,
+                                          &acked); /* else probing any source goes on failing */
+        (void)fg_mpi.MPI_Group_free(&world);
     }
-    (void)MPI_Group_free(&failed);
+    (void)fg_mpi.MPI_Group_free(&failed);
     return st;
 }
 
@@ -103,11 +102,11 @@ enum fg_status mpi_links_look(struct mpi_transport *t)
     for (size_t i = t->initial; i < t->n_link && st == FG_OK; i++) {
         MPI_Group failed;
         int n = 0;
-        if (t->link[i].gone || MPIX_Comm_get_failed(t->link[i].comm, &failed) != MPI_SUCCESS) {
+        if (t->link[i].gone || fg_mpi.MPIX_Comm_get_failed(t->link[i].comm, &failed) != MPI_SUCCESS) {
             continue;
         }
-        (void)MPI_Group_size(failed, &n);
-        (void)MPI_Group_free(&failed);
+        (void)fg_mpi.MPI_Group_size(failed, &n);
+        (void)fg_mpi.MPI_Group_free(&failed);
         st = n > 0 ? mpi_links_lost(t, (uint32_t)i) : FG_OK;
     }
     return st;
@@ -119,7 +118,7 @@ const char *mpi_links_text(int rc, char text[MPI_MAX_ERROR_STRING])
 {
     int len = 0;
     text[0] = '\0';
-    if (MPI_Error_string(rc, text, &len) != MPI_SUCCESS) {
+    if (fg_mpi.MPI_Error_string(rc, text, &len) != MPI_SUCCESS) {
         text[0] = '\0';
     }
     return text;
@@ -148,18 +147,19 @@ static int spawn(const char *const *argv, MPI_Comm *comm)
 {
     MPI_Info info = MPI_INFO_NULL;
     int code = MPI_SUCCESS;
-    int rc = MPI_Info_create(&info);
+    int rc = fg_mpi.MPI_Info_create(&info);
     if (rc == MPI_SUCCESS) {
-        rc = MPI_Info_set(info, "map_by", ":OVERSUBSCRIBE");
+        rc = fg_mpi.MPI_Info_set(info, "map_by", ":OVERSUBSCRIBE");
     }
     if (rc == MPI_SUCCESS) {
-        rc = MPI_Info_set(info, "bind_to", "none");
+        rc = fg_mpi.MPI_Info_set(info, "bind_to", "none");
     }
     if (rc == MPI_SUCCESS) { /* the call does not change its arguments */
-        rc = MPI_Comm_spawn(argv[0], (char **)(uintptr_t)(argv + 1), 1, info, 0, MPI_COMM_SELF, comm, &code);
+        rc = fg_mpi.MPI_Comm_spawn(argv[0], (char **)(uintptr_t)(argv + 1), 1, info, 0, MPI_COMM_SELF, comm,
+                                   &code);
     }
     if (info != MPI_INFO_NULL) {
-        (void)MPI_Info_free(&info);
+        (void)fg_mpi.MPI_Info_free(&info);
     }
     return rc != MPI_SUCCESS ? rc : code;
 }
@@ -204,7 +204,7 @@ enum fg_status mpi_links_spawn(struct fg_transport *base, const char *host, stru
     if (rc != MPI_SUCCESS || comm == MPI_COMM_NULL) {
         return fg_fail(err, FG_E_GONE, "MPI_Comm_spawn failed: %s", mpi_links_text(rc, text));
     }
-    (void)MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
+    (void)fg_mpi.MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
     enum fg_status st = add(t, comm, 0);
     st = st == FG_OK ? mpi_links_tell(t, FG_NET_JOINED, (uint32_t)t->n_link - 1) : st;
     return st == FG_OK ? FG_OK : fg_fail(err, st, "out of memory for another worker");

@@ -3,13 +3,13 @@
 #ifndef FG_NET_MPI_LINKS_H
 #define FG_NET_MPI_LINKS_H
 
-#include <mpi.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "src/base/str.h"
+#include "src/net/mpi_library.h"
 #include "src/net/transport.h"
 
 /* A frame that is being sent: the messages that still read it. */

@@ -59,11 +59,12 @@ void fg_net_stop(struct fg_transport *t)
 
 #else
 
-#include <mpi.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#include "src/net/mpi_library.h"
 
 enum { FINALIZE_WAIT_US = 2000000, FLUSH_WAIT_US = 2000000 };
 
@@ -84,7 +85,7 @@ static enum fg_status mpi_failed(struct fg_err *err, const char *call, int rc)
 {
     char text[MPI_MAX_ERROR_STRING] = "";
     int len = 0;
-    if (MPI_Error_string(rc, text, &len) != MPI_SUCCESS) {
+    if (fg_mpi.MPI_Error_string(rc, text, &len) != MPI_SUCCESS) {
         text[0] = '\0';
     }
     return fg_fail(err, FG_E_INTERNAL, "%s failed: %s", call, text);
@@ -92,21 +93,25 @@ static enum fg_status mpi_failed(struct fg_err *err, const char *call, int rc)
 
 enum fg_status fg_net_start(struct fg_transport **out, struct fg_err *err)
 {
+    enum fg_status st = fg_mpi_load(err);
+    if (st != FG_OK) {
+        return st;
+    }
     default_parameters();
     (void)signal(SIGPIPE,
                  SIG_IGN); /* a peer that dies while we write to it is an error code, not our death */
-    enum fg_status st = fg_net_die_with_parent(err);
+    st = fg_net_die_with_parent(err);
     if (st != FG_OK) {
         return st;
     }
     int provided = 0;
-    int rc = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    int rc = fg_mpi.MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     if (rc != MPI_SUCCESS) {
         return mpi_failed(err, "MPI_Init_thread", rc);
     }
-    rc = MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    rc = fg_mpi.MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     if (rc == MPI_SUCCESS) {
-        rc = MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN);
+        rc = fg_mpi.MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN);
     }
     if (rc != MPI_SUCCESS) {
         return mpi_failed(err, "MPI_Comm_set_errhandler", rc);
@@ -117,21 +122,21 @@ enum fg_status fg_net_start(struct fg_transport **out, struct fg_err *err)
 uint32_t fg_net_rank(void)
 {
     int rank = 0;
-    (void)MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    (void)fg_mpi.MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     return (uint32_t)rank;
 }
 
 uint32_t fg_net_size(void)
 {
     int size = 1;
-    (void)MPI_Comm_size(MPI_COMM_WORLD, &size);
+    (void)fg_mpi.MPI_Comm_size(MPI_COMM_WORLD, &size);
     return (uint32_t)size;
 }
 
 bool fg_net_spawned(void)
 {
     MPI_Comm parent = MPI_COMM_NULL;
-    (void)MPI_Comm_get_parent(&parent);
+    (void)fg_mpi.MPI_Comm_get_parent(&parent);
     return parent != MPI_COMM_NULL;
 }
 
@@ -154,7 +159,7 @@ void fg_net_stop(struct fg_transport *t)
         _exit(0); /* without the deadline a finalise that hangs would hang for ever */
     }
     (void)pthread_detach(deadline);
-    (void)MPI_Finalize();
+    (void)fg_mpi.MPI_Finalize();
     (void)pthread_cancel(deadline);
 }
 

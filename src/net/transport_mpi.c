@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <malloc.h>
-#include <mpi.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -64,7 +63,7 @@ static enum fg_status progress_sends(struct mpi_transport *t)
     for (size_t i = 0; i < t->sends.n && st == FG_OK;) {
         struct mpi_op *op = &t->sends.op[i];
         int done = 0;
-        int rc = MPI_Test(&op->request, &done, MPI_STATUS_IGNORE);
+        int rc = fg_mpi.MPI_Test(&op->request, &done, MPI_STATUS_IGNORE);
         if (rc != MPI_SUCCESS) {
             st = mpi_links_lost(t, op->peer);
         }
@@ -132,7 +131,7 @@ static enum fg_status progress_recvs(struct mpi_transport *t, struct fg_net_even
             i++;
             continue;
         }
-        int rc = MPI_Test(&op->request, &done, MPI_STATUS_IGNORE);
+        int rc = fg_mpi.MPI_Test(&op->request, &done, MPI_STATUS_IGNORE);
         if (rc == MPI_SUCCESS && !done) {
             i++;
             continue;
@@ -150,12 +149,12 @@ static enum fg_status accept_one(struct mpi_transport *t, MPI_Comm comm, int sou
     int there = 0, count = 0;
     MPI_Message message;
     MPI_Status status;
-    int rc = MPI_Improbe(source, MPI_ANY_TAG, comm, &there, &message, &status);
+    int rc = fg_mpi.MPI_Improbe(source, MPI_ANY_TAG, comm, &there, &message, &status);
     if (rc != MPI_SUCCESS || !there) {
         return FG_OK; /* a failed peer makes probing fail: mpi_links_look() says which */
     }
     *any = true;
-    rc = MPI_Get_count(&status, MPI_BYTE, &count);
+    rc = fg_mpi.MPI_Get_count(&status, MPI_BYTE, &count);
     FG_ASSERT(rc == MPI_SUCCESS && count >= 0);
     enum fg_status st = FG_GROW(t->recvs.op, t->recvs.n, t->recvs.cap);
     struct mpi_op op = {.tag = status.MPI_TAG, .len = (size_t)count, .request = MPI_REQUEST_NULL};
@@ -164,7 +163,7 @@ static enum fg_status accept_one(struct mpi_transport *t, MPI_Comm comm, int sou
     if (op.frame == NULL) {
         return FG_E_NOMEM;
     }
-    rc = MPI_Imrecv(op.frame, count, MPI_BYTE, &message, &op.request);
+    rc = fg_mpi.MPI_Imrecv(op.frame, count, MPI_BYTE, &message, &op.request);
     if (rc == MPI_SUCCESS) {
         t->recvs.op[t->recvs.n++] = op;
         return FG_OK;
@@ -267,7 +266,7 @@ static enum fg_status send_one(struct mpi_transport *t, uint32_t peer, int tag, 
     struct mpi_link *to = &t->link[peer];
     pthread_t guard;
     bool guarded = !to->reached && mpi_links_guard(t, &guard);
-    int rc = MPI_Isend(p->frame + at, (int)len, MPI_BYTE, to->rank, tag, to->comm, &op.request);
+    int rc = fg_mpi.MPI_Isend(p->frame + at, (int)len, MPI_BYTE, to->rank, tag, to->comm, &op.request);
     if (guarded) {
         mpi_links_unguard(guard);
     }
