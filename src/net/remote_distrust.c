@@ -135,7 +135,7 @@ enum fg_status remote_mend(struct fg_unjudged *u, double weight, struct fg_exact
     enum fg_status st = remote_offence(r, o->from, "an update with damaged or infinite values");
     st = st == FG_OK ? add_again(r, &task, weight, into, &err) : st;
     r->mending = false;
-    if (st != FG_OK && err.text[0] != '\0') {
+    if (st != FG_OK && st != FG_E_INTERRUPTED && err.text[0] != '\0') {
         fg_log_write(FG_LOG_ERROR, "%s", err.text);
     }
     return st;

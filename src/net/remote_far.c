@@ -123,7 +123,7 @@ static enum fg_status compute_all_again(struct remote_far *f, struct fg_exact *i
     for (size_t i = 0; i < f->n && st == FG_OK; i++) {
         st = compute_again(f->r, &f->term[i], into, &err);
     }
-    if (st != FG_OK && err.text[0] != '\0') {
+    if (st != FG_OK && st != FG_E_INTERRUPTED && err.text[0] != '\0') {
         fg_log_write(FG_LOG_ERROR, "%s", err.text);
     }
     return st;

@@ -109,9 +109,11 @@ enum fg_status fg_driver_run(struct fg_aggregator *agg, struct fg_timeline *time
             timeline->ops->taken(timeline, &ev);
         }
     }
-    if (st == FG_E_INTERRUPTED) { /* in the middle of an evaluation: it is made when the run goes on */
-        d.reason = FG_FINISH_STOPPED;
+    if (st == FG_E_INTERRUPTED && fg_aggregator_pending(agg)) {
+        d.reason = FG_FINISH_STOPPED; /* in the middle of an evaluation: it is made when the run goes on */
         st = FG_OK;
+    } else if (st == FG_E_INTERRUPTED) { /* while updates were added, one of which was made once more */
+        st = stop(&d);
     }
     if (st == FG_E_NOMEM) {
         fg_fail(err, st, "out of memory while running");

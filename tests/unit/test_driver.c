@@ -52,7 +52,40 @@ struct fake {
     size_t lose;    /* every so many tasks are lost with their worker; 0: none */
     size_t shorten; /* every so many answers have a quarter of the steps; 0: none */
     size_t asked;
+    size_t wrong; /* the how-manieth answer is wrong when it is added, and a stop comes meanwhile; 0: none */
+    bool waits;   /* and is added with all of its round */
+    struct fg_unjudged unjudged;
+    struct fg_form form;
+    struct fg_hold hold;
 };
+
+/* A stop comes while the update is made once more. */
+static enum fg_status mend_stopped(struct fg_unjudged *u, double weight, struct fg_exact *into)
+{
+    (void)u;
+    (void)weight;
+    (void)into;
+    return FG_E_INTERRUPTED;
+}
+
+static void hold_free(struct fg_hold *hold)
+{
+    (void)hold;
+}
+
+/* Its values, of which the frame said something else. */
+static void make_wrong(struct fake *f, struct fg_result *out)
+{
+    const uint8_t *bytes = (const uint8_t *)f->delta;
+    f->unjudged = (struct fg_unjudged){.scan = fg_scanner_of(bytes, 0, bytes, sizeof f->delta, 0),
+                                       .checksum = 1,
+                                       .mend = mend_stopped};
+    f->form = (struct fg_form){.kind = FG_FORM_FLOATS, .x = f->delta, .unjudged = &f->unjudged};
+    f->hold = (struct fg_hold){.users = 1, .free = hold_free};
+    out->form = &f->form;
+    out->hold = f->waits ? &f->hold : NULL;
+    out->seen = FG_SEEN_FINITE;
+}
 
 static enum fg_status fake_publish(struct fg_executor *ex, uint64_t version, const float *params,
                                    struct fg_err *err)
@@ -102,6 +135,9 @@ static enum fg_status fake_collect(struct fg_executor *ex, uint64_t id, struct f
                                       .loss = 1.0,
                                       .delta = f->delta,
                                       .wire_bytes = 16};
+            if (nth == f->wrong) {
+                make_wrong(f, out);
+            }
             f->collected++;
             return FG_OK;
         }
@@ -186,7 +222,8 @@ static double lr(const void *arg, uint32_t round)
 static uint32_t steps[CLIENTS], samples[CLIENTS];
 
 struct rig {
-    size_t spoil, lose, shorten;
+    size_t spoil, lose, shorten, wrong;
+    bool waits;
     const char *rule;            /* NULL: fedavg */
     const struct seen *replayed; /* instead of the virtual timeline */
     uint32_t stop_evaluation;    /* the how-manieth one */
@@ -268,8 +305,12 @@ static void run_rig(struct rig *g, double over, fg_time_t deadline, uint32_t sto
     }
     assert_int_equal(fg_fleet_create(&g->fleet, &spec, NULL, NULL, 0, &err), FG_OK);
     make_aggregator(g, over, deadline);
-    g->ex =
-        (struct fake){.base = {.ops = &fake_ops}, .spoil = g->spoil, .lose = g->lose, .shorten = g->shorten};
+    g->ex = (struct fake){.base = {.ops = &fake_ops},
+                          .spoil = g->spoil,
+                          .lose = g->lose,
+                          .shorten = g->shorten,
+                          .wrong = g->wrong,
+                          .waits = g->waits};
     g->seen.stop_after = stop_after;
     g->seen.stop_evaluation = g->stop_evaluation;
     drive(g);
@@ -426,6 +467,38 @@ static void a_stopped_evaluation_is_made_when_the_run_goes_on(void **state)
     free_rig(&b);
 }
 
+/* What was added of the open round is forgotten, and the round is run again. */
+static void a_stop_while_updates_are_added_drops_the_open_round(void **state)
+{
+    (void)state;
+    for (size_t wrong = 17; wrong <= 24; wrong++) { /* in the third round */
+        struct fg_str undisturbed = {0}, half = {0}, whole = {0};
+        struct fg_err err = {{0}};
+        struct rig a = {0}, b = {.wrong = wrong, .waits = wrong % 2 == 0};
+        run_rig(&a, 1.5, FG_SECOND, 0);
+        run_rig(&b, 1.5, FG_SECOND, 0);
+        assert_int_equal(b.reason, FG_FINISH_STOPPED);
+        assert_int_equal(b.seen.rounds, fg_aggregator_version(b.agg));
+        assert_in_range(b.seen.rounds, 1, 4);
+        assert_false(fg_aggregator_pending(b.agg));
+        assert_int_equal(fg_aggregator_save(b.agg, &half), FG_OK);
+        fg_aggregator_destroy(b.agg);
+        make_aggregator(&b, 1.5, FG_SECOND);
+        assert_int_equal(fg_aggregator_load(b.agg, half.data, half.len, &err), FG_OK);
+        drive(&b);
+        assert_int_equal(b.seen.rounds, 5);
+        assert_int_equal(fg_aggregator_save(a.agg, &undisturbed), FG_OK);
+        assert_int_equal(fg_aggregator_save(b.agg, &whole), FG_OK);
+        assert_int_equal(whole.len, undisturbed.len);
+        assert_memory_equal(whole.data, undisturbed.data, whole.len);
+        fg_str_fini(&undisturbed);
+        fg_str_fini(&half);
+        fg_str_fini(&whole);
+        free_rig(&a);
+        free_rig(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +511,7 @@ int main(void)
         cmocka_unit_test(partial_updates_are_used_as_the_rule_says_and_replayed),
         cmocka_unit_test(a_stop_ends_after_whole_rounds),
         cmocka_unit_test(a_stopped_evaluation_is_made_when_the_run_goes_on),
+        cmocka_unit_test(a_stop_while_updates_are_added_drops_the_open_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
