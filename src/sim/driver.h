@@ -25,8 +25,8 @@ struct fg_driver_hooks {
     bool (*stopping)(void *arg);
 };
 
-/* Drive the aggregator until it finishes or is stopped. Errors: those of timeline and hooks; FG_E_NOMEM; those
- * of adding updates (fg_unjudged.mend), where FG_E_INTERRUPTED is a stop that drops the open round.
+/* Drive the aggregator until it finishes or is stopped. Errors: those of timeline and hooks; FG_E_NOMEM;
+ * those of adding updates (fg_unjudged.mend), where FG_E_INTERRUPTED is a stop that drops the open round.
  * After FG_E_INPUT (the run outlived a trace) the open round is dropped and the aggregator can be saved. */
 enum fg_status fg_driver_run(struct fg_aggregator *agg, struct fg_timeline *timeline,
                              const struct fg_driver_hooks *hooks, enum fg_finish *reason, struct fg_err *err);

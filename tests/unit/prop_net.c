@@ -1,8 +1,8 @@
 /* A whole deployment under the virtual clock, thousands of times: the aggregator core, its driver and
  * timeline, and the remote executor on one side, worker cores on the other, and between them a network that
- * fails from a seed; the aggregator dies as well and goes on from its last commit. After each event the
- * invariants of all cores are checked; at the end the parameters are those of a run that nothing disturbed,
- * bit for bit. FG_TEST_SEED and FG_TEST_ITERS choose others. */
+ * fails from a seed; the aggregator dies as well, or is stopped, and goes on from its last commit. After each
+ * event the invariants of all cores are checked; at the end the parameters are those of a run that nothing
+ * disturbed, bit for bit. FG_TEST_SEED and FG_TEST_ITERS choose others. */
 #include "tests/lib/test.h"
 
 #include "src/aggregator/event_io.h"
@@ -15,12 +15,24 @@ enum { CLIENTS = 10, ROUNDS = 10, MOST_WORKERS = 400 };
 
 static uint32_t steps[CLIENTS], samples[CLIENTS];
 
+/* Who looks on at each event of the network: then a stop may come, also while updates are added. */
+struct onlooker {
+    const struct fg_executor *ex;
+    struct fg_rng *rng;
+    atomic_int *stop;
+    uint32_t stop_in_10000; /* events; and each second time that an update was wrong when it was added */
+    uint64_t *mended;       /* such updates so far */
+};
+
 struct deployment {
     struct fg_rng rng;
     struct chaos_opts opts;
     uint32_t die_in_1000; /* the aggregator, at each event that it takes */
-    bool ignore;          /* workers.on_loss */
-    bool keeps;           /* clients keep something for the codec; events are recorded */
+    struct onlooker onlooker;
+    atomic_int stop;
+    uint64_t mended_before;
+    bool ignore; /* workers.on_loss */
+    bool keeps;  /* clients keep something for the codec; events are recorded */
     struct fg_replay_record *record;
     size_t n_record, cap_record, whole; /* whole: of committed rounds */
     struct fg_fleet *fleet;
@@ -34,9 +46,9 @@ struct deployment {
     struct chaos *chaos;
     struct fg_executor *ex;
     uint32_t committed;
-    bool died;
+    bool died; /* or was stopped */
     /* what came of it, over all lives of the aggregator */
-    unsigned deaths, count[CHAOS_FAULTS], broken_frames, handed_back, continued;
+    unsigned deaths, stops /* of these */, count[CHAOS_FAULTS], broken_frames, handed_back, continued;
     uint64_t repeated, ignored, refused, lost, partial, reset, steps_sent, mended;
     fg_time_t took;
 };
@@ -194,15 +206,22 @@ static enum fg_status on_event(void *arg, const struct fg_event *ev, struct fg_e
 
 static bool on_stopping(void *arg)
 {
-    (void)arg;
-    return false;
+    struct deployment *d = arg;
+    return atomic_load(&d->stop) != 0;
 }
 
 /* ---- a life of the aggregator ---- */
 
-static const char *check_executor(const void *ex)
+static const char *look_on(const void *arg)
 {
-    return fg_executor_remote_check(ex);
+    const struct onlooker *o = arg;
+    uint64_t mended = fg_executor_remote_stats(o->ex).updates_mended;
+    uint32_t likely = mended > *o->mended ? 5000 : o->stop_in_10000;
+    if (o->stop_in_10000 > 0 && fg_rng_below(o->rng, 10000) < likely) {
+        atomic_store(o->stop, 1);
+    }
+    *o->mended = mended;
+    return fg_executor_remote_check(o->ex);
 }
 
 static void start_executor(struct deployment *d)
@@ -222,6 +241,7 @@ static void start_executor(struct deployment *d)
         .partial = d->ignore,
         .clients_keep = d->keeps,
         .judge_late = !d->ignore && !d->keeps && fg_rule_only_adds(d->cfg.rule_ops),
+        .stop = &d->stop,
         .now = chaos_now,
         .arg = d->chaos,
         .heartbeat_us = d->opts.patience_us / 5,
@@ -229,8 +249,11 @@ static void start_executor(struct deployment *d)
         .respawn = {.initial = d->opts.workers, .min = 1, .backoff_us = FG_SECOND / 20},
     };
     assert_int_equal(fg_executor_remote_create(&d->ex, &opts, NULL), FG_OK);
-    d->chaos->check = check_executor;
-    d->chaos->check_arg = d->ex;
+    d->onlooker.ex = d->ex;
+    d->onlooker.mended = &d->mended_before;
+    d->mended_before = 0;
+    d->chaos->check = look_on;
+    d->chaos->check_arg = &d->onlooker;
 }
 
 static void end_executor(struct deployment *d)
@@ -252,7 +275,16 @@ static void end_executor(struct deployment *d)
     chaos_destroy(d->chaos);
 }
 
-/* From the last commit to the end, or to the aggregator's death. */
+/* What a stopped run leaves is what it goes on from. */
+static void save_stopped(struct deployment *d)
+{
+    d->stops++;
+    d->died = true;
+    d->saved.len = 0;
+    assert_int_equal(fg_aggregator_save(d->agg, &d->saved), FG_OK);
+}
+
+/* From the last commit to the end, or to the aggregator's death, or until it is stopped. */
 static void live(struct deployment *d, bool disturbed)
 {
     struct fg_err err = {{0}};
@@ -290,11 +322,15 @@ static void live(struct deployment *d, bool disturbed)
             : fg_timeline_virtual_create(&line, d->fleet, d->ex, &d->line, fg_aggregator_now(d->agg));
     assert_int_equal(made, FG_OK);
     d->died = false;
+    atomic_store(&d->stop, 0);
     enum fg_status st = fg_driver_run(d->agg, line, &hooks, &reason, &err);
     if (st != FG_OK && !d->died) {
         fail_msg("%s", err.text);
     }
     line->ops->destroy(line);
+    if (st == FG_OK && reason == FG_FINISH_STOPPED) {
+        save_stopped(d);
+    }
     if (d->died) {
         fg_aggregator_destroy(d->agg); /* first: it gives back what the executor holds */
     }
@@ -353,10 +389,13 @@ static void play(bool broken, uint64_t usual)
     uint64_t seed = fg_test_number("FG_TEST_SEED", 1), iters = fg_test_iters(usual);
     unsigned count[CHAOS_FAULTS] = {0}, deaths = 0;
     unsigned handed_back = 0, continued = 0, broken_frames = 0;
+    unsigned stops = 0;
     uint64_t repeated = 0, ignored = 0, refused = 0, steps_sent = 0, mended = 0;
     for (uint64_t i = 0; i < iters; i++) {
         struct deployment d;
         begin(&d, seed + i);
+        d.onlooker = (struct onlooker){
+            .rng = &d.rng, .stop = &d.stop, .stop_in_10000 = i % 2 == 0 ? 0 : 1 + fg_rng_below(&d.rng, 60)};
         if (broken) {
             d.opts.doubled = fg_rng_below(&d.rng, 300);
             d.opts.swapped = fg_rng_below(&d.rng, 300);
@@ -366,7 +405,8 @@ static void play(bool broken, uint64_t usual)
         for (int k = 0; k < CHAOS_FAULTS; k++) {
             count[k] += d.count[k];
         }
-        deaths += d.deaths;
+        deaths += d.deaths - d.stops;
+        stops += d.stops;
         handed_back += d.handed_back;
         continued += d.continued;
         broken_frames += d.broken_frames;
@@ -376,9 +416,10 @@ static void play(bool broken, uint64_t usual)
         steps_sent += d.steps_sent;
         mended += d.mended;
     }
-    print_message("crashes %u, stops %u, notices %u, partitions %u, flaps %u, deaths of the aggregator %u\n",
-                  count[CHAOS_CRASH], count[CHAOS_STOP], count[CHAOS_NOTICE], count[CHAOS_PARTITION],
-                  count[CHAOS_FLAP], deaths);
+    print_message(
+        "crashes %u, stops %u, notices %u, partitions %u, flaps %u, deaths of the aggregator %u, stops %u\n",
+        count[CHAOS_CRASH], count[CHAOS_STOP], count[CHAOS_NOTICE], count[CHAOS_PARTITION], count[CHAOS_FLAP],
+        deaths, stops);
     print_message(
         "states handed back %u, gone on from %u; broken frames %u, refused by the aggregator %llu\n",
         handed_back, continued, broken_frames, (unsigned long long)refused);
@@ -388,7 +429,8 @@ static void play(bool broken, uint64_t usual)
     for (int k = 0; k < CHAOS_FAULTS; k++) {
         assert_true(count[k] > iters / 2);
     }
-    assert_true(iters < 100 || (deaths > iters / 10 && repeated > iters && ignored > 0));
+    assert_true(iters < 100 ||
+                (deaths > iters / 10 && stops > iters / 10 && repeated > iters && ignored > 0));
     assert_true(iters < 100 || (handed_back > 0 && continued > 0));
     assert_true(broken ? iters < 100 || (refused > iters && mended > 0) : refused + mended == 0);
 }
