@@ -399,6 +399,30 @@ static void other_frames_have_to_be_read_whole(void **state)
     fg_free(bytes);
 }
 
+/* What fuzz_frame begins with are frames of this version, and messages of all types. */
+static void the_fuzz_corpus_is_of_this_version(void **state)
+{
+    (void)state;
+    const char *top = getenv("FG_SRCDIR");
+    if (top == NULL) {
+        skip();
+    }
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_SUM; t++) {
+        char path[4096];
+        uint8_t bytes[1024];
+        struct fg_frame f;
+        struct fg_msg m;
+        (void)snprintf(path, sizeof path, "%s/tests/fuzz/corpus/frame/%02d", top, t);
+        FILE *file = fopen(path, "rb");
+        assert_non_null(file);
+        size_t len = fread(bytes, 1, sizeof bytes, file);
+        assert_int_equal(fclose(file), 0);
+        assert_int_equal(fg_frame_decode(&f, bytes, len), FG_OK);
+        assert_int_equal(f.type, t);
+        assert_int_equal(fg_msg_decode(&m, &f), FG_OK);
+    }
+}
+
 static void cut_and_lengthened_frames_are_refused(void **state)
 {
     (void)state;
@@ -496,6 +520,7 @@ int main(void)
         cmocka_unit_test(any_flipped_bit_is_refused),
         cmocka_unit_test(the_beginning_of_a_result_is_judged_alone),
         cmocka_unit_test(other_frames_have_to_be_read_whole),
+        cmocka_unit_test(the_fuzz_corpus_is_of_this_version),
         cmocka_unit_test(cut_and_lengthened_frames_are_refused),
         cmocka_unit_test(other_versions_and_lengths_are_named),
         cmocka_unit_test(payloads_that_lie_are_refused),
