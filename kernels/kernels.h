@@ -82,7 +82,7 @@ struct fg_kernels {
     void (*dense_accumulate_kept)(const float *x, size_t ldx, const float *w, float *y, size_t batch,
                                   size_t in, size_t np, float *kept, int first);
     /* dx[b,i] = 0, then fma(d[b,j], w[i,j], dx) for j = 0..n-1 ascending; n = outputs without padding.
-     * Shapes: dx (B, lddx), lddx >= pad(in); columns in..pad(in)-1 become 0. */
+     * Shapes: dx (B, lddx), lddx >= pad(in); columns in..pad(in)-1 are of rows of zeros: 0 of a finite d. */
     void (*dense_backward_input)(const float *d, const float *w, float *dx, size_t lddx, size_t batch,
                                  size_t in, size_t np, size_t n);
     /* dx[b,i] += the sum over all np of dense_backward_input, dx (B, pad(in)), for a w that several calls

@@ -53,8 +53,8 @@ static void dense_backward_input(const float *d, const float *w, float *dx, size
     for (size_t b = 0; b < batch; b++) {
         for (size_t i = 0; i < fg_kernel_pad(in); i++) {
             float s = 0.0f;
-            for (size_t j = 0; j < n && i < in; j++) {
-                s = fmaf(d[b * np + j], w[i * np + j], s);
+            for (size_t j = 0; j < n; j++) {
+                s = fmaf(d[b * np + j], i < in ? w[i * np + j] : 0.0f, s);
             }
             dx[b * lddx + i] = s;
         }
@@ -70,8 +70,8 @@ static void dense_backward_kept(const float *d, const float *w, float *dx, size_
     for (size_t b = 0; b < batch; b++) {
         for (size_t i = 0; i < fg_kernel_pad(in); i++) {
             float s = 0.0f;
-            for (size_t j = 0; j < np && i < in; j++) {
-                s = fmaf(d[b * np + j], w[i * np + j], s);
+            for (size_t j = 0; j < np; j++) {
+                s = fmaf(d[b * np + j], i < in ? w[i * np + j] : 0.0f, s);
             }
             dx[b * fg_kernel_pad(in) + i] += s;
         }

@@ -76,6 +76,7 @@ static void panels_have_the_reference_bits(void **state)
         struct fg_rng rng;
         fg_rng_init(&rng, i + 1, FG_RNG_TEST, 0, 0);
         float *x = floats(&rng, rows), *d = floats(&rng, out), *bias = floats(&rng, s->np);
+        d[i] = i % 3 == 0 ? -INFINITY : d[i];
         struct results first = {floats(&rng, out), floats(&rng, rows), floats(&rng, weights),
                                 floats(&rng, weights)};
         struct results want = {copy(first.y, out), copy(first.dx, rows), copy(first.dw, weights),
@@ -146,6 +147,7 @@ static void a_kept_matrix_gives_the_reference_bits_backwards(void **state)
         size_t ld = fg_kernel_pad(in), out = 3 * batch * ld;
         float *d = floats(&rng, 3 * batch * np), *m = floats(&rng, in * np), *dx = floats(&rng, out);
         float *want = copy(dx, out), *sum = floats(&rng, batch * ld), *guard = floats(&rng, ld * np);
+        d[i] = i % 3 == 0 ? INFINITY : d[i]; /* padding columns, too, are the same then */
         for (size_t t = 0; t < 3; t++) {
             ref->dense_backward_input(d + t * batch * np, m, sum, ld, batch, in, np, np);
             ref->axpy(1.0f, sum, want + t * batch * ld, batch * ld);
