@@ -154,12 +154,12 @@ static void keep_log(const char *dir, const char *run_dir, int code)
         kept = fg_append_write(&log, text.data, text.len, &err) == FG_OK;
         fg_append_close(&log);
     }
-    if (code == -1) {
-        (void)fprintf(
-            stderr,
-            "forage: mpirun and the aggregator ended without a word; the same command goes on%s%.*s\n",
-            text.len > 0 ? "; mpirun says:\n" : "", (int)(text.len < 4000 ? text.len : 4000),
-            text.len > 0 ? text.data : "");
+    if (code == -1 || code == FG_RANKS_NOT_UP) {
+        (void)fprintf(stderr, "forage: %s; the same command goes on%s%.*s\n",
+                      code == -1 ? "mpirun and the aggregator ended without a word"
+                                 : "a worker could not be started, and a run begins with all of them",
+                      text.len > 0 ? "; mpirun says:\n" : "", (int)(text.len < 4000 ? text.len : 4000),
+                      text.len > 0 ? text.data : "");
     } else if (!kept && code == 1 && text.len > 0) {
         (void)fprintf(stderr, "%.*s", (int)(text.len < 4000 ? text.len : 4000), text.data);
     }
@@ -304,7 +304,7 @@ static int run(int argc, char **argv)
     if (st != FG_OK) {
         return fg_cmd_fail(st, &err);
     }
-    return code >= 0 ? code : 1;
+    return code >= 0 && code != FG_RANKS_NOT_UP ? code : 1;
 }
 
 const struct fg_command fg_cmd_launch = {

@@ -17,6 +17,7 @@
 #include "src/net/mpi_library.h"
 
 enum { TAG_READY = 1, TAG_GO, TAG_NEVER, TAG_SEEN };
+enum { PROBE_UNLOADED = 3 }; /* chosen: a rank's code, and so mpirun's, where the library cannot be loaded */
 static const double patience_s = 10.0; /* far more than the milliseconds that detection takes */
 
 /* Receive one int from a rank, polling; MPI's error class, or -1 when patience ran out. */
@@ -88,7 +89,7 @@ int fg_doctor_probe_rank(const char *path)
     int provided = 0;
     if (fg_mpi_load(&err) != FG_OK) {
         fprintf(stderr, "%s\n", err.text);
-        return 1;
+        return PROBE_UNLOADED;
     }
     if (fg_mpi.MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
         return 0;
@@ -173,13 +174,17 @@ static void judge(struct fg_doctor *d, const char *result, int rc, int log_fd)
             "%s", line);
     } else {
         first_words(said, sizeof said, log_fd);
-        fg_doctor_add(
-            d, FG_DOCTOR_FAIL, "mpi",
-            rc == 127
-                ? "mpirun is gone: run ./quickstart --no-run, or configure --with-mpi=DIR, and build again"
-                : "run `mpirun -n 2 hostname` with the mpirun named here; no firewall may block the loopback",
-            "three ranks did not start (%s/mpirun %s%d): %s", FG_MPI_BIN,
-            rc == -2 ? "hung, code " : "ended with code ", rc, said);
+        const char *remedy =
+            "run `mpirun -n 2 hostname` with the mpirun named here; no firewall may block the loopback";
+        if (rc == 127) {
+            remedy =
+                "mpirun is gone: run ./quickstart --no-run, or configure --with-mpi=DIR, and build again";
+        } else if (rc == PROBE_UNLOADED) {
+            remedy = "its library is gone: run ./quickstart --no-run, or configure --with-mpi=DIR, and build "
+                     "again";
+        }
+        fg_doctor_add(d, FG_DOCTOR_FAIL, "mpi", remedy, "three ranks did not start (%s/mpirun %s%d): %s",
+                      FG_MPI_BIN, rc == -2 ? "hung, code " : "ended with code ", rc, said);
     }
 }
 

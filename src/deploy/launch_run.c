@@ -189,6 +189,8 @@ static void bring_to_end(struct ending *e, pid_t mpirun, const char *dir)
     }
     if (said && code == FG_RANKS_AGAIN) {
         end_mpirun(e, mpirun, now, 1); /* it is stuck as well */
+    } else if (said && code == FG_RANKS_NOT_UP) {
+        end_mpirun(e, mpirun, now, GRACE_S);
     } else if (e->over > 0 && now - e->over > (said ? LINGER_S : ORPHAN_S)) {
         end_mpirun(e, mpirun, now, GRACE_S); /* a rank hangs */
     }
@@ -246,6 +248,7 @@ enum fg_status fg_launch_run(int *code, const struct fg_launch_argv *a, const ch
     }
     forget(dir, "pid");
     forget(dir, "exit");
+    forget(dir, "up");
     FG_TRY(open_fifo(&out, dir, "out", err));
     FG_TRY(open_fifo(&errfd, dir, "err", err));
     FG_TRY(start(&mpirun, a->item, dir, err));

@@ -356,12 +356,39 @@ static enum fg_status find_hosts(struct fg_hosts *hosts, struct fg_agent *agent,
     return st == FG_OK ? fg_agent_init(agent, getenv(FG_RANKS_LAUNCH_AGENT), err) : st;
 }
 
+/* This worker cannot come up. Until all have, the others wait for it in MPI_Init() for ever: launch is to end them. */
+static void give_up(void)
+{
+    char path[4096];
+    bool began = !fg_ranks_launch_path(path, "up") || access(path, F_OK) == 0;
+    int fd = -1;
+    if (!began && fg_ranks_launch_path(path, "exit")) {
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600); /* what rank 0 says counts more */
+    }
+    if (fd >= 0) {
+        (void)dprintf(fd, "%d\n", FG_RANKS_NOT_UP);
+        (void)close(fd);
+    }
+}
+
+static void hop_failed(const char *host)
+{
+    char path[4096];
+    bool began = !fg_ranks_launch_path(path, "up") || access(path, F_OK) == 0;
+    int fd = !began && fg_ranks_launch_path(path, "log") ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        (void)dprintf(fd, "forage: no worker comes up on host %s\n", host);
+        (void)close(fd);
+    }
+    give_up();
+}
+
 /* A worker whose place is another host goes there and does not come back. */
 static enum fg_status hop(const char *host, const char *const *self, const struct fg_agent *agent)
 {
     char log[4096];
     if (host != NULL && host[0] != '\0' && !fg_agent_here(host) && getenv(FG_AGENT_HOPPED) == NULL) {
-        fg_agent_hop(agent, host, self, fg_ranks_launch_path(log, "log") ? log : NULL);
+        fg_agent_hop(agent, host, self, fg_ranks_launch_path(log, "log") ? log : NULL, hop_failed);
     }
     return FG_OK;
 }
@@ -427,6 +454,7 @@ enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how
     if (fg_net_rank() != 0) {
         work(r->transport);
     }
+    write_number("up", 1);
     if (how->spawn != NULL) {
         fg_transport_mpi_spawns(r->transport, how->spawn, how->spawn_host, stuck);
     }
@@ -460,8 +488,13 @@ static void dismiss_workers(struct fg_transport *t)
 
 void fg_ranks_end(struct fg_ranks *r, int rc)
 {
+    bool began = r->transport != NULL;
     (void)fflush(NULL);
-    write_number("exit", rc);
+    if (began || fg_net_env_rank() == 0) {
+        write_number("exit", rc);
+    } else {
+        give_up();
+    }
     if (r->folder[0] != '\0') {
         fg_ranks_drop_status(r->folder);
     }
@@ -475,5 +508,5 @@ void fg_ranks_end(struct fg_ranks *r, int rc)
     fg_probe_destroy(r->probe);
     fg_agent_fini(&r->agent);
     fg_hosts_fini(&r->hosts);
-    _exit(0);
+    _exit(began ? 0 : rc); /* another code ends every rank: those that wait in MPI_Init() */
 }

@@ -138,7 +138,8 @@ cleanup:
     return st;
 }
 
-void fg_agent_hop(const struct fg_agent *a, const char *host, const char *const *argv, const char *log)
+void fg_agent_hop(const struct fg_agent *a, const char *host, const char *const *argv, const char *log,
+                  void (*failed)(const char *host))
 {
     struct fg_str command = {0};
     int out_fd = log != NULL ? open(log, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
@@ -153,6 +154,7 @@ void fg_agent_hop(const struct fg_agent *a, const char *host, const char *const 
     if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         _exit(0);
     }
+    failed(host);
     (void)kill(getpid(), SIGKILL); /* another code would end every rank */
     _exit(0);
 }

@@ -9,6 +9,7 @@
 
 #include <dlfcn.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,11 +25,20 @@ static const struct {
 #undef FG_MPI_NAME
 };
 
-/* Where it was at configure; else where the dynamic linker looks. RTLD_GLOBAL: Open MPI's own components want to see it. */
-static void *open_library(void)
+/* Where it was at configure; else where the dynamic linker looks. RTLD_GLOBAL: Open MPI's own components want to see
+ * it. Both errors are told: a library that is there, but not what it needs, fails at the first place only by that. */
+static enum fg_status open_library(void **out, struct fg_err *err)
 {
-    void *library = dlopen(FG_MPI_LIBRARY, RTLD_NOW | RTLD_GLOBAL);
-    return library != NULL ? library : dlopen(strrchr(FG_MPI_LIBRARY, '/') + 1, RTLD_NOW | RTLD_GLOBAL);
+    char first[256];
+    *out = dlopen(FG_MPI_LIBRARY, RTLD_NOW | RTLD_GLOBAL);
+    if (*out != NULL) {
+        return FG_OK;
+    }
+    (void)snprintf(first, sizeof first, "%s", dlerror());
+    *out = dlopen(strrchr(FG_MPI_LIBRARY, '/') + 1, RTLD_NOW | RTLD_GLOBAL);
+    return *out != NULL
+               ? FG_OK
+               : fg_fail(err, FG_E_UNSUPPORTED, "Open MPI cannot be loaded: %s; %s", first, dlerror());
 }
 
 enum fg_status fg_mpi_load(struct fg_err *err)
@@ -39,9 +49,10 @@ enum fg_status fg_mpi_load(struct fg_err *err)
     }
     /* UCX, which comes along, would take 40 ms to put hooks into memory calls, for networks that we do not use. */
     (void)setenv("UCX_MEM_MMAP_HOOK_MODE", "none", 0);
-    void *library = open_library();
-    if (library == NULL) {
-        return fg_fail(err, FG_E_UNSUPPORTED, "Open MPI cannot be loaded: %s", dlerror());
+    void *library;
+    enum fg_status st = open_library(&library, err);
+    if (st != FG_OK) {
+        return st;
     }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         void *found = dlsym(library, names[i].name);

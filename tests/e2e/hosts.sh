@@ -11,9 +11,10 @@ LONG=(--set run.rounds=24 --set run.eval_every=24 --set run.threads=1 --set work
 
 cat >"$T/agent" <<SH
 #!/bin/sh
-# agent HOST COMMAND: a host is down while the file down.HOST is there
+# agent HOST COMMAND: a host is down while the file down.HOST is there; other.HOST is its forage, where that is there
 [ ! -e "$T/down.\$1" ] || { echo "no route to \$1" >&2; exit 255; }
 case \$2 in *train*) echo "\$1" >>"$T/hops";; esac
+[ ! -e "$T/other.\$1" ] || exec sh -c "\$(printf %s "\$2" | sed "s#$FORAGE train#$T/other.\$1 train#")"
 exec sh -c "\$2"
 SH
 chmod +x "$T/agent"
@@ -66,6 +67,19 @@ timeout 60 "$FORAGE" launch -n 2 --host east,west --agent "$T/agent" "$EXAMPLE" 
 expect "no host answers: exit code, and no run folder" "1 absent" "$? $([ -e "$T/none" ] && echo there || echo absent)"
 expect_match "no host answers: it says so" 'none of the hosts answers' "$(cat "$T/none.err")"
 expect_match "and passes on why" 'no route to east' "$(cat "$T/none.err")"
+
+rm "$T/down.east" "$T/down.west"
+LC_ALL=C sed 's#/libmpi\.so#/libmXi.so#g' "$FORAGE" >"$T/other.west" # as long: found by nobody
+for how in 'chmod +x' 'chmod -x'; do
+    $how "$T/other.west"
+    timeout 60 "$FORAGE" launch -n 3 --host east,west --agent "$T/agent" --interface lo "$EXAMPLE" --out "$T/none" \
+        >/dev/null 2>"$T/west.$how"
+    expect "a host where no worker can start ends the run ($how)" 1 "$?"
+    expect_match "and is named ($how)" 'no worker comes up on host west' "$(cat "$T/west.$how")"
+done
+expect_match "with why: no Open MPI" 'Open MPI cannot be loaded: /.*libmXi' "$(cat "$T/west.chmod +x")"
+expect_match "with why: no forage" 'other.west.*(denied|not found|No such)' "$(cat "$T/west.chmod -x")"
+
 timeout 60 "$FORAGE" launch -n 2 --host east --agent "$T/nosuch" "$EXAMPLE" --out "$T/none" >/dev/null 2>"$T/none.err"
 expect_match "an agent that is not there" "$T/nosuch: could not start: No such file" "$(cat "$T/none.err")"
 done_testing
