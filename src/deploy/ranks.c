@@ -356,7 +356,8 @@ static enum fg_status find_hosts(struct fg_hosts *hosts, struct fg_agent *agent,
     return st == FG_OK ? fg_agent_init(agent, getenv(FG_RANKS_LAUNCH_AGENT), err) : st;
 }
 
-/* This worker cannot come up. Until all have, the others wait for it in MPI_Init() for ever: launch is to end them. */
+/* This worker cannot come up. Until all have, the others wait for it in MPI_Init() for ever: launch is to
+ * end them. */
 static void give_up(void)
 {
     char path[4096];

@@ -43,7 +43,8 @@ enum fg_status fg_agent_quote(struct fg_str *out, const char *arg) FG_NODISCARD;
 pid_t fg_agent_start(const struct fg_agent *a, const char *host, const char *command, int out_fd);
 
 /* Be on `host` what this process is here: run `argv` (closed by NULL, argv[0] the program's path) there, its
- * output appended to the file `log` (NULL: nowhere), and end as it ends: with 0, or, after failed(host), by SIGKILL. */
+ * output appended to the file `log` (NULL: nowhere), and end as it ends: with 0, or, after failed(host),
+ * by SIGKILL. */
 void fg_agent_hop(const struct fg_agent *a, const char *host, const char *const *argv, const char *log,
                   void (*failed)(const char *host)) __attribute__((noreturn));
 

@@ -25,8 +25,8 @@ static const struct {
 #undef FG_MPI_NAME
 };
 
-/* Where it was at configure; else where the dynamic linker looks. RTLD_GLOBAL: Open MPI's own components want to see
- * it. Both errors are told: a library that is there, but not what it needs, fails at the first place only by that. */
+/* Where it was at configure; else where the dynamic linker looks. RTLD_GLOBAL: Open MPI's own components want
+ * to see it. Both errors are told: the first may be that the library is there, but not what it needs. */
 static enum fg_status open_library(void **out, struct fg_err *err)
 {
     char first[256];
@@ -47,7 +47,8 @@ enum fg_status fg_mpi_load(struct fg_err *err)
     if (loaded) {
         return FG_OK;
     }
-    /* UCX, which comes along, would take 40 ms to put hooks into memory calls, for networks that we do not use. */
+    /* UCX, which comes along, would take 40 ms to put hooks into memory calls, for networks that we do not
+     * use. */
     (void)setenv("UCX_MEM_MMAP_HOOK_MODE", "none", 0);
     void *library;
     enum fg_status st = open_library(&library, err);

@@ -1,9 +1,10 @@
-/* Open MPI, loaded when a process first needs it: a process that talks to nobody starts without it (loading takes
- * longer than all else that a short command does), and one whose library is missing says so only where it needs it.
+/* Open MPI, loaded when a process first needs it: a process that talks to nobody starts without it (loading
+ * takes longer than all else that a short command does), and one whose library is missing says so only where
+ * it needs it.
  *
- * The program is not linked with libmpi. Functions are called as fg_mpi.MPI_Test(...); MPI's own names for predefined
- * objects (MPI_COMM_WORLD, MPI_BYTE) work as ever. A function or object that is not listed here does not compile or
- * does not link. Include only where FG_HAVE_MPI is defined.
+ * The program is not linked with libmpi. Functions are called as fg_mpi.MPI_Test(...); MPI's own names for
+ * predefined objects (MPI_COMM_WORLD, MPI_BYTE) work as ever. A function or object that is not listed here
+ * does not compile or does not link. Include only where FG_HAVE_MPI is defined.
  *
  * Thread safety: fg_mpi_load() from the main thread before any other use.
  */
@@ -68,8 +69,8 @@ extern struct fg_mpi fg_mpi; /* all NULL before fg_mpi_load() */
 #undef OMPI_PREDEFINED_GLOBAL
 #define OMPI_PREDEFINED_GLOBAL(type, object) ((type)fg_mpi.object)
 
-/* Load the library and fill fg_mpi; once it is there, nothing. Errors: FG_E_UNSUPPORTED with the dynamic linker's own
- * text: the library is not there or lacks a function. */
+/* Load the library and fill fg_mpi; once it is there, nothing. Errors: FG_E_UNSUPPORTED with the dynamic
+ * linker's own text: the library is not there or lacks a function. */
 enum fg_status fg_mpi_load(struct fg_err *err) FG_NODISCARD;
 
 #endif
