@@ -92,6 +92,11 @@ size_t fg_utf8_span(const char *text, size_t len)
     return at;
 }
 
+size_t fg_utf8_mark(const char *text, size_t len)
+{
+    return len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+}
+
 enum fg_status fg_str_addf(struct fg_str *s, const char *fmt, ...)
 {
     va_list ap;

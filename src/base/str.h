@@ -33,6 +33,9 @@ size_t fg_utf8(const char *text);
  * or up to the first that is none (or NUL). */
 size_t fg_utf8_span(const char *text, size_t len);
 
+/* Bytes of the byte order mark that text begins with, as Windows' editors write it: 3, or 0. */
+size_t fg_utf8_mark(const char *text, size_t len);
+
 /* Append the shortest decimal that reads back as the same double; "nan", "inf", "-inf" as such. */
 enum fg_status fg_str_add_f64(struct fg_str *s, double x) FG_NODISCARD;
 

@@ -57,6 +57,9 @@ static enum fg_status store(const struct fg_cmd_option *o, void *into, const cha
         ++*(int *)at;
         return FG_OK;
     case FG_CMD_TEXT:
+        if (value[0] == '\0' && strcmp(o->name, "out") == 0) { /* of a script whose variable is not set */
+            return fg_fail(err, FG_E_USAGE, "--out: expected %s, found an empty name", o->arg);
+        }
         *(const char **)at = value;
         return FG_OK;
     case FG_CMD_UINT:

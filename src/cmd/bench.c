@@ -111,6 +111,9 @@ static enum fg_status science(const struct args *a, const char *word, struct fg_
                        "expected 'science' and a size among quick, small, full, found '%s' and '%s'", word,
                        name);
     }
+    if (a->list && a->common.json) {
+        return fg_fail(err, FG_E_USAGE, "--list: expected no --json: it prints text");
+    }
     if (a->list) {
         return list();
     }

@@ -232,6 +232,9 @@ static enum fg_status check(const struct args *args, const char *file, struct fg
 {
     struct fg_cmd_common all = args->common;
     struct fg_config cfg;
+    if (args->gap_s < 0) {
+        return fg_fail(err, FG_E_USAGE, "--gap: expected 0 seconds or more, found %g", args->gap_s);
+    }
     all.set.n = 0;
     for (size_t i = 0; i < sizeof quick / sizeof *quick; i++) {
         all.set.item[all.set.n++] = quick[i];

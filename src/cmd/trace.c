@@ -56,6 +56,9 @@ static enum fg_status dispatch(const struct args *a, const struct fg_cmd_words *
 {
     const char *verb = words->item[0];
     bool stat = strcmp(verb, "stat") == 0, show = strcmp(verb, "show") == 0;
+    if (a->common.json && !stat && strcmp(verb, "lint") != 0) {
+        return fg_fail(err, FG_E_USAGE, "--json: expected lint or stat, found '%s'", verb);
+    }
     if (strcmp(verb, "import") == 0) {
         return fg_trace_import_files(&a->make, words, err);
     }

@@ -124,7 +124,7 @@ enum fg_status fg_hosts_add_file(struct fg_hosts *h, const char *name, const cha
 {
     enum fg_status st = FG_OK;
     size_t number = 1;
-    for (size_t at = 0; at < len && st == FG_OK; number++) {
+    for (size_t at = fg_utf8_mark(text, len); at < len && st == FG_OK; number++) {
         const char *end = memchr(text + at, '\n', len - at);
         size_t n = end != NULL ? (size_t)(end - text) - at : len - at;
         const char *comment = memchr(text + at, '#', n);

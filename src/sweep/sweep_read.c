@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "src/base/mem.h"
+#include "src/base/str.h"
 #include "src/sweep/sweep.h"
 
 struct reading {
@@ -321,7 +322,7 @@ enum fg_status fg_sweep_parse(struct fg_sweep *out, const char *name, const char
     bool open = false;
     enum fg_status st = FG_OK;
     *out = (struct fg_sweep){0};
-    for (size_t at = 0; st == FG_OK && at < len;) {
+    for (size_t at = fg_utf8_mark(text, len); st == FG_OK && at < len;) {
         const char *end = memchr(text + at, '\n', len - at), *stop = end != NULL ? end : text + len;
         r.line++;
         st = line(&r, text + at, stop, &open);

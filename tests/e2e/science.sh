@@ -5,6 +5,8 @@ out=$T/science
 "$FORAGE" bench science --out "$out" --jobs 2 >"$T/o" 2>"$T/err"
 expect "the quick size ends with 0" 0 $?
 policies=$("$FORAGE" bench science --list | grep -c ' = ')
+"$FORAGE" bench science --list --json >"$T/list" 2>&1
+expect "its list is no JSON" 2 $?
 expect "every policy twice and two lines above" $((2 * policies + 2)) "$(wc -l <"$out/results.csv")"
 expect_match "the hash is in the results" '^# study [0-9a-f]{64} quick$' "$(head -1 "$out/results.csv")"
 expect_match "a table of policies" '^\| forage \| [0-9.]+ \|' "$(cat "$T/o")"

@@ -90,6 +90,11 @@ expect_match "a scope that there is not" "^2 .*--scope: expected life-cycle or d
 expect "a run meets both" 0 $? || cat "$T/err"
 "$FORAGE" trace synth extra >"$T/out" 2>"$T/err"
 expect "synth with a word" "2 forage: trace synth: expected options alone, found 'extra'" "$? $(cat "$T/err")"
+for verb in synth 'show good.csv' 'import intervals good.csv'; do
+    # shellcheck disable=SC2086 # words
+    "$FORAGE" trace --json $verb >"$T/out" 2>"$T/err"
+    expect "$verb prints no JSON" "2 forage: --json: expected lint or stat, found '${verb%% *}'" "$? $(cat "$T/err")"
+done
 "$FORAGE" trace stat "$T" >"$T/out" 2>"$T/err"
 expect "a folder in the place of a trace" 2 $?
 mkfifo "$T/pipe"

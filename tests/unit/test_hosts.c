@@ -37,7 +37,8 @@ static void files_are_read_as_mpirun_reads_them(void **state)
     struct fg_hosts h = {0};
     struct fg_str text = {0};
     struct fg_err err;
-    static const char file[] = "# machines\n\n near slots=2 max_slots=4 # ours\r\nfar\nother:3\n\tnear\n";
+    static const char file[] =
+        "\xEF\xBB\xBF# machines\n\n near slots=2 max_slots=4 # ours\r\nfar\nother:3\n\tnear\n";
     assert_int_equal(fg_hosts_add_file(&h, "hosts", file, strlen(file), &err), FG_OK);
     assert_int_equal(fg_hosts_text(&text, &h), FG_OK);
     assert_string_equal(text.data, "near:3,far:1,other:3");

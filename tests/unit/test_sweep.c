@@ -31,6 +31,17 @@ static const char whole[] = "# a comment\n"
                             "some = select.policy=uniform select.clients=3\n"
                             "    select.over=1.3\n";
 
+static void parse_skips_a_byte_order_mark(void **arg)
+{
+    static const char text[] = "\xEF\xBB\xBF[sweep]\r\nbase = b\r\nseeds = 1\r\n[vary]\r\na.b = 1 2\r\n";
+    struct fg_sweep s;
+    struct fg_err err = {{0}};
+    (void)arg;
+    assert_int_equal(fg_sweep_parse(&s, "x", text, sizeof text - 1, &err), FG_OK);
+    assert_string_equal(s.base, "b");
+    fg_sweep_fini(&s);
+}
+
 static void parse_reads_every_part(void **arg)
 {
     struct fg_sweep s;
@@ -195,6 +206,7 @@ int main(int argc, char **argv)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parse_reads_every_part),
+        cmocka_unit_test(parse_skips_a_byte_order_mark),
         cmocka_unit_test(parse_names_the_line_of_what_is_wrong),
         cmocka_unit_test(judge_pairs_and_ranks_by_hand),
         cmocka_unit_test_setup_teardown(a_signal_right_before_the_wait_is_heard, fg_tmpdir_set_up,
