@@ -11,7 +11,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:?usage: bench/instructions.sh [--store] BUILD [NAME...]}" && pwd)
 shift
 file=${FG_INSTRUCTIONS:-$here/instructions.txt}
-all=(softmax 2nn lenet5 mcmahan_cnn pfl_cnn char_lstm sums codecs simulator)
+all=(softmax 2nn lenet5 mcmahan_cnn pfl_cnn char_lstm mcmahan_cnn_bf16 2nn_eval mcmahan_cnn_eval
+    sums_fp32 sums_int8 sums_ternary sums_sparse-ternary codecs simulator)
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 T=$(mktemp -d)
@@ -34,11 +35,14 @@ grep -qw avx2 /proc/cpuinfo || skip "the figures are of AVX2"
 key=$(key)
 [ "$store" = yes ] || grep -qF "$key " "$file" || skip "no figures for this compiler: $key"
 
-count() { # COMMAND...: instructions
+count() { # [OPTION...] COMMAND...: instructions
     valgrind --tool=callgrind --callgrind-out-file="$T/out" "$@" </dev/null >"$T/text" 2>&1 || { cat "$T/text" >&2; return 1; }
     awk '/^(summary|totals):/ { print $2; exit }' "$T/out"
 }
-train() { count "$build/bench/bench_train" -1 -k avx2 -b "$2" "$1"; }
+part() { count --toggle-collect=bench_counted "$@"; } # what is measured, not what is made before it
+train() {                                             # MODEL BATCH [OPTION...]
+    part "$build/bench/bench_train" -1 -k avx2 "${@:3}" -b "$2" "$1"
+}
 study() { # cost-only, 1000 clients, a day
     local traces=$here/../datasets/samples/traces
     printf '%s\n' '[run]' 'rounds = 24' '[time]' 'wrap = yes' '[data]' 'clients = 1000' 'samples = 600' '[availability]' \
@@ -52,8 +56,10 @@ measure() { # NAME
         lenet5) train "$1" 4 ;;
         mcmahan_cnn | pfl_cnn) train "$1" 2 ;;
         char_lstm) train "$1" 1 ;;
-        sums) count "$build/bench/bench_sum" 1 2 ;;
-        codecs) count "$build/bench/bench_codec" 1 ;;
+        *_bf16) train "${1%_bf16}" 2 -a bf16 ;; # rounded in software there
+        *_eval) train "${1%_eval}" 10 -f ;;
+        sums_*) part "$build/bench/bench_sum" 1 8 "${1#sums_}" ;;
+        codecs) part "$build/bench/bench_codec" 1 ;;
         simulator) study ;;
         *) echo "instructions: unknown name '$1'" >&2 && return 2 ;;
     esac
