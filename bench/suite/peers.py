@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 
-from . import keys, machine, native
+from . import keys, machine, native, studies
 from .figures import say
 
 PEERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "peers")
@@ -107,41 +107,36 @@ def _against(fig, python, key, forms, ours, model, repeats):
         fig.add(key, *best)
 
 
-# A task of bench/suite/studies.py: its time, its samples, and the plain loop (model, form, batch) that does as many.
+# Tasks of bench/suite/studies.py: the part that measures them, what takes their turns, and which time of a turn is
+# compared; the peer's program (with model, form and batch) and what it needs. A plain loop says samples/s, so its task
+# has a number of samples; frameworks say seconds. How often it is run at most.
 TASKS = {
-    "lr_mnist_task_vs_torch_loop_x": ("lr_mnist_task_cpu_s", 60_000, ("softmax", "eager", "10")),
-    "lenet_cifar_task_vs_torch_loop_x": ("lenet_cifar_task_s", 1_250_000, ("lenet5", "eager", "50")),
+    "lr_mnist_task_vs_torch_loop_x": ("tasks", studies.lr_mnist_turns, "cpu_s", ("torch_train.py", "softmax", "eager", "10"),
+                                      ("torch",), 60_000, 5),
+    "lenet_cifar_task_vs_torch_loop_x": ("lenet", studies.lenet_cifar_turns, "wall_s",
+                                         ("torch_train.py", "lenet5", "eager", "50"), ("torch",), 1_250_000, 3),
+    "lr_mnist_task_vs_pfl_x": ("tasks", studies.lr_mnist_turns, "cpu_s", ("pfl_task.py",), ("torch", "pfl"), None, 5),
+    "lr_mnist_task_vs_flower_x": ("tasks", studies.lr_mnist_turns, "wall_s", ("flower_task.py",),
+                                  ("torch", "flwr", "ray"), None, 1),
 }
 
 
-def loops(fig, python, repeats):
-    """Whole tasks against the loop that anyone would write first."""
-    for key, (ours, samples, loop) in TASKS.items():
-        if ours not in fig.values:
-            continue
-        try:
-            with Peer(python, "torch_train.py", *loop) as peer:
-                fig.add(key, *(samples / peer.measure() / fig.median(ours) for _ in range(repeats)))
-        except RuntimeError as e:
-            fig.note(f"{key}: {e}")
-
-
-# The same task in other frameworks: ours, the program, what it needs, how often it is run at most.
-FRAMEWORKS = {
-    "lr_mnist_task_vs_pfl_x": ("lr_mnist_task_cpu_s", "pfl_task.py", ("torch", "pfl"), 5),
-    "lr_mnist_task_vs_flower_x": ("lr_mnist_task_s", "flower_task.py", ("torch", "flwr", "ray"), 1),
-}
-
-
-def frameworks(fig, python, there, repeats):
-    for key, (ours, program, needs, most) in FRAMEWORKS.items():
+def tasks(fig, o, python, there):
+    """Whole tasks, against the loop that anyone would write first and other frameworks, turn by turn."""
+    for key, (part, turns, which, program, needs, samples, most) in TASKS.items():
         lacking = [n for n in needs if n not in there]
+        if part not in o.only:
+            continue
         if lacking:
             fig.note(f"{key}: {' and '.join(lacking)} could not be installed")
             continue
+        take = turns(o.forage, o.folder, o.quick)
         try:
-            with Peer(python, program) as peer:
-                fig.add(key, *(peer.measure() / fig.median(ours) for _ in range(min(repeats, most))))
+            with Peer(python, *program) as peer:
+                for _ in range(min(o.repeats, most)):
+                    ours = getattr(take(), which)
+                    theirs = peer.measure()
+                    fig.add(key, (theirs if samples is None else samples / theirs) / ours)
         except RuntimeError as e:
             fig.note(f"{key}: {e}")
 
@@ -187,10 +182,7 @@ def all_of_them(fig, o):
     python, there = venv(os.path.abspath(o.peers), fig)
     if "flwr" in there and "sums" in o.only:
         flower(fig, o.build, python, o.repeats, o.quick)
-    if "torch" in there:
-        loops(fig, python, o.repeats)
-    if "tasks" in o.only:
-        frameworks(fig, python, there, o.repeats)
+    tasks(fig, o, python, there)
     for part in ("train", "eval"):
         if part in o.only:
             experts(fig, o.build, python, there, o.repeats, part == "eval")
