@@ -106,7 +106,7 @@ static double repetition(struct bench *b, struct fg_trainer *t, uint32_t batch, 
     return spent / tasks;
 }
 
-/* What bench/instructions.sh counts: the work, without the drawing of weights and samples before it. By this name. */
+/* What bench/instructions.sh counts, by this name: without the drawing of weights and samples before. */
 void bench_counted(struct bench *b, struct fg_trainer *t, uint32_t batch);
 __attribute__((noinline)) void bench_counted(struct bench *b, struct fg_trainer *t, uint32_t batch)
 {

@@ -77,9 +77,8 @@ static void hold_free(struct fg_hold *hold)
 static void make_wrong(struct fake *f, struct fg_result *out)
 {
     const uint8_t *bytes = (const uint8_t *)f->delta;
-    f->unjudged = (struct fg_unjudged){.scan = fg_scanner_of(bytes, 0, bytes, sizeof f->delta, 0),
-                                       .checksum = 1,
-                                       .mend = mend_stopped};
+    f->unjudged = (struct fg_unjudged){
+        .scan = fg_scanner_of(bytes, 0, bytes, sizeof f->delta, 0), .checksum = 1, .mend = mend_stopped};
     f->form = (struct fg_form){.kind = FG_FORM_FLOATS, .x = f->delta, .unjudged = &f->unjudged};
     f->hold = (struct fg_hold){.users = 1, .free = hold_free};
     out->form = &f->form;
