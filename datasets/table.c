@@ -15,9 +15,7 @@ void fg_table_init(struct fg_table *t, const struct fg_blob *blob, char separato
     t->blob = blob;
     t->separator = separator;
     t->next_line = 1;
-    if (blob->len >= 3 && memcmp(blob->data, "\xEF\xBB\xBF", 3) == 0) {
-        t->at = 3; /* the byte order mark that spreadsheets write */
-    }
+    t->at = fg_utf8_mark((const char *)blob->data, blob->len);
 }
 
 /* The first line that is no comment has which of the separators, outside of quotes? */

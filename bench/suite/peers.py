@@ -4,6 +4,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from typing import Callable, NamedTuple, Optional, Tuple
 
 from . import keys, machine, native, studies
 from .figures import say
@@ -107,36 +108,44 @@ def _against(fig, python, key, forms, ours, model, repeats):
         fig.add(key, *best)
 
 
-# Tasks of bench/suite/studies.py: the part that measures them, what takes their turns, and which time of a turn is
-# compared; the peer's program (with model, form and batch) and what it needs. A plain loop says samples/s, so its task
-# has a number of samples; frameworks say seconds. How often it is run at most.
+class Task(NamedTuple):
+    """A task of bench/suite/studies.py beside a peer's program."""
+    part: str                      # of the benchmark that measures it
+    turns: Callable                # what takes our turns
+    time: str                      # of a turn, that is compared
+    program: Tuple[str, ...]       # the peer's, with model, form and batch
+    needs: Tuple[str, ...]         # packages
+    most: int                      # times that it is run
+    samples: Optional[int] = None  # in the task, where the peer says samples/s and not seconds
+
+
 TASKS = {
-    "lr_mnist_task_vs_torch_loop_x": ("tasks", studies.lr_mnist_turns, "cpu_s", ("torch_train.py", "softmax", "eager", "10"),
-                                      ("torch",), 60_000, 5),
-    "lenet_cifar_task_vs_torch_loop_x": ("lenet", studies.lenet_cifar_turns, "wall_s",
-                                         ("torch_train.py", "lenet5", "eager", "50"), ("torch",), 1_250_000, 3),
-    "lr_mnist_task_vs_pfl_x": ("tasks", studies.lr_mnist_turns, "cpu_s", ("pfl_task.py",), ("torch", "pfl"), None, 5),
-    "lr_mnist_task_vs_flower_x": ("tasks", studies.lr_mnist_turns, "wall_s", ("flower_task.py",),
-                                  ("torch", "flwr", "ray"), None, 1),
+    "lr_mnist_task_vs_torch_loop_x": Task("tasks", studies.lr_mnist_turns, "cpu_s",
+                                          ("torch_train.py", "softmax", "eager", "10"), ("torch",), 5, 60_000),
+    "lenet_cifar_task_vs_torch_loop_x": Task("lenet", studies.lenet_cifar_turns, "wall_s",
+                                             ("torch_train.py", "lenet5", "eager", "50"), ("torch",), 3, 1_250_000),
+    "lr_mnist_task_vs_pfl_x": Task("tasks", studies.lr_mnist_turns, "cpu_s", ("pfl_task.py",), ("torch", "pfl"), 5),
+    "lr_mnist_task_vs_flower_x": Task("tasks", studies.lr_mnist_turns, "wall_s", ("flower_task.py",),
+                                      ("torch", "flwr", "ray"), 1),
 }
 
 
 def tasks(fig, o, python, there):
     """Whole tasks, against the loop that anyone would write first and other frameworks, turn by turn."""
-    for key, (part, turns, which, program, needs, samples, most) in TASKS.items():
-        lacking = [n for n in needs if n not in there]
-        if part not in o.only:
+    for key, task in TASKS.items():
+        lacking = [n for n in task.needs if n not in there]
+        if task.part not in o.only:
             continue
         if lacking:
             fig.note(f"{key}: {' and '.join(lacking)} could not be installed")
             continue
-        take = turns(o.forage, o.folder, o.quick)
+        take = task.turns(o.forage, o.folder, o.quick)
         try:
-            with Peer(python, *program) as peer:
-                for _ in range(min(o.repeats, most)):
-                    ours = getattr(take(), which)
+            with Peer(python, *task.program) as peer:
+                for _ in range(min(o.repeats, task.most)):
+                    ours = getattr(take(), task.time)
                     theirs = peer.measure()
-                    fig.add(key, (theirs if samples is None else samples / theirs) / ours)
+                    fig.add(key, (theirs if task.samples is None else task.samples / theirs) / ours)
         except RuntimeError as e:
             fig.note(f"{key}: {e}")
 

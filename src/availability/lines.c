@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/base/str.h"
+
 void fg_problems_fini(struct fg_problems *p)
 {
     fg_str_fini(&p->text);
@@ -39,10 +41,9 @@ static enum fg_status one_line(struct fg_lines *ls, const char *text, size_t len
     if (len != 0 && text[len - 1] == '\r') {
         len--;
     }
-    if (ls->line == 1 && len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
-        text += 3;
-        len -= 3;
-    }
+    size_t mark = ls->line == 1 ? fg_utf8_mark(text, len) : 0;
+    text += mark;
+    len -= mark;
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
         if ((c < 0x20 && c != '\t') || c == 0x7F) {

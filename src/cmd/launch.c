@@ -13,7 +13,7 @@
 #include "src/base/mem.h"
 #include "src/cmd/cmd.h"
 #include "src/deploy/drive.h"
-#include "src/deploy/ranks.h"
+#include "src/deploy/launch_folder.h"
 #include "src/net/agent.h"
 #include "src/study/console.h"
 
@@ -154,7 +154,7 @@ static void keep_log(const char *dir, const char *run_dir, int code)
         kept = fg_append_write(&log, text.data, text.len, &err) == FG_OK;
         fg_append_close(&log);
     }
-    if (code == -1 || code == FG_RANKS_NOT_UP) {
+    if (code == -1 || code == FG_LAUNCH_NOT_UP) {
         (void)fprintf(stderr, "forage: %s; the same command goes on%s%.*s\n",
                       code == -1 ? "mpirun and the aggregator ended without a word"
                                  : "a worker could not be started, and a run begins with all of them",
@@ -247,7 +247,7 @@ static enum fg_status launch(const struct args *args, const char *file, const ch
     if (!again) {
         (void)fprintf(args->common.json ? stderr : stdout, "%s\n", line.data);
     }
-    (void)setenv(FG_RANKS_LAUNCH_DIR, dir, 1);
+    (void)setenv(FG_LAUNCH_FOLDER, dir, 1);
     (void)setenv(FG_CONSOLE_LAUNCH_TERMINAL, isatty(STDERR_FILENO) ? "1" : "", 1);
     FG_TRY(fg_launch_run(code, &argv, dir, &aside, err));
 cleanup:
@@ -271,7 +271,7 @@ static enum fg_status launch_all(const struct args *args, const char *file, cons
      * the next one of that pid would not start. */
     (void)setenv("PRTE_MCA_prte_tmpdir_base", dir, 0);
     enum fg_status st = launch(args, file, dir, drive, false, code, err);
-    while (st == FG_OK && *code == FG_RANKS_AGAIN) {
+    while (st == FG_OK && *code == FG_LAUNCH_AGAIN) {
         st = launch(args, file, dir, drive, true, code, err);
     }
     keep_log(dir, run_dir, st == FG_OK ? *code : 0);
@@ -304,7 +304,7 @@ static int run(int argc, char **argv)
     if (st != FG_OK) {
         return fg_cmd_fail(st, &err);
     }
-    return code >= 0 && code != FG_RANKS_NOT_UP ? code : 1;
+    return code >= 0 && code != FG_LAUNCH_NOT_UP ? code : 1;
 }
 
 const struct fg_command fg_cmd_launch = {

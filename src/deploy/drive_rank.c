@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +8,7 @@
 #include "src/base/now.h"
 #include "src/base/str.h"
 #include "src/deploy/drive.h"
-#include "src/deploy/ranks.h"
+#include "src/deploy/launch_folder.h"
 #include "src/study/console.h"
 
 enum { PATIENCE_S = 60 }; /* chosen: for those to come up who are up when the run begins */
@@ -19,7 +18,7 @@ bool fg_drive_rank_open(struct fg_drive_rank *r)
     char path[4096];
     struct stat s;
     *r = (struct fg_drive_rank){.fd = -1};
-    if (!fg_ranks_launch_path(path, "arrivals") || stat(path, &s) != 0 || !S_ISFIFO(s.st_mode)) {
+    if (!fg_launch_folder_path(path, "arrivals") || stat(path, &s) != 0 || !S_ISFIFO(s.st_mode)) {
         return false;
     }
     r->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -61,36 +60,12 @@ bool fg_drive_rank_arrival(void *rank, uint32_t *client)
     return false;
 }
 
-/* All at once: whoever looks finds a whole file or none. */
-static void write_whole(const char *name, const char *text)
-{
-    char path[4096], part[4096 + 8];
-    if (!fg_ranks_launch_path(path, name)) {
-        return;
-    }
-    (void)snprintf(part, sizeof part, "%s.part", path);
-    FILE *f = fopen(part, "we");
-    bool ok = f != NULL && fputs(text, f) >= 0;
-    ok = f != NULL && fclose(f) == 0 && ok;
-    if (!ok || rename(part, path) != 0) {
-        fg_log_write(FG_LOG_WARN, "%s: could not write: %s", path, strerror(errno));
-    }
-}
-
 void fg_drive_rank_here(void *rank, uint32_t client, uint32_t pid)
 {
     (void)rank;
-    char path[4096], line[64];
-    int fd = fg_ranks_launch_path(path, "joined")
-                 ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
-                 : -1;
-    int n = snprintf(line, sizeof line, "%u %u\n", client, pid);
-    if (fd < 0 || write(fd, line, (size_t)n) != n) {
-        fg_log_write(FG_LOG_WARN, "%s: could not write: %s", path, strerror(errno));
-    }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
+    char line[64];
+    (void)snprintf(line, sizeof line, "%u %u\n", client, pid);
+    fg_launch_folder_append("joined", line);
 }
 
 void fg_drive_rank_stands(struct fg_drive_rank *r, fg_time_t now)
@@ -98,7 +73,7 @@ void fg_drive_rank_stands(struct fg_drive_rank *r, fg_time_t now)
     char text[64];
     (void)r;
     (void)snprintf(text, sizeof text, "%lld\n", (long long)now);
-    write_whole("stands", text);
+    fg_launch_folder_write("stands", text);
 }
 
 bool fg_drive_rank_ready(const struct fg_drive_rank *r, uint32_t ups)
@@ -111,5 +86,5 @@ void fg_drive_rank_begun(struct fg_drive_rank *r, fg_time_t now, fg_time_t stead
     char text[64];
     (void)r;
     (void)snprintf(text, sizeof text, "%lld %lld\n", (long long)now, (long long)steady_us);
-    write_whole("clock", text);
+    fg_launch_folder_write("clock", text);
 }

@@ -6,7 +6,7 @@
 #include "src/base/log.h"
 #include "src/base/mem.h"
 #include "src/deploy/launch.h"
-#include "src/deploy/ranks.h"
+#include "src/deploy/launch_folder.h"
 #include "src/net/probe.h"
 #include "src/net/route.h"
 
@@ -85,9 +85,9 @@ enum fg_status fg_launch_hosts_up(struct fg_str *network, const struct fg_hosts 
     FG_TRY(fg_agent_init(&a, agent, err));
     FG_TRY(sort_out(&up, &down, h, &a, err));
     FG_TRY(network->len == 0 ? find_network(network, h, err) : FG_OK);
-    (void)setenv(FG_RANKS_LAUNCH_HOSTS, up.data, 1);
-    (void)setenv(FG_RANKS_LAUNCH_DOWN, down.len > 0 ? down.data : "", 1);
-    (void)setenv(FG_RANKS_LAUNCH_AGENT, agent != NULL ? agent : "", 1);
+    (void)setenv(FG_LAUNCH_HOSTS, up.data, 1);
+    (void)setenv(FG_LAUNCH_DOWN, down.len > 0 ? down.data : "", 1);
+    (void)setenv(FG_LAUNCH_AGENT, agent != NULL ? agent : "", 1);
     (void)setenv("PRTE_MCA_ras", "^slurm,pbs,lsf,gridengine,flux",
                  0);                         /* mpirun has this machine only, whatever */
     (void)setenv("PRTE_MCA_plm", "ssh", 0);  /* a batch system allots */

@@ -14,7 +14,7 @@
 
 #include "src/base/log.h"
 #include "src/base/now.h"
-#include "src/deploy/ranks.h"
+#include "src/deploy/launch_folder.h"
 
 enum {
     LOOK_MS = 200, /* between two looks at mpirun */
@@ -187,9 +187,9 @@ static void bring_to_end(struct ending *e, pid_t mpirun, const char *dir)
     if ((said || died) && e->over <= 0) {
         e->over = now;
     }
-    if (said && code == FG_RANKS_AGAIN) {
+    if (said && code == FG_LAUNCH_AGAIN) {
         end_mpirun(e, mpirun, now, 1); /* it is stuck as well */
-    } else if (said && code == FG_RANKS_NOT_UP) {
+    } else if (said && code == FG_LAUNCH_NOT_UP) {
         end_mpirun(e, mpirun, now, GRACE_S);
     } else if (e->over > 0 && now - e->over > (said ? LINGER_S : ORPHAN_S)) {
         end_mpirun(e, mpirun, now, GRACE_S); /* a rank hangs */
@@ -254,7 +254,7 @@ enum fg_status fg_launch_run(int *code, const struct fg_launch_argv *a, const ch
     FG_TRY(start(&mpirun, a->item, dir, err));
     watch(mpirun, dir, out, errfd, aside);
     *code = read_number(&said, dir, "exit") ? (int)said : -1;
-    *code = *code == FG_RANKS_AGAIN && signals > 0 ? 75 : *code;
+    *code = *code == FG_LAUNCH_AGAIN && signals > 0 ? 75 : *code;
 cleanup:
     if (out >= 0) {
         (void)close(out);

@@ -1,6 +1,5 @@
 #include "src/deploy/ranks.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,47 +15,10 @@
 #include "src/base/log.h"
 #include "src/base/mem.h"
 #include "src/base/now.h"
+#include "src/deploy/launch_folder.h"
 #include "src/deploy/ranks_status.h"
 #include "src/deploy/worker_env.h"
 #include "src/net/net.h"
-
-/* ---- rank 0 and `forage launch` ---- */
-
-bool fg_ranks_launch_path(char path[4096], const char *name)
-{
-    const char *dir = getenv(FG_RANKS_LAUNCH_DIR);
-    return dir != NULL && dir[0] != '\0' && snprintf(path, 4096, "%s/%s", dir, name) < 4096;
-}
-
-static void write_number(const char *name, long number)
-{
-    char path[4096];
-    FILE *f = fg_ranks_launch_path(path, name) ? fopen(path, "w") : NULL;
-    if (f != NULL) {
-        (void)fprintf(f, "%ld\n", number);
-        (void)fclose(f);
-    }
-}
-
-/* What this rank prints goes to the terminal of `forage launch`, past mpirun, whose own notices do not. */
-static void attach_to_launch(void)
-{
-    static const struct {
-        const char *name;
-        int fd;
-    } ends[] = {{"out", STDOUT_FILENO}, {"err", STDERR_FILENO}};
-    char path[4096];
-    for (size_t i = 0; i < 2; i++) {
-        int fd =
-            fg_ranks_launch_path(path, ends[i].name) ? open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC) : -1;
-        if (fd >= 0) {
-            (void)fcntl(fd, F_SETFL, 0); /* non-blocking was only for a FIFO that nobody reads any more */
-            (void)dup2(fd, ends[i].fd);
-            (void)close(fd);
-        }
-    }
-    write_number("pid", (long)getpid());
-}
 
 /* ---- a worker ---- */
 
@@ -344,7 +306,7 @@ static const struct fg_study_play player = {stands, ready, begun};
 /* Where `forage launch` lets workers run. */
 static enum fg_status find_hosts(struct fg_hosts *hosts, struct fg_agent *agent, struct fg_err *err)
 {
-    const char *up = getenv(FG_RANKS_LAUNCH_HOSTS), *down = getenv(FG_RANKS_LAUNCH_DOWN);
+    const char *up = getenv(FG_LAUNCH_HOSTS), *down = getenv(FG_LAUNCH_DOWN);
     if (up == NULL || up[0] == '\0') {
         return FG_OK;
     }
@@ -353,35 +315,7 @@ static enum fg_status find_hosts(struct fg_hosts *hosts, struct fg_agent *agent,
     if (st == FG_OK && down != NULL && down[0] != '\0') {
         st = fg_hosts_add_list(hosts, down, strlen(down), err);
     }
-    return st == FG_OK ? fg_agent_init(agent, getenv(FG_RANKS_LAUNCH_AGENT), err) : st;
-}
-
-/* This worker cannot come up. Until all have, the others wait for it in MPI_Init() for ever: launch is to
- * end them. */
-static void give_up(void)
-{
-    char path[4096];
-    bool began = !fg_ranks_launch_path(path, "up") || access(path, F_OK) == 0;
-    int fd = -1;
-    if (!began && fg_ranks_launch_path(path, "exit")) {
-        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600); /* what rank 0 says counts more */
-    }
-    if (fd >= 0) {
-        (void)dprintf(fd, "%d\n", FG_RANKS_NOT_UP);
-        (void)close(fd);
-    }
-}
-
-static void hop_failed(const char *host)
-{
-    char path[4096];
-    bool began = !fg_ranks_launch_path(path, "up") || access(path, F_OK) == 0;
-    int fd = !began && fg_ranks_launch_path(path, "log") ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
-    if (fd >= 0) {
-        (void)dprintf(fd, "forage: no worker comes up on host %s\n", host);
-        (void)close(fd);
-    }
-    give_up();
+    return st == FG_OK ? fg_agent_init(agent, getenv(FG_LAUNCH_AGENT), err) : st;
 }
 
 /* A worker whose place is another host goes there and does not come back. */
@@ -389,7 +323,8 @@ static enum fg_status hop(const char *host, const char *const *self, const struc
 {
     char log[4096];
     if (host != NULL && host[0] != '\0' && !fg_agent_here(host) && getenv(FG_AGENT_HOPPED) == NULL) {
-        fg_agent_hop(agent, host, self, fg_ranks_launch_path(log, "log") ? log : NULL, hop_failed);
+        fg_agent_hop(agent, host, self, fg_launch_folder_path(log, "log") ? log : NULL,
+                     fg_launch_folder_give_up);
     }
     return FG_OK;
 }
@@ -409,6 +344,13 @@ static enum fg_status hop_first(const char *const *self, struct fg_err *err)
     return st;
 }
 
+static void write_exit(int code)
+{
+    char text[16];
+    (void)snprintf(text, sizeof text, "%d\n", code);
+    fg_launch_folder_write("exit", text);
+}
+
 /* A worker died while one was being started, and the main thread will never come back from starting it. */
 static void stuck(void)
 {
@@ -416,7 +358,7 @@ static void stuck(void)
                  "a worker did not come up in %d s; everyone is started again, going on after the last "
                  "checkpoint",
                  FG_NET_SPAWN_S);
-    write_number("exit", FG_RANKS_AGAIN);
+    write_exit(FG_LAUNCH_AGAIN);
     _exit(0);
 }
 
@@ -445,7 +387,7 @@ enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how
     bool first = fg_net_env_rank() == 0;
     *r = (struct fg_ranks){.aggregator_computes = how->aggregator_computes, .replaces = how->spawn != NULL};
     if (first) {
-        attach_to_launch();
+        fg_launch_folder_attach();
     }
     enum fg_status st = how->self != NULL ? hop_first(how->self, err) : FG_OK;
     st = st == FG_OK ? fg_net_start(&r->transport, err) : st;
@@ -455,7 +397,7 @@ enum fg_status fg_ranks_begin(struct fg_ranks *r, const struct fg_ranks_how *how
     if (fg_net_rank() != 0) {
         work(r->transport);
     }
-    write_number("up", 1);
+    fg_launch_folder_write("up", "1\n");
     if (how->spawn != NULL) {
         fg_transport_mpi_spawns(r->transport, how->spawn, how->spawn_host, stuck);
     }
@@ -492,9 +434,9 @@ void fg_ranks_end(struct fg_ranks *r, int rc)
     bool began = r->transport != NULL;
     (void)fflush(NULL);
     if (began || fg_net_env_rank() == 0) {
-        write_number("exit", rc);
+        write_exit(rc);
     } else {
-        give_up();
+        fg_launch_folder_give_up(NULL);
     }
     if (r->folder[0] != '\0') {
         fg_ranks_drop_status(r->folder);

@@ -19,23 +19,6 @@
 #include "src/net/probe.h"
 #include "src/study/study.h"
 
-/* The folder through which `forage launch` and rank 0 talk: FIFOs `out` and `err` for its output, files
- * `pid`, `up` (there once all ranks have come up) and `exit`. */
-#define FG_RANKS_LAUNCH_DIR "FORAGE_LAUNCH_DIR"
-/* In `exit`, and never an exit code. */
-enum {
-    FG_RANKS_AGAIN = 1000, /* start the same ranks again, they will go on */
-    FG_RANKS_NOT_UP        /* a worker could not come up; the others wait for it */
-};
-/* The hosts that answer and those that do not (yet), as NAME:SLOTS,...; not set: all is on this machine.
- * The agent that runs commands there; empty: ssh. */
-#define FG_RANKS_LAUNCH_HOSTS "FORAGE_LAUNCH_HOSTS"
-#define FG_RANKS_LAUNCH_DOWN "FORAGE_LAUNCH_DOWN"
-#define FG_RANKS_LAUNCH_AGENT "FORAGE_LAUNCH_AGENT"
-
-/* A file of that folder; false without one. */
-bool fg_ranks_launch_path(char path[4096], const char *name);
-
 struct fg_ranks {
     struct fg_study_shell shell; /* for fg_study_file() */
     struct fg_transport *transport;

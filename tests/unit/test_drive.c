@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "src/deploy/drive.h"
-#include "src/deploy/ranks.h"
+#include "src/deploy/launch_folder.h"
 #include "tests/lib/tmpdir.h"
 
 enum { CLIENTS = 3, LIMIT_S = 20 };
@@ -55,7 +55,7 @@ static void set_up(struct rig *g, const char *leave, const char *hour_s)
         fail_msg("%s", err.text);
     }
     assert_int_equal(fg_drive_begin(g->drive, g->dir, &err), FG_OK);
-    assert_int_equal(setenv(FG_RANKS_LAUNCH_DIR, g->dir, 1), 0);
+    assert_int_equal(setenv(FG_LAUNCH_FOLDER, g->dir, 1), 0);
     assert_true(fg_drive_rank_open(&g->rank));
 }
 

@@ -429,11 +429,22 @@ static void a_stop_ends_after_whole_rounds(void **state)
     free_rig(&g);
 }
 
+static void assert_same_state(struct fg_aggregator *a, struct fg_aggregator *b)
+{
+    struct fg_str of_a = {0}, of_b = {0};
+    assert_int_equal(fg_aggregator_save(a, &of_a), FG_OK);
+    assert_int_equal(fg_aggregator_save(b, &of_b), FG_OK);
+    assert_int_equal(of_a.len, of_b.len);
+    assert_memory_equal(of_a.data, of_b.data, of_a.len);
+    fg_str_fini(&of_a);
+    fg_str_fini(&of_b);
+}
+
 static void a_stopped_evaluation_is_made_when_the_run_goes_on(void **state)
 {
     (void)state;
     struct fg_err err = {{0}};
-    struct fg_str undisturbed = {0}, half = {0}, whole = {0};
+    struct fg_str half = {0};
     struct rig a = {0}, b = {.stop_evaluation = 2}; /* after round 4 */
     run_rig(&a, 1.5, FG_SECOND, 0);
     run_rig(&b, 1.5, FG_SECOND, 0);
@@ -455,13 +466,8 @@ static void a_stopped_evaluation_is_made_when_the_run_goes_on(void **state)
     assert_int_equal(b.seen.used, a.seen.used);
     assert_int_equal(b.seen.late, a.seen.late);
     assert_int_equal(b.seen.evaluated, a.seen.evaluated);
-    assert_int_equal(fg_aggregator_save(a.agg, &undisturbed), FG_OK);
-    assert_int_equal(fg_aggregator_save(b.agg, &whole), FG_OK);
-    assert_int_equal(whole.len, undisturbed.len);
-    assert_memory_equal(whole.data, undisturbed.data, whole.len);
-    fg_str_fini(&undisturbed);
+    assert_same_state(a.agg, b.agg);
     fg_str_fini(&half);
-    fg_str_fini(&whole);
     free_rig(&a);
     free_rig(&b);
 }
@@ -471,7 +477,7 @@ static void a_stop_while_updates_are_added_drops_the_open_round(void **state)
 {
     (void)state;
     for (size_t wrong = 17; wrong <= 24; wrong++) { /* in the third round */
-        struct fg_str undisturbed = {0}, half = {0}, whole = {0};
+        struct fg_str half = {0};
         struct fg_err err = {{0}};
         struct rig a = {0}, b = {.wrong = wrong, .waits = wrong % 2 == 0};
         run_rig(&a, 1.5, FG_SECOND, 0);
@@ -486,13 +492,8 @@ static void a_stop_while_updates_are_added_drops_the_open_round(void **state)
         assert_int_equal(fg_aggregator_load(b.agg, half.data, half.len, &err), FG_OK);
         drive(&b);
         assert_int_equal(b.seen.rounds, 5);
-        assert_int_equal(fg_aggregator_save(a.agg, &undisturbed), FG_OK);
-        assert_int_equal(fg_aggregator_save(b.agg, &whole), FG_OK);
-        assert_int_equal(whole.len, undisturbed.len);
-        assert_memory_equal(whole.data, undisturbed.data, whole.len);
-        fg_str_fini(&undisturbed);
+        assert_same_state(a.agg, b.agg);
         fg_str_fini(&half);
-        fg_str_fini(&whole);
         free_rig(&a);
         free_rig(&b);
     }
