@@ -89,7 +89,7 @@ int main(void)
     struct sender s = {.codec = NULL};
     struct fg_worker_env env = {.arg = &s, .configure = configure, .run = run};
     struct fg_session_self self = {
-        .version = PACKAGE_VERSION, .host = "sender", .isa = "none", .pid = (uint32_t)getpid(), .threads = 1};
+        .version = PACKAGE_VERSION, .host = "sender", .isa = "none", .pid = (uint32_t)getpid()};
     bool busy = false;
     enum fg_status st = fg_net_start(&t, &err);
     if (st == FG_OK) {

@@ -20,7 +20,16 @@
 #include "src/deploy/worker_env.h"
 #include "src/net/net.h"
 
+enum { HOST_BYTES = sizeof((struct fg_ranks *)NULL)->host };
+
 /* ---- a worker ---- */
+
+static void name_host(char host[HOST_BYTES])
+{
+    host[0] = '\0';
+    (void)gethostname(host, HOST_BYTES - 1);
+    host[HOST_BYTES - 1] = '\0';
+}
 
 static void on_notice(int number)
 {
@@ -44,14 +53,13 @@ static void work(struct fg_transport *t)
     (void)sigaction(SIGTERM, &sa, NULL);
     (void)signal(SIGINT, SIG_IGN);  /* the aggregator says when the run ends */
     (void)signal(SIGUSR1, SIG_IGN); /* likewise: launchers send it to every rank */
-    char host[256] = "";
-    (void)gethostname(host, sizeof host - 1);
+    char host[HOST_BYTES];
+    name_host(host);
     const struct fg_kernels *kernels = fg_kernels_get("auto", FG_EXACT);
     struct fg_session_self self = {.version = PACKAGE_VERSION,
                                    .host = host,
                                    .isa = kernels != NULL ? kernels->name : "none",
-                                   .pid = (uint32_t)getpid(),
-                                   .threads = fg_cpu_cores()};
+                                   .pid = (uint32_t)getpid()};
     struct fg_worker_env_state *state = NULL;
     struct fg_worker_env env;
     struct fg_err err = {{0}};
@@ -185,9 +193,11 @@ static void status(void *arg, const struct fg_worker_status *list, size_t n,
 
 /* What the executor is asked for, but for the workers' configuration. */
 static struct fg_executor_remote_opts options_of(struct fg_ranks *r, const struct fg_setup *s,
+                                                 const struct fg_setup_hands *hands,
                                                  const struct fg_config *told)
 {
     struct fg_model_input in = *fg_model_input(s->model);
+    name_host(r->host);
     bool movable = s->cfg->data.placement == FG_OPT_PLACEMENT_MOVABLE;
     bool real = s->cfg->run.clock == FG_OPT_CLOCK_REAL, driven = real && r->shell.play != NULL;
     bool ignores = told->workers.on_loss == FG_OPT_ON_LOSS_IGNORE;
@@ -209,12 +219,13 @@ static struct fg_executor_remote_opts options_of(struct fg_ranks *r, const struc
         .arrival = driven ? fg_drive_rank_arrival : NULL,
         .here = driven ? fg_drive_rank_here : NULL,
         .arrival_arg = &r->play,
-        .local_width = s->threads,
+        .local_cohort = hands->cohort,
+        .local_host = hands->cores ? r->host : NULL,
         .updates_stay = r->aggregator_computes && !real && !ignores && fg_setup_updates_stay(s),
         .judge_late = !real && !ignores && fg_setup_only_adds(s),
         .beside = true,
         .clients_keep = s->codec->clients_keep_state,
-        .worker_width = s->cfg->run.threads,
+        .share_cores = s->cfg->run.threads == 0,
         .heartbeat_us = fg_from_seconds(s->cfg->workers.heartbeat_s),
         .patience_us = fg_from_seconds(s->cfg->workers.patience_s),
         .respawn = {.initial = r->replaces ? fg_net_size() - 1 : 0,
@@ -242,7 +253,8 @@ static void tell_of_idle_clients(const struct fg_ranks *r, const struct fg_setup
 }
 
 static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct fg_executor *local,
-                                    atomic_int *stop, struct fg_executor **out, struct fg_err *err)
+                                    const struct fg_setup_hands *hands, atomic_int *stop,
+                                    struct fg_executor **out, struct fg_err *err)
 {
     struct fg_ranks *r = arg;
     bool real = s->cfg->run.clock == FG_OPT_CLOCK_REAL;
@@ -267,7 +279,7 @@ static enum fg_status make_executor(void *arg, const struct fg_setup *s, struct 
         st = fg_fail(err, FG_E_NOMEM, "out of memory for the names of %u shards", s->clients);
         goto cleanup;
     }
-    struct fg_executor_remote_opts opts = options_of(r, s, &told);
+    struct fg_executor_remote_opts opts = options_of(r, s, hands, &told);
     opts.config = config.data;
     opts.local = r->aggregator_computes ? local : NULL;
     opts.stop = stop;

@@ -24,6 +24,7 @@ struct fg_ranks {
     struct fg_transport *transport;
     struct fg_ranks_shards *shards;
     char folder[4096]; /* of the run, once it is there */
+    char host[256];
     struct fg_hosts hosts;
     struct fg_agent agent;
     struct fg_probe *probe;

@@ -136,20 +136,20 @@ static enum fg_status configure(void *arg, const struct fg_worker_work *work, st
     FG_TRY(st);
     const struct fg_model *model = movable ? w->model : w->setup->model;
     struct fg_local_opts local = fg_setup_local(&w->cfg);
-    unsigned threads = 0; /* tasks at once */
+    struct fg_setup_hands hands = {0};
     w->P = fg_model_params(model);
     w->codec = fg_codec_find(w->cfg.wire.codec);
     if (w->codec == NULL) {
         st = fg_fail(err, FG_E_CONFIG, "wire.codec: this worker has no codec '%s'", w->cfg.wire.codec);
         goto cleanup;
     }
-    FG_TRY(fg_setup_trainer(&w->trainer, &threads, &w->cfg, model, &local, movable ? NULL : w->setup->data,
-                            err));
+    FG_TRY(
+        fg_setup_trainer(&w->trainer, &hands, &w->cfg, model, &local, movable ? NULL : w->setup->data, err));
     st = fg_setup_coding(&w->coding, &w->cfg, model);
     w->bound = st == FG_OK ? w->codec->bound(&w->coding, w->P) : 0;
     st = st == FG_OK && work->sums ? fg_worker_sums_create(&w->sums, w->P) : st;
-    if (st != FG_OK || make_seats(w, threads) != FG_OK) {
-        st = fg_fail(err, FG_E_NOMEM, "out of memory for %u updates", threads);
+    if (st != FG_OK || make_seats(w, hands.cohort) != FG_OK) {
+        st = fg_fail(err, FG_E_NOMEM, "out of memory for %u updates", hands.cohort);
         goto cleanup;
     }
     bool real = w->cfg.run.clock == FG_OPT_CLOCK_REAL,
@@ -159,7 +159,8 @@ static enum fg_status configure(void *arg, const struct fg_worker_work *work, st
     FG_TRY(look_for_notice(w, err));
     open_cache(w, movable);
     *out = (struct fg_worker_ready){.params = w->P,
-                                    .cohort = threads,
+                                    .cohort = hands.cohort,
+                                    .cores = hands.cores,
                                     .keeps_shards = w->shards != NULL,
                                     .coding = &w->coding,
                                     .cache_bytes = (size_t)w->cfg.worker.cache_mb << 20,

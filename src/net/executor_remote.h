@@ -77,7 +77,8 @@ struct fg_executor_remote_opts {
     size_t max_bytes;
 
     struct fg_executor *local; /* computes here as well; taken over on success; NULL: only workers do */
-    unsigned local_width;      /* tasks worth giving it at once */
+    unsigned local_cohort;     /* tasks worth giving it at once; 0: 1 */
+    const char *local_host;    /* whose cores it takes, as workers name theirs; NULL: none; borrowed */
     /* Updates stay with the workers, which add up those that are folded (struct fg_far); what is lost with a
      * worker is computed by `local`. Only for those who do nothing with updates but fold them. */
     bool updates_stay;
@@ -88,7 +89,7 @@ struct fg_executor_remote_opts {
     /* Clients keep something for the codec: their tasks go to whoever did their last one,
      * a worker as long as it is there. */
     bool clients_keep;
-    unsigned worker_width; /* tasks a worker computes at a time; 0: what each says of itself */
+    bool share_cores; /* those on one host, `local` too, have equal parts of its cores; else all of them */
 
     atomic_int *stop;                    /* non-zero: collect returns FG_E_INTERRUPTED; NULL: never */
     fg_time_t (*now)(void *arg);         /* real time, only to tell who is alive */

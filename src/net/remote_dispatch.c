@@ -98,6 +98,7 @@ static enum fg_status send_chunk(struct remote *r, uint32_t peer, size_t count)
     struct fg_msg m = {.type = FG_MSG_TASKS};
     m.u.tasks.floor = floor_version(r);
     r->worker[peer].floor = m.u.tasks.floor > r->worker[peer].floor ? m.u.tasks.floor : r->worker[peer].floor;
+    m.u.tasks.cohort = r->worker[peer].cohort > 0 ? r->worker[peer].slots : 0;
     m.u.tasks.n = (uint32_t)count;
     m.u.tasks.list = r->chunk;
     r->worker[peer].has += (uint32_t)count;
@@ -257,6 +258,19 @@ static enum fg_status give_wanted(struct remote *r, struct fg_err *err)
     return st == FG_OK ? give(r, (uint32_t)best, 1, &given, err) : st;
 }
 
+/* How many of those queued to give one of so many hands: less towards the end, so that nobody waits long for
+ * a core. A device takes as long for one task as for many. */
+static size_t portion(const struct remote *r, const struct worker *w, size_t queued, size_t hands)
+{
+    size_t n = room(w, !remote_near_full(r));
+    if (n == 0) {
+        return 0; /* there may be no hands at all */
+    }
+    size_t share = w->cores ? queued / (2 * hands + 1) + 1 : (queued + hands - 1) / hands;
+    n = n < w->slots ? n : w->slots;
+    return n < share ? n : share;
+}
+
 enum fg_status remote_dispatch(struct remote *r, struct fg_err *err)
 {
     bool given = true;
@@ -276,18 +290,13 @@ enum fg_status remote_dispatch(struct remote *r, struct fg_err *err)
         }
     }
     while (given && remote_queued(r) > 0) {
-        size_t hands = r->opts.local != NULL;
+        size_t hands = r->opts.local != NULL, queued = remote_queued(r);
         for (size_t i = 1; i < r->n_worker; i++) {
             hands += r->worker[i].state == WORKER_WELCOME && !r->worker[i].silent;
         }
         given = false;
         for (uint32_t i = 1; i < r->n_worker; i++) {
-            struct worker *w = &r->worker[i];
-            size_t share =
-                remote_queued(r) / (2 * hands + 1) + 1; /* smaller towards the end: no one waits long */
-            size_t n = room(w, !remote_near_full(r));
-            n = n < w->slots ? n : w->slots;
-            n = n < share ? n : share;
+            size_t n = portion(r, &r->worker[i], queued, hands);
             if (n > 0 && remote_queued(r) > 0) {
                 enum fg_status st = give(r, i, n, &given, err);
                 if (st != FG_OK) {

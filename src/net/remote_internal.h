@@ -74,7 +74,8 @@ struct worker {
     size_t host;              /* index into opts.hosts, or FG_HOSTS_NONE */
     uint32_t invited, hellos; /* PINGs before it was welcome; HELLOs that answered them */
     uint64_t given;           /* sequence number of its last TASKS */
-    uint32_t slots;           /* tasks it computes at a time */
+    uint32_t cohort, slots;   /* tasks it can compute at a time, 0 until it is ready; and is to */
+    bool cores;               /* it takes a core for each */
     char name[64];            /* of its host */
     uint32_t pid;
     uint32_t has;     /* tasks it has */
@@ -198,6 +199,9 @@ enum fg_status remote_event(struct remote *r, struct fg_net_event *ev); /* takes
 enum fg_status remote_send(struct remote *r, uint32_t peer, const struct fg_msg *m);
 enum fg_status remote_welcome(struct remote *r, uint32_t peer);
 uint32_t remote_answering(const struct remote *r);
+
+/* Tasks worth giving the local executor at once: workers on this machine have their part of its cores. */
+uint32_t remote_local_slots(const struct remote *r);
 bool remote_too_few(struct remote *r); /* to go on; said once */
 enum fg_status remote_heartbeat(struct remote *r);
 bool remote_anyone(const struct remote *r); /* whether a worker is there or can still come */

@@ -274,7 +274,7 @@ static enum fg_status evaluate(struct fg_trainer *base, const float *params, con
 {
     struct scorer *s = (struct scorer *)base;
     struct remote *r = s->r;
-    unsigned width = r->opts.local_width > 0 ? r->opts.local_width : 1;
+    uint32_t width = remote_local_slots(r);
     size_t least = (size_t)FG_SCORE_BLOCK * width;
     const struct fg_version *v = r->versions.n > 0 ? &r->versions.list[r->versions.n - 1] : NULL;
     if (v == NULL || index == NULL || hands(r) == 1 || n <= least || n > UINT32_MAX ||

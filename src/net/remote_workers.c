@@ -7,6 +7,8 @@
 #include "src/base/now.h"
 #include "src/net/remote_internal.h"
 
+enum { COHORT_MAX = 4096 }; /* chosen: no more tasks at a time for one worker, whatever it says */
+
 /* Post a message. A peer that is gone is no error here: its GONE event follows. */
 enum fg_status remote_send(struct remote *r, uint32_t peer, const struct fg_msg *m)
 {
@@ -61,6 +63,38 @@ static enum fg_status take_back(struct remote *r, uint32_t peer)
     return st;
 }
 
+/* Who takes cores of the host that a worker names. */
+static uint32_t sharing(const struct remote *r, const char *host)
+{
+    uint32_t n = r->opts.local != NULL && r->opts.local_host != NULL &&
+                 strncmp(r->opts.local_host, host, sizeof r->worker->name - 1) == 0;
+    for (size_t i = 1; i < r->n_worker; i++) {
+        const struct worker *w = &r->worker[i];
+        n += w->state == WORKER_WELCOME && w->cores && strcmp(w->name, host) == 0;
+    }
+    return n;
+}
+
+/* Equal parts of its cores to all workers on the host of this one, which came or went. */
+static void share_cores(struct remote *r, uint32_t peer)
+{
+    const char *host = r->worker[peer].name;
+    uint32_t n = r->opts.share_cores ? sharing(r, host) : 1;
+    for (size_t i = 1; i < r->n_worker; i++) {
+        struct worker *w = &r->worker[i];
+        if (w->state == WORKER_WELCOME && w->cores && strcmp(w->name, host) == 0) {
+            w->slots = w->cohort > n ? w->cohort / n : 1;
+        }
+    }
+}
+
+uint32_t remote_local_slots(const struct remote *r)
+{
+    uint32_t cohort = r->opts.local_cohort > 0 ? r->opts.local_cohort : 1;
+    uint32_t n = r->opts.share_cores && r->opts.local_host != NULL ? sharing(r, r->opts.local_host) : 1;
+    return cohort > n ? cohort / n : 1;
+}
+
 static const char *fate(const struct remote *r)
 {
     return r->opts.pinned || r->opts.ignore_losses ? "lost" : "repeated";
@@ -88,6 +122,7 @@ enum fg_status remote_dismiss(struct remote *r, uint32_t peer, const char *why)
     fg_free(w->known);
     w->known = NULL;
     w->n_known = w->cap_known = 0;
+    share_cores(r, peer);
     r->stats.lost++;
     r->stats.alive--;
     remote_displaced(r, peer);
@@ -159,17 +194,15 @@ static enum fg_status on_hello(struct remote *r, uint32_t peer, const struct fg_
     if (w->state != WORKER_JOINED) {
         return remote_not_welcome(r, peer); /* or the answer to an invitation that was repeated */
     }
-    uint32_t threads = r->opts.worker_width > 0 ? r->opts.worker_width : m->u.hello.threads;
-    w->slots = threads == 0 ? 1 : threads > 4096 ? 4096 : threads;
     w->state = WORKER_WELCOME;
     w->pid = m->u.hello.pid;
     size_t len = m->u.hello.host.len < sizeof w->name - 1 ? m->u.hello.host.len : sizeof w->name - 1;
     if (len > 0) {
         memcpy(w->name, m->u.hello.host.data, len);
     }
-    fg_log_write(FG_LOG_INFO, "worker %u: process %u on %.*s, %u threads, kernels %.*s", peer, m->u.hello.pid,
-                 (int)m->u.hello.host.len, (const char *)m->u.hello.host.data, threads,
-                 (int)m->u.hello.isa.len, (const char *)m->u.hello.isa.data);
+    fg_log_write(FG_LOG_INFO, "worker %u: process %u on %.*s, kernels %.*s", peer, m->u.hello.pid,
+                 (int)m->u.hello.host.len, (const char *)m->u.hello.host.data, (int)m->u.hello.isa.len,
+                 (const char *)m->u.hello.isa.data);
     enum fg_status st = remote_enlist(r, peer, m->u.hello.pid);
     return st == FG_OK ? remote_welcome(r, peer) : st;
 }
@@ -183,6 +216,21 @@ enum fg_status remote_welcome(struct remote *r, uint32_t peer)
     welcome.u.welcome.config = fg_view_str(r->config);
     memcpy(welcome.u.welcome.input, r->opts.input, sizeof welcome.u.welcome.input);
     return remote_send(r, peer, &welcome);
+}
+
+static void on_ready(struct remote *r, uint32_t peer, const struct fg_msg *m)
+{
+    struct worker *w = &r->worker[peer];
+    if (w->state != WORKER_WELCOME) {
+        r->stats.answers_ignored++;
+        return;
+    }
+    w->cohort = m->u.ready.cohort < COHORT_MAX ? m->u.ready.cohort : COHORT_MAX;
+    w->cores = m->u.ready.cores;
+    w->slots = w->cohort;
+    share_cores(r, peer);
+    fg_log_write(FG_LOG_INFO, "worker %u: ready, %u task%s at a time", peer, w->slots,
+                 w->slots == 1 ? "" : "s");
 }
 
 static enum fg_status on_refused(struct remote *r, uint32_t peer, const struct fg_msg *m)
@@ -235,6 +283,9 @@ static enum fg_status on_message(struct remote *r, uint32_t peer, const struct f
     switch (m->type) {
     case FG_MSG_HELLO:
         return on_hello(r, peer, m);
+    case FG_MSG_READY:
+        on_ready(r, peer, m);
+        return FG_OK;
     case FG_MSG_RESULT:
         r->worker[peer].answered = true;
         return remote_answer(r, peer, m, frame);

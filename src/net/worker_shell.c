@@ -236,6 +236,7 @@ static enum fg_status on_errand_done(struct shell *sh)
         ev.text = sh->err.text;
         ev.params = sh->ready.params;
         ev.cohort = sh->ready.cohort;
+        ev.cores = sh->ready.cores;
         ev.cache_bytes = sh->ready.cache_bytes;
         ev.keeps_shards = sh->ready.keeps_shards;
         ev.coding = sh->ready.coding;

@@ -25,6 +25,7 @@ struct fg_worker_work {
 struct fg_worker_ready {
     uint64_t params;                    /* P of the model */
     uint32_t cohort;                    /* tasks worth running together */
+    bool cores;                         /* each of them takes a core */
     size_t cache_bytes;                 /* for shards */
     bool keeps_shards;                  /* the two functions below do something */
     const struct fg_codec_opts *coding; /* of differences of models; the environment keeps it */

@@ -93,14 +93,21 @@ const char *fg_setup_arithmetic_name(const struct fg_config *c);
  * waves of it are what memory allows. */
 enum { FG_SETUP_DEVICE_WIDTH = 64 };
 
-/* The trainer that worker.device asks for, and how many tasks it likes to have at once.
+/* Tasks worth giving a trainer at once, and whether each of them takes a core. */
+struct fg_setup_hands {
+    unsigned cohort;
+    bool cores;
+};
+
+/* The trainer that worker.device asks for, and what it likes to have at once.
  *
  * data: kept on the device for the trainer's life; NULL: brought there by each run.
  * Errors: FG_E_CONFIG, FG_E_UNSUPPORTED without such a device, FG_E_NOMEM, FG_E_IO.
  * Owner:  the caller, fg_trainer_destroy(). */
-enum fg_status fg_setup_trainer(struct fg_trainer **out, unsigned *width, const struct fg_config *c,
-                                const struct fg_model *model, const struct fg_local_opts *local,
-                                const struct fg_dataset *data, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_setup_trainer(struct fg_trainer **out, struct fg_setup_hands *hands,
+                                const struct fg_config *c, const struct fg_model *model,
+                                const struct fg_local_opts *local, const struct fg_dataset *data,
+                                struct fg_err *err) FG_NODISCARD;
 
 /* Whether whoever collects updates only adds them up. */
 bool fg_setup_only_adds(const struct fg_setup *s);

@@ -3,9 +3,10 @@
 #include "src/sim/setup_device.h"
 #include "src/worker/trainer_device.h"
 
-enum fg_status fg_setup_trainer(struct fg_trainer **out, unsigned *width, const struct fg_config *c,
-                                const struct fg_model *model, const struct fg_local_opts *local,
-                                const struct fg_dataset *data, struct fg_err *err)
+enum fg_status fg_setup_trainer(struct fg_trainer **out, struct fg_setup_hands *hands,
+                                const struct fg_config *c, const struct fg_model *model,
+                                const struct fg_local_opts *local, const struct fg_dataset *data,
+                                struct fg_err *err)
 {
     static const enum fg_arithmetic of[] = {FG_EXACT, FG_BF16, FG_TF32}; /* FG_OPT_ARITHMETIC_... */
     enum fg_arithmetic arithmetic = of[c->train.arithmetic];
@@ -25,11 +26,13 @@ enum fg_status fg_setup_trainer(struct fg_trainer **out, unsigned *width, const 
                                     : "exact where worker.device is auto or a list of several kinds");
     }
     if (d == NULL) {
-        *width = fg_setup_threads(c);
+        *hands = (struct fg_setup_hands){fg_setup_threads(c), true};
         st = fg_setup_kernels(&kernels, c, err);
-        return st == FG_OK ? fg_trainer_create_cpu(out, model, local, c->run.seed, *width, kernels, err) : st;
+        return st == FG_OK
+                   ? fg_trainer_create_cpu(out, model, local, c->run.seed, hands->cohort, kernels, err)
+                   : st;
     }
-    *width = FG_SETUP_DEVICE_WIDTH;
+    *hands = (struct fg_setup_hands){FG_SETUP_DEVICE_WIDTH, false};
     st = fg_trainer_create_device(out, model, local, c->run.seed, arithmetic, d, err);
     if (st == FG_OK && data != NULL) {
         st = fg_trainer_device_keep(*out, data, err);

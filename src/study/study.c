@@ -258,9 +258,9 @@ static enum fg_status make_executor(struct study *s, const struct fg_study_shell
     if (setup->cost_only) {
         return FG_OK;
     }
-    unsigned width;
+    struct fg_setup_hands hands;
     enum fg_status st =
-        fg_setup_trainer(&s->trainer, &width, s->cfg, setup->model, &setup->local, setup->data, err);
+        fg_setup_trainer(&s->trainer, &hands, s->cfg, setup->model, &setup->local, setup->data, err);
     if (st != FG_OK) {
         return st;
     }
@@ -271,7 +271,7 @@ static enum fg_status make_executor(struct study *s, const struct fg_study_shell
                                           .coding = setup->coding,
                                           .kept = s->kept,
                                           .may_stay = shell->executor == NULL && fg_setup_updates_stay(setup),
-                                          .width = width,
+                                          .width = hands.cohort,
                                           .stop = &fg_study_stop};
     struct fg_executor *local;
     st = fg_executor_local_create(&local, s->trainer, fg_model_params(setup->model), &opts, err);
@@ -285,7 +285,7 @@ static enum fg_status make_executor(struct study *s, const struct fg_study_shell
         s->ex = local;
         return FG_OK;
     }
-    st = shell->executor(shell->arg, setup, local, &fg_study_stop, &s->ex, err);
+    st = shell->executor(shell->arg, setup, local, &hands, &fg_study_stop, &s->ex, err);
     if (st == FG_OK && s->ex->ops->follow != NULL && fg_aggregator_down(s->agg) != NULL) {
         s->ex->ops->follow(s->ex, fg_aggregator_down(s->agg));
     }

@@ -22,10 +22,10 @@ struct fg_study_play {
 };
 
 /* Makes the executor once the setup stands and the run is known to be unfinished. `local` computes on this
- * process' cores and may be taken over (the new executor then destroys it) or destroyed. */
+ * process' cores, or a device, and may be taken over (the new executor then destroys it) or destroyed. */
 struct fg_study_shell {
     enum fg_status (*executor)(void *arg, const struct fg_setup *s, struct fg_executor *local,
-                               atomic_int *stop, struct fg_executor **out,
+                               const struct fg_setup_hands *hands, atomic_int *stop, struct fg_executor **out,
                                struct fg_err *err); /* NULL: local as it is */
     void *arg;
     const char *replay;   /* run folder of a real run whose events are met again; NULL: none */

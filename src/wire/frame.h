@@ -22,7 +22,7 @@
 #include "src/base/status.h"
 
 #define FG_FRAME_MAGIC 0x52464746u /* "FGFR" */
-#define FG_FRAME_VERSION 2u
+#define FG_FRAME_VERSION 3u
 enum { FG_FRAME_HEADER_BYTES = 48 };
 #define FG_FRAME_MAX ((uint64_t)1 << 30) /* header and payload; also keeps one frame one MPI message */
 

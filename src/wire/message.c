@@ -78,7 +78,7 @@ static enum fg_status payload_size(size_t *size, const struct fg_msg *m)
     uint64_t array = 0, fixed = 0;
     switch (m->type) {
     case FG_MSG_HELLO:
-        fixed = 8 + text_size(m->u.hello.version) + text_size(m->u.hello.host) + text_size(m->u.hello.isa);
+        fixed = 4 + text_size(m->u.hello.version) + text_size(m->u.hello.host) + text_size(m->u.hello.isa);
         break;
     case FG_MSG_WELCOME:
         fixed = 16 + 4 * FG_MSG_INPUT + 8;
@@ -118,6 +118,7 @@ static enum fg_status payload_size(size_t *size, const struct fg_msg *m)
         fixed = 16;
         array = (uint64_t)m->u.add.n * FG_MSG_TERM_BYTES;
         break;
+    case FG_MSG_READY:
     case FG_MSG_SUM_REQ:
         fixed = 8;
         break;
@@ -242,7 +243,6 @@ static void put_payload(struct fg_packer *w, const struct fg_msg *m)
     switch (m->type) {
     case FG_MSG_HELLO:
         fg_pack_le(w, m->u.hello.pid, 4);
-        fg_pack_le(w, m->u.hello.threads, 4);
         put_text(w, m->u.hello.version);
         put_text(w, m->u.hello.host);
         put_text(w, m->u.hello.isa);
@@ -257,6 +257,10 @@ static void put_payload(struct fg_packer *w, const struct fg_msg *m)
         fg_pack_le(w, m->u.welcome.config.len, 8);
         fg_pack_bytes(w, m->u.welcome.config.data, m->u.welcome.config.len);
         break;
+    case FG_MSG_READY:
+        fg_pack_le(w, m->u.ready.cohort, 4);
+        fg_pack_le(w, m->u.ready.cores, 4);
+        break;
     case FG_MSG_MODEL:
         fg_pack_le(w, m->u.model.version, 8);
         fg_pack_le(w, m->u.model.params, 8);
@@ -268,7 +272,7 @@ static void put_payload(struct fg_packer *w, const struct fg_msg *m)
     case FG_MSG_TASKS:
         fg_pack_le(w, m->u.tasks.floor, 8);
         fg_pack_le(w, m->u.tasks.n, 4);
-        fg_pack_le(w, 0, 4);
+        fg_pack_le(w, m->u.tasks.cohort, 4);
         for (uint32_t i = 0; i < m->u.tasks.n; i++) {
             put_task(w, &m->u.tasks.list[i]);
         }
@@ -409,7 +413,6 @@ static void get_control(struct fg_msg *m, struct fg_reader *r)
 static void get_hello(struct fg_msg *m, struct fg_reader *r)
 {
     m->u.hello.pid = fg_get_u32(r);
-    m->u.hello.threads = fg_get_u32(r);
     m->u.hello.version = get_text(r);
     m->u.hello.host = get_text(r);
     m->u.hello.isa = get_text(r);
@@ -430,6 +433,11 @@ enum fg_status fg_msg_decode(struct fg_msg *out, const struct fg_frame *f)
         fg_get_u32s(&r, m.u.welcome.input, FG_MSG_INPUT);
         m.u.welcome.config = get_blob(&r);
         break;
+    case FG_MSG_READY:
+        m.u.ready.cohort = fg_get_u32(&r);
+        m.u.ready.cores = fg_get_u32(&r) != 0;
+        r.bad = r.bad || m.u.ready.cohort == 0;
+        break;
     case FG_MSG_MODEL:
         m.u.model.version = fg_get_u64(&r);
         m.u.model.params = fg_get_u64(&r);
@@ -442,7 +450,7 @@ enum fg_status fg_msg_decode(struct fg_msg *out, const struct fg_frame *f)
     case FG_MSG_TASKS:
         m.u.tasks.floor = fg_get_u64(&r);
         m.u.tasks.n = fg_get_u32(&r);
-        (void)fg_get_u32(&r);
+        m.u.tasks.cohort = fg_get_u32(&r);
         m.u.tasks.raw = view(&r, (uint64_t)m.u.tasks.n * FG_MSG_TASK_BYTES);
         break;
     case FG_MSG_SHARD_REQ:

@@ -4,6 +4,7 @@
  *                             <-   PING (the invitation)
  *   HELLO (who I am)          ->
  *                             <-   WELCOME (configuration, worker id, parameters P)
+ *   READY (what I can do)     ->
  *                             <-   MODEL (a version of the parameters)
  *                             <-   TASKS (what to compute, from which versions and shards)
  *   SHARD_REQ (hash)          ->
@@ -51,7 +52,8 @@ enum fg_msg_type {
     FG_MSG_STEPS = 14,
     FG_MSG_ADD = 15,
     FG_MSG_SUM_REQ = 16,
-    FG_MSG_SUM = 17
+    FG_MSG_SUM = 17,
+    FG_MSG_READY = 18
 };
 
 /* Why a worker does not carry out a task (or, with task id 0, cannot work at all). */
@@ -102,7 +104,6 @@ struct fg_msg {
             struct fg_view host;
             struct fg_view isa; /* kernels it runs, for the log */
             uint32_t pid;
-            uint32_t threads; /* tasks it computes at a time */
         } hello;
         struct {
             uint32_t worker;              /* its number in this run */
@@ -111,6 +112,10 @@ struct fg_msg {
             uint32_t input[FG_MSG_INPUT]; /* what a sample is: kind, shape[3], classes */
             struct fg_view config;
         } welcome;
+        struct {
+            uint32_t cohort; /* tasks worth giving it to compute together, at least 1 */
+            bool cores;      /* each of them takes a core of its machine */
+        } ready;
         struct {
             uint64_t version;
             uint64_t params;     /* P */
@@ -126,7 +131,8 @@ struct fg_msg {
             struct fg_view raw;         /* after decoding: (version - from) blobs, fg_msg_step_next() */
         } steps;
         struct {
-            uint64_t floor; /* versions below are not asked for again: drop them */
+            uint64_t floor;  /* versions below are not asked for again: drop them */
+            uint32_t cohort; /* compute no more tasks together from now on; 0: as READY said */
             uint32_t n;
             const struct fg_msg_task *list; /* (n) when encoding */
             const uint8_t *raw;             /* (n, FG_MSG_TASK_BYTES) after decoding */

@@ -74,7 +74,8 @@ static enum fg_status run_next(struct fg_session *s, struct fg_session_actions *
     if (s->phase != PHASE_WORKING || s->n_cohort > 0) {
         return FG_OK;
     }
-    for (size_t i = 0; i < s->n_jobs && s->n_cohort < s->cohort; i++) {
+    size_t most = s->at_most > 0 && s->at_most < s->cohort ? s->at_most : s->cohort;
+    for (size_t i = 0; i < s->n_jobs && s->n_cohort < most; i++) {
         struct job *j = &s->jobs[i];
         if (!session_job_can_run(s, j)) {
             continue;
@@ -245,6 +246,7 @@ static enum fg_status on_tasks(struct fg_session *s, const struct fg_msg *m, str
                          (struct fg_session_action){.kind = FG_SESSION_FORGET, .floor = m->u.tasks.floor});
     }
     s->floor = m->u.tasks.floor > s->floor ? m->u.tasks.floor : s->floor;
+    s->at_most = m->u.tasks.cohort;
     for (size_t i = 0; i < m->u.tasks.n && st == FG_OK; i++) {
         struct fg_msg_task t;
         fg_msg_task_at(&t, m, i);
@@ -290,7 +292,6 @@ static enum fg_status say_hello(struct fg_session *s, struct fg_session_actions 
     m.u.hello.host = fg_view_str(s->host);
     m.u.hello.isa = fg_view_str(s->isa);
     m.u.hello.pid = s->pid;
-    m.u.hello.threads = s->threads;
     return session_send(s, out, &m);
 }
 
@@ -396,7 +397,11 @@ static enum fg_status on_ready(struct fg_session *s, const struct fg_session_eve
     s->keeps_shards = ev->keeps_shards;
     s->coding = ev->coding;
     s->phase = PHASE_WORKING;
-    return session_shards_begin(s, out);
+    struct fg_msg m = {.type = FG_MSG_READY};
+    m.u.ready.cohort = ev->cohort;
+    m.u.ready.cores = ev->cores;
+    enum fg_status st = session_send(s, out, &m);
+    return st == FG_OK ? session_shards_begin(s, out) : st;
 }
 
 static enum fg_status on_leave(struct fg_session *s, struct fg_session_actions *out)
@@ -460,7 +465,6 @@ enum fg_status fg_session_create(struct fg_session **out, const struct fg_sessio
     s->host = fg_strdup(self->host);
     s->isa = fg_strdup(self->isa);
     s->pid = self->pid;
-    s->threads = self->threads;
     if (s->version == NULL || s->host == NULL || s->isa == NULL) {
         fg_session_destroy(s);
         return FG_E_NOMEM;

@@ -4,7 +4,7 @@
  * cohorts.
  *
  *   FRAME PING -> SEND HELLO
- *   FRAME WELCOME -> CONFIGURE ... READY
+ *   FRAME WELCOME -> CONFIGURE ... READY -> SEND READY
  *   FRAME TASKS -> RUN ... DONE -> SEND RESULT
  *     (-> LOOKUP ... STORED, or if it is missing -> SEND SHARD_REQ ... FRAME SHARD -> KEEP, RUN)
  *   FRAME ADD -> ADD of each; FRAME SUM_REQ -> SUM ... SUMMED -> SEND SUM (updates that stay here)
@@ -39,7 +39,7 @@ struct fg_session;
 /* Who this worker is; strings are copied. */
 struct fg_session_self {
     const char *version, *host, *isa;
-    uint32_t pid, threads;
+    uint32_t pid;
 };
 
 /* What became of one task of a cohort. */
@@ -77,6 +77,7 @@ struct fg_session_event {
     const char *text;    /* READY: the message then */
     uint64_t params;     /* READY: P of the model made from it */
     uint32_t cohort;     /* READY: tasks worth running together, at least 1 */
+    bool cores;          /* READY: each of them takes a core */
     bool keeps_shards;   /* READY: LOOKUP and KEEP are carried out */
     const uint8_t *hash; /* STORED: of which shard; .frame, .len: its bytes, NULL when missing */
     uint64_t sum;        /* SUMMED: its number; .frame, .len: its bytes, none when there is no such sum */

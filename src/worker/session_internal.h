@@ -38,13 +38,13 @@ struct fg_session {
     enum session_phase phase;
     struct fg_link link;
     char *version, *host, *isa;
-    uint32_t pid, threads;
+    uint32_t pid;
     uint8_t *config; /* a copy, from WELCOME to READY */
     uint64_t params; /* P */
     uint32_t input[FG_MSG_INPUT];
     uint64_t floor;
-    uint64_t steps; /* taken: the stores' notion of order */
-    uint32_t cohort;
+    uint64_t steps;           /* taken: the stores' notion of order */
+    uint32_t cohort, at_most; /* tasks together: worth it, and wanted; 0: no limit */
     bool keeps_shards, sums;
     size_t cache_bytes;
     struct job *jobs; /* in the order given; the running ones among them */

@@ -100,7 +100,7 @@ static void join(struct chaos *c)
 {
     uint32_t i = ++c->n;
     struct chaos_worker *w = &c->worker[i];
-    struct fg_session_self self = {.version = "1", .host = "h", .isa = "x", .pid = i, .threads = 1 + i % 3};
+    struct fg_session_self self = {.version = "1", .host = "h", .isa = "x", .pid = i};
     assert_int_equal(fg_session_create(&w->session, &self), FG_OK);
     put(c, (struct chaos_packet){.due = c->now, .worker = i, .up = true, .kind = FG_NET_JOINED});
     w->last[1] = c->now;
@@ -177,6 +177,7 @@ static void ready(struct chaos *c, uint32_t i)
                                     .text = "no data on this machine",
                                     .params = CHAOS_P,
                                     .cohort = 1 + i % 3,
+                                    .cores = true,
                                     .coding = &chaos_coding,
                                     .cache_bytes = 2 * CHAOS_SHARD_LEN});
 }

@@ -284,7 +284,8 @@ static void turn(struct pretend *w, uint32_t i)
                                         .st = w->cannot_configure ? FG_E_MISSING : FG_OK,
                                         .text = "no data on this machine",
                                         .params = PRETEND_P,
-                                        .cohort = 1 + i % 3,
+                                        .cohort = w->cohort > 0 ? w->cohort : 1 + i % 3,
+                                        .cores = i % 2 == 0,
                                         .cache_bytes = 3 * PRETEND_SHARD_LEN});
     } else if (p->n_jobs > 0 && fg_rng_below(&w->rng, 2) == 0) {
         finish(w, i);
@@ -372,7 +373,7 @@ struct pretend *pretend_create(uint64_t seed, uint32_t n, bool movable)
     assert_non_null(w->loop);
     fg_loop_on_idle(w->loop, pretend_pass, w);
     for (uint32_t i = 1; i <= n; i++) {
-        struct fg_session_self self = {.version = "1", .host = "h", .isa = "x", .pid = i, .threads = i};
+        struct fg_session_self self = {.version = "1", .host = "h", .isa = "x", .pid = i};
         assert_int_equal(fg_session_create(&w->w[i].s, &self), FG_OK);
     }
     return w;
@@ -404,9 +405,8 @@ struct fg_executor *pretend_executor(struct pretend *w, struct fg_executor *loca
                                            .late_counts = w->late_counts,
                                            .partial = w->ignore,
                                            .max_bytes = w->max_bytes,
-                                           .worker_width = w->worker_width,
                                            .local = local,
-                                           .local_width = 2,
+                                           .local_cohort = 2,
                                            .beside = w->beside,
                                            .updates_stay = w->updates_stay,
                                            .judge_late = w->judge_late,

@@ -48,8 +48,8 @@ struct pretend {
     bool movable, cannot_configure, ignore, late_counts; /* workers.on_loss = ignore */
     struct fg_respawn_opts respawn;
     size_t max_bytes;
-    unsigned worker_width; /* tasks each is taken to compute at a time; 0: what they say */
-    bool beside;           /* the local executor computes in a thread */
+    uint32_t cohort; /* tasks that each computes at a time; 0: 1 to 3 */
+    bool beside;     /* the local executor computes in a thread */
     bool updates_stay, judge_late;
     bool int8;          /* else updates go as they are, or from some workers under zstd */
     atomic_uint passed; /* calls of pretend_pass() */

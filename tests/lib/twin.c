@@ -42,7 +42,7 @@ static void on_run(struct twin *t, const struct fg_session_action *a)
 {
     assert_true(t->configured);
     assert_int_equal(t->n_jobs, 0);
-    assert_in_range(a->n, 1, 3);
+    assert_in_range(a->n, 1, t->at_most > 0 ? t->at_most : COHORT);
     for (size_t i = 0; i < a->n; i++) {
         const struct fg_session_job *j = &a->jobs[i];
         const struct fg_msg_task *given = &t->task[j->task.id];
@@ -159,6 +159,7 @@ void twin_deliver(struct twin *t, const uint8_t *bytes, size_t len)
     if (fg_frame_decode(&f, bytes, len) == FG_OK && fg_msg_decode(&m, &f) == FG_OK && f.run_id == RUN_ID &&
         f.seq > t->seen) {
         t->seen = f.seq;
+        t->at_most = m.type == FG_MSG_TASKS && t->configuring ? m.u.tasks.cohort : t->at_most;
         for (size_t i = 0; m.type == FG_MSG_TASKS && t->configuring && i < m.u.tasks.n; i++) {
             struct fg_msg_task given;
             fg_msg_task_at(&given, &m, i);
@@ -218,6 +219,7 @@ static void send_tasks(struct twin *t)
         t->floor = t->newest - 1;
     }
     m.u.tasks.floor = t->floor;
+    m.u.tasks.cohort = twin_below(t, COHORT + 1);
     m.u.tasks.n = n;
     m.u.tasks.list = &t->task[first];
     struct frame *f = twin_frame(t, &m, RUN_ID);
@@ -279,7 +281,7 @@ void twin_configure(struct twin *t)
     t->configured = true;
     twin_step(t, &(struct fg_session_event){.kind = FG_SESSION_READY,
                                             .params = P,
-                                            .cohort = 3,
+                                            .cohort = COHORT,
                                             .cache_bytes = CACHE,
                                             .keeps_shards = t->keeps});
 }
@@ -362,7 +364,7 @@ void twin_settle(struct twin *t)
 struct twin *twin_begin(uint64_t seed)
 {
     struct twin *t = fg_calloc(1, sizeof *t);
-    struct fg_session_self self = {.version = "1", .host = "h", .isa = "reference", .pid = 1, .threads = 3};
+    struct fg_session_self self = {.version = "1", .host = "h", .isa = "reference", .pid = 1};
     assert_non_null(t);
     fg_rng_init(&t->rng, seed, FG_RNG_TEST, 0, 0);
     assert_int_equal(fg_session_create(&t->s, &self), FG_OK);

@@ -7,7 +7,7 @@
 #include "src/base/rng.h"
 #include "src/worker/session.h"
 
-enum { P = 5, SHARDS = 6, MAX_TASKS = 400, MAX_FRAMES = 2000, RUN_ID = 77, CACHE = 150 };
+enum { P = 5, SHARDS = 6, MAX_TASKS = 400, MAX_FRAMES = 2000, RUN_ID = 77, CACHE = 150, COHORT = 3 };
 
 struct frame {
     uint8_t *bytes;
@@ -23,6 +23,7 @@ struct twin {
     uint64_t seq, seen;
     bool has_version[MAX_TASKS]; /* the worker was given this version, in order, and may still use it */
     uint64_t newest, floor;
+    uint32_t at_most;       /* tasks that may run together, as was said last; 0: COHORT */
     int pending[MAX_TASKS]; /* by task id: given, in order, and not answered */
     uint64_t found;
     bool keeps; /* shards are looked for and kept on this machine */

@@ -277,7 +277,7 @@ static void lost_workers_are_replaced_until_all_is_done(void **state)
         fg_loop_hold_back(w->loop, PRETEND_MOST - 3);
         w->respawn = (struct fg_respawn_opts){
             .initial = 3, .min = seed % 4 == 0 ? 2 : 1, .backoff_us = FG_SECOND / 20};
-        w->kill_in_1000 = 8;
+        w->kill_in_1000 = 12;
         struct fg_executor *ex = pretend_executor(w, NULL);
         pretend_rounds(w, ex, 5);
         struct fg_executor_remote_stats stats = fg_executor_remote_stats(ex);
@@ -367,7 +367,7 @@ static void a_thousand_answers_at_once_are_bounded_and_fair(void **state)
     struct fg_result res;
     struct fg_err err;
     float x[PRETEND_P];
-    c.w->worker_width = WIDTH;
+    c.w->cohort = WIDTH;
     c.w->max_bytes = ROOM * bytes;
     struct fg_executor *ex = pretend_executor(c.w, NULL);
     c.r = (const struct remote *)ex;

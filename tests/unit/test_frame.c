@@ -30,7 +30,6 @@ static struct fg_msg sample(enum fg_msg_type type)
         m.u.hello.host = text("node");
         m.u.hello.isa = text("avx512");
         m.u.hello.pid = 4711;
-        m.u.hello.threads = 8;
         break;
     case FG_MSG_WELCOME:
         m.u.welcome.worker = 3;
@@ -39,6 +38,10 @@ static struct fg_msg sample(enum fg_msg_type type)
         m.u.welcome.input[0] = 1;
         m.u.welcome.input[4] = 10;
         m.u.welcome.config = text("[run]\nseed = 1\n");
+        break;
+    case FG_MSG_READY:
+        m.u.ready.cohort = 64;
+        m.u.ready.cores = true;
         break;
     case FG_MSG_MODEL:
         m.u.model.version = 9;
@@ -58,6 +61,7 @@ static struct fg_msg sample(enum fg_msg_type type)
         break;
     case FG_MSG_TASKS:
         m.u.tasks.floor = 3;
+        m.u.tasks.cohort = 5;
         m.u.tasks.n = 2;
         m.u.tasks.list = list;
         break;
@@ -157,7 +161,6 @@ static void assert_same(const struct fg_msg *got, const struct fg_msg *want)
         assert_view(got->u.hello.host, want->u.hello.host);
         assert_view(got->u.hello.isa, want->u.hello.isa);
         assert_int_equal(got->u.hello.pid, want->u.hello.pid);
-        assert_int_equal(got->u.hello.threads, want->u.hello.threads);
         break;
     case FG_MSG_WELCOME:
         assert_int_equal(got->u.welcome.worker, want->u.welcome.worker);
@@ -165,6 +168,10 @@ static void assert_same(const struct fg_msg *got, const struct fg_msg *want)
         assert_true(got->u.welcome.sums == want->u.welcome.sums);
         assert_memory_equal(got->u.welcome.input, want->u.welcome.input, sizeof want->u.welcome.input);
         assert_view(got->u.welcome.config, want->u.welcome.config);
+        break;
+    case FG_MSG_READY:
+        assert_int_equal(got->u.ready.cohort, want->u.ready.cohort);
+        assert_true(got->u.ready.cores == want->u.ready.cores);
         break;
     case FG_MSG_MODEL: {
         float values[3];
@@ -251,7 +258,7 @@ static uint8_t *encoded(enum fg_msg_type type, size_t *len)
 static void every_message_survives_the_round_trip(void **state)
 {
     (void)state;
-    for (int t = FG_MSG_HELLO; t <= FG_MSG_SUM; t++) {
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_READY; t++) {
         size_t len = 0;
         uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
         struct fg_frame f;
@@ -269,7 +276,7 @@ static void every_message_survives_the_round_trip(void **state)
 static void ping_has_the_documented_bytes(void **state)
 {
     (void)state;
-    uint8_t want[64] = {'F',  'G',  'F',  'R',  2,    0,    10,   0, /* magic, version, type */
+    uint8_t want[64] = {'F',  'G',  'F',  'R',  3,    0,    10,   0, /* magic, version, type */
                         8,    7,    6,    5,    4,    3,    2,    1,
                         42,   0,    0,    0,    0,    0,    0,    0, /* run id, sequence */
                         16,   0,    0,    0,    0,    0,    0,    0,
@@ -294,7 +301,7 @@ static void ping_has_the_documented_bytes(void **state)
 static void any_flipped_bit_is_refused(void **state)
 {
     (void)state;
-    for (int t = FG_MSG_HELLO; t <= FG_MSG_SUM; t++) {
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_READY; t++) {
         size_t len = 0;
         uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
         for (size_t bit = 0; bit < 8 * len; bit++) {
@@ -371,7 +378,7 @@ static void the_beginning_of_a_result_is_judged_alone(void **state)
 static void other_frames_have_to_be_read_whole(void **state)
 {
     (void)state;
-    for (int t = FG_MSG_HELLO; t <= FG_MSG_SUM; t++) {
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_READY; t++) {
         size_t len = 0;
         uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
         struct fg_frame f;
@@ -407,7 +414,7 @@ static void the_fuzz_corpus_is_of_this_version(void **state)
     if (top == NULL) {
         skip();
     }
-    for (int t = FG_MSG_HELLO; t <= FG_MSG_SUM; t++) {
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_READY; t++) {
         char path[4096];
         uint8_t bytes[1024];
         struct fg_frame f;
@@ -447,9 +454,9 @@ static void other_versions_and_lengths_are_named(void **state)
     struct fg_frame f;
     assert_int_equal(fg_frame_length(&whole, bytes), FG_OK);
     assert_int_equal(whole, len);
-    bytes[4] = 1;
+    bytes[4] = FG_FRAME_VERSION - 1;
     assert_int_equal(fg_frame_decode(&f, bytes, len), FG_E_VERSION);
-    bytes[4] = 2;
+    bytes[4] = FG_FRAME_VERSION;
     memset(bytes + 24, 0xff, 8);
     assert_int_equal(fg_frame_decode(&f, bytes, len), FG_E_RANGE);
     fg_free(bytes);
@@ -459,7 +466,7 @@ static void other_versions_and_lengths_are_named(void **state)
 static void payloads_that_lie_are_refused(void **state)
 {
     (void)state;
-    for (int t = FG_MSG_HELLO; t <= FG_MSG_SUM; t++) {
+    for (int t = FG_MSG_HELLO; t <= FG_MSG_READY; t++) {
         size_t len = 0;
         uint8_t *bytes = encoded((enum fg_msg_type)t, &len);
         struct fg_frame f;

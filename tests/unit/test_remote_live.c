@@ -75,7 +75,6 @@ static void hello(struct rig *g, uint32_t peer)
     uint8_t *frame = NULL;
     size_t len = 0;
     m.u.hello.pid = 100 + peer;
-    m.u.hello.threads = 1;
     m.u.hello.version = fg_view_str("0");
     m.u.hello.host = fg_view_str("h");
     m.u.hello.isa = fg_view_str("i");

@@ -70,7 +70,7 @@ static void *worker(void *arg)
 {
     struct side *s = arg;
     struct fg_worker_env env = {.arg = s, .configure = configure, .run = run};
-    struct fg_session_self self = {.version = "1", .host = "h", .isa = "x", .pid = 1, .threads = 1};
+    struct fg_session_self self = {.version = "1", .host = "h", .isa = "x", .pid = 1};
     s->st = fg_worker_shell_run(fg_loop_end(s->loop, 1), &env, &self, &s->busy, NULL);
     fg_loop_kill(s->loop, 1); /* the process ends */
     return NULL;
