@@ -6,11 +6,13 @@
 #include "src/base/bytes.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
+#include "src/base/now.h"
 #include "src/net/remote_internal.h"
 
 enum {
-    WAIT_US = 250000, /* chosen: how long a wait goes on before heartbeats are looked at */
-    AT_ONCE = 4       /* chosen: terms that are told of together; a worker adds as many at a time */
+    WAIT_US = 250000,  /* chosen: how long a wait goes on before heartbeats are looked at */
+    STOP_US = 1000000, /* chosen: how long a sum is waited for once the run is to stop */
+    AT_ONCE = 4        /* chosen: terms that are told of together; a worker adds as many at a time */
 };
 
 struct term {
@@ -129,18 +131,34 @@ static enum fg_status compute_all_again(struct remote_far *f, struct fg_exact *i
     return st;
 }
 
+/* How long to wait yet for a sum that has been waited for since `begin`. */
+static fg_time_t left(const struct remote_far *f, fg_time_t begin)
+{
+    const struct fg_executor_remote_opts *o = &f->r->opts;
+    fg_time_t now = o->now(o->arg), left = WAIT_US;
+    if (o->heartbeat_us > 0) { /* else patience is never lost */
+        left = o->patience_us - (now - f->asked);
+    }
+    if (fg_stopped(o->stop) && left > STOP_US - (now - begin)) {
+        left = STOP_US - (now - begin);
+    }
+    return left;
+}
+
+/* FG_E_INTERRUPTED: it is not waited for any more, and nothing was added. */
 static enum fg_status sum(struct fg_far *far, struct fg_exact *into)
 {
     struct remote_far *f = (struct remote_far *)far;
     struct remote *r = f->r;
     struct fg_err err = {{0}};
     enum fg_status st = FG_OK;
-    fg_time_t begin = r->opts.now(r->opts.arg), left = WAIT_US;
-    while (st == FG_OK && !f->answered && is_there(f) && left > 0) {
-        st = remote_pump(r, left < WAIT_US ? left : WAIT_US, &err);
-        if (r->opts.heartbeat_us > 0) { /* else patience is never lost */
-            left = r->opts.patience_us - (r->opts.now(r->opts.arg) - f->asked);
-        }
+    fg_time_t begin = r->opts.now(r->opts.arg), wait = WAIT_US;
+    while (st == FG_OK && !f->answered && is_there(f) && wait > 0) {
+        st = remote_pump(r, wait < WAIT_US ? wait : WAIT_US, &err);
+        wait = left(f, begin);
+    }
+    if (st == FG_OK && !f->answered && is_there(f) && fg_stopped(r->opts.stop)) {
+        st = FG_E_INTERRUPTED;
     }
     if (st != FG_OK) {
         return st;

@@ -410,9 +410,10 @@ struct fg_executor *pretend_executor(struct pretend *w, struct fg_executor *loca
                                            .beside = w->beside,
                                            .updates_stay = w->updates_stay,
                                            .judge_late = w->judge_late,
+                                           .stop = &w->stop,
                                            .now = now,
                                            .heartbeat_us = FG_SECOND / 10,
-                                           .patience_us = FG_SECOND,
+                                           .patience_us = w->patience > 0 ? w->patience : FG_SECOND,
                                            .respawn = w->respawn};
     assert_int_equal(fg_executor_remote_create(&ex, &opts, NULL), FG_OK);
     return ex;

@@ -30,7 +30,7 @@ struct pretend {
     uint32_t n;
     struct pretend_worker w[PRETEND_CROWD + 1];
     struct fg_codec_ws ws;
-    fg_time_t now;
+    fg_time_t now, patience; /* 0: a second */
     uint32_t kill_in_1000, hang_in_1000, refuse_in_1000, notice_in_1000,
         spare; /* `spare` workers never die */
     enum pretend_badness {
@@ -51,6 +51,7 @@ struct pretend {
     uint32_t cohort; /* tasks that each computes at a time; 0: 1 to 3 */
     bool beside;     /* the local executor computes in a thread */
     bool updates_stay, judge_late;
+    atomic_int stop;    /* the executor's */
     bool int8;          /* else updates go as they are, or from some workers under zstd */
     atomic_uint passed; /* calls of pretend_pass() */
     unsigned killed, hung, refused, handed, resumed, partial, scored, summed, damaged;

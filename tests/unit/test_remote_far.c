@@ -1,5 +1,6 @@
 /* Updates that stay with the workers: what comes together of the workers' sums has the bits of the sum of all
  * updates, whoever dies, hangs or sends nonsense meanwhile. */
+#include <limits.h>
 #include <math.h>
 
 #include "src/aggregator/exact.h"
@@ -212,6 +213,49 @@ static void what_is_not_finite_is_told(void **state)
     fg_free(here);
 }
 
+/* Workers that hang with their sums keep nobody who wants to stop: not for their patience, which is longer. */
+static void a_stop_does_not_wait_for_sums(void **state)
+{
+    (void)state;
+    struct pretend *w = pretend_create(1, 3, false);
+    struct pretend_here *here = new_here();
+    struct fg_task task[COHORT];
+    struct fg_exact *sum = NULL, *want = NULL;
+    struct counts n = {0};
+    struct fg_err err;
+    float x[PRETEND_P];
+    w->updates_stay = true;
+    w->patience = 1000 * FG_SECOND;
+    struct fg_executor *ex = pretend_executor(w, &here->base);
+    assert_int_equal(fg_exact_create(&sum, PRETEND_P), FG_OK);
+    assert_int_equal(fg_exact_create(&want, PRETEND_P), FG_OK);
+    pretend_params(x, 1);
+    assert_int_equal(ex->ops->publish(ex, 1, x, &err), FG_OK);
+    for (uint32_t i = 0; i < COHORT; i++) {
+        task[i] = (struct fg_task){.id = i + 1, .version = 1, .kind = FG_TASK_TRAIN, .client = i, .steps = 5};
+    }
+    assert_int_equal(ex->ops->submit(ex, task, COHORT, &err), FG_OK);
+    for (uint32_t i = 0; i < COHORT; i++) {
+        take(w, ex, &task[i], sum, want, &n);
+    }
+    assert_true(n.far > 0);
+    for (uint32_t i = 1; i <= 3; i++) {
+        w->w[i].asleep = UINT_MAX;
+    }
+    fg_time_t before = w->now;
+    atomic_store(&w->stop, 1);
+    assert_int_equal(fg_exact_gather(sum), FG_E_INTERRUPTED);
+    assert_in_range(w->now - before, FG_SECOND, 3 * FG_SECOND);
+    fg_exact_destroy(sum);
+    fg_exact_destroy(want);
+    assert_null(fg_executor_remote_check(ex));
+    for (uint32_t i = 1; i <= 3; i++) {
+        w->w[i].asleep = 0;
+    }
+    pretend_end(w, ex);
+    fg_free(here);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +263,7 @@ int main(void)
         cmocka_unit_test(what_is_lost_is_computed_once_more),
         cmocka_unit_test(sums_of_nonsense_are_done_without),
         cmocka_unit_test(what_is_not_finite_is_told),
+        cmocka_unit_test(a_stop_does_not_wait_for_sums),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
