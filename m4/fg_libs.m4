@@ -1,10 +1,10 @@
-# FG_LIBS: HDF5, zstd, zlib, libinih, xxHash, jansson, libcrypto; cmocka for the tests.
+# FG_LIBS: HDF5, zstd, zlib, libdeflate, libinih, xxHash, jansson, libcrypto; cmocka for the tests.
 AC_DEFUN([FG_LIBS], [
   PKG_PROG_PKG_CONFIG
-  m4_foreach_w([lib], [libzstd zlib inih libxxhash jansson libcrypto], [
+  m4_foreach_w([lib], [libzstd zlib libdeflate inih libxxhash jansson libcrypto], [
     PKG_CHECK_MODULES([FG_]m4_toupper(lib), lib,
       [FG_CPPFLAGS="$FG_CPPFLAGS $FG_[]m4_toupper(lib)[]_CFLAGS"; FG_DEP_LIBS="$FG_DEP_LIBS $FG_[]m4_toupper(lib)[]_LIBS"],
-      [AC_MSG_ERROR([lib not found; on Debian: apt-get install libzstd-dev zlib1g-dev libinih-dev libxxhash-dev libjansson-dev libssl-dev])])
+      [AC_MSG_ERROR([lib not found; on Debian: apt-get install libzstd-dev zlib1g-dev libdeflate-dev libinih-dev libxxhash-dev libjansson-dev libssl-dev])])
   ])
   PKG_CHECK_MODULES([HDF5], [hdf5-serial], [], [PKG_CHECK_MODULES([HDF5], [hdf5], [],
     [AC_MSG_ERROR([HDF5 (serial) not found; on Debian: apt-get install libhdf5-dev])])])

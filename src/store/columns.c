@@ -334,6 +334,15 @@ enum fg_status fg_parts_count(size_t *n, const void *bytes, size_t len, struct f
     return FG_OK;
 }
 
+unsigned fg_parts_verdict(uint32_t *client, const void *bytes, size_t i)
+{
+    const char *row = (const char *)bytes + FG_PARTS_HEADER + i * FG_PARTS_ROW;
+    uint32_t verdict;
+    memcpy(client, row + offsetof(struct part_row, client), sizeof *client);
+    memcpy(&verdict, row + offsetof(struct part_row, verdict), sizeof verdict);
+    return (uint8_t)verdict;
+}
+
 void fg_parts_at(struct fg_participation *out, const void *bytes, size_t i)
 {
     struct part_row row;

@@ -59,7 +59,8 @@ enum fg_status fg_parts_row(struct fg_str *out, const struct fg_participation *p
 /* How many whole rows a part file of these bytes holds. Errors: FG_E_CORRUPT, FG_E_VERSION. */
 enum fg_status fg_parts_count(size_t *n, const void *bytes, size_t len, struct fg_err *err) FG_NODISCARD;
 
-/* Row i of it. */
+/* Row i of it: its verdict (enum fg_verdict) and whose it is; all of it. */
+unsigned fg_parts_verdict(uint32_t *client, const void *bytes, size_t i);
 void fg_parts_at(struct fg_participation *out, const void *bytes, size_t i);
 
 #endif

@@ -1,42 +1,47 @@
 /* The board in run.h5: who was up, who was to train, what had been forecast. */
+#include <string.h>
+
 #include "src/base/mem.h"
 #include "src/store/run_h5_impl.h"
 
+enum { ROWS = 256 }; /* of a chunk */
+
 /* A table of the board: (rows, width), `get` gives row i. */
-static enum fg_status write_table(hid_t group, const char *name, const char *doc, const struct fg_board *b,
-                                  size_t width, enum fg_col_kind kind,
+static enum fg_status write_table(struct fg_run_packer *p, hid_t group, const char *name, const char *doc,
+                                  const struct fg_board *b, size_t width, enum fg_col_kind kind,
                                   const void *(*get)(const struct fg_board *b, size_t row, uint32_t which,
                                                      double *scratch),
                                   uint32_t which)
 {
-    hsize_t dims[2] = {b->rows, width}, chunk[2] = {b->rows < 256 ? b->rows : 256, width},
-            one[2] = {1, width};
-    hid_t space = H5Screate_simple(2, dims, NULL), memory = H5Screate_simple(2, one, NULL);
-    hid_t props = H5Pcreate(H5P_DATASET_CREATE), set = -1;
+    size_t rows = b->rows < ROWS ? b->rows : ROWS, len = width * fg_run_size(kind);
+    hsize_t dims[2] = {b->rows, width}, chunk[2] = {rows, width};
+    hid_t space = H5Screate_simple(2, dims, NULL), props = H5Pcreate(H5P_DATASET_CREATE), set = -1;
     double *scratch = fg_calloc(width, sizeof *scratch);
-    enum fg_status st = scratch != NULL ? FG_OK : FG_E_NOMEM;
+    char *part = fg_calloc(rows, len);
+    enum fg_status st = scratch != NULL && part != NULL ? FG_OK : FG_E_NOMEM;
     FG_TRY(st);
     FG_TRY(fg_run_check(H5Pset_obj_track_times(props, 0)));
-    if (b->rows > 0 && width > 0) {
-        FG_TRY(fg_run_check(H5Pset_chunk(props, 2, chunk)));
-        FG_TRY(fg_run_check(H5Pset_deflate(props, FG_RUN_DEFLATE)));
-    }
+    FG_TRY(rows > 0 && width > 0 ? fg_run_packed(props, 2, chunk, false) : FG_OK);
     set = H5Dcreate2(group, name, fg_run_file_type(kind), space, H5P_DEFAULT, props, H5P_DEFAULT);
     FG_TRY(fg_run_check(set));
     FG_TRY(fg_run_text(set, "unit", kind == FG_COL_U8 ? "" : "g/kWh"));
     FG_TRY(fg_run_text(set, "description", doc));
-    for (size_t i = 0; i < b->rows && width > 0; i++) {
-        hsize_t start[2] = {i, 0};
-        FG_TRY(fg_run_check(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, one, NULL)));
-        FG_TRY(fg_run_check(
-            H5Dwrite(set, fg_run_memory_type(kind), memory, space, H5P_DEFAULT, get(b, i, which, scratch))));
+    for (size_t i = 0, n = 0; i < b->rows && width > 0; i++) {
+        memcpy(part + n++ * len, get(b, i, which, scratch), len);
+        if (n == rows || i + 1 == b->rows) {
+            hsize_t at[2] = {i + 1 - n, 0};
+            struct fg_run_block block = {
+                .values = part, .n = n * width, .most = rows * width, .size = len / width};
+            FG_TRY(fg_run_chunk(p, set, at, &block));
+            n = 0;
+        }
     }
 cleanup:
     H5Dclose(set);
     H5Pclose(props);
-    H5Sclose(memory);
     H5Sclose(space);
     fg_free(scratch);
+    fg_free(part);
     return st;
 }
 
@@ -63,7 +68,7 @@ static const void *intensities_of(const struct fg_board *b, size_t row, uint32_t
 }
 
 /* The columns of the board: who its clients are, and its rounds. */
-static enum fg_status write_board_columns(hid_t group, const struct fg_board *b)
+static enum fg_status write_board_columns(struct fg_run_packer *p, hid_t group, const struct fg_board *b)
 {
     size_t n = b->head.n > b->rows ? b->head.n : b->rows;
     uint32_t *numbers = fg_calloc(n, sizeof *numbers);
@@ -73,28 +78,28 @@ static enum fg_status write_board_columns(hid_t group, const struct fg_board *b)
     for (size_t i = 0; i < b->rows; i++) {
         numbers[i] = fg_board_round(b, i);
     }
-    FG_TRY(fg_run_array(group, "round", "round of each row", FG_COL_U32, numbers, b->rows));
+    FG_TRY(fg_run_array(p, group, "round", "round of each row", FG_COL_U32, numbers, b->rows));
     for (uint32_t i = 0; i < b->head.n; i++) {
         fg_board_client(&c, b, i);
         numbers[i] = c.client;
     }
-    FG_TRY(fg_run_array(group, "client", "client of each column", FG_COL_U32, numbers, b->head.n));
+    FG_TRY(fg_run_array(p, group, "client", "client of each column", FG_COL_U32, numbers, b->head.n));
 cleanup:
     fg_free(numbers);
     return st;
 }
 
-enum fg_status fg_run_board(hid_t file, const struct fg_board *b)
+enum fg_status fg_run_board(struct fg_run_packer *p, hid_t file, const struct fg_board *b)
 {
     hid_t group = H5Gcreate2(file, "board", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     struct fg_str zones = {0};
     enum fg_status st = fg_run_check(group);
     FG_TRY(st);
-    FG_TRY(write_board_columns(group, b));
-    FG_TRY(write_table(group, "state",
+    FG_TRY(write_board_columns(p, group, b));
+    FG_TRY(write_table(p, group, "state",
                        "1 up when the round began, 2 to train by the plan, 4 up for the hour after", b,
                        b->head.n, FG_COL_U8, states_of, 0));
-    FG_TRY(write_table(group, "intensity", "carbon intensity of each zone while the round was open", b,
+    FG_TRY(write_table(p, group, "intensity", "carbon intensity of each zone while the round was open", b,
                        b->head.zones, FG_COL_F64, intensities_of, 0));
     for (uint32_t k = 0; k < b->head.rows_per_chance; k++) {
         char name[32];
@@ -103,7 +108,7 @@ enum fg_status fg_run_board(hid_t file, const struct fg_board *b)
             b->head.ahead[k] == 0
                 ? FG_OK
                 : write_table(
-                      group, name,
+                      p, group, name,
                       "forecast, in 1/254, that the client is up for the hour after the slot so many slots "
                       "later begins; 255: none",
                       b, b->head.n, FG_COL_U8, chances_of, k));

@@ -65,96 +65,128 @@ hid_t fg_run_file_type(enum fg_col_kind kind)
                                 : H5T_IEEE_F64LE;
 }
 
-static size_t kind_size(enum fg_col_kind kind)
+size_t fg_run_size(enum fg_col_kind kind)
 {
     return kind == FG_COL_U8 ? 1 : kind == FG_COL_U32 ? 4 : 8;
 }
 
-/* A data set of n values with its unit and description, chunked and deflated where it is long. */
-static enum fg_status create_column(hid_t *out, hid_t group, const char *name, const char *unit,
+/* A data set of n values: packed where it is long. */
+struct column {
+    hid_t set;
+    enum fg_col_kind kind;
+    size_t n;
+    bool packed;
+};
+
+static void close_column(struct column *c)
+{
+    H5Dclose(c->set);
+    c->set = -1;
+}
+
+/* With its unit and description. */
+static enum fg_status create_column(struct column *out, hid_t group, const char *name, const char *unit,
                                     const char *doc, enum fg_col_kind kind, size_t n)
 {
     hsize_t dims = n, chunk = n < BLOCK ? n : BLOCK;
-    hid_t space = H5Screate_simple(1, &dims, NULL), props = H5Pcreate(H5P_DATASET_CREATE), set = -1;
-    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    hid_t space = H5Screate_simple(1, &dims, NULL), props = H5Pcreate(H5P_DATASET_CREATE);
     enum fg_status st = FG_OK;
+    *out = (struct column){.set = -1, .kind = kind, .n = n, .packed = n * fg_run_size(kind) >= DEFLATED};
     FG_TRY(fg_run_check(space));
     FG_TRY(fg_run_check(props));
-    FG_TRY(fg_run_check(access));
-    FG_TRY(fg_run_check(H5Pset_chunk_cache(access, 1, 0, 1.0))); /* whole chunks are written: none waits */
-    FG_TRY(fg_run_check(H5Pset_obj_track_times(props, 0)));      /* the same run gives the same bytes */
-    if (n * kind_size(kind) >= DEFLATED) {
-        FG_TRY(fg_run_check(H5Pset_chunk(props, 1, &chunk)));
-        FG_TRY(fg_run_check(H5Pset_shuffle(props)));
-        FG_TRY(fg_run_check(H5Pset_deflate(props, FG_RUN_DEFLATE)));
-    }
-    set = H5Dcreate2(group, name, fg_run_file_type(kind), space, H5P_DEFAULT, props, access);
-    FG_TRY(fg_run_check(set));
-    FG_TRY(fg_run_text(set, "unit", unit));
-    FG_TRY(fg_run_text(set, "description", doc));
-    *out = set;
-    set = -1;
+    FG_TRY(fg_run_check(H5Pset_obj_track_times(props, 0))); /* the same run gives the same bytes */
+    FG_TRY(out->packed ? fg_run_packed(props, 1, &chunk, true) : FG_OK);
+    out->set = H5Dcreate2(group, name, fg_run_file_type(kind), space, H5P_DEFAULT, props, H5P_DEFAULT);
+    FG_TRY(fg_run_check(out->set));
+    FG_TRY(fg_run_text(out->set, "unit", unit));
+    FG_TRY(fg_run_text(out->set, "description", doc));
 cleanup:
-    H5Dclose(set);
-    H5Pclose(access);
+    if (st != FG_OK) {
+        close_column(out);
+    }
     H5Pclose(props);
     H5Sclose(space);
     return st;
 }
 
-static enum fg_status write_block(hid_t set, enum fg_col_kind kind, size_t first, size_t n,
+/* Write n values, whole chunks but for the column's last. */
+static enum fg_status write_block(struct fg_run_packer *p, const struct column *c, size_t first, size_t n,
                                   const void *values)
 {
-    hsize_t start = first, count = n;
-    hid_t space = H5Dget_space(set), memory = H5Screate_simple(1, &count, NULL);
+    if (!c->packed) {
+        FG_ASSERT(first == 0 && n == c->n);
+        return fg_run_check(
+            H5Dwrite(c->set, fg_run_memory_type(c->kind), H5S_ALL, H5S_ALL, H5P_DEFAULT, values));
+    }
     enum fg_status st = FG_OK;
-    FG_TRY(fg_run_check(space));
-    FG_TRY(fg_run_check(memory));
-    FG_TRY(fg_run_check(H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &count, NULL)));
-    FG_TRY(fg_run_check(H5Dwrite(set, fg_run_memory_type(kind), memory, space, H5P_DEFAULT, values)));
-cleanup:
-    H5Sclose(memory);
-    H5Sclose(space);
+    size_t most = c->n < BLOCK ? c->n : BLOCK, size = fg_run_size(c->kind);
+    FG_ASSERT(first % most == 0);
+    for (size_t i = 0; i < n && st == FG_OK; i += most) {
+        hsize_t at = first + i;
+        struct fg_run_block b = {.values = (const char *)values + i * size,
+                                 .n = n - i < most ? n - i : most,
+                                 .most = most,
+                                 .size = size,
+                                 .shuffled = true};
+        st = fg_run_chunk(p, c->set, &at, &b);
+    }
     return st;
 }
 
-static void copy_value(void *values, size_t i, const struct fg_col *c, const void *row)
+/* A column of n rows, `stride` bytes apart. */
+static void copy_column(void *values, const struct fg_col *c, const void *rows, size_t n, size_t stride)
 {
-    size_t size = kind_size(c->kind);
-    if (c->kind == FG_COL_U8 || c->kind == FG_COL_U32 || c->kind == FG_COL_U64) {
-        memcpy((char *)values + i * size, (const char *)row + c->offset, size);
-    } else {
-        (void)fg_col_f64((double *)values + i, c, row);
+    const char *row = rows;
+    switch (c->kind) {
+    case FG_COL_U8:
+        for (size_t i = 0; i < n; i++, row += stride) {
+            memcpy((uint8_t *)values + i, row + c->offset, 1);
+        }
+        break;
+    case FG_COL_U32:
+        for (size_t i = 0; i < n; i++, row += stride) {
+            memcpy((uint32_t *)values + i, row + c->offset, 4);
+        }
+        break;
+    case FG_COL_U64:
+        for (size_t i = 0; i < n; i++, row += stride) {
+            memcpy((uint64_t *)values + i, row + c->offset, 8);
+        }
+        break;
+    default:
+        for (size_t i = 0; i < n; i++, row += stride) {
+            (void)fg_col_f64((double *)values + i, c, row);
+        }
     }
 }
 
-static enum fg_status write_rounds(hid_t file, const struct fg_run_content *in)
+static enum fg_status write_rounds(struct fg_run_packer *p, hid_t file, const struct fg_run_content *in)
 {
-    hid_t group = H5Gcreate2(file, "rounds", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), set = -1;
+    hid_t group = H5Gcreate2(file, "rounds", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    struct column col = {.set = -1};
     double *values = fg_calloc(in->n_rounds, sizeof *values);
     enum fg_status st = values != NULL ? FG_OK : FG_E_NOMEM;
     FG_TRY(st);
     FG_TRY(fg_run_check(group));
     for (const struct fg_col *c = fg_round_cols; c->name != NULL; c++) {
-        for (size_t i = 0; i < in->n_rounds; i++) {
-            copy_value(values, i, c, &in->rounds[i]);
-        }
-        FG_TRY(create_column(&set, group, c->name, c->unit, c->doc, c->kind, in->n_rounds));
-        FG_TRY(in->n_rounds > 0 ? write_block(set, c->kind, 0, in->n_rounds, values) : FG_OK);
-        H5Dclose(set);
-        set = -1;
+        copy_column(values, c, in->rounds, in->n_rounds, sizeof *in->rounds);
+        FG_TRY(create_column(&col, group, c->name, c->unit, c->doc, c->kind, in->n_rounds));
+        FG_TRY(in->n_rounds > 0 ? write_block(p, &col, 0, in->n_rounds, values) : FG_OK);
+        close_column(&col);
     }
 cleanup:
-    H5Dclose(set);
+    close_column(&col);
     H5Gclose(group);
     fg_free(values);
     return st;
 }
 
-static enum fg_status write_participation(hid_t file, const struct fg_run_content *in)
+static enum fg_status write_participation(struct fg_run_packer *p, hid_t file,
+                                          const struct fg_run_content *in)
 {
     enum { COLS = 16 };
-    hid_t group = H5Gcreate2(file, "participation", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), set[COLS];
+    hid_t group = H5Gcreate2(file, "participation", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    struct column col[COLS];
     struct fg_participation *rows = fg_calloc(BLOCK, sizeof *rows);
     double *values = fg_calloc(BLOCK, sizeof *values);
     const struct fg_col *cols = fg_participation_cols;
@@ -163,7 +195,7 @@ static enum fg_status write_participation(hid_t file, const struct fg_run_conten
     FG_TRY(st);
     for (; cols[n_cols].name != NULL; n_cols++) {
         FG_ASSERT(n_cols < COLS);
-        FG_TRY(create_column(&set[n_cols], group, cols[n_cols].name, cols[n_cols].unit, cols[n_cols].doc,
+        FG_TRY(create_column(&col[n_cols], group, cols[n_cols].name, cols[n_cols].unit, cols[n_cols].doc,
                              cols[n_cols].kind, in->n_parts));
     }
     for (size_t first = 0; first < in->n_parts; first += BLOCK) {
@@ -173,15 +205,13 @@ static enum fg_status write_participation(hid_t file, const struct fg_run_conten
         }
         fg_file_forget(&in->parts);
         for (size_t k = 0; k < n_cols; k++) {
-            for (size_t i = 0; i < n; i++) {
-                copy_value(values, i, &cols[k], &rows[i]);
-            }
-            FG_TRY(write_block(set[k], cols[k].kind, first, n, values));
+            copy_column(values, &cols[k], rows, n, sizeof *rows);
+            FG_TRY(write_block(p, &col[k], first, n, values));
         }
     }
 cleanup:
     while (n_cols > 0) {
-        H5Dclose(set[--n_cols]);
+        close_column(&col[--n_cols]);
     }
     H5Gclose(group);
     fg_free(values);
@@ -189,33 +219,36 @@ cleanup:
     return st;
 }
 
-static enum fg_status fill_blocks(hid_t set, const struct fg_ledger_col *c, size_t clients)
+static enum fg_status fill_blocks(struct fg_run_packer *p, const struct column *col,
+                                  const struct fg_ledger_col *c, size_t clients)
 {
-    size_t size = kind_size(c->kind);
+    size_t size = fg_run_size(c->kind);
     char *block = fg_calloc(clients < BLOCK ? clients : BLOCK, size);
     enum fg_status st = block != NULL ? FG_OK : FG_E_NOMEM;
     for (size_t first = 0; st == FG_OK && first < clients; first += BLOCK) {
         size_t n = clients - first < BLOCK ? clients - first : BLOCK;
         c->fill(c, first, n, block);
-        st = write_block(set, c->kind, first, n, block);
+        st = write_block(p, col, first, n, block);
     }
     fg_free(block);
     return st;
 }
 
-static enum fg_status write_ledger_col(hid_t group, const struct fg_ledger_col *c, size_t clients)
+static enum fg_status write_ledger_col(struct fg_run_packer *p, hid_t group, const struct fg_ledger_col *c,
+                                       size_t clients)
 {
-    hid_t set = -1;
-    enum fg_status st = create_column(&set, group, c->name, c->unit, c->doc, c->kind, clients);
+    struct column col;
+    enum fg_status st = create_column(&col, group, c->name, c->unit, c->doc, c->kind, clients);
     if (st == FG_OK && clients > 0) {
-        st = c->data != NULL ? write_block(set, c->kind, 0, clients, c->data) : fill_blocks(set, c, clients);
+        st = c->data != NULL ? write_block(p, &col, 0, clients, c->data) : fill_blocks(p, &col, c, clients);
     }
-    H5Dclose(set);
+    close_column(&col);
     return st;
 }
 
 /* What follows from the participation rows: how often each client had which verdict. */
-static enum fg_status write_verdicts(hid_t group, const struct fg_run_content *in, size_t clients)
+static enum fg_status write_verdicts(struct fg_run_packer *p, hid_t group, const struct fg_run_content *in,
+                                     size_t clients)
 {
     static const char *const doc[] = {
         "updates folded in whole", "updates folded in with fewer steps", "assignments lost with the client",
@@ -225,10 +258,10 @@ static enum fg_status write_verdicts(hid_t group, const struct fg_run_content *i
     for (unsigned v = FG_VERDICT_USED; st == FG_OK && v <= FG_VERDICT_ASKED; v++) {
         memset(count, 0, clients * sizeof *count);
         for (size_t i = 0; i < in->n_parts; i++) {
-            struct fg_participation p;
-            fg_parts_at(&p, in->parts.bytes, i);
-            if (p.verdict == v && p.client < clients) {
-                count[p.client]++;
+            uint32_t client;
+            bool is = fg_parts_verdict(&client, in->parts.bytes, i) == v;
+            if (is && client < clients) {
+                count[client]++;
             }
             if (i % BLOCK == 0) {
                 fg_file_forget(&in->parts);
@@ -238,28 +271,28 @@ static enum fg_status write_verdicts(hid_t group, const struct fg_run_content *i
         snprintf(name, sizeof name, "n_%s", fg_verdict_name(v));
         struct fg_ledger_col col = {
             .name = name, .unit = "assignments", .kind = FG_COL_U32, .data = count, .doc = doc[v]};
-        st = write_ledger_col(group, &col, clients);
+        st = write_ledger_col(p, group, &col, clients);
     }
     fg_free(count);
     return st;
 }
 
-static enum fg_status write_ledger(hid_t file, const struct fg_run_content *in)
+static enum fg_status write_ledger(struct fg_run_packer *p, hid_t file, const struct fg_run_content *in)
 {
     hid_t group = H5Gcreate2(file, "ledger", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     enum fg_status st = fg_run_check(group);
     if (st == FG_OK) {
-        st = write_verdicts(group, in, in->summary->clients);
+        st = write_verdicts(p, group, in, in->summary->clients);
     }
     for (size_t i = 0; st == FG_OK && i < in->n_ledger; i++) {
-        st = write_ledger_col(group, &in->ledger[i], in->summary->clients);
+        st = write_ledger_col(p, group, &in->ledger[i], in->summary->clients);
     }
     H5Gclose(group);
     return st;
 }
 
 /* Energy and carbon by what they went into and by zone. */
-static enum fg_status write_footprint(hid_t file, const struct fg_run_content *in)
+static enum fg_status write_footprint(struct fg_run_packer *p, hid_t file, const struct fg_run_content *in)
 {
     hid_t group = H5Gcreate2(file, "footprint", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     enum fg_status st = fg_run_check(group);
@@ -267,7 +300,7 @@ static enum fg_status write_footprint(hid_t file, const struct fg_run_content *i
         st = fg_run_text(group, "zones", in->zones);
     }
     for (size_t i = 0; st == FG_OK && i < in->n_footprint; i++) {
-        st = write_ledger_col(group, &in->footprint[i], in->n_zones);
+        st = write_ledger_col(p, group, &in->footprint[i], in->n_zones);
     }
     H5Gclose(group);
     return st;
@@ -310,15 +343,15 @@ cleanup:
     return st;
 }
 
-enum fg_status fg_run_array(hid_t group, const char *name, const char *doc, enum fg_col_kind kind,
-                            const void *data, size_t n)
+enum fg_status fg_run_array(struct fg_run_packer *p, hid_t group, const char *name, const char *doc,
+                            enum fg_col_kind kind, const void *data, size_t n)
 {
     struct fg_ledger_col c = {.name = name, .unit = "", .kind = kind, .data = data, .doc = doc};
-    return write_ledger_col(group, &c, n);
+    return write_ledger_col(p, group, &c, n);
 }
 
 /* What the model takes: x of the data as scale * x + shift; and what it gives: names of classes. */
-static enum fg_status write_input(hid_t file, const struct fg_dataset *data)
+static enum fg_status write_input(struct fg_run_packer *p, hid_t file, const struct fg_dataset *data)
 {
     hid_t group = H5Gcreate2(file, "input", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     double *wide = fg_calloc(data->channels, sizeof *wide);
@@ -329,7 +362,7 @@ static enum fg_status write_input(hid_t file, const struct fg_dataset *data)
         for (uint32_t c = 0; c < data->channels; c++) {
             wide[c] = (double)from[c];
         }
-        FG_TRY(fg_run_array(group, i == 0 ? "scale" : "shift",
+        FG_TRY(fg_run_array(p, group, i == 0 ? "scale" : "shift",
                             "of each channel: the model takes scale * x + shift", FG_COL_F64, wide,
                             data->channels));
     }
@@ -343,7 +376,7 @@ cleanup:
 }
 
 /* Models of blocks, and who goes by which. */
-static enum fg_status write_blocks(hid_t file, const struct fg_run_content *in)
+static enum fg_status write_blocks(struct fg_run_packer *p, hid_t file, const struct fg_run_content *in)
 {
     hid_t group = H5Gcreate2(file, "blocks", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     struct fg_layer_info all = {.name = "params", .ndim = 2, .dims = {in->blocks, 0, 1, 1}};
@@ -355,7 +388,7 @@ static enum fg_status write_blocks(hid_t file, const struct fg_run_content *in)
     all.dims[1] = (uint32_t)params;
     FG_TRY(st);
     FG_TRY(write_tensor(group, &all, 0, in->block_params));
-    FG_TRY(fg_run_array(group, "of_client",
+    FG_TRY(fg_run_array(p, group, "of_client",
                         "block whose model the client goes by; their number: the run's own", FG_COL_U32,
                         in->block_of, in->summary->clients));
 cleanup:
@@ -364,27 +397,27 @@ cleanup:
 }
 
 /* Which samples each client had: client k trained on train[train_first[k] .. train_first[k + 1]). */
-static enum fg_status write_partition(hid_t file, const struct fg_partition *p)
+static enum fg_status write_partition(struct fg_run_packer *p, hid_t file, const struct fg_partition *part)
 {
     _Static_assert(sizeof(size_t) == sizeof(uint64_t), "offsets are written as 64-bit numbers");
     hid_t group = H5Gcreate2(file, "partition", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    size_t n = p->clients;
+    size_t n = part->clients;
     enum fg_status st = fg_run_check(group);
     FG_TRY(st);
-    FG_TRY(fg_run_array(group, "train_first", "first entry of each client in train", FG_COL_U64,
-                        p->train_first, n + 1));
-    FG_TRY(fg_run_array(group, "train", "sample numbers", FG_COL_U32, p->train, p->train_first[n]));
-    FG_TRY(fg_run_array(group, "test_first", "first entry of each client in test", FG_COL_U64, p->test_first,
-                        n + 1));
-    FG_TRY(fg_run_array(group, "test", "sample numbers", FG_COL_U32, p->test, p->test_first[n]));
-    FG_TRY(fg_run_array(group, "group", "natural group of each client, 4294967295 = none", FG_COL_U32,
-                        p->group, n));
+    FG_TRY(fg_run_array(p, group, "train_first", "first entry of each client in train", FG_COL_U64,
+                        part->train_first, n + 1));
+    FG_TRY(fg_run_array(p, group, "train", "sample numbers", FG_COL_U32, part->train, part->train_first[n]));
+    FG_TRY(fg_run_array(p, group, "test_first", "first entry of each client in test", FG_COL_U64,
+                        part->test_first, n + 1));
+    FG_TRY(fg_run_array(p, group, "test", "sample numbers", FG_COL_U32, part->test, part->test_first[n]));
+    FG_TRY(fg_run_array(p, group, "group", "natural group of each client, 4294967295 = none", FG_COL_U32,
+                        part->group, n));
 cleanup:
     H5Gclose(group);
     return st;
 }
 
-static enum fg_status write_all(hid_t file, const struct fg_run_content *in)
+static enum fg_status write_all(struct fg_run_packer *p, hid_t file, const struct fg_run_content *in)
 {
     enum fg_status st = FG_OK;
     FG_TRY(fg_run_text(file, "format", "forage run"));
@@ -392,17 +425,17 @@ static enum fg_status write_all(hid_t file, const struct fg_run_content *in)
     FG_TRY(fg_run_text(file, "forage_version", in->summary->version));
     FG_TRY(fg_run_text(file, "name", in->summary->name));
     FG_TRY(add_u64_attr(file, "seed", in->summary->seed));
-    FG_TRY(write_rounds(file, in));
-    FG_TRY(write_participation(file, in));
-    FG_TRY(write_ledger(file, in));
-    FG_TRY(in->n_zones > 0 ? write_footprint(file, in) : FG_OK);
+    FG_TRY(write_rounds(p, file, in));
+    FG_TRY(write_participation(p, file, in));
+    FG_TRY(write_ledger(p, file, in));
+    FG_TRY(in->n_zones > 0 ? write_footprint(p, file, in) : FG_OK);
     FG_TRY(in->params != NULL ? write_params(file, in) : FG_OK);
-    FG_TRY(in->params != NULL && in->data != NULL ? write_input(file, in->data) : FG_OK);
-    FG_TRY(in->params != NULL && in->blocks > 0 ? write_blocks(file, in) : FG_OK);
+    FG_TRY(in->params != NULL && in->data != NULL ? write_input(p, file, in->data) : FG_OK);
+    FG_TRY(in->params != NULL && in->blocks > 0 ? write_blocks(p, file, in) : FG_OK);
     if (in->partition != NULL) {
-        FG_TRY(write_partition(file, in->partition));
+        FG_TRY(write_partition(p, file, in->partition));
     }
-    FG_TRY(in->board.bytes != NULL ? fg_run_board(file, &in->board) : FG_OK);
+    FG_TRY(in->board.bytes != NULL ? fg_run_board(p, file, &in->board) : FG_OK);
     if (strlen(in->config) < 60000) { /* an attribute holds 64 KiB; config.ini is there in any case */
         FG_TRY(fg_run_text(file, "config", in->config));
     }
@@ -423,14 +456,16 @@ __attribute__((constructor)) static void do_without_exit_handler(void)
 enum fg_status fg_run_h5_write(const char *path, const struct fg_run_content *c, struct fg_err *err)
 {
     struct fg_str tmp = {0};
+    struct fg_run_packer *packer = NULL;
     hid_t file = -1;
     enum fg_status st;
+    FG_TRY(fg_run_packer_create(&packer));
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     FG_TRY(fg_str_addf(&tmp, "%s.tmp", path));
     errno = 0;
     file = H5Fcreate(tmp.data, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     st = fg_run_check(file);
-    st = st == FG_OK ? write_all(file, c) : st;
+    st = st == FG_OK ? write_all(packer, file, c) : st;
     int why = errno;
     if (file >= 0 && H5Fclose(file) < 0 && st == FG_OK) {
         st = FG_E_IO;
@@ -445,6 +480,7 @@ enum fg_status fg_run_h5_write(const char *path, const struct fg_run_content *c,
                            : fg_fail(err, st, "%s: could not be written by HDF5", path);
     }
 cleanup:
+    fg_run_packer_destroy(packer);
     fg_str_fini(&tmp);
     return st;
 }

@@ -213,7 +213,7 @@ static void what_is_not_finite_is_told(void **state)
     fg_free(here);
 }
 
-/* Workers that hang with their sums keep nobody who wants to stop: not for their patience, which is longer. */
+/* Workers that hang with their sums keep nobody who wants to stop, whatever patience there is with them. */
 static void a_stop_does_not_wait_for_sums(void **state)
 {
     (void)state;
