@@ -48,6 +48,19 @@ cudaError_t fg_cuda_deltas(const struct fg_device_deltas *f, cudaStream_t stream
     return cudaGetLastError();
 }
 
+/* Traffic: every update read three times and written once. */
+cudaError_t fg_cuda_levels(const struct fg_device_levels *l, cudaStream_t stream)
+{
+    size_t pieces = l->of.n * l->pieces, shares = l->of.n * fold_blocks(l->of.values);
+    all<fg_device_levels, fold_shares><<<blocks_for(pieces * FG_DEVICE_SHARES), BLOCK, 0, stream>>>(*l);
+    all<fg_device_levels, fold_pieces><<<blocks_for(pieces), BLOCK, 0, stream>>>(*l);
+    all<fg_device_levels, fold_steps><<<blocks_for(l->of.n * l->layers), BLOCK, 0, stream>>>(*l);
+    all<fg_device_levels, fold_levels><<<blocks_for(pieces * FG_DEVICE_FOLD / 4), BLOCK, 0, stream>>>(*l);
+    all<fg_device_deltas, fold_again><<<blocks_for(shares * FG_DEVICE_SHARES), BLOCK, 0, stream>>>(l->of);
+    all<fg_device_deltas, fold_largest><<<blocks_for(shares), BLOCK, 0, stream>>>(l->of);
+    return cudaGetLastError();
+}
+
 /* Traffic: every update once, 8 bytes a value of a window written. */
 cudaError_t fg_cuda_sum(const struct fg_device_sum *s, cudaStream_t stream)
 {
@@ -65,10 +78,11 @@ cudaError_t fg_cuda_step(const struct fg_device_step *s, cudaStream_t stream)
 cudaError_t fg_cuda_fold_nothing(cudaStream_t stream)
 {
     const struct fg_device_deltas no_deltas = {};
+    const struct fg_device_levels no_levels = {};
     const struct fg_device_sum no_sum = {};
     const struct fg_device_step no_step = {};
     cudaError_t e[] = {fg_cuda_spread(NULL, 0, 0, NULL, 0, stream), fg_cuda_deltas(&no_deltas, stream),
-                       fg_cuda_sum(&no_sum, stream), fg_cuda_step(&no_step, stream)};
+                       fg_cuda_levels(&no_levels, stream), fg_cuda_sum(&no_sum, stream), fg_cuda_step(&no_step, stream)};
     for (cudaError_t x : e) {
         if (x != cudaSuccess) {
             return x;

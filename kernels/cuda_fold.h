@@ -11,6 +11,7 @@
 cudaError_t fg_cuda_spread(float *to, size_t stride, size_t n, const float *from, size_t count,
                            cudaStream_t stream);
 cudaError_t fg_cuda_deltas(const struct fg_device_deltas *f, cudaStream_t stream);
+cudaError_t fg_cuda_levels(const struct fg_device_levels *l, cudaStream_t stream);
 cudaError_t fg_cuda_sum(const struct fg_device_sum *s, cudaStream_t stream);
 cudaError_t fg_cuda_step(const struct fg_device_step *s, cudaStream_t stream);
 

@@ -214,6 +214,25 @@ struct fg_device_deltas {
     float *largest;        /* (n, blocks) out: |x|, infinite if one is not finite */
 };
 
+/* At most FG_DEVICE_FOLD values of one layer, and their first random word. */
+struct fg_device_piece {
+    uint32_t first, n, layer;
+    uint64_t word;
+};
+
+/* Updates become what codecs of whole multiples of a step for each layer leave of them (kernels/levels.h); those
+ * that are not finite do not become finite. All pointers are the device's. */
+struct fg_device_levels {
+    struct fg_device_deltas of;           /* n, values; delta in-out; largest out, of what it became */
+    const struct fg_device_piece *piece;  /* (pieces) of one layer after the other */
+    const uint32_t *begin;                /* (layers + 1) the first piece of each */
+    const struct fg_coder_stream *stream; /* (of.n) */
+    size_t pieces, layers;
+    int32_t most; /* levels */
+    float *part;  /* (of.n, pieces, FG_DEVICE_SHARES) scratch; of.part may be the same */
+    float *step;  /* (of.n, layers) out */
+};
+
 /* Sums of whole multiples of 2^unit: of one block of values, over n terms, which[first..]. */
 struct fg_device_window {
     uint32_t block, first, n;
@@ -262,6 +281,7 @@ struct fg_device_ops {
      * of them where steps are shorter than what it takes to begin. */
     uint32_t (*steps)(const struct fg_device *d, const struct fg_program *p, size_t lanes);
     enum fg_status (*deltas)(struct fg_device *d, const struct fg_device_deltas *f, struct fg_err *err);
+    enum fg_status (*levels)(struct fg_device *d, const struct fg_device_levels *l, struct fg_err *err);
     enum fg_status (*sum)(struct fg_device *d, const struct fg_device_sum *s, struct fg_err *err);
     enum fg_status (*step)(struct fg_device *d, const struct fg_device_step *s, struct fg_err *err);
     /* Page-locks host memory, so that it goes over the bus as fast as that can; where it cannot be, nothing

@@ -328,6 +328,11 @@ static enum fg_status deltas(struct fg_device *base, const struct fg_device_delt
     return done(base, f, fg_cuda_deltas, err);
 }
 
+static enum fg_status levels(struct fg_device *base, const struct fg_device_levels *l, struct fg_err *err)
+{
+    return done(base, l, fg_cuda_levels, err);
+}
+
 static enum fg_status sum(struct fg_device *base, const struct fg_device_sum *s, struct fg_err *err)
 {
     return done(base, s, fg_cuda_sum, err);
@@ -390,7 +395,7 @@ static cudaError_t warm_up(const struct cuda_device *d)
 }
 
 static const struct fg_device_ops ops = {memory, alloc,  release, put,  get, spread, run,
-                                         steps,  deltas, sum,     step, pin, loose,  destroy};
+                                         steps,  deltas, levels, sum,     step, pin, loose,  destroy};
 
 void fg_device_cuda_goes(struct fg_device *d, enum fg_way way)
 {

@@ -226,6 +226,21 @@ static enum fg_status deltas(struct fg_device *base, const struct fg_device_delt
     return st;
 }
 
+static enum fg_status levels(struct fg_device *base, const struct fg_device_levels *l, struct fg_err *err)
+{
+    struct emulated *d = (struct emulated *)base;
+    enum fg_status st = lost(d, err);
+    if (st == FG_OK) {
+        ALL_THREADS(d, fold_shares, l)
+        ALL_THREADS(d, fold_pieces, l)
+        ALL_THREADS(d, fold_steps, l)
+        ALL_THREADS(d, fold_levels, l)
+        ALL_THREADS(d, fold_again, &l->of)
+        ALL_THREADS(d, fold_largest, &l->of)
+    }
+    return st;
+}
+
 static enum fg_status sum(struct fg_device *base, const struct fg_device_sum *s, struct fg_err *err)
 {
     struct emulated *d = (struct emulated *)base;
@@ -269,8 +284,8 @@ static void destroy(struct fg_device *base)
     fg_free(d);
 }
 
-static const struct fg_device_ops ops = {memory, alloc,  release, put,  get, spread, run,
-                                         steps,  deltas, sum,     step, pin, loose,  destroy};
+static const struct fg_device_ops ops = {memory, alloc,  release, put,  get, spread, run,    steps,
+                                         deltas, levels, sum,     step, pin, loose,  destroy};
 
 struct fg_device_traffic fg_device_emulated_traffic(const struct fg_device *d)
 {

@@ -8,9 +8,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/coders.h"
 #include "kernels/device.h"
+#include "kernels/levels.h"
 #include "src/base/both.h"
 #include "src/base/fsum_both.h"
+#include "src/base/philox.h"
 
 FG_BOTH static inline size_t fold_blocks(size_t values)
 {
@@ -55,6 +58,92 @@ FG_BOTH static inline void fold_largest(const struct fg_device_deltas *d, size_t
         d->largest[e] = most;
     }
 }
+
+/* ---- rounded updates ---- */
+
+/* The largest of every FG_DEVICE_SHARES-th value of a piece. */
+FG_BOTH static inline void fold_shares(const struct fg_device_levels *l, size_t t, size_t nt)
+{
+    const size_t share = FG_DEVICE_SHARES;
+    for (size_t e = t; e < l->of.n * l->pieces * share; e += nt) {
+        const struct fg_device_piece *p = &l->piece[e / share % l->pieces];
+        const float *x = l->of.delta + e / share / l->pieces * l->of.values + p->first;
+        float most = 0.0f;
+        for (size_t i = e % share; i < p->n; i += share) {
+            most = fold_larger(x[i], most);
+        }
+        l->part[e] = most;
+    }
+}
+
+/* The largest of each piece, in the place of its first share. */
+FG_BOTH static inline void fold_pieces(const struct fg_device_levels *l, size_t t, size_t nt)
+{
+    for (size_t e = t; e < l->of.n * l->pieces; e += nt) {
+        float most = 0.0f;
+        for (size_t i = 0; i < FG_DEVICE_SHARES; i++) {
+            most = fold_larger(l->part[e * FG_DEVICE_SHARES + i], most);
+        }
+        l->part[e * FG_DEVICE_SHARES] = most;
+    }
+}
+
+FG_BOTH static inline void fold_steps(const struct fg_device_levels *l, size_t t, size_t nt)
+{
+    for (size_t e = t; e < l->of.n * l->layers; e += nt) {
+        const size_t lane = e / l->layers, layer = e % l->layers;
+        float most = 0.0f;
+        for (size_t k = l->begin[layer]; k < l->begin[layer + 1]; k++) {
+            most = fold_larger(l->part[(lane * l->pieces + k) * FG_DEVICE_SHARES], most);
+        }
+        l->step[e] = fg_level_step(most, l->most);
+    }
+}
+
+/* Four values by one block of random words. */
+FG_BOTH static inline void fold_round_four(const struct fg_device_levels *l, size_t lane,
+                                           const struct fg_device_piece *p, size_t at)
+{
+    const struct fg_coder_stream *s = &l->stream[lane];
+    const float step = l->step[lane * l->layers + p->layer];
+    const uint64_t block = (s->ctr[0] | (uint64_t)s->ctr[1] << 32) + (p->word + at) / 4;
+    const uint32_t ctr[4] = {(uint32_t)block, (uint32_t)(block >> 32), s->ctr[2], s->ctr[3]};
+    float *x = l->of.delta + lane * l->of.values + p->first;
+    uint32_t word[4];
+    if (!(step <= FLT_MAX)) {
+        return;
+    }
+    fg_philox_block(word, ctr, s->key);
+    for (size_t i = at; i < at + 4 && i < p->n; i++) {
+        x[i] = step > 0.0f ? (float)fg_level_of(x[i], 1.0f / step, l->most, word[i - at]) * step : 0.0f;
+    }
+}
+
+FG_BOTH static inline void fold_levels(const struct fg_device_levels *l, size_t t, size_t nt)
+{
+    const size_t fours = FG_DEVICE_FOLD / 4;
+    for (size_t e = t; e < l->of.n * l->pieces * fours; e += nt) {
+        const struct fg_device_piece *p = &l->piece[e / fours % l->pieces];
+        fold_round_four(l, e / fours / l->pieces, p, e % fours * 4);
+    }
+}
+
+/* The largest of every FG_DEVICE_SHARES-th value of a block, of what they are by now. */
+FG_BOTH static inline void fold_again(const struct fg_device_deltas *d, size_t t, size_t nt)
+{
+    size_t blocks = fold_blocks(d->values), share = FG_DEVICE_SHARES;
+    for (size_t e = t; e < d->n * blocks * share; e += nt) {
+        size_t lane = e / share / blocks, block = e / share % blocks;
+        size_t end = (block + 1) * FG_DEVICE_FOLD < d->values ? (block + 1) * FG_DEVICE_FOLD : d->values;
+        float most = 0.0f;
+        for (size_t i = block * FG_DEVICE_FOLD + e % share; i < end; i += share) {
+            most = fold_larger(d->delta[lane * d->values + i], most);
+        }
+        d->part[e] = most;
+    }
+}
+
+/* ---- sums ---- */
 
 /* The nearest whole number, ties to even: from 2^52 on there are no others. */
 FG_BOTH static inline int64_t fold_nearest(double v)

@@ -1,5 +1,6 @@
 /* The coders in plain C. */
 #include "kernels/coders.h"
+#include "kernels/levels.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -17,11 +18,6 @@ static void words(const struct fg_coder_stream *s, uint64_t at, uint32_t out[FG_
         const uint32_t ctr[4] = {(uint32_t)(first + b), (uint32_t)((first + b) >> 32), s->ctr[2], s->ctr[3]};
         fg_philox(out + 4 * (size_t)b, ctr, s->key);
     }
-}
-
-static float uniform(uint32_t word)
-{
-    return ((float)(int32_t)(word >> 9) + 0.5f) * 0x1p-23f;
 }
 
 /* The bits of floats without sign grow with them, NaNs past infinity. */
@@ -59,11 +55,7 @@ static void round_(const struct fg_coder_stream *s, uint64_t at, const float *x,
         if (i % FG_CODER_WORDS == 0) {
             words(s, at + i, word);
         }
-        float a = fabsf(x[i]) * inverse;
-        int32_t k = (int32_t)a;
-        k += uniform(word[i % FG_CODER_WORDS]) < a - (float)k;
-        k = k > most ? most : k;
-        q[i] = (int8_t)(x[i] < 0.f ? -k : k);
+        q[i] = (int8_t)fg_level_of(x[i], inverse, most, word[i % FG_CODER_WORDS]);
     }
 }
 
@@ -98,7 +90,7 @@ static size_t choose(const struct fg_coder_stream *s, uint64_t at, const float *
             words(s, at + i, word);
         }
         place[count] = (uint32_t)i << 1 | (x[i] < 0.f);
-        count += uniform(word[i % FG_CODER_WORDS]) < fabsf(x[i]) * inverse;
+        count += fg_level_uniform(word[i % FG_CODER_WORDS]) < fabsf(x[i]) * inverse;
     }
     return count;
 }

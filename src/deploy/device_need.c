@@ -49,7 +49,7 @@ static void add_others(struct fg_cmd_device *d, const struct fg_setup *s, double
     uint32_t most = s->clients < FG_AWAY_TERMS ? s->clients : FG_AWAY_TERMS,
              all = asked < most ? (uint32_t)asked : most;
     if (d->need.stay_bytes > 0 && all > d->clients) {
-        uint64_t more = (all - d->clients) * fg_stays_bytes(s->model).update;
+        uint64_t more = (all - d->clients) * fg_stays_bytes(s->model, NULL).update;
         d->need.stay_bytes += more;
         d->need.peak_bytes += more;
     }
@@ -59,6 +59,7 @@ enum fg_status fg_cmd_device_need(struct fg_cmd_device *out, const struct fg_set
 {
     struct fg_cmd_device d = {.clients = s->cfg->select.clients};
     struct fg_cuda_device gpu;
+    struct fg_levels levels;
     uint32_t *samples = NULL, *steps = NULL;
     double asked = s->cfg->select.over * s->cfg->select.clients;
     d.clients = asked < FG_SETUP_DEVICE_WIDTH ? (uint32_t)asked : FG_SETUP_DEVICE_WIDTH;
@@ -81,7 +82,9 @@ enum fg_status fg_cmd_device_need(struct fg_cmd_device *out, const struct fg_set
                                         .scored = s->n_test,
                                         .memory_bytes = d.here ? d.free_bytes : UINT64_MAX,
                                         .all_bytes = d.here ? d.all_bytes : UINT64_MAX,
-                                        .stays = fg_setup_updates_stay(s)};
+                                        .stays = fg_setup_updates_stay(s),
+                                        .levels =
+                                            fg_codec_levels(&levels, s->codec, &s->coding) ? &levels : NULL};
     st = fg_trainer_device_need(&d.need, s->model, &s->local, &load, err);
     fg_free(samples);
     fg_free(steps);

@@ -221,7 +221,8 @@ static struct fg_executor_remote_opts options_of(struct fg_ranks *r, const struc
         .arrival_arg = &r->play,
         .local_cohort = hands->cohort,
         .local_host = hands->cores ? r->host : NULL,
-        .updates_stay = r->aggregator_computes && !real && !ignores && fg_setup_updates_stay(s),
+        .updates_stay = r->aggregator_computes && !real && !ignores && fg_setup_only_adds(s) &&
+                        s->codec == &fg_codec_none,
         .judge_late = !real && !ignores && fg_setup_only_adds(s),
         .beside = true,
         .clients_keep = s->codec->clients_keep_state,

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "kernels/levels.h"
 #include "src/base/bytes.h"
 #include "src/base/mem.h"
 #include "src/wire/levels.h"
@@ -20,33 +21,21 @@ static size_t bytes_int4(const struct fg_codec_opts *opts, size_t n)
     return 4 * fg_codec_layers(opts) + n / 2 + n % 2;
 }
 
-/* The next float of 16 bits, so that multiples up to 128 are floats, too. */
-static float short_step(float step)
-{
-    uint32_t bits;
-    memcpy(&bits, &step, sizeof bits);
-    bits = (bits + 0xff) & ~(uint32_t)0xff;
-    memcpy(&step, &bits, sizeof step);
-    return step;
-}
-
 static bool is_short(float step)
 {
-    return step >= 0.f && step < 0x1p120f && short_step(step) == step;
+    return step >= 0.f && step < 0x1p120f && fg_level_short(step) == step;
 }
 
-/* Codes of a layer; returns its step. Steps below the normal floats count as 0,
- * as would all their multiples. */
+/* Codes of a layer; returns its step. */
 static float round_layer(struct fg_codec_ws *ws, uint64_t at, int8_t *q /* (n) */, const float *x, size_t n,
                          int32_t most)
 {
     const struct fg_coders *c = fg_codec_coders(ws);
-    float step = c->largest(x, n) / (float)most;
-    if (!(step >= 0x1p-126f)) { /* a NaN, too */
+    float step = fg_level_step(c->largest(x, n), most);
+    if (!(step > 0.f)) { /* a NaN, too */
         memset(q, 0, n);
-        return step < 0x1p-126f ? 0.f : step;
+        return step;
     }
-    step = short_step(step);
     struct fg_coder_stream stream = fg_noise_stream(ws);
     c->round(&stream, at, x, 1.f / step, most, q, n);
     return step;
@@ -107,7 +96,7 @@ static enum fg_status encode_int8(struct fg_codec_ws *ws, uint8_t *out, size_t c
 {
     *len = bytes_int8(&ws->opts, n);
     FG_ASSERT(cap >= *len);
-    fg_levels_round(ws, out, (int8_t *)out + (*len - n), x, n, 127);
+    fg_levels_round(ws, out, (int8_t *)out + (*len - n), x, n, fg_codec_int8.levels);
     return FG_OK;
 }
 
@@ -131,7 +120,7 @@ static enum fg_status encode_int4(struct fg_codec_ws *ws, uint8_t *out, size_t c
         return st;
     }
     int8_t *q = (int8_t *)ws->buf;
-    fg_levels_round(ws, out, q, x, n, 7);
+    fg_levels_round(ws, out, q, x, n, fg_codec_int4.levels);
     fg_codec_coders(ws)->pack4(q, out + head, n);
     *len = bytes_int4(&ws->opts, n);
     return FG_OK;
@@ -210,6 +199,7 @@ const struct fg_codec fg_codec_int8 = {
     .doc = "8 bits a value and a scale per layer, rounded at random without bias",
     .id = 5,
     .plain = 1,
+    .levels = 127,
     .bound = bytes_int8,
     .expected = bytes_int8,
     .noise = noise_int8,
@@ -222,6 +212,7 @@ const struct fg_codec fg_codec_int4 = {
     .name = "int4",
     .doc = "4 bits a value and a scale per layer, rounded at random without bias",
     .id = 6,
+    .levels = 7,
     .bound = bytes_int4,
     .expected = bytes_int4,
     .noise = noise_int4,

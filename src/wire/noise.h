@@ -12,12 +12,18 @@
 #include "src/base/rng.h"
 #include "src/wire/codec.h"
 
+/* The stream of a task of a run with that seed. */
+static inline struct fg_coder_stream fg_noise_of(uint64_t seed, uint32_t shard, uint32_t number)
+{
+    struct fg_coder_stream s = {.key = {(uint32_t)seed, (uint32_t)(seed >> 32)}};
+    fg_rng_counter(s.ctr, FG_RNG_CODEC, shard, number, 0);
+    return s;
+}
+
 /* The stream of the task whose update comes next. */
 static inline struct fg_coder_stream fg_noise_stream(const struct fg_codec_ws *ws)
 {
-    struct fg_coder_stream s = {.key = {(uint32_t)ws->opts.seed, (uint32_t)(ws->opts.seed >> 32)}};
-    fg_rng_counter(s.ctr, FG_RNG_CODEC, ws->shard, ws->number, 0);
-    return s;
+    return fg_noise_of(ws->opts.seed, ws->shard, ws->number);
 }
 
 /* Where the words of the layer after one of n values at `at` begin. */

@@ -53,6 +53,8 @@ struct local {
     struct fg_job *job; /* (cap_job) one cohort, with what belongs to each job */
     struct tail *tail;  /* (cap_job) */
     size_t cap_job;
+    struct fg_levels levels; /* of the codec, where it has them */
+    bool rounds;
     pthread_mutex_t lock; /* of `encoders` */
     struct encoder *encoders;
 };
@@ -202,6 +204,12 @@ static void give_encoder(struct local *ex, struct encoder *e)
     pthread_mutex_unlock(&ex->lock);
 }
 
+bool fg_codec_levels(struct fg_levels *out, const struct fg_codec *codec, const struct fg_codec_opts *coding)
+{
+    *out = (struct fg_levels){codec->levels, coding->layer, coding->layers};
+    return codec->levels > 0;
+}
+
 /* Runs on the trainer's threads: the delta becomes what the other end of the wire would read. */
 static enum fg_status through_codec(struct fg_job *job, void *arg)
 {
@@ -284,7 +292,8 @@ static enum fg_status make_job(struct local *ex, struct entry *e, size_t i, stru
         .params = v->params,
         .there = v->there,
         .delta = e->delta,
-        .may_stay = ex->opts.may_stay && train && ex->opts.codec == NULL && e->kept == NULL,
+        .may_stay = ex->opts.may_stay && train && (ex->opts.codec == NULL || ex->rounds) && e->kept == NULL,
+        .levels = ex->rounds ? &ex->levels : NULL,
         .finish = train && ex->opts.codec != NULL ? through_codec : NULL,
         .finish_arg = &ex->tail[i],
         .status = FG_E_INTERRUPTED,
@@ -322,8 +331,9 @@ static enum fg_status keep_result(struct local *ex, const struct fg_job *job, co
         .loss = job->loss,
         .delta = e->delta,
         .wire_bytes = !train                ? 0
-                      : job->finish != NULL ? tail->wire_bytes
-                                            : ex->P * sizeof(float),
+                      : job->finish == NULL ? ex->P * sizeof(float)
+                      : job->stay != NULL   ? ex->opts.codec->expected(&ex->opts.coding, ex->P)
+                                            : tail->wire_bytes,
         .reset = tail->reset,
     };
     if (job->stay != NULL) {
@@ -433,6 +443,7 @@ enum fg_status fg_executor_local_create(struct fg_executor **out, struct fg_trai
     ex->trainer = trainer;
     ex->opts = *opts;
     ex->opts.codec = opts->codec != &fg_codec_none ? opts->codec : NULL; /* which changes nothing */
+    ex->rounds = ex->opts.codec != NULL && fg_codec_levels(&ex->levels, opts->codec, &opts->coding);
     ex->P = P;
     size_t state =
         opts->codec != NULL && opts->kept != NULL ? fg_codec_state(opts->codec, &opts->coding, P) : 0;

@@ -39,6 +39,9 @@ struct fg_executor_local_opts {
     atomic_int *stop; /* NULL: never; see fg_trainer_run() */
 };
 
+/* What becomes of an update of the model that `coding` is of, where the codec needs no bytes for that. */
+bool fg_codec_levels(struct fg_levels *out, const struct fg_codec *codec, const struct fg_codec_opts *coding);
+
 /* An executor over a trainer of a model of P parameters; both stay the caller's and must outlive it.
  *
  * submit: FG_E_STALE for a version not published or no longer kept. collect: what the trainer

@@ -180,6 +180,7 @@ static enum fg_status prepare_stays(struct fg_device_trainer *t, struct brought 
     if (st == FG_OK) {
         st = fg_stays_bring(t->stays, first->params, first->there, err);
     }
+    st = st == FG_OK ? fg_stays_round(t->stays, first->levels, err) : st;
     return st == FG_E_NOMEM ? FG_OK : st;
 }
 

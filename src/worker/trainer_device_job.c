@@ -47,7 +47,7 @@ static enum fg_status draw_orders(struct fg_job_lane *j, struct fg_wave_lane *w,
 bool fg_job_may_stay(const struct fg_job *job)
 {
     return job->may_stay && is_train(job) && job->n > 0 && job->task.steps > 0 && job->resume == NULL &&
-           job->state == NULL && job->finish == NULL;
+           job->state == NULL && (job->finish == NULL || job->levels != NULL);
 }
 
 bool fg_job_takes_there(const struct fg_job *job)
@@ -260,7 +260,7 @@ void fg_job_lane_done(struct fg_job_lane *j, struct fg_wave_lane *w, const struc
     job->samples = is_train(job) ? job->n : w->lane.n;
     job->correct = 0;
     job->status = is_train(job) ? train_done(j, w, t) : score_done(j, w, t);
-    if (job->status == FG_OK && job->finish != NULL) {
+    if (job->status == FG_OK && job->finish != NULL && job->stay == NULL) {
         job->status = job->finish(job, job->finish_arg);
     }
 }

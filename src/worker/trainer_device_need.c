@@ -133,7 +133,7 @@ enum fg_status fg_trainer_device_need(struct fg_device_need *out, const struct f
     struct fg_program_opts how = fg_device_program_opts(opts), scoring = {.evaluate = true};
     struct fg_program train = {0}, score = {0};
     struct fg_device_need need = {0};
-    const struct fg_stay_bytes bytes = fg_stays_bytes(model), *stay;
+    const struct fg_stay_bytes bytes = fg_stays_bytes(model, load->levels), *stay;
     size_t blocks = load->scored / FG_DEVICE_BLOCK + 1;
     struct size *lane = fg_calloc(load->n > blocks ? load->n : blocks, sizeof *lane);
     if (lane == NULL) {

@@ -11,11 +11,20 @@
 #ifndef FG_WORKER_TRAINER_STAY_H
 #define FG_WORKER_TRAINER_STAY_H
 
+#include "kernels/coders.h"
 #include "kernels/device.h"
 #include "src/model/model.h"
 #include "src/plan/form.h"
 
 struct fg_stays; /* opaque */
+
+/* What a codec leaves of an update, where that can be told without its bytes: whole multiples of a step for each
+ * layer, in -most..most (kernels/levels.h), by the task's random numbers. */
+struct fg_levels {
+    int32_t most;
+    const size_t *layer; /* (layers) values of each; borrowed */
+    size_t layers;
+};
 
 /* One update on the device. */
 struct fg_stay {
@@ -46,18 +55,29 @@ enum fg_status fg_stays_fetch(struct fg_stays *s, struct fg_there at, float *x,
 enum fg_status fg_stays_bring(struct fg_stays *s, const float *params, struct fg_there at,
                               struct fg_err *err) FG_NODISCARD;
 
-/* The updates of n lanes that started from the model. Shapes: memory (n, floats) on the device; out (n).
+/* Updates that are made from now on become multiples of steps; NULL: they do not. Errors: FG_E_NOMEM, FG_E_IO. */
+enum fg_status fg_stays_round(struct fg_stays *s, const struct fg_levels *levels,
+                              struct fg_err *err) FG_NODISCARD;
+
+/* Lanes on the device, and the random numbers of each that rounding draws. */
+struct fg_stay_lanes {
+    const float *memory; /* (n, floats), the device's */
+    size_t floats, n;
+    const struct fg_coder_stream *stream; /* (n) */
+};
+
+/* The updates of n lanes that started from the model. Shapes: out (n).
  * Errors: FG_E_NOMEM if the host has no room for them, or the device not half of its memory beside them;
  * FG_E_IO. Owner: the caller has one use of each hold. */
-enum fg_status fg_stays_take(struct fg_stays *s, const float *memory, size_t n, size_t floats,
-                             struct fg_stay **out, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_stays_take(struct fg_stays *s, const struct fg_stay_lanes *from, struct fg_stay **out,
+                             struct fg_err *err) FG_NODISCARD;
 
 /* Device memory: `fixed` bytes once, `update` for each update that stays, `scratch` while some are computed.
  */
 struct fg_stay_bytes {
     uint64_t fixed, update, scratch;
 };
-struct fg_stay_bytes fg_stays_bytes(const struct fg_model *m);
+struct fg_stay_bytes fg_stays_bytes(const struct fg_model *m, const struct fg_levels *levels);
 
 /* Whether n updates can stay on a device with so many bytes free, of so many in all. */
 bool fg_stays_fit(struct fg_stay_bytes b, uint64_t n, uint64_t free_bytes, uint64_t all_bytes);

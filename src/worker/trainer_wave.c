@@ -5,6 +5,7 @@
 
 #include "src/base/mem.h"
 #include "src/base/now.h"
+#include "src/wire/noise.h"
 #include "src/worker/trainer_resident.h"
 
 /* Device memory of one wave. */
@@ -187,14 +188,20 @@ cleanup:
 static enum fg_status leave(struct wave *w, struct fg_err *err)
 {
     struct fg_stay **stay = fg_calloc(w->n, sizeof(struct fg_stay *));
-    if (stay == NULL) {
+    struct fg_coder_stream *stream = fg_calloc(w->n, sizeof *stream);
+    if (stay == NULL || stream == NULL) {
+        fg_free(stay);
+        fg_free(stream);
         return fg_fail(err, FG_E_NOMEM, "no memory for %zu lanes", w->n);
     }
     bool all = w->stays != NULL;
     for (size_t i = 0; i < w->n; i++) {
+        const struct fg_lane *l = &w->lane[i].lane;
         all = all && w->lane[i].may_stay;
+        stream[i] = fg_noise_of(l->seed, l->shard, l->number);
     }
-    enum fg_status st = all ? fg_stays_take(w->stays, w->memory, w->n, w->p->floats, stay, err) : FG_OK;
+    struct fg_stay_lanes from = {w->memory, w->p->floats, w->n, stream};
+    enum fg_status st = all ? fg_stays_take(w->stays, &from, stay, err) : FG_OK;
     st = st == FG_E_NOMEM ? FG_OK : st;
     for (size_t i = 0; i < w->n && st == FG_OK; i++) {
         w->lane[i].stay = stay[i];
@@ -204,6 +211,7 @@ static enum fg_status leave(struct wave *w, struct fg_err *err)
         }
     }
     fg_free(stay);
+    fg_free(stream);
     return st;
 }
 

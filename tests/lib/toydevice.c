@@ -87,3 +87,14 @@ void toy_device_compare(const struct fg_dataset *d, const char *layers, const st
     fg_trainer_destroy(u);
     fg_model_destroy(m);
 }
+
+struct fg_codec_opts toy_coding(const struct fg_model *m, size_t layer[TOY_LAYERS])
+{
+    struct fg_layer_info info;
+    unsigned n = 0;
+    for (; fg_model_layer_info(m, n, &info); n++) {
+        assert_true(n < TOY_LAYERS);
+        layer[n] = info.size;
+    }
+    return (struct fg_codec_opts){.layer = layer, .layers = n, .seed = 42};
+}

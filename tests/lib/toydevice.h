@@ -4,6 +4,7 @@
 #define FG_TESTS_LIB_TOYDEVICE_H
 
 #include "kernels/cuda.h"
+#include "src/wire/codec.h"
 #include "src/worker/trainer_device.h"
 #include "tests/lib/toytrain.h"
 
@@ -26,5 +27,10 @@ void toy_cohort(struct fg_job *jobs, const struct fg_dataset *d, const uint32_t 
 /* The cohort and an evaluation have the bits of the CPU trainer's. */
 void toy_device_compare(const struct fg_dataset *d, const char *layers, const struct fg_local_opts *o,
                         struct fg_emulation how);
+
+/* How updates of a model are encoded, and what an update becomes by codecs that need no bytes for it.
+ * Shapes: layer (TOY_LAYERS) out, must outlive what is returned. */
+enum { TOY_LAYERS = 16 };
+struct fg_codec_opts toy_coding(const struct fg_model *m, size_t layer[TOY_LAYERS]);
 
 #endif

@@ -153,6 +153,93 @@ static void updates_that_stay_are_summed_to_the_same_bits(void **state)
     toy_destroy(d);
 }
 
+struct through {
+    const struct fg_codec *codec;
+    struct fg_codec_opts coding;
+    size_t P;
+    unsigned calls;
+};
+
+/* What the other end of the wire reads, in the place of an update. */
+static enum fg_status encode_and_decode(struct fg_job *job, void *arg)
+{
+    struct through *by = arg;
+    struct fg_codec_ws ws = {.opts = by->coding, .shard = job->task.shard, .number = job->task.number};
+    size_t cap = by->codec->bound(&by->coding, by->P), len = 0;
+    uint8_t *bytes = fg_calloc(cap, 1);
+    assert_int_equal(by->codec->encode(&ws, bytes, cap, &len, job->delta, by->P), FG_OK);
+    assert_int_equal(len, by->codec->expected(&by->coding, by->P));
+    assert_int_equal(by->codec->decode(&ws, job->delta, by->P, bytes, len), FG_OK);
+    fg_free(bytes);
+    fg_codec_ws_fini(&ws);
+    by->calls++;
+    return FG_OK;
+}
+
+/* The updates of a cohort, with layers of less than a block's values, more, and none that fits one. */
+static void expect_rounded(const struct fg_codec *codec, const struct fg_emulation *how, float first)
+{
+    const struct fg_local_opts o = {.batch = 5};
+    struct fg_dataset *d = toy_images(70);
+    uint32_t *index = toy_iota(70);
+    struct fg_model *m = toy_model(d, "conv2d 6; relu; flatten; dense 9; relu; dense");
+    size_t P = fg_model_params(m), layer[TOY_LAYERS], stayed = 0;
+    struct through by = {.codec = codec, .coding = toy_coding(m, layer), .P = P};
+    const struct fg_levels levels = {codec->levels, by.coding.layer, by.coding.layers};
+    float *w = calloc((2 * TOY_JOBS + 1) * P, sizeof *w);
+    double *want = calloc(2 * P, sizeof *want);
+    struct fg_job cpu[TOY_JOBS], dev[TOY_JOBS];
+    struct fg_trainer *t = toy_trainer(m, &o, 1, "auto"), *u = toy_on_device(m, &o, FG_EXACT, *how);
+    fg_model_init(m, 3, w);
+    w[0] = isfinite(first) ? w[0] : first;
+    toy_cohort(cpu, d, index, w, w + P, P);
+    toy_cohort(dev, d, index, w, w + (TOY_JOBS + 1) * P, P);
+    for (size_t i = 0; i < TOY_JOBS; i++) {
+        bool trains = cpu[i].task.kind != FG_TASK_EVALUATE;
+        cpu[i].finish = dev[i].finish = trains ? encode_and_decode : NULL;
+        cpu[i].finish_arg = dev[i].finish_arg = &by;
+        dev[i].may_stay = true;
+        dev[i].levels = &levels;
+    }
+    toy_run(t, cpu, TOY_JOBS);
+    by.calls = 0;
+    toy_run(u, dev, TOY_JOBS);
+    for (size_t i = 0; i < TOY_JOBS; i++) {
+        stayed += dev[i].stay != NULL;
+        assert_true(dev[i].stay == NULL || dev[i].stay->finite == (isfinite(first) != 0));
+    }
+    assert_true(stayed == TOY_JOBS - 3 || (toy_cuda && stayed == 0)); /* two evaluations, an empty shard */
+    assert_int_equal(by.calls, TOY_JOBS - 2 - stayed);
+    if (isfinite(first)) {
+        sum_of(cpu, P, want);
+        sum_of(dev, P, want + P);
+        assert_memory_equal(want, want + P, P * sizeof *want);
+    }
+    for (size_t i = 0; i < TOY_JOBS; i++) {
+        fg_hold_drop(dev[i].stay != NULL ? &dev[i].stay->hold : NULL);
+    }
+    fg_trainer_destroy(t);
+    fg_trainer_destroy(u);
+    free(w);
+    free(want);
+    free(index);
+    fg_model_destroy(m);
+    toy_destroy(d);
+}
+
+static void updates_that_stay_are_rounded_as_their_codec_does(void **state)
+{
+    (void)state;
+    static const struct fg_codec *const codecs[] = {&fg_codec_int8, &fg_codec_int4};
+    for (size_t k = 0; k < 4; k++) {
+        struct fg_emulation how = toy_plain;
+        how.resident = k < 2;
+        how.shuffle = (uint32_t)k;
+        expect_rounded(codecs[k % 2], &how, 0.0f);
+        expect_rounded(codecs[k % 2], &how, NAN);
+    }
+}
+
 static void every_layer_has_the_bits_of_the_cpu(void **state)
 {
     (void)state;
@@ -367,6 +454,7 @@ int main(void)
         cmocka_unit_test(large_batches_go_in_parts_with_the_same_bits),
         cmocka_unit_test(tensor_cores_repeat_themselves_and_stay_near),
         cmocka_unit_test(updates_that_stay_are_summed_to_the_same_bits),
+        cmocka_unit_test(updates_that_stay_are_rounded_as_their_codec_does),
         cmocka_unit_test(stopped_tasks_go_on_on_either_kind),
         cmocka_unit_test(small_lanes_take_more_steps_at_once),
         cmocka_unit_test(few_numbers_of_lanes_are_launched),

@@ -19,7 +19,7 @@ static uint64_t lane_bytes(const struct fg_model *m, const struct fg_local_opts 
 /* Run and evaluate the cohort on an emulated device of so much memory;
  * what was allocated is what was said before. */
 static void foresee(const struct fg_dataset *d, const char *layers, const struct fg_local_opts *o, bool kept,
-                    bool stays, uint64_t memory, struct fg_device_need *need)
+                    bool stays, int32_t rounds, uint64_t memory, struct fg_device_need *need)
 {
     struct fg_emulation how = toy_plain;
     struct fg_model *m = toy_model(d, layers);
@@ -31,9 +31,13 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
     struct fg_device *dev;
     struct fg_trainer *t;
     struct fg_score score;
+    size_t layer[TOY_LAYERS];
+    const struct fg_codec_opts coding = toy_coding(m, layer);
+    const struct fg_levels levels = {rounds, coding.layer, coding.layers}, *by = rounds > 0 ? &levels : NULL;
     toy_cohort(jobs, d, index, w, w + P, P);
     for (size_t i = 0; i < TOY_JOBS; i++) {
         jobs[i].task.kind = FG_TASK_TRAIN;
+        jobs[i].levels = by;
         samples[i] = jobs[i].n;
         steps[i] = jobs[i].task.steps;
         jobs[i].may_stay = stays;
@@ -52,7 +56,8 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
                                         .scored = d->n,
                                         .memory_bytes = memory,
                                         .all_bytes = memory,
-                                        .stays = stays};
+                                        .stays = stays,
+                                        .levels = by};
     assert_int_equal(fg_trainer_device_need(need, m, o, &load, NULL), FG_OK);
     how.memory_bytes = memory;
     assert_int_equal(fg_device_emulated(&dev, &how, NULL), FG_OK);
@@ -68,7 +73,7 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
         fg_hold_drop(need->waves > 0 && jobs[i].stay != NULL ? &jobs[i].stay->hold : NULL);
     }
     if (need->waves > 0) {
-        assert_int_equal(stayed > 0, stays && need->stay_bytes > fg_stays_bytes(m).fixed);
+        assert_int_equal(stayed > 0, stays && need->stay_bytes > fg_stays_bytes(m, by).fixed);
     }
     w[0] += 1.0f; /* another model than the one that may be there */
     assert_int_equal(fg_trainer_evaluate(t, w, d, NULL, d->n, NULL, &score, NULL, NULL),
@@ -88,23 +93,24 @@ static void what_is_foreseen_is_what_is_allocated(void **state)
     struct fg_dataset *images = toy_images(600), *texts = toy_texts(300, 6, 7);
     unsigned one = 0, several = 0, none = 0;
     for (size_t k = 0; k < 4; k++) {
-        for (int turn = 0; turn < 4; turn++) {
+        for (int turn = 0; turn < 6; turn++) {
             const bool kept = turn % 2 == 1, stays = turn >= 2;
+            const int32_t rounds = turn >= 4 ? 127 : 0;
             struct fg_device_need all, part;
             const char *layers = "conv2d 6; relu; dropout 0.5; flatten; dense 30; dense";
-            foresee(images, layers, &toy_ways[k], kept, stays, 1u << 30, &all);
+            foresee(images, layers, &toy_ways[k], kept, stays, rounds, 1u << 30, &all);
             assert_int_equal(all.waves, 1);
             assert_int_equal(all.evaluate_waves, 1);
             assert_true(all.peak_bytes >= all.fixed_bytes + all.cohort_bytes);
             for (unsigned share = 2; share < 20; share += 3) {
-                foresee(images, layers, &toy_ways[k], kept, stays, all.peak_bytes / share, &part);
+                foresee(images, layers, &toy_ways[k], kept, stays, rounds, all.peak_bytes / share, &part);
                 one += part.waves == 1;
                 several += part.waves > 1;
                 none += part.waves == 0 || part.evaluate_waves == 0;
             }
-            foresee(texts, "embedding 3; lstm 9; dense", &toy_ways[k], kept, stays, 1u << 30, &all);
-            foresee(texts, "embedding 3; lstm 9; dense", &toy_ways[k], kept, stays, all.peak_bytes * 2 / 3,
-                    &part);
+            foresee(texts, "embedding 3; lstm 9; dense", &toy_ways[k], kept, stays, rounds, 1u << 30, &all);
+            foresee(texts, "embedding 3; lstm 9; dense", &toy_ways[k], kept, stays, rounds,
+                    all.peak_bytes * 2 / 3, &part);
         }
     }
     assert_true(one > 0 && several > 5 && none > 0);
