@@ -82,7 +82,8 @@ cudaError_t fg_cuda_fold_nothing(cudaStream_t stream)
     const struct fg_device_sum no_sum = {};
     const struct fg_device_step no_step = {};
     cudaError_t e[] = {fg_cuda_spread(NULL, 0, 0, NULL, 0, stream), fg_cuda_deltas(&no_deltas, stream),
-                       fg_cuda_levels(&no_levels, stream), fg_cuda_sum(&no_sum, stream), fg_cuda_step(&no_step, stream)};
+                       fg_cuda_levels(&no_levels, stream), fg_cuda_sum(&no_sum, stream),
+                       fg_cuda_step(&no_step, stream)};
     for (cudaError_t x : e) {
         if (x != cudaSuccess) {
             return x;

@@ -1,4 +1,4 @@
-/* Whole multiples of a step, rounded at random so that the mean is right: the one value's part of it, for codecs
+/* Whole multiples of a step, rounded at random so that the mean is right: one value's part of it, for codecs
  * (src/wire/codec_levels.c) and for updates that are rounded where they are, on a device. */
 #ifndef FG_KERNELS_LEVELS_H
 #define FG_KERNELS_LEVELS_H
@@ -25,8 +25,8 @@ FG_BOTH static inline float fg_level_short(float step)
     return step;
 }
 
-/* The step of a layer whose largest |x| is so much, in `most` levels. Below the normal floats it counts as 0, as
- * would all multiples. Not finite if the largest is not. */
+/* The step of a layer whose largest |x| is so much, in `most` levels. Below the normal floats it counts as 0,
+ * as would all multiples. Not finite if the largest is not. */
 FG_BOTH static inline float fg_level_step(float largest, int32_t most)
 {
     float step = largest / (float)most;

@@ -112,8 +112,8 @@ enum fg_status fg_setup_trainer(struct fg_trainer **out, struct fg_setup_hands *
 /* Whether whoever collects updates only adds them up. */
 bool fg_setup_only_adds(const struct fg_setup *s);
 
-/* Whether updates may stay on a device that made them, where one process trains and aggregates: what the codec
- * leaves of them can be made there, and whoever collects them only adds them up. */
+/* Whether updates may stay on a device that made them, where one process trains and aggregates: what the
+ * codec leaves of them can be made there, and whoever collects them only adds them up. */
 bool fg_setup_updates_stay(const struct fg_setup *s);
 
 /* How updates of this model are encoded. Errors: FG_E_NOMEM. Owner: the caller, fg_setup_coding_fini(). */

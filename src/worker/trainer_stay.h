@@ -18,8 +18,8 @@
 
 struct fg_stays; /* opaque */
 
-/* What a codec leaves of an update, where that can be told without its bytes: whole multiples of a step for each
- * layer, in -most..most (kernels/levels.h), by the task's random numbers. */
+/* What a codec leaves of an update, where that can be told without its bytes: whole multiples of a step for
+ * each layer, in -most..most (kernels/levels.h), by the task's random numbers. */
 struct fg_levels {
     int32_t most;
     const size_t *layer; /* (layers) values of each; borrowed */
@@ -55,7 +55,8 @@ enum fg_status fg_stays_fetch(struct fg_stays *s, struct fg_there at, float *x,
 enum fg_status fg_stays_bring(struct fg_stays *s, const float *params, struct fg_there at,
                               struct fg_err *err) FG_NODISCARD;
 
-/* Updates that are made from now on become multiples of steps; NULL: they do not. Errors: FG_E_NOMEM, FG_E_IO. */
+/* Updates that are made from now on become multiples of steps; NULL: they do not.
+ * Errors: FG_E_NOMEM, FG_E_IO. */
 enum fg_status fg_stays_round(struct fg_stays *s, const struct fg_levels *levels,
                               struct fg_err *err) FG_NODISCARD;
 
