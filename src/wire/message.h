@@ -147,7 +147,7 @@ struct fg_msg {
                               * or FG_MSG_STAYS */
             uint64_t params; /* P, or 0: no delta */
             struct fg_view delta; /* encoded */
-            float largest; /* of the delta where it is floats (fg_msg_floats_at); the receiver sets it */
+            float largest; /* of the delta where it is floats (fg_msg_values()); the receiver sets it */
         } result;
         struct {
             uint64_t sum; /* its number: a new one begins with nothing */
@@ -180,7 +180,8 @@ struct fg_msg {
 };
 
 /* Encode a message as a whole, sealed frame.
- * Errors: FG_E_RANGE if it would exceed FG_FRAME_MAX or a text is longer than its field, FG_E_NOMEM.
+ * Errors: FG_E_RANGE if it would exceed FG_FRAME_MAX, a text is longer than its field, or decoding would
+ * refuse it; FG_E_NOMEM.
  * Owner: *bytes is the caller's, fg_free(). Cost: one copy and one checksum pass. */
 enum fg_status fg_msg_encode(uint8_t **bytes, size_t *len, const struct fg_msg *m, uint64_t run_id,
                              uint64_t seq) FG_NODISCARD;
