@@ -9,7 +9,6 @@
 
 #include "src/base/bytes.h"
 #include "src/base/mem.h"
-#include "src/wire/feedback.h"
 #include "src/wire/gaps.h"
 #include "src/wire/largest.h"
 #include "src/wire/pack.h"
@@ -33,36 +32,33 @@ static size_t expected(const struct fg_codec_opts *opts, size_t n)
 
 static double sent_of(const struct fg_codec_opts *opts, size_t n, double updates)
 {
-    return n > 0 ? fg_feedback_sent(FG_FEEDBACK_LARGEST_MEAN, (double)fg_largest_count(opts, n) / (double)n,
-                                    updates)
-                 : 1.0;
+    return fg_largest_sent(FG_FEEDBACK_LARGEST_MEAN, opts, n, updates);
 }
 
 static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
                              size_t n)
 {
-    size_t k = fg_largest_count(&ws->opts, n);
-    FG_ASSERT(cap >= bound(&ws->opts, n) && ws->kept != NULL && n < (size_t)1 << 31);
-    enum fg_status st = fg_codec_ws_reserve(ws, fg_largest_scratch(k));
+    struct fg_largest sent;
+    FG_ASSERT(cap >= bound(&ws->opts, n));
+    enum fg_status st = fg_largest_take(&sent, ws, x, n);
     if (st != FG_OK) {
         return st;
     }
-    float *value;
-    uint32_t *code;
-    size_t sent = fg_largest_take(ws->kept, x, n, k, ws->buf, &value, &code);
+    const float *value = sent.value;
+    uint32_t *code = sent.place; /* places, then places and signs */
     double sum = 0.0;
-    for (size_t i = 0; i < sent; i++) {
+    for (uint32_t i = 0; i < sent.count; i++) {
         sum += fabs((double)value[i]);
     }
-    float mu = sent > 0 ? (float)(sum / (double)sent) : 0.f;
-    for (size_t i = 0; i < sent; i++) {
+    float mu = sent.count > 0 ? (float)(sum / (double)sent.count) : 0.f;
+    for (uint32_t i = 0; i < sent.count; i++) {
         ws->kept[code[i]] = value[i] < 0.f ? value[i] + mu : value[i] - mu;
         code[i] = code[i] << 1 | (value[i] < 0.f);
     }
-    struct fg_gaps g = {(uint32_t)sent, fg_gaps_best(code, sent, 1), 1};
+    struct fg_gaps g = {sent.count, fg_gaps_best(code, sent.count, 1), 1};
     struct fg_packer head = {.p = out, .left = HEAD};
     fg_pack_f32(&head, mu);
-    fg_pack_le(&head, sent, 4);
+    fg_pack_le(&head, sent.count, 4);
     fg_pack_le(&head, g.k, 1);
     struct fg_gaps_writer w = fg_gaps_writer_of(out + HEAD, out + cap, fg_gaps_field_bits(&g));
     fg_gaps_put(&w, &g, code);
@@ -143,8 +139,7 @@ static enum fg_status open(struct fg_codec_ws *ws, struct fg_form *out, void **o
 const struct fg_codec fg_codec_stc = {
     .name = "stc",
     .doc = "the largest values (wire.density of all; 1: a hundredth) as plus or minus their mean size, the "
-           "rest kept by "
-           "the client for its next update",
+           "rest kept by the client for its next update",
     .id = 16,
     .clients_keep_state = 1,
     .bound = bound,

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "src/base/bytes.h"
-#include "src/wire/feedback.h"
 #include "src/wire/gaps.h"
 #include "src/wire/largest.h"
 #include "src/wire/pack.h"
@@ -33,30 +32,26 @@ static size_t expected(const struct fg_codec_opts *opts, size_t n)
 
 static double sent_of(const struct fg_codec_opts *opts, size_t n, double updates)
 {
-    return n > 0
-               ? fg_feedback_sent(FG_FEEDBACK_LARGEST, (double)fg_largest_count(opts, n) / (double)n, updates)
-               : 1.0;
+    return fg_largest_sent(FG_FEEDBACK_LARGEST, opts, n, updates);
 }
 
 static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
                              size_t n)
 {
-    size_t k = fg_largest_count(&ws->opts, n);
-    FG_ASSERT(cap >= bound(&ws->opts, n) && ws->kept != NULL && n < (size_t)1 << 31);
-    enum fg_status st = fg_codec_ws_reserve(ws, fg_largest_scratch(k));
+    struct fg_largest sent;
+    FG_ASSERT(cap >= bound(&ws->opts, n));
+    enum fg_status st = fg_largest_take(&sent, ws, x, n);
     if (st != FG_OK) {
         return st;
     }
-    float *value;
-    uint32_t *place;
-    size_t sent = fg_largest_take(ws->kept, x, n, k, ws->buf, &value, &place);
-    struct fg_gaps g = {(uint32_t)sent, fg_gaps_best(place, sent, 0), 0};
-    struct fg_packer head = {.p = out, .left = HEAD + 4 * sent};
-    fg_pack_le(&head, sent, 4);
+    struct fg_gaps g = {sent.count, fg_gaps_best(sent.place, sent.count, 0), 0};
+    size_t places = HEAD + 4 * (size_t)sent.count;
+    struct fg_packer head = {.p = out, .left = places};
+    fg_pack_le(&head, sent.count, 4);
     fg_pack_le(&head, g.k, 1);
-    fg_pack_f32s(&head, value, sent);
-    struct fg_gaps_writer w = fg_gaps_writer_of(out + HEAD + 4 * sent, out + cap, fg_gaps_field_bits(&g));
-    fg_gaps_put(&w, &g, place);
+    fg_pack_f32s(&head, sent.value, sent.count);
+    struct fg_gaps_writer w = fg_gaps_writer_of(out + places, out + cap, fg_gaps_field_bits(&g));
+    fg_gaps_put(&w, &g, sent.place);
     *len = (size_t)(fg_gaps_close(&w) - out);
     return FG_OK;
 }

@@ -23,12 +23,12 @@ size_t fg_largest_place_bytes(const struct fg_codec_opts *opts, size_t n)
     return (size_t)((double)n * 1.03 * place / 8.0) + 1;
 }
 
-enum { COUNTS = 65536 };
-
-size_t fg_largest_scratch(size_t k)
+double fg_largest_sent(enum fg_feedback how, const struct fg_codec_opts *opts, size_t n, double updates)
 {
-    return (COUNTS + 2 * k) * sizeof(uint32_t);
+    return n > 0 ? fg_feedback_sent(how, (double)fg_largest_count(opts, n) / (double)n, updates) : 1.0;
 }
+
+enum { COUNTS = 65536 };
 
 /* The bits of |v|: they order as sizes do; NAN above all. */
 static uint32_t size_of(float v)
@@ -63,11 +63,12 @@ static uint32_t threshold(const float *y, size_t n, size_t k, uint32_t *count /*
     return high << 16 | low;
 }
 
-/* Split y between what is sent, at places (<= k), and what is kept; returns how many are sent. */
-static size_t split(float *kept /* (n) y before */, float *value, uint32_t *place, size_t n, uint32_t least,
-                    size_t equal)
+/* Split y between what is sent and what is kept. */
+static void split(struct fg_largest *out, float *kept /* (n) y before */, size_t n, uint32_t least,
+                  size_t equal)
 {
-    size_t sent = 0;
+    float *value = out->value;
+    uint32_t *place = out->place, sent = 0;
     for (size_t i = 0; i < n; i++) {
         uint32_t size = size_of(kept[i]);
         bool take = size > least || (size == least && equal > 0);
@@ -78,19 +79,25 @@ static size_t split(float *kept /* (n) y before */, float *value, uint32_t *plac
             kept[i] = 0.f;
         }
     }
-    return sent;
+    out->count = sent;
 }
 
-size_t fg_largest_take(float *kept, const float *x, size_t n, size_t k, void *scratch, float **value,
-                       uint32_t **place)
+enum fg_status fg_largest_take(struct fg_largest *out, struct fg_codec_ws *ws, const float *x, size_t n)
 {
-    uint32_t *count = scratch;
-    size_t equal = 0;
-    *place = count + COUNTS;
-    *value = (float *)(void *)(*place + k);
+    size_t k = fg_largest_count(&ws->opts, n), equal = 0;
+    float *kept = ws->kept;
+    FG_ASSERT(kept != NULL && n < (size_t)1 << 31);
+    enum fg_status st = fg_codec_ws_reserve(ws, (COUNTS + 2 * k) * sizeof(uint32_t));
+    if (st != FG_OK) {
+        return st;
+    }
+    uint32_t *count = (uint32_t *)(void *)ws->buf;
+    out->place = count + COUNTS;
+    out->value = (float *)(void *)(out->place + k);
     for (size_t i = 0; i < n; i++) {
         kept[i] += x[i];
     }
     uint32_t least = k > 0 ? threshold(kept, n, k, count, &equal) : UINT32_MAX;
-    return split(kept, *value, *place, n, least, equal);
+    split(out, kept, n, least, equal);
+    return FG_OK;
 }

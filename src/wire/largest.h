@@ -6,6 +6,7 @@
 #define FG_WIRE_LARGEST_H
 
 #include "src/wire/codec.h"
+#include "src/wire/feedback.h"
 
 /* k = ceil(wire.density n), a hundredth of n where the density is 1. */
 size_t fg_largest_count(const struct fg_codec_opts *opts, size_t n);
@@ -13,18 +14,23 @@ size_t fg_largest_count(const struct fg_codec_opts *opts, size_t n);
 /* Bytes of the entropy of where they are, with what Rice codes are above it. */
 size_t fg_largest_place_bytes(const struct fg_codec_opts *opts, size_t n);
 
-/* Floats and places of scratch for fg_largest_take(). */
-size_t fg_largest_scratch(size_t k);
+/* sent() of a codec of these. */
+double fg_largest_sent(enum fg_feedback how, const struct fg_codec_opts *opts, size_t n, double updates);
 
-/* Bring what is kept forward, kept += x, and take the k largest of it out: in the order of their places,
- * their values and places; they are 0 in `kept` then. Of values of the same size the earlier ones;
- * zeros are not taken. Returns how many.
+/* Values and their places, in the order of the places. */
+struct fg_largest {
+    float *value;
+    uint32_t *place;
+    uint32_t count;
+};
+
+/* Bring what is kept forward, ws->kept += x, and take its fg_largest_count() largest values out; they are 0
+ * in ws->kept then. Of values of the same size the earlier ones; zeros are not taken.
  *
- * Shapes:  kept, x (n); value and place (k at most) lie in scratch (fg_largest_scratch(k) bytes,
- *          aligned for floats).
- * Cost:    five passes.
- */
-size_t fg_largest_take(float *kept, const float *x, size_t n, size_t k, void *scratch, float **value,
-                       uint32_t **place);
+ * Shapes: ws->kept, x (n), n < 2^31. Errors: FG_E_NOMEM.
+ * Owner:  *out lies in the scratch of ws.
+ * Cost:   five passes. */
+enum fg_status fg_largest_take(struct fg_largest *out, struct fg_codec_ws *ws, const float *x,
+                               size_t n) FG_NODISCARD;
 
 #endif
