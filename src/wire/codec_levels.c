@@ -72,23 +72,23 @@ void fg_levels_scale(struct fg_codec_ws *ws, float *x, size_t n, const int8_t *q
 }
 
 /* Steps of d: d^2 / 6 where values are larger than a step, else d |x| - x^2. */
-double fg_levels_noise(int32_t most)
+static double noise(int32_t most)
 {
     double step = FG_USUAL_PEAK / most, fine = FG_USUAL_SHAPE * step * step / 6.0,
            rough = FG_USUAL_SHAPE * step - 1.0;
     return rough > fine ? rough : fine;
 }
 
-static double noise_int8(const struct fg_codec_opts *opts)
+double fg_levels_noise_int8(const struct fg_codec_opts *opts)
 {
     (void)opts;
-    return fg_levels_noise(127);
+    return noise(127);
 }
 
-static double noise_int4(const struct fg_codec_opts *opts)
+double fg_levels_noise_int4(const struct fg_codec_opts *opts)
 {
     (void)opts;
-    return fg_levels_noise(7);
+    return noise(7);
 }
 
 static enum fg_status encode_int8(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
@@ -202,7 +202,7 @@ const struct fg_codec fg_codec_int8 = {
     .levels = 127,
     .bound = bytes_int8,
     .expected = bytes_int8,
-    .noise = noise_int8,
+    .noise = fg_levels_noise_int8,
     .encode = encode_int8,
     .decode = decode_int8,
     .open = open_int8,
@@ -215,7 +215,7 @@ const struct fg_codec fg_codec_int4 = {
     .levels = 7,
     .bound = bytes_int4,
     .expected = bytes_int4,
-    .noise = noise_int4,
+    .noise = fg_levels_noise_int4,
     .encode = encode_int4,
     .decode = decode_int4,
     .open = open_int4,

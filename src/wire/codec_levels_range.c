@@ -37,18 +37,6 @@ static size_t expected_int4(const struct fg_codec_opts *opts, size_t n)
     return expected(opts, n, 1.0);
 }
 
-static double noise_int8(const struct fg_codec_opts *opts)
-{
-    (void)opts;
-    return fg_levels_noise(127);
-}
-
-static double noise_int4(const struct fg_codec_opts *opts)
-{
-    (void)opts;
-    return fg_levels_noise(7);
-}
-
 static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
                              size_t n, int32_t most)
 {
@@ -138,7 +126,7 @@ const struct fg_codec fg_codec_int8_range = {
     .id = 18,
     .bound = bound,
     .expected = expected_int8,
-    .noise = noise_int8,
+    .noise = fg_levels_noise_int8,
     .encode = encode_int8,
     .decode = decode,
     .open = open,
@@ -150,7 +138,7 @@ const struct fg_codec fg_codec_int4_range = {
     .id = 19,
     .bound = bound,
     .expected = expected_int4,
-    .noise = noise_int4,
+    .noise = fg_levels_noise_int4,
     .encode = encode_int4,
     .decode = decode,
     .open = open,

@@ -15,8 +15,9 @@ void fg_levels_round(struct fg_codec_ws *ws, uint8_t *steps, int8_t *q /* (n) */
 void fg_levels_scale(struct fg_codec_ws *ws, float *x, size_t n, const int8_t *q /* (n) */,
                      const uint8_t *steps);
 
-/* noise() of a codec of these. */
-double fg_levels_noise(int32_t most);
+/* noise() of the codecs of these. */
+double fg_levels_noise_int8(const struct fg_codec_opts *opts);
+double fg_levels_noise_int4(const struct fg_codec_opts *opts);
 
 /* open() of one but for out->q: parts by layer in *own, with room for `more` bytes behind them.
  * Errors: FG_E_NOMEM; FG_E_RANGE: steps that make no such form. */
