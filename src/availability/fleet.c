@@ -368,12 +368,6 @@ uint32_t fg_fleet_node(const struct fg_fleet *f, uint32_t client)
     return f->node[client];
 }
 
-const char *fg_fleet_node_name(const struct fg_fleet *f, uint32_t client)
-{
-    FG_ASSERT(client < f->spec.clients);
-    return f->trace != NULL ? fg_trace_node_name(f->trace, f->node[client]) : "";
-}
-
 uint32_t fg_fleet_shift_days(const struct fg_fleet *f, uint32_t client)
 {
     FG_ASSERT(client < f->spec.clients);

@@ -99,7 +99,6 @@ uint32_t fg_fleet_reused(const struct fg_fleet *f);    /* clients that share a t
 
 /* Per client. */
 uint32_t fg_fleet_node(const struct fg_fleet *f, uint32_t client); /* trace row; = client without trace */
-const char *fg_fleet_node_name(const struct fg_fleet *f, uint32_t client); /* "" without trace */
 uint32_t fg_fleet_shift_days(const struct fg_fleet *f, uint32_t client);
 uint32_t fg_fleet_zone(const struct fg_fleet *f, uint32_t client);
 double fg_fleet_samples_per_s(const struct fg_fleet *f, uint32_t client);

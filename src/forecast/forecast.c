@@ -257,11 +257,6 @@ const double *fg_forecaster_get(const struct fg_forecaster *f, size_t target, si
     return f->p[predictor * f->n_targets + f->place[target]];
 }
 
-double fg_forecaster_up_seconds(const struct fg_forecaster *f, size_t target, size_t predictor, uint32_t node)
-{
-    return 3600.0 * fg_forecaster_get(f, target, predictor)[node];
-}
-
 double fg_quantile_bound(const double *sorted, size_t n, double q, double confidence)
 {
     /* P(at most k of n lie below the quantile) <= 1 - confidence: then the k-th smallest lies below it. */

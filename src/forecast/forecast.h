@@ -108,10 +108,6 @@ void fg_forecaster_step(struct fg_forecaster *f, const struct fg_seen *seen);
  * Shapes: (nodes). Owner: the forecaster, valid until the next step. */
 const double *fg_forecaster_get(const struct fg_forecaster *f, size_t target, size_t predictor);
 
-/* Expected up time of a node, in seconds, within the hour of a FG_EVENT_SHARE target, by the predictor. */
-double fg_forecaster_up_seconds(const struct fg_forecaster *f, size_t target, size_t predictor,
-                                uint32_t node);
-
 /* What a trace shows at hours 0, 1, ... after its zero; a cursor per node. */
 struct fg_trace_eye;
 enum fg_status fg_trace_eye_create(struct fg_trace_eye **out, const struct fg_trace *t) FG_NODISCARD;

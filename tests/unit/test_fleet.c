@@ -135,7 +135,8 @@ static void country_decides_the_zone_where_known(void **state)
     struct fg_fleet *f = fleet_of(&s, t, z, 5);
     unsigned au[5] = {0}, jp[5] = {0}, all = 0;
     for (uint32_t i = 0; i < 1000; i++) {
-        const char *node = fg_fleet_node_name(f, i), *zone = fg_fleet_zone_name(f, fg_fleet_zone(f, i));
+        const char *node = fg_trace_node_name(t, fg_fleet_node(f, i)),
+                   *zone = fg_fleet_zone_name(f, fg_fleet_zone(f, i));
         if (strcmp(node, "DE-1") == 0 || strcmp(node, "GB-1") == 0) {
             assert_int_equal(strncmp(node, zone, 2), 0);
         }

@@ -231,7 +231,7 @@ static void samples_make_a_fleet_for_two_weeks(void **state)
     size_t n = fg_fleet_available(f, fg_fleet_start(f) + 5 * FG_DAY, up, NULL);
     assert_true(n > t->nodes / 2 && n < t->nodes);
     for (uint32_t k = 0; k < t->nodes; k++) {
-        if (strncmp(fg_fleet_node_name(f, k), "KR", 2) == 0) {
+        if (strncmp(fg_trace_node_name(t, fg_fleet_node(f, k)), "KR", 2) == 0) {
             assert_string_equal(fg_fleet_zone_name(f, fg_fleet_zone(f, k)), "KR");
         }
     }
