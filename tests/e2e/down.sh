@@ -41,11 +41,7 @@ expect "tasks that go on from old models: deployed as simulated" "$(books "$T/la
 launch() { timeout 120 "$FORAGE" launch -n 3 "${DOWN[@]}" --set run.rounds=40 --set run.sync_s=0.05 --set workers.spawn_backoff_s=0.05 --out "$T/run" "$EXAMPLE" >"$T/out" 2>"$T/err"; }
 launch &
 job=$!
-for rows in 4 10; do
-    wait_for 60 has_rows "$T/run" "$rows"
-    kill -KILL "$(last_worker)"
-    wait_for 20 gone "$(last_worker)"
-done
+kill_workers_at 4 10
 wait_for 60 has_rows "$T/run" 16
 kill -KILL "$(grep -o '[0-9]*' "$T/run/lock" | head -1)"
 wait $job

@@ -20,14 +20,6 @@ SH
 chmod +x "$T/agent"
 printf '# the LAN\neast slots=1\nwest slots=1\nnorth slots=4\n' >"$T/hostfile"
 
-wait_for() { # wait_for SECONDS COMMAND...: until it succeeds
-    local end=$(($(date +%s%N) + $1 * 1000000000)); shift
-    until "$@"; do
-        [ "$(date +%s%N)" -lt "$end" ] || return 1
-        read -r -t 0.02 <> <(:)
-    done
-    return 0
-}
 says() { grep -q "$1" "$T/run/log.txt" 2>/dev/null; }
 pid_of() { grep -om1 "worker $1: process [0-9]*" "$T/run/log.txt" | awk '{print $4}'; }
 hops() { grep -c "^$1$" "$T/hops"; }

@@ -34,11 +34,7 @@ replayed() { # NAME DIR: it lost something, and a replay gives the same run
 launch() { timeout 120 "$FORAGE" launch -n 3 "${KEPT[@]}" --set run.rounds=40 --set workers.spawn_backoff_s=0.05 --out "$T/run" "$EXAMPLE" >"$T/out" 2>"$T/err"; }
 launch &
 job=$!
-for rows in 4 10; do
-    wait_for 60 has_rows "$T/run" "$rows"
-    kill -KILL "$(last_worker)"
-    wait_for 20 gone "$(last_worker)"
-done
+kill_workers_at 4 10
 wait $job
 expect "killed workers: it ends well" 0 $?
 replayed "killed workers" "$T/run"

@@ -76,6 +76,14 @@ last_worker() { log | grep -o 'worker [0-9]*: process [0-9]*' | tail -1 | awk '{
 two_work() { [ "$(log | grep -c ': process ')" -ge 2 ]; }
 over() { ! kill -0 "$job" 2>/dev/null; }
 gone() { over || ! kill -0 "$1" 2>/dev/null; }
+kill_workers_at() { # kill_workers_at ROWS...: the newest worker, each time that rounds.csv has so many rows
+    local n
+    for n in "$@"; do
+        wait_for 60 has_rows "$T/run" "$n"
+        kill -KILL "$(last_worker)"
+        wait_for 20 gone "$(last_worker)"
+    done
+}
 launched_long() { # launched_long ARGUMENT...: in the background, as $job
     rm -rf "$T/run"
     timeout 120 "$FORAGE" launch -n 3 "$EXAMPLE" "${LONG_TASKS[@]}" "$@" --out "$T/run" >"$T/out" 2>"$T/err" &

@@ -239,28 +239,32 @@ static void training_that_diverges_is_nobodys_fault(void **state)
     pretend_end(w, ex);
 }
 
+/* What becomes of one task. */
+static enum fg_status try_one(struct fg_executor *ex, struct fg_err *err)
+{
+    struct fg_task task = {.id = 1, .version = 1, .kind = FG_TASK_TRAIN, .client = 3};
+    struct fg_result res;
+    float x[PRETEND_P] = {0};
+    assert_int_equal(ex->ops->publish(ex, 1, x, err), FG_OK);
+    assert_int_equal(ex->ops->submit(ex, &task, 1, err), FG_OK);
+    return ex->ops->collect(ex, 1, &res, err);
+}
+
 static void nobody_left_is_an_error_not_a_hang(void **state)
 {
     (void)state;
     struct pretend *w = pretend_create(3, 3, false);
     struct fg_executor *ex = pretend_executor(w, NULL);
-    struct fg_task task = {.id = 1, .version = 1, .kind = FG_TASK_TRAIN};
-    struct fg_result res;
     struct fg_err err;
-    float x[PRETEND_P] = {0};
     w->kill_in_1000 = 1000;
-    assert_int_equal(ex->ops->publish(ex, 1, x, &err), FG_OK);
-    assert_int_equal(ex->ops->submit(ex, &task, 1, &err), FG_OK);
-    assert_int_equal(ex->ops->collect(ex, 1, &res, &err), FG_E_GONE);
+    assert_int_equal(try_one(ex, &err), FG_E_GONE);
     assert_non_null(strstr(err.text, "no worker is left"));
     pretend_end(w, ex);
 
     w = pretend_create(4, 2, false);
     w->cannot_configure = true;
     ex = pretend_executor(w, NULL);
-    assert_int_equal(ex->ops->publish(ex, 1, x, &err), FG_OK);
-    assert_int_equal(ex->ops->submit(ex, &task, 1, &err), FG_OK);
-    assert_int_equal(ex->ops->collect(ex, 1, &res, &err), FG_E_GONE);
+    assert_int_equal(try_one(ex, &err), FG_E_GONE);
     assert_non_null(strstr(err.text, "no data on this machine"));
     pretend_end(w, ex);
 }
@@ -300,14 +304,9 @@ static void what_never_works_is_not_started_for_ever(void **state)
     fg_loop_hold_back(w->loop, PRETEND_MOST - 2);
     w->respawn = (struct fg_respawn_opts){.initial = 2, .min = 1};
     struct fg_executor *ex = pretend_executor(w, NULL);
-    struct fg_task task = {.id = 1, .version = 1, .kind = FG_TASK_TRAIN};
-    struct fg_result res;
     struct fg_err err;
-    float x[PRETEND_P] = {0};
     w->kill_in_1000 = 1000;
-    assert_int_equal(ex->ops->publish(ex, 1, x, &err), FG_OK);
-    assert_int_equal(ex->ops->submit(ex, &task, 1, &err), FG_OK);
-    assert_int_equal(ex->ops->collect(ex, 1, &res, &err), FG_E_GONE);
+    assert_int_equal(try_one(ex, &err), FG_E_GONE);
     uint32_t spawned = fg_executor_remote_stats(ex).spawned;
     assert_in_range(spawned, FG_RESPAWN_HOPELESS - 2, FG_RESPAWN_HOPELESS);
     for (uint32_t i = 3 + spawned; i <= PRETEND_MOST; i++) {
@@ -321,19 +320,14 @@ static void a_task_that_fails_everywhere_is_an_error(void **state)
     (void)state;
     struct pretend *w = pretend_create(5, 2, false);
     struct fg_executor *ex = pretend_executor(w, NULL);
-    struct fg_task task = {.id = 1, .version = 1, .kind = FG_TASK_TRAIN, .client = 3};
-    struct fg_result res;
+    struct fg_task never = {
+        .id = 2, .version = 9, .kind = FG_TASK_TRAIN}; /* from a model that was not published */
     struct fg_err err;
-    float x[PRETEND_P] = {0};
     w->refuse_in_1000 = 1000;
-    assert_int_equal(ex->ops->publish(ex, 1, x, &err), FG_OK);
-    assert_int_equal(ex->ops->submit(ex, &task, 1, &err), FG_OK);
-    assert_int_equal(ex->ops->collect(ex, 1, &res, &err), FG_E_INTERNAL);
+    assert_int_equal(try_one(ex, &err), FG_E_INTERNAL);
     assert_non_null(strstr(err.text, "out of memory"));
     assert_int_equal(w->refused, 3);
-    task.id = 2;
-    task.version = 9;
-    assert_int_equal(ex->ops->submit(ex, &task, 1, &err), FG_E_STALE);
+    assert_int_equal(ex->ops->submit(ex, &never, 1, &err), FG_E_STALE);
     pretend_end(w, ex);
 }
 

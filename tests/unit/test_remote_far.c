@@ -3,39 +3,11 @@
 #include <limits.h>
 #include <math.h>
 
-#include "src/aggregator/exact.h"
 #include "src/base/mem.h"
-#include "tests/lib/pretend.h"
+#include "tests/lib/pretend_sums.h"
 #include "tests/lib/test.h"
 
-enum { COHORT = 14, ROUNDS = 25 };
-
-/* The workers get on with it, so that not all is computed here. */
-static void let_them_work(struct pretend *w, struct fg_executor *ex)
-{
-    struct fg_err err;
-    for (uint32_t k = fg_rng_below(&w->rng, 40); k > 0; k--) {
-        pretend_pass(w);
-        assert_int_equal(fg_executor_remote_poll(ex, &err), FG_OK);
-    }
-}
-
-static double weight_of(const struct fg_task *t)
-{
-    return (t->id % 5 == 0 ? -1.0 : 1.0) * (double)(1 + t->id % 90);
-}
-
-static void add_wanted(struct fg_exact *want, const struct fg_task *t)
-{
-    struct fg_result res;
-    float x[PRETEND_P], delta[PRETEND_P];
-    uint8_t shard[PRETEND_SHARD_LEN];
-    pretend_params(x, t->version);
-    pretend_shard(shard, pretend_shard_of(t->client));
-    pretend_compute(&res, delta, t, x, shard);
-    struct fg_exact_term term = fg_exact_floats(weight_of(t), delta);
-    assert_int_equal(fg_exact_add(want, &term, 1), FG_OK);
-}
+enum { ROUNDS = 25 };
 
 struct counts {
     unsigned far, near, given_up;
@@ -46,10 +18,7 @@ static void take(struct pretend *w, struct fg_executor *ex, const struct fg_task
                  struct fg_exact *want, struct counts *n)
 {
     struct fg_result res;
-    struct fg_err err;
-    let_them_work(w, ex);
-    assert_int_equal(ex->ops->collect(ex, t->id, &res, &err), FG_OK);
-    assert_int_equal(res.client, t->client);
+    pretend_collect(w, ex, t, &res);
     bool far = res.form != NULL && res.form->kind == FG_FORM_FAR;
     if (far) {
         assert_int_equal(res.seen, FG_SEEN_FINITE);
@@ -57,48 +26,32 @@ static void take(struct pretend *w, struct fg_executor *ex, const struct fg_task
         assert_null(res.delta);
     }
     if (fg_rng_below(&w->rng, 8) > 0) {
-        struct fg_exact_term term = fg_exact_floats(weight_of(t), res.delta);
+        struct fg_exact_term term = fg_exact_floats(pretend_weight(t), res.delta);
         term.form = far ? *res.form : term.form;
         assert_int_equal(fg_exact_add(sum, &term, 1), FG_OK);
-        add_wanted(want, t);
+        pretend_add(w, want, t);
         n->far += far;
         n->near += !far;
     } else {
         n->given_up++;
     }
     ex->ops->release(ex, t->id);
-    const char *broken = fg_executor_remote_check(ex);
-    if (broken != NULL) {
-        fail_msg("%s", broken);
-    }
+    pretend_sound(ex);
 }
 
 static struct counts play(struct pretend *w, struct pretend_here *here)
 {
     struct fg_executor *ex = pretend_executor(w, &here->base);
     struct fg_exact *sum = NULL, *want = NULL;
-    struct fg_err err;
     struct counts n = {0};
     static double got[PRETEND_P], wanted[PRETEND_P];
     uint64_t id = 1;
     assert_int_equal(fg_exact_create(&sum, PRETEND_P), FG_OK);
     assert_int_equal(fg_exact_create(&want, PRETEND_P), FG_OK);
     for (uint64_t v = 1; v <= ROUNDS; v++) {
-        float x[PRETEND_P];
-        struct fg_task task[COHORT];
-        pretend_params(x, v);
-        assert_int_equal(ex->ops->publish(ex, v, x, &err), FG_OK);
-        for (uint32_t i = 0; i < COHORT; i++) {
-            task[i] = (struct fg_task){.id = id++,
-                                       .version = v,
-                                       .kind = FG_TASK_TRAIN,
-                                       .client = fg_rng_below(&w->rng, 40),
-                                       .number = (uint32_t)v,
-                                       .steps = 5,
-                                       .lr = 0.1f};
-        }
-        assert_int_equal(ex->ops->submit(ex, task, COHORT, &err), FG_OK);
-        for (uint32_t i = 0; i < COHORT; i++) {
+        struct fg_task task[PRETEND_COHORT];
+        pretend_cohort(w, ex, task, v, &id);
+        for (uint32_t i = 0; i < PRETEND_COHORT; i++) {
             take(w, ex, &task[i], sum, want, &n);
         }
         if (v % 6 > 0) { /* else the round is given up */
@@ -109,7 +62,7 @@ static struct counts play(struct pretend *w, struct pretend_here *here)
         }
         fg_exact_clear(sum);
         fg_exact_clear(want);
-        assert_null(fg_executor_remote_check(ex));
+        pretend_sound(ex);
     }
     fg_exact_destroy(sum);
     fg_exact_destroy(want);
@@ -135,7 +88,7 @@ static void sums_of_workers_are_the_sum_of_updates(void **state)
         w->beside = n == 3;
         struct counts c = play(w, here);
         print_message("%u workers: %u updates stayed, %u here, %u given up\n", n, c.far, c.near, c.given_up);
-        assert_in_range(c.far, 30, ROUNDS * COHORT - 1);
+        assert_in_range(c.far, 30, ROUNDS * PRETEND_COHORT - 1);
         assert_true(c.given_up > 0);
         assert_int_equal(here->open, 0);
         fg_free(here);
@@ -186,26 +139,19 @@ static void what_is_not_finite_is_told(void **state)
     (void)state;
     struct pretend *w = pretend_create(1, 3, false);
     struct pretend_here *here = new_here();
-    struct fg_task task[COHORT];
-    struct fg_result res;
-    struct fg_err err;
-    float x[PRETEND_P];
+    struct fg_task task[PRETEND_COHORT];
+    uint64_t id = 1;
     unsigned not_finite = 0, far = 0;
     w->updates_stay = w->everyone_is_bad = true;
     w->bad = PRETEND_NOT_FINITE;
     struct fg_executor *ex = pretend_executor(w, &here->base);
-    pretend_params(x, 1);
-    assert_int_equal(ex->ops->publish(ex, 1, x, &err), FG_OK);
-    for (uint32_t i = 0; i < COHORT; i++) {
-        task[i] = (struct fg_task){.id = i + 1, .version = 1, .kind = FG_TASK_TRAIN, .client = i, .steps = 5};
-    }
-    assert_int_equal(ex->ops->submit(ex, task, COHORT, &err), FG_OK);
-    for (uint32_t i = 0; i < COHORT; i++) {
-        let_them_work(w, ex);
-        assert_int_equal(ex->ops->collect(ex, i + 1, &res, &err), FG_OK);
+    pretend_cohort(w, ex, task, 1, &id);
+    for (uint32_t i = 0; i < PRETEND_COHORT; i++) {
+        struct fg_result res;
+        pretend_collect(w, ex, &task[i], &res);
         far += res.form != NULL;
         not_finite += res.form != NULL && res.seen == FG_SEEN_NOT_FINITE;
-        ex->ops->release(ex, i + 1);
+        ex->ops->release(ex, task[i].id);
     }
     assert_true(far > 0);
     assert_int_equal(not_finite, far);
@@ -219,23 +165,17 @@ static void a_stop_does_not_wait_for_sums(void **state)
     (void)state;
     struct pretend *w = pretend_create(1, 3, false);
     struct pretend_here *here = new_here();
-    struct fg_task task[COHORT];
+    struct fg_task task[PRETEND_COHORT];
     struct fg_exact *sum = NULL, *want = NULL;
     struct counts n = {0};
-    struct fg_err err;
-    float x[PRETEND_P];
+    uint64_t id = 1;
     w->updates_stay = true;
     w->patience = 1000 * FG_SECOND;
     struct fg_executor *ex = pretend_executor(w, &here->base);
     assert_int_equal(fg_exact_create(&sum, PRETEND_P), FG_OK);
     assert_int_equal(fg_exact_create(&want, PRETEND_P), FG_OK);
-    pretend_params(x, 1);
-    assert_int_equal(ex->ops->publish(ex, 1, x, &err), FG_OK);
-    for (uint32_t i = 0; i < COHORT; i++) {
-        task[i] = (struct fg_task){.id = i + 1, .version = 1, .kind = FG_TASK_TRAIN, .client = i, .steps = 5};
-    }
-    assert_int_equal(ex->ops->submit(ex, task, COHORT, &err), FG_OK);
-    for (uint32_t i = 0; i < COHORT; i++) {
+    pretend_cohort(w, ex, task, 1, &id);
+    for (uint32_t i = 0; i < PRETEND_COHORT; i++) {
         take(w, ex, &task[i], sum, want, &n);
     }
     assert_true(n.far > 0);
@@ -248,7 +188,7 @@ static void a_stop_does_not_wait_for_sums(void **state)
     assert_in_range(w->now - before, FG_SECOND, 3 * FG_SECOND);
     fg_exact_destroy(sum);
     fg_exact_destroy(want);
-    assert_null(fg_executor_remote_check(ex));
+    pretend_sound(ex);
     for (uint32_t i = 1; i <= 3; i++) {
         w->w[i].asleep = 0;
     }

@@ -2,44 +2,18 @@
  * of all that counted. */
 #include <math.h>
 
-#include "src/aggregator/exact.h"
 #include "src/base/mem.h"
-#include "tests/lib/pretend.h"
+#include "tests/lib/pretend_sums.h"
 #include "tests/lib/test.h"
 
-enum { COHORT = 14, ROUNDS = 20 };
+enum { ROUNDS = 20 };
 
 /* Terms that wait to be added together, as a rule's queue of them. */
 struct waiting {
-    struct fg_exact_term term[COHORT];
-    struct fg_hold *hold[COHORT];
+    struct fg_exact_term term[PRETEND_COHORT];
+    struct fg_hold *hold[PRETEND_COHORT];
     size_t n;
 };
-
-static double weight_of(const struct fg_task *t)
-{
-    return (t->id % 5 == 0 ? -1.0 : 1.0) * (double)(1 + t->id % 90);
-}
-
-/* What the task's update is at the other end of the wire. */
-static void add_wanted(const struct pretend *w, struct fg_exact *want, const struct fg_task *t)
-{
-    struct fg_result res;
-    float x[PRETEND_P], delta[PRETEND_P];
-    uint8_t shard[PRETEND_SHARD_LEN], bytes[1024];
-    size_t len;
-    struct fg_codec_ws ws = {.shard = t->shard, .number = t->number};
-    pretend_params(x, t->version);
-    pretend_shard(shard, pretend_shard_of(t->client));
-    pretend_compute(&res, delta, t, x, shard);
-    if (w->int8) {
-        assert_int_equal(fg_codec_int8.encode(&ws, bytes, sizeof bytes, &len, delta, PRETEND_P), FG_OK);
-        assert_int_equal(fg_codec_int8.decode(&ws, delta, PRETEND_P, bytes, len), FG_OK);
-    }
-    fg_codec_ws_fini(&ws);
-    struct fg_exact_term term = fg_exact_floats(weight_of(t), delta);
-    assert_int_equal(fg_exact_add(want, &term, 1), FG_OK);
-}
 
 static enum fg_status add_waiting(struct waiting *q, struct fg_exact *sum)
 {
@@ -55,33 +29,12 @@ struct counts {
     struct fg_executor_remote_stats stats;
 };
 
-static void check(struct fg_executor *ex)
-{
-    const char *broken = fg_executor_remote_check(ex);
-    if (broken != NULL) {
-        fail_msg("%s", broken);
-    }
-}
-
-/* The workers get on with it, so that not all is computed here. */
-static void let_them_work(struct pretend *w, struct fg_executor *ex)
-{
-    struct fg_err err;
-    for (uint32_t k = fg_rng_below(&w->rng, 40); k > 0; k--) {
-        pretend_pass(w);
-        assert_int_equal(fg_executor_remote_poll(ex, &err), FG_OK);
-    }
-}
-
 static void take(struct pretend *w, struct fg_executor *ex, const struct fg_task *t, struct waiting *q,
                  struct fg_exact *sum, struct counts *n)
 {
     struct fg_result res;
-    struct fg_err err;
-    let_them_work(w, ex);
-    assert_int_equal(ex->ops->collect(ex, t->id, &res, &err), FG_OK);
-    assert_int_equal(res.client, t->client);
-    struct fg_exact_term term = fg_exact_floats(weight_of(t), res.delta);
+    pretend_collect(w, ex, t, &res);
+    struct fg_exact_term term = fg_exact_floats(pretend_weight(t), res.delta);
     term.form = res.form != NULL ? *res.form : term.form;
     if (term.form.unjudged != NULL) {
         assert_int_equal(res.seen, FG_SEEN_FINITE);
@@ -99,7 +52,7 @@ static void take(struct pretend *w, struct fg_executor *ex, const struct fg_task
     if (fg_rng_below(&w->rng, 5) == 0) {
         assert_int_equal(add_waiting(q, sum), FG_OK);
     }
-    check(ex);
+    pretend_sound(ex);
 }
 
 static struct counts play(struct pretend *w, struct pretend_here *here)
@@ -108,31 +61,16 @@ static struct counts play(struct pretend *w, struct pretend_here *here)
     struct fg_executor *ex = pretend_executor(w, here != NULL ? &here->base : NULL);
     struct fg_exact *sum = NULL, *want = NULL;
     struct waiting q = {.n = 0};
-    struct fg_err err;
     struct counts n = {0};
     static double got[PRETEND_P], wanted[PRETEND_P];
     uint64_t id = 1;
     assert_int_equal(fg_exact_create(&sum, PRETEND_P), FG_OK);
     assert_int_equal(fg_exact_create(&want, PRETEND_P), FG_OK);
     for (uint64_t v = 1; v <= ROUNDS; v++) {
-        float x[PRETEND_P];
-        struct fg_task task[COHORT];
-        pretend_params(x, v);
-        assert_int_equal(ex->ops->publish(ex, v, x, &err), FG_OK);
-        for (uint32_t i = 0; i < COHORT; i++) {
-            uint32_t client = fg_rng_below(&w->rng, 40);
-            task[i] = (struct fg_task){.id = id++,
-                                       .version = v,
-                                       .kind = FG_TASK_TRAIN,
-                                       .client = client,
-                                       .shard = client,
-                                       .number = (uint32_t)v,
-                                       .steps = 5,
-                                       .lr = 0.1f};
-        }
-        assert_int_equal(ex->ops->submit(ex, task, COHORT, &err), FG_OK);
-        for (uint32_t i = 0; i < COHORT; i++) {
-            add_wanted(w, want, &task[i]);
+        struct fg_task task[PRETEND_COHORT];
+        pretend_cohort(w, ex, task, v, &id);
+        for (uint32_t i = 0; i < PRETEND_COHORT; i++) {
+            pretend_add(w, want, &task[i]);
             take(w, ex, &task[i], &q, sum, &n);
         }
         assert_int_equal(add_waiting(&q, sum), FG_OK);
@@ -141,7 +79,7 @@ static struct counts play(struct pretend *w, struct pretend_here *here)
         assert_memory_equal(got, wanted, sizeof got);
         fg_exact_clear(sum);
         fg_exact_clear(want);
-        check(ex);
+        pretend_sound(ex);
     }
     n.stats = fg_executor_remote_stats(ex);
     fg_exact_destroy(sum);

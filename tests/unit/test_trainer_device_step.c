@@ -37,6 +37,25 @@ static double factor_of(unsigned round, size_t job)
     return f;
 }
 
+/* The update of a job that is done, if it has samples, goes into the rule; what held it is given back. */
+static void fold(struct fg_rule *r, const struct fg_job *job, double factor)
+{
+    struct fg_stay *stay = job->stay;
+    struct fg_hold *hold = stay != NULL ? &stay->hold : NULL;
+    struct fg_rule_update u = {.delta = stay != NULL ? NULL : job->delta,
+                               .form = stay != NULL ? &stay->form : NULL,
+                               .hold = hold,
+                               .client = job->task.client,
+                               .samples = job->samples,
+                               .steps = job->steps,
+                               .lr = 0.1,
+                               .factor = factor};
+    if (job->n > 0) {
+        assert_int_equal(fg_rule_fold(r, &u), FG_OK);
+    }
+    fg_hold_drop(hold);
+}
+
 /* The updates of a cohort from x, or from what is `at`, go into the rule; in the last round one of them must
  * come back. Shapes: deltas (TOY_JOBS, P). */
 static enum fg_status one_round(struct fg_trainer *t, struct fg_rule *r, const float *x, struct fg_there at,
@@ -56,20 +75,8 @@ static enum fg_status one_round(struct fg_trainer *t, struct fg_rule *r, const f
     }
     enum fg_status st = fg_trainer_run(t, jobs, TOY_JOBS, NULL, NULL);
     for (size_t i = 0; i < TOY_JOBS && st == FG_OK; i++) {
-        const struct fg_stay *stay = jobs[i].stay;
-        struct fg_rule_update u = {.delta = stay != NULL ? NULL : jobs[i].delta,
-                                   .form = stay != NULL ? &stay->form : NULL,
-                                   .hold = stay != NULL ? &jobs[i].stay->hold : NULL,
-                                   .client = jobs[i].task.client,
-                                   .samples = jobs[i].samples,
-                                   .steps = jobs[i].steps,
-                                   .lr = 0.1,
-                                   .factor = factor_of(round, i)};
-        *stayed += stay != NULL;
-        if (jobs[i].n > 0) {
-            assert_int_equal(fg_rule_fold(r, &u), FG_OK);
-        }
-        fg_hold_drop(stay != NULL ? &jobs[i].stay->hold : NULL);
+        *stayed += jobs[i].stay != NULL;
+        fold(r, &jobs[i], factor_of(round, i));
     }
     return st;
 }
@@ -143,17 +150,7 @@ static void large_round(struct fg_trainer *t, struct fg_rule *r, const float *x,
     }
     assert_int_equal(fg_trainer_run(t, jobs, n, NULL, NULL), FG_OK);
     for (size_t i = 0; i < n; i++) {
-        const struct fg_stay *stay = jobs[i].stay;
-        const struct fg_rule_update u = {.delta = stay != NULL ? NULL : jobs[i].delta,
-                                         .form = stay != NULL ? &stay->form : NULL,
-                                         .hold = stay != NULL ? &jobs[i].stay->hold : NULL,
-                                         .client = jobs[i].task.client,
-                                         .samples = jobs[i].samples,
-                                         .steps = jobs[i].steps,
-                                         .lr = 0.1,
-                                         .factor = i % 9 == 0 ? 1e-4 : 1.0};
-        assert_int_equal(fg_rule_fold(r, &u), FG_OK);
-        fg_hold_drop(stay != NULL ? &jobs[i].stay->hold : NULL);
+        fold(r, &jobs[i], i % 9 == 0 ? 1e-4 : 1.0);
     }
     free(jobs);
     free(deltas);

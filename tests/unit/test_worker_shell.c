@@ -13,14 +13,14 @@
 #include "src/wire/codec.h"
 #include "tests/lib/loop.h"
 
-enum { P = 9 };
+enum { P = 9, LONG_CLIENT = 99 };
 
 struct side {
     struct fg_loop *loop;
     pthread_t thread;
     enum fg_status st;
     bool busy;
-    sem_t begun, go; /* a task with client 99 waits for `go` (or to be stopped) after it posted `begun` */
+    sem_t begun, go; /* a task of LONG_CLIENT waits for `go` (or to be stopped) after it posted `begun` */
     uint8_t bytes[4][4 * P];
     float delta[P];
     unsigned configured;
@@ -45,7 +45,7 @@ static void run(void *arg, const struct fg_session_job *jobs, size_t n, struct f
     struct side *s = arg;
     struct fg_codec_ws ws = {0};
     for (size_t i = 0; i < n; i++) {
-        if (jobs[i].task.client == 99) {
+        if (jobs[i].task.client == LONG_CLIENT) {
             struct timespec until;
             sem_post(&s->begun);
             do { /* as the trainer: looks at *stop between steps */
@@ -122,6 +122,15 @@ static void submit(struct fg_executor *ex, uint64_t id, uint32_t client)
     assert_int_equal(ex->ops->submit(ex, &task, 1, NULL), FG_OK);
 }
 
+/* Task 1, which takes until it is told; returns when the worker is in the middle of it. */
+static void submit_long(struct side *s, struct fg_executor *ex)
+{
+    submit(ex, 1, LONG_CLIENT);
+    while (sem_trywait(&s->begun) != 0) {
+        assert_int_equal(fg_executor_remote_poll(ex, NULL), FG_OK);
+    }
+}
+
 static void tasks_come_back_and_stop_ends_it(void **state)
 {
     (void)state;
@@ -148,10 +157,7 @@ static void frames_are_served_while_it_computes(void **state)
     struct side s;
     struct fg_executor *ex = begin(&s);
     struct fg_result res;
-    submit(ex, 1, 99);
-    while (sem_trywait(&s.begun) != 0) {
-        assert_int_equal(fg_executor_remote_poll(ex, NULL), FG_OK);
-    }
+    submit_long(&s, ex);
     uint64_t before = fg_executor_remote_stats(ex).bytes_received;
     for (double until = (double)now(NULL) + 5e6; (double)now(NULL) < until;) {
         assert_int_equal(fg_executor_remote_poll(ex, NULL), FG_OK);
@@ -162,7 +168,7 @@ static void frames_are_served_while_it_computes(void **state)
     assert_true(fg_executor_remote_stats(ex).bytes_received > before);
     sem_post(&s.go);
     assert_int_equal(ex->ops->collect(ex, 1, &res, NULL), FG_OK);
-    assert_true(res.delta[0] == 100.f);
+    assert_true(res.delta[0] == 1.f + LONG_CLIENT);
     ex->ops->destroy(ex);
     end(&s);
 }
@@ -172,10 +178,7 @@ static void stop_ends_it_in_the_middle_of_a_task(void **state)
     (void)state;
     struct side s;
     struct fg_executor *ex = begin(&s);
-    submit(ex, 1, 99);
-    while (sem_trywait(&s.begun) != 0) {
-        assert_int_equal(fg_executor_remote_poll(ex, NULL), FG_OK);
-    }
+    submit_long(&s, ex);
     ex->ops->destroy(ex);
     end(&s);
 }
@@ -185,10 +188,7 @@ static void it_ends_with_the_aggregator(void **state)
     (void)state;
     struct side s;
     struct fg_executor *ex = begin(&s);
-    submit(ex, 1, 99);
-    while (sem_trywait(&s.begun) != 0) {
-        assert_int_equal(fg_executor_remote_poll(ex, NULL), FG_OK);
-    }
+    submit_long(&s, ex);
     fg_loop_kill(s.loop, 0);
     ex->ops->destroy(ex);
     end(&s);
@@ -201,10 +201,7 @@ static void told_to_leave_it_says_goodbye(void **state)
     struct side s;
     struct fg_executor *ex = begin(&s);
     struct fg_result res;
-    submit(ex, 1, 99);
-    while (sem_trywait(&s.begun) != 0) {
-        assert_int_equal(fg_executor_remote_poll(ex, NULL), FG_OK);
-    }
+    submit_long(&s, ex);
     fg_worker_shell_leave();
     struct fg_err err;
     assert_int_equal(ex->ops->collect(ex, 1, &res, &err), FG_E_GONE);
