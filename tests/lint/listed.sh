@@ -16,7 +16,7 @@ for list in UNIT_TESTS FUZZ_TARGETS SHELL_TESTS; do
         bad=1
     fi
 done
-for f in tests/unit/test_*.c tests/property/prop_*.c tests/fault/fault_*.c tests/gpu/test_*.c; do
+for f in tests/unit/test_*.c tests/unit/prop_*.c tests/gpu/test_*.c; do
     [ ! -e "$f" ] || entry UNIT_TESTS "${f%.c}"
 done
 for f in tests/fuzz/fuzz_*.c; do
