@@ -76,10 +76,19 @@ static enum fg_status read_text(const struct reader *r, const char *what, char *
     return FG_OK;
 }
 
+/* An array that the layout asks for: its name, extent and elements, in the file and in memory. */
+struct array {
+    const char *what;
+    int rank;
+    hsize_t dim[FG_LAYOUT_RANK_MAX];
+    H5T_class_t class;
+    hid_t memory_type;
+};
+
 /* Open an array and check its extent, storage and element class. */
-static enum fg_status open_array(const struct reader *r, const char *what, H5T_class_t class,
-                                 const hsize_t *want, int rank, hid_t *out)
+static enum fg_status open_array(const struct reader *r, const struct array *a, hid_t *out)
 {
+    const char *what = a->what;
     hsize_t dim[FG_LAYOUT_RANK_MAX] = {0};
     hid_t data = H5Dopen2(r->file, what, H5P_DEFAULT);
     if (data < 0) {
@@ -90,10 +99,11 @@ static enum fg_status open_array(const struct reader *r, const char *what, H5T_c
     H5D_layout_t layout = plist >= 0 ? H5Pget_layout(plist) : H5D_LAYOUT_ERROR;
     hssize_t points = H5Sget_simple_extent_npoints(space);
     size_t size = type >= 0 ? H5Tget_size(type) : 0;
-    if (H5Sget_simple_extent_ndims(space) != rank || H5Sget_simple_extent_dims(space, dim, NULL) != rank ||
-        memcmp(dim, want, (size_t)rank * sizeof *dim) != 0) {
+    if (H5Sget_simple_extent_ndims(space) != a->rank ||
+        H5Sget_simple_extent_dims(space, dim, NULL) != a->rank ||
+        memcmp(dim, a->dim, (size_t)a->rank * sizeof *dim) != 0) {
         st = bad(r, what, "has not the extent that the attributes say");
-    } else if (H5Tget_class(type) != class || (class == H5T_STRING && H5Tis_variable_str(type) > 0) ||
+    } else if (H5Tget_class(type) != a->class || (a->class == H5T_STRING && H5Tis_variable_str(type) > 0) ||
                size == 0) {
         st = bad(r, what, "has the wrong element type");
     } else if ((layout != H5D_CONTIGUOUS && layout != H5D_COMPACT) || H5Pget_external_count(plist) != 0) {
@@ -112,14 +122,13 @@ static enum fg_status open_array(const struct reader *r, const char *what, H5T_c
     return FG_OK;
 }
 
-static enum fg_status read_array(const struct reader *r, const char *what, H5T_class_t class,
-                                 const hsize_t *dim, int rank, hid_t memory_type, void *to)
+static enum fg_status read_array(const struct reader *r, const struct array *a, void *to)
 {
     hid_t data = -1;
-    enum fg_status st = open_array(r, what, class, dim, rank, &data);
+    enum fg_status st = open_array(r, a, &data);
     if (st == FG_OK) {
-        if (H5Dread(data, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, to) < 0) {
-            st = bad(r, what, "cannot be read: the file is truncated or damaged");
+        if (H5Dread(data, a->memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, to) < 0) {
+            st = bad(r, a->what, "cannot be read: the file is truncated or damaged");
         }
         H5Dclose(data);
     }
@@ -137,33 +146,35 @@ static const void *in_place(const struct reader *r, hid_t data, hid_t memory_typ
     return same ? (const char *)r->map.bytes + at : NULL;
 }
 
-/* An array of `bytes` in its place in the file, or read into *own. */
-static enum fg_status place_array(const struct reader *r, const char *what, H5T_class_t class,
-                                  const hsize_t *dim, int rank, hid_t memory_type, size_t bytes, void **own,
-                                  const void **out)
+/* An array in its place in the file, or read into *own. */
+static enum fg_status place_array(const struct reader *r, const struct array *a, void **own, const void **out)
 {
     hid_t data = -1;
-    enum fg_status st = open_array(r, what, class, dim, rank, &data);
+    enum fg_status st = open_array(r, a, &data);
     if (st != FG_OK) {
         return st;
     }
-    *out = in_place(r, data, memory_type, bytes);
+    size_t bytes = H5Tget_size(a->memory_type);
+    for (int i = 0; i < a->rank; i++) {
+        bytes *= a->dim[i];
+    }
+    *out = in_place(r, data, a->memory_type, bytes);
     H5Dclose(data);
     if (*out != NULL) {
         return FG_OK;
     }
     *own = fg_calloc(bytes, 1);
     *out = *own;
-    return *own != NULL
-               ? read_array(r, what, class, dim, rank, memory_type, *own)
-               : fg_fail(r->err, FG_E_NOMEM, "%s: out of memory for '%s', %zu bytes", r->name, what, bytes);
+    return *own != NULL ? read_array(r, a, *own)
+                        : fg_fail(r->err, FG_E_NOMEM, "%s: out of memory for '%s', %zu bytes", r->name,
+                                  a->what, bytes);
 }
 
 static enum fg_status read_names(const struct reader *r, struct fg_dataset *ds)
 {
-    hsize_t dim[1] = {ds->groups};
+    const struct array names = {"group_name", 1, {ds->groups}, H5T_STRING, -1};
     hid_t data = -1;
-    enum fg_status st = open_array(r, "group_name", H5T_STRING, dim, 1, &data);
+    enum fg_status st = open_array(r, &names, &data);
     if (st != FG_OK) {
         return st;
     }
@@ -271,34 +282,35 @@ static enum fg_status check_sums(const struct reader *r, const struct fg_dataset
 static enum fg_status read_arrays(const struct reader *r, struct fg_dataset *ds)
 {
     struct fg_dataset_arrays *a = fg_dataset_edit(ds);
-    hsize_t x_dim[2] = {ds->n, ds->width}, y_dim[2] = {ds->n, ds->label_width}, n = ds->n;
-    hsize_t channels = ds->channels, classes = ds->classes;
-    int bytes = ds->dtype == FG_U8;
-    void *y = NULL, *group = NULL;
+    bool u8 = ds->dtype == FG_U8;
+    const struct array x = {
+        "x", 2, {ds->n, ds->width}, u8 ? H5T_INTEGER : H5T_FLOAT, u8 ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT};
+    const struct array y = {"y", 2, {ds->n, ds->label_width}, H5T_INTEGER, H5T_NATIVE_UINT16};
+    const struct array group = {"group", 1, {ds->n}, H5T_INTEGER, H5T_NATIVE_UINT32};
+    const struct array scale = {"scale", 1, {ds->channels}, H5T_FLOAT, H5T_NATIVE_FLOAT};
+    const struct array shift = {"shift", 1, {ds->channels}, H5T_FLOAT, H5T_NATIVE_FLOAT};
+    const struct array vocabulary = {"vocabulary", 1, {ds->classes}, H5T_INTEGER, H5T_NATIVE_UINT8};
+    void *own_y = NULL, *own_group = NULL;
     const void *y_at = NULL, *group_at = NULL;
-    enum fg_status st = place_array(r, "x", bytes ? H5T_INTEGER : H5T_FLOAT, x_dim, 2,
-                                    bytes ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT,
-                                    ds->n * fg_dataset_sample_bytes(ds), &a->x, &ds->x);
+    enum fg_status st = place_array(r, &x, &a->x, &ds->x);
     if (st == FG_OK) {
-        st = place_array(r, "y", H5T_INTEGER, y_dim, 2, H5T_NATIVE_UINT16,
-                         ds->n * ds->label_width * sizeof *ds->y, &y, &y_at);
+        st = place_array(r, &y, &own_y, &y_at);
     }
     if (st == FG_OK && ds->groups != 0) {
-        st = place_array(r, "group", H5T_INTEGER, &n, 1, H5T_NATIVE_UINT32, ds->n * sizeof *ds->group, &group,
-                         &group_at);
+        st = place_array(r, &group, &own_group, &group_at);
     }
-    a->y = y;
-    a->group = group;
+    a->y = own_y;
+    a->group = own_group;
     ds->y = y_at;
     ds->group = group_at;
     if (st == FG_OK) {
-        st = read_array(r, "scale", H5T_FLOAT, &channels, 1, H5T_NATIVE_FLOAT, a->scale);
+        st = read_array(r, &scale, a->scale);
     }
     if (st == FG_OK) {
-        st = read_array(r, "shift", H5T_FLOAT, &channels, 1, H5T_NATIVE_FLOAT, a->shift);
+        st = read_array(r, &shift, a->shift);
     }
     if (st == FG_OK && a->vocab != NULL) {
-        st = read_array(r, "vocabulary", H5T_INTEGER, &classes, 1, H5T_NATIVE_UINT8, a->vocab);
+        st = read_array(r, &vocabulary, a->vocab);
     }
     if (st == FG_OK && ds->groups != 0) {
         st = read_names(r, ds);
