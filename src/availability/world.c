@@ -66,42 +66,41 @@ static void cut(const struct fg_fleet *f, uint32_t client, double samples_per_st
     o->upload_us = done[UPLOAD];
 }
 
-void fg_world_outcome(const struct fg_fleet *f, uint32_t client, fg_time_t t_assign, fg_time_t until,
-                      uint64_t bytes_down, uint32_t steps, double samples_per_step, uint64_t bytes_up,
-                      bool hand_back, struct fg_outcome *out)
+void fg_world_outcome(const struct fg_fleet *f, const struct fg_assignment *a, struct fg_outcome *out)
 {
     struct fg_outcome o = {
         .kind = FG_OUTCOME_ARRIVED,
         .download_done = true,
-        .steps = steps,
-        .t_begin = t_assign,
-        .download_us = duration((double)bytes_down, fg_fleet_downlink_bps(f, client)),
-        .compute_us = compute_us(f, client, steps, samples_per_step),
-        .upload_us = duration((double)bytes_up, fg_fleet_uplink_bps(f, client)),
-        .bytes_down = bytes_down,
-        .bytes_up = bytes_up,
+        .steps = a->steps,
+        .t_begin = a->t_assign,
+        .download_us = duration((double)a->bytes_down, fg_fleet_downlink_bps(f, a->client)),
+        .compute_us = compute_us(f, a->client, a->steps, a->samples_per_step),
+        .upload_us = duration((double)a->bytes_up, fg_fleet_uplink_bps(f, a->client)),
+        .bytes_down = a->bytes_down,
+        .bytes_up = a->bytes_up,
     };
-    fg_time_t whole = o.download_us + o.compute_us + o.upload_us;
-    if (until <= t_assign || whole > until - t_assign) {
-        until = fg_fleet_up_until(f, client, t_assign);
+    fg_time_t whole = o.download_us + o.compute_us + o.upload_us, until = a->until;
+    if (until <= a->t_assign || whole > until - a->t_assign) {
+        until = fg_fleet_up_until(f, a->client, a->t_assign);
     }
-    fg_time_t have = until == FG_NEVER ? FG_NEVER : until - t_assign;
+    fg_time_t have = until == FG_NEVER ? FG_NEVER : until - a->t_assign;
     if (have <= 0) {
-        *out = (struct fg_outcome){.kind = FG_OUTCOME_LEFT, .t_begin = t_assign, .t_end = t_assign};
+        *out = (struct fg_outcome){.kind = FG_OUTCOME_LEFT, .t_begin = a->t_assign, .t_end = a->t_assign};
         return;
     }
-    o.t_end = t_assign + whole;
+    o.t_end = a->t_assign + whole;
     if (whole > have) {
         fg_time_t for_steps = have - o.download_us - o.upload_us;
-        uint32_t fit =
-            hand_back && for_steps > 0 ? steps_within(f, client, samples_per_step, for_steps, steps) : 0;
+        uint32_t fit = a->hand_back && for_steps > 0
+                           ? steps_within(f, a->client, a->samples_per_step, for_steps, a->steps)
+                           : 0;
         if (fit > 0) {
             o.kind = FG_OUTCOME_PARTIAL;
             o.steps = fit;
-            o.compute_us = compute_us(f, client, fit, samples_per_step);
-            o.t_end = t_assign + o.download_us + o.compute_us + o.upload_us;
+            o.compute_us = compute_us(f, a->client, fit, a->samples_per_step);
+            o.t_end = a->t_assign + o.download_us + o.compute_us + o.upload_us;
         } else {
-            cut(f, client, samples_per_step, have, FG_OUTCOME_LEFT, &o);
+            cut(f, a->client, a->samples_per_step, have, FG_OUTCOME_LEFT, &o);
         }
     }
     *out = o;

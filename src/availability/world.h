@@ -19,14 +19,20 @@
 #include "src/base/time.h"
 #include "src/plan/outcome.h"
 
-/* Foresee an assignment of `steps` steps of `samples_per_step` samples each (a mean, where the last batch of
- * an epoch is smaller). The client is known to be up from t_assign to `until`: t_assign where nothing is
- * known; only what would take longer is looked up. A client that is down at t_assign is LEFT at once, at no
- * cost. Steps 0 (an evaluation): samples_per_step is then all there is to do, done as a whole or not at
- * all. */
-void fg_world_outcome(const struct fg_fleet *f, uint32_t client, fg_time_t t_assign, fg_time_t until,
-                      uint64_t bytes_down, uint32_t steps, double samples_per_step, uint64_t bytes_up,
-                      bool hand_back, struct fg_outcome *out);
+/* What a client is asked to do, and from when. */
+struct fg_assignment {
+    uint32_t client;
+    uint32_t steps; /* 0 (an evaluation): samples_per_step is all there is to do, as a whole or not at all */
+    double samples_per_step; /* a mean, where the last batch of an epoch is smaller */
+    uint64_t bytes_down, bytes_up;
+    fg_time_t t_assign;
+    fg_time_t until; /* the client is known to be up from t_assign to then; t_assign: nothing is known */
+    bool hand_back;
+};
+
+/* Foresee an assignment; only what would take longer than `until` is looked up. A client that is down at
+ * t_assign is LEFT at once, at no cost. */
+void fg_world_outcome(const struct fg_fleet *f, const struct fg_assignment *a, struct fg_outcome *out);
 
 /* How long an undisturbed assignment takes. */
 fg_time_t fg_world_duration(const struct fg_fleet *f, uint32_t client, uint64_t bytes_down, uint32_t steps,

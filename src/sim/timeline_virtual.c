@@ -52,10 +52,15 @@ static enum fg_status assign(struct fg_timeline *base, const struct fg_action *a
     struct fg_flight *f = &t->line.flights[t->line.n_flights - 1];
     bool train = f->task.kind == FG_TASK_TRAIN;
     uint32_t c = f->task.client;
-    fg_time_t until = action->at == t->seen ? t->until[c] : action->at;
-    fg_world_outcome(t->fleet, c, action->at, until, action->bytes_down, train ? f->task.steps : 0,
-                     samples_per_step(t, &f->task), train ? action->bytes_up : FG_ANSWER_BYTES,
-                     train && t->cfg.hand_back, &f->outcome);
+    const struct fg_assignment a = {.client = c,
+                                    .steps = train ? f->task.steps : 0,
+                                    .samples_per_step = samples_per_step(t, &f->task),
+                                    .bytes_down = action->bytes_down,
+                                    .bytes_up = train ? action->bytes_up : FG_ANSWER_BYTES,
+                                    .t_assign = action->at,
+                                    .until = action->at == t->seen ? t->until[c] : action->at,
+                                    .hand_back = train && t->cfg.hand_back};
+    fg_world_outcome(t->fleet, &a, &f->outcome);
     return fg_line_expect(&t->line, f, arrives(f));
 }
 

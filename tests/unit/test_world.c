@@ -49,7 +49,14 @@ static struct fg_outcome run(int64_t at_s, uint64_t down, uint32_t steps, uint64
     struct fg_outcome o;
     memset(&o, 0xAA, sizeof o);
     fg_time_t begin = (ZERO + at_s) * US;
-    fg_world_outcome(fleet, 0, begin, begin, down, steps, 20, up, hand_back, &o);
+    struct fg_assignment a = {.steps = steps,
+                              .samples_per_step = 20,
+                              .bytes_down = down,
+                              .bytes_up = up,
+                              .t_assign = begin,
+                              .until = begin,
+                              .hand_back = hand_back};
+    fg_world_outcome(fleet, &a, &o);
     return o;
 }
 
@@ -140,8 +147,15 @@ static void outcomes_keep_their_invariants(void **state)
         double per_step = fg_rng_uniform(&r) * 30;
         struct fg_outcome o, h, c;
         fg_time_t until = fg_fleet_up_until(fleet, 0, begin);
-        fg_world_outcome(fleet, 0, begin, until, down, steps, per_step, up, false, &o);
-        fg_world_outcome(fleet, 0, begin, until, down, steps, per_step, up, true, &h);
+        struct fg_assignment a = {.steps = steps,
+                                  .samples_per_step = per_step,
+                                  .bytes_down = down,
+                                  .bytes_up = up,
+                                  .t_assign = begin,
+                                  .until = until};
+        fg_world_outcome(fleet, &a, &o);
+        a.hand_back = true;
+        fg_world_outcome(fleet, &a, &h);
         assert_int_equal(o.download_us + o.compute_us + o.upload_us, o.t_end - o.t_begin);
         assert_int_equal(h.download_us + h.compute_us + h.upload_us, h.t_end - h.t_begin);
         assert_true(o.t_end <= until && h.t_end <= until && o.bytes_down <= down && o.bytes_up <= up);
