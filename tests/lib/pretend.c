@@ -198,72 +198,101 @@ static void keep(struct pretend_worker *p, const struct fg_task *t, const float 
     fg_free(own);
 }
 
+/* What an answer points to. */
+struct buffers {
+    uint8_t update[1024], scores[12 * 1024];
+    struct fg_str state;
+};
+
+/* What a bad worker does to an update. */
+static void spoil(struct pretend *w, uint32_t i, const struct fg_task *t, float *delta,
+                  struct fg_session_answer *a)
+{
+    if (w->bad == PRETEND_NOT_FINITE) {
+        delta[t->client % PRETEND_P] = NAN;
+        a->result.seen = w->lies ? FG_SEEN_FINITE : FG_SEEN_NOT_FINITE;
+    } else if (w->bad == PRETEND_WRONG_CLIENT) {
+        a->result.client++;
+    } else if (w->bad == PRETEND_JUNK) {
+        uint8_t *junk = fg_calloc(60, 1);
+        (void)fg_loop_end(w->loop, i)->ops->post(fg_loop_end(w->loop, i), 0, junk, 60);
+    }
+}
+
+static void encode(struct pretend *w, uint32_t i, const struct fg_task *t, const float *delta,
+                   struct buffers *b, struct fg_session_answer *a)
+{
+    const struct fg_codec *codec = w->int8 ? &fg_codec_int8 : i % 2 ? &fg_codec_zstd : &fg_codec_none;
+    a->codec = codec->id;
+    a->bytes = b->update;
+    w->ws.shard = t->shard;
+    w->ws.number = t->number;
+    assert_int_equal(codec->encode(&w->ws, b->update, sizeof b->update, &a->len, delta, PRETEND_P), FG_OK);
+}
+
+static void refuse(struct pretend *w, struct fg_session_answer *a)
+{
+    a->st = FG_E_NOMEM;
+    w->refused++;
+}
+
+/* What worker i says of a task. */
+static void answer(struct pretend *w, uint32_t i, const struct fg_session_job *j, struct buffers *b,
+                   struct fg_session_answer *a)
+{
+    struct pretend_worker *p = &w->w[i];
+    uint8_t in_place[PRETEND_SHARD_LEN];
+    float delta[PRETEND_P];
+    bool trains = j->task.kind == FG_TASK_TRAIN;
+    if (j->task.kind == FG_TASK_SCORE && !p->halted) {
+        score(w, j, a, b->scores);
+        if (w->refuse_in_1000 > 0 && fg_rng_below(&w->rng, 1000) < w->refuse_in_1000) {
+            refuse(w, a);
+        }
+        return;
+    }
+    pretend_shard(in_place, pretend_shard_of(j->task.client));
+    assert_int_equal(j->shard.data != NULL, w->movable || j->task.kind == FG_TASK_SCORE);
+    check_resume(w, j);
+    if (p->halted && (!w->ignore || !trains || fg_rng_below(&w->rng, 2) == 0)) {
+        hand_back(w, j, a, &b->state);
+        return;
+    }
+    pretend_compute(&a->result, delta, &j->task, j->params, w->movable ? j->shard.data : in_place);
+    if (p->halted) { /* the steps it has done, as an update */
+        a->result.steps = 1 + fg_rng_below(&w->rng, j->task.steps - 1);
+        w->partial++;
+    }
+    if (fg_rng_below(&w->rng, 1000) < w->refuse_in_1000) {
+        refuse(w, a);
+    }
+    bool bad = w->bad != PRETEND_GOOD && (i == 2 || w->everyone_is_bad) && trains;
+    if (bad) {
+        spoil(w, i, &j->task, delta, a);
+    }
+    if (trains && p->sums != NULL) {
+        keep(p, &j->task, delta, b->update, a);
+    } else if (trains) {
+        encode(w, i, &j->task, delta, b, a);
+        a->len -= bad && w->bad == PRETEND_UNDECODABLE;
+    }
+}
+
 static void finish(struct pretend *w, uint32_t i)
 {
     struct pretend_worker *p = &w->w[i];
     struct fg_session_answer answers[8];
-    static uint8_t bytes[8][1024];
-    static uint8_t scores[8][12 * 1024];
-    struct fg_str states[8] = {{0}};
+    static struct buffers buffers[8];
     size_t n = p->n_jobs;
     for (size_t k = 0; k < n; k++) {
-        const struct fg_session_job *j = &p->jobs[k];
-        uint8_t in_place[PRETEND_SHARD_LEN];
-        float delta[PRETEND_P];
-        if (j->task.kind == FG_TASK_SCORE && !p->halted) {
-            answers[k] = (struct fg_session_answer){.id = j->task.id};
-            score(w, j, &answers[k], scores[k]);
-            if (w->refuse_in_1000 > 0 && fg_rng_below(&w->rng, 1000) < w->refuse_in_1000) {
-                answers[k].st = FG_E_NOMEM;
-                w->refused++;
-            }
-            continue;
-        }
-        pretend_shard(in_place, pretend_shard_of(j->task.client));
-        assert_int_equal(j->shard.data != NULL, w->movable || j->task.kind == FG_TASK_SCORE);
-        answers[k] = (struct fg_session_answer){.id = j->task.id};
-        check_resume(w, j);
-        if (p->halted && (!w->ignore || j->task.kind != FG_TASK_TRAIN || fg_rng_below(&w->rng, 2) == 0)) {
-            hand_back(w, j, &answers[k], &states[k]);
-            continue;
-        }
-        pretend_compute(&answers[k].result, delta, &j->task, j->params,
-                        w->movable ? j->shard.data : in_place);
-        if (p->halted) { /* the steps it has done, as an update */
-            answers[k].result.steps = 1 + fg_rng_below(&w->rng, j->task.steps - 1);
-            w->partial++;
-        }
-        if (fg_rng_below(&w->rng, 1000) < w->refuse_in_1000) {
-            answers[k].st = FG_E_NOMEM;
-            w->refused++;
-        }
-        bool bad = w->bad != PRETEND_GOOD && (i == 2 || w->everyone_is_bad) && j->task.kind == FG_TASK_TRAIN;
-        if (bad && w->bad == PRETEND_NOT_FINITE) {
-            delta[j->task.client % PRETEND_P] = NAN;
-            answers[k].result.seen = w->lies ? FG_SEEN_FINITE : FG_SEEN_NOT_FINITE;
-        } else if (bad && w->bad == PRETEND_WRONG_CLIENT) {
-            answers[k].result.client++;
-        } else if (bad && w->bad == PRETEND_JUNK) {
-            uint8_t *junk = fg_calloc(60, 1);
-            (void)fg_loop_end(w->loop, i)->ops->post(fg_loop_end(w->loop, i), 0, junk, 60);
-        }
-        if (j->task.kind == FG_TASK_TRAIN && p->sums != NULL) {
-            keep(p, &j->task, delta, bytes[k], &answers[k]);
-        } else if (j->task.kind == FG_TASK_TRAIN) {
-            const struct fg_codec *codec = w->int8 ? &fg_codec_int8 : i % 2 ? &fg_codec_zstd : &fg_codec_none;
-            answers[k].codec = codec->id;
-            answers[k].bytes = bytes[k];
-            w->ws.shard = j->task.shard;
-            w->ws.number = j->task.number;
-            assert_int_equal(
-                codec->encode(&w->ws, bytes[k], sizeof bytes[k], &answers[k].len, delta, PRETEND_P), FG_OK);
-            answers[k].len -= bad && w->bad == PRETEND_UNDECODABLE;
-        }
+        buffers[k].state = (struct fg_str){0};
+        answers[k] = (struct fg_session_answer){.id = p->jobs[k].task.id};
+        answer(w, i, &p->jobs[k], &buffers[k], &answers[k]);
     }
     p->n_jobs = 0;
     step(w, i, &(struct fg_session_event){.kind = FG_SESSION_DONE, .answers = answers, .n = n});
     for (size_t k = 0; k < n; k++) {
-        fg_str_fini(&states[k]);
+        fg_str_fini(&buffers[k].state);
     }
 }
 
