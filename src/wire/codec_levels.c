@@ -7,7 +7,7 @@
 #include "kernels/levels.h"
 #include "src/base/bytes.h"
 #include "src/base/mem.h"
-#include "src/wire/levels.h"
+#include "src/wire/codec_levels.h"
 #include "src/wire/noise.h"
 #include "src/wire/pack.h"
 
@@ -41,8 +41,8 @@ static float round_layer(struct fg_codec_ws *ws, uint64_t at, int8_t *q /* (n) *
     return step;
 }
 
-void fg_levels_round(struct fg_codec_ws *ws, uint8_t *steps, int8_t *q, const float *x, size_t n,
-                     int32_t most)
+void fg_codec_levels_round(struct fg_codec_ws *ws, uint8_t *steps, int8_t *q, const float *x, size_t n,
+                           int32_t most)
 {
     size_t layers = fg_codec_layers(&ws->opts), at = 0;
     uint64_t words = ws->words;
@@ -57,7 +57,7 @@ void fg_levels_round(struct fg_codec_ws *ws, uint8_t *steps, int8_t *q, const fl
     FG_ASSERT(at == n);
 }
 
-void fg_levels_scale(struct fg_codec_ws *ws, float *x, size_t n, const int8_t *q, const uint8_t *steps)
+void fg_codec_levels_scale(struct fg_codec_ws *ws, float *x, size_t n, const int8_t *q, const uint8_t *steps)
 {
     const struct fg_coders *c = fg_codec_coders(ws);
     size_t layers = fg_codec_layers(&ws->opts), at = 0;
@@ -79,13 +79,13 @@ static double noise(int32_t most)
     return rough > fine ? rough : fine;
 }
 
-double fg_levels_noise_int8(const struct fg_codec_opts *opts)
+double fg_codec_levels_noise_int8(const struct fg_codec_opts *opts)
 {
     (void)opts;
     return noise(127);
 }
 
-double fg_levels_noise_int4(const struct fg_codec_opts *opts)
+double fg_codec_levels_noise_int4(const struct fg_codec_opts *opts)
 {
     (void)opts;
     return noise(7);
@@ -96,7 +96,7 @@ static enum fg_status encode_int8(struct fg_codec_ws *ws, uint8_t *out, size_t c
 {
     *len = bytes_int8(&ws->opts, n);
     FG_ASSERT(cap >= *len);
-    fg_levels_round(ws, out, (int8_t *)out + (*len - n), x, n, fg_codec_int8.levels);
+    fg_codec_levels_round(ws, out, (int8_t *)out + (*len - n), x, n, fg_codec_int8.levels);
     return FG_OK;
 }
 
@@ -106,7 +106,7 @@ static enum fg_status decode_int8(struct fg_codec_ws *ws, float *x, size_t n, co
     if (len != bytes_int8(&ws->opts, n)) {
         return FG_E_CORRUPT;
     }
-    fg_levels_scale(ws, x, n, (const int8_t *)bytes + (len - n), bytes);
+    fg_codec_levels_scale(ws, x, n, (const int8_t *)bytes + (len - n), bytes);
     return FG_OK;
 }
 
@@ -120,7 +120,7 @@ static enum fg_status encode_int4(struct fg_codec_ws *ws, uint8_t *out, size_t c
         return st;
     }
     int8_t *q = (int8_t *)ws->buf;
-    fg_levels_round(ws, out, q, x, n, fg_codec_int4.levels);
+    fg_codec_levels_round(ws, out, q, x, n, fg_codec_int4.levels);
     fg_codec_coders(ws)->pack4(q, out + head, n);
     *len = bytes_int4(&ws->opts, n);
     return FG_OK;
@@ -138,12 +138,12 @@ static enum fg_status decode_int4(struct fg_codec_ws *ws, float *x, size_t n, co
     }
     int8_t *q = (int8_t *)ws->buf;
     fg_codec_coders(ws)->unpack4(bytes + 4 * fg_codec_layers(&ws->opts), q, n);
-    fg_levels_scale(ws, x, n, q, bytes);
+    fg_codec_levels_scale(ws, x, n, q, bytes);
     return FG_OK;
 }
 
-enum fg_status fg_levels_open(struct fg_codec_ws *ws, struct fg_form *out, void **own, size_t n,
-                              const uint8_t *steps, size_t more)
+enum fg_status fg_codec_levels_open(struct fg_codec_ws *ws, struct fg_form *out, void **own, size_t n,
+                                    const uint8_t *steps, size_t more)
 {
     size_t layers = fg_codec_layers(&ws->opts), at = 0;
     struct fg_reader r = fg_reader_of(steps, 4 * layers);
@@ -171,7 +171,7 @@ static enum fg_status open_int8(struct fg_codec_ws *ws, struct fg_form *out, voi
     if (len != bytes_int8(&ws->opts, n)) {
         return FG_E_CORRUPT;
     }
-    enum fg_status st = fg_levels_open(ws, out, own, n, bytes, 0);
+    enum fg_status st = fg_codec_levels_open(ws, out, own, n, bytes, 0);
     if (st == FG_OK) {
         out->q = (const int8_t *)bytes + (len - n);
     }
@@ -185,7 +185,7 @@ static enum fg_status open_int4(struct fg_codec_ws *ws, struct fg_form *out, voi
         return FG_E_CORRUPT;
     }
     size_t layers = fg_codec_layers(&ws->opts);
-    enum fg_status st = fg_levels_open(ws, out, own, n, bytes, n);
+    enum fg_status st = fg_codec_levels_open(ws, out, own, n, bytes, n);
     if (st == FG_OK) {
         int8_t *q = (int8_t *)(out->part + layers);
         fg_codec_coders(ws)->unpack4(bytes + 4 * layers, q, n);
@@ -202,7 +202,7 @@ const struct fg_codec fg_codec_int8 = {
     .levels = 127,
     .bound = bytes_int8,
     .expected = bytes_int8,
-    .noise = fg_levels_noise_int8,
+    .noise = fg_codec_levels_noise_int8,
     .encode = encode_int8,
     .decode = decode_int8,
     .open = open_int8,
@@ -215,7 +215,7 @@ const struct fg_codec fg_codec_int4 = {
     .levels = 7,
     .bound = bytes_int4,
     .expected = bytes_int4,
-    .noise = fg_levels_noise_int4,
+    .noise = fg_codec_levels_noise_int4,
     .encode = encode_int4,
     .decode = decode_int4,
     .open = open_int4,

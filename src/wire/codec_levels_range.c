@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "src/base/mem.h"
-#include "src/wire/levels.h"
+#include "src/wire/codec_levels.h"
 #include "src/wire/rans.h"
 
 enum { PLAIN, SHORT };
@@ -47,7 +47,7 @@ static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, s
         return st;
     }
     int8_t *q = (int8_t *)ws->buf;
-    fg_levels_round(ws, out, q, x, n, most);
+    fg_codec_levels_round(ws, out, q, x, n, most);
     out[front - 1] = fg_rans_encode(q, n, out + front, n, &coded) ? SHORT : PLAIN;
     if (out[front - 1] == PLAIN) {
         memcpy(out + front, q, n);
@@ -95,7 +95,7 @@ static enum fg_status decode(struct fg_codec_ws *ws, float *x, size_t n, const u
     enum fg_status st = fg_codec_ws_reserve(ws, n);
     st = st == FG_OK ? read_codes(ws, (int8_t *)ws->buf, n, bytes, len) : st;
     if (st == FG_OK) {
-        fg_levels_scale(ws, x, n, (const int8_t *)ws->buf, bytes);
+        fg_codec_levels_scale(ws, x, n, (const int8_t *)ws->buf, bytes);
     }
     return st;
 }
@@ -106,7 +106,7 @@ static enum fg_status open(struct fg_codec_ws *ws, struct fg_form *out, void **o
     if (len < head(&ws->opts)) {
         return FG_E_CORRUPT;
     }
-    enum fg_status st = fg_levels_open(ws, out, own, n, bytes, n);
+    enum fg_status st = fg_codec_levels_open(ws, out, own, n, bytes, n);
     if (st != FG_OK) {
         return st;
     }
@@ -126,7 +126,7 @@ const struct fg_codec fg_codec_int8_range = {
     .id = 18,
     .bound = bound,
     .expected = expected_int8,
-    .noise = fg_levels_noise_int8,
+    .noise = fg_codec_levels_noise_int8,
     .encode = encode_int8,
     .decode = decode,
     .open = open,
@@ -138,7 +138,7 @@ const struct fg_codec fg_codec_int4_range = {
     .id = 19,
     .bound = bound,
     .expected = expected_int4,
-    .noise = fg_levels_noise_int4,
+    .noise = fg_codec_levels_noise_int4,
     .encode = encode_int4,
     .decode = decode,
     .open = open,
