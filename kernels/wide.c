@@ -9,8 +9,8 @@
 #include "kernels/simd_avx2.h"
 #endif
 
-#include "kernels/ahead.h"
 #include "kernels/isa.h"
+#include "kernels/prefetch.h"
 #include "kernels/table.h"
 
 #include "kernels/wide_tile.h"

@@ -1,7 +1,7 @@
 /* The wide folders: one source, compiled once for each vector layer, as wide.c. */
-#include "kernels/ahead.h"
 #include "kernels/fold.h"
 #include "kernels/isa.h"
+#include "kernels/prefetch.h"
 
 #ifdef FG_WIDE_AVX512
 #include "kernels/simd_avx512.h"
@@ -36,7 +36,7 @@ static void floats(const float *const *x, const double *scale, size_t m, int64_t
         for (size_t k = 0; k < m; k++) {
             const float *from = x[k] + i;
             VD by = vd_set(scale[k]);
-            fg_ahead(from, FLOATS_AHEAD, STEP * sizeof *from);
+            fg_prefetch(from, FLOATS_AHEAD, STEP * sizeof *from);
             FG_UNROLL
             for (size_t v = 0; v < 4; v++) {
                 total[v] = vl_add(total[v], vl_nearest(vd_mul(vd_load_float(from + v * HALF), by)));
@@ -121,12 +121,12 @@ static inline __attribute__((always_inline)) size_t bytes_by(const int8_t *const
             p.of[v / digits][0][v % digits] = p.of[v / digits][1][v % digits] = vi_set(0);
         }
         for (size_t k = 0; k + 1 < m; k += 2) {
-            fg_ahead(q[k] + i, BYTES_AHEAD, UNITS * STEP);
-            fg_ahead(q[k + 1] + i, BYTES_AHEAD, UNITS * STEP);
+            fg_prefetch(q[k] + i, BYTES_AHEAD, UNITS * STEP);
+            fg_prefetch(q[k + 1] + i, BYTES_AHEAD, UNITS * STEP);
             add_pair(&p, q[k] + i, q[k + 1] + i, s->pair[k / 2], digits);
         }
         if (m % 2 != 0) {
-            fg_ahead(q[m - 1] + i, BYTES_AHEAD, UNITS * STEP);
+            fg_prefetch(q[m - 1] + i, BYTES_AHEAD, UNITS * STEP);
             add_pair(&p, q[m - 1] + i, NULL, s->pair[m / 2], digits);
         }
         FG_UNROLL

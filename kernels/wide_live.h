@@ -114,7 +114,7 @@ live_term(const float *x, size_t xr, const float *w, size_t ldw, V acc[TILE_ROWS
 {
     const float *x4 = x + 4 * xr, *x8 = x + 8 * xr, *x12 = x + 12 * xr;
     V w0 = v_load(w), w1 = vecs > 1 ? v_load(w + VL) : w0;
-    fg_ahead(w, LIVE_AHEAD * ldw * sizeof *w, (size_t)vecs * VL * sizeof *w);
+    fg_prefetch(w, LIVE_AHEAD * ldw * sizeof *w, (size_t)vecs * VL * sizeof *w);
     FG_UNROLL
     for (int r = 0; r < rows; r++) {
         V xr_ = v_set((r < 4 ? x : r < 8 ? x4 : r < 12 ? x8 : x12)[(size_t)(r % 4) * xr]);
@@ -222,7 +222,7 @@ static inline __attribute__((always_inline)) void live_step(const struct update 
         float *w = first + l->at[n - 1 - k] * np;
         V s[UPDATE_VECS];
         live_ask(&ask, k);
-        fg_ahead(w, (size_t)0 - LIVE_AHEAD * np * sizeof *w, (size_t)vecs * VL * sizeof *w);
+        fg_prefetch(w, (size_t)0 - LIVE_AHEAD * np * sizeof *w, (size_t)vecs * VL * sizeof *w);
         FG_UNROLL
         for (int v = 0; v < vecs; v++) {
             s[v] = v_set(0.0f);

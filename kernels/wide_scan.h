@@ -10,8 +10,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/ahead.h"
 #include "kernels/isa.h"
+#include "kernels/prefetch.h"
 #include "kernels/unroll.h"
 
 /* Bytes. A stripe is taken with the secret from 8 bytes further on than the one before it; after a round of
@@ -188,7 +188,7 @@ static inline __attribute__((always_inline)) void scan_round(struct scan_sums *s
     FG_UNROLL
     for (size_t i = 0; i < ROUND / STRIPE; i++) {
         scan_stripe(s, at + STRIPE * i, (const uint8_t *)scan_keys[i]);
-        fg_ahead(at + STRIPE * i, SCAN_AHEAD, ask != 0 && i % ask == 0 ? STRIPE : 0);
+        fg_prefetch(at + STRIPE * i, SCAN_AHEAD, ask != 0 && i % ask == 0 ? STRIPE : 0);
     }
     scan_scramble(s);
 }
@@ -208,7 +208,7 @@ static inline __attribute__((always_inline)) void scan_lines(struct scan_sums *s
                 scan_mix(s->lane[v], vl_shift_in(*last, next), (const uint8_t *)scan_keys[i] + 4 * VL * v);
             *last = next;
         }
-        fg_ahead(at + STRIPE * i, SCAN_AHEAD, ask != 0 && i % ask == 0 ? STRIPE : 0);
+        fg_prefetch(at + STRIPE * i, SCAN_AHEAD, ask != 0 && i % ask == 0 ? STRIPE : 0);
     }
     scan_scramble(s);
 }

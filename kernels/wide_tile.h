@@ -85,7 +85,7 @@ static inline __attribute__((always_inline)) void tile_run(const struct tile *t,
     V acc[TILE_ROWS][2];
     tile_begin(t, acc, rows, vecs);
     for (int r = 0; r < rows && t->sgd; r++) { /* y is read at the end */
-        fg_ahead(t->y + (size_t)r * t->ldy, 0, (size_t)vecs * VL * sizeof *t->y);
+        fg_prefetch(t->y + (size_t)r * t->ldy, 0, (size_t)vecs * VL * sizeof *t->y);
     }
     const float *w = t->w;
     float *copy = t->copy;
@@ -107,10 +107,10 @@ static inline __attribute__((always_inline)) void tile_run(const struct tile *t,
                     walk += t->pace;
                 }
                 if (way == TILE_PACK && unit) { /* the panel packed next */
-                    fg_ahead_second(w, 2 * VL * sizeof *w, 2 * VL * sizeof *w);
+                    fg_prefetch_second(w, 2 * VL * sizeof *w, 2 * VL * sizeof *w);
                 }
                 if (vecs > 1 && (!unit || way == TILE_PACK)) { /* gradients are read from front to back */
-                    fg_ahead(w, ahead, 2 * VL * sizeof *w);
+                    fg_prefetch(w, ahead, 2 * VL * sizeof *w);
                 }
                 if (way == TILE_PACK) {
                     v_store(copy, w0);

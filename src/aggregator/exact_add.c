@@ -1,7 +1,7 @@
 /* Adding to exact sums: floats and bytes, block by block. */
 #include <math.h>
 
-#include "kernels/ahead.h"
+#include "kernels/prefetch.h"
 #include "src/aggregator/exact_internal.h"
 #include "src/base/mem.h"
 
@@ -221,7 +221,7 @@ static void ask_ahead(const struct fg_exact *e, size_t from, size_t k, size_t no
     size_t blocks = from + GROUP < e->blocks ? GROUP : e->blocks - from,
            bytes = blocks * BLOCK * sizeof *e->sum;
     size_t at = k * bytes / m, end = (k + now) * bytes / m;
-    fg_ahead(e->sum + from * BLOCK, at, end - at);
+    fg_prefetch(e->sum + from * BLOCK, at, end - at);
 }
 
 /* What was added of a term that turned out to be wrong, with the sign changed: the same whole numbers. */

@@ -1,7 +1,7 @@
 /* Adding to exact sums: places, many blocks at a time where they are all of one part. */
 #include <math.h>
 
-#include "kernels/ahead.h"
+#include "kernels/prefetch.h"
 #include "src/aggregator/exact_internal.h"
 
 static int64_t nearest(double v)
@@ -145,7 +145,8 @@ enum fg_status exact_add_places(struct fg_exact *e, const struct fg_exact_term *
         if (enter_first(e, from, end, c->level)) {
             const uint32_t *next =
                 add_codes(e->first[from].sum, (uint32_t)at, code, last, 2 * (uint64_t)stop, c->value);
-            fg_ahead(next, 0, (size_t)(next - code) * sizeof *code); /* as many, for the blocks that follow */
+            fg_prefetch(next, 0,
+                        (size_t)(next - code) * sizeof *code); /* as many, for the blocks that follow */
             c->place = (size_t)(next - f->place);
             return FG_OK;
         }

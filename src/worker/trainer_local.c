@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/ahead.h"
+#include "kernels/prefetch.h"
 #include "src/base/mem.h"
 #include "src/base/now.h"
 #include "src/base/rng.h"
@@ -116,7 +116,7 @@ void fg_local_load(struct fg_local *l, const float *params)
  * into floats and computed. */
 static inline __attribute__((always_inline)) void fetch(const struct fg_dataset *data, uint32_t sample)
 {
-    fg_ahead(data->x, sample * data->width, data->width);
+    fg_prefetch(data->x, sample * data->width, data->width);
     __builtin_prefetch(data->y + sample * (size_t)data->label_width);
 }
 
@@ -131,12 +131,12 @@ static bool spread(struct fg_local *l, const struct fg_dataset *data, const uint
     struct fg_live_inputs *live = fg_net_live(l->net);
     size_t bytes = data->width;
     live->lines = live->asked = 0;
-    if (!is_bytes(data) || n > FG_LIVE_LINES / (bytes / FG_AHEAD_LINE + 3)) {
+    if (!is_bytes(data) || n > FG_LIVE_LINES / (bytes / FG_PREFETCH_LINE + 3)) {
         return false;
     }
     for (size_t i = 0; i < n; i++) {
         uintptr_t x = (uintptr_t)data->x + index[i] * bytes, end = x + bytes;
-        for (uintptr_t at = x / FG_AHEAD_LINE * FG_AHEAD_LINE; at < end; at += FG_AHEAD_LINE) {
+        for (uintptr_t at = x / FG_PREFETCH_LINE * FG_PREFETCH_LINE; at < end; at += FG_PREFETCH_LINE) {
             live->line[live->lines++] = (const void *)at;
         }
         live->line[live->lines++] = data->y + index[i] * (size_t)data->label_width;
