@@ -67,14 +67,14 @@ void fg_means_learn(struct fg_means *m, enum fg_event event, const struct fg_vie
     }
 }
 
-double fg_means_all(const struct fg_means *m)
+static double mean_of_all(const struct fg_means *m)
 {
     return (m->all_sum + 1.0) / (m->all_n + 2.0);
 }
 
 double fg_means_node(const struct fg_means *m, uint32_t node)
 {
-    return (m->sum[node] + MEANS_SHRINK * fg_means_all(m)) / (m->n[node] + MEANS_SHRINK);
+    return (m->sum[node] + MEANS_SHRINK * mean_of_all(m)) / (m->n[node] + MEANS_SHRINK);
 }
 
 void *fg_nodal_create(size_t self_bytes, size_t node_bytes, const struct fg_forecast_spec *spec)

@@ -106,7 +106,6 @@ enum fg_status fg_means_init(struct fg_means *m, uint32_t nodes) FG_NODISCARD;
 void fg_means_fini(struct fg_means *m);
 void fg_means_copy(struct fg_means *to, const struct fg_means *from);
 void fg_means_learn(struct fg_means *m, enum fg_event event, const struct fg_view *v);
-double fg_means_all(const struct fg_means *m);
 double fg_means_node(const struct fg_means *m, uint32_t node);
 
 /* The last `depth` steps' features of all nodes, to meet their outcome later. */

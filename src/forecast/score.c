@@ -21,7 +21,9 @@ static int by_node_then_p(const void *a, const void *b)
     return x->node != y->node ? (x->node > y->node) - (x->node < y->node) : by_p(a, b);
 }
 
-enum fg_status fg_isotonic(double *v, const double *weight, size_t n)
+/* Isotonic regression: v becomes its non-decreasing fit of least squares, by pooling adjacent violators.
+ * Shapes: v, weight (n), weights > 0. Errors: FG_E_NOMEM. */
+static enum fg_status isotonic(double *v, const double *weight, size_t n)
 {
     double *mean = fg_calloc(n, sizeof *mean), *mass = fg_calloc(n, sizeof *mass);
     size_t *from = fg_calloc(n, sizeof *from), pools = 0;
@@ -84,7 +86,7 @@ static enum fg_status recalibrated(const struct fg_point *p, size_t n, double *b
     for (size_t k = 0; st == FG_OK && k < levels; k++) {
         v[k] /= w[k];
     }
-    st = st == FG_OK ? fg_isotonic(v, w, levels) : st;
+    st = st == FG_OK ? isotonic(v, w, levels) : st;
     levels = 0;
     for (size_t i = 0; st == FG_OK && i < n; i++) {
         if (i == 0 || p[i].p != p[i - 1].p) {

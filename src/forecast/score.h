@@ -34,10 +34,6 @@ struct fg_score {
  * Source: Dimitriadis, Gneiting and Jordan, PNAS 2021 (the CORP decomposition). */
 enum fg_status fg_score_points(const struct fg_point *points, size_t n, struct fg_score *out) FG_NODISCARD;
 
-/* Isotonic regression: v becomes its non-decreasing fit of least squares, by pooling adjacent violators.
- * Shapes: v, weight (n), weights > 0. Errors: FG_E_NOMEM. */
-enum fg_status fg_isotonic(double *v, const double *weight, size_t n) FG_NODISCARD;
-
 /* Sums of squared errors by block of time and group of nodes, from which whole blocks (and, where there
  * are several groups, whole groups) are drawn with replacement. All columns see the same draws: pairs are
  * kept. */
