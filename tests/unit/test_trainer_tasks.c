@@ -155,62 +155,101 @@ static void empty_shards_and_zero_steps_change_nothing(void **state)
 
 /* ---- evaluation ---- */
 
+enum { LEN = 5, SYMBOLS = 6, TEXTS = 600 };
+
+/* A char-LSTM, texts, and what the network in double precision says of them. */
+struct texts {
+    struct fg_dataset *d;
+    struct fg_model *m;
+    float *w;
+    uint32_t backwards[TEXTS];
+    double each_loss[TEXTS], loss; /* mean over positions, of a text and of all */
+    uint32_t each_correct[TEXTS], correct;
+};
+
+static void make_texts(struct texts *s)
+{
+    static const char layers[] = "embedding 3; lstm 4; dense";
+    *s = (struct texts){.d = toy_texts(TEXTS, LEN, SYMBOLS)};
+    s->m = toy_model(s->d, layers);
+    struct fg_model_input in = fg_trainer_input(s->d);
+    size_t n_params = fg_model_params(s->m);
+    double *w = calloc(n_params, sizeof *w), x[LEN];
+    s->w = calloc(n_params, sizeof *s->w);
+    fg_model_init(s->m, 4, s->w);
+    for (size_t i = 0; i < n_params; i++) {
+        w[i] = (double)s->w[i];
+    }
+    for (uint32_t i = 0; i < TEXTS; i++) {
+        for (size_t j = 0; j < LEN; j++) {
+            x[j] = ((const uint8_t *)s->d->x)[i * LEN + j];
+        }
+        s->each_loss[i] = ref_loss(layers, &in, w, x, s->d->y + i * LEN, 1, NULL, &s->each_correct[i]);
+        s->loss += s->each_loss[i] / TEXTS;
+        s->correct += s->each_correct[i];
+        s->backwards[i] = TEXTS - 1 - i;
+    }
+    free(w);
+}
+
+static void free_texts(struct texts *s)
+{
+    free(s->w);
+    fg_model_destroy(s->m);
+    toy_destroy(s->d);
+}
+
 static void evaluation_matches_the_double_network(void **state)
 {
     (void)state;
-    enum { LEN = 5, V = 6, TEXTS = 600 };
-    struct fg_dataset *d = toy_texts(TEXTS, LEN, V);
-    static const char layers[] = "embedding 3; lstm 4; dense";
-    struct fg_model *m = toy_model(d, layers);
-    struct fg_model_input in = fg_trainer_input(d);
-    struct fg_local_opts o = {.batch = 3};
-    size_t n_params = fg_model_params(m);
-    float *w = calloc(n_params, sizeof *w);
-    double *dw = calloc(n_params, sizeof *dw), x[LEN], each_loss[TEXTS], want = 0, first = 0;
-    uint32_t each_correct[TEXTS], want_correct = 0, index[TEXTS];
-    fg_model_init(m, 4, w);
-    for (size_t i = 0; i < n_params; i++) {
-        dw[i] = (double)w[i];
-    }
+    static struct texts s;
+    double each_loss[TEXTS], first = 0;
+    uint32_t each_correct[TEXTS];
+    const struct fg_sample_scores each = {each_loss, each_correct};
+    const struct fg_local_opts o = {.batch = 3};
+    make_texts(&s);
     for (unsigned threads = 1; threads <= 3; threads++) {
-        struct fg_trainer *t = toy_trainer(m, &o, threads, "auto");
-        struct fg_sample_scores each = {each_loss, each_correct};
+        struct fg_trainer *t = toy_trainer(s.m, &o, threads, "auto");
         struct fg_score all, some;
-        assert_int_equal(fg_trainer_evaluate(t, w, d, NULL, TEXTS, &each, &all, NULL, NULL), FG_OK);
-        want = 0;
-        want_correct = 0;
+        assert_int_equal(fg_trainer_evaluate(t, s.w, s.d, NULL, TEXTS, &each, &all, NULL, NULL), FG_OK);
         for (uint32_t i = 0; i < TEXTS; i++) {
-            uint32_t correct = 0;
-            for (size_t j = 0; j < LEN; j++) {
-                x[j] = ((const uint8_t *)d->x)[i * LEN + j];
-            }
-            double loss = ref_loss(layers, &in, dw, x, d->y + i * LEN, 1, NULL, &correct);
-            fg_assert_close(each_loss[i] / LEN, loss, 1e-6);
-            assert_int_equal(each_correct[i], correct);
-            want += loss / TEXTS;
-            want_correct += correct;
-            index[i] = TEXTS - 1 - i;
+            fg_assert_close(each_loss[i] / LEN, s.each_loss[i], 1e-6);
+            assert_int_equal(each_correct[i], s.each_correct[i]);
         }
-        fg_assert_close(all.loss, want, 1e-6);
-        assert_int_equal(all.correct, want_correct);
+        fg_assert_close(all.loss, s.loss, 1e-6);
+        assert_int_equal(all.correct, s.correct);
         assert_int_equal(all.scored, TEXTS * LEN);
         first = threads == 1 ? all.loss : first;
         assert_true(all.loss == first);
-        assert_int_equal(fg_trainer_evaluate(t, w, d, index, TEXTS, NULL, &some, NULL, NULL), FG_OK);
-        assert_int_equal(some.correct, want_correct);
-        fg_assert_close(some.loss, want, 1e-6);
-        assert_int_equal(fg_trainer_evaluate(t, w, d, index, 0, NULL, &some, NULL, NULL), FG_OK);
+        assert_int_equal(fg_trainer_evaluate(t, s.w, s.d, s.backwards, TEXTS, NULL, &some, NULL, NULL),
+                         FG_OK);
+        assert_int_equal(some.correct, s.correct);
+        fg_assert_close(some.loss, s.loss, 1e-6);
+        assert_int_equal(fg_trainer_evaluate(t, s.w, s.d, s.backwards, 0, NULL, &some, NULL, NULL), FG_OK);
         assert_true(some.loss == 0 && some.scored == 0);
+        fg_trainer_destroy(t);
+    }
+    free_texts(&s);
+}
+
+static void tasks_that_evaluate_match_it_too(void **state)
+{
+    (void)state;
+    static struct texts s;
+    const struct fg_local_opts o = {.batch = 3};
+    make_texts(&s);
+    for (unsigned threads = 1; threads <= 3; threads++) {
+        struct fg_trainer *t = toy_trainer(s.m, &o, threads, "auto");
         struct fg_job job = {
-            .data = d, .index = index, .n = TEXTS, .params = w, .task = {.kind = FG_TASK_EVALUATE}};
+            .data = s.d, .index = s.backwards, .n = TEXTS, .params = s.w, .task = {.kind = FG_TASK_EVALUATE}};
         toy_run(t, &job, 1);
-        assert_int_equal(job.correct, want_correct);
+        assert_int_equal(job.correct, s.correct);
         assert_int_equal(job.scored, TEXTS * LEN);
-        fg_assert_close(job.loss, want, 1e-6);
+        fg_assert_close(job.loss, s.loss, 1e-6);
         job.task.steps = TEXTS; /* samples: all of them, in any order */
         toy_run(t, &job, 1);
-        assert_int_equal(job.correct, want_correct);
-        fg_assert_close(job.loss, want, 1e-6);
+        assert_int_equal(job.correct, s.correct);
+        fg_assert_close(job.loss, s.loss, 1e-6);
         double sum = 0.0, low = INFINITY, high = 0.0;
         job.task.steps = 60; /* drawn anew by each task, and right in the mean */
         for (job.task.number = 0; job.task.number < 200; job.task.number++) {
@@ -221,13 +260,10 @@ static void evaluation_matches_the_double_network(void **state)
             high = job.loss > high ? job.loss : high;
         }
         assert_true(low < high);
-        fg_assert_close(sum, want, (high - low) / 20.0);
+        fg_assert_close(sum, s.loss, (high - low) / 20.0);
         fg_trainer_destroy(t);
     }
-    free(w);
-    free(dw);
-    fg_model_destroy(m);
-    toy_destroy(d);
+    free_texts(&s);
 }
 
 /* ---- refusals ---- */
@@ -376,6 +412,7 @@ int main(void)
         cmocka_unit_test(stop_flag_ends_a_run_between_steps),
         cmocka_unit_test(empty_shards_and_zero_steps_change_nothing),
         cmocka_unit_test(evaluation_matches_the_double_network),
+        cmocka_unit_test(tasks_that_evaluate_match_it_too),
         cmocka_unit_test(wrong_settings_and_data_are_refused),
         cmocka_unit_test(steps_allocate_nothing),
         cmocka_unit_test(every_failing_allocation_is_survived),
