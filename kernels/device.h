@@ -220,8 +220,8 @@ struct fg_device_piece {
     uint64_t word;
 };
 
-/* Updates become what codecs of whole multiples of a step for each layer leave of them (kernels/levels.h);
- * those that are not finite do not become finite. All pointers are the device's. */
+/* Updates become what codecs of whole multiples of a step for each layer leave of them
+ * (kernels/coder_levels.h); those that are not finite do not become finite. All pointers are the device's. */
 struct fg_device_levels {
     struct fg_device_deltas of;           /* n, values; delta in-out; largest out, of what it became */
     const struct fg_device_piece *piece;  /* (pieces) of one layer after the other */

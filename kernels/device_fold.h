@@ -8,9 +8,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/coder_levels.h"
 #include "kernels/coders.h"
 #include "kernels/device.h"
-#include "kernels/levels.h"
 #include "src/base/both.h"
 #include "src/base/fsum_both.h"
 #include "src/base/philox.h"

@@ -1,11 +1,11 @@
 /* The coders in plain C. */
 #include "kernels/coders.h"
-#include "kernels/levels.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "kernels/coder_levels.h"
 #include "kernels/isa.h"
 #include "kernels/scalar.h"
 #include "kernels/table.h"

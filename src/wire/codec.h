@@ -62,8 +62,8 @@ struct fg_codec {
      * but what is before them. 0: they do not. */
     unsigned plain;
     int adapts; /* how finely it encodes follows the variance that the task allows */
-    /* What is read are whole multiples, at most so many, of a step for each layer (kernels/levels.h), in as
-     * many bytes whatever the values: who needs no bytes can make them otherwise. 0: not so. */
+    /* What is read are whole multiples, at most so many, of a step for each layer (kernels/coder_levels.h),
+     * in as many bytes whatever the values: who needs no bytes can make them otherwise. 0: not so. */
     int32_t levels;
 
     size_t (*state)(const struct fg_codec_opts *opts, size_t n); /* floats of that state; NULL: n */

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "kernels/levels.h"
+#include "kernels/coder_levels.h"
 #include "src/base/bytes.h"
 #include "src/base/mem.h"
 #include "src/wire/codec_levels.h"

@@ -19,7 +19,7 @@
 struct fg_stays; /* opaque */
 
 /* What a codec leaves of an update, where that can be told without its bytes: whole multiples of a step for
- * each layer, in -most..most (kernels/levels.h), by the task's random numbers. */
+ * each layer, in -most..most (kernels/coder_levels.h), by the task's random numbers. */
 struct fg_levels {
     int32_t most;
     const size_t *layer; /* (layers) values of each; borrowed */

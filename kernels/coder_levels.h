@@ -1,7 +1,7 @@
 /* Whole multiples of a step, rounded at random so that the mean is right: one value's part of it, for codecs
  * (src/wire/codec_levels.c) and for updates that are rounded where they are, on a device. */
-#ifndef FG_KERNELS_LEVELS_H
-#define FG_KERNELS_LEVELS_H
+#ifndef FG_KERNELS_CODER_LEVELS_H
+#define FG_KERNELS_CODER_LEVELS_H
 
 #include <math.h>
 #include <stdint.h>
