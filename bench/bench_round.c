@@ -4,7 +4,7 @@
  * and a few values of the model change in every round.
  *
  *     make bench/bench_round
- *     bench/bench_round [ROUNDS [CLIENTS]]      CLIENTS: of a round instead of 50
+ *     bench/bench_round [ROUNDS [CLIENTS [CODEC]]]      CLIENTS: of a round instead of 50; wire.codec
  *
  * CPU time a round outside of the device's calls, and what goes over the bus; the first rounds are left out.
  */
@@ -265,8 +265,9 @@ int main(int argc, char **argv)
     fprintf(f,
             "[run]\neval_every = 10\nsync_s = 3600\n[data]\npath = %s\nclients = %d\npartition = iid\n"
             "normalise = yes\n[select]\nclients = %d\n[aggregate]\nweights = uniform\n[model]\n"
-            "layers = pfl_cnn\n[train]\nbatch = 10\nlr = 0.1\nepochs = 1\n[worker]\ndevice = emulated\n",
-            folder, CLIENTS, argc > 2 ? atoi(argv[2]) : COHORT);
+            "layers = pfl_cnn\n[train]\nbatch = 10\nlr = 0.1\nepochs = 1\n[worker]\ndevice = emulated\n"
+            "[wire]\ncodec = %s\n",
+            folder, CLIENTS, argc > 2 ? atoi(argv[2]) : COHORT, argc > 3 ? argv[3] : "none");
     (void)fclose(f);
     char *run_it[] = {"forage", "simulate", "-q", "--set", rounds, "--out", out, ini, NULL};
     int rc = fg_cmd_main(8, run_it);
