@@ -394,8 +394,8 @@ static cudaError_t warm_up(const struct cuda_device *d)
                                    : ran;
 }
 
-static const struct fg_device_ops ops = {memory, alloc,  release, put,  get, spread, run,
-                                         steps,  deltas, levels, sum,     step, pin, loose,  destroy};
+static const struct fg_device_ops ops = {memory, alloc,  release, put,  get, spread, run,    steps,
+                                         deltas, levels, sum,     step, pin, loose,  destroy};
 
 void fg_device_cuda_goes(struct fg_device *d, enum fg_way way)
 {

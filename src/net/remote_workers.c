@@ -63,7 +63,7 @@ static enum fg_status take_back(struct remote *r, uint32_t peer)
     return st;
 }
 
-/* Who takes cores of the host that a worker names. */
+/* How many take cores of the host that a worker names. */
 static uint32_t sharing(const struct remote *r, const char *host)
 {
     uint32_t n = r->opts.local != NULL && r->opts.local_host != NULL &&
@@ -75,6 +75,12 @@ static uint32_t sharing(const struct remote *r, const char *host)
     return n;
 }
 
+/* Of what one could compute alone: the part of n. */
+static uint32_t part(uint32_t cohort, uint32_t n)
+{
+    return n < 2 ? cohort : cohort > n ? cohort / n : 1;
+}
+
 /* Equal parts of its cores to all workers on the host of this one, which came or went. */
 static void share_cores(struct remote *r, uint32_t peer)
 {
@@ -83,7 +89,7 @@ static void share_cores(struct remote *r, uint32_t peer)
     for (size_t i = 1; i < r->n_worker; i++) {
         struct worker *w = &r->worker[i];
         if (w->state == WORKER_WELCOME && w->cores && strcmp(w->name, host) == 0) {
-            w->slots = w->cohort > n ? w->cohort / n : 1;
+            w->slots = part(w->cohort, n);
         }
     }
 }
@@ -92,7 +98,7 @@ uint32_t remote_local_slots(const struct remote *r)
 {
     uint32_t cohort = r->opts.local_cohort > 0 ? r->opts.local_cohort : 1;
     uint32_t n = r->opts.share_cores && r->opts.local_host != NULL ? sharing(r, r->opts.local_host) : 1;
-    return cohort > n ? cohort / n : 1;
+    return part(cohort, n);
 }
 
 static const char *fate(const struct remote *r)
