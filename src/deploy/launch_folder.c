@@ -15,17 +15,28 @@ bool fg_launch_folder_path(char path[4096], const char *name)
     return dir != NULL && dir[0] != '\0' && snprintf(path, 4096, "%s/%s", dir, name) < 4096;
 }
 
+/* The path of the part that is written first is `part`. */
+static bool replace(const char *path, const char *part, const char *text)
+{
+    FILE *f = fopen(part, "we");
+    bool ok = f != NULL && fputs(text, f) >= 0;
+    ok = f != NULL && fclose(f) == 0 && ok;
+    return ok && rename(part, path) == 0;
+}
+
 void fg_launch_folder_write(const char *name, const char *text)
 {
-    char path[4096], part[4096 + 8];
+    char path[4096], part[4096 + 8], room[4096];
     if (!fg_launch_folder_path(path, name)) {
         return;
     }
     (void)snprintf(part, sizeof part, "%s.part", path);
-    FILE *f = fopen(part, "we");
-    bool ok = f != NULL && fputs(text, f) >= 0;
-    ok = f != NULL && fclose(f) == 0 && ok;
-    if (!ok || rename(part, path) != 0) {
+    bool ok = replace(path, part, text);
+    if (!ok && (errno == ENOSPC || errno == EDQUOT) && fg_launch_folder_path(room, FG_LAUNCH_ROOM) &&
+        unlink(room) == 0) {
+        ok = replace(path, part, text);
+    }
+    if (!ok) {
         fg_log_write(FG_LOG_WARN, "%s: could not write: %s", path, strerror(errno));
     }
 }

@@ -19,6 +19,9 @@
 #define FG_LAUNCH_DOWN "FORAGE_LAUNCH_DOWN"
 #define FG_LAUNCH_AGENT "FORAGE_LAUNCH_AGENT"
 
+/* A file of the folder without meaning, whose room is for what must be written when nothing else is left. */
+#define FG_LAUNCH_ROOM "room"
+
 /* In `exit`, and never an exit code. */
 enum {
     FG_LAUNCH_AGAIN = 1000, /* start the same ranks again, they will go on */
@@ -28,7 +31,8 @@ enum {
 /* A file of the folder; false without one. */
 bool fg_launch_folder_path(char path[4096], const char *name);
 
-/* Write a file of the folder, all at once: whoever looks finds a whole one or none. What fails is logged. */
+/* Write a file of the folder, all at once: whoever looks finds a whole one or none. Where nothing is
+ * left to write to, FG_LAUNCH_ROOM is given up. What fails is logged. */
 void fg_launch_folder_write(const char *name, const char *text);
 
 /* Append a line to it. */

@@ -125,6 +125,24 @@ expect "mpirun stuck, the aggregator killed: launch ends" yes "$ended"
 finish
 expect "mpirun stuck: exit code" 1 "$code"
 
+# no room in TMPDIR: from the beginning, and when it is used up on the way
+if [ "$(id -u)" = 0 ] && mkdir "$T/full" && mount -t tmpfs -o size=1m tmpfs "$T/full" 2>/dev/null; then
+    head -c 2000000 /dev/zero >"$T/full/x" 2>/dev/null
+    TMPDIR=$T/full "$FORAGE" launch -n 3 "$EXAMPLE" "${SMALL[@]}" --out "$T/room" >"$T/o" 2>"$T/err"
+    expect "TMPDIR is full: exit code, no run folder, nothing left behind" "1 absent x" \
+        "$? $([ -e "$T/room" ] && echo there || echo absent) $(ls "$T/full")"
+    expect "TMPDIR is full: said before anything is started" \
+        "forage: $T/full: mpirun and its processes need 268 kB there: No space left on device; TMPDIR names another folder" "$(cat "$T/err")"
+    rm "$T/full/x"
+    TMPDIR=$T/full launched "$T/room" 3
+    head -c 2000000 /dev/zero >"$T/full/x" 2>/dev/null
+    finish
+    expect "TMPDIR fills up during a run: exit code and model" "0 $want" "$code $(sha "$T/room")"
+    umount "$T/full"
+else
+    skip "no room in TMPDIR" "cannot mount a tmpfs"
+fi
+
 # wrong use
 expect "launch -n 1: exit code" 2 "$("$FORAGE" launch -n 1 "$EXAMPLE" >/dev/null 2>&1; echo $?)"
 "$FORAGE" launch -n 2 "$EXAMPLE" --set data.path="$T/nowhere" --out "$T/none" >/dev/null 2>"$T/none.err"
