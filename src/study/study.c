@@ -27,11 +27,14 @@ static void on_signal(int number)
 
 void fg_study_catch_signals(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGUSR1};
-    struct sigaction sa = {.sa_handler = on_signal};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGUSR1, SIGHUP};
+    struct sigaction sa = {.sa_handler = on_signal}, was;
     sigemptyset(&sa.sa_mask);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        sigaction(numbers[i], &sa, NULL);
+        bool nohup = numbers[i] == SIGHUP && sigaction(SIGHUP, NULL, &was) == 0 && was.sa_handler == SIG_IGN;
+        if (!nohup) {
+            sigaction(numbers[i], &sa, NULL);
+        }
     }
 }
 

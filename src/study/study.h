@@ -36,7 +36,7 @@ struct fg_study_shell {
     const struct fg_study_play *play; /* who plays a trace on the workers (drive.on); NULL: nobody */
 };
 
-/* Set by SIGINT, SIGTERM and SIGUSR1 once fg_study_catch_signals() was called. */
+/* Set by SIGINT, SIGTERM, SIGUSR1 and SIGHUP (but under nohup) once fg_study_catch_signals() was called. */
 extern atomic_int fg_study_stop;
 void fg_study_catch_signals(void);
 

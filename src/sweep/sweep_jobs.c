@@ -197,14 +197,17 @@ void fg_sweep_jobs_fini(struct fg_sweep_jobs *j)
 /* ---- the processes ---- */
 
 /* What ends a wait. */
-static const int heard[] = {SIGINT, SIGTERM, SIGUSR1, SIGCHLD};
+static const int heard[] = {SIGINT, SIGTERM, SIGUSR1, SIGHUP, SIGCHLD};
 
 /* In the child: what it says goes into a file beside its folder; it is told to stop when we are gone. */
 static void become(const char *program, char *const *argv, const char *log, pid_t parent,
                    const sigset_t *open_to)
 {
+    struct sigaction was;
     for (size_t i = 0; i < sizeof heard / sizeof *heard; i++) {
-        (void)signal(heard[i], SIG_DFL);
+        if (sigaction(heard[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN) { /* nohup stays */
+            (void)signal(heard[i], SIG_DFL);
+        }
     }
     (void)pthread_sigmask(SIG_SETMASK, open_to, NULL);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);

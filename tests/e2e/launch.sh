@@ -101,6 +101,14 @@ expect "SIGTERM: no rank is left" "" "$(ranks "$T/term")"
 timeout 120 "$FORAGE" launch -n 3 "$EXAMPLE" "${LONG[@]}" --out "$T/term" >/dev/null 2>&1
 expect "SIGTERM: the same command goes on to the same model" "0 $want" "$? $(sha "$T/term")"
 
+# the terminal is closed, under nohup
+(trap '' HUP; exec "$FORAGE" launch -n 3 "$EXAMPLE" "${LONG[@]}" --out "$T/nohup" >/dev/null 2>&1) &
+job=$!
+wait_for 60 has_rows "$T/nohup" 5
+kill -HUP "$job"
+finish
+expect "nohup: a hangup stops nothing" "0 $want" "$code $(sha "$T/nohup")"
+
 # mpirun dies in the middle of steps
 launched "$T/mpi" 3
 mapfile -t pids < <(ranks "$T/mpi")

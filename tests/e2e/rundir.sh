@@ -66,6 +66,13 @@ ONE=(--set run.rounds=24 --set run.eval_every=2 --set run.sync_s=0 --set run.thr
 MEMORY=(--set aggregate.rule=mifa --set model.layers=softmax --set run.rounds=90 --set run.eval_every=5 --set run.sync_s=0.1)
 undisturbed "${ONE[@]}"
 interrupted INT 5 signals 1 "${ONE[@]}"
+interrupted HUP 2 hangup 1 "${ONE[@]}"
+(trap '' HUP; exec "$FORAGE" simulate -q "${ONE[@]}" --out "$T/nohup" "$EXAMPLE" >/dev/null 2>&1) &
+pid=$!
+while rows "$T/nohup"; [ ${#lines[@]} -lt 2 ] && kill -0 $pid 2>/dev/null; do read -rt 0.005 <> <(:); done
+kill -HUP $pid
+wait $pid
+expect "nohup: a hangup stops nothing" "0 $whole_sha" "$? $(sha "$T/nohup")"
 interrupted KILL 20 killed 2 "${ONE[@]}"
 interrupted KILL 20 threads 3 "${ONE[@]}" --set run.threads=2
 undisturbed "${MEMORY[@]}"

@@ -103,6 +103,12 @@ wait_for 60 test -d "$T/stop/runs/little,2,seed1"
 kill -TERM $job
 wait $job
 expect "stopped by a signal: 75" 75 $?
+(trap '' HUP; exec setsid "$FORAGE" sweep -q "$T/here/sweep.ini" -o "$T/nohup" --jobs 2 >/dev/null 2>"$T/err") &
+job=$!
+wait_for 60 test -d "$T/nohup/runs/little,2,seed1"
+kill -HUP -- -"$(pgrep -f "^$(readlink -f "$FORAGE") sweep .*$T/nohup ")"
+wait $job
+expect "under nohup a hangup stops neither it nor its runs" "0 12" "$? $(find "$T/nohup/runs" -name run.h5 | wc -l)"
 
 # A run that cannot work is named; the others are done.
 sed -i 's|^little.*|little = train.steps=1\nbad = availability.trace=/no/such.csv|' "$T/here/sweep.ini"
