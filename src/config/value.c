@@ -215,12 +215,37 @@ static enum fg_status resolve_path(char **out, const char *text, size_t len,
         text = strip_dots(text, &len, from->folder, &folder);
         FG_TRY(fg_str_addf(&path, "%.*s/%.*s", (int)folder, from->folder, (int)len, text));
     }
-    FG_TRY(check_utf8(path.data, path.len, expected)); /* with its folder */
+    FG_TRY(check_text(path.data, path.len, expected)); /* with its folder */
     *out = path.data;
     return FG_OK;
 cleanup:
     fg_str_fini(&path);
     return st;
+}
+
+/* Whether the comma before `text` ends a NAME=path: NAME= or nothing stands between it and the next comma or
+ * line. Other commas belong to the path. */
+static bool begins_pair(const char *text, size_t len)
+{
+    size_t n = 0;
+    bool blank = true;
+    while (n < len && text[n] != ',' && text[n] != '\n') {
+        blank = blank && (text[n] == ' ' || text[n] == '\t');
+        if (text[n++] == '=') {
+            return true;
+        }
+    }
+    return blank;
+}
+
+/* The length of the first NAME=path of a list. */
+static size_t pair_len(const char *text, size_t len)
+{
+    size_t n = 0;
+    while (n < len && text[n] != '\n' && (text[n] != ',' || !begins_pair(text + n + 1, len - n - 1))) {
+        n++;
+    }
+    return n;
 }
 
 static void free_map(struct fg_config_map *m)
@@ -253,6 +278,10 @@ static enum fg_status add_pair(struct fg_config_map *m, size_t *cap, const char 
     FG_TRY(st);
     FG_TRY(FG_GROW(m->item, m->n, *cap));
     FG_TRY(resolve_path(&pair.path, path, path_len, from, expected));
+    if (pair_len(pair.path, strlen(pair.path)) < strlen(pair.path)) { /* by its folder */
+        st = fg_fail(expected, FG_E_CONFIG, "paths without ',' before '=' ('%s')", pair.path);
+        goto cleanup;
+    }
     pair.name = fg_strndup(name, name_len);
     FG_TRY(pair.name != NULL ? FG_OK : FG_E_NOMEM);
     m->item[m->n++] = pair;
@@ -269,11 +298,7 @@ static enum fg_status assign_map(struct fg_config_map *at, const char *text, siz
     size_t cap = 0, i = 0;
     enum fg_status st = FG_OK;
     while (i < len) {
-        size_t n = 0;
-        while (i + n < len && text[i + n] != ',' && text[i + n] != '\n') {
-            n++;
-        }
-        size_t item_len = n;
+        size_t n = pair_len(text + i, len - i), item_len = n;
         const char *item = trim(text + i, &item_len);
         if (item_len > 0) { /* "A=x,\n  B=y" has an empty item between the comma and the line end */
             FG_TRY(add_pair(&m, &cap, item, item_len, from, expected));

@@ -127,6 +127,49 @@ static void lists_continue_on_indented_lines(void **state)
     fg_config_fini(&c);
 }
 
+/* The folder of a study may have a comma in its name: what is saved is read again. */
+static void paths_of_a_list_may_have_commas(void **state)
+{
+    (void)state;
+    struct fg_config c, again;
+    struct fg_str saved = {0};
+    struct fg_err err = {{0}};
+    parse_ok(&c, "[carbon]\ntraces = DE=/a, b/c,d.csv,FR = x,,\n  SE=/e,\n");
+    assert_int_equal(c.carbon.traces.n, 3);
+    assert_string_equal(c.carbon.traces.item[0].path, "/a, b/c,d.csv");
+    assert_string_equal(c.carbon.traces.item[1].name, "FR");
+    assert_string_equal(c.carbon.traces.item[1].path, "/home/me/runs/x");
+    assert_string_equal(c.carbon.traces.item[2].path, "/e");
+    assert_int_equal(fg_config_save(&saved, &c, &err), FG_OK);
+    parse_ok(&again, saved.data);
+    assert_int_equal(again.carbon.traces.n, 3);
+    assert_string_equal(again.carbon.traces.item[0].path, "/a, b/c,d.csv");
+    fg_str_fini(&saved);
+    fg_config_fini(&again);
+    fg_config_fini(&c);
+}
+
+/* A path is saved with the folder of its file: that, too, must be what INI text can hold. */
+static void folders_that_cannot_be_saved_are_refused(void **state)
+{
+    (void)state;
+    static const char *const folder[] = {"/home/a ;b", "/home/a\tb", "/home/a, b=c"};
+    static const char *const why[] = {
+        "file.ini:2: carbon.traces: expected text without a ';' after a blank, found 'DE=x'",
+        "file.ini:2: carbon.traces: expected text without control characters, found 'DE=x'",
+        "file.ini:2: carbon.traces: expected paths without ',' before '=' ('/home/a, b=c/x'), found 'DE=x'"};
+    for (size_t i = 0; i < 3; i++) {
+        struct fg_config_origin from = {.name = "file.ini", .folder = folder[i]};
+        struct fg_config c;
+        struct fg_err err = {{0}};
+        const char *text = "[carbon]\ntraces = DE=x\n";
+        assert_int_equal(fg_config_init(&c), FG_OK);
+        assert_int_equal(fg_config_parse(&c, text, strlen(text), &from, &err), FG_E_CONFIG);
+        assert_string_equal(err.text, why[i]);
+        fg_config_fini(&c);
+    }
+}
+
 static void a_backslash_continues_any_value(void **state)
 {
     (void)state;
@@ -425,6 +468,8 @@ int main(void)
         cmocka_unit_test(parse_reads_every_type),
         cmocka_unit_test(choices_have_the_values_of_their_names),
         cmocka_unit_test(lists_continue_on_indented_lines),
+        cmocka_unit_test(paths_of_a_list_may_have_commas),
+        cmocka_unit_test(folders_that_cannot_be_saved_are_refused),
         cmocka_unit_test(a_backslash_continues_any_value),
         cmocka_unit_test(paths_are_relative_to_their_origin),
         cmocka_unit_test(a_wrong_line_names_place_expected_and_found),
