@@ -1,5 +1,6 @@
 /* forage evaluate: a trained model on the run's own data, or on other data of the same kind. */
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "src/cmd/table.h"
 #include "src/sim/setup.h"
 #include "src/store/run_h5.h"
+#include "src/study/console.h"
 
 struct args {
     struct fg_cmd_common common;
@@ -233,8 +235,9 @@ static int print(const struct finding *f, const char *run, const struct fg_run_p
     const struct fg_evaluation *e = &f->e;
     if (!json) {
         printf("%s on %s (%s, %llu samples)\n", run, f->data, f->part, (unsigned long long)f->samples);
+        char loss[64];
         if (e->have) {
-            printf("  accuracy   %.2f%%, loss %.4f\n", 100 * e->accuracy, e->loss);
+            printf("  accuracy   %.2f%%, loss %s\n", 100 * e->accuracy, fg_console_loss(loss, e->loss));
         }
         if (e->have_clients) {
             printf("  per client: mean %.2f%%, 10th percentile %.2f%%, worst %.2f%%\n", 100 * e->client_mean,
@@ -245,7 +248,7 @@ static int print(const struct finding *f, const char *run, const struct fg_run_p
     json_t *top = json_pack(
         "{ss ss ss sI so so so so so ss}", "run", run, "data", f->data, "part", f->part, "samples",
         (json_int_t)f->samples, "accuracy", e->have ? json_real(e->accuracy) : json_null(), "loss",
-        e->have ? json_real(e->loss) : json_null(), "client_accuracy_mean",
+        e->have && isfinite(e->loss) ? json_real(e->loss) : json_null(), "client_accuracy_mean",
         e->have_clients ? json_real(e->client_mean) : json_null(), "client_accuracy_p10",
         e->have_clients ? json_real(e->client_p10) : json_null(), "client_accuracy_worst",
         e->have_clients ? json_real(e->client_worst) : json_null(), "params_sha256", params->sha256);

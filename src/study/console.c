@@ -116,12 +116,21 @@ static const char *text(const json_t *o, const char *key)
     return s != NULL ? s : "?";
 }
 
+const char *fg_console_loss(char out[64], double loss)
+{
+    bool number = isfinite(loss) && loss >= 0.0;
+    (void)snprintf(out, 64, "%.4f", number ? loss : 0.0);
+    return number ? out : "not a finite number";
+}
+
 static void print_quality(const json_t *o)
 {
     double accuracy = number(o, "accuracy"), target = number(o, "target_accuracy");
     double reached = number(o, "rounds_to_target");
     if (accuracy >= 0.0) {
-        printf("  accuracy   %.2f%% on the test set, loss %.4f\n", 100.0 * accuracy, number(o, "loss"));
+        char loss[64];
+        printf("  accuracy   %.2f%% on the test set, loss %s\n", 100.0 * accuracy,
+               fg_console_loss(loss, number(o, "loss")));
     }
     if (number(o, "client_accuracy_mean") >= 0.0) {
         printf("             per client: mean %.2f%%, 10th percentile %.2f%%, worst %.2f%%\n",

@@ -30,6 +30,9 @@ void fg_progress_round(struct fg_progress *p, const struct fg_round_record *r);
 void fg_progress_count(struct fg_progress *p, const char *what, uint32_t done);
 void fg_progress_end(struct fg_progress *p);
 
+/* A loss for people: four decimals, in `out`, or that it is no finite number (a negative one: not known). */
+const char *fg_console_loss(char out[64], double loss);
+
 /* Print the result of a run from its summary, o, in a few lines. */
 void fg_console_result(const json_t *o, const char *path);
 

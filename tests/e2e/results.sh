@@ -36,6 +36,15 @@ expect_match "or by their option" '^2 forage: --data: data.path: .*no.csv: No su
 "$FORAGE" evaluate "$T/nothing" >"$T/o" 2>"$T/err"
 expect "evaluate without a run is 2" 2 $?
 
+# training that diverged: some updates are finite, the loss of the model is not
+"$FORAGE" simulate --set train.lr=2e5 --set run.rounds=3 --out "$T/wild" "$ini" >"$T/o" 2>"$T/err"
+expect "a loss that is no number is null" None "$(json "$T/wild/summary.json" loss)"
+expect_match "and said to be none" 'on the test set, loss not a finite number$' "$(grep accuracy "$T/o" | head -1)"
+"$FORAGE" evaluate "$T/wild" >"$T/o" 2>"$T/err"
+expect_match "by evaluate, too" '^0 .*%, loss not a finite number$' "$? $(grep accuracy "$T/o")"
+"$FORAGE" evaluate "$T/wild" --json >"$T/eval.json" 2>"$T/err"
+expect "whose JSON has null" "0 None" "$? $(json "$T/eval.json" loss)"
+
 "$FORAGE" show "$T/run" >"$T/o" 2>"$T/err"
 expect "show ends with 0" 0 $?
 expect_match "show says how it stands" 'small, finished, 5 rounds, 8 clients' "$(cat "$T/o")"
