@@ -1,9 +1,11 @@
 /* The subcommands and what is said about them. */
 #include <H5public.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #include "config.h"
@@ -148,8 +150,20 @@ static int dispatch(int argc, char **argv)
     return cmd->run(argc - 1, argv + 1);
 }
 
+/* Where standard input, output or error is closed, the next file that is opened would take its place, and
+ * messages would be written into it. Reading or writing still fails there: the other way round is open. */
+static void hold_standard_files(void)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* takes the lowest: fd */
+        }
+    }
+}
+
 int fg_cmd_main(int argc, char **argv)
 {
+    hold_standard_files();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error, which is said below */
 #ifdef SIGXFSZ
     signal(SIGXFSZ, SIG_IGN); /* so is a file that the system lets grow no further */

@@ -89,6 +89,12 @@ if [ -w /dev/full ]; then
         expect_match "and says so" '^forage: standard output: could not write: No space left' "$(head -1 "$T/err")"
     done
 fi
+"$FORAGE" simulate -q "${SMALL[@]}" --out "$T/open" "$EXAMPLE" >"$T/o" 2>"$T/err"
+for closed in '2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do # as some daemons start programs
+    eval '"$FORAGE" simulate "${SMALL[@]}" --out "$T/closed" --force "$EXAMPLE"' "$closed" >"$T/o"
+    for f in participation.part rounds.csv board.part run.h5; do cmp "$T/open/$f" "$T/closed/$f"; done >"$T/o" 2>&1
+    expect "with $closed there is nothing but data in the run's files" "" "$(cat "$T/o")"
+done
 exec 9> >(exec true)
 wait $! # the reader is gone before anything is written
 "$FORAGE" options >&9 2>"$T/err"
