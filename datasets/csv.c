@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "datasets/build.h"
 #include "datasets/import.h"
@@ -24,13 +25,38 @@ struct csv {
     struct fg_names classes;
 };
 
+/* The column of a usual name: so written, or else the one that has it in other letters ("Label"). */
+static size_t usual_column(const struct fg_table *t, const char *name)
+{
+    size_t found = fg_table_column(t, name), len = strlen(name);
+    for (size_t i = 0; i < t->fields && found == SIZE_MAX; i++) {
+        found = t->field[i].len == len && strncasecmp(t->field[i].text, name, len) == 0 ? i : found;
+    }
+    return found;
+}
+
+/* A column without a name numbers the rows, as data frames write their index: no feature to learn from. */
+static enum fg_status check_names(const struct csv *c, struct fg_err *err)
+{
+    for (size_t i = 0; i < c->columns; i++) {
+        if (c->head[i].len == 0 && i != c->label && i != c->group) {
+            return fg_fail(
+                err, FG_E_INPUT,
+                "%s:%zu: column %zu: expected a name, found none: leave the numbers of rows out that "
+                "data frames write (index=False, row.names=FALSE), or name it if it is a feature",
+                c->table.blob->name, c->table.line, i + 1);
+        }
+    }
+    return FG_OK;
+}
+
 static enum fg_status find_group(struct csv *c, const struct fg_dataset_spec *spec, struct fg_err *err)
 {
     static const char *const usual[] = {"group", "user", "client", "writer", "subject"};
     c->group = SIZE_MAX;
     if (spec->group_column == NULL) {
         for (size_t i = 0; i < sizeof usual / sizeof *usual && c->group == SIZE_MAX; i++) {
-            c->group = fg_table_column(&c->table, usual[i]);
+            c->group = usual_column(&c->table, usual[i]);
         }
     } else if (strcmp(spec->group_column, "none") != 0) {
         c->group = fg_table_column(&c->table, spec->group_column);
@@ -82,7 +108,8 @@ static enum fg_status header(struct csv *c, const struct fg_dataset_spec *spec, 
         return fg_fail(err, FG_E_NOMEM, "%s: out of memory", file);
     }
     memcpy(c->head, c->table.field, c->columns * sizeof *c->head);
-    c->label = fg_table_column(&c->table, label);
+    c->label =
+        spec->label_column != NULL ? fg_table_column(&c->table, label) : usual_column(&c->table, label);
     if (c->label == SIZE_MAX && spec->label_column == NULL) {
         c->label = c->columns - 1;
     }
@@ -109,7 +136,7 @@ static enum fg_status header(struct csv *c, const struct fg_dataset_spec *spec, 
                        c->head[0].text);
     }
     c->features = (uint32_t)features;
-    return FG_OK;
+    return check_names(c, err);
 }
 
 static enum fg_status grow(struct csv *c, struct fg_err *err)

@@ -173,6 +173,15 @@ static void csv_rows_become_vectors(void **state)
     assert_int_equal(csv(&ds, "a,b,c\n1,2,3\n", spec, NULL), FG_OK); /* the last column is the label */
     assert_true(ds->y[0] == 3 && ds->width == 2 && ds->groups == 0);
     fg_dataset_destroy(ds);
+    spec.group_column = NULL; /* usual names in other letters; those in small ones go before them */
+    assert_int_equal(csv(&ds, "User,Label,a,b\nu,2,5,9\nv,0,6,8\n", spec, NULL), FG_OK);
+    assert_true(ds->y[0] == 2 && ds->width == 2 && ds->groups == 2);
+    fg_dataset_destroy(ds);
+    assert_int_equal(csv(&ds, "LABEL,label,b\n7,2,9\n", spec, NULL), FG_OK);
+    assert_true(ds->y[0] == 2 && ds->width == 2);
+    fg_dataset_destroy(ds);
+    spec.label_column = "label"; /* who names a column gets that one */
+    assert_int_equal(csv(&ds, "Label,a\n7,2\n", spec, NULL), FG_E_INPUT);
 }
 
 static void csv_labels_may_be_names(void **state)
@@ -246,6 +255,9 @@ static void bad_csv_is_refused(void **state)
          "found another name in each of the 11"},
         {"1.5,2,0\n2.5,3,1\n", "f.csv:1: expected a header line"},
         {"1,0,0,7\n2,3,1,5\n", "f.csv:1: expected a header line"},
+        {",label,a\n0,1,2\n1,0,3\n",
+         "f.csv:1: column 1: expected a name, found none: leave the numbers of rows out"},
+        {"label,a,\"\"\n0,1,2\n1,0,3\n", "f.csv:1: column 3: expected a name, found none"},
         {"1.5,cat\n2.5,dog\n3.5,cat\n", "found the label 'cat' in it"},
         {"label,a\n1,inf\n", "found 'inf'"},
         {"label,a\n1,1e39\n", "found '1e39'"},
