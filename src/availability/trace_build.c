@@ -1,5 +1,6 @@
 #include "src/availability/trace_build.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,19 +76,44 @@ static enum fg_status grow_table(struct fg_trace_build *b)
     return FG_OK;
 }
 
+/* Copy n bytes of a name; those that a trace cannot hold there become '_'. Whether there were any. */
+static bool make_fit(char *out, const char *name, size_t n)
+{
+    bool changed = false;
+    for (size_t i = 0, whole = 0; i < n; i++) {
+        whole = i < whole ? whole : i + fg_utf8_span(name + i, n - i);
+        unsigned char c = (unsigned char)name[i];
+        bool edge = i == 0 || i == n - 1, fits = i < whole && c >= ' ' && c != 127 && c != ',';
+        fits = fits && !(edge && c == ' ') && !(i == 0 && c == '#');
+        out[i] = fits ? name[i] : '_';
+        changed = changed || !fits;
+    }
+    return changed;
+}
+
+/* The name as a trace can hold it. One that had to be changed ends in a hash of what it was: nodes whose
+ * names differ stay different nodes. */
+static size_t clean_name(char out[NODE_NAME_MAX + 1], const char *name, size_t len)
+{
+    enum { HASH = 1 + 8 };
+    size_t n = len < NODE_NAME_MAX ? len : NODE_NAME_MAX;
+    if (make_fit(out, name, n) || n < len) {
+        n = len < NODE_NAME_MAX - HASH ? len : NODE_NAME_MAX - HASH;
+        (void)make_fit(out, name, n);
+        (void)snprintf(out + n, HASH + 1, "~%08x", (unsigned)(fg_xxh64(name, len) & UINT32_MAX));
+        return n + HASH;
+    }
+    out[n] = '\0';
+    return n;
+}
+
 enum fg_status fg_trace_build_node(struct fg_trace_build *b, uint32_t *node, const char *name, size_t len)
 {
     char clean[NODE_NAME_MAX + 1];
-    size_t n = len < NODE_NAME_MAX ? len : NODE_NAME_MAX;
     if (len == 0) {
         return FG_E_INPUT;
     }
-    for (size_t i = 0; i < n; i++) {
-        char c = name[i];
-        clean[i] = c > ' ' && c < 127 && c != ',' ? c : '_';
-    }
-    clean[0] = clean[0] == '#' ? '_' : clean[0];
-    clean[n] = '\0';
+    size_t n = clean_name(clean, name, len);
     if (b->nodes * 2 >= b->table_size && grow_table(b) != FG_OK) {
         return FG_E_NOMEM;
     }

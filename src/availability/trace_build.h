@@ -15,8 +15,9 @@ struct fg_trace_build;
 enum fg_status fg_trace_build_create(struct fg_trace_build **out) FG_NODISCARD;
 void fg_trace_build_destroy(struct fg_trace_build *b);
 
-/* The node of a name, new or known; characters that the format cannot hold become '_', and a name is cut at
- * 63 bytes. Errors: FG_E_INPUT for an empty name, FG_E_NOMEM. */
+/* The node of a name, new or known. Where the format cannot hold it (commas, what is no UTF-8, more than 63
+ * bytes), '_' stands for such a byte, and a hash of the whole name behind it. Errors: FG_E_INPUT for an empty
+ * name, FG_E_NOMEM. */
 enum fg_status fg_trace_build_node(struct fg_trace_build *b, uint32_t *node, const char *name,
                                    size_t len) FG_NODISCARD;
 

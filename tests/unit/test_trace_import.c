@@ -167,7 +167,7 @@ static void quoted_columns(void **state)
                 "\"2021-05-31 00:01:00\",\"2\",\"a, b\",\"0\"\n",
                 NULL, 1,
                 "# clock: utc\n# zero_utc: 2021-05-31T00:00:00Z\n# nodes: 1  intervals: 1  span_s: 60\n"
-                "node,start_s,end_s\na__b,0,60\n");
+                "node,start_s,end_s\na_ b~1cab7fd0,0,60\n");
     expect_text("spot-events", "\"0\",\"add\",\"a\"\n5,\"remove\",a\n", NULL, 1,
                 "# clock: elapsed\n# nodes: 1  intervals: 1  span_s: 5\nnode,start_s,end_s\na,0,5\n");
 }
@@ -248,7 +248,7 @@ static void names_are_made_fit_and_intervals_merged(void **state)
     assert_int_equal(fg_trace_build_create(&b), FG_OK);
     assert_int_equal(fg_trace_build_text(&text, b, &head, &err), FG_E_INPUT);
     assert_int_equal(fg_trace_build_node(b, &a, "#a b,c", 6), FG_OK);
-    assert_int_equal(fg_trace_build_node(b, &same, "_a_b_c", 6), FG_OK);
+    assert_int_equal(fg_trace_build_node(b, &same, "#a b,c", 6), FG_OK);
     assert_int_equal(fg_trace_build_node(b, &other, "z", 1), FG_OK);
     assert_int_equal(fg_trace_build_node(b, &other, "", 0), FG_E_INPUT);
     assert_int_equal(a, same);
@@ -270,7 +270,59 @@ static void names_are_made_fit_and_intervals_merged(void **state)
         text.data,
         "# clock: local\n# tz: Europe/Berlin\n# left out, never up: 1001 of 1002 nodes, the first z\n"
         "# nodes: 1  intervals: 2  span_s: 13600\n"
-        "node,start_s,end_s\n_a_b_c,3600,3800\n_a_b_c,3900,4000\n");
+        "node,start_s,end_s\n_a b_c~5d9f110b,3600,3800\n_a b_c~5d9f110b,3900,4000\n");
+    fg_trace_build_destroy(b);
+    fg_str_fini(&text);
+}
+
+static void different_names_are_different_nodes(void **state)
+{
+    (void)state;
+    static const char long_name[] = "a-name-of-more-than-sixty-three-bytes-such-as-a-cloud-gives-to-machines";
+    static const struct {
+        const char *name;
+        size_t len;
+        const char *kept; /* NULL: as it is */
+    } names[] = {
+        {"M\xc3\xbcller", 7, NULL},
+        {"M\xc3\xb6ller", 7, NULL},
+        {"pc 1", 4, NULL},
+        {"pc_1", 4, NULL},
+        {"pc,1", 4, "pc_1~"},
+        {"pc\t1", 4, "pc_1~"},
+        {"M\xfcller", 6, "M_ller~"}, /* Latin-1 */
+        {"M\xf6ller", 6, "M_ller~"},
+        {" pc 1", 5, "_pc 1~"},
+        {long_name, sizeof long_name - 1, "a-name-of-more-than-sixty-three-bytes-such-as-a-cloud-~"},
+        {long_name, sizeof long_name - 2, "a-name-of-more-than-sixty-three-bytes-such-as-a-cloud-~"},
+        {long_name, 63, NULL},
+    };
+    struct fg_trace_build *b = NULL;
+    struct fg_trace_head head = {.clock = FG_CLOCK_ELAPSED};
+    struct fg_str text = {0};
+    struct fg_trace *t = NULL;
+    struct fg_err err = {""};
+    uint32_t node;
+    assert_int_equal(fg_trace_build_create(&b), FG_OK);
+    for (uint32_t i = 0; i < sizeof names / sizeof *names; i++) {
+        assert_int_equal(fg_trace_build_node(b, &node, names[i].name, names[i].len), FG_OK);
+        assert_int_equal(node, i);
+        assert_int_equal(fg_trace_build_add(b, node, 0, 10), FG_OK);
+    }
+    assert_int_equal(fg_trace_build_text(&text, b, &head, &err), FG_OK);
+    assert_int_equal(fg_utf8_span(text.data, text.len), text.len);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char row[100];
+        if (names[i].kept != NULL) {
+            (void)snprintf(row, sizeof row, "\n%s", names[i].kept);
+        } else {
+            (void)snprintf(row, sizeof row, "\n%.*s,0,10\n", (int)names[i].len, names[i].name);
+        }
+        assert_non_null(strstr(text.data, row));
+    }
+    assert_int_equal(fg_trace_parse(&t, "t", text.data, text.len, NULL, &err), FG_OK);
+    assert_int_equal(t->nodes, sizeof names / sizeof *names);
+    fg_trace_destroy(t);
     fg_trace_build_destroy(b);
     fg_str_fini(&text);
 }
@@ -344,6 +396,7 @@ int main(void)
         cmocka_unit_test(samples_of_up_time),
         cmocka_unit_test(logs_of_intervals),
         cmocka_unit_test(names_are_made_fit_and_intervals_merged),
+        cmocka_unit_test(different_names_are_different_nodes),
         cmocka_unit_test(every_failed_allocation_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
