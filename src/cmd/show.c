@@ -319,7 +319,7 @@ static enum fg_status add_theory(struct fg_str *out, const struct fg_run_view *v
     const json_t *t = json_object_get(v->summary, "theory"), *b = json_object_get(v->summary, "bound");
     const char *bound = json_string_value(json_object_get(b, "text"));
     enum fg_status st = FG_OK;
-    if (of(t, "effective_clients") < 0.0) {
+    if (of(t, "participation_tv") < 0.0) { /* no update was used */
         return FG_OK;
     }
     FG_TRY(fg_str_addf(out, "\ntheory beside measurement\n"));

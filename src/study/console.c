@@ -225,8 +225,11 @@ static void print_theory(const json_t *o)
 {
     const json_t *t = json_object_get(o, "theory"), *m = json_object_get(o, "measured");
     char wh[32], g[32], s[32], was_wh[32], was_g[32], was_s[32];
-    if (number(t, "effective_clients") < 0.0) {
-        return; /* no update counted */
+    if (number(t, "participation_tv") < 0.0) {
+        printf("%s", number(o, "updates_used") == 0.0
+                         ? "  theory     none: no update was used, the run ends with what it began with\n"
+                         : "");
+        return;
     }
     printf("  theory     participation %.4f from its target; a client counts %.3g to %.3g times what it "
            "should\n",

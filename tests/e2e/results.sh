@@ -45,6 +45,12 @@ expect_match "by evaluate, too" '^0 .*%, loss not a finite number$' "$? $(grep a
 "$FORAGE" evaluate "$T/wild" --json >"$T/eval.json" 2>"$T/err"
 expect "whose JSON has null" "0 None" "$? $(json "$T/eval.json" loss)"
 
+# a budget that covers no task: nothing is known of participation
+"$FORAGE" simulate --set carbon.budget_g=1e-9 --out "$T/none" "$ini" >"$T/o" 2>"$T/err"
+expect_match "a run without an update says so" '^0 .* theory +none: no update was used, the run ends with what it began with' "$? $(grep theory "$T/o")"
+"$FORAGE" show "$T/none" >>"$T/o" 2>"$T/err"
+expect "and nobody is shown a participation that is not known" "" "$(grep -e '-1\.0' "$T/o")"
+
 "$FORAGE" show "$T/run" >"$T/o" 2>"$T/err"
 expect "show ends with 0" 0 $?
 expect_match "show says how it stands" 'small, finished, 5 rounds, 8 clients' "$(cat "$T/o")"
