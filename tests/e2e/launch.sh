@@ -151,6 +151,13 @@ else
     skip "no room in TMPDIR" "cannot mount a tmpfs"
 fi
 
+# the usual limit of open files is too low for many processes: it is raised as far as it may be
+(ulimit -Sn 64; timeout 120 "$FORAGE" launch -q -n 24 "$EXAMPLE" "${SMALL[@]}" --set run.threads=1 --out "$T/files" >"$T/o" 2>"$T/err")
+expect "a soft limit of 64 open files, 24 processes: exit code" 0 $?
+(ulimit -n 64; "$FORAGE" launch -q -n 24 "$EXAMPLE" "${SMALL[@]}" --out "$T/limit" >"$T/o" 2>"$T/err")
+expect_match "a hard limit of as many: said before anything is started" \
+    '^1 forage: 24 processes need about 320 open files, and the hard limit is 64 .ulimit -Hn.' "$? $(cat "$T/err")"
+
 # wrong use
 expect "launch -n 1: exit code" 2 "$("$FORAGE" launch -n 1 "$EXAMPLE" >/dev/null 2>&1; echo $?)"
 "$FORAGE" launch -n 2 "$EXAMPLE" --set data.path="$T/nowhere" --out "$T/none" >/dev/null 2>"$T/none.err"
