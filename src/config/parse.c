@@ -97,6 +97,11 @@ static enum fg_status check_section(struct parser *p, const char *line, size_t l
             best = s->name;
         }
     }
+    if (strcmp(text, "sweep") == 0 || strncmp(text, "axis ", 5) == 0) {
+        return fg_fail(p->err, FG_E_CONFIG,
+                       "%s:%u: expected a study, found [%s]: a sweep (forage sweep FILE)", p->from->name,
+                       p->line, text);
+    }
     return fg_fail(p->err, FG_E_CONFIG, "%s:%u: expected a known section, found [%s]; the nearest is [%s]",
                    p->from->name, p->line, text, best);
 }

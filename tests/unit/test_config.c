@@ -221,6 +221,8 @@ static void a_wrong_line_names_place_expected_and_found(void **state)
         "[data]\npath = ~/x.h5\n",
         "file.ini:2: data.path: expected a path that begins with a folder's name, ~ is not understood, found "
         "'~/x.h5'");
+    refused("# levels\n[sweep]\n",
+            "file.ini:2: expected a study, found [sweep]: a sweep (forage sweep FILE)");
     refused("[runs]\n", "file.ini:1: expected a known section, found [runs]; the nearest is [run]");
     refused("[run]\nrounds = ten\n",
             "file.ini:2: run.rounds: expected an integer in 1..1000000000, found 'ten'");
