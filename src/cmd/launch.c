@@ -206,6 +206,8 @@ static void keep_log(const char *dir, const char *run_dir, int code)
                                  : "a worker could not be started, and a run begins with all of them",
                       text.len > 0 ? "; mpirun says:\n" : "", (int)(text.len < 4000 ? text.len : 4000),
                       text.len > 0 ? text.data : "");
+    } else if (code == FG_LAUNCH_CUT) {
+        (void)fprintf(stderr, "forage: ended before the aggregator had saved; the same command goes on\n");
     } else if (!kept && code == 1 && text.len > 0) {
         (void)fprintf(stderr, "%.*s", (int)(text.len < 4000 ? text.len : 4000), text.data);
     }
@@ -352,7 +354,7 @@ static int run(int argc, char **argv)
     if (st != FG_OK) {
         return fg_cmd_fail(st, &err);
     }
-    return code >= 0 && code != FG_LAUNCH_NOT_UP ? code : 1;
+    return code >= 0 && code != FG_LAUNCH_NOT_UP && code != FG_LAUNCH_CUT ? code : 1;
 }
 
 const struct fg_command fg_cmd_launch = {

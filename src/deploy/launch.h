@@ -54,7 +54,8 @@ struct fg_launch_aside {
  * own output goes to the file `log` in it, rank 0's to our stdout and stderr. The first signal to end asks
  * rank 0 to save and stop, a second one ends mpirun itself.
  *
- * *code: what rank 0 said it ended with, FG_LAUNCH_* included, or -1 when it ended without a word.
+ * *code: what rank 0 said it ended with, FG_LAUNCH_* included, or, when it ended without a word,
+ * FG_LAUNCH_CUT after such a signal, else -1.
  * Errors: FG_E_IO, FG_E_INTERNAL. */
 enum fg_status fg_launch_run(int *code, const struct fg_launch_argv *a, const char *dir,
                              const struct fg_launch_aside *aside, struct fg_err *err) FG_NODISCARD;

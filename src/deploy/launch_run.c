@@ -258,6 +258,7 @@ enum fg_status fg_launch_run(int *code, const struct fg_launch_argv *a, const ch
     watch(mpirun, dir, out, errfd, aside);
     *code = read_number(&said, dir, "exit") ? (int)said : -1;
     *code = *code == FG_LAUNCH_AGAIN && signals > 0 ? 75 : *code;
+    *code = *code == -1 && signals > 0 ? FG_LAUNCH_CUT : *code;
 cleanup:
     if (out >= 0) {
         (void)close(out);

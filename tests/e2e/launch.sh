@@ -101,6 +101,17 @@ expect "SIGTERM: no rank is left" "" "$(ranks "$T/term")"
 timeout 120 "$FORAGE" launch -n 3 "$EXAMPLE" "${LONG[@]}" --out "$T/term" >/dev/null 2>&1
 expect "SIGTERM: the same command goes on to the same model" "0 $want" "$? $(sha "$T/term")"
 
+# asked to stop, and the aggregator dies before it has saved
+launched "$T/cut" 3
+launcher=$(pgrep -f "^$(readlink -f "$FORAGE") launch .*$T/cut$" | tail -1)
+rank0=$(grep -o '[0-9]*' "$T/cut/lock" | head -1)
+kill -STOP "$rank0"
+kill -TERM "$launcher"
+kill -9 "$rank0"
+finish
+expect "a stop that saves nothing is said to be one" "1 forage: ended before the aggregator had saved; the same command goes on" \
+    "$code $(tail -1 "$T/cut.err")"
+
 # the terminal is closed, under nohup
 (trap '' HUP; exec "$FORAGE" launch -n 3 "$EXAMPLE" "${LONG[@]}" --out "$T/nohup" >/dev/null 2>&1) &
 job=$!
