@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -243,6 +244,30 @@ static enum fg_status set_for_drive(struct args *args, struct fg_err *err)
     return FG_OK;
 }
 
+/* Every interface of the list is one of this machine: with another one Open MPI 5.0.11 warns and ends.
+ * Networks (a.b.c.d/n) pass. */
+static enum fg_status check_interfaces(const char *list, struct fg_err *err)
+{
+    struct if_nameindex *all = if_nameindex();
+    enum fg_status st = FG_OK;
+    for (size_t n; st == FG_OK && all != NULL && *list != '\0'; list += n + (list[n] == ',')) {
+        n = strcspn(list, ",");
+        bool known = memchr(list, '/', n) != NULL;
+        for (size_t i = 0; !known && all[i].if_name != NULL; i++) {
+            known = strlen(all[i].if_name) == n && memcmp(all[i].if_name, list, n) == 0;
+        }
+        st = known ? FG_OK
+                   : fg_fail(err, FG_E_USAGE,
+                             "--interface: expected an interface of this machine (ip link) or a network such "
+                             "as 192.168.1.0/24, found '%.*s'",
+                             (int)n, list);
+    }
+    if (all != NULL) {
+        if_freenameindex(all);
+    }
+    return st;
+}
+
 static enum fg_status check(struct args *args, const char *file, struct fg_str *run_dir,
                             struct fg_drive **drive, struct fg_err *err)
 {
@@ -260,6 +285,7 @@ static enum fg_status check(struct args *args, const char *file, struct fg_str *
             err, FG_E_USAGE,
             "-n: expected 2 to 100000 processes (one aggregator and at least one worker), found %s", found);
     }
+    st = st == FG_OK && args->interface != NULL ? check_interfaces(args->interface, err) : st;
     st = st == FG_OK ? fg_launch_hosts(&args->hosts, args->host, args->hostfile, err) : st;
     st = st == FG_OK ? fg_cmd_load_config(&cfg, file, &args->common, err) : st;
     if (st == FG_OK) {

@@ -171,6 +171,8 @@ expect_match "a hard limit of as many: said before anything is started" \
 
 # wrong use
 expect "launch -n 1: exit code" 2 "$("$FORAGE" launch -n 1 "$EXAMPLE" >/dev/null 2>&1; echo $?)"
+"$FORAGE" launch -n 2 --interface lo,eth99 "$EXAMPLE" --out "$T/none" >/dev/null 2>"$T/none.err"
+expect_match "an interface that is not there: 2, and named" "^2 .*--interface: expected an interface .*found 'eth99'" "$? $(cat "$T/none.err")"
 "$FORAGE" launch -n 2 "$EXAMPLE" --set data.path="$T/nowhere" --out "$T/none" >/dev/null 2>"$T/none.err"
 expect "input missing: exit code, and no run folder" "2 absent" "$? $([ -e "$T/none" ] && echo there || echo absent)"
 expect_match "input missing: it is named" "data.path: $T/nowhere" "$(cat "$T/none.err")"
