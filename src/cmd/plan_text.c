@@ -50,7 +50,9 @@ static void print_expected(const struct fg_plan *p)
     if (a->have) {
         (void)printf("  %-14s %12.4f   90%%: %.4f to %.4f\n", "accuracy", a->mean, a->low, a->high);
     } else {
-        (void)printf("  %-14s not foreseen: it takes --pilots of at least 2\n", "accuracy");
+        (void)printf("  %-14s not foreseen: %s\n", "accuracy",
+                     p->untested ? "nothing is trained, or there are no test samples"
+                                 : "it takes --pilots of at least 2");
     }
 }
 

@@ -343,7 +343,8 @@ static enum fg_status prepare(struct planning *g, struct fg_err *err)
     const struct fg_setup *s = g->setup;
     struct fg_plan *p = g->plan;
     p->draws = p->wanted = g->opts->draws;
-    p->pilots = g->opts->pilots < p->draws ? g->opts->pilots : p->draws;
+    p->untested = s->n_test == 0 || s->cost_only;
+    p->pilots = p->untested ? 0 : g->opts->pilots < p->draws ? g->opts->pilots : p->draws;
     p->clients = s->clients;
     p->slots = s->cfg->run.rounds;
     p->zones = fg_fleet_zones(s->fleet);

@@ -67,6 +67,7 @@ struct fg_plan_data {
 };
 
 struct fg_plan {
+    bool untested; /* no test samples, or train.mode = cost-only: no pilots, no accuracy */
     uint32_t draws, pilots, history_h;
     uint32_t wanted; /* futures asked for: more than draws where FG_PLAN_WORK was the limit */
     uint32_t priced; /* of draws, played again for prices */

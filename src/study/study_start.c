@@ -86,6 +86,11 @@ void study_tell_fleet(const struct study *s)
     if (setup->data != NULL) {
         tell_classes(setup->data);
     }
+    if (!setup->cost_only && setup->n_test == 0) {
+        fg_log_write(FG_LOG_WARN, "%s: there are no test samples: no accuracy is measured%s",
+                     fg_config_where(s->cfg, "data.test_fraction"),
+                     s->cfg->run.target_accuracy > 0.0 ? ", and no run.target_accuracy is reached" : "");
+    }
     tell_pace(s);
     if (s->cfg->select.clients > setup->clients) {
         fg_log_write(FG_LOG_WARN,

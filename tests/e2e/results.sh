@@ -45,6 +45,19 @@ expect_match "by evaluate, too" '^0 .*%, loss not a finite number$' "$? $(grep a
 "$FORAGE" evaluate "$T/wild" --json >"$T/eval.json" 2>"$T/err"
 expect "whose JSON has null" "0 None" "$? $(json "$T/eval.json" loss)"
 
+# nothing to test on
+"$FORAGE" simulate -q --set data.test_fraction=0 --set run.target_accuracy=0.5 --out "$T/untested" "$ini" >"$T/o" 2>"$T/err"
+expect_match "a run without test samples is told so" \
+    '^forage: warning: --set: there are no test samples: no accuracy is measured, and no run.target_accuracy is reached' "$(grep warning "$T/err")"
+"$FORAGE" plan --draws 10 --set data.test_fraction=0 "$ini" >"$T/o" 2>"$T/err"
+expect_match "and a plan of it foresees no accuracy" 'accuracy +not foreseen: nothing is trained, or there are no test samples' "$(grep accuracy "$T/o" | head -1)"
+"$FORAGE" plan --draws 10 --set data.test_fraction=0 --json "$ini" >"$T/plan.json" 2>"$T/err"
+expect "also in JSON" "{'mean': None, 'low': None, 'high': None}" \
+    "$("${FG_PYTHON:-python3}" -c 'import json,sys; print(json.load(open(sys.argv[1]))["expected"]["accuracy"])' "$T/plan.json")"
+
+for i in 1 2; do "$FORAGE" plan --draws 10 --set train.mode=cost-only "$ini"; done >"$T/o" 2>"$T/err"
+expect "neither does that of costs alone" 2 "$(grep -c 'accuracy  *not foreseen: nothing is trained' "$T/o")"
+
 # a budget that covers no task: nothing is known of participation
 "$FORAGE" simulate --set carbon.budget_g=1e-9 --out "$T/none" "$ini" >"$T/o" 2>"$T/err"
 expect_match "a run without an update says so" '^0 .* theory +none: no update was used, the run ends with what it began with' "$? $(grep theory "$T/o")"
