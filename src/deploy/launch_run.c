@@ -14,6 +14,7 @@
 
 #include "src/base/log.h"
 #include "src/base/now.h"
+#include "src/base/signals.h"
 #include "src/deploy/launch_folder.h"
 
 enum {
@@ -237,18 +238,11 @@ enum fg_status fg_launch_run(int *code, const struct fg_launch_argv *a, const ch
                              const struct fg_launch_aside *aside, struct fg_err *err)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
-    struct sigaction sa = {.sa_handler = on_signal}, was;
     int out = -1, errfd = -1;
     long said;
     pid_t mpirun;
     enum fg_status st;
-    sigemptyset(&sa.sa_mask);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        bool nohup = numbers[i] == SIGHUP && sigaction(SIGHUP, NULL, &was) == 0 && was.sa_handler == SIG_IGN;
-        if (!nohup) {
-            (void)sigaction(numbers[i], &sa, NULL);
-        }
-    }
+    fg_signals_catch(numbers, sizeof numbers / sizeof *numbers, on_signal);
     forget(dir, "pid");
     forget(dir, "exit");
     forget(dir, "up");

@@ -19,6 +19,7 @@
 #include "src/base/mem.h"
 #include "src/base/now.h"
 #include "src/base/rng.h"
+#include "src/base/signals.h"
 
 enum {
     TICK_MS = 5,
@@ -383,12 +384,10 @@ enum fg_status fg_torture_run(struct fg_torture_report *out, const struct fg_tor
                               struct fg_err *err)
 {
     struct torture t = {.o = opts, .r = out};
-    struct sigaction sa = {.sa_handler = on_signal};
+    static const int numbers[] = {SIGINT, SIGTERM};
     enum fg_status st = FG_OK;
     *out = (struct fg_torture_report){0};
-    sigemptyset(&sa.sa_mask);
-    (void)sigaction(SIGINT, &sa, NULL);
-    (void)sigaction(SIGTERM, &sa, NULL);
+    fg_signals_catch(numbers, sizeof numbers / sizeof *numbers, on_signal);
     const char *tmp = getenv("TMPDIR");
     (void)snprintf(t.output, sizeof t.output, "%.30s/forage-torture-XXXXXX",
                    tmp != NULL && tmp[0] != '\0' && strlen(tmp) <= 30 ? tmp : "/tmp");

@@ -10,6 +10,7 @@
 #include "src/base/hash.h"
 #include "src/base/log.h"
 #include "src/base/now.h"
+#include "src/base/signals.h"
 #include "src/sim/driver.h"
 #include "src/store/summary.h"
 #include "src/study/console.h"
@@ -28,14 +29,7 @@ static void on_signal(int number)
 void fg_study_catch_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGUSR1, SIGHUP};
-    struct sigaction sa = {.sa_handler = on_signal}, was;
-    sigemptyset(&sa.sa_mask);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        bool nohup = numbers[i] == SIGHUP && sigaction(SIGHUP, NULL, &was) == 0 && was.sa_handler == SIG_IGN;
-        if (!nohup) {
-            sigaction(numbers[i], &sa, NULL);
-        }
-    }
+    fg_signals_catch(numbers, sizeof numbers / sizeof *numbers, on_signal);
 }
 
 /* ---- recording ---- */
