@@ -177,10 +177,10 @@ static enum fg_status prepare_stays(struct fg_device_trainer *t, struct brought 
         return st;
     }
     st = t->stays == NULL ? fg_stays_create(&t->stays, t->m, t->d, err) : FG_OK;
+    st = st == FG_OK ? fg_stays_round(t->stays, first->levels, err) : st;
     if (st == FG_OK) {
         st = fg_stays_bring(t->stays, first->params, first->there, err);
     }
-    st = st == FG_OK ? fg_stays_round(t->stays, first->levels, err) : st;
     return st == FG_E_NOMEM ? FG_OK : st;
 }
 

@@ -7,17 +7,9 @@
 #include "src/base/log.h"
 #include "src/base/mem.h"
 #include "src/model/net.h"
-#include "src/wire/noise.h"
 #include "src/worker/trainer_resident.h"
 
 struct slab;
-
-/* How updates become multiples of steps. */
-struct rounding {
-    int32_t most; /* 0: they do not */
-    size_t pieces, layers;
-    void *piece, *begin; /* (pieces), (layers + 1), the device's */
-};
 
 struct held {
     struct fg_stay stay; /* first */
@@ -45,7 +37,7 @@ struct fg_stays {
     float *known;          /* (values) the same, the host's; only if */
     bool knows;
     struct slab *first;
-    struct rounding round;
+    struct fg_rounding round; /* of updates */
 };
 
 static void free_slab(struct slab *s)
@@ -108,6 +100,13 @@ enum fg_status fg_stays_fetch(struct fg_stays *s, struct fg_there at, float *x, 
     if (st == FG_OK) {
         memcpy(x, s->known, s->values * sizeof *x);
     }
+    return st;
+}
+
+enum fg_status fg_stays_round(struct fg_stays *s, const struct fg_levels *levels, struct fg_err *err)
+{
+    enum fg_status st = fg_rounding_set(&s->round, s->d, levels, err);
+    s->number = st == FG_OK ? s->number : 0; /* what starts here would stay as it is */
     return st;
 }
 
@@ -262,110 +261,7 @@ static enum fg_status fetch(struct fg_away *away, uint64_t number, float *x)
         &err);
 }
 
-/* ---- rounding ---- */
-
-static size_t pieces_of(size_t values)
-{
-    return (values + FG_DEVICE_FOLD - 1) / FG_DEVICE_FOLD;
-}
-
-static size_t count_pieces(const struct fg_levels *l)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < l->layers; i++) {
-        n += pieces_of(l->layer[i]);
-    }
-    return n;
-}
-
-static void drop_rounding(struct fg_stays *s)
-{
-    s->d->ops->free(s->d, s->round.piece);
-    s->d->ops->free(s->d, s->round.begin);
-    s->round = (struct rounding){0};
-}
-
-/* Shapes: piece (pieces) out, begin (layers + 1) out. */
-static void cut_layers(struct fg_device_piece *piece, uint32_t *begin, const struct fg_levels *l)
-{
-    size_t n = 0, at = 0;
-    uint64_t word = 0;
-    for (size_t i = 0; i < l->layers; i++) {
-        begin[i] = (uint32_t)n;
-        for (size_t k = 0; k < l->layer[i]; k += FG_DEVICE_FOLD) {
-            size_t left = l->layer[i] - k;
-            piece[n++] =
-                (struct fg_device_piece){.first = (uint32_t)(at + k),
-                                         .n = left < FG_DEVICE_FOLD ? (uint32_t)left : FG_DEVICE_FOLD,
-                                         .layer = (uint32_t)i,
-                                         .word = word + k};
-        }
-        at += l->layer[i];
-        word = fg_noise_next(word, l->layer[i]);
-    }
-    begin[l->layers] = (uint32_t)n;
-}
-
-enum fg_status fg_stays_round(struct fg_stays *s, const struct fg_levels *l, struct fg_err *err)
-{
-    if (l == NULL || s->round.most == l->most) { /* of one model there is one way to cut it */
-        s->round.most = l == NULL ? 0 : s->round.most;
-        return FG_OK;
-    }
-    drop_rounding(s);
-    size_t pieces = count_pieces(l);
-    struct fg_device_piece *piece = fg_calloc(pieces, sizeof *piece);
-    uint32_t *begin = fg_calloc(l->layers + 1, sizeof *begin);
-    enum fg_status st = piece == NULL || begin == NULL ? FG_E_NOMEM : FG_OK;
-    FG_TRY(st);
-    cut_layers(piece, begin, l);
-    FG_TRY(fg_device_copy(&s->round.piece, s->d, piece, pieces * sizeof *piece, err));
-    FG_TRY(fg_device_copy(&s->round.begin, s->d, begin, (l->layers + 1) * sizeof *begin, err));
-    s->round.pieces = pieces;
-    s->round.layers = l->layers;
-    s->round.most = l->most;
-cleanup:
-    fg_free(piece);
-    fg_free(begin);
-    return st;
-}
-
-/* Bytes while an update is made; without layers it is not rounded. */
-static uint64_t scratch_of(uint64_t pieces, uint64_t blocks, uint64_t layers)
-{
-    return (pieces * FG_DEVICE_SHARES + blocks + layers) * sizeof(float) +
-           (layers > 0 ? sizeof(struct fg_coder_stream) : 0);
-}
-
-/* Updates that are there become what the codec leaves of them. */
-static enum fg_status round_all(struct fg_stays *s, const struct fg_device_deltas *all,
-                                const struct fg_coder_stream *stream, struct fg_err *err)
-{
-    const struct rounding *r = &s->round;
-    void *streams = NULL, *step = NULL;
-    enum fg_status st;
-    FG_TRY(fg_device_copy(&streams, s->d, stream, all->n * sizeof *stream, err));
-    FG_TRY(s->d->ops->alloc(s->d, &step, all->n * r->layers * sizeof(float), err));
-    const struct fg_device_levels levels = {*all,      r->piece, r->begin,  streams, r->pieces,
-                                            r->layers, r->most,  all->part, step};
-    st = s->d->ops->levels(s->d, &levels, err);
-cleanup:
-    s->d->ops->free(s->d, streams);
-    s->d->ops->free(s->d, step);
-    return st;
-}
-
 /* ---- updates ---- */
-
-static struct fg_stay_bytes bytes_of(const struct fg_stays *s)
-{
-    struct fg_stay_bytes b = fg_stays_bytes(s->m, NULL);
-    const struct rounding *r = &s->round;
-    if (r->most > 0) {
-        b.scratch = scratch_of(r->pieces, pieces_of(s->values), r->layers);
-    }
-    return b;
-}
 
 static struct slab *make_slab(struct fg_stays *s, size_t n, size_t blocks)
 {
@@ -407,15 +303,21 @@ static void fill_in(struct slab *b, struct fg_stays *s, size_t n, size_t blocks,
     }
 }
 
+/* Bytes while an update is made. */
+static uint64_t scratch_of(uint64_t pieces, uint64_t blocks, size_t layers)
+{
+    return (pieces * FG_DEVICE_SHARES + blocks) * sizeof(float) +
+           (layers > 0 ? fg_rounding_scratch(layers) : 0);
+}
+
 struct fg_stay_bytes fg_stays_bytes(const struct fg_model *m, const struct fg_levels *l)
 {
-    uint64_t values = fg_model_params(m), blocks = pieces_of(values);
-    uint64_t pieces = l != NULL ? count_pieces(l) : blocks, layers = l != NULL ? l->layers : 0;
-    uint64_t cut = pieces * sizeof(struct fg_device_piece) + (layers + 1) * sizeof(uint32_t);
-    return (struct fg_stay_bytes){.fixed = values * (sizeof(uint32_t) + sizeof(float)) +
-                                           fg_model_packed(m) * sizeof(float) + (l != NULL ? cut : 0),
-                                  .update = values * sizeof(float),
-                                  .scratch = scratch_of(pieces, blocks, layers)};
+    uint64_t values = fg_model_params(m), blocks = fg_rounding_blocks(values);
+    uint64_t fixed = values * (sizeof(uint32_t) + sizeof(float)) + fg_model_packed(m) * sizeof(float);
+    return (struct fg_stay_bytes){
+        .fixed = fixed + (l != NULL ? fg_rounding_fixed(l) : 0),
+        .update = values * sizeof(float),
+        .scratch = scratch_of(l != NULL ? fg_rounding_pieces(l) : blocks, blocks, l != NULL ? l->layers : 0)};
 }
 
 bool fg_stays_fit(struct fg_stay_bytes b, uint64_t n, uint64_t free_bytes, uint64_t all_bytes)
@@ -427,14 +329,17 @@ bool fg_stays_fit(struct fg_stay_bytes b, uint64_t n, uint64_t free_bytes, uint6
 enum fg_status fg_stays_take(struct fg_stays *s, const struct fg_stay_lanes *from, struct fg_stay **out,
                              struct fg_err *err)
 {
-    size_t n = from->n, blocks = pieces_of(s->values), pieces = s->round.most > 0 ? s->round.pieces : blocks;
+    const struct fg_rounding *r = &s->round;
+    size_t n = from->n, blocks = fg_rounding_blocks(s->values), pieces = r->most > 0 ? r->pieces : blocks;
+    struct fg_stay_bytes each = fg_stays_bytes(s->m, NULL);
+    each.scratch = scratch_of(pieces, blocks, r->layers);
     uint64_t free_bytes, all_bytes;
     void *part = NULL, *largest = NULL;
     enum fg_status st = s->d->ops->memory(s->d, &free_bytes, &all_bytes, err);
     if (st != FG_OK) {
         return st;
     }
-    struct slab *b = fg_stays_fit(bytes_of(s), n, free_bytes, all_bytes) ? make_slab(s, n, blocks) : NULL;
+    struct slab *b = fg_stays_fit(each, n, free_bytes, all_bytes) ? make_slab(s, n, blocks) : NULL;
     if (b == NULL) {
         return fg_fail(err, FG_E_NOMEM, "no memory for %zu updates", n);
     }
@@ -444,7 +349,7 @@ enum fg_status fg_stays_take(struct fg_stays *s, const struct fg_stay_lanes *fro
     const struct fg_device_deltas all = {from->memory, n,        from->floats, s->values, s->packed,
                                          s->place,     b->delta, part,         largest};
     FG_TRY(s->d->ops->deltas(s->d, &all, err));
-    FG_TRY(s->round.most > 0 ? round_all(s, &all, from->stream, err) : FG_OK);
+    FG_TRY(r->most > 0 ? fg_rounding_do(r, s->d, &all, from->stream, err) : FG_OK);
     FG_TRY(s->d->ops->get(s->d, b->largest, largest, n * blocks * sizeof(float), err));
     fill_in(b, s, n, blocks, out);
 cleanup:
@@ -506,7 +411,7 @@ void fg_stays_destroy(struct fg_stays *s)
             s->d->ops->free(s->d, b->delta);
             b->d = NULL;
         }
-        drop_rounding(s);
+        fg_rounding_fini(&s->round, s->d);
         s->d->ops->free(s->d, s->place);
         s->d->ops->free(s->d, s->model);
         s->d->ops->free(s->d, s->packed);

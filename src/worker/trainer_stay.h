@@ -11,20 +11,12 @@
 #ifndef FG_WORKER_TRAINER_STAY_H
 #define FG_WORKER_TRAINER_STAY_H
 
-#include "kernels/coders.h"
 #include "kernels/device.h"
 #include "src/model/model.h"
 #include "src/plan/form.h"
+#include "src/worker/trainer_rounding.h"
 
 struct fg_stays; /* opaque */
-
-/* What a codec leaves of an update, where that can be told without its bytes: whole multiples of a step for
- * each layer, in -most..most (kernels/coder_levels.h), by the task's random numbers. */
-struct fg_levels {
-    int32_t most;
-    const size_t *layer; /* (layers) values of each; borrowed */
-    size_t layers;
-};
 
 /* One update on the device. */
 struct fg_stay {
@@ -55,8 +47,8 @@ enum fg_status fg_stays_fetch(struct fg_stays *s, struct fg_there at, float *x,
 enum fg_status fg_stays_bring(struct fg_stays *s, const float *params, struct fg_there at,
                               struct fg_err *err) FG_NODISCARD;
 
-/* Updates that are made from now on become multiples of steps; NULL: they do not.
- * Errors: FG_E_NOMEM, FG_E_IO. */
+/* Updates that are made from now on become that; NULL: they stay as they are. Before the model is brought.
+ * Errors: FG_E_NOMEM, FG_E_IO: the device then holds no model, so that no update stays. */
 enum fg_status fg_stays_round(struct fg_stays *s, const struct fg_levels *levels,
                               struct fg_err *err) FG_NODISCARD;
 
