@@ -57,6 +57,7 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
     size_t layer[TOY_LAYERS];
     const struct fg_codec_opts coding = toy_coding(m, layer);
     const struct fg_levels levels = {rounds, coding.layer, coding.layers}, *by = rounds > 0 ? &levels : NULL;
+    fg_model_init(m, 3, w);
     toy_cohort(jobs, d, index, w, w + P, P);
     for (size_t i = 0; i < TOY_JOBS; i++) {
         jobs[i].task.kind = FG_TASK_TRAIN;
