@@ -240,7 +240,7 @@ enum fg_status fg_launch_run(int *code, const struct fg_launch_argv *a, const ch
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
     int out = -1, errfd = -1;
     long said;
-    pid_t mpirun;
+    pid_t mpirun = -1;
     enum fg_status st;
     fg_signals_catch(numbers, sizeof numbers / sizeof *numbers, on_signal);
     forget(dir, "pid");
