@@ -96,7 +96,7 @@ FG_BOTH static inline void fold_steps(const struct fg_device_levels *l, size_t t
         for (size_t k = l->begin[layer]; k < l->begin[layer + 1]; k++) {
             most = fold_larger(l->part[(lane * l->pieces + k) * FG_DEVICE_SHARES], most);
         }
-        l->step[e] = fg_level_step(most, l->most);
+        l->step[e] = fg_coder_step(most, l->most);
     }
 }
 
@@ -115,7 +115,7 @@ FG_BOTH static inline void fold_round_four(const struct fg_device_levels *l, siz
     }
     fg_philox_block(word, ctr, s->key);
     for (size_t i = at; i < at + 4 && i < p->n; i++) {
-        x[i] = step > 0.0f ? (float)fg_level_of(x[i], 1.0f / step, l->most, word[i - at]) * step : 0.0f;
+        x[i] = step > 0.0f ? (float)fg_coder_level(x[i], 1.0f / step, l->most, word[i - at]) * step : 0.0f;
     }
 }
 

@@ -55,7 +55,7 @@ static void round_(const struct fg_coder_stream *s, uint64_t at, const float *x,
         if (i % FG_CODER_WORDS == 0) {
             words(s, at + i, word);
         }
-        q[i] = (int8_t)fg_level_of(x[i], inverse, most, word[i % FG_CODER_WORDS]);
+        q[i] = (int8_t)fg_coder_level(x[i], inverse, most, word[i % FG_CODER_WORDS]);
     }
 }
 
@@ -90,7 +90,7 @@ static size_t choose(const struct fg_coder_stream *s, uint64_t at, const float *
             words(s, at + i, word);
         }
         place[count] = (uint32_t)i << 1 | (x[i] < 0.f);
-        count += fg_level_uniform(word[i % FG_CODER_WORDS]) < fabsf(x[i]) * inverse;
+        count += fg_coder_uniform(word[i % FG_CODER_WORDS]) < fabsf(x[i]) * inverse;
     }
     return count;
 }

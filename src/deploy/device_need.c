@@ -59,7 +59,7 @@ enum fg_status fg_cmd_device_need(struct fg_cmd_device *out, const struct fg_set
 {
     struct fg_cmd_device d = {.clients = s->cfg->select.clients};
     struct fg_cuda_device gpu;
-    struct fg_levels levels;
+    struct fg_rounded levels;
     uint32_t *samples = NULL, *steps = NULL;
     double asked = s->cfg->select.over * s->cfg->select.clients;
     d.clients = asked < FG_SETUP_DEVICE_WIDTH ? (uint32_t)asked : FG_SETUP_DEVICE_WIDTH;
@@ -84,7 +84,7 @@ enum fg_status fg_cmd_device_need(struct fg_cmd_device *out, const struct fg_set
                                         .all_bytes = d.here ? d.all_bytes : UINT64_MAX,
                                         .stays = fg_setup_updates_stay(s),
                                         .levels =
-                                            fg_codec_levels(&levels, s->codec, &s->coding) ? &levels : NULL};
+                                            fg_codec_rounded(&levels, s->codec, &s->coding) ? &levels : NULL};
     st = fg_trainer_device_need(&d.need, s->model, &s->local, &load, err);
     fg_free(samples);
     fg_free(steps);

@@ -66,11 +66,12 @@ static enum fg_status take_back(struct remote *r, uint32_t peer)
 /* How many take cores of the host that a worker names. */
 static uint32_t sharing(const struct remote *r, const char *host)
 {
-    uint32_t n = r->opts.local != NULL && r->opts.local_host != NULL &&
-                 strncmp(r->opts.local_host, host, sizeof r->worker->name - 1) == 0;
+    const size_t len = sizeof r->worker->name - 1; /* as much as is kept of a name */
+    uint32_t n =
+        r->opts.local != NULL && r->opts.local_host != NULL && strncmp(r->opts.local_host, host, len) == 0;
     for (size_t i = 1; i < r->n_worker; i++) {
         const struct worker *w = &r->worker[i];
-        n += w->state == WORKER_WELCOME && w->cores && strcmp(w->name, host) == 0;
+        n += w->state == WORKER_WELCOME && w->cores && strncmp(w->name, host, len) == 0;
     }
     return n;
 }

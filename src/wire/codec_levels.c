@@ -23,7 +23,7 @@ static size_t bytes_int4(const struct fg_codec_opts *opts, size_t n)
 
 static bool is_short(float step)
 {
-    return step >= 0.f && step < 0x1p120f && fg_level_short(step) == step;
+    return step >= 0.f && step < 0x1p120f && fg_coder_short(step) == step;
 }
 
 /* Codes of a layer; returns its step. */
@@ -31,7 +31,7 @@ static float round_layer(struct fg_codec_ws *ws, uint64_t at, int8_t *q /* (n) *
                          int32_t most)
 {
     const struct fg_coders *c = fg_codec_coders(ws);
-    float step = fg_level_step(c->largest(x, n), most);
+    float step = fg_coder_step(c->largest(x, n), most);
     if (!(step > 0.f)) { /* a NaN, too */
         memset(q, 0, n);
         return step;

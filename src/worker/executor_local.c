@@ -53,7 +53,7 @@ struct local {
     struct fg_job *job; /* (cap_job) one cohort, with what belongs to each job */
     struct tail *tail;  /* (cap_job) */
     size_t cap_job;
-    struct fg_levels levels; /* of the codec, where it has them */
+    struct fg_rounded levels; /* of the codec, where it has them */
     bool rounds;
     pthread_mutex_t lock; /* of `encoders` */
     struct encoder *encoders;
@@ -204,9 +204,10 @@ static void give_encoder(struct local *ex, struct encoder *e)
     pthread_mutex_unlock(&ex->lock);
 }
 
-bool fg_codec_levels(struct fg_levels *out, const struct fg_codec *codec, const struct fg_codec_opts *coding)
+bool fg_codec_rounded(struct fg_rounded *out, const struct fg_codec *codec,
+                      const struct fg_codec_opts *coding)
 {
-    *out = (struct fg_levels){codec->levels, coding->layer, coding->layers};
+    *out = (struct fg_rounded){codec->levels, coding->layer, coding->layers};
     return codec->levels > 0;
 }
 
@@ -443,7 +444,7 @@ enum fg_status fg_executor_local_create(struct fg_executor **out, struct fg_trai
     ex->trainer = trainer;
     ex->opts = *opts;
     ex->opts.codec = opts->codec != &fg_codec_none ? opts->codec : NULL; /* which changes nothing */
-    ex->rounds = ex->opts.codec != NULL && fg_codec_levels(&ex->levels, opts->codec, &opts->coding);
+    ex->rounds = ex->opts.codec != NULL && fg_codec_rounded(&ex->levels, opts->codec, &opts->coding);
     ex->P = P;
     size_t state =
         opts->codec != NULL && opts->kept != NULL ? fg_codec_state(opts->codec, &opts->coding, P) : 0;

@@ -40,7 +40,8 @@ struct fg_executor_local_opts {
 };
 
 /* What becomes of an update of the model that `coding` is of, where the codec needs no bytes for that. */
-bool fg_codec_levels(struct fg_levels *out, const struct fg_codec *codec, const struct fg_codec_opts *coding);
+bool fg_codec_rounded(struct fg_rounded *out, const struct fg_codec *codec,
+                      const struct fg_codec_opts *coding);
 
 /* An executor over a trainer of a model of P parameters; both stay the caller's and must outlive it.
  *

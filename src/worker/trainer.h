@@ -72,8 +72,8 @@ struct fg_job {
     struct fg_train_state *state; /* zeroed by the caller; filled in if stopped early; NULL: not wanted */
     float *delta;                 /* (P) out, train only: start - end; may not be params */
 
-    bool may_stay;                  /* train: the update may stay where it was made */
-    const struct fg_levels *levels; /* what becomes of it then, in the place of `finish`; NULL: nothing */
+    bool may_stay;                   /* train: the update may stay where it was made */
+    const struct fg_rounded *levels; /* what becomes of it then, in the place of `finish`; NULL: nothing */
 
     struct fg_stay
         *stay; /* then it is there instead of in delta; the caller's to drop. NULL: it is in delta */

@@ -9,7 +9,7 @@ size_t fg_rounding_blocks(size_t values)
     return (values + FG_DEVICE_FOLD - 1) / FG_DEVICE_FOLD;
 }
 
-size_t fg_rounding_pieces(const struct fg_levels *l)
+size_t fg_rounding_pieces(const struct fg_rounded *l)
 {
     size_t n = 0;
     for (size_t i = 0; i < l->layers; i++) {
@@ -18,7 +18,7 @@ size_t fg_rounding_pieces(const struct fg_levels *l)
     return n;
 }
 
-uint64_t fg_rounding_fixed(const struct fg_levels *l)
+uint64_t fg_rounding_fixed(const struct fg_rounded *l)
 {
     return fg_rounding_pieces(l) * sizeof(struct fg_device_piece) + (l->layers + 1) * sizeof(uint32_t);
 }
@@ -36,7 +36,7 @@ void fg_rounding_fini(struct fg_rounding *r, struct fg_device *d)
 }
 
 /* Shapes: piece (pieces) out, begin (layers + 1) out. */
-static void cut_layers(struct fg_device_piece *piece, uint32_t *begin, const struct fg_levels *l)
+static void cut_layers(struct fg_device_piece *piece, uint32_t *begin, const struct fg_rounded *l)
 {
     size_t n = 0, at = 0;
     uint64_t word = 0;
@@ -56,7 +56,7 @@ static void cut_layers(struct fg_device_piece *piece, uint32_t *begin, const str
     begin[l->layers] = (uint32_t)n;
 }
 
-enum fg_status fg_rounding_set(struct fg_rounding *r, struct fg_device *d, const struct fg_levels *l,
+enum fg_status fg_rounding_set(struct fg_rounding *r, struct fg_device *d, const struct fg_rounded *l,
                                struct fg_err *err)
 {
     if ((l == NULL ? 0 : l->most) == r->most) {

@@ -10,7 +10,7 @@
 
 /* What a codec leaves of an update, where that can be told without its bytes: whole multiples of a step for
  * each layer, in -most..most (kernels/coder_levels.h), by the task's random numbers. */
-struct fg_levels {
+struct fg_rounded {
     int32_t most;
     const size_t *layer; /* (layers) values of each; borrowed */
     size_t layers;
@@ -24,7 +24,7 @@ struct fg_rounding {
 };
 
 /* From now on, always of the same model; NULL: nothing. Errors: FG_E_NOMEM, FG_E_IO: nothing is rounded. */
-enum fg_status fg_rounding_set(struct fg_rounding *r, struct fg_device *d, const struct fg_levels *levels,
+enum fg_status fg_rounding_set(struct fg_rounding *r, struct fg_device *d, const struct fg_rounded *levels,
                                struct fg_err *err) FG_NODISCARD;
 void fg_rounding_fini(struct fg_rounding *r, struct fg_device *d);
 
@@ -36,10 +36,10 @@ enum fg_status fg_rounding_do(const struct fg_rounding *r, struct fg_device *d,
 
 /* Pieces of so many values, and of all layers. */
 size_t fg_rounding_blocks(size_t values);
-size_t fg_rounding_pieces(const struct fg_levels *levels);
+size_t fg_rounding_pieces(const struct fg_rounded *levels);
 
 /* Device memory, in bytes: all the time; and for one update while it is rounded, beside `part`. */
-uint64_t fg_rounding_fixed(const struct fg_levels *levels);
+uint64_t fg_rounding_fixed(const struct fg_rounded *levels);
 uint64_t fg_rounding_scratch(size_t layers);
 
 #endif

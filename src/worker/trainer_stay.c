@@ -103,7 +103,7 @@ enum fg_status fg_stays_fetch(struct fg_stays *s, struct fg_there at, float *x, 
     return st;
 }
 
-enum fg_status fg_stays_round(struct fg_stays *s, const struct fg_levels *levels, struct fg_err *err)
+enum fg_status fg_stays_round(struct fg_stays *s, const struct fg_rounded *levels, struct fg_err *err)
 {
     enum fg_status st = fg_rounding_set(&s->round, s->d, levels, err);
     s->number = st == FG_OK ? s->number : 0; /* what starts here would stay as it is */
@@ -310,7 +310,7 @@ static uint64_t scratch_of(uint64_t pieces, uint64_t blocks, size_t layers)
            (layers > 0 ? fg_rounding_scratch(layers) : 0);
 }
 
-struct fg_stay_bytes fg_stays_bytes(const struct fg_model *m, const struct fg_levels *l)
+struct fg_stay_bytes fg_stays_bytes(const struct fg_model *m, const struct fg_rounded *l)
 {
     uint64_t values = fg_model_params(m), blocks = fg_rounding_blocks(values);
     uint64_t fixed = values * (sizeof(uint32_t) + sizeof(float)) + fg_model_packed(m) * sizeof(float);

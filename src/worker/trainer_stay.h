@@ -49,7 +49,7 @@ enum fg_status fg_stays_bring(struct fg_stays *s, const float *params, struct fg
 
 /* Updates that are made from now on become that; NULL: they stay as they are. Before the model is brought.
  * Errors: FG_E_NOMEM, FG_E_IO: the device then holds no model, so that no update stays. */
-enum fg_status fg_stays_round(struct fg_stays *s, const struct fg_levels *levels,
+enum fg_status fg_stays_round(struct fg_stays *s, const struct fg_rounded *levels,
                               struct fg_err *err) FG_NODISCARD;
 
 /* Lanes on the device, and the random numbers of each that rounding draws. */
@@ -70,7 +70,7 @@ enum fg_status fg_stays_take(struct fg_stays *s, const struct fg_stay_lanes *fro
 struct fg_stay_bytes {
     uint64_t fixed, update, scratch;
 };
-struct fg_stay_bytes fg_stays_bytes(const struct fg_model *m, const struct fg_levels *levels);
+struct fg_stay_bytes fg_stays_bytes(const struct fg_model *m, const struct fg_rounded *levels);
 
 /* Whether n updates can stay on a device with so many bytes free, of so many in all. */
 bool fg_stays_fit(struct fg_stay_bytes b, uint64_t n, uint64_t free_bytes, uint64_t all_bytes);

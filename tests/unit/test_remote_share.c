@@ -186,6 +186,22 @@ static void who_computes_beside_the_aggregator_shares_with_its_workers(void **st
     tear_down(&g);
 }
 
+static void long_names_of_hosts_are_compared_as_far_as_they_are_kept(void **state)
+{
+    (void)state;
+    static const char name[] =
+        "a-host-whose-name-is-as-long-as-a-name-may-be-in-the-domain-name-system.example";
+    struct rig g;
+    set_up(&g, 1, true, name);
+    poll(&g);
+    hello(&g, 1, name);
+    ready(&g, 1, 8, true);
+    poll(&g);
+    assert_int_equal(slots(&g, 1), 4);
+    assert_int_equal(remote_local_slots((struct remote *)g.ex), 4);
+    tear_down(&g);
+}
+
 static void threads_that_were_asked_for_are_not_shared(void **state)
 {
     (void)state;
@@ -264,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(workers_of_a_machine_have_equal_parts_of_its_cores),
         cmocka_unit_test(who_computes_beside_the_aggregator_shares_with_its_workers),
+        cmocka_unit_test(long_names_of_hosts_are_compared_as_far_as_they_are_kept),
         cmocka_unit_test(threads_that_were_asked_for_are_not_shared),
         cmocka_unit_test(more_workers_than_cores_compute_one_task_each),
         cmocka_unit_test(a_device_is_given_a_whole_cohort),

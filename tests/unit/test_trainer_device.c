@@ -185,7 +185,7 @@ static void expect_rounded(const struct fg_codec *codec, const struct fg_emulati
     struct fg_model *m = toy_model(d, "conv2d 6; relu; flatten; dense 9; relu; dense");
     size_t P = fg_model_params(m), layer[TOY_LAYERS], stayed = 0;
     struct through by = {.codec = codec, .coding = toy_coding(m, layer), .P = P};
-    const struct fg_levels levels = {codec->levels, by.coding.layer, by.coding.layers};
+    const struct fg_rounded levels = {codec->levels, by.coding.layer, by.coding.layers};
     float *w = calloc((2 * TOY_JOBS + 1) * P, sizeof *w);
     double *want = calloc(2 * P, sizeof *want);
     struct fg_job cpu[TOY_JOBS], dev[TOY_JOBS];

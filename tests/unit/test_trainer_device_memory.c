@@ -23,7 +23,7 @@ static int by_value(const void *a, const void *b)
 }
 
 /* An update that stayed (an emulated device's memory is ours) has at most 2 most + 1 values in a layer. */
-static void expect_levels(const struct fg_stay *stay, const struct fg_levels *levels)
+static void expect_levels(const struct fg_stay *stay, const struct fg_rounded *levels)
 {
     const float *x = stay->form.x;
     for (size_t l = 0; l < levels->layers; x += levels->layer[l++]) {
@@ -56,7 +56,7 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
     struct fg_score score;
     size_t layer[TOY_LAYERS];
     const struct fg_codec_opts coding = toy_coding(m, layer);
-    const struct fg_levels levels = {rounds, coding.layer, coding.layers}, *by = rounds > 0 ? &levels : NULL;
+    const struct fg_rounded levels = {rounds, coding.layer, coding.layers}, *by = rounds > 0 ? &levels : NULL;
     fg_model_init(m, 3, w);
     toy_cohort(jobs, d, index, w, w + P, P);
     for (size_t i = 0; i < TOY_JOBS; i++) {
