@@ -2,13 +2,10 @@
 #include "src/deploy/launch.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -138,48 +135,6 @@ cleanup:
 
 /* ---- the private folder ---- */
 
-/* Room that mpirun and `ranks` processes need in the private folder: without it they end without a word.
- * Measured with Open MPI 5.0.11: 160 kB for four ranks (of PMIx, mostly), 4 kB for each more. What is set
- * aside stays: a rank that must write where nothing is left takes it (launch_folder.h). */
-static enum fg_status set_room_aside(const char *dir, uint64_t ranks, struct fg_err *err)
-{
-    uint64_t kb = 256 + 4 * ranks;
-    char path[PATH_MAX];
-    int fd = snprintf(path, sizeof path, "%s/" FG_LAUNCH_ROOM, dir) < (int)sizeof path
-                 ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
-                 : -1;
-    int e = fd >= 0 ? posix_fallocate(fd, 0, (off_t)(kb * 1024)) : errno;
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    if (e != 0) {
-        return fg_fail(err, FG_E_IO,
-                       "%.*s: mpirun and its processes need %llu kB there: %s; TMPDIR names another folder",
-                       (int)(strrchr(dir, '/') - dir), dir, (unsigned long long)kb, strerror(e));
-    }
-    return FG_OK;
-}
-
-/* Let mpirun have the open files that it needs: 4 to 6 for each process (measured with Open MPI 5.0.11, 20 to
- * 80 processes), while the usual limit is 1,024. Only as many: some close all that there could be. */
-static enum fg_status allow_open_files(uint64_t ranks, bool drive, struct fg_err *err)
-{
-    struct rlimit limit;
-    rlim_t want = 128 + 8 * (drive ? FG_DRIVE_CLIENTS_MAX : ranks);
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want) {
-        return FG_OK;
-    }
-    if (limit.rlim_max < 4 * ranks) {
-        return fg_fail(err, FG_E_IO,
-                       "%llu processes need about %llu open files, and the hard limit is %llu (ulimit -Hn)",
-                       (unsigned long long)ranks, (unsigned long long)want,
-                       (unsigned long long)limit.rlim_max);
-    }
-    limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-    return FG_OK;
-}
-
 /* mpirun's own output, and the workers': kept in the run folder;
  * shown where there is none and the run failed. */
 static void keep_log(const char *dir, const char *run_dir, int code)
@@ -200,7 +155,7 @@ static void keep_log(const char *dir, const char *run_dir, int code)
         fg_append_close(&log);
     }
     if (code == -1 || code == FG_LAUNCH_NOT_UP) {
-        bool full = text.len == 0 && set_room_aside(dir, 0, &err) != FG_OK;
+        bool full = text.len == 0 && fg_launch_room(dir, 0, &err) != FG_OK;
         (void)fprintf(stderr, "forage: %s%s%s; the same command goes on%s%.*s\n", full ? err.text : "",
                       full ? "; " : "",
                       code == -1 ? "mpirun and the aggregator ended without a word"
@@ -244,30 +199,6 @@ static enum fg_status set_for_drive(struct args *args, struct fg_err *err)
     return FG_OK;
 }
 
-/* Every interface of the list is one of this machine: with another one Open MPI 5.0.11 warns and ends.
- * Networks (a.b.c.d/n) pass. */
-static enum fg_status check_interfaces(const char *list, struct fg_err *err)
-{
-    struct if_nameindex *all = if_nameindex();
-    enum fg_status st = FG_OK;
-    for (size_t n; st == FG_OK && all != NULL && *list != '\0'; list += n + (list[n] == ',')) {
-        n = strcspn(list, ",");
-        bool known = memchr(list, '/', n) != NULL;
-        for (size_t i = 0; !known && all[i].if_name != NULL; i++) {
-            known = strlen(all[i].if_name) == n && memcmp(all[i].if_name, list, n) == 0;
-        }
-        st = known ? FG_OK
-                   : fg_fail(err, FG_E_USAGE,
-                             "--interface: expected an interface of this machine (ip link) or a network such "
-                             "as 192.168.1.0/24, found '%.*s'",
-                             (int)n, list);
-    }
-    if (all != NULL) {
-        if_freenameindex(all);
-    }
-    return st;
-}
-
 static enum fg_status check(struct args *args, const char *file, struct fg_str *run_dir,
                             struct fg_drive **drive, struct fg_err *err)
 {
@@ -285,7 +216,7 @@ static enum fg_status check(struct args *args, const char *file, struct fg_str *
             err, FG_E_USAGE,
             "-n: expected 2 to 100000 processes (one aggregator and at least one worker), found %s", found);
     }
-    st = st == FG_OK && args->interface != NULL ? check_interfaces(args->interface, err) : st;
+    st = st == FG_OK && args->interface != NULL ? fg_launch_interfaces(args->interface, err) : st;
     st = st == FG_OK ? fg_launch_hosts(&args->hosts, args->host, args->hostfile, err) : st;
     st = st == FG_OK ? fg_cmd_load_config(&cfg, file, &args->common, err) : st;
     if (st == FG_OK) {
@@ -344,8 +275,8 @@ static enum fg_status launch_all(const struct args *args, const char *file, cons
     /* An mpirun that was killed leaves its session folder, named by its pid;
      * the next one of that pid would not start. */
     (void)setenv("PRTE_MCA_prte_tmpdir_base", dir, 0);
-    enum fg_status st = set_room_aside(dir, args->n, err);
-    st = st == FG_OK ? allow_open_files(args->n, drive != NULL, err) : st;
+    enum fg_status st = fg_launch_room(dir, args->n, err);
+    st = st == FG_OK ? fg_launch_open_files(drive != NULL ? 1 + fg_drive_clients(drive) : args->n, err) : st;
     st = st == FG_OK ? launch(args, file, dir, drive, false, code, err) : st;
     while (st == FG_OK && *code == FG_LAUNCH_AGAIN) {
         st = launch(args, file, dir, drive, true, code, err);

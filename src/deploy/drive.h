@@ -44,7 +44,8 @@ enum fg_status fg_drive_begin(struct fg_drive *d, const char *dir, struct fg_err
 int fg_drive_tick(struct fg_drive *d);
 
 const struct fg_drive_report *fg_drive_report(const struct fg_drive *d);
-double fg_drive_speed(const struct fg_drive *d); /* seconds of the run in a real one */
+uint32_t fg_drive_clients(const struct fg_drive *d); /* each is a process when it is up */
+double fg_drive_speed(const struct fg_drive *d);     /* seconds of the run in a real one */
 
 /* ---- rank 0 ---- */
 

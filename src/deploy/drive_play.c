@@ -137,6 +137,11 @@ const struct fg_drive_report *fg_drive_report(const struct fg_drive *d)
     return &d->report;
 }
 
+uint32_t fg_drive_clients(const struct fg_drive *d)
+{
+    return (uint32_t)d->n;
+}
+
 double fg_drive_speed(const struct fg_drive *d)
 {
     return d->speed;

@@ -1,10 +1,12 @@
-/* Starting a deployment: argument vectors (launch_argv.c), hosts (launch_hosts.c), and looking after mpirun
- * until it ends (launch_run.c). Thread safety: the main thread. */
+/* Starting a deployment: argument vectors (launch_argv.c), hosts (launch_hosts.c), what mpirun needs of this
+ * machine (launch_needs.c), and looking after it until it ends (launch_run.c).
+ * Thread safety: the main thread. */
 #ifndef FG_DEPLOY_LAUNCH_H
 #define FG_DEPLOY_LAUNCH_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "src/base/str.h"
 #include "src/net/hosts.h"
@@ -42,6 +44,20 @@ enum fg_status fg_launch_hosts(struct fg_hosts *out, const char *list, const cha
  * Errors: FG_E_GONE when none answers, FG_E_USAGE, FG_E_MISSING, FG_E_NOMEM. Cost: up to FG_PROBE_S. */
 enum fg_status fg_launch_hosts_up(struct fg_str *network, const struct fg_hosts *h, const char *agent,
                                   struct fg_err *err) FG_NODISCARD;
+
+/* Set room aside in the private folder `dir` for mpirun and `ranks` processes: without it they end without a
+ * word. Measured with Open MPI 5.0.11: 160 kB for four ranks (of PMIx, mostly), 4 kB for each more. It stays:
+ * a rank that must write where nothing is left takes it (launch_folder.h). Errors: FG_E_IO, with how much. */
+enum fg_status fg_launch_room(const char *dir, uint64_t ranks, struct fg_err *err) FG_NODISCARD;
+
+/* Let mpirun have the open files that it needs: 4 to 6 for each process (measured with Open MPI 5.0.11, 20 to
+ * 80 processes), while the usual limit is 1,024. Only as many: some close all that there could be.
+ * Errors: FG_E_IO where the hard limit is too low. */
+enum fg_status fg_launch_open_files(uint64_t ranks, struct fg_err *err) FG_NODISCARD;
+
+/* Every interface of a list with commas is one of this machine: with another one Open MPI 5.0.11 warns and
+ * ends. Networks (a.b.c.d/n) pass. Errors: FG_E_USAGE. */
+enum fg_status fg_launch_interfaces(const char *list, struct fg_err *err) FG_NODISCARD;
 
 /* What launch does beside looking after mpirun. */
 struct fg_launch_aside {
