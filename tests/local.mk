@@ -233,6 +233,7 @@ SHELL_TESTS += tests/e2e/truth.sh
 SHELL_TESTS += tests/lint/layers.sh
 SHELL_TESTS += tests/lint/libm.sh
 SHELL_TESTS += tests/lint/listed.sh
+SHELL_TESTS += tests/lint/status.sh
 SHELL_TESTS += tests/lint/width.sh
 
 if FUZZ

@@ -75,7 +75,8 @@ for how in down=none down=ternary; do
     for n in 2 3; do
         timeout 120 "${mpirun[@]}" $n "$FORAGE" simulate -q -v -v "${MEAN[@]}" --set "wire.$how" --force --out "$T/ranks" "$EXAMPLE" \
             >"$T/o" 2>"$T/err"
-        expect "$how: the same over $n ranks" "0 $(books "$T/one")" "$? $(books "$T/ranks")"
+        rc=$?
+        expect "$how: the same over $n ranks" "0 $(books "$T/one")" "$rc $(books "$T/ranks")"
         shared=$(grep -oh '[0-9]* pieces of evaluations' "$T/err" "$T/o" | head -1)
         expect_match "$how: the $n ranks have the mean to score" '^[1-9]' "$shared"
     done

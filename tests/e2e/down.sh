@@ -55,5 +55,6 @@ timeout 120 "$FORAGE" launch -q -n 4 "${DOWN[@]}" --set run.clock=real --set run
     --set data.clients=3 --set select.clients=3 --set select.deadline_s=60 --set availability.trace= --set carbon.traces= --out "$T/real" "$EXAMPLE" >"$T/out" 2>"$T/err"
 expect "in real time" 0 $?
 "$FORAGE" simulate -q --replay "$T/real" --out "$T/replay" >/dev/null 2>"$T/err"
-expect "in real time: a replay gives the same model and books" "0 $(books "$T/real")" "$? $(books "$T/replay")"
+rc=$?
+expect "in real time: a replay gives the same model and books" "0 $(books "$T/real")" "$rc $(books "$T/replay")"
 done_testing

@@ -49,7 +49,8 @@ expect "each round is there twice" True "$(in_json "$T/json" '[r["round"] for r 
 expect "who is up at each slot is mostly what the trace says" True "$(in_json "$T/json" 'sum(r["deployed"]["n_available"] == r["predicted"]["n_available"] for r in j["rounds"]) >= 5')"
 expect "who comes back is the same client" "2 2" "$(grep -c 'is client 1$' "$T/run/log.txt") $(grep -c 'is client 2$' "$T/run/log.txt")"
 "$FORAGE" simulate -q --replay "$T/run" >/dev/null 2>"$T/err"
-expect "what happened can be met again, to the same model" "0 $(sha "$T/run")" "$? $(sha "$T/run-replay")"
+rc=$?
+expect "what happened can be met again, to the same model" "0 $(sha "$T/run")" "$rc $(sha "$T/run-replay")"
 
 # What another policy would have come to on what was met.
 what_if() { "$FORAGE" simulate -q --json --replay "$T/run" --set select.policy=uniform --set select.clients=2 "$@"; }
@@ -93,7 +94,8 @@ timeout 120 "$FORAGE" launch --drive -q --json "${DRIVE[@]}" --set run.rounds=3 
 expect "a run in which one is told to go" "0 1" "$? $(in_json "$T/json" 'j["played"]["noticed"]')"
 expect "who hands back its steps, as predicted" "1 1" "$(in_json "$T/json" 'j["deployed"]["updates_partial"]') $(in_json "$T/json" 'j["predicted"]["updates_partial"]')"
 "$FORAGE" simulate -q --replay "$T/partial" >/dev/null 2>"$T/err"
-expect "and can be met again" "0 $(sha "$T/partial")" "$? $(sha "$T/partial-replay")"
+rc=$?
+expect "and can be met again" "0 $(sha "$T/partial")" "$rc $(sha "$T/partial-replay")"
 
 # wrong use
 "$FORAGE" launch --drive -n 4 "$EXAMPLE" >/dev/null 2>"$T/err"

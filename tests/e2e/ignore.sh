@@ -17,8 +17,9 @@ finished() {
     expect "$1: every task is counted once" "$(awk -F, 'NR > 1 { n += $6 } END { print n }' "$T/run/rounds.csv")" \
         "$(($(count used) + $(count lost) + $(count late)))"
     "$FORAGE" simulate -q --replay "$T/run" --force --out "$T/replay" >/dev/null 2>"$T/err"
+    rc=$?
     expect "$1: a replay ends well with the same model and rounds" "0 $(sha "$T/run") $(sha256sum <"$T/run/rounds.csv")" \
-        "$? $(sha "$T/replay") $(sha256sum <"$T/replay/rounds.csv")"
+        "$rc $(sha "$T/replay") $(sha256sum <"$T/replay/rounds.csv")"
 }
 lost() { log | grep -q '[1-9][0-9]* of its tasks are lost'; }
 

@@ -21,15 +21,17 @@ if "$FORAGE" --version | grep -q 'MPI: none'; then
 fi
 
 timeout 120 "$FORAGE" launch -n 3 "${KEPT[@]}" --out "$T/deployed" "$EXAMPLE" >/dev/null 2>"$T/err"
-expect "deployed, nothing happens: the same model" "0 0 $(sha "$T/whole")" "$? $(resets "$T/deployed") $(sha "$T/deployed")"
+rc=$?
+expect "deployed, nothing happens: the same model" "0 0 $(sha "$T/whole")" "$rc $(resets "$T/deployed") $(sha "$T/deployed")"
 expect_match "deployed: a warning says what a loss would change" 'warning: wire.codec = top-k: .*begins anew' "$(cat "$T/err")"
 
 # Workers are killed: what they held is gone.
 replayed() { # NAME DIR: it lost something, and a replay gives the same run
     expect_match "$1: what was lost is counted" '^[1-9]' "$(resets "$2")"
     "$FORAGE" simulate -q --replay "$2" --force --out "$T/replay" >/dev/null 2>"$T/err"
+    rc=$?
     expect "$1: a replay gives the same model, rounds and losses" "0 $(sha "$2") $(sha256sum <"$2/rounds.csv") $(resets "$2")" \
-        "$? $(sha "$T/replay") $(sha256sum <"$T/replay/rounds.csv") $(resets "$T/replay")"
+        "$rc $(sha "$T/replay") $(sha256sum <"$T/replay/rounds.csv") $(resets "$T/replay")"
 }
 launch() { timeout 120 "$FORAGE" launch -n 3 "${KEPT[@]}" --set run.rounds=40 --set workers.spawn_backoff_s=0.05 --out "$T/run" "$EXAMPLE" >"$T/out" 2>"$T/err"; }
 launch &
@@ -70,7 +72,8 @@ wait_for 60 has_rows "$T/powerk" 4
 kill -KILL $job 2>/dev/null
 wait $job 2>/dev/null
 "$FORAGE" simulate -q "${P[@]}" --out "$T/powerk" "$EXAMPLE" >/dev/null 2>"$T/err"
-expect "powersgd: killed on the way: the same model" "0 $(sha "$T/power")" "$? $(sha "$T/powerk")"
+rc=$?
+expect "powersgd: killed on the way: the same model" "0 $(sha "$T/power")" "$rc $(sha "$T/powerk")"
 "$FORAGE" simulate -q "${P[@]}" --set aggregate.rule=mifa --out "$T/powerm" "$EXAMPLE" >/dev/null 2>"$T/err"
 expect_match "powersgd with mifa: refused" '2 .*wire.codec.*mifa' "$? $(cat "$T/err")"
 
