@@ -48,7 +48,7 @@ cudaError_t fg_cuda_deltas(const struct fg_device_deltas *f, cudaStream_t stream
     return cudaGetLastError();
 }
 
-/* Traffic: every update read three times and written once. */
+/* Traffic: every update read three times and written once; or read twice, and its codes written. */
 cudaError_t fg_cuda_levels(const struct fg_device_levels *l, cudaStream_t stream)
 {
     size_t pieces = l->of.n * l->pieces, shares = l->of.n * fold_blocks(l->of.values);
@@ -56,8 +56,10 @@ cudaError_t fg_cuda_levels(const struct fg_device_levels *l, cudaStream_t stream
     all<fg_device_levels, fold_pieces><<<blocks_for(pieces), BLOCK, 0, stream>>>(*l);
     all<fg_device_levels, fold_steps><<<blocks_for(l->of.n * l->layers), BLOCK, 0, stream>>>(*l);
     all<fg_device_levels, fold_levels><<<blocks_for(pieces * FG_DEVICE_FOLD / 4), BLOCK, 0, stream>>>(*l);
-    all<fg_device_deltas, fold_again><<<blocks_for(shares * FG_DEVICE_SHARES), BLOCK, 0, stream>>>(l->of);
-    all<fg_device_deltas, fold_largest><<<blocks_for(shares), BLOCK, 0, stream>>>(l->of);
+    if (l->code == NULL) {
+        all<fg_device_deltas, fold_again><<<blocks_for(shares * FG_DEVICE_SHARES), BLOCK, 0, stream>>>(l->of);
+        all<fg_device_deltas, fold_largest><<<blocks_for(shares), BLOCK, 0, stream>>>(l->of);
+    }
     return cudaGetLastError();
 }
 

@@ -231,6 +231,9 @@ struct fg_device_levels {
     int32_t most; /* levels */
     float *part;  /* (of.n, pieces, FG_DEVICE_SHARES) scratch; of.part may be the same */
     float *step;  /* (of.n, layers) out */
+    /* (of.n, of.values) out: the levels, 0 where a step is not finite; updates and their largest stay as they
+     * are then. NULL: not wanted */
+    int8_t *code;
 };
 
 /* Sums of whole multiples of 2^unit: of one block of values, over n terms, which[first..]. */

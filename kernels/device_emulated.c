@@ -235,6 +235,8 @@ static enum fg_status levels(struct fg_device *base, const struct fg_device_leve
         ALL_THREADS(d, fold_pieces, l)
         ALL_THREADS(d, fold_steps, l)
         ALL_THREADS(d, fold_levels, l)
+    }
+    if (st == FG_OK && l->code == NULL) {
         ALL_THREADS(d, fold_again, &l->of)
         ALL_THREADS(d, fold_largest, &l->of)
     }

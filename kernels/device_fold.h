@@ -110,12 +110,18 @@ FG_BOTH static inline void fold_round_four(const struct fg_device_levels *l, siz
     const uint32_t ctr[4] = {(uint32_t)block, (uint32_t)(block >> 32), s->ctr[2], s->ctr[3]};
     float *x = l->of.delta + lane * l->of.values + p->first;
     uint32_t word[4];
-    if (!(step <= FLT_MAX)) {
+    const int rounds = step > 0.0f && step <= FLT_MAX;
+    if (l->code == NULL && !(step <= FLT_MAX)) {
         return;
     }
     fg_philox_block(word, ctr, s->key);
     for (size_t i = at; i < at + 4 && i < p->n; i++) {
-        x[i] = step > 0.0f ? (float)fg_coder_level(x[i], 1.0f / step, l->most, word[i - at]) * step : 0.0f;
+        int32_t level = rounds ? fg_coder_level(x[i], 1.0f / step, l->most, word[i - at]) : 0;
+        if (l->code != NULL) {
+            l->code[lane * l->of.values + p->first + i] = (int8_t)level;
+        } else {
+            x[i] = (float)level * step;
+        }
     }
 }
 

@@ -49,7 +49,7 @@ static void add_others(struct fg_cmd_device *d, const struct fg_setup *s, double
     uint32_t most = s->clients < FG_AWAY_TERMS ? s->clients : FG_AWAY_TERMS,
              all = asked < most ? (uint32_t)asked : most;
     if (d->need.stay_bytes > 0 && all > d->clients) {
-        uint64_t more = (all - d->clients) * fg_stays_bytes(s->model, NULL).update;
+        uint64_t more = (all - d->clients) * fg_stays_bytes(s->model, NULL, false).update;
         d->need.stay_bytes += more;
         d->need.peak_bytes += more;
     }

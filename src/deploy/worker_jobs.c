@@ -22,6 +22,9 @@ static enum fg_status encode(struct fg_job *job, void *arg)
     s->ws.shard = job->task.shard;
     s->ws.number = job->task.number;
     s->ws.variance = job->task.variance;
+    if (job->coded) {
+        return w->codec->pack(&s->ws, s->bytes, w->bound, &s->len, s->codes, w->P);
+    }
     s->seen = w->codec->plain != sizeof(float)         ? FG_SEEN_NOT
               : fg_kernel_all_finite(job->delta, w->P) ? FG_SEEN_FINITE
                                                        : FG_SEEN_NOT_FINITE;
@@ -229,6 +232,8 @@ void worker_env_run(void *arg, const struct fg_session_job *jobs, size_t n, stru
         *job = (struct fg_job){.task = jobs[i].task,
                                .params = jobs[i].params,
                                .delta = s->delta,
+                               .levels = s->codes != NULL ? &w->levels : NULL,
+                               .codes = s->codes,
                                .state = &s->state,
                                .finish_arg = s};
         job->finish = jobs[i].task.kind == FG_TASK_TRAIN ? encode : NULL;

@@ -62,9 +62,10 @@ struct fg_codec {
      * but what is before them. 0: they do not. */
     unsigned plain;
     int adapts; /* how finely it encodes follows the variance that the task allows */
-    /* What is read are whole multiples, at most so many, of a step for each layer (kernels/coder_levels.h),
-     * in as many bytes whatever the values: who needs no bytes can make them otherwise. 0: not so. */
+    /* What is read are whole multiples, at most so many, of a step for each layer (kernels/coder_levels.h):
+     * they can be drawn where the floats are, see pack(). 0: not so. */
     int32_t levels;
+    int fixed; /* as many bytes whatever the values: who needs the levels alone need not make them */
 
     size_t (*state)(const struct fg_codec_opts *opts, size_t n); /* floats of that state; NULL: n */
 
@@ -88,6 +89,11 @@ struct fg_codec {
     /* Encode x into out. Shapes: x (n); out has cap >= bound(n) bytes. Errors: FG_E_NOMEM, FG_E_INTERNAL. */
     enum fg_status (*encode)(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
                              size_t n);
+
+    /* levels > 0: the same of levels that were drawn already. codes: a float of each layer's step, then the n
+     * levels, which is what int8 sends; may be out itself for that one. Errors: FG_E_NOMEM. */
+    enum fg_status (*pack)(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
+                           const uint8_t *codes, size_t n);
 
     /* Decode bytes into exactly n floats. Errors: FG_E_CORRUPT (x may be partly written), FG_E_NOMEM. */
     enum fg_status (*decode)(struct fg_codec_ws *ws, float *x, size_t n, const uint8_t *bytes, size_t len);
@@ -132,6 +138,9 @@ const struct fg_codec *fg_codec_by_id(uint32_t id);
 /* Layers of n values: how many there are, and how many values the i-th has. */
 size_t fg_codec_layers(const struct fg_codec_opts *opts);
 size_t fg_codec_layer(const struct fg_codec_opts *opts, size_t i, size_t n);
+
+/* Bytes of codes as pack() takes them. */
+size_t fg_codec_codes(const struct fg_codec_opts *opts, size_t n);
 
 /* Floats that a client keeps for updates of n; 0 where it keeps nothing. */
 size_t fg_codec_state(const struct fg_codec *codec, const struct fg_codec_opts *opts, size_t n);

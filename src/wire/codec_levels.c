@@ -11,7 +11,7 @@
 #include "src/wire/noise.h"
 #include "src/wire/pack.h"
 
-static size_t bytes_int8(const struct fg_codec_opts *opts, size_t n)
+size_t fg_codec_codes(const struct fg_codec_opts *opts, size_t n)
 {
     return 4 * fg_codec_layers(opts) + n;
 }
@@ -91,39 +91,63 @@ double fg_codec_levels_noise_int4(const struct fg_codec_opts *opts)
     return noise(7);
 }
 
+enum fg_status fg_codec_levels_encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
+                                      const float *x, size_t n, const struct fg_codec *codec)
+{
+    size_t steps = fg_codec_codes(&ws->opts, 0);
+    enum fg_status st = fg_codec_ws_reserve(ws, steps + n);
+    if (st != FG_OK) {
+        return st;
+    }
+    fg_codec_levels_round(ws, ws->buf, (int8_t *)ws->buf + steps, x, n, codec->levels);
+    return codec->pack(ws, out, cap, len, ws->buf, n);
+}
+
 static enum fg_status encode_int8(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
                                   const float *x, size_t n)
 {
-    *len = bytes_int8(&ws->opts, n);
+    *len = fg_codec_codes(&ws->opts, n);
     FG_ASSERT(cap >= *len);
     fg_codec_levels_round(ws, out, (int8_t *)out + (*len - n), x, n, fg_codec_int8.levels);
+    return FG_OK;
+}
+
+static enum fg_status pack_int8(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
+                                const uint8_t *codes, size_t n)
+{
+    *len = fg_codec_codes(&ws->opts, n);
+    FG_ASSERT(cap >= *len);
+    if (out != codes) {
+        memcpy(out, codes, *len);
+    }
     return FG_OK;
 }
 
 static enum fg_status decode_int8(struct fg_codec_ws *ws, float *x, size_t n, const uint8_t *bytes,
                                   size_t len)
 {
-    if (len != bytes_int8(&ws->opts, n)) {
+    if (len != fg_codec_codes(&ws->opts, n)) {
         return FG_E_CORRUPT;
     }
     fg_codec_levels_scale(ws, x, n, (const int8_t *)bytes + (len - n), bytes);
     return FG_OK;
 }
 
+static enum fg_status pack_int4(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
+                                const uint8_t *codes, size_t n)
+{
+    size_t steps = fg_codec_codes(&ws->opts, 0);
+    *len = bytes_int4(&ws->opts, n);
+    FG_ASSERT(cap >= *len);
+    memcpy(out, codes, steps);
+    fg_codec_coders(ws)->pack4((const int8_t *)codes + steps, out + steps, n);
+    return FG_OK;
+}
+
 static enum fg_status encode_int4(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
                                   const float *x, size_t n)
 {
-    size_t head = 4 * fg_codec_layers(&ws->opts);
-    FG_ASSERT(cap >= bytes_int4(&ws->opts, n));
-    enum fg_status st = fg_codec_ws_reserve(ws, n);
-    if (st != FG_OK) {
-        return st;
-    }
-    int8_t *q = (int8_t *)ws->buf;
-    fg_codec_levels_round(ws, out, q, x, n, fg_codec_int4.levels);
-    fg_codec_coders(ws)->pack4(q, out + head, n);
-    *len = bytes_int4(&ws->opts, n);
-    return FG_OK;
+    return fg_codec_levels_encode(ws, out, cap, len, x, n, &fg_codec_int4);
 }
 
 static enum fg_status decode_int4(struct fg_codec_ws *ws, float *x, size_t n, const uint8_t *bytes,
@@ -168,7 +192,7 @@ enum fg_status fg_codec_levels_open(struct fg_codec_ws *ws, struct fg_form *out,
 static enum fg_status open_int8(struct fg_codec_ws *ws, struct fg_form *out, void **own, size_t n,
                                 const uint8_t *bytes, size_t len)
 {
-    if (len != bytes_int8(&ws->opts, n)) {
+    if (len != fg_codec_codes(&ws->opts, n)) {
         return FG_E_CORRUPT;
     }
     enum fg_status st = fg_codec_levels_open(ws, out, own, n, bytes, 0);
@@ -200,10 +224,12 @@ const struct fg_codec fg_codec_int8 = {
     .id = 5,
     .plain = 1,
     .levels = 127,
-    .bound = bytes_int8,
-    .expected = bytes_int8,
+    .fixed = 1,
+    .bound = fg_codec_codes,
+    .expected = fg_codec_codes,
     .noise = fg_codec_levels_noise_int8,
     .encode = encode_int8,
+    .pack = pack_int8,
     .decode = decode_int8,
     .open = open_int8,
 };
@@ -213,10 +239,12 @@ const struct fg_codec fg_codec_int4 = {
     .doc = "4 bits a value and a scale per layer, rounded at random without bias",
     .id = 6,
     .levels = 7,
+    .fixed = 1,
     .bound = bytes_int4,
     .expected = bytes_int4,
     .noise = fg_codec_levels_noise_int4,
     .encode = encode_int4,
+    .pack = pack_int4,
     .decode = decode_int4,
     .open = open_int4,
 };

@@ -11,6 +11,10 @@
 void fg_codec_levels_round(struct fg_codec_ws *ws, uint8_t *steps, int8_t *q /* (n) */, const float *x,
                            size_t n, int32_t most);
 
+/* encode() of one: draw, then pack. */
+enum fg_status fg_codec_levels_encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
+                                      const float *x, size_t n, const struct fg_codec *codec) FG_NODISCARD;
+
 /* x = code times its layer's step. */
 void fg_codec_levels_scale(struct fg_codec_ws *ws, float *x, size_t n, const int8_t *q /* (n) */,
                            const uint8_t *steps);

@@ -37,17 +37,13 @@ static size_t expected_int4(const struct fg_codec_opts *opts, size_t n)
     return expected(opts, n, 1.0);
 }
 
-static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
-                             size_t n, int32_t most)
+static enum fg_status pack(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
+                           const uint8_t *codes, size_t n)
 {
     size_t front = head(&ws->opts), coded = n;
+    const int8_t *q = (const int8_t *)codes + front - 1;
     FG_ASSERT(cap >= front + n);
-    enum fg_status st = fg_codec_ws_reserve(ws, n);
-    if (st != FG_OK) {
-        return st;
-    }
-    int8_t *q = (int8_t *)ws->buf;
-    fg_codec_levels_round(ws, out, q, x, n, most);
+    memcpy(out, codes, front - 1);
     out[front - 1] = fg_rans_encode(q, n, out + front, n, &coded) ? SHORT : PLAIN;
     if (out[front - 1] == PLAIN) {
         memcpy(out + front, q, n);
@@ -60,13 +56,13 @@ static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, s
 static enum fg_status encode_int8(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
                                   const float *x, size_t n)
 {
-    return encode(ws, out, cap, len, x, n, 127);
+    return fg_codec_levels_encode(ws, out, cap, len, x, n, &fg_codec_int8_range);
 }
 
 static enum fg_status encode_int4(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
                                   const float *x, size_t n)
 {
-    return encode(ws, out, cap, len, x, n, 7);
+    return fg_codec_levels_encode(ws, out, cap, len, x, n, &fg_codec_int4_range);
 }
 
 /* The codes of a message into q. */
@@ -124,10 +120,12 @@ const struct fg_codec fg_codec_int8_range = {
     .name = "int8-range",
     .doc = "as int8, in about the entropy of what was drawn: fewer bytes for more work",
     .id = 18,
+    .levels = 127,
     .bound = bound,
     .expected = expected_int8,
     .noise = fg_codec_levels_noise_int8,
     .encode = encode_int8,
+    .pack = pack,
     .decode = decode,
     .open = open,
 };
@@ -136,10 +134,12 @@ const struct fg_codec fg_codec_int4_range = {
     .name = "int4-range",
     .doc = "as int4, in about the entropy of what was drawn: fewer bytes for more work",
     .id = 19,
+    .levels = 7,
     .bound = bound,
     .expected = expected_int4,
     .noise = fg_codec_levels_noise_int4,
     .encode = encode_int4,
+    .pack = pack,
     .decode = decode,
     .open = open,
 };

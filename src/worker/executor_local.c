@@ -208,7 +208,7 @@ bool fg_codec_rounded(struct fg_rounded *out, const struct fg_codec *codec,
                       const struct fg_codec_opts *coding)
 {
     *out = (struct fg_rounded){codec->levels, coding->layer, coding->layers};
-    return codec->levels > 0;
+    return codec->levels > 0 && codec->fixed;
 }
 
 /* Runs on the trainer's threads: the delta becomes what the other end of the wire would read. */

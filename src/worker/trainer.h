@@ -74,9 +74,13 @@ struct fg_job {
 
     bool may_stay;                   /* train: the update may stay where it was made */
     const struct fg_rounded *levels; /* what becomes of it then, in the place of `finish`; NULL: nothing */
+    /* (4 levels->layers + P) out, not with may_stay: on a device that has room the update comes as its codes
+     * (codec.h, pack()) instead of in delta, and `coded` says so before `finish`. NULL: not wanted */
+    uint8_t *codes;
 
     struct fg_stay
-        *stay; /* then it is there instead of in delta; the caller's to drop. NULL: it is in delta */
+        *stay;  /* then it is there instead of in delta; the caller's to drop. NULL: it is in delta */
+    bool coded; /* it is in codes */
     enum fg_status status; /* FG_E_INTERRUPTED if the stop flag came first: no delta, but a state if wanted */
     uint32_t steps;        /* done in all */
     uint32_t samples;      /* in the shard */

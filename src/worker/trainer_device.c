@@ -124,7 +124,7 @@ static enum fg_status jobs_done(struct fg_device_trainer *t, struct cohort *c, s
     for (size_t i = 0; i < n && st == FG_OK; i++) {
         struct fg_job_lane *j = &c->job[lane[i].mark];
         struct fg_shared *s = shared_of(c, t, j->job);
-        bool back = j->job->task.kind != FG_TASK_EVALUATE && lane[i].stay == NULL;
+        bool back = j->job->task.kind != FG_TASK_EVALUATE && lane[i].stay == NULL && !lane[i].coded;
         st = s == NULL ? FG_E_NOMEM : back ? floats_of(&j->begin, t, s, err) : FG_OK;
         if (st == FG_OK) {
             fg_job_lane_done(j, &lane[i], t);
@@ -159,7 +159,7 @@ static enum fg_status make_lanes(struct fg_device_trainer *t, struct cohort *c, 
     return st;
 }
 
-/* If updates may stay, bring their samples and what the first of them begins with;
+/* If updates may be made on the device, bring their samples and what the first of them begins with;
  * without room for that they come back. */
 static enum fg_status prepare_stays(struct fg_device_trainer *t, struct brought *b, const struct fg_job *jobs,
                                     size_t n, struct fg_err *err)
@@ -168,7 +168,7 @@ static enum fg_status prepare_stays(struct fg_device_trainer *t, struct brought 
     const struct fg_job *first = NULL;
     enum fg_status st = FG_OK;
     for (size_t i = 0; i < n && st == FG_OK; i++) {
-        if (fg_job_may_stay(&jobs[i])) {
+        if (fg_job_made_there(&jobs[i])) {
             st = bring(&data, t, b, jobs[i].data, err);
             first = first == NULL ? &jobs[i] : first;
         }
@@ -239,6 +239,7 @@ static enum fg_status run(struct fg_trainer *base, struct fg_job *jobs, size_t n
     for (size_t i = 0; i < n; i++) {
         jobs[i].status = FG_E_INTERRUPTED;
         jobs[i].stay = NULL;
+        jobs[i].coded = false;
     }
     FG_TRY(run_kind(t, &b, jobs, n, true, stop, err));
     FG_TRY(run_kind(t, &b, jobs, n, false, stop, err));

@@ -39,7 +39,8 @@ struct fg_device_load {
     uint64_t memory_bytes; /* free on the device before anything is there; UINT64_MAX: more than enough */
     uint64_t all_bytes;    /* that it has */
     bool stays;            /* updates may stay there until they are added up */
-    const struct fg_rounded *levels; /* and become that; NULL: nothing else */
+    bool coded;            /* or come back as codes */
+    const struct fg_rounded *levels; /* what becomes of them; NULL: nothing else */
 };
 
 /* What it takes there, to the byte; what a driver needs for itself comes on top. */

@@ -46,9 +46,10 @@ struct fg_job_lane {
     uint64_t seen; /* positions before */
 };
 
-/* Whether a job's update may stay where it is made, and whether its lane can do with
- * parameters that are on the device. */
+/* Whether a job's update may stay where it is made; whether it may be made there at all, to stay or to come
+ * as codes; and whether its lane can do with parameters that are on the device. */
 bool fg_job_may_stay(const struct fg_job *job);
+bool fg_job_made_there(const struct fg_job *job);
 bool fg_job_takes_there(const struct fg_job *job);
 
 /* Make the lane of a job; its packed parameters: the device's, or else the host's. Errors: FG_E_SHAPE for a

@@ -50,9 +50,21 @@ bool fg_job_may_stay(const struct fg_job *job)
            job->state == NULL && (job->finish == NULL || job->levels != NULL);
 }
 
+/* Whether its codes may take the place of its update. */
+static bool may_code(const struct fg_job *job)
+{
+    return job->codes != NULL && is_train(job) && job->n > 0 && job->task.steps > 0 && job->resume == NULL &&
+           job->stop_after == 0;
+}
+
+bool fg_job_made_there(const struct fg_job *job)
+{
+    return fg_job_may_stay(job) || may_code(job);
+}
+
 bool fg_job_takes_there(const struct fg_job *job)
 {
-    return fg_job_may_stay(job) || !is_train(job);
+    return fg_job_made_there(job) || !is_train(job);
 }
 
 static enum fg_status init_train(struct fg_job_lane *j, struct fg_wave_lane *w,
@@ -77,7 +89,8 @@ static enum fg_status init_train(struct fg_job_lane *j, struct fg_wave_lane *w,
     w->steps = l->start;
     bool works = l->end > l->start;
     w->may_stay = there != NULL && fg_job_may_stay(job);
-    if (!w->may_stay) {
+    w->codes = there != NULL && may_code(job) ? job->codes : NULL;
+    if (!w->may_stay && w->codes == NULL) {
         j->params = vector(&st, fg_model_packed(t->m), sizeof(float));
     }
     if (momentum) {
@@ -104,7 +117,7 @@ static enum fg_status init_train(struct fg_job_lane *j, struct fg_wave_lane *w,
     w->params = r != NULL ? j->params : packed;
     w->out_params = j->params;
     w->velocity = r != NULL ? j->velocity : NULL;
-    w->out_velocity = w->may_stay ? NULL : j->velocity; /* which only a state wants */
+    w->out_velocity = j->velocity;
     w->first = j->first;
     return job->n > 0 ? draw_orders(j, w, t) : FG_OK;
 }
@@ -211,12 +224,14 @@ static enum fg_status train_done(struct fg_job_lane *j, struct fg_wave_lane *w,
     job->steps = w->steps;
     job->scored = j->seen;
     job->loss = j->seen > 0 ? w->lane.loss / (double)j->seen : 0;
-    if (job->state != NULL && job->n > 0 && w->steps < job->task.steps) {
+    if (job->state != NULL && j->params != NULL && job->n > 0 && w->steps < job->task.steps) {
         st = hand_back(j, w, t);
     }
     if (st == FG_OK && !cut && w->stay != NULL) {
         job->stay = w->stay;
         w->stay = NULL;
+    } else if (st == FG_OK && !cut && w->coded) {
+        job->coded = true;
     } else if (st == FG_OK && !cut) {
         fg_model_unpack(t->m, job->delta, j->params);
         for (size_t i = 0; i < fg_model_params(t->m); i++) {

@@ -133,7 +133,7 @@ enum fg_status fg_trainer_device_need(struct fg_device_need *out, const struct f
     struct fg_program_opts how = fg_device_program_opts(opts), scoring = {.evaluate = true};
     struct fg_program train = {0}, score = {0};
     struct fg_device_need need = {0};
-    const struct fg_stay_bytes bytes = fg_stays_bytes(model, load->levels), *stay;
+    const struct fg_stay_bytes bytes = fg_stays_bytes(model, load->levels, load->coded), *stay;
     size_t blocks = load->scored / FG_DEVICE_BLOCK + 1;
     struct size *lane = fg_calloc(load->n > blocks ? load->n : blocks, sizeof *lane);
     if (lane == NULL) {
@@ -145,7 +145,8 @@ enum fg_status fg_trainer_device_need(struct fg_device_need *out, const struct f
     need.fixed_bytes = train.n * sizeof *train.op + score.n * sizeof *score.op +
                        (load->kept ? fg_resident_bytes(load->data, load->data->n) : 0);
     need.peak_bytes = need.fixed_bytes;
-    stay = load->stays && need.fixed_bytes + bytes.fixed <= load->memory_bytes ? &bytes : NULL;
+    stay =
+        (load->stays || load->coded) && need.fixed_bytes + bytes.fixed <= load->memory_bytes ? &bytes : NULL;
     need_training(&need, &train, opts, load, stay, lane);
     need_evaluation(&need, &score, load, stay, lane);
     *out = need;

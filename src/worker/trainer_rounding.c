@@ -1,7 +1,10 @@
 #include "src/worker/trainer_rounding.h"
 
+#include <math.h>
+
 #include "src/base/mem.h"
 #include "src/wire/noise.h"
+#include "src/wire/pack.h"
 #include "src/worker/trainer_resident.h"
 
 size_t fg_rounding_blocks(size_t values)
@@ -83,19 +86,63 @@ cleanup:
     return st;
 }
 
+/* code: NULL: updates are rounded in place. Shapes: step (n, layers) out. */
+static enum fg_status draw(const struct fg_rounding *r, struct fg_device *d,
+                           const struct fg_device_deltas *all, const struct fg_coder_stream *stream,
+                           void *step, void *code, struct fg_err *err)
+{
+    void *streams = NULL;
+    enum fg_status st = fg_device_copy(&streams, d, stream, all->n * sizeof *stream, err);
+    if (st == FG_OK) {
+        const struct fg_device_levels levels = {*all,      r->piece, r->begin,  streams, r->pieces,
+                                                r->layers, r->most,  all->part, step,    code};
+        st = d->ops->levels(d, &levels, err);
+    }
+    d->ops->free(d, streams);
+    return st;
+}
+
 enum fg_status fg_rounding_do(const struct fg_rounding *r, struct fg_device *d,
                               const struct fg_device_deltas *all, const struct fg_coder_stream *stream,
                               struct fg_err *err)
 {
-    void *streams = NULL, *step = NULL;
-    enum fg_status st;
-    FG_TRY(fg_device_copy(&streams, d, stream, all->n * sizeof *stream, err));
-    FG_TRY(d->ops->alloc(d, &step, all->n * r->layers * sizeof(float), err));
-    const struct fg_device_levels levels = {*all,      r->piece, r->begin,  streams, r->pieces,
-                                            r->layers, r->most,  all->part, step};
-    st = d->ops->levels(d, &levels, err);
-cleanup:
-    d->ops->free(d, streams);
+    void *step = NULL;
+    enum fg_status st = d->ops->alloc(d, &step, all->n * r->layers * sizeof(float), err);
+    st = st == FG_OK ? draw(r, d, all, stream, step, NULL, err) : st;
     d->ops->free(d, step);
+    return st;
+}
+
+/* As a codec writes them. Shapes: step (n). */
+static void put_steps(uint8_t *out, const float *step, size_t n)
+{
+    struct fg_packer w = {.p = out, .left = 4 * n};
+    for (size_t i = 0; i < n; i++) {
+        fg_pack_f32(&w, isfinite(step[i]) ? step[i] : NAN);
+    }
+}
+
+enum fg_status fg_rounding_codes(const struct fg_rounding *r, struct fg_device *d,
+                                 const struct fg_device_deltas *all, const struct fg_coder_stream *stream,
+                                 uint8_t *const *codes, struct fg_err *err)
+{
+    const size_t n = all->n, layers = r->layers;
+    void *step = NULL, *code = NULL;
+    float *steps = fg_calloc(n * layers, sizeof *steps);
+    enum fg_status st = steps == NULL ? FG_E_NOMEM : FG_OK;
+    FG_TRY(st);
+    FG_TRY(d->ops->alloc(d, &step, n * layers * sizeof(float), err));
+    FG_TRY(d->ops->alloc(d, &code, n * all->values, err));
+    FG_TRY(draw(r, d, all, stream, step, code, err));
+    FG_TRY(d->ops->get(d, steps, step, n * layers * sizeof *steps, err));
+    for (size_t i = 0; i < n; i++) {
+        put_steps(codes[i], steps + i * layers, layers);
+        FG_TRY(
+            d->ops->get(d, codes[i] + 4 * layers, (const int8_t *)code + i * all->values, all->values, err));
+    }
+cleanup:
+    d->ops->free(d, step);
+    d->ops->free(d, code);
+    fg_free(steps);
     return st;
 }

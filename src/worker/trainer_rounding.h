@@ -34,6 +34,12 @@ enum fg_status fg_rounding_do(const struct fg_rounding *r, struct fg_device *d,
                               const struct fg_device_deltas *all, const struct fg_coder_stream *stream,
                               struct fg_err *err) FG_NODISCARD;
 
+/* The same, but updates stay as they are and their codes come to the host, as a codec's pack() takes them.
+ * Shapes: codes (n) of 4 r->layers + values bytes out. */
+enum fg_status fg_rounding_codes(const struct fg_rounding *r, struct fg_device *d,
+                                 const struct fg_device_deltas *all, const struct fg_coder_stream *stream,
+                                 uint8_t *const *codes, struct fg_err *err) FG_NODISCARD;
+
 /* Pieces of so many values, and of all layers. */
 size_t fg_rounding_blocks(size_t values);
 size_t fg_rounding_pieces(const struct fg_rounded *levels);

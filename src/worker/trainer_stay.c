@@ -303,21 +303,23 @@ static void fill_in(struct slab *b, struct fg_stays *s, size_t n, size_t blocks,
     }
 }
 
-/* Bytes while an update is made. */
-static uint64_t scratch_of(uint64_t pieces, uint64_t blocks, size_t layers)
+/* What an update takes while it is made and after. */
+static struct fg_stay_bytes bytes_of(uint64_t values, uint64_t pieces, size_t layers, bool codes)
 {
-    return (pieces * FG_DEVICE_SHARES + blocks) * sizeof(float) +
-           (layers > 0 ? fg_rounding_scratch(layers) : 0);
+    uint64_t parts = (pieces * FG_DEVICE_SHARES + fg_rounding_blocks(values)) * sizeof(float) +
+                     (layers > 0 ? fg_rounding_scratch(layers) : 0);
+    return (struct fg_stay_bytes){.update = codes ? 0 : values * sizeof(float),
+                                  .scratch = parts + (codes ? values * (sizeof(float) + 1) : 0)};
 }
 
-struct fg_stay_bytes fg_stays_bytes(const struct fg_model *m, const struct fg_rounded *l)
+struct fg_stay_bytes fg_stays_bytes(const struct fg_model *m, const struct fg_rounded *l, bool codes)
 {
-    uint64_t values = fg_model_params(m), blocks = fg_rounding_blocks(values);
-    uint64_t fixed = values * (sizeof(uint32_t) + sizeof(float)) + fg_model_packed(m) * sizeof(float);
-    return (struct fg_stay_bytes){
-        .fixed = fixed + (l != NULL ? fg_rounding_fixed(l) : 0),
-        .update = values * sizeof(float),
-        .scratch = scratch_of(l != NULL ? fg_rounding_pieces(l) : blocks, blocks, l != NULL ? l->layers : 0)};
+    uint64_t values = fg_model_params(m);
+    struct fg_stay_bytes b = l != NULL ? bytes_of(values, fg_rounding_pieces(l), l->layers, codes)
+                                       : bytes_of(values, fg_rounding_blocks(values), 0, codes);
+    b.fixed = values * (sizeof(uint32_t) + sizeof(float)) + fg_model_packed(m) * sizeof(float) +
+              (l != NULL ? fg_rounding_fixed(l) : 0);
+    return b;
 }
 
 bool fg_stays_fit(struct fg_stay_bytes b, uint64_t n, uint64_t free_bytes, uint64_t all_bytes)
@@ -326,38 +328,83 @@ bool fg_stays_fit(struct fg_stay_bytes b, uint64_t n, uint64_t free_bytes, uint6
     return bytes <= free_bytes && free_bytes - bytes >= half;
 }
 
+/* Whether there is room to make the updates of n lanes, beside which half of the device's memory is left. */
+static enum fg_status find_room(const struct fg_stays *s, size_t n, bool codes, struct fg_err *err)
+{
+    const struct fg_rounding *r = &s->round;
+    uint64_t free_bytes, all_bytes, pieces = r->most > 0 ? r->pieces : fg_rounding_blocks(s->values);
+    enum fg_status st = s->d->ops->memory(s->d, &free_bytes, &all_bytes, err);
+    if (st == FG_OK &&
+        !fg_stays_fit(bytes_of(s->values, pieces, r->layers, codes), n, free_bytes, all_bytes)) {
+        st = fg_fail(err, FG_E_NOMEM, "no memory for %zu updates", n);
+    }
+    return st;
+}
+
+/* The updates of n lanes, floats, and what they are looked through with; all the device's.
+ * Owner: the caller, drop_made(), also on failure. */
+struct made {
+    void *delta, *part, *largest;
+    struct fg_device_deltas all;
+};
+
+static enum fg_status make(struct made *m, const struct fg_stays *s, const struct fg_stay_lanes *from,
+                           struct fg_err *err)
+{
+    const size_t n = from->n, blocks = fg_rounding_blocks(s->values),
+                 pieces = s->round.most > 0 ? s->round.pieces : blocks;
+    enum fg_status st;
+    FG_TRY(s->d->ops->alloc(s->d, &m->delta, n * s->values * sizeof(float), err));
+    FG_TRY(s->d->ops->alloc(s->d, &m->part, n * pieces * FG_DEVICE_SHARES * sizeof(float), err));
+    FG_TRY(s->d->ops->alloc(s->d, &m->largest, n * blocks * sizeof(float), err));
+    m->all = (struct fg_device_deltas){from->memory, n,        from->floats, s->values, s->packed,
+                                       s->place,     m->delta, m->part,      m->largest};
+    st = s->d->ops->deltas(s->d, &m->all, err);
+cleanup:
+    return st;
+}
+
+static void drop_made(const struct made *m, const struct fg_stays *s)
+{
+    s->d->ops->free(s->d, m->delta);
+    s->d->ops->free(s->d, m->part);
+    s->d->ops->free(s->d, m->largest);
+}
+
 enum fg_status fg_stays_take(struct fg_stays *s, const struct fg_stay_lanes *from, struct fg_stay **out,
                              struct fg_err *err)
 {
-    const struct fg_rounding *r = &s->round;
-    size_t n = from->n, blocks = fg_rounding_blocks(s->values), pieces = r->most > 0 ? r->pieces : blocks;
-    struct fg_stay_bytes each = fg_stays_bytes(s->m, NULL);
-    each.scratch = scratch_of(pieces, blocks, r->layers);
-    uint64_t free_bytes, all_bytes;
-    void *part = NULL, *largest = NULL;
-    enum fg_status st = s->d->ops->memory(s->d, &free_bytes, &all_bytes, err);
-    if (st != FG_OK) {
-        return st;
-    }
-    struct slab *b = fg_stays_fit(each, n, free_bytes, all_bytes) ? make_slab(s, n, blocks) : NULL;
+    const size_t n = from->n, blocks = fg_rounding_blocks(s->values);
+    struct made m = {NULL};
+    enum fg_status st = find_room(s, n, false, err);
+    struct slab *b = st == FG_OK ? make_slab(s, n, blocks) : NULL;
     if (b == NULL) {
-        return fg_fail(err, FG_E_NOMEM, "no memory for %zu updates", n);
+        return st != FG_OK ? st : fg_fail(err, FG_E_NOMEM, "no memory for %zu updates", n);
     }
-    FG_TRY(s->d->ops->alloc(s->d, &b->delta, n * s->values * sizeof(float), err));
-    FG_TRY(s->d->ops->alloc(s->d, &part, n * pieces * FG_DEVICE_SHARES * sizeof(float), err));
-    FG_TRY(s->d->ops->alloc(s->d, &largest, n * blocks * sizeof(float), err));
-    const struct fg_device_deltas all = {from->memory, n,        from->floats, s->values, s->packed,
-                                         s->place,     b->delta, part,         largest};
-    FG_TRY(s->d->ops->deltas(s->d, &all, err));
-    FG_TRY(r->most > 0 ? fg_rounding_do(r, s->d, &all, from->stream, err) : FG_OK);
-    FG_TRY(s->d->ops->get(s->d, b->largest, largest, n * blocks * sizeof(float), err));
+    FG_TRY(make(&m, s, from, err));
+    FG_TRY(s->round.most > 0 ? fg_rounding_do(&s->round, s->d, &m.all, from->stream, err) : FG_OK);
+    FG_TRY(s->d->ops->get(s->d, b->largest, m.largest, n * blocks * sizeof(float), err));
+    b->delta = m.delta;
+    m.delta = NULL;
     fill_in(b, s, n, blocks, out);
 cleanup:
-    s->d->ops->free(s->d, part);
-    s->d->ops->free(s->d, largest);
+    drop_made(&m, s);
     if (st != FG_OK) {
         free_slab(b);
     }
+    return st;
+}
+
+enum fg_status fg_stays_codes(struct fg_stays *s, const struct fg_stay_lanes *from, uint8_t *const *codes,
+                              struct fg_err *err)
+{
+    struct made m = {NULL};
+    enum fg_status st;
+    FG_TRY(find_room(s, from->n, true, err));
+    FG_TRY(make(&m, s, from, err));
+    st = fg_rounding_codes(&s->round, s->d, &m.all, from->stream, codes, err);
+cleanup:
+    drop_made(&m, s);
     return st;
 }
 

@@ -65,12 +65,17 @@ struct fg_stay_lanes {
 enum fg_status fg_stays_take(struct fg_stays *s, const struct fg_stay_lanes *from, struct fg_stay **out,
                              struct fg_err *err) FG_NODISCARD;
 
+/* The same updates as the codes that the codec makes of them (fg_stays_round()); none stays.
+ * Shapes: codes (n) of 4 layers + P bytes out. Errors: as fg_stays_take(). */
+enum fg_status fg_stays_codes(struct fg_stays *s, const struct fg_stay_lanes *from, uint8_t *const *codes,
+                              struct fg_err *err) FG_NODISCARD;
+
 /* Device memory: `fixed` bytes once, `update` for each update that stays, `scratch` while some are computed.
  */
 struct fg_stay_bytes {
     uint64_t fixed, update, scratch;
 };
-struct fg_stay_bytes fg_stays_bytes(const struct fg_model *m, const struct fg_rounded *levels);
+struct fg_stay_bytes fg_stays_bytes(const struct fg_model *m, const struct fg_rounded *levels, bool codes);
 
 /* Whether n updates can stay on a device with so many bytes free, of so many in all. */
 bool fg_stays_fit(struct fg_stay_bytes b, uint64_t n, uint64_t free_bytes, uint64_t all_bytes);

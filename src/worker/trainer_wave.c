@@ -183,36 +183,65 @@ cleanup:
     return st;
 }
 
-/* Make the updates there; where there is no room for them they come back.
- * Errors: FG_E_NOMEM (the host's), FG_E_IO. */
-static enum fg_status leave(struct wave *w, struct fg_err *err)
+/* How the updates of a wave, which did the steps before `at`, leave the device. */
+enum way { BACK, STAY, CODES };
+
+static enum way way_of(const struct wave *w, uint32_t at)
 {
-    struct fg_stay **stay = fg_calloc(w->n, sizeof(struct fg_stay *));
-    struct fg_coder_stream *stream = fg_calloc(w->n, sizeof *stream);
-    if (stay == NULL || stream == NULL) {
-        fg_free(stay);
-        fg_free(stream);
-        return fg_fail(err, FG_E_NOMEM, "no memory for %zu lanes", w->n);
+    bool stay = w->stays != NULL, codes = stay;
+    for (size_t i = 0; i < w->n; i++) {
+        const struct fg_wave_lane *l = &w->lane[i];
+        stay = stay && l->may_stay;
+        codes = codes && l->codes != NULL && l->lane.end <= at;
     }
-    bool all = w->stays != NULL;
+    return stay ? STAY : codes ? CODES : BACK;
+}
+
+/* Make the updates there, to stay or as codes. Shapes: stay (n) out, codes (n).
+ * Errors: FG_E_NOMEM, FG_E_IO. */
+static enum fg_status make_updates(struct wave *w, enum way way, struct fg_stay **stay, uint8_t **codes,
+                                   struct fg_err *err)
+{
+    struct fg_coder_stream *stream = fg_calloc(w->n, sizeof *stream);
+    if (stream == NULL) {
+        return FG_E_NOMEM;
+    }
     for (size_t i = 0; i < w->n; i++) {
         const struct fg_lane *l = &w->lane[i].lane;
-        all = all && w->lane[i].may_stay;
         stream[i] = fg_noise_of(l->seed, l->shard, l->number);
+        codes[i] = w->lane[i].codes;
     }
-    struct fg_stay_lanes from = {w->memory, w->p->floats, w->n, stream};
-    enum fg_status st = all ? fg_stays_take(w->stays, &from, stay, err) : FG_OK;
-    st = st == FG_E_NOMEM ? FG_OK : st;
-    for (size_t i = 0; i < w->n && st == FG_OK; i++) {
-        w->lane[i].stay = stay[i];
-        if (w->lane[i].may_stay && stay[i] == NULL) {
-            w->lane[i].out_params = fg_calloc_aligned(w->p->packed, sizeof(float));
-            st = w->lane[i].out_params == NULL ? fg_fail(err, FG_E_NOMEM, "no memory for a lane") : FG_OK;
-        }
-    }
-    fg_free(stay);
+    const struct fg_stay_lanes from = {w->memory, w->p->floats, w->n, stream};
+    enum fg_status st =
+        way == STAY ? fg_stays_take(w->stays, &from, stay, err) : fg_stays_codes(w->stays, &from, codes, err);
     fg_free(stream);
     return st;
+}
+
+/* The updates of lanes that the host has no parameters for; where there is no room to make them, the
+ * parameters come back. Errors: FG_E_NOMEM (the host's), FG_E_IO. */
+static enum fg_status leave(struct wave *w, uint32_t at, struct fg_err *err)
+{
+    struct fg_stay **stay = fg_calloc(w->n, sizeof(struct fg_stay *));
+    uint8_t **codes = fg_calloc(w->n, sizeof *codes);
+    const enum way way = way_of(w, at);
+    enum fg_status st = stay == NULL || codes == NULL ? FG_E_NOMEM : FG_OK, made = FG_E_NOMEM;
+    FG_TRY(st);
+    made = way != BACK ? make_updates(w, way, stay, codes, err) : FG_E_NOMEM;
+    FG_TRY(made == FG_E_NOMEM ? FG_OK : made);
+    for (size_t i = 0; i < w->n && st == FG_OK; i++) {
+        struct fg_wave_lane *l = &w->lane[i];
+        l->stay = stay[i];
+        l->coded = made == FG_OK && way == CODES;
+        if ((l->may_stay || l->codes != NULL) && l->stay == NULL && !l->coded) {
+            l->out_params = fg_calloc_aligned(w->p->packed, sizeof(float));
+            st = l->out_params == NULL ? FG_E_NOMEM : FG_OK;
+        }
+    }
+cleanup:
+    fg_free(stay);
+    fg_free(codes);
+    return st == FG_E_NOMEM ? fg_fail(err, st, "no memory for %zu lanes", w->n) : st;
 }
 
 /* Until the last lane's end or the stop flag; *at is the step that everything was done before. */
@@ -292,7 +321,7 @@ static enum fg_status get_lanes(struct wave *w, uint32_t at, struct fg_err *err)
     size_t packed = w->p->packed * sizeof(float);
     bool scores = false;
     enum fg_status st;
-    FG_TRY(leave(w, err));
+    FG_TRY(leave(w, at, err));
     FG_TRY(ops->get(w->d, w->host, w->lanes, w->n * sizeof *w->host, err));
     for (size_t i = 0; i < w->n; i++) {
         struct fg_wave_lane *l = &w->lane[i];
@@ -302,7 +331,7 @@ static enum fg_status get_lanes(struct wave *w, uint32_t at, struct fg_err *err)
         if (l->out_params != NULL) {
             FG_TRY(ops->get(w->d, l->out_params, h->memory, packed, err));
         }
-        if (l->out_velocity != NULL) {
+        if (l->out_velocity != NULL && l->out_params != NULL) { /* only who is stopped wants it */
             FG_TRY(ops->get(w->d, l->out_velocity, h->memory + w->p->velocity, packed, err));
         }
         scores = scores || l->score_loss != NULL;

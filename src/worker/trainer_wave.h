@@ -30,9 +30,13 @@ struct fg_wave_lane {
     /* its update, if all of the wave may; it begins with the model of `stays`; else out_params is made */
     bool may_stay;
     struct fg_stay *stay; /* out: the update, which stayed; the caller's to drop */
-    size_t mark;          /* the caller's */
-    float *out_velocity;  /* packed out, or NULL */
-    uint32_t steps;       /* out: done in all */
+    /* or its codes (fg_stays_codes()), if all of the wave have such a place and came to their ends; NULL: not
+     * wanted */
+    uint8_t *codes;
+    bool coded;          /* out: they are there */
+    size_t mark;         /* the caller's */
+    float *out_velocity; /* packed out, or NULL */
+    uint32_t steps;      /* out: done in all */
 };
 
 /* Run lanes (n) in waves; those that are done are so in memory when it returns, interrupted or not.

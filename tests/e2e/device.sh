@@ -74,13 +74,21 @@ if "$FORAGE" --version | grep -q 'MPI: none'; then
     skip "devices under launch" "built without MPI"
     done_testing
 fi
-launch() { # launch NAME DEVICES
+launch() { # launch NAME DEVICES [OPTION...]
     timeout 120 "$FORAGE" launch -n 3 "$T/s.ini" --set worker.device="$2" --set workers.spawn_backoff_s=0.05 --set run.threads=1 \
-        --out "$T/$1" >"$T/o" 2>"$T/err"
+        --out "$T/$1" "${@:3}" >"$T/o" 2>"$T/err"
 }
 left() { grep -cE 'worker [0-9]+ left' "$T/$1/log.txt"; }
 launch mixed "cpu, emulated"
 expect "launch with CPU and emulated workers: exit code, model" "0 $a" "$? $(sha "$T/mixed")"
+# what these codecs send is drawn on the device
+for codec in int4 int8-range; do
+    [ -d "$T/$codec-cpu" ] || "$FORAGE" simulate -q --set wire.codec=$codec --out "$T/$codec-cpu" "$T/s.ini" >"$T/o" 2>"$T/err" || cat "$T/err"
+    launch "$codec-sent" "emulated" --set wire.codec=$codec
+    expect "$codec sent by emulated workers: exit code" 0 $?
+    expect "and model, bytes up" "$(sha "$T/$codec-cpu") $(json "$T/$codec-cpu/summary.json" uplink_bytes)" \
+        "$(sha "$T/$codec-sent") $(json "$T/$codec-sent/summary.json" uplink_bytes)"
+done
 # a device that is lost at its 60th call: its worker leaves, another one takes its place until that is lost, too
 launch lossy "cpu, emulated:1000:60"
 expect "launch with devices that are lost: exit code, model" "0 $a" "$? $(sha "$T/lossy")"

@@ -39,11 +39,16 @@ static void expect_levels(const struct fg_stay *stay, const struct fg_rounded *l
     }
 }
 
+/* What updates do. */
+enum leaves { COME_BACK, STAYS, STAYS_ROUNDED, CODED };
+
 /* Run and evaluate the cohort on an emulated device of so much memory;
  * what was allocated is what was said before. */
 static void foresee(const struct fg_dataset *d, const char *layers, const struct fg_local_opts *o, bool kept,
-                    bool stays, int32_t rounds, uint64_t memory, struct fg_device_need *need)
+                    enum leaves leaves, uint64_t memory, struct fg_device_need *need)
 {
+    const bool stays = leaves == STAYS || leaves == STAYS_ROUNDED;
+    const int32_t rounds = leaves == STAYS_ROUNDED || leaves == CODED ? 127 : 0;
     struct fg_emulation how = toy_plain;
     struct fg_model *m = toy_model(d, layers);
     size_t P = fg_model_params(m);
@@ -57,11 +62,14 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
     size_t layer[TOY_LAYERS];
     const struct fg_codec_opts coding = toy_coding(m, layer);
     const struct fg_rounded levels = {rounds, coding.layer, coding.layers}, *by = rounds > 0 ? &levels : NULL;
+    const size_t each = fg_codec_codes(&coding, P);
+    uint8_t *codes = calloc(TOY_JOBS, each);
     fg_model_init(m, 3, w);
     toy_cohort(jobs, d, index, w, w + P, P);
     for (size_t i = 0; i < TOY_JOBS; i++) {
         jobs[i].task.kind = FG_TASK_TRAIN;
         jobs[i].levels = by;
+        jobs[i].codes = leaves == CODED ? codes + i * each : NULL;
         samples[i] = jobs[i].n;
         steps[i] = jobs[i].task.steps;
         jobs[i].may_stay = stays;
@@ -81,6 +89,7 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
                                         .memory_bytes = memory,
                                         .all_bytes = memory,
                                         .stays = stays,
+                                        .coded = leaves == CODED,
                                         .levels = by};
     assert_int_equal(fg_trainer_device_need(need, m, o, &load, NULL), FG_OK);
     how.memory_bytes = memory;
@@ -91,16 +100,19 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
         assert_int_equal(fg_device_emulated_peak(dev), need->fixed_bytes);
     }
     assert_int_equal(fg_trainer_run(t, jobs, TOY_JOBS, NULL, NULL), need->waves > 0 ? FG_OK : FG_E_NOMEM);
-    size_t stayed = 0;
+    size_t stayed = 0, coded = 0;
     for (size_t i = 0; i < TOY_JOBS; i++) {
         stayed += need->waves > 0 && jobs[i].stay != NULL;
+        coded += need->waves > 0 && jobs[i].coded;
         if (need->waves > 0 && jobs[i].stay != NULL && by != NULL) {
             expect_levels(jobs[i].stay, by);
         }
         fg_hold_drop(need->waves > 0 && jobs[i].stay != NULL ? &jobs[i].stay->hold : NULL);
     }
     if (need->waves > 0) {
-        assert_int_equal(stayed > 0, stays && need->stay_bytes > fg_stays_bytes(m, by).fixed);
+        bool made = need->stay_bytes > fg_stays_bytes(m, by, false).fixed;
+        assert_int_equal(stayed > 0, stays && made);
+        assert_int_equal(coded > 0, leaves == CODED && made);
     }
     w[0] += 1.0f; /* another model than the one that may be there */
     assert_int_equal(fg_trainer_evaluate(t, w, d, NULL, d->n, NULL, &score, NULL, NULL),
@@ -109,6 +121,7 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
         assert_int_equal(fg_device_emulated_peak(dev), need->peak_bytes);
     }
     fg_trainer_destroy(t);
+    free(codes);
     free(w);
     free(index);
     fg_model_destroy(m);
@@ -120,24 +133,24 @@ static void what_is_foreseen_is_what_is_allocated(void **state)
     struct fg_dataset *images = toy_images(600), *texts = toy_texts(300, 6, 7);
     unsigned one = 0, several = 0, none = 0;
     for (size_t k = 0; k < 4; k++) {
-        for (int turn = 0; turn < 6; turn++) {
-            const bool kept = turn % 2 == 1, stays = turn >= 2;
-            const int32_t rounds = turn >= 4 ? 127 : 0;
+        for (int turn = 0; turn < 8; turn++) {
+            const bool kept = turn % 2 == 1;
+            const enum leaves leaves = (enum leaves)(turn / 2);
             struct fg_device_need all, part;
             const char *layers = "conv2d 6; relu; dropout 0.5; flatten; dense 30; dense";
-            foresee(images, layers, &toy_ways[k], kept, stays, rounds, 1u << 30, &all);
+            foresee(images, layers, &toy_ways[k], kept, leaves, 1u << 30, &all);
             assert_int_equal(all.waves, 1);
             assert_int_equal(all.evaluate_waves, 1);
             assert_true(all.peak_bytes >= all.fixed_bytes + all.cohort_bytes);
-            for (unsigned share = 2; share<20; share += rounds> 0 ? 1 : 3) {
-                foresee(images, layers, &toy_ways[k], kept, stays, rounds, all.peak_bytes / share, &part);
+            for (unsigned share = 2; share < 20; share += leaves >= STAYS_ROUNDED ? 1 : 3) {
+                foresee(images, layers, &toy_ways[k], kept, leaves, all.peak_bytes / share, &part);
                 one += part.waves == 1;
                 several += part.waves > 1;
                 none += part.waves == 0 || part.evaluate_waves == 0;
             }
-            foresee(texts, "embedding 3; lstm 9; dense", &toy_ways[k], kept, stays, rounds, 1u << 30, &all);
-            foresee(texts, "embedding 3; lstm 9; dense", &toy_ways[k], kept, stays, rounds,
-                    all.peak_bytes * 2 / 3, &part);
+            foresee(texts, "embedding 3; lstm 9; dense", &toy_ways[k], kept, leaves, 1u << 30, &all);
+            foresee(texts, "embedding 3; lstm 9; dense", &toy_ways[k], kept, leaves, all.peak_bytes * 2 / 3,
+                    &part);
         }
     }
     assert_true(one > 0 && several > 5 && none > 0);
@@ -182,15 +195,17 @@ static enum fg_status count_finished(struct fg_job *job, void *arg)
     return FG_OK;
 }
 
-static void lost_devices_fail_every_task_and_finish_none(void **state)
+/* codes: whether they are wanted, too. */
+static void lose_device(bool codes)
 {
-    (void)state;
     const struct fg_local_opts o = {.batch = 5};
     struct fg_dataset *d = toy_vectors(70, 9, 4);
     uint32_t *index = toy_iota(70);
     struct fg_model *m = toy_model(d, "dense");
     size_t P = fg_model_params(m);
     float *w = calloc((TOY_JOBS + 1) * P, sizeof *w);
+    const struct fg_rounded levels = {7, &P, 1};
+    uint8_t *code = calloc(TOY_JOBS, 4 + P);
     bool done = false;
     for (uint32_t at = 1; !done; at++) {
         struct fg_emulation how = toy_plain;
@@ -208,6 +223,8 @@ static void lost_devices_fail_every_task_and_finish_none(void **state)
                 jobs[i].task.kind = FG_TASK_TRAIN;
                 jobs[i].finish = count_finished;
                 jobs[i].finish_arg = &finished;
+                jobs[i].levels = codes ? &levels : NULL;
+                jobs[i].codes = codes ? code + i * (4 + P) : NULL;
             }
             st = fg_trainer_run(t, jobs, TOY_JOBS, NULL, &err);
             for (size_t i = 0; i < TOY_JOBS; i++) {
@@ -219,11 +236,20 @@ static void lost_devices_fail_every_task_and_finish_none(void **state)
         assert_true(st == FG_OK || (st == FG_E_IO && strstr(err.text, "lost") != NULL));
         done = st == FG_OK;
         assert_true(at < 1000);
+        assert_true(!done || jobs[0].coded == codes);
     }
+    free(code);
     free(w);
     free(index);
     fg_model_destroy(m);
     toy_destroy(d);
+}
+
+static void lost_devices_fail_every_task_and_finish_none(void **state)
+{
+    (void)state;
+    lose_device(false);
+    lose_device(true);
 }
 
 /* Rounds that take new memory of the device, of `rounds` alike. */
