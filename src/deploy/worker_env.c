@@ -43,14 +43,6 @@ static enum fg_status make_model(struct fg_worker_env_state *w, const uint32_t *
                            err);
 }
 
-/* Updates of a device can come as codes; int8's are what is sent. */
-static enum fg_status make_codes(struct seat *s)
-{
-    const struct fg_worker_env_state *w = s->owner;
-    s->codes = w->codec == &fg_codec_int8 ? s->bytes : fg_calloc(fg_codec_codes(&w->coding, w->P), 1);
-    return s->codes != NULL ? FG_OK : FG_E_NOMEM;
-}
-
 static enum fg_status make_seats(struct fg_worker_env_state *w, size_t n)
 {
     w->seat = fg_calloc(n, sizeof *w->seat);
@@ -69,9 +61,6 @@ static enum fg_status make_seats(struct fg_worker_env_state *w, size_t n)
             s->ws.kept = fg_calloc_aligned(fg_codec_state(w->codec, &w->coding, w->P), sizeof *s->ws.kept);
         }
         if (s->delta == NULL || s->bytes == NULL || (w->codec->clients_keep_state && s->ws.kept == NULL)) {
-            return FG_E_NOMEM;
-        }
-        if (w->levels.most > 0 && make_codes(s) != FG_OK) {
             return FG_E_NOMEM;
         }
     }
@@ -159,9 +148,7 @@ static enum fg_status configure(void *arg, const struct fg_worker_work *work, st
     st = fg_setup_coding(&w->coding, &w->cfg, model);
     w->bound = st == FG_OK ? w->codec->bound(&w->coding, w->P) : 0;
     st = st == FG_OK && work->sums ? fg_worker_sums_create(&w->sums, w->P) : st;
-    if (!hands.cores && w->sums == NULL && w->codec->levels > 0) {
-        w->levels = (struct fg_rounded){w->codec->levels, w->coding.layer, w->coding.layers};
-    }
+    w->codes = w->sums == NULL && fg_codec_coded(&w->levels, w->codec, &w->coding, w->P);
     if (st != FG_OK || make_seats(w, hands.cohort) != FG_OK) {
         st = fg_fail(err, FG_E_NOMEM, "out of memory for %u updates", hands.cohort);
         goto cleanup;
@@ -235,7 +222,6 @@ void fg_worker_env_destroy(struct fg_worker_env_state *w)
         fg_free(w->seat[i].ws.kept);
         fg_codec_ws_fini(&w->seat[i].ws);
         fg_free(w->seat[i].delta);
-        fg_free(w->seat[i].codes != w->seat[i].bytes ? w->seat[i].codes : NULL);
         fg_free(w->seat[i].bytes);
     }
     fg_kept_destroy(w->kept);

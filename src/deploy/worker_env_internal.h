@@ -14,7 +14,6 @@ struct seat {
     struct fg_worker_env_state *owner;
     float *delta;   /* (P) */
     uint8_t *bytes; /* (bound(P)) */
-    uint8_t *codes; /* (fg_codec_codes(P)) of a device that draws them, may be bytes; NULL: none does */
     size_t len;
     enum fg_seen seen;     /* in an update that is sent as floats */
     struct fg_codec_ws ws; /* .kept: (P), owned, where clients keep something */
@@ -38,7 +37,8 @@ struct fg_worker_env_state {
     struct fg_kept *kept;        /* NULL: the codec has clients keep nothing */
     struct fg_worker_sums *sums; /* NULL: updates go up */
     size_t bound;                /* bytes of an encoded update */
-    struct fg_rounded levels;    /* of codes that a device draws; most 0: none does */
+    bool codes;                  /* a device may draw them, of */
+    struct fg_rounded levels;
     struct fg_trainer *trainer;
     size_t P;
     enum { HAND_NOTHING, HAND_STATE, HAND_UPDATE } on_stop; /* what a task that was stopped gives */

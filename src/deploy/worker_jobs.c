@@ -23,7 +23,7 @@ static enum fg_status encode(struct fg_job *job, void *arg)
     s->ws.number = job->task.number;
     s->ws.variance = job->task.variance;
     if (job->coded) {
-        return w->codec->pack(&s->ws, s->bytes, w->bound, &s->len, s->codes, w->P);
+        return w->codec->pack(&s->ws, s->bytes, w->bound, &s->len, job->codes, w->P);
     }
     s->seen = w->codec->plain != sizeof(float)         ? FG_SEEN_NOT
               : fg_kernel_all_finite(job->delta, w->P) ? FG_SEEN_FINITE
@@ -232,8 +232,10 @@ void worker_env_run(void *arg, const struct fg_session_job *jobs, size_t n, stru
         *job = (struct fg_job){.task = jobs[i].task,
                                .params = jobs[i].params,
                                .delta = s->delta,
-                               .levels = s->codes != NULL ? &w->levels : NULL,
-                               .codes = s->codes,
+                               .levels = w->codes ? &w->levels : NULL,
+                               .codes = !w->codes                    ? NULL
+                                        : w->codec == &fg_codec_int8 ? s->bytes /* as they are sent */
+                                                                     : (uint8_t *)s->delta,
                                .state = &s->state,
                                .finish_arg = s};
         job->finish = jobs[i].task.kind == FG_TASK_TRAIN ? encode : NULL;

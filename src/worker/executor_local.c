@@ -54,8 +54,9 @@ struct local {
     struct tail *tail;  /* (cap_job) */
     size_t cap_job;
     struct fg_rounded levels; /* of the codec, where it has them */
-    bool rounds;
-    pthread_mutex_t lock; /* of `encoders` */
+    bool stay;                /* updates may stay where they were made */
+    bool codes;               /* or come from there as codes */
+    pthread_mutex_t lock;     /* of `encoders` */
     struct encoder *encoders;
 };
 
@@ -208,7 +209,14 @@ bool fg_codec_rounded(struct fg_rounded *out, const struct fg_codec *codec,
                       const struct fg_codec_opts *coding)
 {
     *out = (struct fg_rounded){codec->levels, coding->layer, coding->layers};
-    return codec->levels > 0 && codec->fixed;
+    return codec->levels > 0 && codec->fixed && coding->layer != NULL;
+}
+
+bool fg_codec_coded(struct fg_rounded *out, const struct fg_codec *codec, const struct fg_codec_opts *coding,
+                    size_t P)
+{
+    *out = (struct fg_rounded){codec->levels, coding->layer, coding->layers};
+    return codec->levels > 0 && coding->layer != NULL && fg_codec_codes(coding, P) <= P * sizeof(float);
 }
 
 /* Runs on the trainer's threads: the delta becomes what the other end of the wire would read. */
@@ -225,7 +233,8 @@ static enum fg_status through_codec(struct fg_job *job, void *arg)
     e->ws.number = job->task.number;
     e->ws.kept = tail->kept;
     e->ws.variance = job->task.variance;
-    enum fg_status st = codec->encode(&e->ws, e->bytes, e->cap, &len, job->delta, P);
+    enum fg_status st = job->coded ? codec->pack(&e->ws, e->bytes, e->cap, &len, job->codes, P)
+                                   : codec->encode(&e->ws, e->bytes, e->cap, &len, job->delta, P);
     if (st == FG_OK) {
         st = codec->decode(&e->ws, job->delta, P, e->bytes, len);
     }
@@ -293,8 +302,9 @@ static enum fg_status make_job(struct local *ex, struct entry *e, size_t i, stru
         .params = v->params,
         .there = v->there,
         .delta = e->delta,
-        .may_stay = ex->opts.may_stay && train && (ex->opts.codec == NULL || ex->rounds) && e->kept == NULL,
-        .levels = ex->rounds ? &ex->levels : NULL,
+        .may_stay = ex->stay && train && e->kept == NULL,
+        .levels = ex->levels.most > 0 ? &ex->levels : NULL,
+        .codes = ex->codes && train ? (uint8_t *)e->delta : NULL,
         .finish = train && ex->opts.codec != NULL ? through_codec : NULL,
         .finish_arg = &ex->tail[i],
         .status = FG_E_INTERRUPTED,
@@ -444,7 +454,11 @@ enum fg_status fg_executor_local_create(struct fg_executor **out, struct fg_trai
     ex->trainer = trainer;
     ex->opts = *opts;
     ex->opts.codec = opts->codec != &fg_codec_none ? opts->codec : NULL; /* which changes nothing */
-    ex->rounds = ex->opts.codec != NULL && fg_codec_rounded(&ex->levels, opts->codec, &opts->coding);
+    ex->stay = opts->may_stay;
+    if (ex->opts.codec != NULL) {
+        ex->stay = fg_codec_rounded(&ex->levels, opts->codec, &opts->coding) && opts->may_stay;
+        ex->codes = !ex->stay && fg_codec_coded(&ex->levels, opts->codec, &opts->coding, P);
+    }
     ex->P = P;
     size_t state =
         opts->codec != NULL && opts->kept != NULL ? fg_codec_state(opts->codec, &opts->coding, P) : 0;

@@ -74,8 +74,9 @@ struct fg_job {
 
     bool may_stay;                   /* train: the update may stay where it was made */
     const struct fg_rounded *levels; /* what becomes of it then, in the place of `finish`; NULL: nothing */
-    /* (4 levels->layers + P) out, not with may_stay: on a device that has room the update comes as its codes
-     * (codec.h, pack()) instead of in delta, and `coded` says so before `finish`. NULL: not wanted */
+    /* (4 levels->layers + P) out, may be delta's memory, not with may_stay: on a device that has room the
+     * update comes as its codes (codec.h, pack()) instead of in delta; `coded` says so before `finish`. NULL:
+     * not wanted */
     uint8_t *codes;
 
     struct fg_stay

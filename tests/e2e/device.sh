@@ -28,10 +28,11 @@ for rule in fedavg fedavgm fedadam; do
     done
     expect "$rule, summed on the device, twenty rounds" "$(sha "$T/$rule-cpu")" "$(sha "$T/$rule-emulated")"
 done
-# updates are rounded there, as these codecs leave them; of others they come back
-for codec in int8 int4 ternary; do
+# updates are rounded there, as these codecs leave them, and stay; or come back as codes; or, of others, as they are
+for codec in int8 int4 int8-range int4-range ternary "int8 --set aggregate.rule=mifa"; do
     for device in cpu emulated; do
-        "$FORAGE" simulate -q --force --set wire.codec=$codec --set worker.device=$device --out "$T/$codec-$device" "$T/s.ini" \
+        # shellcheck disable=SC2086 # a codec and options
+        "$FORAGE" simulate -q --force --set worker.device=$device --out "$T/$codec-$device" "$T/s.ini" --set wire.codec=$codec \
             >"$T/o" 2>"$T/err" || cat "$T/err"
     done
     expect "$codec on the device: model, bytes up" "$(sha "$T/$codec-cpu") $(json "$T/$codec-cpu/summary.json" uplink_bytes)" \

@@ -13,6 +13,7 @@ struct bed {
     struct fg_dataset *d;
     struct fg_model *m;
     struct fg_trainer *t;
+    struct fg_device *device; /* the trainer's, or NULL */
     struct fg_executor *ex;
     uint32_t *index;
     float w[2][P];
@@ -40,19 +41,20 @@ static struct bed *bed_on(bool device, unsigned threads, size_t max_bytes, const
     b->m = toy_model(b->d, "dense");
     if (device) {
         const struct fg_emulation how = {.memory_bytes = 1u << 24, .threads = 4};
-        struct fg_device *d;
-        assert_int_equal(fg_device_emulated(&d, &how, NULL), FG_OK);
-        assert_int_equal(fg_trainer_create_device(&b->t, b->m, &o, 42, FG_EXACT, d, NULL), FG_OK);
+        assert_int_equal(fg_device_emulated(&b->device, &how, NULL), FG_OK);
+        assert_int_equal(fg_trainer_create_device(&b->t, b->m, &o, 42, FG_EXACT, b->device, NULL), FG_OK);
     } else {
         b->t = toy_trainer(b->m, &o, threads, "auto");
     }
     b->index = toy_iota(CLIENTS * PER_CLIENT);
+    static const size_t layer[] = {P};
     struct fg_executor_local_opts eo = {.shard_of = shard_of,
                                         .arg = b,
                                         .max_bytes = max_bytes,
                                         .width = threads,
                                         .may_stay = device,
                                         .stop = &b->stop,
+                                        .coding = {.layer = layer, .layers = 1, .seed = 42},
                                         .codec = codec ? fg_codec_find(codec) : NULL};
     assert_int_equal(fg_executor_local_create(&b->ex, b->t, P, &eo, NULL), FG_OK);
     for (uint64_t v = 0; v < 2; v++) {
@@ -182,6 +184,31 @@ static void updates_stay_on_a_device_unless_they_are_encoded(void **state)
     }
 }
 
+/* Codes are a quarter of the floats, and what is collected is what the codec makes of these. */
+static void updates_come_from_a_device_as_codes_where_their_codec_has_them(void **state)
+{
+    (void)state;
+    static const char *const codec[] = {"zstd", "int8-range", "int4-range"};
+    uint64_t from[3];
+    for (size_t k = 0; k < 3; k++) {
+        struct bed *b = bed_on(true, 1, 0, codec[k]), *cpu = bed_new(1, 0, codec[k]);
+        struct fg_task task = task_of(100, 1, 3);
+        struct fg_result r, want;
+        assert_int_equal(cpu->ex->ops->submit(cpu->ex, &task, 1, NULL), FG_OK);
+        assert_int_equal(cpu->ex->ops->collect(cpu->ex, 100, &want, NULL), FG_OK);
+        assert_int_equal(b->ex->ops->submit(b->ex, &task, 1, NULL), FG_OK);
+        from[k] = fg_device_emulated_traffic(b->device).from;
+        assert_int_equal(b->ex->ops->collect(b->ex, 100, &r, NULL), FG_OK);
+        from[k] = fg_device_emulated_traffic(b->device).from - from[k];
+        assert_int_equal(r.wire_bytes, want.wire_bytes);
+        assert_memory_equal(r.delta, want.delta, P * sizeof(float));
+        bed_free(b);
+        bed_free(cpu);
+    }
+    assert_in_range(from[1], P, from[0] - 2 * P);
+    assert_int_equal(from[1], from[2]);
+}
+
 static void released_tasks_are_not_run(void **state)
 {
     (void)state;
@@ -291,6 +318,7 @@ int main(void)
         cmocka_unit_test(results_are_the_trainers_in_any_order),
         cmocka_unit_test(tasks_run_in_the_order_of_submission),
         cmocka_unit_test(updates_stay_on_a_device_unless_they_are_encoded),
+        cmocka_unit_test(updates_come_from_a_device_as_codes_where_their_codec_has_them),
         cmocka_unit_test(released_tasks_are_not_run),
         cmocka_unit_test(versions_live_as_long_as_they_are_needed),
         cmocka_unit_test(evaluation_has_no_delta),
