@@ -81,7 +81,7 @@ static enum fg_status take_line(void *arg, const char *text, size_t len)
     int64_t at;
     bool dated;
     double g;
-    size_t n = fg_import_fields(text, len, field, FG_IMPORT_COLUMNS), most = 0;
+    size_t n = fg_import_fields(text, len, ',', field, FG_IMPORT_COLUMNS), most = 0;
     n = n < FG_IMPORT_COLUMNS ? n : FG_IMPORT_COLUMNS;
     if (!t->header) {
         return take_names(t, field, n);

@@ -104,12 +104,12 @@ bool fg_import_time(struct fg_span text, double unit_s, int64_t *out_s, bool *da
     return true;
 }
 
-size_t fg_import_fields(const char *text, size_t len, struct fg_span *field, size_t max)
+size_t fg_import_fields(const char *text, size_t len, char separator, struct fg_span *field, size_t max)
 {
     size_t n = 0, from = 0;
     bool quoted = false;
     for (size_t i = from; i <= len; i++) {
-        if (i < len && (text[i] != ',' || quoted)) {
+        if (i < len && (text[i] != separator || quoted)) {
             quoted = quoted != (text[i] == '"');
             continue;
         }
@@ -177,6 +177,15 @@ static enum fg_status take_header(struct fg_import_csv *csv, const struct fg_spa
     return csv->header != NULL ? csv->header(csv, field) : FG_OK;
 }
 
+/* Of a header: whichever makes fields of it. */
+static char separator_of(const char *text, size_t len)
+{
+    struct fg_span field[1];
+    return fg_import_fields(text, len, ',', field, 1) > 1   ? ','
+           : fg_import_fields(text, len, ';', field, 1) > 1 ? ';'
+                                                            : '\t';
+}
+
 static enum fg_status take_line(void *arg, const char *text, size_t len)
 {
     struct fg_import_csv *csv = arg;
@@ -184,7 +193,8 @@ static enum fg_status take_line(void *arg, const char *text, size_t len)
     if (text[0] == '#') {
         return FG_OK;
     }
-    size_t n = fg_import_fields(text, len, field, FG_IMPORT_COLUMNS);
+    csv->separator = csv->columns == 0 ? separator_of(text, len) : csv->separator;
+    size_t n = fg_import_fields(text, len, csv->separator, field, FG_IMPORT_COLUMNS);
     if (n > FG_IMPORT_COLUMNS) {
         return fg_lines_problem(&csv->lines, csv->lines.line, "expected at most %d columns, found %zu",
                                 FG_IMPORT_COLUMNS, n);

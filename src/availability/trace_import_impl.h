@@ -18,8 +18,8 @@ bool fg_import_time(struct fg_span text, double unit_s, int64_t *out_s, bool *da
 /* Whether text is one of words, which are separated by '|'; case does not matter. */
 bool fg_import_word(struct fg_span text, const char *words);
 
-/* As fg_lines_fields(); a field may stand in double quotes, commas and all. */
-size_t fg_import_fields(const char *text, size_t len, struct fg_span *field, size_t max);
+/* As fg_lines_fields(), by any separator; a field may stand in double quotes, separators and all. */
+size_t fg_import_fields(const char *text, size_t len, char separator, struct fg_span *field, size_t max);
 
 /* Names of columns, the better ones first: an `id` may be that of the row. */
 #define FG_IMPORT_NODE \
@@ -28,13 +28,15 @@ size_t fg_import_fields(const char *text, size_t len, struct fg_span *field, siz
 
 #define FG_IMPORT_COLUMNS 64
 
-/* A CSV file with a header line; `#` lines are prose. The header is searched for columns by their names. */
+/* A CSV file with a header line; `#` lines are prose. Where the header has no comma, fields are separated by
+ * semicolons or, where it has none of these, by tabs. It is searched for columns by their names. */
 struct fg_import_csv {
     struct fg_lines lines;   /* .name is the caller's */
     const char *const *want; /* (n_want) names by '|', the better ones first */
     size_t n_want;
     size_t at[8];   /* (n_want) where each is */
     size_t columns; /* of the header; 0 before it */
+    char separator;
     /* The header, for columns whose names are not known beforehand; may be NULL. */
     enum fg_status (*header)(struct fg_import_csv *csv, const struct fg_span *field);
     enum fg_status (*row)(struct fg_import_csv *csv, const struct fg_span *field);

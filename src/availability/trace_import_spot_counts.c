@@ -80,7 +80,7 @@ static enum fg_status take_line(void *arg, const char *text, size_t len)
     if (text[0] == '#') {
         return FG_OK;
     }
-    size_t n = fg_import_fields(text, len, f, 3);
+    size_t n = fg_import_fields(text, len, ',', f, 3);
     if (n != 2 && n != 3) {
         return fg_lines_problem(&r->lines, r->lines.line,
                                 "expected 2 or 3 columns (time,count or date,time,count), found %zu", n);

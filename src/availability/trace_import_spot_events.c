@@ -50,7 +50,7 @@ static enum fg_status take_line(void *arg, const char *text, size_t len)
     int64_t at;
     bool dated;
     uint32_t node;
-    size_t n = fg_import_fields(text, len, f, 3);
+    size_t n = fg_import_fields(text, len, ',', f, 3);
     if (text[0] == '#') {
         return FG_OK;
     }

@@ -27,7 +27,7 @@ static enum fg_status heads(struct fg_str *out, const struct fg_page_run *runs, 
 
 /* ---- totals ---- */
 
-enum show { COUNT, PERCENT, PLAIN, HOURS, QUANTITY };
+enum show { COUNT, PERCENT, PLAIN, DURATION, QUANTITY };
 
 static const struct {
     const char *key, *label, *unit;
@@ -42,7 +42,7 @@ static const struct {
     {"client_accuracy_p10", "accuracy, 10th percentile", "", PERCENT},
     {"client_accuracy_worst", "accuracy, worst client", "", PERCENT},
     {"rounds_to_target", "rounds to the target", "", COUNT},
-    {"virtual_s", "time of the run", "", HOURS},
+    {"virtual_s", "time of the run", "", DURATION},
     {"energy_wh", "energy", "Wh", QUANTITY},
     {"carbon_g", "carbon", "gCO2", QUANTITY},
     {"wasted_g", "of it wasted", "gCO2", QUANTITY},
@@ -51,7 +51,7 @@ static const struct {
     {"downlink_bytes", "bytes down", "B", QUANTITY},
     {"saved_uplink_bytes", "bytes up saved, against float32", "B", QUANTITY},
     {"saved_downlink_bytes", "bytes down saved", "B", QUANTITY},
-    {"saved_s", "time of transfers saved, all clients", "", HOURS},
+    {"saved_s", "time of transfers saved, all clients", "", DURATION},
     {"saved_wh", "energy saved by it", "Wh", QUANTITY},
     {"steps_total", "local steps", "", COUNT},
     {"steps_wasted", "of them wasted", "", COUNT},
@@ -62,6 +62,16 @@ static const struct {
     {"participation_tv", "bias of participation (total variation)", "", PLAIN},
 };
 
+/* Seconds in a unit of which there are a few. */
+static enum fg_status duration(struct fg_str *out, double s)
+{
+    const double size = fabs(s);
+    return size >= 360000.0 ? fg_str_addf(out, "%.1f days", s / 86400.0)
+           : size >= 7200.0 ? fg_str_addf(out, "%.1f h", s / 3600.0)
+           : size >= 120.0  ? fg_str_addf(out, "%.1f min", s / 60.0)
+                            : fg_str_addf(out, "%.1f s", s);
+}
+
 static enum fg_status cell(struct fg_str *out, double v, enum show as, const char *unit)
 {
     enum fg_status st = fg_str_addf(out, "<td>");
@@ -71,8 +81,7 @@ static enum fg_status cell(struct fg_str *out, double v, enum show as, const cha
     st = !isfinite(v)     ? fg_str_addf(out, "–")
          : as == COUNT    ? fg_str_addf(out, "%.0f", v)
          : as == PERCENT  ? fg_str_addf(out, "%.2f %%", 100.0 * v)
-         : as == HOURS    ? fg_str_addf(out, v >= 360000.0 ? "%.1f days" : "%.1f h",
-                                     v >= 360000.0 ? v / 86400.0 : v / 3600.0)
+         : as == DURATION ? duration(out, v)
          : as == QUANTITY ? fg_quantity(out, v, unit)
                           : fg_str_addf(out, "%.4g", v);
     return st == FG_OK ? fg_str_addf(out, "</td>") : st;

@@ -168,6 +168,16 @@ static void quoted_columns(void **state)
                 NULL, 1,
                 "# clock: utc\n# zero_utc: 2021-05-31T00:00:00Z\n# nodes: 1  intervals: 1  span_s: 60\n"
                 "node,start_s,end_s\na_ b~1cab7fd0,0,60\n");
+    /* as where a comma stands in numbers; and by tabs */
+    static const char *const rows[] = {"host;up;start;end\na;1;5;7\nb;0;6;\na;1;9;10\n",
+                                       "host\tnote\tstart\tend\na\t1,5\t5\t7\nb\t\t6\t\na\t;\t9\t10\n"};
+    for (size_t k = 0; k < 2; k++) {
+        expect_text("intervals", rows[k], NULL, 1,
+                    "# clock: elapsed\n# nodes: 2  intervals: 3  span_s: 5\n"
+                    "node,start_s,end_s\na,0,2\na,4,5\nb,1,5\n");
+    }
+    expect_error("intervals", "host;start;end\na,5,7\n", NULL,
+                 "f:2: expected 3 columns as in the header, found 1");
     expect_text("spot-events", "\"0\",\"add\",\"a\"\n5,\"remove\",a\n", NULL, 1,
                 "# clock: elapsed\n# nodes: 1  intervals: 1  span_s: 5\nnode,start_s,end_s\na,0,5\n");
 }
