@@ -95,6 +95,11 @@ expect_match "with margins" 'margins +one more of gCO2 [0-9.e-]+, Wh [0-9.e-]+, 
 expect_match "settings name what differs" '<th>select.policy</th><td class="left">greenfl</td><td class="left">uniform</td>' "$(cat "$page")"
 expect "--json says what was written" "$(wc -c <"$page")" \
     "$("$FORAGE" report --json -o "$page" "$T/plan" "$T/uniform" >"$T/o" && json "$T/o" bytes)"
+# Times in a unit of which there are a few: three hourly slots, and what 8 bits save of a small model's transfers.
+"$FORAGE" simulate -q --force --set run.rounds=3 --set wire.codec=int8 --set "model.layers=dense 400, relu, dense classes" --set select.policy=all \
+    --set carbon.budget_g=0 --out "$T/short" "$T/plan.ini" >"$T/o" 2>"$T/err" && "$FORAGE" report -o "$T/short.html" "$T/short" >/dev/null
+expect_match "hours are hours" '<th>time of the run</th><td>[1-9][0-9]*\.[0-9] h</td>' "$(cat "$T/short.html")"
+expect_match "and parts of a minute are seconds" '<th>time of transfers saved, all clients</th><td>[0-9]+\.[0-9] s</td>' "$(cat "$T/short.html")"
 # The counts of the page are those of the ledger.
 used=$(json "$T/plan/summary.json" updates_used)
 holds "updates used as in summary.json" grep -q "<td class=\"left\">used</td><td>$used</td>" "$page"
