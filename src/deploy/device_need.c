@@ -48,7 +48,7 @@ static void add_others(struct fg_cmd_device *d, const struct fg_setup *s, double
 {
     uint32_t most = s->clients < FG_AWAY_TERMS ? s->clients : FG_AWAY_TERMS,
              all = asked < most ? (uint32_t)asked : most;
-    if (d->need.stay_bytes > 0 && all > d->clients) {
+    if (d->stays && d->need.stay_bytes > 0 && all > d->clients) {
         uint64_t more = (all - d->clients) * fg_stays_bytes(s->model, NULL, false).update;
         d->need.stay_bytes += more;
         d->need.peak_bytes += more;
@@ -74,6 +74,9 @@ enum fg_status fg_cmd_device_need(struct fg_cmd_device *out, const struct fg_set
     if (st != FG_OK) {
         return fg_fail(err, st, "no memory for %u clients", d.clients);
     }
+    d.stays = fg_setup_updates_stay(s);
+    bool rounded = fg_codec_rounded(&levels, s->codec, &s->coding),
+         coded = !d.stays && fg_codec_coded(&levels, s->codec, &s->coding, fg_model_params(s->model));
     const struct fg_device_load load = {.data = s->data,
                                         .kept = s->cfg->data.placement == FG_OPT_PLACEMENT_FIXED,
                                         .samples = samples,
@@ -82,9 +85,9 @@ enum fg_status fg_cmd_device_need(struct fg_cmd_device *out, const struct fg_set
                                         .scored = s->n_test,
                                         .memory_bytes = d.here ? d.free_bytes : UINT64_MAX,
                                         .all_bytes = d.here ? d.all_bytes : UINT64_MAX,
-                                        .stays = fg_setup_updates_stay(s),
-                                        .levels =
-                                            fg_codec_rounded(&levels, s->codec, &s->coding) ? &levels : NULL};
+                                        .stays = d.stays,
+                                        .coded = coded,
+                                        .levels = rounded || coded ? &levels : NULL};
     st = fg_trainer_device_need(&d.need, s->model, &s->local, &load, err);
     fg_free(samples);
     fg_free(steps);
@@ -104,7 +107,7 @@ enum fg_status fg_cmd_device_text(struct fg_str *out, const struct fg_cmd_device
     FG_TRY(fg_str_addf(out, " for %u at once, ", d->clients));
     if (d->need.stay_bytes > 0) {
         FG_TRY(fg_quantity(out, (double)d->need.stay_bytes, "B"));
-        FG_TRY(fg_str_addf(out, " of updates that stay, "));
+        FG_TRY(fg_str_addf(out, d->stays ? " of updates that stay, " : " to draw what is sent, "));
     }
     FG_TRY(fg_quantity(out, (double)d->need.evaluate_bytes, "B"));
     FG_TRY(fg_str_addf(out, " to evaluate, "));

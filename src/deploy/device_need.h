@@ -11,7 +11,8 @@
 struct fg_cmd_device {
     struct fg_device_need need; /* on the device that is here, else where there is more than enough */
     uint32_t clients;
-    bool here; /* there is a device, the first one counts: */
+    bool stays; /* updates do, as `forage simulate` has them */
+    bool here;  /* there is a device, the first one counts: */
     uint64_t free_bytes, all_bytes;
     char name[80];
 };
