@@ -79,7 +79,10 @@ static void work(struct bench *b, struct fg_trainer *t, uint32_t batch, uint32_t
     struct fg_score score;
     struct fg_job job[JOBS];
     if (how.forward) {
-        bench_must(fg_trainer_evaluate(t, b->c.w, &b->c.data, b->c.index, n, NULL, &score, NULL, &err), &err);
+        bench_must(fg_trainer_evaluate(t, b->c.w,
+                                       &(struct fg_scoring){.data = &b->c.data, .index = b->c.index, .n = n},
+                                       &score, NULL, &err),
+                   &err);
         return;
     }
     for (size_t i = 0; i < jobs; i++) {

@@ -203,7 +203,9 @@ static enum fg_status evaluate_other(struct finding *f, const struct fg_config *
         index[i] = (uint32_t)(first + i);
     }
     FG_TRY(make_trainer(&trainer, model, own_cfg, err));
-    FG_TRY(fg_trainer_evaluate(trainer, params->values, &view, index, f->samples, NULL, &score, NULL, err));
+    FG_TRY(fg_trainer_evaluate(trainer, params->values,
+                               &(struct fg_scoring){.data = &view, .index = index, .n = f->samples}, &score,
+                               NULL, err));
     f->e = (struct fg_evaluation){
         .have = true, .loss = score.loss, .accuracy = (double)score.correct / (double)score.scored};
 cleanup:

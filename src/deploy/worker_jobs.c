@@ -208,7 +208,10 @@ static enum fg_status score(struct seat *s, const struct fg_session_job *j, stru
     a->codec = FG_MSG_NO_CODEC;
     a->bytes = (const uint8_t *)s->scores;
     a->len = n * (sizeof(double) + sizeof *index);
-    return fg_trainer_evaluate(w->trainer, j->params, w->setup->data, index, n, &each, &sum, stop, &s->err);
+    return fg_trainer_evaluate(
+        w->trainer, j->params,
+        &(struct fg_scoring){.data = w->setup->data, .index = index, .n = n, .each = &each}, &sum, stop,
+        &s->err);
 }
 
 void worker_env_run(void *arg, const struct fg_session_job *jobs, size_t n, struct fg_session_answer *answers,

@@ -165,8 +165,8 @@ static enum fg_status score_piece(void *arg, struct fg_err *err)
     struct fg_sample_scores each = {.loss = sc->loss + p->at, .correct = sc->correct + p->at};
     struct fg_score ignored;
     struct fg_trainer *own = sc->s->own;
-    return own->ops->evaluate(own, sc->params, sc->data, sc->l->index + p->at, p->n, &each, &ignored,
-                              sc->stop, err);
+    const struct fg_scoring on = {.data = sc->data, .index = sc->l->index + p->at, .n = p->n, .each = &each};
+    return own->ops->evaluate(own, sc->params, &on, &ignored, sc->stop, err);
 }
 
 static enum fg_status score_here(struct score *sc, struct entry *e, struct fg_err *err)
@@ -233,12 +233,12 @@ static struct fg_score add_up(const struct score *sc)
     return sum;
 }
 
-static enum fg_status share_out(struct scorer *s, const float *params, const struct fg_dataset *data,
-                                const struct fg_sample_scores *each, struct fg_score *out, atomic_int *stop,
-                                struct fg_err *err)
+static enum fg_status share_out(struct scorer *s, const float *params, const struct fg_scoring *on,
+                                struct fg_score *out, atomic_int *stop, struct fg_err *err)
 {
+    const struct fg_sample_scores *each = on->each;
     struct score sc = {
-        .s = s, .l = &s->list[s->now], .data = data, .params = params, .stop = stop, .first = 0};
+        .s = s, .l = &s->list[s->now], .data = on->data, .params = params, .stop = stop, .first = 0};
     double *loss = each == NULL || each->loss == NULL ? fg_calloc(sc.l->n, sizeof *loss) : NULL;
     uint32_t *correct = each == NULL || each->correct == NULL ? fg_calloc(sc.l->n, sizeof *correct) : NULL;
     sc.loss = loss != NULL || each == NULL ? loss : each->loss;
@@ -268,22 +268,21 @@ static size_t hands(const struct remote *r)
     return 1 + remote_answering(r);
 }
 
-static enum fg_status evaluate(struct fg_trainer *base, const float *params, const struct fg_dataset *data,
-                               const uint32_t *index, size_t n, const struct fg_sample_scores *each,
+static enum fg_status evaluate(struct fg_trainer *base, const float *params, const struct fg_scoring *on,
                                struct fg_score *out, atomic_int *stop, struct fg_err *err)
 {
     struct scorer *s = (struct scorer *)base;
     struct remote *r = s->r;
     uint32_t width = remote_local_slots(r);
-    size_t least = (size_t)FG_SCORE_BLOCK * width;
+    size_t n = on->n, least = (size_t)FG_SCORE_BLOCK * width;
     const struct fg_version *v = r->versions.n > 0 ? &r->versions.list[r->versions.n - 1] : NULL;
-    if (v == NULL || index == NULL || hands(r) == 1 || n <= least || n > UINT32_MAX ||
+    if (v == NULL || on->index == NULL || hands(r) == 1 || n <= least || n > UINT32_MAX ||
         memcmp(v->params, params, r->opts.params * sizeof *params) != 0) {
-        return s->own->ops->evaluate(s->own, params, data, index, n, each, out, stop, err);
+        return s->own->ops->evaluate(s->own, params, on, out, stop, err);
     }
     size_t piece = (n / (PIECES * hands(r)) + least - 1) / least * least;
-    enum fg_status st = find_list(s, index, n, piece > 0 ? piece : least);
-    return st == FG_OK ? share_out(s, params, data, each, out, stop, err)
+    enum fg_status st = find_list(s, on->index, n, piece > 0 ? piece : least);
+    return st == FG_OK ? share_out(s, params, on, out, stop, err)
                        : fg_fail(err, st, "out of memory to share out an evaluation");
 }
 

@@ -19,7 +19,9 @@ static enum fg_status score_list(const struct fg_setup *s, struct fg_trainer *tr
                                  struct fg_err *err)
 {
     struct fg_sample_scores each = {.correct = sc->right};
-    enum fg_status st = fg_trainer_evaluate(trainer, params, s->data, index, n, &each, out, sc->stop, err);
+    enum fg_status st = fg_trainer_evaluate(
+        trainer, params, &(struct fg_scoring){.data = s->data, .index = index, .n = n, .each = &each}, out,
+        sc->stop, err);
     for (size_t i = 0; st == FG_OK && i < n; i++) {
         sc->correct[index[i]] = sc->right[i];
     }

@@ -70,9 +70,8 @@ enum fg_status fg_trainer_run(struct fg_trainer *t, struct fg_job *jobs, size_t 
     return t->ops->run(t, jobs, n, stop, err);
 }
 
-enum fg_status fg_trainer_evaluate(struct fg_trainer *t, const float *params, const struct fg_dataset *data,
-                                   const uint32_t *index, size_t n, const struct fg_sample_scores *each,
+enum fg_status fg_trainer_evaluate(struct fg_trainer *t, const float *params, const struct fg_scoring *on,
                                    struct fg_score *out, atomic_int *stop, struct fg_err *err)
 {
-    return t->ops->evaluate(t, params, data, index, n, each, out, stop, err);
+    return t->ops->evaluate(t, params, on, out, stop, err);
 }

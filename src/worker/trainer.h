@@ -110,13 +110,20 @@ struct fg_sample_scores {
     uint32_t *correct; /* (n) positions classified right */
 };
 
+/* What parameters are scored on. */
+struct fg_scoring {
+    const struct fg_dataset *data;
+    const uint32_t *index; /* (n) samples of data; NULL: the first n */
+    size_t n;
+    const struct fg_sample_scores *each; /* NULL: not wanted */
+};
+
 struct fg_trainer; /* first member of every back end is `const struct fg_trainer_ops *ops` */
 
 struct fg_trainer_ops {
     enum fg_status (*run)(struct fg_trainer *t, struct fg_job *jobs, size_t n, atomic_int *stop,
                           struct fg_err *err);
-    enum fg_status (*evaluate)(struct fg_trainer *t, const float *params, const struct fg_dataset *data,
-                               const uint32_t *index, size_t n, const struct fg_sample_scores *each,
+    enum fg_status (*evaluate)(struct fg_trainer *t, const float *params, const struct fg_scoring *on,
                                struct fg_score *out, atomic_int *stop, struct fg_err *err);
     void (*destroy)(struct fg_trainer *t);
 };
@@ -144,13 +151,10 @@ void fg_trainer_destroy(struct fg_trainer *t);
 enum fg_status fg_trainer_run(struct fg_trainer *t, struct fg_job *jobs, size_t n, atomic_int *stop,
                               struct fg_err *err) FG_NODISCARD;
 
-/* Score params (P) on n samples: index[0..n-1] of data, or the first n when index is NULL. each may be NULL.
- * params NULL: those that moved on the trainer's device last; FG_E_STALE if there are none.
+/* Score params (P); NULL: those that moved on the trainer's device last, FG_E_STALE if there are none.
  * Losses are summed in blocks of FG_SCORE_BLOCK samples in order, so the sum does not depend on threads. */
-enum fg_status fg_trainer_evaluate(struct fg_trainer *t, const float *params /* (P) */,
-                                   const struct fg_dataset *data, const uint32_t *index /* (n) */, size_t n,
-                                   const struct fg_sample_scores *each, struct fg_score *out,
-                                   atomic_int *stop, struct fg_err *err) FG_NODISCARD;
+enum fg_status fg_trainer_evaluate(struct fg_trainer *t, const float *params, const struct fg_scoring *on,
+                                   struct fg_score *out, atomic_int *stop, struct fg_err *err) FG_NODISCARD;
 
 /* The model input that a data set's samples are; FG_E_INPUT if the model was made for another. */
 struct fg_model_input fg_trainer_input(const struct fg_dataset *data);

@@ -155,10 +155,7 @@ static enum fg_status run(struct fg_trainer *base, struct fg_job *jobs, size_t n
 /* ---- evaluation ---- */
 
 struct blocks {
-    const struct fg_dataset *data;
-    const uint32_t *index; /* NULL: 0, 1, ... */
-    size_t n;
-    const struct fg_sample_scores *each;
+    const struct fg_scoring *on;
     double *loss;      /* of each block */
     uint64_t *correct; /* of each block */
     atomic_int *stop;
@@ -167,37 +164,36 @@ struct blocks {
 static void score_block(void *arg, struct fg_local *local, size_t i)
 {
     struct blocks *b = arg;
-    size_t first = i * FG_SCORE_BLOCK, n = b->n - first < FG_SCORE_BLOCK ? b->n - first : FG_SCORE_BLOCK;
+    const struct fg_scoring *on = b->on;
+    size_t first = i * FG_SCORE_BLOCK, n = on->n - first < FG_SCORE_BLOCK ? on->n - first : FG_SCORE_BLOCK;
     struct fg_sample_scores each = {NULL, NULL};
     uint32_t count[FG_SCORE_BLOCK];
-    const uint32_t *index = b->index != NULL ? b->index + first : count;
+    const uint32_t *index = on->index != NULL ? on->index + first : count;
     if (fg_stopped(b->stop)) {
         return;
     }
-    if (b->index == NULL) {
+    if (on->index == NULL) {
         for (size_t j = 0; j < n; j++) {
             count[j] = (uint32_t)(first + j);
         }
     }
-    if (b->each != NULL) {
-        each.loss = b->each->loss != NULL ? b->each->loss + first : NULL;
-        each.correct = b->each->correct != NULL ? b->each->correct + first : NULL;
+    if (on->each != NULL) {
+        each.loss = on->each->loss != NULL ? on->each->loss + first : NULL;
+        each.correct = on->each->correct != NULL ? on->each->correct + first : NULL;
     }
-    b->loss[i] = fg_local_score(local, b->data, index, n, &each, &b->correct[i]);
+    b->loss[i] = fg_local_score(local, on->data, index, n, &each, &b->correct[i]);
 }
 
-static enum fg_status evaluate(struct fg_trainer *base, const float *params, const struct fg_dataset *data,
-                               const uint32_t *index, size_t n, const struct fg_sample_scores *each,
+static enum fg_status evaluate(struct fg_trainer *base, const float *params, const struct fg_scoring *on,
                                struct fg_score *out, atomic_int *stop, struct fg_err *err)
 {
     struct cpu_trainer *t = (struct cpu_trainer *)base;
-    enum fg_status st = fg_trainer_check_data(t->m, data, err);
+    enum fg_status st = fg_trainer_check_data(t->m, on->data, err);
     if (st != FG_OK) {
         return st;
     }
-    size_t blocks = (n + FG_SCORE_BLOCK - 1) / FG_SCORE_BLOCK;
-    struct blocks b = {
-        data, index, n, each, fg_calloc(blocks, sizeof(double)), fg_calloc(blocks, sizeof(uint64_t)), stop};
+    size_t blocks = (on->n + FG_SCORE_BLOCK - 1) / FG_SCORE_BLOCK;
+    struct blocks b = {on, fg_calloc(blocks, sizeof(double)), fg_calloc(blocks, sizeof(uint64_t)), stop};
     st = FG_E_NOMEM;
     if (b.loss == NULL || b.correct == NULL) {
         goto cleanup;
@@ -210,7 +206,7 @@ static enum fg_status evaluate(struct fg_trainer *base, const float *params, con
         st = FG_E_INTERRUPTED;
         goto cleanup;
     }
-    struct fg_score s = {0, 0, (uint64_t)n * data->label_width};
+    struct fg_score s = {0, 0, (uint64_t)on->n * on->data->label_width};
     for (size_t i = 0; i < blocks; i++) {
         s.loss += b.loss[i];
         s.correct += b.correct[i];

@@ -261,7 +261,7 @@ cleanup:
 
 /* ---- evaluation ---- */
 
-struct scoring {
+struct blocks {
     struct fg_wave_lane *lane; /* (blocks) */
     uint32_t *order;           /* (n) */
     double *loss;              /* (n) */
@@ -269,14 +269,14 @@ struct scoring {
     const float *params;       /* packed, on the device */
 };
 
-static void make_blocks(struct scoring *s, const struct fg_device_trainer *t,
-                        const struct fg_device_data *data, const uint32_t *index, size_t n)
+static void make_blocks(struct blocks *s, const struct fg_device_trainer *t,
+                        const struct fg_device_data *data, const struct fg_scoring *on)
 {
-    for (size_t i = 0; i < n; i++) {
-        s->order[i] = index != NULL ? index[i] : (uint32_t)i;
+    for (size_t i = 0; i < on->n; i++) {
+        s->order[i] = on->index != NULL ? on->index[i] : (uint32_t)i;
     }
-    for (size_t first = 0; first < n; first += FG_DEVICE_BLOCK) {
-        uint32_t now = (uint32_t)(n - first < FG_DEVICE_BLOCK ? n - first : FG_DEVICE_BLOCK);
+    for (size_t first = 0; first < on->n; first += FG_DEVICE_BLOCK) {
+        uint32_t now = (uint32_t)(on->n - first < FG_DEVICE_BLOCK ? on->n - first : FG_DEVICE_BLOCK);
         s->lane[first / FG_DEVICE_BLOCK] =
             (struct fg_wave_lane){.data = data,
                                   .lane = {.params = s->params,
@@ -291,11 +291,12 @@ static void make_blocks(struct scoring *s, const struct fg_device_trainer *t,
     }
 }
 
-static struct fg_score add_up(const struct scoring *s, size_t n, uint32_t positions,
-                              const struct fg_sample_scores *each)
+static struct fg_score add_up(const struct blocks *s, const struct fg_scoring *on, uint32_t positions)
 {
+    const struct fg_sample_scores *each = on->each;
+    const size_t n = on->n;
     struct fg_score sum = {0, 0, (uint64_t)n * positions};
-    for (size_t first = 0; first < n; first += FG_DEVICE_BLOCK) {
+    for (size_t first = 0; first < on->n; first += FG_DEVICE_BLOCK) {
         double block = 0;
         for (size_t i = first; i < n && i < first + FG_DEVICE_BLOCK; i++) {
             block += s->loss[i];
@@ -327,23 +328,22 @@ static enum fg_status put_packed(void **out, const struct fg_device_trainer *t, 
     return st;
 }
 
-static enum fg_status evaluate(struct fg_trainer *base, const float *params, const struct fg_dataset *data,
-                               const uint32_t *index, size_t n, const struct fg_sample_scores *each,
+static enum fg_status evaluate(struct fg_trainer *base, const float *params, const struct fg_scoring *on,
                                struct fg_score *out, atomic_int *stop, struct fg_err *err)
 {
     struct fg_device_trainer *t = (struct fg_device_trainer *)base;
-    size_t blocks = (n + FG_DEVICE_BLOCK - 1) / FG_DEVICE_BLOCK;
+    size_t n = on->n, blocks = (n + FG_DEVICE_BLOCK - 1) / FG_DEVICE_BLOCK;
     const struct fg_device_data *view = NULL;
     struct brought b = {0};
     void *put = NULL;
-    enum fg_status st = fg_trainer_check_data(t->m, data, err);
+    enum fg_status st = fg_trainer_check_data(t->m, on->data, err);
     if (st != FG_OK) {
         return st;
     }
-    struct scoring s = {.lane = fg_calloc(blocks, sizeof *s.lane),
-                        .order = fg_calloc(n, sizeof *s.order),
-                        .loss = fg_calloc(n, sizeof *s.loss),
-                        .right = fg_calloc(n, sizeof *s.right)};
+    struct blocks s = {.lane = fg_calloc(blocks, sizeof *s.lane),
+                       .order = fg_calloc(n, sizeof *s.order),
+                       .loss = fg_calloc(n, sizeof *s.loss),
+                       .right = fg_calloc(n, sizeof *s.right)};
     if (s.lane == NULL || s.order == NULL || s.loss == NULL || s.right == NULL) {
         st = fg_fail(err, FG_E_NOMEM, "no memory to evaluate %zu samples", n);
         goto cleanup;
@@ -358,13 +358,13 @@ static enum fg_status evaluate(struct fg_trainer *base, const float *params, con
         FG_TRY(put_packed(&put, t, params, err));
         s.params = put;
     }
-    FG_TRY(bring(&view, t, &b, data, err));
-    make_blocks(&s, t, view, index, n);
+    FG_TRY(bring(&view, t, &b, on->data, err));
+    make_blocks(&s, t, view, on);
     if (blocks > 0) {
         st = fg_waves_run(t->d, &t->score, t->score_op, s.lane, blocks, NULL, stop, err);
     }
     if (st == FG_OK) {
-        *out = add_up(&s, n, t->positions, each);
+        *out = add_up(&s, on, t->positions);
     } else if (st == FG_E_INTERRUPTED) {
         fg_fail(err, st, "evaluation: %s", fg_status_text(st));
     }

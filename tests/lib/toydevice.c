@@ -76,8 +76,10 @@ void toy_device_compare(const struct fg_dataset *d, const char *layers, const st
         toy_run(u, dev, TOY_JOBS);
         assert_same_jobs(dev, cpu, P);
     }
-    assert_int_equal(fg_trainer_evaluate(t, w, d, NULL, d->n, NULL, &a, NULL, NULL), FG_OK);
-    assert_int_equal(fg_trainer_evaluate(u, w, d, NULL, d->n, NULL, &b, NULL, NULL), FG_OK);
+    assert_int_equal(fg_trainer_evaluate(t, w, &(struct fg_scoring){.data = d, .n = d->n}, &a, NULL, NULL),
+                     FG_OK);
+    assert_int_equal(fg_trainer_evaluate(u, w, &(struct fg_scoring){.data = d, .n = d->n}, &b, NULL, NULL),
+                     FG_OK);
     assert_memory_equal(&a.loss, &b.loss, sizeof a.loss);
     assert_int_equal(a.correct, b.correct);
     assert_int_equal(a.scored, b.scored);

@@ -262,7 +262,10 @@ static void evaluation_has_no_delta(void **state)
     assert_int_equal(b->ex->ops->submit(b->ex, &task, 1, NULL), FG_OK);
     assert_int_equal(b->ex->ops->collect(b->ex, 1, &r, NULL), FG_OK);
     assert_int_equal(
-        fg_trainer_evaluate(b->t, b->w[1], b->d, b->index + 4 * PER_CLIENT, PER_CLIENT, NULL, &s, NULL, NULL),
+        fg_trainer_evaluate(
+            b->t, b->w[1],
+            &(struct fg_scoring){.data = b->d, .index = b->index + 4 * PER_CLIENT, .n = PER_CLIENT}, &s, NULL,
+            NULL),
         FG_OK);
     assert_null(r.delta);
     assert_int_equal(r.steps, 0);

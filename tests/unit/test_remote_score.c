@@ -15,12 +15,13 @@ struct own {
 };
 
 /* As the header says: losses summed in blocks, in order. */
-static enum fg_status evaluate(struct fg_trainer *base, const float *params, const struct fg_dataset *data,
-                               const uint32_t *index, size_t n, const struct fg_sample_scores *each,
+static enum fg_status evaluate(struct fg_trainer *base, const float *params, const struct fg_scoring *on,
                                struct fg_score *out, atomic_int *stop, struct fg_err *err)
 {
     struct own *own = (struct own *)base;
-    struct fg_score s = {.scored = n * data->label_width};
+    const struct fg_sample_scores *each = on->each;
+    const size_t n = on->n;
+    struct fg_score s = {.scored = n * on->data->label_width};
     (void)err;
     if (stop != NULL && atomic_load(stop) != 0) {
         return FG_E_INTERRUPTED;
@@ -29,7 +30,7 @@ static enum fg_status evaluate(struct fg_trainer *base, const float *params, con
         double block = 0.0;
         for (size_t i = first; i < n && i < first + 256; i++) {
             uint32_t correct;
-            double loss = pretend_score(params, index[i], &correct);
+            double loss = pretend_score(params, on->index[i], &correct);
             block += loss;
             s.correct += correct;
             if (each != NULL && each->loss != NULL) {
@@ -97,12 +98,18 @@ static void compare(struct bench *b, const float *x, size_t n, bool each)
                             want_each = {want_loss, want_correct};
     struct fg_score got, want;
     struct fg_err err;
-    enum fg_status st = b->scorer->ops->evaluate(b->scorer, x, &b->data, b->index, n, each ? &got_each : NULL,
-                                                 &got, NULL, &err);
+    enum fg_status st = b->scorer->ops->evaluate(
+        b->scorer, x,
+        &(struct fg_scoring){.data = &b->data, .index = b->index, .n = n, .each = each ? &got_each : NULL},
+        &got, NULL, &err);
     assert_int_equal(st, FG_OK);
     assert_null(fg_executor_remote_check(b->ex));
     assert_int_equal(
-        evaluate(&b->own.base, x, &b->data, b->index, n, each ? &want_each : NULL, &want, NULL, &err), FG_OK);
+        evaluate(&b->own.base, x,
+                 &(struct fg_scoring){
+                     .data = &b->data, .index = b->index, .n = n, .each = each ? &want_each : NULL},
+                 &want, NULL, &err),
+        FG_OK);
     b->own.scored -= n;
     assert_memory_equal(&got.loss, &want.loss, sizeof got.loss);
     assert_int_equal(got.correct, want.correct);
@@ -211,7 +218,9 @@ static void an_evaluation_can_be_interrupted(void **state)
     let_join(b.w, b.ex);
     pretend_params(x, 1);
     assert_int_equal(b.ex->ops->publish(b.ex, 1, x, &err), FG_OK);
-    assert_int_equal(b.scorer->ops->evaluate(b.scorer, x, &b.data, b.index, SAMPLES, NULL, &got, &stop, &err),
+    assert_int_equal(b.scorer->ops->evaluate(
+                         b.scorer, x, &(struct fg_scoring){.data = &b.data, .index = b.index, .n = SAMPLES},
+                         &got, &stop, &err),
                      FG_E_INTERRUPTED);
     assert_null(fg_executor_remote_check(b.ex));
     compare(&b, x, SAMPLES, false); /* and then made */

@@ -21,14 +21,16 @@ static double accuracy_after(const struct fg_dataset *d, const char *layers, uin
     uint32_t n = (uint32_t)d->n, *index = toy_iota(n);
     struct fg_score before, after;
     fg_model_init(m, 3, w);
-    assert_int_equal(fg_trainer_evaluate(t, w, d, NULL, n, NULL, &before, NULL, NULL), FG_OK);
+    assert_int_equal(fg_trainer_evaluate(t, w, &(struct fg_scoring){.data = d, .n = n}, &before, NULL, NULL),
+                     FG_OK);
     struct fg_job job = toy_job(d, index, n, fg_local_steps(n, 10, epochs, 0), lr, w, delta);
     toy_run(t, &job, 1);
     assert_int_equal(job.steps, (n + 9) / 10 * epochs);
     for (size_t i = 0; i < P; i++) {
         w[i] -= delta[i];
     }
-    assert_int_equal(fg_trainer_evaluate(t, w, d, NULL, n, NULL, &after, NULL, NULL), FG_OK);
+    assert_int_equal(fg_trainer_evaluate(t, w, &(struct fg_scoring){.data = d, .n = n}, &after, NULL, NULL),
+                     FG_OK);
     assert_true(after.loss < before.loss && job.loss < before.loss && job.loss > after.loss);
     assert_int_equal(after.scored, d->n * d->label_width);
     free(w);

@@ -27,7 +27,8 @@ static void train_in(enum fg_arithmetic arithmetic, const struct fg_dataset *d, 
     fg_model_init(m, 3, w);
     toy_cohort(jobs, d, index, w, deltas, P);
     toy_run(t, jobs, TOY_JOBS);
-    assert_int_equal(fg_trainer_evaluate(t, w, d, NULL, d->n, NULL, &score, NULL, NULL), FG_OK);
+    assert_int_equal(
+        fg_trainer_evaluate(t, w, &(struct fg_scoring){.data = d, .n = d->n}, &score, NULL, NULL), FG_OK);
     *loss = score.loss;
     free(w);
     free(index);

@@ -115,8 +115,9 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
         assert_int_equal(coded > 0, leaves == CODED && made);
     }
     w[0] += 1.0f; /* another model than the one that may be there */
-    assert_int_equal(fg_trainer_evaluate(t, w, d, NULL, d->n, NULL, &score, NULL, NULL),
-                     need->evaluate_waves > 0 ? FG_OK : FG_E_NOMEM);
+    assert_int_equal(
+        fg_trainer_evaluate(t, w, &(struct fg_scoring){.data = d, .n = d->n}, &score, NULL, NULL),
+        need->evaluate_waves > 0 ? FG_OK : FG_E_NOMEM);
     if (need->waves > 0 && need->evaluate_waves > 0) {
         assert_int_equal(fg_device_emulated_peak(dev), need->peak_bytes);
     }
@@ -267,7 +268,8 @@ static unsigned rounds_that_take(struct fg_trainer *t, const struct fg_device *d
         struct fg_score score;
         toy_cohort(jobs, d, index, w, w + P, P);
         toy_run(t, jobs, TOY_JOBS);
-        assert_int_equal(fg_trainer_evaluate(t, w, d, NULL, d->n, NULL, &score, NULL, NULL), FG_OK);
+        assert_int_equal(
+            fg_trainer_evaluate(t, w, &(struct fg_scoring){.data = d, .n = d->n}, &score, NULL, NULL), FG_OK);
         takes += fg_device_emulated_taken(dev) > before;
     }
     free(w);

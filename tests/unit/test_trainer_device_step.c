@@ -123,9 +123,11 @@ static void the_model_moves_on_the_device_to_the_same_bits(void **state)
             }
             assert_int_equal(at.only, round == 1);
             assert_int_equal(memcmp(x, y, P * sizeof *x) == 0, round != 1);
-            assert_int_equal(fg_trainer_evaluate(cpu, x, images, NULL, images->n, NULL, &by_cpu, NULL, NULL),
+            assert_int_equal(fg_trainer_evaluate(cpu, x, &(struct fg_scoring){.data = images, .n = images->n},
+                                                 &by_cpu, NULL, NULL),
                              FG_OK);
-            assert_int_equal(fg_trainer_evaluate(dev, at.only ? NULL : y, images, NULL, images->n, NULL,
+            assert_int_equal(fg_trainer_evaluate(dev, at.only ? NULL : y,
+                                                 &(struct fg_scoring){.data = images, .n = images->n},
                                                  &by_dev, NULL, NULL),
                              FG_OK);
             assert_memory_equal(&by_cpu.loss, &by_dev.loss, sizeof by_cpu.loss);
@@ -221,9 +223,10 @@ static void the_model_comes_back_only_when_asked_for(void **state)
         before = after;
         after = fg_device_emulated_traffic(d);
         assert_int_equal(after.from - before.from, round > 1 ? bytes : 0);
-        assert_int_equal(
-            fg_trainer_evaluate(t, at.only ? NULL : x, images, NULL, images->n, NULL, &score, NULL, NULL),
-            FG_OK);
+        assert_int_equal(fg_trainer_evaluate(t, at.only ? NULL : x,
+                                             &(struct fg_scoring){.data = images, .n = images->n}, &score,
+                                             NULL, NULL),
+                         FG_OK);
         before = after;
         after = fg_device_emulated_traffic(d);
         assert_true(after.to - before.to < bytes / 8);

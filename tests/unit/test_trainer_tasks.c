@@ -114,7 +114,8 @@ static void stop_flag_ends_a_run_between_steps(void **state)
     assert_int_equal(left.steps, 0);
     assert_memory_equal(left.params, w, sizeof w);
     fg_assert_close((double)a[0], 7, 0);
-    assert_int_equal(fg_trainer_evaluate(t, w, d, NULL, 40, NULL, &score, &stop, &err), FG_E_INTERRUPTED);
+    assert_int_equal(fg_trainer_evaluate(t, w, &(struct fg_scoring){.data = d, .n = 40}, &score, &stop, &err),
+                     FG_E_INTERRUPTED);
     fg_assert_close(score.loss, -1, 0);
     fg_train_state_fini(&left);
     free(index);
@@ -211,7 +212,10 @@ static void evaluation_matches_the_double_network(void **state)
     for (unsigned threads = 1; threads <= 3; threads++) {
         struct fg_trainer *t = toy_trainer(s.m, &o, threads, "auto");
         struct fg_score all, some;
-        assert_int_equal(fg_trainer_evaluate(t, s.w, s.d, NULL, TEXTS, &each, &all, NULL, NULL), FG_OK);
+        assert_int_equal(fg_trainer_evaluate(t, s.w,
+                                             &(struct fg_scoring){.data = s.d, .n = TEXTS, .each = &each},
+                                             &all, NULL, NULL),
+                         FG_OK);
         for (uint32_t i = 0; i < TEXTS; i++) {
             fg_assert_close(each_loss[i] / LEN, s.each_loss[i], 1e-6);
             assert_int_equal(each_correct[i], s.each_correct[i]);
@@ -221,11 +225,16 @@ static void evaluation_matches_the_double_network(void **state)
         assert_int_equal(all.scored, TEXTS * LEN);
         first = threads == 1 ? all.loss : first;
         assert_true(all.loss == first);
-        assert_int_equal(fg_trainer_evaluate(t, s.w, s.d, s.backwards, TEXTS, NULL, &some, NULL, NULL),
-                         FG_OK);
+        assert_int_equal(
+            fg_trainer_evaluate(t, s.w, &(struct fg_scoring){.data = s.d, .index = s.backwards, .n = TEXTS},
+                                &some, NULL, NULL),
+            FG_OK);
         assert_int_equal(some.correct, s.correct);
         fg_assert_close(some.loss, s.loss, 1e-6);
-        assert_int_equal(fg_trainer_evaluate(t, s.w, s.d, s.backwards, 0, NULL, &some, NULL, NULL), FG_OK);
+        assert_int_equal(fg_trainer_evaluate(t, s.w,
+                                             &(struct fg_scoring){.data = s.d, .index = s.backwards, .n = 0},
+                                             &some, NULL, NULL),
+                         FG_OK);
         assert_true(some.loss == 0 && some.scored == 0);
         fg_trainer_destroy(t);
     }
@@ -291,7 +300,9 @@ static void wrong_settings_and_data_are_refused(void **state)
     struct fg_job job = toy_job(other, index, 20, 1, 0.1f, w, delta);
     struct fg_score score;
     assert_int_equal(fg_trainer_run(t, &job, 1, NULL, &err), FG_E_INPUT);
-    assert_int_equal(fg_trainer_evaluate(t, w, other, NULL, 20, NULL, &score, NULL, &err), FG_E_INPUT);
+    assert_int_equal(
+        fg_trainer_evaluate(t, w, &(struct fg_scoring){.data = other, .n = 20}, &score, NULL, &err),
+        FG_E_INPUT);
     assert_non_null(strstr(err.text, "6x1x1"));
     free(index);
     fg_trainer_destroy(t);
