@@ -375,7 +375,7 @@ enum fg_status fg_stays_take(struct fg_stays *s, const struct fg_stay_lanes *fro
                              struct fg_err *err)
 {
     const size_t n = from->n, blocks = fg_rounding_blocks(s->values);
-    struct made m = {NULL};
+    struct made m = {0};
     enum fg_status st = find_room(s, n, false, err);
     struct slab *b = st == FG_OK ? make_slab(s, n, blocks) : NULL;
     if (b == NULL) {
@@ -398,7 +398,7 @@ cleanup:
 enum fg_status fg_stays_codes(struct fg_stays *s, const struct fg_stay_lanes *from, uint8_t *const *codes,
                               struct fg_err *err)
 {
-    struct made m = {NULL};
+    struct made m = {0};
     enum fg_status st;
     FG_TRY(find_room(s, from->n, true, err));
     FG_TRY(make(&m, s, from, err));
