@@ -100,12 +100,12 @@ else
 fi
 
 if [ -w /dev/full ]; then
-    for cmd in "options" "options --json" "show $T/run" "show $T/run --json" "evaluate $T/run --json" "--version"; do
+    for cmd in "options" "options --json" "show $T/run" "show $T/run --json" "evaluate $T/run --json" "--version" "trace synth --nodes 9 --hours 9"; do
         # shellcheck disable=SC2086
         "$FORAGE" $cmd >/dev/full 2>"$T/err"
         rc=$?
         expect "${cmd%% *} to a full device ends with 1" 1 $rc
-        expect_match "and says so" '^forage: standard output: could not write: No space left' "$(head -1 "$T/err")"
+        expect_match "and says so, once" '^forage: standard output: could not write: No space left on device$' "$(cat "$T/err")"
     done
 fi
 "$FORAGE" simulate -q "${SMALL[@]}" --out "$T/open" "$EXAMPLE" >"$T/o" 2>"$T/err"
