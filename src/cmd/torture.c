@@ -181,16 +181,17 @@ static enum fg_status simulate(struct outcome *o, const char *file, struct fg_er
 {
     struct fg_launch_argv line = {0};
     struct fg_str dir = {0};
+    char said[FG_SAID];
     int code = 1;
     enum fg_status st;
     FG_TRY(fg_str_addf(&dir, "%s-undisturbed", o->dir));
     FG_TRY(command(&line, o->args, "simulate", dir.data, true, file));
     double begin = fg_now_steady_s();
-    FG_TRY(fg_launch_command(&code, &line, err));
+    FG_TRY(fg_launch_command(&code, said, &line, err));
     o->simulated_s = fg_now_steady_s() - begin;
     if (code != 0) {
-        st = fg_fail(err, code == 2 ? FG_E_USAGE : FG_E_GONE, "the undisturbed simulation ended with code %d",
-                     code);
+        st = fg_fail(err, code == 2 ? FG_E_CONFIG : FG_E_GONE,
+                     "the undisturbed simulation ended with code %d: %s", code, said);
         goto cleanup;
     }
     st = hash_of(o->undisturbed, dir.data, err);

@@ -10,6 +10,7 @@ static enum fg_status simulate(const char *dir, const char *predicted, struct fg
 {
     struct fg_launch_argv line = {0};
     struct fg_str config = {0};
+    char said[FG_SAID];
     int code = 1;
     enum fg_status st;
     FG_TRY(fg_str_addf(&config, "%s/config.ini", dir));
@@ -19,10 +20,9 @@ static enum fg_status simulate(const char *dir, const char *predicted, struct fg
     for (size_t i = 0; i < sizeof args / sizeof *args; i++) {
         FG_TRY(fg_launch_add(&line, args[i]));
     }
-    FG_TRY(fg_launch_command(&code, &line, err));
+    FG_TRY(fg_launch_command(&code, said, &line, err));
     if (code != 0) {
-        st = fg_fail(err, FG_E_GONE, "the simulation in %s ended with code %d; see its log.txt", predicted,
-                     code);
+        st = fg_fail(err, FG_E_GONE, "the simulation in %s ended with code %d: %s", predicted, code, said);
     }
 cleanup:
     fg_launch_argv_fini(&line);

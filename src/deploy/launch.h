@@ -22,8 +22,11 @@ void fg_launch_argv_fini(struct fg_launch_argv *a);
 /* This program. */
 enum fg_status fg_launch_self(struct fg_launch_argv *a) FG_NODISCARD;
 
-/* Run a command to its end with its output in /dev/null; *code is its exit code. Errors: FG_E_INTERNAL. */
-enum fg_status fg_launch_command(int *code, const struct fg_launch_argv *a, struct fg_err *err) FG_NODISCARD;
+/* Run a command to its end; *code is its exit code, said (FG_SAID) the last line that it wrote to stderr, as
+ * far as that fits. Nothing else is kept of its output. Errors: FG_E_INTERNAL. */
+enum { FG_SAID = 384 };
+enum fg_status fg_launch_command(int *code, char *said, const struct fg_launch_argv *a,
+                                 struct fg_err *err) FG_NODISCARD;
 
 /* A process that no later bearer of its number is taken for; -1: there is none. (glibc has the calls from
  * 2.36 on, Linux from 5.3.) Owner: the caller, close(). */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -263,26 +264,50 @@ cleanup:
     return st;
 }
 
-enum fg_status fg_launch_command(int *code, const struct fg_launch_argv *a, struct fg_err *err)
+/* The last line of a file, without the program's name; none if it cannot be read. Shapes: said (FG_SAID). */
+static void last_line(char *said, int file)
 {
-    int status = 0;
+    char text[4096];
+    const char *own = "forage: ";
+    off_t end = file >= 0 ? lseek(file, 0, SEEK_END) : 0,
+          from = end > (off_t)sizeof text ? end - (off_t)sizeof text : 0;
+    ssize_t n = end > 0 ? pread(file, text, sizeof text, from) : 0;
+    while (n > 0 && text[n - 1] == '\n') {
+        n--;
+    }
+    ssize_t begin = n > 0 ? n : 0;
+    while (begin > 0 && text[begin - 1] != '\n') {
+        begin--;
+    }
+    if (n - begin > (ssize_t)strlen(own) && memcmp(text + begin, own, strlen(own)) == 0) {
+        begin += (ssize_t)strlen(own);
+    }
+    (void)snprintf(said, FG_SAID, "%.*s", n > begin ? (int)(n - begin) : 0, text + begin);
+}
+
+enum fg_status fg_launch_command(int *code, char *said, const struct fg_launch_argv *a, struct fg_err *err)
+{
+    int status = 0, words = memfd_create("said", MFD_CLOEXEC);
     (void)fflush(NULL);
     pid_t pid = fork();
-    if (pid < 0) {
-        return fg_fail(err, FG_E_INTERNAL, "could not start a process: %s", strerror(errno));
-    }
     if (pid == 0) {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
         (void)signal(SIGPIPE, SIG_DFL);
-        for (int fd = 0; fd < 3; fd++) {
-            (void)dup2(null, fd);
-        }
+        (void)dup2(null, STDIN_FILENO);
+        (void)dup2(null, STDOUT_FILENO);
+        (void)dup2(words >= 0 ? words : null, STDERR_FILENO);
         (void)execv(a->item[0], a->item);
         _exit(127);
     }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    enum fg_status st =
+        pid > 0 ? FG_OK : fg_fail(err, FG_E_INTERNAL, "could not start a process: %s", strerror(errno));
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    return FG_OK;
+    last_line(said, words);
+    if (words >= 0) {
+        (void)close(words);
+    }
+    return st;
 }

@@ -29,6 +29,9 @@ echo "# $(at "$T/json" wall_s) s, undisturbed simulation $(at "$T/json" simulate
 "$FORAGE" torture "$EXAMPLE" --set run.clock=real --out "$T/real" >/dev/null 2>"$T/err"
 expect "real time is refused" 2 $?
 expect_match "and it says why" 'run.clock' "$(cat "$T/err")"
+"$FORAGE" torture "$EXAMPLE" --set run.rounds=100000 --set time.wrap=no --compare --out "$T/long" >/dev/null 2>"$T/err"
+expect_match "a simulation that does not run: exit code, and it says why" \
+    '^2 forage: the undisturbed simulation ended with code 2: the run is longer than the .* trace' "$? $(cat "$T/err")"
 "$FORAGE" torture "$EXAMPLE" --gap -1 --out "$T/gap" >/dev/null 2>"$T/err"
 expect_match "a negative gap is refused" "^2 .*--gap: expected 0 seconds or more, found -1" "$? $(cat "$T/err")"
 "$FORAGE" torture "$T/nothere.ini" >/dev/null 2>"$T/err"
