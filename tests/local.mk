@@ -83,6 +83,7 @@ UNIT_TESTS += tests/unit/test_remote_late
 UNIT_TESTS += tests/unit/test_remote_live
 UNIT_TESTS += tests/unit/test_remote_score
 UNIT_TESTS += tests/unit/test_remote_share
+UNIT_TESTS += tests/unit/test_relay
 UNIT_TESTS += tests/unit/test_respawn
 UNIT_TESTS += tests/unit/test_rng
 UNIT_TESTS += tests/unit/test_rule

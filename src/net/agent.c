@@ -11,6 +11,13 @@
 #include <unistd.h>
 
 #include "src/base/mem.h"
+#include "src/base/now.h"
+#include "src/net/relay.h"
+
+enum {
+    LOOK_MS = 100,   /* between two looks at the agent */
+    SEEN_US = 100000 /* chosen: for MPI's server to see a connection end */
+};
 
 static const char ssh[] = "ssh -x -o BatchMode=yes -o ConnectTimeout=3 -o ServerAliveInterval=5 "
                           "-o ServerAliveCountMax=3";
@@ -104,10 +111,26 @@ pid_t fg_agent_start(const struct fg_agent *a, const char *host, const char *com
     return pid;
 }
 
-/* What MPI and `forage launch` have told this process, as the beginning of a command. */
-static enum fg_status add_environment(struct fg_str *out)
+static const char uri[] = "PMIX_SERVER_URI"; /* of several variables: where MPI's server is, ...:PORT */
+
+static enum fg_status add_variable(struct fg_str *out, const char *entry, uint16_t port)
 {
-    static const char *const begins[] = {"PMIX_", "OMPI_", "PRTE_", "FORAGE_", "LD_LIBRARY_PATH="};
+    const char *colon = strncmp(entry, uri, strlen(uri)) == 0 ? strrchr(entry, ':') : NULL;
+    struct fg_str moved = {0};
+    if (colon == NULL || port == 0) {
+        return fg_agent_quote(out, entry);
+    }
+    enum fg_status st = fg_str_addf(&moved, "%.*s:%u", (int)(colon - entry), entry, (unsigned)port);
+    st = st == FG_OK ? fg_agent_quote(out, moved.data) : st;
+    fg_str_fini(&moved);
+    return st;
+}
+
+/* What MPI and `forage launch` have told this process, as the beginning of a command; MPI's server is found
+ * at `port` (0: where it is). */
+static enum fg_status add_environment(struct fg_str *out, uint16_t port)
+{
+    static const char *const begins[] = {"PMIX_", "OMPI_", "OPAL_", "PRTE_", "FORAGE_", "LD_LIBRARY_PATH="};
     enum fg_status st = fg_str_addf(out, "exec env %s=1", FG_AGENT_HOPPED);
     for (char **e = environ; *e != NULL && st == FG_OK; e++) {
         bool ours = false;
@@ -115,12 +138,12 @@ static enum fg_status add_environment(struct fg_str *out)
             ours = ours || strncmp(*e, begins[i], strlen(begins[i])) == 0;
         }
         st = ours ? fg_str_addf(out, " ") : FG_OK;
-        st = ours && st == FG_OK ? fg_agent_quote(out, *e) : st;
+        st = ours && st == FG_OK ? add_variable(out, *e, port) : st;
     }
     return st;
 }
 
-static enum fg_status add_command(struct fg_str *out, const char *const *argv)
+static enum fg_status add_command(struct fg_str *out, const char *const *argv, uint16_t port)
 {
     char folder[4096];
     enum fg_status st;
@@ -129,7 +152,7 @@ static enum fg_status add_command(struct fg_str *out, const char *const *argv)
         FG_TRY(fg_agent_quote(out, folder));
         FG_TRY(fg_str_addf(out, " 2>/dev/null; ")); /* that host need not have it */
     }
-    FG_TRY(add_environment(out));
+    FG_TRY(add_environment(out, port));
     for (size_t i = 0; argv[i] != NULL; i++) {
         FG_TRY(fg_str_addf(out, " "));
         FG_TRY(fg_agent_quote(out, argv[i]));
@@ -138,23 +161,39 @@ cleanup:
     return st;
 }
 
+/* Wait for the agent, and pass on what the process that it started and MPI's server have to say. */
+static int wait_for(pid_t pid, struct fg_relay *relay)
+{
+    int status = 0;
+    for (pid_t got = 0; got == 0 || (got < 0 && errno == EINTR); got = waitpid(pid, &status, WNOHANG)) {
+        fg_relay_step(relay, LOOK_MS);
+    }
+    return status;
+}
+
 void fg_agent_hop(const struct fg_agent *a, const char *host, const char *const *argv, const char *log,
                   void (*failed)(const char *host))
 {
     struct fg_str command = {0};
+    struct fg_relay relay;
+    uint16_t port = 0;
     int out_fd = log != NULL ? open(log, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
-    int status = 0;
-    pid_t pid = add_command(&command, argv) == FG_OK ? fg_agent_start(a, host, command.data, out_fd) : -1;
+    if (fg_relay_open(&relay, getenv("PMIX_SERVER_URI2"), &port) != FG_OK) {
+        port = 0; /* that process talks to the server itself */
+    }
+    pid_t pid =
+        add_command(&command, argv, port) == FG_OK ? fg_agent_start(a, host, command.data, out_fd) : -1;
     (void)signal(SIGINT, SIG_IGN); /* the aggregator says when the run ends */
     (void)signal(SIGUSR1, SIG_IGN);
     (void)close(STDOUT_FILENO); /* mpirun waits for the end of these when a rank dies */
     (void)close(STDERR_FILENO);
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
+    int status = pid > 0 ? wait_for(pid, &relay) : 0;
     if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         _exit(0);
     }
     failed(host);
+    fg_relay_close(&relay); /* MPI's server sees this first */
+    fg_sleep(SEEN_US);
     (void)kill(getpid(), SIGKILL); /* another code would end every rank */
     _exit(0);
 }

@@ -11,11 +11,15 @@ LONG=(--set run.rounds=24 --set run.eval_every=24 --set run.threads=1 --set work
 
 cat >"$T/agent" <<SH
 #!/bin/sh
-# agent HOST COMMAND: a host is down while the file down.HOST is there; other.HOST is its forage, where that is there
+# agent HOST COMMAND: a host is down while the file down.HOST is there; other.HOST is its forage, where that is there; where
+# far.HOST is, the command outlives this agent
 [ ! -e "$T/down.\$1" ] || { echo "no route to \$1" >&2; exit 255; }
 case \$2 in *train*) echo "\$1" >>"$T/hops";; esac
 [ ! -e "$T/other.\$1" ] || exec sh -c "\$(printf %s "\$2" | sed "s#$FORAGE train#$T/other.\$1 train#")"
-exec sh -c "\$2"
+[ -e "$T/far.\$1" ] || exec sh -c "\$2"
+case \$2 in *train*) echo \$\$ >"$T/agent.\$1";; esac
+(sh -c "\$2"; :) &
+wait \$!
 SH
 chmod +x "$T/agent"
 printf '# the LAN\neast slots=1\nwest slots=1\nnorth slots=4\n' >"$T/hostfile"
@@ -54,7 +58,21 @@ wait "$job"
 expect "the simulation's model" "0 $want" "$? $(sha "$T/run")"
 expect "nobody is there any more" absent "$([ -e "$T/run/workers.json" ] && echo there || echo absent)"
 
-touch "$T/down.east"
+# A host that is cut off: for mpirun its process ends while its connection does not.
+rm "$T"/down.* && touch "$T/far.west"
+timeout 120 "$FORAGE" launch -n 3 --host east,west --agent "$T/agent" --interface lo "$EXAMPLE" "${LONG[@]}" --out "$T/cut" \
+    >/dev/null 2>"$T/cut.err" &
+job=$!
+for next in 3 4 5 6; do
+    wait_for 60 grep -qs "worker $((next - 1)): process" "$T/cut/log.txt" || break
+    kill -9 "$(cat "$T/agent.west")"
+    wait_for 30 grep -q "worker $next: process" "$T/cut/log.txt" || break
+done
+wait "$job"
+expect "workers whose agent is lost: the simulation's model" "0 $want" "$? $(sha "$T/cut")"
+expect "and nobody has to start again" 0 "$(grep -c 'started again' "$T/cut/log.txt")"
+
+touch "$T/down.east" "$T/down.west" "$T/down.north"
 timeout 60 "$FORAGE" launch -n 2 --host east,west --agent "$T/agent" "$EXAMPLE" --out "$T/none" >/dev/null 2>"$T/none.err"
 expect "no host answers: exit code, and no run folder" "1 absent" "$? $([ -e "$T/none" ] && echo there || echo absent)"
 expect_match "no host answers: it says so" 'none of the hosts answers' "$(cat "$T/none.err")"
