@@ -206,6 +206,7 @@ static struct fg_executor_remote_opts options_of(struct fg_ranks *r, const struc
         .params = fg_model_params(s->model),
         .coding = s->coding,
         .input = {(uint32_t)in.kind, in.shape[0], in.shape[1], in.shape[2], in.classes},
+        .version = PACKAGE_VERSION,
         .run_id = make_run_id(),
         .shard_of = movable ? shard_of : NULL,
         .shard_bytes = movable ? shard_bytes : NULL,

@@ -48,6 +48,7 @@ struct fg_executor_remote_opts {
     struct fg_codec_opts coding;    /* how updates are encoded; `layer` is borrowed */
     uint32_t input[FG_MSG_INPUT];   /* what samples are, for workers that have no data of their own */
     const char *config;             /* resolved configuration for the workers; copied */
+    const char *version;            /* of the program, which a worker must have as well; NULL: any */
     uint64_t run_id;                /* not 0 */
 
     /* Movable placement, else NULL: the name of a task's shard, and the bytes of a name (valid until the next

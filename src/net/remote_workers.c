@@ -194,6 +194,30 @@ bool remote_too_few(struct remote *r)
 
 /* ---- what they say ---- */
 
+/* It cannot do this run, and another one in its place could not either. */
+static enum fg_status unfit(struct remote *r, uint32_t peer, struct fg_view why)
+{
+    fg_free(r->refusal);
+    r->refusal = fg_strndup(why.data != NULL ? (const char *)why.data : "", why.len);
+    fg_log_write(FG_LOG_WARN, "worker %u cannot work: %.*s", peer, (int)why.len, (const char *)why.data);
+    fg_respawn_unfit(&r->respawn);
+    return remote_dismiss(r, peer, "is of no use");
+}
+
+/* Whose program may compute other bits. */
+static enum fg_status other_version(struct remote *r, uint32_t peer, const struct fg_msg *m)
+{
+    struct fg_msg stop = {.type = FG_MSG_STOP};
+    char why[200];
+    stop.u.end.reason = FG_STOP_FAILED;
+    (void)snprintf(why, sizeof why,
+                   "forage on %.*s is %.*s, the aggregator's is %s: they have to be the same",
+                   (int)m->u.hello.host.len, (const char *)m->u.hello.host.data, (int)m->u.hello.version.len,
+                   (const char *)m->u.hello.version.data, r->opts.version);
+    enum fg_status st = remote_send(r, peer, &stop);
+    return st == FG_OK ? unfit(r, peer, fg_view_str(why)) : st;
+}
+
 static enum fg_status on_hello(struct remote *r, uint32_t peer, const struct fg_msg *m)
 {
     struct worker *w = &r->worker[peer];
@@ -206,6 +230,11 @@ static enum fg_status on_hello(struct remote *r, uint32_t peer, const struct fg_
     size_t len = m->u.hello.host.len < sizeof w->name - 1 ? m->u.hello.host.len : sizeof w->name - 1;
     if (len > 0) {
         memcpy(w->name, m->u.hello.host.data, len);
+    }
+    struct fg_view version = m->u.hello.version;
+    if (r->opts.version != NULL &&
+        (version.len != strlen(r->opts.version) || memcmp(version.data, r->opts.version, version.len) != 0)) {
+        return other_version(r, peer, m);
     }
     fg_log_write(FG_LOG_INFO, "worker %u: process %u on %.*s, kernels %.*s", peer, m->u.hello.pid,
                  (int)m->u.hello.host.len, (const char *)m->u.hello.host.data, (int)m->u.hello.isa.len,
@@ -245,11 +274,7 @@ static enum fg_status on_refused(struct remote *r, uint32_t peer, const struct f
     struct worker *w = &r->worker[peer];
     struct fg_view why = m->u.refused.text;
     if (m->u.refused.reason == FG_REFUSED_CONFIG) {
-        fg_free(r->refusal);
-        r->refusal = fg_strndup(why.data != NULL ? (const char *)why.data : "", why.len);
-        fg_log_write(FG_LOG_WARN, "worker %u cannot work: %.*s", peer, (int)why.len, (const char *)why.data);
-        fg_respawn_unfit(&r->respawn);
-        return remote_dismiss(r, peer, "is of no use");
+        return unfit(r, peer, why);
     }
     if (m->u.refused.reason == FG_REFUSED_LOST) { /* its BYE follows, and gives its tasks to others */
         fg_log_write(FG_LOG_WARN, "worker %u is lost: %.*s", peer, (int)why.len, (const char *)why.data);

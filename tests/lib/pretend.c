@@ -399,6 +399,7 @@ struct fg_executor *pretend_executor(struct pretend *w, struct fg_executor *loca
     struct fg_executor_remote_opts opts = {.transport = fg_loop_end(w->loop, 0),
                                            .params = PRETEND_P,
                                            .config = "[run]\n",
+                                           .version = w->version,
                                            .run_id = 99,
                                            .shard_of = w->movable ? shard_name : NULL,
                                            .shard_bytes = w->movable ? shard_bytes : NULL,

@@ -43,8 +43,9 @@ struct pretend {
         PRETEND_DAMAGED /* a bit of the values of every second update is turned on the way */
     } bad;              /* what worker 2 sends */
     bool everyone_is_bad;
-    bool lies;     /* what is not finite is not said to be so */
-    bool all_late; /* the next one that computes falls silent for longer than its patience */
+    bool lies;           /* what is not finite is not said to be so */
+    bool all_late;       /* the next one that computes falls silent for longer than its patience */
+    const char *version; /* of the program that the aggregator wants; theirs is 1 */
     bool movable, cannot_configure, ignore, late_counts; /* workers.on_loss = ignore */
     struct fg_respawn_opts respawn;
     size_t max_bytes;

@@ -269,6 +269,24 @@ static void nobody_left_is_an_error_not_a_hang(void **state)
     pretend_end(w, ex);
 }
 
+static void a_worker_of_another_version_is_not_taken(void **state)
+{
+    (void)state;
+    struct pretend *w = pretend_create(5, 2, false);
+    struct fg_err err;
+    w->version = "1.1";
+    struct fg_executor *ex = pretend_executor(w, NULL);
+    assert_int_equal(try_one(ex, &err), FG_E_GONE);
+    assert_non_null(strstr(err.text, "forage on h is 1, the aggregator's is 1.1"));
+    pretend_end(w, ex);
+
+    w = pretend_create(5, 2, false);
+    w->version = "1";
+    ex = pretend_executor(w, NULL);
+    assert_int_equal(try_one(ex, &err), FG_OK);
+    pretend_end(w, ex);
+}
+
 /* Three workers, and many more that are started one by one: everyone may die at any moment,
  * also all at once. */
 static void lost_workers_are_replaced_until_all_is_done(void **state)
@@ -406,6 +424,7 @@ int main(void)
         cmocka_unit_test(who_keeps_sending_nonsense_is_put_aside),
         cmocka_unit_test(training_that_diverges_is_nobodys_fault),
         cmocka_unit_test(nobody_left_is_an_error_not_a_hang),
+        cmocka_unit_test(a_worker_of_another_version_is_not_taken),
         cmocka_unit_test(lost_workers_are_replaced_until_all_is_done),
         cmocka_unit_test(what_never_works_is_not_started_for_ever),
         cmocka_unit_test(a_task_that_fails_everywhere_is_an_error),
