@@ -47,7 +47,8 @@ struct args {
 };
 
 static const struct fg_cmd_option options[] = {
-    {0, "host", "A,B", FG_CMD_TEXT, offsetof(struct args, hosts), "hosts that have to be reachable by ssh"},
+    {0, "host", "A,B", FG_CMD_TEXT, offsetof(struct args, hosts),
+     "hosts that have to be reachable by ssh and have this forage"},
     {0, "hostfile", "FILE", FG_CMD_TEXT, offsetof(struct args, hostfile),
      "the same, from mpirun's host file"},
     FG_CMD_CONFIG_OPTIONS(struct args, common),

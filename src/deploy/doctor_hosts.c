@@ -1,41 +1,90 @@
 /* The doctor's look at other machines. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "config.h"
 #include "src/deploy/doctor.h"
 #include "src/deploy/launch.h"
 
-enum { MAX_HOSTS = 128 };
+enum { MAX_HOSTS = 128, SAID_BYTES = 2000 };
 
-static void try_all(struct fg_doctor *d, const struct fg_hosts *h)
+static const char same[] = "forage " PACKAGE_VERSION "\n"; /* that `forage --version` says here */
+
+/* A host that is asked for its forage. */
+struct asked {
+    pid_t pid;
+    FILE *said;
+};
+
+static struct asked ask(const char *host, const char *command)
 {
-    pid_t pid[MAX_HOSTS] = {0};
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    const char *argv[] = {"ssh", "-n",    "-o", "BatchMode=yes", "-o", "ConnectTimeout=3", "--",
+                          host,  command, NULL};
+    struct asked a = {.pid = -1, .said = tmpfile()};
+    if (a.said != NULL) {
+        a.pid = fg_doctor_spawn(argv, fileno(a.said));
+    }
+    return a;
+}
+
+/* The last line of what was said, without its end. */
+static const char *last_line(char *text)
+{
+    size_t n = strlen(text);
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r')) {
+        text[--n] = '\0';
+    }
+    const char *line = strrchr(text, '\n');
+    return line != NULL ? line + 1 : text;
+}
+
+static void hear(struct fg_doctor *d, const char *host, struct asked *a)
+{
+    char said[SAID_BYTES] = "";
+    int rc = a->pid > 0 ? fg_doctor_wait(a->pid, 10.0) : 127;
+    if (a->said != NULL) {
+        rewind(a->said);
+        said[fread(said, 1, sizeof said - 1, a->said)] = '\0';
+        (void)fclose(a->said);
+    }
+    bool like_ours = strstr(said, same) != NULL;
+    const char *why = last_line(said);
+    if (rc == 0 && like_ours) {
+        fg_doctor_add(d, FG_DOCTOR_OK, "host", NULL, "%s: reachable, has this forage", host);
+    } else if (rc == 127 && why[0] == '\0') {
+        fg_doctor_add(d, FG_DOCTOR_FAIL, "host", "apt-get install openssh-client",
+                      "%s: not tried, no ssh here", host);
+    } else if (rc == -2 || rc == 255) {
+        fg_doctor_add(d, FG_DOCTOR_FAIL, "host",
+                      "`ssh HOST true` must work without a password: check the name, the network, and "
+                      "ssh-copy-id HOST",
+                      "%s: not reachable by ssh (%s)", host, why[0] != '\0' ? why : "no answer");
+    } else {
+        fg_doctor_add(d, FG_DOCTOR_FAIL, "host",
+                      "the same forage, with the same Open MPI, has to be at the same path there",
+                      "%s: reachable, but without forage " PACKAGE_VERSION " (%s)", host, why);
+    }
+}
+
+static enum fg_status try_all(struct fg_doctor *d, const struct fg_hosts *h)
+{
+    struct asked asked[MAX_HOSTS];
+    struct fg_launch_argv self = {0};
+    struct fg_str command = {0};
+    enum fg_status st;
+    FG_TRY(fg_launch_self(&self));
+    FG_TRY(fg_launch_add(&self, "--version"));
+    FG_TRY(fg_launch_quote(&command, &self));
     for (size_t i = 0; i < h->n; i++) {
-        const char *argv[] = {"ssh",           "-n",   "-o", "BatchMode=yes", "-o", "ConnectTimeout=3", "--",
-                              h->host[i].name, "true", NULL};
-        pid[i] = fg_doctor_spawn(argv, null);
+        asked[i] = ask(h->host[i].name, command.data);
     }
     for (size_t i = 0; i < h->n; i++) {
-        int rc = pid[i] > 0 ? fg_doctor_wait(pid[i], 10.0) : 127;
-        if (rc == 0) {
-            fg_doctor_add(d, FG_DOCTOR_OK, "host", NULL, "%s: reachable", h->host[i].name);
-        } else if (rc == 127) {
-            fg_doctor_add(d, FG_DOCTOR_FAIL, "host", "apt-get install openssh-client",
-                          "%s: not tried, no ssh here", h->host[i].name);
-        } else {
-            fg_doctor_add(d, FG_DOCTOR_FAIL, "host",
-                          "`ssh HOST true` must work without a password: check the name, the network, and "
-                          "ssh-copy-id HOST",
-                          "%s: not reachable by ssh (code %d)", h->host[i].name, rc);
-        }
+        hear(d, h->host[i].name, &asked[i]);
     }
-    if (null >= 0) {
-        close(null);
-    }
+cleanup:
+    fg_launch_argv_fini(&self);
+    fg_str_fini(&command);
+    return st;
 }
 
 enum fg_status fg_doctor_check_hosts(struct fg_doctor *d, const char *list, const char *hostfile,
@@ -46,9 +95,7 @@ enum fg_status fg_doctor_check_hosts(struct fg_doctor *d, const char *list, cons
     if (st == FG_OK && h.n > MAX_HOSTS) {
         st = fg_fail(err, FG_E_USAGE, "doctor: expected at most %d hosts, found %zu", MAX_HOSTS, h.n);
     }
-    if (st == FG_OK) {
-        try_all(d, &h);
-    }
+    st = st == FG_OK ? try_all(d, &h) : st;
     fg_hosts_fini(&h);
     return st;
 }

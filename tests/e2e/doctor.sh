@@ -41,14 +41,24 @@ expect "where there is gnuplot it draws" 0 "^$(command -v gnuplot >/dev/null && 
 mkdir "$dir/bin"
 cat >"$dir/bin/ssh" <<'SH'
 #!/bin/sh
-for a; do [ "$a" != near ] || exit 0; done
-exit 255
+for a; do # the last one is the command
+    case $a in near | other | bare) host=$a;; esac
+done
+case $host in
+near) exec sh -c "$a";;
+other) echo 'forage 0.0.0';;
+bare) exec sh -c "/no/such$a";;
+*) echo 'Host key verification failed.' >&2; exit 255;;
+esac
 SH
 chmod +x "$dir/bin/ssh"
 printf '# all\nnear slots=2\n\nfar\n' >"$dir/hosts"
-expect "a host that cannot be reached is a failure" 1 '^fail +host +far: ' \
+expect "a host that cannot be reached is a failure, and it says why" 1 '^fail +host +far: .*Host key verification failed' \
     env PATH="$dir/bin:$PATH" "$forage" doctor --hostfile "$dir/hosts"
 expect "a host that can is fine" 0 '^ok +host +near: ' env PATH="$dir/bin:$PATH" "$forage" doctor --host near
+expect "one with another forage is not" 1 '^fail +host +other: .*without forage .*forage 0.0.0' \
+    env PATH="$dir/bin:$PATH" "$forage" doctor --host other
+expect "nor one without" 1 '^fail +host +bare: .*/no/such/.*not found' env PATH="$dir/bin:$PATH" "$forage" doctor --host bare
 expect "a host file that is missing is wrong input" 2 'none: .*No such file' "$forage" doctor --hostfile "$dir/none"
 
 expect "of a study it says what it takes on a GPU" 0 '^ok +study +memory on a GPU: [0-9.]+ .?B a client, .* to evaluate' \
