@@ -216,6 +216,7 @@ SHELL_TESTS += tests/e2e/instructions.sh
 SHELL_TESTS += tests/e2e/kept.sh
 SHELL_TESTS += tests/e2e/launch.sh
 SHELL_TESTS += tests/e2e/net.sh
+SHELL_TESTS += tests/e2e/netns.sh
 SHELL_TESTS += tests/e2e/notice.sh
 SHELL_TESTS += tests/e2e/own_data.sh
 SHELL_TESTS += tests/e2e/plan_codecs.sh
