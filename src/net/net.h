@@ -24,6 +24,10 @@ uint32_t fg_net_env_rank(void);
  * 0.2 s, so that a rank never outlives its mpirun by a second, whatever it computes. */
 enum fg_status fg_net_die_with_parent(struct fg_err *err) FG_NODISCARD;
 
+/* The same where the parent's machine is another one and is cut off: after ten minutes in which nothing comes
+ * from there, the connections that this process has now (TCP over IPv4) are over, and MPI ends it. */
+void fg_net_keep_asking(void);
+
 /* Initialise MPI and make the transport over it. Errors: FG_E_UNSUPPORTED, FG_E_INTERNAL (MPI's own text). */
 enum fg_status fg_net_start(struct fg_transport **out, struct fg_err *err) FG_NODISCARD;
 

@@ -1,4 +1,5 @@
-/* The relay between a process on another host and MPI's server on this one. */
+/* The relay between a process on another host and MPI's server on this one, and how that process notices that
+ * nobody is there any more. */
 #include "tests/lib/test.h"
 
 #include <arpa/inet.h>
@@ -6,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "src/net/net.h"
 #include "src/net/relay.h"
 
 enum { BYTES = 300000, TURNS = 2000 };
@@ -122,6 +124,28 @@ static void the_end_of_one_is_the_end_of_the_other(void **state)
     end(&s);
 }
 
+static int is_asked(int fd)
+{
+    int on = 0;
+    socklen_t len = sizeof on;
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &len), 0);
+    return on;
+}
+
+static void connections_are_asked_whether_the_other_end_is_there(void **state)
+{
+    (void)state;
+    struct scene s;
+    int datagrams = socket(AF_INET, SOCK_DGRAM, 0);
+    begin(&s);
+    assert_int_equal(is_asked(s.far), 0);
+    fg_net_keep_asking();
+    assert_int_equal(is_asked(s.far), 1);
+    assert_int_equal(is_asked(datagrams), 0);
+    close(datagrams);
+    end(&s);
+}
+
 static void what_is_no_address_is_not_relayed(void **state)
 {
     (void)state;
@@ -167,6 +191,7 @@ int main(void)
         cmocka_unit_test(the_end_of_one_is_the_end_of_the_other),
         cmocka_unit_test(what_is_no_address_is_not_relayed),
         cmocka_unit_test(nobody_behind_it),
+        cmocka_unit_test(connections_are_asked_whether_the_other_end_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
