@@ -14,7 +14,7 @@
 #include "src/cmd/cmd.h"
 #include "src/deploy/drive.h"
 #include "src/deploy/launch_folder.h"
-#include "src/net/agent.h"
+#include "src/net/route.h"
 #include "src/study/console.h"
 
 #ifndef FG_MPI_BIN
@@ -26,6 +26,7 @@ struct args {
     uint64_t n;
     const char *host, *hostfile, *agent, *interface;
     bool drive;
+    struct fg_str network; /* of --interface; empty: not given */
     struct fg_hosts hosts; /* of --host and --hostfile: that may be used; empty: this machine */
 };
 
@@ -80,7 +81,7 @@ static enum fg_status add_mpirun(struct fg_launch_argv *a, const struct args *ar
     FG_TRY(add_all(a, (const char *const[]){FG_MPI_BIN "/mpirun", "--with-ft", "ulfm", "--mca",
                                             "async_mpi_finalize", "1", "--mca", "pml", "ob1", "--mca", "btl",
                                             "self,tcp", NULL}));
-    FG_TRY(args->interface != NULL ? fg_str_addf(&net, "%s", args->interface) : FG_OK);
+    FG_TRY(args->network.len > 0 ? fg_str_addf(&net, "%s", args->network.data) : FG_OK);
     if (args->hosts.n > 0) { /* ranks hop to their hosts by themselves */
         FG_TRY(fg_launch_hosts_up(&net, &args->hosts, args->agent, err));
         FG_TRY(add_two(a, "--host", "localhost:1"));
@@ -216,7 +217,10 @@ static enum fg_status check(struct args *args, const char *file, struct fg_str *
             err, FG_E_USAGE,
             "-n: expected 2 to 100000 processes (one aggregator and at least one worker), found %s", found);
     }
-    st = st == FG_OK && args->interface != NULL ? fg_launch_interfaces(args->interface, err) : st;
+    if (st == FG_OK && args->interface != NULL) {
+        st = fg_route_networks(&args->network, args->interface, err);
+        st = st == FG_OK ? st : fg_fail_prefix(err, st, "--interface");
+    }
     st = st == FG_OK ? fg_launch_hosts(&args->hosts, args->host, args->hostfile, err) : st;
     st = st == FG_OK ? fg_cmd_load_config(&cfg, file, &args->common, err) : st;
     if (st == FG_OK) {
@@ -308,6 +312,7 @@ static int run(int argc, char **argv)
     fg_drive_destroy(drive);
     fg_str_fini(&run_dir);
     fg_hosts_fini(&args.hosts);
+    fg_str_fini(&args.network);
     if (st != FG_OK) {
         return fg_cmd_fail(st, &err);
     }

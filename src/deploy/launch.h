@@ -58,10 +58,6 @@ enum fg_status fg_launch_room(const char *dir, uint64_t ranks, struct fg_err *er
  * Errors: FG_E_IO where the hard limit is too low. */
 enum fg_status fg_launch_open_files(uint64_t ranks, struct fg_err *err) FG_NODISCARD;
 
-/* Every interface of a list with commas is one of this machine: with another one Open MPI 5.0.11 warns and
- * ends. Networks (a.b.c.d/n) pass. Errors: FG_E_USAGE. */
-enum fg_status fg_launch_interfaces(const char *list, struct fg_err *err) FG_NODISCARD;
-
 /* What launch does beside looking after mpirun. */
 struct fg_launch_aside {
     int (*tick)(void *arg); /* called often; returns in how many milliseconds again, at most; NULL: nothing */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -46,26 +45,4 @@ enum fg_status fg_launch_open_files(uint64_t ranks, struct fg_err *err)
     limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
     return FG_OK;
-}
-
-enum fg_status fg_launch_interfaces(const char *list, struct fg_err *err)
-{
-    struct if_nameindex *all = if_nameindex();
-    enum fg_status st = FG_OK;
-    for (size_t n; st == FG_OK && all != NULL && *list != '\0'; list += n + (list[n] == ',')) {
-        n = strcspn(list, ",");
-        bool known = memchr(list, '/', n) != NULL;
-        for (size_t i = 0; !known && all[i].if_name != NULL; i++) {
-            known = strlen(all[i].if_name) == n && memcmp(all[i].if_name, list, n) == 0;
-        }
-        st = known ? FG_OK
-                   : fg_fail(err, FG_E_USAGE,
-                             "--interface: expected an interface of this machine (ip link) or a network such "
-                             "as 192.168.1.0/24, found '%.*s'",
-                             (int)n, list);
-    }
-    if (all != NULL) {
-        if_freenameindex(all);
-    }
-    return st;
 }

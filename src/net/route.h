@@ -9,4 +9,9 @@
  * Errors: FG_E_MISSING (the name is unknown, no way to it), FG_E_NOMEM. Cost: one look-up of the name. */
 enum fg_status fg_route_to(struct fg_str *out, const char *host, struct fg_err *err) FG_NODISCARD;
 
+/* Append what a list `NET,...` of this machine's interfaces and networks names, as networks: interfaces may
+ * have other names on other machines.
+ * Errors: FG_E_USAGE (an interface or a network that this machine has not, over IPv4), FG_E_NOMEM. */
+enum fg_status fg_route_networks(struct fg_str *out, const char *list, struct fg_err *err) FG_NODISCARD;
+
 #endif

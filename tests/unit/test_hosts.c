@@ -8,6 +8,7 @@
 
 #include "src/net/hosts.h"
 #include "src/net/probe.h"
+#include "src/net/route.h"
 
 static void lists_are_read(void **state)
 {
@@ -150,6 +151,27 @@ static void agents_are_words_and_commands_are_quoted(void **state)
     assert_false(fg_agent_here("no-such-host"));
 }
 
+static void interfaces_become_networks(void **state)
+{
+    (void)state;
+    static const char *const none[] = {"nosuch0",      "l",         "lo,nosuch0", "203.0.113.0/24",
+                                       "127.0.0.0/33", "127.0.0/8", "/8",         "lo/8"};
+    struct fg_err err;
+    struct fg_str s = {0};
+    assert_int_equal(fg_route_networks(&s, "lo", &err), FG_OK);
+    assert_string_equal(s.data, "127.0.0.0/8");
+    assert_int_equal(fg_route_networks(&s, "127.0.0.1/32,127.0.0.9/16", &err), FG_OK);
+    assert_string_equal(s.data, "127.0.0.0/8,127.0.0.1/32,127.0.0.0/16");
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        assert_int_equal(fg_route_networks(&s, none[i], &err), FG_E_USAGE);
+    }
+    assert_non_null(strstr(err.text, "found 'lo/8'"));
+    s.len = 0;
+    assert_int_equal(fg_route_to(&s, "127.0.0.1", &err), FG_OK);
+    assert_string_equal(s.data, "127.0.0.0/8");
+    fg_str_fini(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +181,7 @@ int main(void)
         cmocka_unit_test(the_next_goes_where_fewest_run_for_each_slot_in_turn),
         cmocka_unit_test(a_host_answers_or_does_not),
         cmocka_unit_test(agents_are_words_and_commands_are_quoted),
+        cmocka_unit_test(interfaces_become_networks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
