@@ -16,6 +16,7 @@
 
 enum {
     LOOK_MS = 100,   /* between two looks at the agent */
+    KNOCK_S = 60,    /* chosen: for a process to come up on another host and to connect from there */
     SEEN_US = 100000 /* chosen: for MPI's server to see a connection end */
 };
 
@@ -161,12 +162,22 @@ cleanup:
     return st;
 }
 
-/* Wait for the agent, and pass on what the process that it started and MPI's server have to say. */
-static int wait_for(pid_t pid, struct fg_relay *relay)
+/* Wait for the agent, and pass on what the process that it started and MPI's server have to say. Both would
+ * wait for ever for one that cannot connect: it is ended, and `log` is told. */
+static int wait_for(pid_t pid, struct fg_relay *relay, const char *host, int log)
 {
+    fg_time_t until = fg_now_steady() + KNOCK_S * FG_SECOND;
     int status = 0;
     for (pid_t got = 0; got == 0 || (got < 0 && errno == EINTR); got = waitpid(pid, &status, WNOHANG)) {
         fg_relay_step(relay, LOOK_MS);
+        if (relay->door >= 0 && fg_now_steady() > until) {
+            (void)dprintf(log,
+                          "forage: nothing came from %s in %d s: does a firewall let it connect to this "
+                          "machine, to any TCP port (--interface)?\n",
+                          host, KNOCK_S);
+            fg_relay_close(relay);
+            (void)kill(pid, SIGKILL);
+        }
     }
     return status;
 }
@@ -187,7 +198,7 @@ void fg_agent_hop(const struct fg_agent *a, const char *host, const char *const 
     (void)signal(SIGUSR1, SIG_IGN);
     (void)close(STDOUT_FILENO); /* mpirun waits for the end of these when a rank dies */
     (void)close(STDERR_FILENO);
-    int status = pid > 0 ? wait_for(pid, &relay) : 0;
+    int status = pid > 0 ? wait_for(pid, &relay, host, out_fd) : 0;
     if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         _exit(0);
     }
