@@ -42,8 +42,8 @@ enum fg_status fg_doctor_check_study(struct fg_doctor *d, const struct fg_config
                                      struct fg_err *err) FG_NODISCARD;
 
 /* One point for each host of `list` ("a,b", may be NULL) and of the host file (`name slots=n` a line, may be
- * NULL): can it be reached by ssh without a password, and is this version of forage at this path there? At
- * most 128 hosts, all tried at once, 10 s in all.
+ * NULL): can it be reached by ssh without a password, is this version of forage at this path there, and
+ * has the user the same number? At most 128 hosts, all tried at once, 10 s in all.
  *
  * Errors: FG_E_MISSING or FG_E_INPUT for a host file that cannot be read, FG_E_USAGE for too many hosts,
  * FG_E_NOMEM.

@@ -1,6 +1,7 @@
 /* The doctor's look at other machines. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "src/deploy/doctor.h"
@@ -10,7 +11,7 @@ enum { MAX_HOSTS = 128, SAID_BYTES = 2000 };
 
 static const char same[] = "forage " PACKAGE_VERSION "\n"; /* that `forage --version` says here */
 
-/* A host that is asked for its forage. */
+/* A host that is asked for its forage and the number of our user there. */
 struct asked {
     pid_t pid;
     FILE *said;
@@ -49,7 +50,13 @@ static void hear(struct fg_doctor *d, const char *host, struct asked *a)
     }
     bool like_ours = strstr(said, same) != NULL;
     const char *why = last_line(said);
-    if (rc == 0 && like_ours) {
+    char user[24];
+    (void)snprintf(user, sizeof user, "%u", (unsigned)geteuid());
+    if (rc == 0 && like_ours && strcmp(why, user) != 0) {
+        fg_doctor_add(d, FG_DOCTOR_FAIL, "host",
+                      "Open MPI wants a user of the same number (id -u) there: ~/.ssh/config names another",
+                      "%s: reachable, has this forage, but user %s is %s there", host, user, why);
+    } else if (rc == 0 && like_ours) {
         fg_doctor_add(d, FG_DOCTOR_OK, "host", NULL, "%s: reachable, has this forage", host);
     } else if (rc == 127 && why[0] == '\0') {
         fg_doctor_add(d, FG_DOCTOR_FAIL, "host", "apt-get install openssh-client",
@@ -75,6 +82,7 @@ static enum fg_status try_all(struct fg_doctor *d, const struct fg_hosts *h)
     FG_TRY(fg_launch_self(&self));
     FG_TRY(fg_launch_add(&self, "--version"));
     FG_TRY(fg_launch_quote(&command, &self));
+    FG_TRY(fg_str_addf(&command, " && id -u"));
     for (size_t i = 0; i < h->n; i++) {
         asked[i] = ask(h->host[i].name, command.data);
     }

@@ -42,11 +42,12 @@ mkdir "$dir/bin"
 cat >"$dir/bin/ssh" <<'SH'
 #!/bin/sh
 for a; do # the last one is the command
-    case $a in near | other | bare) host=$a;; esac
+    case $a in near | other | bare | stranger) host=$a;; esac
 done
 case $host in
 near) exec sh -c "$a";;
 other) echo 'forage 0.0.0';;
+stranger) sh -c "$a"; echo 4294967294;;
 bare) exec sh -c "/no/such$a";;
 *) echo 'Host key verification failed.' >&2; exit 255;;
 esac
@@ -58,6 +59,8 @@ expect "a host that cannot be reached is a failure, and it says why" 1 '^fail +h
 expect "a host that can is fine" 0 '^ok +host +near: ' env PATH="$dir/bin:$PATH" "$forage" doctor --host near
 expect "one with another forage is not" 1 '^fail +host +other: .*without forage .*forage 0.0.0' \
     env PATH="$dir/bin:$PATH" "$forage" doctor --host other
+expect "nor one where the user has another number" 1 '^fail +host +stranger: .*user [0-9]+ is 4294967294 there' \
+    env PATH="$dir/bin:$PATH" "$forage" doctor --host stranger
 expect "nor one without" 1 '^fail +host +bare: .*/no/such/.*not found' env PATH="$dir/bin:$PATH" "$forage" doctor --host bare
 expect "a host file that is missing is wrong input" 2 'none: .*No such file' "$forage" doctor --hostfile "$dir/none"
 
