@@ -50,6 +50,7 @@ start_hosts() { # start_hosts N
         ip netns exec "$HOSTS_ID.$k" unshare -m -u -p -f --kill-child --mount-proc sh -c "$HOST_INIT" sh "$k" "$T" \
             </dev/null >/dev/null 2>&1 &
         outer=$!
+        echo $outer >"$T/outer.$k"
         wait_for 10 test -e "$T/ready.$k" && pgrep -P $outer >"$T/host.$k" || return 1
     done
 }
@@ -76,7 +77,7 @@ make_hosts() {
 drop_hosts() {
     local k
     for k in $(seq "$hosts_made"); do
-        [ ! -s "$T/host.$k" ] || kill -9 "$(cat "$T/host.$k")"
+        [ ! -s "$T/outer.$k" ] || kill -9 "$(cat "$T/outer.$k")" # the host goes with it
         ip netns del "$HOSTS_ID.$k"
     done
     ip netns del "$HOSTS_ID"
