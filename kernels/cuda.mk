@@ -1,5 +1,5 @@
 # CUDA kernels (nvcc), or their place holder that says there is no device.
-KERNEL_HEADERS_CUDA = kernels/cuda.h kernels/cuda_check.h kernels/cuda_fold.h kernels/cuda_lockstep.h kernels/cuda_lockstep_kernels.h
+KERNEL_HEADERS_CUDA = kernels/cuda.h kernels/cuda_check.h kernels/cuda_fold.h kernels/cuda_launch.h kernels/cuda_lockstep.h kernels/cuda_lockstep_kernels.h
 KERNEL_LOCKSTEP = kernels/cuda_lockstep_exact.cu kernels/cuda_lockstep_tf32.cu kernels/cuda_lockstep_bf16.cu
 if HAVE_CUDA
 libforage_a_SOURCES += kernels/cuda_device.cu kernels/cuda_limits.cu \
@@ -19,5 +19,5 @@ kernels/cuda_device.o kernels/cuda_limits.o kernels/cuda_fold.o kernels/cuda_loc
 kernels/cuda_fold.o: kernels/coders.h kernels/device.h kernels/device_fold.h kernels/coder_levels.h src/base/both.h src/base/fsum_both.h src/base/philox.h
 kernels/device_cuda.o: kernels/device_arena.h
 kernels/cuda_lockstep.o: kernels/device.h kernels/device_shape.h
-kernels/device_cuda.o $(KERNEL_LOCKSTEP:.cu=.o): kernels/device.h kernels/device_at.h kernels/device_gemm.h kernels/device_linear.h kernels/device_mma.h kernels/device_ops.h \
+kernels/device_cuda.o $(KERNEL_LOCKSTEP:.cu=.o): kernels/device.h kernels/device_at.h kernels/device_gemm.h kernels/device_linear.h kernels/device_mma.h kernels/device_ops.h kernels/device_ptx.h \
 	kernels/device_pointwise.h kernels/device_pool.h kernels/device_tile_pool.h kernels/device_shape.h kernels/device_stage.h kernels/device_tile.h kernels/device_update.h kernels/scalar.h src/base/both.h src/base/philox.h

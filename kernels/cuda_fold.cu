@@ -1,6 +1,7 @@
 /* Copies, updates, sums and steps on a CUDA device: kernels/device_fold.h by nvcc. */
 #include "kernels/cuda_fold.h"
 
+#include "kernels/cuda_launch.h"
 #include "kernels/device_fold.h"
 
 static const unsigned BLOCK = 256, MOST_BLOCKS = 65535; /* of a grid's first side; and of its second */
@@ -34,7 +35,7 @@ cudaError_t fg_cuda_spread(float *to, size_t stride, size_t n, const float *from
                            cudaStream_t stream)
 {
     dim3 grid(blocks_for(count / 4), (unsigned)(n < 1 ? 1 : n < MOST_BLOCKS ? n : MOST_BLOCKS));
-    all_copies<<<grid, BLOCK, 0, stream>>>(to, stride, n, from, count);
+    fg_cuda_launch(all_copies, grid, BLOCK, 0, stream, to, stride, n, from, count);
     return cudaGetLastError();
 }
 
@@ -43,8 +44,9 @@ cudaError_t fg_cuda_spread(float *to, size_t stride, size_t n, const float *from
 cudaError_t fg_cuda_deltas(const struct fg_device_deltas *f, cudaStream_t stream)
 {
     size_t shares = f->n * fold_blocks(f->values);
-    all<fg_device_deltas, fold_deltas><<<blocks_for(shares * FG_DEVICE_SHARES), BLOCK, 0, stream>>>(*f);
-    all<fg_device_deltas, fold_largest><<<blocks_for(shares), BLOCK, 0, stream>>>(*f);
+    fg_cuda_launch(all<fg_device_deltas, fold_deltas>, blocks_for(shares * FG_DEVICE_SHARES), BLOCK, 0,
+                   stream, *f);
+    fg_cuda_launch(all<fg_device_deltas, fold_largest>, blocks_for(shares), BLOCK, 0, stream, *f);
     return cudaGetLastError();
 }
 
@@ -52,13 +54,16 @@ cudaError_t fg_cuda_deltas(const struct fg_device_deltas *f, cudaStream_t stream
 cudaError_t fg_cuda_levels(const struct fg_device_levels *l, cudaStream_t stream)
 {
     size_t pieces = l->of.n * l->pieces, shares = l->of.n * fold_blocks(l->of.values);
-    all<fg_device_levels, fold_shares><<<blocks_for(pieces * FG_DEVICE_SHARES), BLOCK, 0, stream>>>(*l);
-    all<fg_device_levels, fold_pieces><<<blocks_for(pieces), BLOCK, 0, stream>>>(*l);
-    all<fg_device_levels, fold_steps><<<blocks_for(l->of.n * l->layers), BLOCK, 0, stream>>>(*l);
-    all<fg_device_levels, fold_levels><<<blocks_for(pieces * FG_DEVICE_FOLD / 4), BLOCK, 0, stream>>>(*l);
+    fg_cuda_launch(all<fg_device_levels, fold_shares>, blocks_for(pieces * FG_DEVICE_SHARES), BLOCK, 0,
+                   stream, *l);
+    fg_cuda_launch(all<fg_device_levels, fold_pieces>, blocks_for(pieces), BLOCK, 0, stream, *l);
+    fg_cuda_launch(all<fg_device_levels, fold_steps>, blocks_for(l->of.n * l->layers), BLOCK, 0, stream, *l);
+    fg_cuda_launch(all<fg_device_levels, fold_levels>, blocks_for(pieces * FG_DEVICE_FOLD / 4), BLOCK, 0,
+                   stream, *l);
     if (l->code == NULL) {
-        all<fg_device_deltas, fold_again><<<blocks_for(shares * FG_DEVICE_SHARES), BLOCK, 0, stream>>>(l->of);
-        all<fg_device_deltas, fold_largest><<<blocks_for(shares), BLOCK, 0, stream>>>(l->of);
+        fg_cuda_launch(all<fg_device_deltas, fold_again>, blocks_for(shares * FG_DEVICE_SHARES), BLOCK, 0,
+                       stream, l->of);
+        fg_cuda_launch(all<fg_device_deltas, fold_largest>, blocks_for(shares), BLOCK, 0, stream, l->of);
     }
     return cudaGetLastError();
 }
@@ -66,14 +71,15 @@ cudaError_t fg_cuda_levels(const struct fg_device_levels *l, cudaStream_t stream
 /* Traffic: every update once, 8 bytes a value of a window written. */
 cudaError_t fg_cuda_sum(const struct fg_device_sum *s, cudaStream_t stream)
 {
-    all<fg_device_sum, fold_sum><<<blocks_for(s->of.windows * FG_DEVICE_FOLD), BLOCK, 0, stream>>>(*s);
+    fg_cuda_launch(all<fg_device_sum, fold_sum>, blocks_for(s->of.windows * FG_DEVICE_FOLD), BLOCK, 0, stream,
+                   *s);
     return cudaGetLastError();
 }
 
 /* Traffic: every update once, the model read once and written twice. */
 cudaError_t fg_cuda_step(const struct fg_device_step *s, cudaStream_t stream)
 {
-    all<fg_device_step, fold_step><<<blocks_for(s->of.values), BLOCK, 0, stream>>>(*s);
+    fg_cuda_launch(all<fg_device_step, fold_step>, blocks_for(s->of.values), BLOCK, 0, stream, *s);
     return cudaGetLastError();
 }
 

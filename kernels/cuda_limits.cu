@@ -1,5 +1,6 @@
 /* What a device can do at most: the limits that shares are given of. */
 #include "kernels/cuda_check.h"
+#include "kernels/cuda_launch.h"
 
 /* Chains of dependent multiply-adds in each thread, enough to hide their latency. */
 #define CHAINS 8
@@ -54,14 +55,14 @@ enum fg_status fg_cuda_limits(struct fg_cuda_limits *out, int device, struct fg_
     FG_CUDA_TRY(cudaEventCreate(&end), cleanup);
     for (unsigned i = 0; i <= turns; i++) { /* the first warms up: clocks rise */
         FG_CUDA_TRY(cudaEventRecord(begin), cleanup);
-        multiply_add<<<blocks, threads>>>(p, 0.5f);
+        fg_cuda_launch(multiply_add, blocks, threads, 0, NULL, p, 0.5f);
         FG_CUDA_TRY(cudaEventRecord(end), cleanup);
         FG_CUDA_TRY(cudaEventSynchronize(end), cleanup);
         FG_CUDA_TRY(cudaEventElapsedTime(&ms, begin, end), cleanup);
         double flops = 2.0 * CHAINS * TURNS * threads * blocks / (ms * 1e-3);
         best.flops = i > 0 && flops > best.flops ? flops : best.flops;
         FG_CUDA_TRY(cudaEventRecord(begin), cleanup);
-        copy<<<blocks, threads>>>((float4 *)p, (const float4 *)p + n, n);
+        fg_cuda_launch(copy, blocks, threads, 0, NULL, (float4 *)p, (const float4 *)p + n, n);
         FG_CUDA_TRY(cudaEventRecord(end), cleanup);
         FG_CUDA_TRY(cudaEventSynchronize(end), cleanup);
         FG_CUDA_TRY(cudaEventElapsedTime(&ms, begin, end), cleanup);

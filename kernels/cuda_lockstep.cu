@@ -1,6 +1,7 @@
 /* Operations over all lanes, a launch each: kernels/device_ops.h by nvcc. */
 #include "kernels/cuda_lockstep.h"
 
+#include "kernels/cuda_launch.h"
 #include "kernels/device_shape.h"
 
 /* Source of the sizes: chosen, not measured. */
@@ -30,8 +31,8 @@ cudaError_t fg_cuda_lockstep(const struct fg_device_run *r, const uint32_t *from
                                                : MOST_BLOCKS,
                           (unsigned)(r->n < MOST_LANES ? r->n : MOST_LANES));
                 fg_cuda_lockstep_kernel *kernel = kernel_of(p->op[o].kind, p->arithmetic);
-                kernel<<<grid, BLOCK, 0, stream>>>(r->op + o, r->lanes, r->n, p->grad, p->part, from, after,
-                                                   part);
+                fg_cuda_launch(kernel, grid, BLOCK, 0, stream, r->op + o, r->lanes, r->n, p->grad, p->part,
+                               from, after, part);
             }
         }
     }
@@ -44,7 +45,7 @@ cudaError_t fg_cuda_lockstep_nothing(const uint32_t *from, cudaStream_t stream)
         for (uint32_t kind = 0; kind < FG_OP_KINDS; kind++) {
             fg_cuda_lockstep_kernel *kernel = kernel_of(kind, mode);
             if (mode == FG_EXACT || kernel != fg_cuda_lockstep_exact(kind)) {
-                kernel<<<1, BLOCK, 0, stream>>>(NULL, NULL, 0, 0, 0, from, 0, 0);
+                fg_cuda_launch(kernel, 1, BLOCK, 0, stream, nullptr, nullptr, 0, 0, 0, from, 0, 0);
             }
         }
     }

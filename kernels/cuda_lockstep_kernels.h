@@ -7,6 +7,7 @@
 
 #include "kernels/cuda_lockstep.h"
 #include "kernels/device_ops.h"
+#include "kernels/device_ptx.h"
 
 #define MULTIPROCESSOR_BLOCKS 3 /* at least: 168 registers a thread */
 
@@ -23,7 +24,7 @@ static __global__ void __launch_bounds__(FG_TILE_THREADS, MULTIPROCESSOR_BLOCKS)
             continue;
         }
         if constexpr (FG_OP_BY_TILES(KIND)) {
-            __shared__ __align__(16) float chunks[FG_TILE_STAGES * FG_TILE_STAGE];
+            FG_SHARED(chunks, FG_TILE_STAGES * FG_TILE_STAGE);
             fg_op_tiles(KIND, MODE, op, &at, &lanes[i], chunks, blockIdx.x, gridDim.x);
         } else {
             fg_op_run(KIND, MODE, op, &at, &lanes[i], (size_t)blockIdx.x * blockDim.x + threadIdx.x,

@@ -14,10 +14,12 @@
 
 #include "kernels/cuda_check.h"
 #include "kernels/cuda_fold.h"
+#include "kernels/cuda_launch.h"
 #include "kernels/cuda_lockstep.h"
 #include "kernels/device.h"
 #include "kernels/device_arena.h"
 #include "kernels/device_ops.h"
+#include "kernels/device_ptx.h"
 
 #define RESIDENT_BLOCK 512 /* chosen, not measured */
 #define GRAPHS 16
@@ -59,7 +61,7 @@ static __global__ void __launch_bounds__(RESIDENT_BLOCK)
     resident(const struct fg_op *op, size_t ops, struct fg_lane *lanes, size_t hot, size_t grad,
              size_t part_grad, uint32_t from, uint32_t to, uint32_t parts)
 {
-    extern __shared__ __align__(16) float near_memory[];
+    FG_SHARED_ASKED(near_memory);
     struct fg_lane *lane = &lanes[blockIdx.x];
     for (size_t e = threadIdx.x; e < hot; e += blockDim.x) {
         near_memory[e] = lane->memory[e];
@@ -284,8 +286,8 @@ static enum fg_status run(struct fg_device *base, const struct fg_device_run *r,
         FG_CUDA_TRY(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                          (int)(hot * sizeof(float))),
                     cleanup);
-        kernel<<<(unsigned)r->n, RESIDENT_BLOCK, hot * sizeof(float), d->stream>>>(
-            r->op, p->n, r->lanes, hot, p->grad, p->part, r->from, r->to, r->parts);
+        fg_cuda_launch(kernel, (unsigned)r->n, RESIDENT_BLOCK, hot * sizeof(float), d->stream, r->op, p->n,
+                       r->lanes, hot, p->grad, p->part, r->from, r->to, r->parts);
         FG_CUDA_TRY(cudaGetLastError(), cleanup);
     } else {
         st = run_lockstep(d, r, err);
@@ -383,7 +385,7 @@ static cudaError_t warm_up(const struct cuda_device *d)
     void (*const of_lane[])(const struct fg_op *, size_t, struct fg_lane *, size_t, size_t, size_t, uint32_t,
                             uint32_t, uint32_t) = {resident<FG_EXACT>, resident<FG_BF16>, resident<FG_TF32>};
     for (uint32_t mode = 0; mode < 3; mode++) {
-        of_lane[mode]<<<1, RESIDENT_BLOCK, 0, d->stream>>>(NULL, 0, NULL, 0, 0, 0, 0, 0, 0);
+        fg_cuda_launch(of_lane[mode], 1, RESIDENT_BLOCK, 0, d->stream, nullptr, 0, nullptr, 0, 0, 0, 0, 0, 0);
     }
     cudaError_t launched = cudaGetLastError(), folds = fg_cuda_fold_nothing(d->stream),
                 steps = fg_cuda_lockstep_nothing(d->from, d->stream);

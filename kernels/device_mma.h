@@ -9,6 +9,8 @@
  * Off the device a warp is a loop: what a lane holds in registers is an array over lanes there (FG_HELD).
  * Between two such loops all lanes are through, as they are with mma.sync. */
 #ifdef __CUDA_ARCH__
+#include "kernels/device_ptx.h"
+
 #define FG_HELD 1
 #define FG_LANE(s) (threadIdx.x % 32u + (s))
 #define FG_WARP 32 /* threads of what the device calls one */
@@ -38,9 +40,7 @@ struct fg_mma_c {
 FG_BOTH static inline uint32_t round_tf32(float x)
 {
 #ifdef __CUDA_ARCH__
-    uint32_t u;
-    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(u) : "f"(x));
-    return u;
+    return ptx_tf32(x);
 #else
     return x != x ? 0x7FFFE000u : (float_bits(x) + 0x1000u) & 0xFFFFE000u;
 #endif
@@ -50,9 +50,7 @@ FG_BOTH static inline uint32_t round_tf32(float x)
 FG_BOTH static inline uint32_t round_bf16(float low, float high)
 {
 #ifdef __CUDA_ARCH__
-    uint32_t u;
-    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(u) : "f"(high), "f"(low));
-    return u;
+    return ptx_bf16(low, high);
 #else
     const float x[2] = {low, high};
     uint32_t half[2];
@@ -103,28 +101,14 @@ FG_BOTH static inline struct fg_mma_b pack_b(uint32_t mode, struct fg_four x)
 
 #ifdef __CUDA_ARCH__
 
-static __device__ inline void mma_one(uint32_t mode, struct fg_mma_c *c, const uint32_t *a, const uint32_t *b)
-{
-    if (mode == FG_TF32) {
-        asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-                     "{%8, %9}, {%0, %1, %2, %3};"
-                     : "+f"(c->v[0]), "+f"(c->v[1]), "+f"(c->v[2]), "+f"(c->v[3])
-                     : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-    } else {
-        asm volatile(
-            "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-            "{%8, %9}, {%0, %1, %2, %3};"
-            : "+f"(c->v[0]), "+f"(c->v[1]), "+f"(c->v[2]), "+f"(c->v[3])
-            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-    }
-}
-
 static __device__ inline void mma(uint32_t mode, struct fg_mma_c *c, const struct fg_mma_a *a,
                                   const struct fg_mma_b *b)
 {
-    mma_one(mode, c, a->r, b->r);
     if (mode == FG_TF32) {
-        mma_one(mode, c, a->r + 4, b->r + 2);
+        ptx_mma_tf32(c->v, a->r, b->r);
+        ptx_mma_tf32(c->v, a->r + 4, b->r + 2);
+    } else {
+        ptx_mma_bf16(c->v, a->r, b->r);
     }
 }
 

@@ -58,10 +58,7 @@ FG_BOTH FG_INLINE int in_image(const struct fg_side *s, uint32_t pixel, const st
 FG_BOTH FG_INLINE void copy_four(float *to, const float *from, int there)
 {
 #ifdef __CUDA_ARCH__
-    asm volatile(
-        "cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"((uint32_t)__cvta_generic_to_shared(to)),
-        "l"(from), "r"(there ? 16 : 0)
-        : "memory");
+    ptx_copy_16(to, from, there);
 #else
     const struct fg_four zero = {{0.0f, 0.0f, 0.0f, 0.0f}};
     put_four(to, there ? four_at(from) : zero);
@@ -71,9 +68,7 @@ FG_BOTH FG_INLINE void copy_four(float *to, const float *from, int there)
 FG_BOTH FG_INLINE void copy_one(float *to, const float *from, int there)
 {
 #ifdef __CUDA_ARCH__
-    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"((uint32_t)__cvta_generic_to_shared(to)),
-                 "l"(from), "r"(there ? 4 : 0)
-                 : "memory");
+    ptx_copy_4(to, from, there);
 #else
     *to = there ? *from : 0.0f;
 #endif
@@ -83,7 +78,7 @@ FG_BOTH FG_INLINE void copy_one(float *to, const float *from, int there)
 FG_BOTH FG_INLINE void close_group(void)
 {
 #ifdef __CUDA_ARCH__
-    asm volatile("cp.async.commit_group;" ::: "memory");
+    ptx_close_group();
 #endif
 }
 
@@ -91,7 +86,7 @@ FG_BOTH FG_INLINE void close_group(void)
 FG_BOTH FG_INLINE void wait_for_group(void)
 {
 #ifdef __CUDA_ARCH__
-    asm volatile("cp.async.wait_group %0;" ::"n"(FG_TILE_STAGES - 2) : "memory");
+    ptx_wait_groups<FG_TILE_STAGES - 2>();
 #endif
 }
 

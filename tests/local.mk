@@ -161,6 +161,19 @@ tests_unit_prop_core_SOURCES = tests/unit/prop_core.c tests/lib/any_config.c tes
 tests_unit_prop_session_SOURCES = tests/unit/prop_session.c tests/lib/twin.c tests/lib/twin.h
 tests_unit_test_net_SOURCES = tests/unit/test_net.c tests/lib/refnet.c tests/lib/refnet.h
 
+# Tests of CUDA kernels on a device that is none: tests/simt/local.mk builds them.
+SIMT_TESTS =
+SIMT_TESTS += tests/simt/test_cuda_device
+SIMT_TESTS += tests/simt/test_device_ops
+SIMT_TESTS += tests/simt/test_simt
+SIMT_TESTS += tests/simt/test_simt_device
+SIMT_TESTS += tests/simt/test_trainer_device
+SIMT_TESTS += tests/simt/test_trainer_device_memory
+SIMT_TESTS += tests/simt/test_trainer_device_step
+if SIMT
+UNIT_TESTS += $(SIMT_TESTS)
+endif
+
 # Fuzz targets: tests/fuzz/fuzz_<name>.c with a corpus in tests/fuzz/corpus/<name>/. In `make check` each is
 # linked with replay.c, which feeds it the corpus and mutations of it; with --enable-fuzz it is a libFuzzer program.
 FUZZ_TARGETS =
@@ -254,6 +267,9 @@ check_DATA += tests/e2e/net_ranks
 endif
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
+endif
+if !SIMT
+check_SCRIPTS += tests/simt/none.sh
 endif
 endif
 

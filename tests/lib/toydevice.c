@@ -13,6 +13,12 @@ const struct fg_local_opts toy_ways[TOY_WAYS] = {
 
 bool toy_cuda;
 
+bool toy_only_cuda(void)
+{
+    const char *only = getenv("FG_TEST_DEVICE");
+    return only != NULL && strcmp(only, "cuda") == 0;
+}
+
 struct fg_trainer *toy_on_device(const struct fg_model *m, const struct fg_local_opts *o,
                                  enum fg_arithmetic arithmetic, struct fg_emulation how)
 {
@@ -71,7 +77,9 @@ void toy_device_compare(const struct fg_dataset *d, const char *layers, const st
     toy_cohort(cpu, d, index, w, w + P, P);
     toy_cohort(dev, d, index, w, w + (TOY_JOBS + 1) * P, P);
     toy_run(t, cpu, TOY_JOBS);
-    for (int turn = 0; turn < (toy_cuda ? 3 : 1); turn++) { /* from the second on by a graph */
+    /* from the second on by a graph */
+    const uint64_t turns = toy_cuda && !how.resident ? fg_test_number("FG_TEST_TURNS", 3) : 1;
+    for (uint64_t turn = 0; turn < turns; turn++) {
         memset(w + (TOY_JOBS + 1) * P, 0, TOY_JOBS * P * sizeof *w);
         toy_run(u, dev, TOY_JOBS);
         assert_same_jobs(dev, cpu, P);

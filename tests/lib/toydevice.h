@@ -15,6 +15,10 @@ extern const struct fg_local_opts
     toy_ways[TOY_WAYS]; /* batches, momentum, decay, clipping, the proximal term */
 extern bool toy_cuda;   /* of `how` only which way it goes counts then */
 
+/* How many of the tests failed on the emulated device, left out with FG_TEST_DEVICE=cuda. */
+#define toy_emulated(tests) (toy_only_cuda() ? 0 : cmocka_run_group_tests(tests, NULL, NULL))
+bool toy_only_cuda(void);
+
 /* A device trainer of seed 42. */
 struct fg_trainer *toy_on_device(const struct fg_model *m, const struct fg_local_opts *o,
                                  enum fg_arithmetic arithmetic, struct fg_emulation how);

@@ -10,7 +10,7 @@ entry() { # LIST NAME
         bad=1
     fi
 }
-for list in UNIT_TESTS FUZZ_TARGETS SHELL_TESTS; do
+for list in UNIT_TESTS SIMT_TESTS FUZZ_TARGETS SHELL_TESTS; do
     if [ "$(grep -c "^$list =" tests/local.mk)" -ne 1 ] || ! grep -qx "$list =" tests/local.mk; then
         echo "not ok - listed: expected one line '$list =' in tests/local.mk, entries are '$list += name'"
         bad=1
@@ -18,6 +18,9 @@ for list in UNIT_TESTS FUZZ_TARGETS SHELL_TESTS; do
 done
 for f in tests/unit/test_*.c tests/unit/prop_*.c tests/gpu/test_*.c; do
     [ ! -e "$f" ] || entry UNIT_TESTS "${f%.c}"
+done
+for f in tests/simt/test_*.c; do
+    [ ! -e "$f" ] || entry SIMT_TESTS "${f%.c}"
 done
 for f in tests/fuzz/fuzz_*.c; do
     [ ! -e "$f" ] || entry FUZZ_TARGETS "${f%.c}"

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2016 # an awk program
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
-find src kernels datasets bench tests \( -name '*.[ch]' -o -name '*.cu' \) | LC_ALL=C sort | LC_ALL=C xargs -r awk '
+find src kernels datasets bench tests \( -name '*.[ch]' -o -name '*.cu' -o -name '*.cc' \) | LC_ALL=C sort | LC_ALL=C xargs -r awk '
 {
     line = $0
     gsub(/[\200-\277]/, "", line) # of a character in UTF-8 its first byte counts

@@ -615,7 +615,7 @@ int main(void)
         cmocka_unit_test(small_lanes_take_more_steps_at_once),
         cmocka_unit_test(few_numbers_of_lanes_are_launched),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = toy_emulated(tests);
     toy_cuda = fg_cuda_device_count() > 0;
     if (!toy_cuda) {
         printf("skip - the same on a CUDA device (there is none)\n");

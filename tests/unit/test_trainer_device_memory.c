@@ -305,8 +305,10 @@ static void only_the_first_round_takes_memory(void **state)
 static void a_full_gpu_makes_smaller_waves(void **state)
 {
     (void)state;
-    const uint64_t left = 96u << 20;
+    const unsigned dense = (unsigned)fg_test_number("FG_TEST_DENSE", 4000);
+    const uint64_t left = dense * (UINT64_C(96) << 20) / 4000;
     const struct fg_local_opts o = {.batch = 5, .momentum = 0.9f};
+    char layers[80];
     struct fg_device *other;
     struct fg_dataset *d = toy_images(70);
     struct fg_err err = {""};
@@ -317,7 +319,8 @@ static void a_full_gpu_makes_smaller_waves(void **state)
     if (free_bytes > left) {
         assert_int_equal(other->ops->alloc(other, &p, free_bytes - left, &err), FG_OK);
     }
-    toy_device_compare(d, "conv2d 6; relu; flatten; dense 4000; relu; dense", &o, toy_plain);
+    (void)snprintf(layers, sizeof layers, "conv2d 6; relu; flatten; dense %u; relu; dense", dense);
+    toy_device_compare(d, layers, &o, toy_plain);
     other->ops->free(other, p);
     other->ops->destroy(other);
     toy_destroy(d);
@@ -351,7 +354,7 @@ int main(void)
         cmocka_unit_test(a_full_gpu_makes_smaller_waves),
         cmocka_unit_test(more_than_the_gpu_has_is_out_of_memory),
     };
-    int failed = cmocka_run_group_tests(emulated, NULL, NULL);
+    int failed = toy_emulated(emulated);
     toy_cuda = fg_cuda_device_count() > 0;
     if (!toy_cuda) {
         printf("skip - memory of a CUDA device (there is none)\n");

@@ -332,8 +332,7 @@ int main(void)
     iota = toy_iota(70);
     model = toy_model(images, "conv2d 6; relu; flatten; dense 48; relu; dense");
     P = fg_model_params(model);
-    int failed = cmocka_run_group_tests(anywhere, NULL, NULL);
-    failed += cmocka_run_group_tests(emulated, NULL, NULL);
+    int failed = toy_emulated(anywhere) + toy_emulated(emulated);
     toy_cuda = fg_cuda_device_count() > 0;
     if (!toy_cuda) {
         printf("skip - the same on a CUDA device (there is none)\n");
