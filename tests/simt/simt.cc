@@ -30,8 +30,9 @@
 struct cell {
     uint64_t wrote, read;
 };
-enum { NEVER = 0, BY_HOST = 1 }; /* epoch 0 of `wrote` */
-#define BEYOND UINT64_MAX        /* behind what was asked for */
+enum { NEVER = 0, BY_HOST = 1 };  /* epoch 0 of `wrote` */
+#define BEYOND UINT64_MAX         /* behind what was asked for */
+#define BYTES (UINT64_C(1) << 63) /* of a word's `wrote`: its bytes have cells of their own */
 enum {
     MANY = THREADS_MOST,
     FLAG = 1 << 11,
@@ -98,7 +99,6 @@ static struct {
     unsigned place[12];
     unsigned ready[THREADS_MOST], ready_n;
     uint64_t random, epoch, launch_epoch, block_epoch;
-    bool bytes_used; /* of this launch */
     size_t shared_bytes;
     char *region, *cursor;
     struct cell *word, *byte; /* of the region */
@@ -123,6 +123,7 @@ static struct {
     struct fg_simt_counts counts;
 } g;
 
+static char *stack_now; /* of the thread that runs */
 alignas(1024) static char shared_memory[SHARED_MOST];
 static struct cell shared_word[SHARED_MOST / 4], shared_byte[SHARED_MOST];
 
@@ -180,101 +181,85 @@ static uint64_t draw(void) /* xorshift64* */
 
 /* ---- reads and writes ---- */
 
-/* What is wrong with that access beside what the cell remembers, or NULL. */
-static inline const char *conflict(const struct cell *c, uint64_t since, bool write)
+/* What lies below `low` is of an earlier launch, or of shared memory an earlier block. */
+static inline void remember(struct cell *c, uint64_t low, bool write)
 {
-    const uint64_t w = c->wrote >> 12, r = c->read >> 12, me = g.now->thread;
+    const uint64_t r = c->read, now = g.epoch << 12, me = now | g.now->thread;
+    if (write) {
+        c->wrote = me | (c->wrote & BYTES);
+    } else {
+        const bool others = r >= low && ((r & FLAG) != 0 || r < g.block_epoch << 12),
+                   many = r >= low && r >= now && ((r ^ me) & THREAD) != 0;
+        c->read = (many ? now | MANY : me) | (others ? FLAG : 0);
+    }
+}
+
+/* Whether one look at the cell of a word tells that all is well, as it does nearly always; then it is
+ * remembered. */
+static inline bool is_well(struct cell *c, bool near, bool write)
+{
+    const uint64_t w = c->wrote, r = c->read, now = g.epoch << 12, me = now | g.now->thread,
+                   block = g.block_epoch << 12, low = near ? block : g.launch_epoch << 12;
+    const bool wrote = w == me || (w >= block && w < now && (w & FLAG) == 0) || (w < low && (write || !near)),
+               read = !write || r == me || r < low || (r >= block && r < now && (r & FLAG) == 0);
+    if (wrote && read) {
+        remember(c, low, write);
+    }
+    return wrote && read;
+}
+
+/* What is wrong, or NULL. */
+static const char *conflict(const struct cell *c, uint64_t low, bool write)
+{
+    const uint64_t w = c->wrote & ~BYTES, r = c->read, now = g.epoch << 12, block = g.block_epoch << 12,
+                   me = g.now->thread;
     if (c->wrote == BEYOND) {
         return "beyond what was allocated";
     }
-    if (w >= since && (c->wrote & FLAG) != 0) {
+    if (w >= low && (w & FLAG) != 0) {
         return "a copy is on its way to what is touched";
     }
-    if (w >= since && (w < g.block_epoch || (w == g.epoch && (c->wrote & THREAD) != me))) {
+    if (w >= low && (w < block || (w >= now && (w & THREAD) != me))) {
         return write ? "a race: written by another thread, too" : "a race: read, written by another thread";
     }
-    if (write && r >= since &&
-        ((c->read & FLAG) != 0 || r < g.block_epoch || (r == g.epoch && (c->read & THREAD) != me))) {
+    if (write && r >= low && ((r & FLAG) != 0 || r < block || (r >= now && (r & THREAD) != me))) {
         return "a race: written, read by another thread";
     }
     return NULL;
 }
 
-static inline void remember(struct cell *c, uint64_t since, bool write)
+/* The whole look: words whose bytes are touched one by one have a cell a byte, too. */
+static void look(const void *p, size_t bytes, bool write, const void *pc)
 {
-    const uint64_t me = g.epoch << 12 | g.now->thread, r = c->read >> 12;
-    if (write) {
-        c->wrote = me;
-        return;
+    const bool near = (size_t)((const char *)p - shared_memory) < SHARED_MOST, whole = bytes >= 4;
+    const size_t at = (size_t)((const char *)p - (near ? shared_memory : g.region)), n = whole ? 4 : 1;
+    struct cell *words = near ? shared_word : g.word, *singles = near ? shared_byte : g.byte;
+    const uint64_t low = (near ? g.block_epoch : g.launch_epoch) << 12;
+    const char *wrong = NULL;
+    if (!write && (size_t)((const char *)p - g.launch->args) < g.launch->bytes) {
+        return; /* a parameter */
     }
-    const bool others = r >= since && ((c->read & FLAG) != 0 || r < g.block_epoch);
-    const bool many = r >= since && r == g.epoch && (c->read & THREAD) != g.now->thread;
-    c->read = (many ? g.epoch << 12 | MANY : me) | (others ? FLAG : 0);
-}
-
-static void access(const void *p, size_t bytes, bool write, const void *pc)
-{
-    const char *a = (const char *)p;
-    struct cell *words = g.word, *singles = g.byte;
-    uint64_t since = g.launch_epoch;
-    size_t at;
-    if ((size_t)(a - g.now->stack) < STACK) {
-        return;
+    if (near && at + bytes > g.shared_bytes) {
+        die(pc, "beyond shared memory: byte %zu of %zu", at, g.shared_bytes);
     }
-    if ((size_t)(a - g.region) < REGION) {
-        at = (size_t)(a - g.region);
-    } else if ((size_t)(a - shared_memory) < SHARED_MOST) {
-        at = (size_t)(a - shared_memory);
-        if (at + bytes > g.shared_bytes) {
-            die(pc, "beyond shared memory: byte %zu of %zu", at, g.shared_bytes);
-        }
-        words = shared_word;
-        singles = shared_byte;
-        since = g.block_epoch;
-    } else {
+    if (!near && at >= REGION) {
         die(pc, "%s memory that is not the device's: %p", write ? "writes" : "reads", p);
     }
-    const bool near = words == shared_word;
-    const char *wrong = NULL;
-    if (bytes < 4) {
-        g.bytes_used = true;
-    }
-    for (size_t i = at; i < at + bytes && wrong == NULL; i += bytes < 4 ? 1 : 4) {
+    for (size_t i = at; i < at + bytes && wrong == NULL; i += n) {
         struct cell *w = &words[i / 4], *b = &singles[i];
-        const bool whole = bytes >= 4;
-        wrong = conflict(w, since, write);
-        for (size_t k = 0; wrong == NULL && g.bytes_used && k < (whole ? 4 : 1); k++) {
-            wrong = conflict(b + k, since, write);
+        wrong = conflict(w, low, write);
+        w->wrote |= whole ? 0 : BYTES;
+        for (size_t k = 0; k < n && wrong == NULL && (w->wrote & BYTES) != 0; k++) {
+            wrong = conflict(b + k, low, write);
         }
-        for (size_t k = 0; wrong == NULL && near && !write && w->wrote >> 12 < since && k < (whole ? 4 : 1);
-             k++) {
-            wrong = b[k].wrote >> 12 < since ? "reads what was never written" : NULL;
+        for (size_t k = 0; k < n && wrong == NULL && near && !write && (w->wrote & ~BYTES) < low; k++) {
+            wrong = b[k].wrote < low ? "reads what was never written" : NULL;
         }
-        if (wrong == NULL) {
-            remember(whole ? w : b, since, write);
-        }
+        remember(whole ? w : b, low, write);
     }
     if (wrong != NULL) {
         die(pc, "%s: %p, %s byte %zu", wrong, p, near ? "shared memory," : "device memory,", at);
     }
-}
-
-/* Whether one look at a cell of words tells that all is well, as it does nearly always. */
-static inline bool is_well(struct cell *c, bool near, bool write)
-{
-    const uint64_t w = c->wrote, r = c->read, now = g.epoch << 12, me = now | g.now->thread,
-                   block = g.block_epoch << 12, low = near ? block : g.launch_epoch << 12;
-    const bool wrote = w == me || (w >= block && w < now && (w & FLAG) == 0) || (w < low && (write || !near));
-    if (wrote && !write) {
-        const bool others = r >= low && ((r & FLAG) != 0 || r < block),
-                   many = r >= now && ((r ^ me) & THREAD) != 0;
-        c->read = (many ? now | MANY : me) | (others ? FLAG : 0);
-    } else if (wrote && (r == me || r < low || (r >= block && r < now && (r & FLAG) == 0))) {
-        c->wrote = me;
-    } else {
-        return false;
-    }
-    return true;
 }
 
 static inline __attribute__((always_inline)) void touch(const void *p, size_t bytes, bool write,
@@ -282,19 +267,16 @@ static inline __attribute__((always_inline)) void touch(const void *p, size_t by
 {
     const size_t at = (size_t)((const char *)p - g.region),
                  at_near = (size_t)((const char *)p - shared_memory);
-    if (g.now == NULL || (size_t)((const char *)p - g.now->stack) < STACK) {
+    if ((size_t)((const char *)p - stack_now) < STACK || g.now == NULL) {
         return;
     }
     const bool near = at_near < SHARED_MOST;
-    if (!write && (size_t)((const char *)p - g.launch->args) < g.launch->bytes) {
-        return; /* a parameter */
-    }
-    bool well = bytes >= 4 && !g.bytes_used && (at < REGION || at_near + bytes <= g.shared_bytes);
+    bool well = bytes >= 4 && (at < REGION || at_near + bytes <= g.shared_bytes);
     for (size_t i = 0; well && i < bytes / 4; i++) {
         well = is_well(near ? &shared_word[at_near / 4 + i] : &g.word[at / 4 + i], near, write);
     }
     if (!well) {
-        access(p, bytes, write, pc);
+        look(p, bytes, write, pc);
     }
 }
 
@@ -365,6 +347,7 @@ static void body(void)
 __attribute__((noinline)) static void enter(unsigned k)
 {
     g.now = &g.fibre[k];
+    stack_now = g.now->stack;
     if (__builtin_setjmp(g.host) == 0) {
         if (g.now->begun) {
             leap(g.now->at);
@@ -446,7 +429,6 @@ static void run_launch(const struct node *l)
     const unsigned sizes[6] = {l->block.x, l->block.y, l->block.z, l->grid.x, l->grid.y, l->grid.z};
     g.launch = l;
     g.launch_epoch = g.epoch + 1;
-    g.bytes_used = false;
     memcpy(g.place + 6, sizes, sizeof sizes);
     for (unsigned k = 0; k < n; k++) {
         if (g.fibre[k].stack == NULL) {
@@ -663,7 +645,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
     sigaction(signal, &usual, NULL);
 }
 
-/* Every call begins and ends with these. The frame of tests takes signals for itself, so they are taken back. */
+/* Every call begins and ends with these. The frame of tests takes signals for itself: they are taken back. */
 static cudaError_t enter_call(void)
 {
     struct sigaction on = {};

@@ -42,7 +42,7 @@ static enum fg_status count_finished(struct fg_job *job, void *arg)
     return FG_OK;
 }
 
-/* Two rounds, the second by a graph where operations are launched one by one; how many tasks were finished. */
+/* Two rounds, the second by a graph where operations are launched one by one; how many tasks are finished. */
 static enum fg_status two_rounds(const struct fg_model *m, const struct fg_dataset *d, enum fg_way way,
                                  float *w, int *finished, struct fg_err *err)
 {
