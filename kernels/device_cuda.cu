@@ -364,15 +364,14 @@ static void loose(struct fg_device *base, void *host)
 static void destroy(struct fg_device *base)
 {
     struct cuda_device *d = (struct cuda_device *)base;
-    if (cudaSetDevice(d->number) == cudaSuccess) {
-        for (int i = 0; i < GRAPHS; i++) {
-            drop_graph(&d->known[i]);
-        }
-        fg_arena_fini(&d->arena);
-        (void)cudaFree(d->from);
-        if (d->stream != NULL) {
-            (void)cudaStreamDestroy(d->stream);
-        }
+    (void)cudaSetDevice(d->number); /* of a lost one, too, the host has something */
+    for (int i = 0; i < GRAPHS; i++) {
+        drop_graph(&d->known[i]);
+    }
+    fg_arena_fini(&d->arena);
+    (void)cudaFree(d->from);
+    if (d->stream != NULL) {
+        (void)cudaStreamDestroy(d->stream);
     }
     free(d);
 }
