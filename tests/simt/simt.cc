@@ -81,7 +81,7 @@ struct node { /* of a stream or a graph */
 
 struct simt_list {
     struct node *first, *last;
-    struct simt_list *next; /* of streams */
+    struct simt_list *next; /* of graphs */
 };
 
 struct simt_stream {
@@ -118,7 +118,8 @@ static struct {
         size_t bytes;
     } asked[64]; /* for shared memory */
     size_t asked_n;
-    uint64_t calls, lose, live; /* live: streams, graphs */
+    struct simt_list *graphs; /* captured or made ready */
+    uint64_t calls, lose;
     cudaError_t last;
     struct fg_simt_counts counts;
 } g;
@@ -708,6 +709,27 @@ static void drop(struct simt_list *l)
     l->last = NULL;
 }
 
+static struct simt_list *new_graph(void)
+{
+    struct simt_list *l = (struct simt_list *)calloc(1, sizeof *l);
+    if (l == NULL) {
+        die(NULL, "no memory");
+    }
+    l->next = g.graphs;
+    return g.graphs = l;
+}
+
+static void drop_graph(struct simt_list *l)
+{
+    struct simt_list **p = &g.graphs;
+    while (*p != l) {
+        p = &(*p)->next;
+    }
+    *p = l->next;
+    drop(l);
+    free(l);
+}
+
 /* Do what waits in a stream. */
 static void drain(struct simt_stream *s)
 {
@@ -783,10 +805,9 @@ static uint64_t number(const char *name, uint64_t otherwise)
 
 static void at_end(void)
 {
-    size_t kept = g.memory_n + g.live;
-    if (kept > 0 || g.pinned_n > 0) {
-        fprintf(stderr, "simt: not given back: %zu blocks of memory, %zu streams and graphs, %zu pinned\n",
-                g.memory_n, (size_t)g.live, g.pinned_n);
+    if (g.memory_n + g.pinned_n > 0 || g.streams != NULL || g.graphs != NULL) {
+        fprintf(stderr, "simt: not given back: %zu blocks of memory, %zu pinned%s%s\n", g.memory_n,
+                g.pinned_n, g.streams != NULL ? ", streams" : "", g.graphs != NULL ? ", graphs" : "");
         _exit(1);
     }
 }
@@ -1026,7 +1047,6 @@ cudaError_t cudaStreamCreate(cudaStream_t *out)
         struct simt_stream *s = (struct simt_stream *)calloc(1, sizeof *s);
         s->next = g.streams;
         g.streams = *out = s;
-        g.live++;
     }
     return leave_call(e);
 }
@@ -1054,7 +1074,6 @@ cudaError_t cudaStreamDestroy(cudaStream_t s)
         }
         *p = s->next;
         free(s);
-        g.live--;
     }
     return leave_call(e);
 }
@@ -1065,18 +1084,10 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode)
     if (e == cudaSuccess && s->into != NULL) {
         e = cudaErrorInvalidValue;
     } else if (e == cudaSuccess) {
-        s->into = (struct simt_list *)calloc(1, sizeof *s->into);
+        s->into = new_graph();
         s->broken = false;
-        g.live++;
     }
     return leave_call(e);
-}
-
-static void drop_graph(struct simt_list *l)
-{
-    drop(l);
-    free(l);
-    g.live--;
 }
 
 cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *out)
@@ -1108,9 +1119,8 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t from, unsigne
 {
     cudaError_t e = enter_call();
     if (e == cudaSuccess) {
-        *out = (struct simt_list *)calloc(1, sizeof **out);
+        *out = new_graph();
         append(*out, from);
-        g.live++;
     }
     return leave_call(e);
 }
@@ -1281,7 +1291,9 @@ void fg_simt_lose(uint64_t n)
     while (n == 0 && g.memory_n > 0) {
         give(0);
     }
-    g.live = n == 0 ? 0 : g.live;
+    while (n == 0 && g.graphs != NULL) {
+        drop_graph(g.graphs);
+    }
     g.pinned_n = n == 0 ? 0 : g.pinned_n;
     pthread_mutex_unlock(&g.lock);
 }
