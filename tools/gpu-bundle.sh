@@ -7,7 +7,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "$1" && pwd) out=$2 nvcc=${3:-nvcc}
 most=40000000 # bytes
-programs=(forage tests/unit/test_trainer_device tests/unit/test_trainer_device_memory tests/unit/test_trainer_device_step
+programs=(forage tests/unit/test_trainer_device tests/unit/test_trainer_device_codes tests/unit/test_trainer_device_memory tests/unit/test_trainer_device_step
     tests/gpu/test_device_ops tests/gpu/test_cuda_device bench/bench_device)
 
 # Old-style rpath: it holds for the libraries' own libraries, too, and comes before LD_LIBRARY_PATH.

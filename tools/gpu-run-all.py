@@ -66,7 +66,7 @@ def tests(s, found):
     bad = []
     on_device = {"FG_TEST_DEVICE": "cuda"} if s.device else {}
     for name, env in (("test_device_ops", on_device), ("test_trainer_device", {}), ("test_cuda_device", {}),
-                      ("test_trainer_device_memory", {}), ("test_trainer_device_step", {})):
+                      ("test_trainer_device_codes", {}), ("test_trainer_device_memory", {}), ("test_trainer_device_step", {})):
         try:
             out = s.run([os.path.join(BIN, name)], **env)
             found[name] = len(re.findall(r"^ok|\[       OK", out, re.M))

@@ -28,17 +28,6 @@ static struct asked ask(const char *host, const char *command)
     return a;
 }
 
-/* The last line of what was said, without its end. */
-static const char *last_line(char *text)
-{
-    size_t n = strlen(text);
-    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r')) {
-        text[--n] = '\0';
-    }
-    const char *line = strrchr(text, '\n');
-    return line != NULL ? line + 1 : text;
-}
-
 static void hear(struct fg_doctor *d, const char *host, struct asked *a)
 {
     char said[SAID_BYTES] = "";
@@ -49,7 +38,7 @@ static void hear(struct fg_doctor *d, const char *host, struct asked *a)
         (void)fclose(a->said);
     }
     bool like_ours = strstr(said, same) != NULL;
-    const char *why = last_line(said);
+    const char *why = fg_launch_last_line(said);
     char user[24];
     (void)snprintf(user, sizeof user, "%u", (unsigned)geteuid());
     if (rc == 0 && like_ours && strcmp(why, user) != 0) {

@@ -28,6 +28,9 @@ enum { FG_SAID = 384 };
 enum fg_status fg_launch_command(int *code, char *said, const struct fg_launch_argv *a,
                                  struct fg_err *err) FG_NODISCARD;
 
+/* The last line of a text, which is cut off behind it. Owner: whoever has the text. */
+const char *fg_launch_last_line(char *text);
+
 /* A process that no later bearer of its number is taken for; -1: there is none. (glibc has the calls from
  * 2.36 on, Linux from 5.3.) Owner: the caller, close(). */
 int fg_process_open(long pid);

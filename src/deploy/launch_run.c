@@ -264,25 +264,26 @@ cleanup:
     return st;
 }
 
-/* The last line of a file, without the program's name; none if it cannot be read. Shapes: said (FG_SAID). */
-static void last_line(char *said, int file)
+const char *fg_launch_last_line(char *text)
+{
+    size_t n = strlen(text);
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r')) {
+        text[--n] = '\0';
+    }
+    const char *line = strrchr(text, '\n');
+    return line != NULL ? line + 1 : text;
+}
+
+/* The same of a file, without the program's name; empty if it cannot be read. Shapes: said (FG_SAID). */
+static void hear(char *said, int file)
 {
     char text[4096];
-    const char *own = "forage: ";
-    off_t end = file >= 0 ? lseek(file, 0, SEEK_END) : 0,
-          from = end > (off_t)sizeof text ? end - (off_t)sizeof text : 0;
-    ssize_t n = end > 0 ? pread(file, text, sizeof text, from) : 0;
-    while (n > 0 && text[n - 1] == '\n') {
-        n--;
-    }
-    ssize_t begin = n > 0 ? n : 0;
-    while (begin > 0 && text[begin - 1] != '\n') {
-        begin--;
-    }
-    if (n - begin > (ssize_t)strlen(own) && memcmp(text + begin, own, strlen(own)) == 0) {
-        begin += (ssize_t)strlen(own);
-    }
-    (void)snprintf(said, FG_SAID, "%.*s", n > begin ? (int)(n - begin) : 0, text + begin);
+    const char own[] = "forage: ";
+    const off_t room = sizeof text - 1, end = file >= 0 ? lseek(file, 0, SEEK_END) : 0;
+    ssize_t n = end > 0 ? pread(file, text, (size_t)room, end > room ? end - room : 0) : 0;
+    text[n > 0 ? n : 0] = '\0';
+    const char *line = fg_launch_last_line(text);
+    (void)snprintf(said, FG_SAID, "%s", line + (strncmp(line, own, strlen(own)) == 0 ? strlen(own) : 0));
 }
 
 enum fg_status fg_launch_command(int *code, char *said, const struct fg_launch_argv *a, struct fg_err *err)
@@ -305,7 +306,7 @@ enum fg_status fg_launch_command(int *code, char *said, const struct fg_launch_a
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    last_line(said, words);
+    hear(said, words);
     if (words >= 0) {
         (void)close(words);
     }
