@@ -50,6 +50,10 @@ struct fg_folders {
      * Shapes: block (floats / FG_FOLD_BLOCK, rounded up) out. */
     void (*scan_on)(struct fg_scanner *s, size_t bytes, float *block);
     struct fg_scan (*scan_end)(struct fg_scanner *s);
+    /* Both in one pass, so that memory is at work all the time: floats() of one vector x (n: a block at
+     * most), while a scanner goes on by as many bytes, mostly those behind x. Returns the largest of its
+     * floats, as fg_scan.largest. */
+    float (*floats_and_scan)(const float *x, double scale, int64_t *sum, size_t n, struct fg_scanner *s);
 };
 
 /* Head, then body; bytes from..len of the body are floats in memory order, `from` at most len. */

@@ -65,5 +65,17 @@ static struct fg_scan scan_end(struct fg_scanner *s)
     return got;
 }
 
-const struct fg_folders fg_folders_reference = {
-    .name = "reference", .floats = floats, .bytes = bytes, .scan_on = scan_on, .scan_end = scan_end};
+static float floats_and_scan(const float *x, double scale, int64_t *sum, size_t n, struct fg_scanner *s)
+{
+    float largest = 0.f;
+    floats(&x, &scale, 1, sum, n);
+    scan_on(s, n * sizeof *x, &largest);
+    return largest;
+}
+
+const struct fg_folders fg_folders_reference = {.name = "reference",
+                                                .floats = floats,
+                                                .bytes = bytes,
+                                                .scan_on = scan_on,
+                                                .scan_end = scan_end,
+                                                .floats_and_scan = floats_and_scan};

@@ -11,7 +11,7 @@
 
 #include "kernels/wide_scan.h"
 
-/* How far ahead memory is asked for: two blocks, which is when a vector has its turn again. */
+/* How far ahead memory is asked for: two blocks, which is when a vector of two or eight has its turn again. */
 enum { FLOATS_AHEAD = 8192, BYTES_AHEAD = 2048 };
 enum { HALF = VL / 2, STEP = 2 * VL }; /* doubles and 64-bit numbers in a register; floats in a step */
 
@@ -160,10 +160,71 @@ static void bytes(const int8_t *const *q, const int64_t *scale, size_t m, int64_
     }
 }
 
+/* A block of x is added while stripes from s->at on are scanned, and the floats beside them. `in_lines` is a
+ * constant, as in wide_scan.h. Returns the largest float, as bits. */
+static inline __attribute__((always_inline)) uint32_t add_and_scan(const float *x, double scale, int64_t *sum,
+                                                                   struct fg_scanner *s, bool in_lines)
+{
+    enum { FLOAT = sizeof(float), STRIPES = STEP * FLOAT / STRIPE };
+    VD by = vd_set(scale);
+    VI last = in_lines ? scan_load(s->at - 8) : vi_set(0), most = vi_set(0);
+    struct scan_sums now;
+    memcpy(&now, s->lane, sizeof now);
+    for (size_t i = 0; i < FG_FOLD_BLOCK; i += STEP) {
+        const uint8_t *stripe = s->at + FLOAT * i;
+        const uint8_t *keys = (const uint8_t *)scan_keys[FLOAT * i % ROUND / STRIPE];
+        fg_prefetch_second(stripe, FLOATS_AHEAD, STRIPES * STRIPE);
+        FG_UNROLL
+        for (size_t v = 0; v < STRIPES * SCAN_VECTORS; v++) {
+            VI data = scan_load(stripe + 4 * VL * v + (in_lines ? 4 * VL - 8 : 0));
+            VI *lane = &now.lane[v % SCAN_VECTORS];
+            *lane = scan_mix(*lane, in_lines ? vl_shift_in(last, data) : data, keys + 4 * VL * v);
+            last = data;
+        }
+        FG_UNROLL
+        for (size_t v = 0; v < STEP / VL; v++) {
+            most = scan_max(most, s->floats + FLOAT * (i + VL * v));
+        }
+        FG_UNROLL
+        for (size_t v = 0; v < 4; v++) {
+            uint64_t *to = (uint64_t *)sum + i + v * HALF;
+            vl_store(to, vl_add(vl_load(to), vl_nearest(vd_mul(vd_load_float(x + i + v * HALF), by))));
+        }
+        if (FLOAT * (i + STEP) % ROUND == 0) {
+            scan_scramble(&now);
+        }
+    }
+    memcpy(s->lane, &now, sizeof now);
+    return vi_most(most);
+}
+
+static float floats_and_scan(const float *x, double scale, int64_t *sum, size_t n, struct fg_scanner *s)
+{
+    enum { BYTES = FG_FOLD_BLOCK * sizeof(float), ROUNDS = BYTES / ROUND };
+    float largest = 0.f;
+    if (n != FG_FOLD_BLOCK || scan_is_short(s) || s->at == NULL || s->rounds < ROUNDS || s->left < BYTES) {
+        scan_on(s, n * sizeof *x, &largest);
+        floats(&x, &scale, 1, sum, n);
+        return largest;
+    }
+    uint32_t most = (uintptr_t)s->at % STRIPE == 8 ? add_and_scan(x, scale, sum, s, true)
+                                                   : add_and_scan(x, scale, sum, s, false);
+    s->at += BYTES;
+    s->rounds -= ROUNDS;
+    s->floats += BYTES;
+    s->left -= BYTES;
+    s->most = most > s->most ? most : s->most;
+    memcpy(&largest, &most, sizeof largest);
+    return most < 0x7f800000u ? largest : NAN;
+}
+
 #ifdef FG_WIDE_AVX512
-const struct fg_folders fg_folders_avx512 = {
-    .name = "avx512", .floats = floats, .bytes = bytes, .scan_on = scan_on, .scan_end = scan_end};
+const struct fg_folders fg_folders_avx512 = {.name = "avx512",
 #else
-const struct fg_folders fg_folders_avx2 = {
-    .name = "avx2", .floats = floats, .bytes = bytes, .scan_on = scan_on, .scan_end = scan_end};
+const struct fg_folders fg_folders_avx2 = {.name = "avx2",
 #endif
+                                             .floats = floats,
+                                             .bytes = bytes,
+                                             .scan_on = scan_on,
+                                             .scan_end = scan_end,
+                                             .floats_and_scan = floats_and_scan};

@@ -7,8 +7,8 @@
 
 /* GROUP: blocks through which some terms go before the next ones follow, so that what they bring comes in
  * long stretches while the sum stays in the second cache. So many terms of a kind at once: their blocks, and
- * those ahead of them, share the first cache, also where all lie alike on its lines, and what is judged on
- * the way is still there when it is added. */
+ * those ahead of them, share the first cache, also where all lie alike on its lines, and bytes that are judged
+ * on the way are still there when they are added. Floats that are judged on the way go one by one. */
 enum { GROUP = 16, FLOATS_AT_ONCE = 2, BYTES_AT_ONCE = 8 };
 
 _Static_assert((int)BLOCK == (int)FG_FOLD_BLOCK && (int)BLOCK == (int)FG_AWAY_BLOCK,
@@ -82,20 +82,27 @@ static bool row_of_part(const struct fg_exact_term *t, struct exact_cursor *c, c
     return c->whole;
 }
 
+/* The next block was judged. False: nothing of it is to be added. */
+static bool found(struct exact_cursor *c, float largest)
+{
+    c->wrong = !isfinite(largest);
+    c->blocks += !c->wrong;
+    return !c->wrong;
+}
+
 /* Judge the next block of an unjudged term. *largest: where its values are floats. False: nothing of it
  * is to be added. */
 static bool judge_block(const struct fg_exact *e, const struct fg_form *f, struct exact_cursor *c,
                         float *largest)
 {
     bool floats = f->kind == FG_FORM_FLOATS;
-    if (!c->wrong) {
-        *largest = 0.f;
-        e->folders->scan_on(&f->unjudged->scan, BLOCK * (floats ? sizeof *f->x : sizeof *f->q),
-                            floats ? largest : NULL);
-        c->wrong = !isfinite(*largest);
-        c->blocks += !c->wrong;
+    if (c->wrong) {
+        return false;
     }
-    return !c->wrong;
+    *largest = 0.f;
+    e->folders->scan_on(&f->unjudged->scan, BLOCK * (floats ? sizeof *f->x : sizeof *f->q),
+                        floats ? largest : NULL);
+    return found(c, *largest);
 }
 
 /* The row of a term of bytes in the block of n values from `at` on. `floats` (BLOCK) is where they are
@@ -116,6 +123,19 @@ static enum fg_status open_bytes(struct fg_exact *e, const struct fg_exact_term 
         i = end;
     }
     return row_of_floats(t->weight, floats, e->coders->largest(floats, n), out);
+}
+
+/* A window of a block with room for so many terms more, which it counts. Errors: FG_E_NOMEM. */
+static enum fg_status open_window(struct fg_exact *e, size_t block, int level, size_t terms,
+                                  struct exact_window **out)
+{
+    struct exact_window *w = exact_window_of(&e->first[block], level);
+    enum fg_status st = w != NULL ? exact_make_room(&e->first[block], w, terms) : FG_E_NOMEM;
+    if (st == FG_OK) {
+        w->terms += (uint32_t)terms;
+        *out = w;
+    }
+    return st;
 }
 
 static enum fg_status add_rows(struct fg_exact *e, size_t block, struct row *row, size_t m)
@@ -142,23 +162,50 @@ static enum fg_status add_rows(struct fg_exact *e, size_t block, struct row *row
                 row[i].kind = ROW_NOTHING;
             }
         }
-        struct exact_window *w = exact_window_of(&e->first[block], level);
-        st = w != NULL ? exact_make_room(&e->first[block], w, floats + bytes) : FG_E_NOMEM;
+        struct exact_window *w;
+        st = open_window(e, block, level, floats + bytes, &w);
         if (st == FG_OK && floats > 0) {
             e->folders->floats(x, scale, floats, w->sum, exact_length(e, block));
         }
         if (st == FG_OK && bytes > 0) {
             e->folders->bytes(q, whole, bytes, w->sum, exact_length(e, block));
         }
-        w = st == FG_OK ? w : NULL;
-        if (w != NULL) {
-            w->terms += (uint32_t)(floats + bytes);
+    }
+    return st;
+}
+
+/* Blocks of a term of floats that nobody judged: the next one is judged while one is added. */
+static enum fg_status add_judging(struct fg_exact *e, size_t from, size_t end, const struct fg_exact_term *t,
+                                  struct exact_cursor *c)
+{
+    const struct fg_form *f = &t->form;
+    enum fg_status st = FG_OK;
+    float largest = 0.f;
+    bool right = judge_block(e, f, c, &largest);
+    for (size_t b = from; b < end && right && st == FG_OK; b++) {
+        struct row row;
+        struct exact_window *w;
+        st = row_of_floats(t->weight, f->x + b * BLOCK, largest, &row);
+        if (st != FG_OK) {
+            break;
+        }
+        if (row.kind == ROW_NOTHING || b + 1 == end) {
+            st = add_rows(e, b, &row, 1);
+            right = b + 1 < end && judge_block(e, f, c, &largest);
+        } else if ((st = open_window(e, b, row.level, 1, &w)) == FG_OK) {
+            largest = e->folders->floats_and_scan(row.x, row.scale, w->sum, BLOCK, &f->unjudged->scan);
+            right = found(c, largest);
         }
     }
     return st;
 }
 
-/* How many of these are added together: of one kind. */
+static bool judges_floats(const struct fg_form *f)
+{
+    return f->kind == FG_FORM_FLOATS && f->unjudged != NULL;
+}
+
+/* How many of these are added together: of one kind; add_judging() takes one. */
 static size_t at_once(const struct fg_exact_term *t, size_t m)
 {
     static const size_t most[] = {
@@ -169,10 +216,10 @@ static size_t at_once(const struct fg_exact_term *t, size_t m)
             FG_EXACT_MOST, /* those of one device: there is one in a run that leaves them there */
         [FG_FORM_FAR] = 1};
     size_t n = 1;
-    while (n < m && n < most[t->form.kind] && t[n].form.kind == t->form.kind) {
+    while (n < m && n < most[t->form.kind] && t[n].form.kind == t->form.kind && !judges_floats(&t[n].form)) {
         n++;
     }
-    return n;
+    return judges_floats(&t->form) ? 1 : n;
 }
 
 /* Floats or bytes, at_once(). */
@@ -188,9 +235,7 @@ static enum fg_status add_block(struct fg_exact *e, size_t block, const struct f
         if (f->unjudged != NULL && !judge_block(e, f, &cursor[k], &largest)) {
             row[k].kind = ROW_NOTHING;
         } else if (f->kind == FG_FORM_FLOATS) {
-            largest = f->unjudged != NULL  ? largest
-                      : f->largest != NULL ? f->largest[block]
-                                           : e->coders->largest(f->x + at, n);
+            largest = f->largest != NULL ? f->largest[block] : e->coders->largest(f->x + at, n);
             st = row_of_floats(term[k].weight, f->x + at, largest, &row[k]);
         } else {
             st = open_bytes(e, &term[k], &cursor[k], at, n, e->floats + k * BLOCK, &row[k]);
@@ -207,6 +252,9 @@ static enum fg_status add_blocks(struct fg_exact *e, size_t from, size_t end, co
     }
     if (t->form.kind == FG_FORM_PLACES) {
         return exact_add_places(e, t, cursor, from, end);
+    }
+    if (judges_floats(&t->form)) {
+        return add_judging(e, from, end, t, cursor);
     }
     enum fg_status st = FG_OK;
     for (size_t b = from; b < end && st == FG_OK; b++) {

@@ -118,8 +118,16 @@ static void scan_is_the_librarys_hash_and_tells_blocks_apart(void **state)
     (void)state;
     enum { MOST = 5 * 4 * FG_FOLD_BLOCK, HEAD = 40, BLOCKS = MOST / 4 / FG_FOLD_BLOCK + 1 };
     static _Alignas(64) uint8_t room[64 + 97 + MOST];
+    static const int64_t nothing[FG_FOLD_BLOCK];
+    static int64_t sum[FG_FOLD_BLOCK];
+    static float x[FG_FOLD_BLOCK];
+    const float *one = x;
+    const double minus = -0x1p40 / 3;
     struct fg_rng r;
     fg_rng_init(&r, 9, FG_RNG_TEST, 0, 0);
+    for (int i = 0; i < FG_FOLD_BLOCK; i++) {
+        x[i] = (float)fg_rng_normal(&r);
+    }
     for (int turn = 0; turn < 2000; turn++) {
         size_t len = turn < 1500 ? (size_t)turn * 3 : fg_rng_u64(&r) % MOST,
                head = turn % 3 != 0 ? HEAD : (size_t)turn % 97;
@@ -140,10 +148,10 @@ static void scan_is_the_librarys_hash_and_tells_blocks_apart(void **state)
         }
         float want[BLOCKS] = {0}, largest = 0.f;
         for (size_t i = 0; i < floats; i++) {
-            float x;
-            memcpy(&x, body + from + 4 * i, sizeof x);
+            float v;
+            memcpy(&v, body + from + 4 * i, sizeof v);
             float *w = &want[i / FG_FOLD_BLOCK];
-            *w = fabsf(x) > *w ? fabsf(x) : *w;
+            *w = fabsf(v) > *w ? fabsf(v) : *w;
             largest = *w > largest ? *w : largest;
         }
         for (size_t t = 0; t < 3; t++) {
@@ -157,11 +165,17 @@ static void scan_is_the_librarys_hash_and_tells_blocks_apart(void **state)
             struct fg_scanner scanner = fg_scanner_of(both, head, body, len, from);
             for (size_t b = 0, by; turn % 2 != 0 && b < blocks; b += by) { /* in pieces */
                 by = 1 + (size_t)turn % 3;
+                if (by == 1 && told) {
+                    got[b] = f->floats_and_scan(x, 0x1p40 / 3, sum, FG_FOLD_BLOCK, &scanner);
+                    f->floats(&one, &minus, 1, sum, FG_FOLD_BLOCK);
+                    continue;
+                }
                 f->scan_on(&scanner, by * FG_FOLD_BLOCK * sizeof(float), told ? got + b : NULL);
             }
             struct fg_scan s =
                 turn % 2 != 0 ? f->scan_end(&scanner) : fg_scan_all(f, scanner, told ? got : NULL);
             assert_true(s.hash == fg_xxh64(both, head + len));
+            assert_memory_equal(sum, nothing, sizeof sum); /* what was added beside was taken out again */
             assert_true(odd != SIZE_MAX ? isnan(s.largest) : s.largest == largest);
             for (size_t b = 0; b < blocks && told; b++) {
                 assert_true(b == odd / FG_FOLD_BLOCK ? isnan(got[b]) : got[b] == want[b]);
