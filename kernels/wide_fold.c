@@ -11,7 +11,7 @@
 
 #include "kernels/wide_scan.h"
 
-/* How far ahead memory is asked for: two blocks, which is when a vector of two or eight has its turn again. */
+/* How far ahead memory is asked for: two blocks, which is when one of several vectors has its turn again. */
 enum { FLOATS_AHEAD = 8192, BYTES_AHEAD = 2048 };
 enum { HALF = VL / 2, STEP = 2 * VL }; /* doubles and 64-bit numbers in a register; floats in a step */
 
