@@ -216,10 +216,11 @@ static size_t at_once(const struct fg_exact_term *t, size_t m)
             FG_EXACT_MOST, /* those of one device: there is one in a run that leaves them there */
         [FG_FORM_FAR] = 1};
     size_t n = 1;
-    while (n < m && n < most[t->form.kind] && t[n].form.kind == t->form.kind && !judges_floats(&t[n].form)) {
+    while (!judges_floats(&t->form) && n < m && n < most[t->form.kind] && t[n].form.kind == t->form.kind &&
+           !judges_floats(&t[n].form)) {
         n++;
     }
-    return judges_floats(&t->form) ? 1 : n;
+    return n;
 }
 
 /* Floats or bytes, at_once(). */
