@@ -9,7 +9,7 @@
  * long stretches while the sum stays in the second cache. So many terms of a kind at once: their blocks, and
  * those ahead of them, share the first cache, also where all lie alike on its lines, and bytes that are
  * judged on the way are still there when they are added. Floats that are judged on the way go one by one. */
-enum { GROUP = 16, FLOATS_AT_ONCE = 2, BYTES_AT_ONCE = 8 };
+enum { GROUP = 32, FLOATS_AT_ONCE = 2, BYTES_AT_ONCE = 8 };
 
 _Static_assert((int)BLOCK == (int)FG_FOLD_BLOCK && (int)BLOCK == (int)FG_AWAY_BLOCK,
                "what is known of blocks of updates is of blocks of the sum");
