@@ -4,9 +4,11 @@
 #define FG_KERNELS_CODER_LEVELS_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/coders.h"
 #include "src/base/both.h"
 
 /* In (0, 1) from a random word, see coders.h. */
@@ -37,10 +39,57 @@ FG_BOTH static inline float fg_coder_step(float largest, int32_t most)
 FG_BOTH static inline int32_t fg_coder_level(float x, float inverse, int32_t most, uint32_t word)
 {
     float a = fabsf(x) * inverse;
+    if (!(a < (float)most)) {
+        return x < 0.0f ? -most : most;
+    }
     int32_t k = (int32_t)a;
     k += fg_coder_uniform(word) < a - (float)k;
-    k = k > most ? most : k;
     return x < 0.0f ? -k : k;
+}
+
+/* So many sums, a power of two, become one, in x[0], see struct fg_coder_sums. */
+FG_BOTH static inline void fg_coder_halve(double *x, unsigned sums)
+{
+    for (unsigned half = sums / 2; half > 0; half /= 2) {
+        for (unsigned l = 0; l < half; l++) {
+            x[l] += x[l + half];
+        }
+    }
+}
+
+/* How the step of a layer follows from its values. */
+struct fg_coder_rule {
+    int32_t most; /* levels; 0: there are none */
+    /* One level, of a step that is not shortened: the largest |x|, or less where values are cut at `clip`
+     * root mean squares (above 0), and so much that on average a share `density` (in (0, 1)) at most is not
+     * 0. */
+    bool ternary;
+    double density, clip;
+};
+
+/* Whether it asks for sums. */
+FG_BOTH static inline bool fg_coder_sums_wanted(const struct fg_coder_rule *rule)
+{
+    return rule->ternary && (rule->clip > 0.0 || (rule->density > 0.0 && rule->density < 1.0));
+}
+
+/* The step of n > 0 values; largest: |x|. Not finite if that is not, 0 if nothing can be sent. */
+FG_BOTH static inline float fg_coder_step_of(const struct fg_coder_rule *rule, float largest,
+                                             struct fg_coder_sums sums, double n)
+{
+    if (!rule->ternary) {
+        return fg_coder_step(largest, rule->most);
+    }
+    double s = (double)largest;
+    if (rule->clip > 0.0) {
+        double cut = rule->clip * sqrt(sums.square / n);
+        s = cut < s ? cut : s;
+    }
+    if (rule->density > 0.0 && rule->density < 1.0) {
+        double sparse = sums.sum / (rule->density * n);
+        s = sparse > s ? sparse : s;
+    }
+    return s > 0x1p127 ? NAN : s < 0x1p-126 ? 0.0f : (float)s;
 }
 
 #endif

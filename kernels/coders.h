@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FG_CODER_WORDS = 64 };
+enum { FG_CODER_WORDS = 64, FG_CODER_BLOCK = 1024, FG_CODER_SUMS = 32 };
 
 /* A stream of the run's random numbers: key and counter of its first block, see fg_rng_counter().
  * ctr[0], ctr[1] are one number. */
@@ -21,7 +21,9 @@ struct fg_coder_stream {
     uint32_t key[2], ctr[4];
 };
 
-/* What is known of n values: 8 sums by index modulo 8, then in order. */
+/* What is known of n values, in an order that suits a CPU's vectors and a device's threads: in each block of
+ * FG_CODER_BLOCK values FG_CODER_SUMS sums by index modulo FG_CODER_SUMS, of which the second half is added
+ * to the first until one is left (fg_coder_halve() of coder_levels.h), then the blocks in order. */
 struct fg_coder_sums {
     double sum, square; /* of |x|, of x^2 */
 };

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/coder_levels.h"
 #include "kernels/kernels.h"
 #include "src/base/status.h"
 
@@ -228,8 +229,9 @@ struct fg_device_levels {
     const uint32_t *begin;                /* (layers + 1) the first piece of each */
     const struct fg_coder_stream *stream; /* (of.n) */
     size_t pieces, layers;
-    int32_t most; /* levels */
+    struct fg_coder_rule rule;
     float *part;  /* (of.n, pieces, FG_DEVICE_SHARES) scratch; of.part may be the same */
+    double *sums; /* (of.n, pieces, 2, FG_DEVICE_SHARES) scratch; NULL where the rule asks for none */
     float *step;  /* (of.n, layers) out */
     /* (of.n, of.values) out: the levels, 0 where a step is not finite; updates and their largest stay as they
      * are then. NULL: not wanted */

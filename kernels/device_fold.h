@@ -61,7 +61,7 @@ FG_BOTH static inline void fold_largest(const struct fg_device_deltas *d, size_t
 
 /* ---- rounded updates ---- */
 
-/* The largest of every FG_DEVICE_SHARES-th value of a piece. */
+/* The largest, and sums, of every FG_DEVICE_SHARES-th value of a piece. */
 FG_BOTH static inline void fold_shares(const struct fg_device_levels *l, size_t t, size_t nt)
 {
     const size_t share = FG_DEVICE_SHARES;
@@ -69,14 +69,22 @@ FG_BOTH static inline void fold_shares(const struct fg_device_levels *l, size_t 
         const struct fg_device_piece *p = &l->piece[e / share % l->pieces];
         const float *x = l->of.delta + e / share / l->pieces * l->of.values + p->first;
         float most = 0.0f;
+        double sum = 0.0, square = 0.0;
         for (size_t i = e % share; i < p->n; i += share) {
+            const double size = fabs((double)x[i]);
             most = fold_larger(x[i], most);
+            sum += size;
+            square += size * size; /* which is exact */
         }
         l->part[e] = most;
+        if (l->sums != NULL) {
+            l->sums[e / share * 2 * share + e % share] = sum;
+            l->sums[(e / share * 2 + 1) * share + e % share] = square;
+        }
     }
 }
 
-/* The largest of each piece, in the place of its first share. */
+/* Of each piece, in the places of its first share. */
 FG_BOTH static inline void fold_pieces(const struct fg_device_levels *l, size_t t, size_t nt)
 {
     for (size_t e = t; e < l->of.n * l->pieces; e += nt) {
@@ -85,6 +93,10 @@ FG_BOTH static inline void fold_pieces(const struct fg_device_levels *l, size_t 
             most = fold_larger(l->part[e * FG_DEVICE_SHARES + i], most);
         }
         l->part[e * FG_DEVICE_SHARES] = most;
+        if (l->sums != NULL) {
+            fg_coder_halve(l->sums + e * 2 * FG_DEVICE_SHARES, FG_CODER_SUMS);
+            fg_coder_halve(l->sums + (e * 2 + 1) * FG_DEVICE_SHARES, FG_CODER_SUMS);
+        }
     }
 }
 
@@ -92,11 +104,19 @@ FG_BOTH static inline void fold_steps(const struct fg_device_levels *l, size_t t
 {
     for (size_t e = t; e < l->of.n * l->layers; e += nt) {
         const size_t lane = e / l->layers, layer = e % l->layers;
+        struct fg_coder_sums sums = {0.0, 0.0};
         float most = 0.0f;
+        double n = 0.0;
         for (size_t k = l->begin[layer]; k < l->begin[layer + 1]; k++) {
-            most = fold_larger(l->part[(lane * l->pieces + k) * FG_DEVICE_SHARES], most);
+            const size_t piece = lane * l->pieces + k;
+            most = fold_larger(l->part[piece * FG_DEVICE_SHARES], most);
+            n += (double)l->piece[k].n;
+            if (l->sums != NULL) {
+                sums.sum += l->sums[piece * 2 * FG_DEVICE_SHARES];
+                sums.square += l->sums[(piece * 2 + 1) * FG_DEVICE_SHARES];
+            }
         }
-        l->step[e] = fg_coder_step(most, l->most);
+        l->step[e] = fg_coder_step_of(&l->rule, most, sums, n);
     }
 }
 
@@ -116,7 +136,7 @@ FG_BOTH static inline void fold_round_four(const struct fg_device_levels *l, siz
     }
     fg_philox_block(word, ctr, s->key);
     for (size_t i = at; i < at + 4 && i < p->n; i++) {
-        int32_t level = rounds ? fg_coder_level(x[i], 1.0f / step, l->most, word[i - at]) : 0;
+        int32_t level = rounds ? fg_coder_level(x[i], 1.0f / step, l->rule.most, word[i - at]) : 0;
         if (l->code != NULL) {
             l->code[lane * l->of.values + p->first + i] = (int8_t)level;
         } else {

@@ -33,16 +33,18 @@ static float largest(const float *x, size_t n)
 
 static struct fg_coder_sums sums(const float *x, size_t n)
 {
-    enum { LANES = 8 };
-    double sum[LANES] = {0}, square[LANES] = {0};
     struct fg_coder_sums s = {0};
-    for (size_t i = 0; i < n; i++) {
-        sum[i % LANES] += fabs((double)x[i]);
-        square[i % LANES] += (double)x[i] * (double)x[i];
-    }
-    for (unsigned l = 0; l < LANES; l++) {
-        s.sum += sum[l];
-        s.square += square[l];
+    for (size_t begin = 0; begin < n; begin += FG_CODER_BLOCK) {
+        size_t end = n - begin < FG_CODER_BLOCK ? n : begin + FG_CODER_BLOCK;
+        double sum[FG_CODER_SUMS] = {0}, square[FG_CODER_SUMS] = {0};
+        for (size_t i = begin; i < end; i++) {
+            sum[i % FG_CODER_SUMS] += fabs((double)x[i]);
+            square[i % FG_CODER_SUMS] += (double)x[i] * (double)x[i];
+        }
+        fg_coder_halve(sum, FG_CODER_SUMS);
+        fg_coder_halve(square, FG_CODER_SUMS);
+        s.sum += sum[0];
+        s.square += square[0];
     }
     return s;
 }

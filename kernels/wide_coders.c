@@ -8,6 +8,7 @@
 #include "kernels/simd_avx2.h"
 #endif
 
+#include "kernels/coder_levels.h"
 #include "kernels/isa.h"
 #include "kernels/table.h"
 
@@ -72,35 +73,82 @@ static float largest(const float *x, size_t n)
     return bits < 0x7f800000u ? found : NAN;
 }
 
-static struct fg_coder_sums sums(const float *x, size_t n)
+/* Sums of every FG_CODER_SUMS-th value, a whole number of times; as many at once as registers allow. */
+static inline void spread_sums(VD *sum, VD *square, const float *x, size_t n)
 {
-    enum { LANES = 8, WIDE = VL / 2, PARTS = LANES / WIDE };
-    double sum[LANES], square[LANES];
-    VD a[PARTS], b[PARTS];
-    struct fg_coder_sums s = {0};
-    size_t i = 0;
-    for (size_t v = 0; v < PARTS; v++) {
-        a[v] = b[v] = vd_set(0.0);
-    }
-    for (; i + LANES <= n; i += LANES) {
-        FG_UNROLL
+    enum { WIDE = VL / 2, ALL = FG_CODER_SUMS / WIDE, PARTS = 4 };
+    for (size_t l = 0; l < ALL; l += PARTS) {
+        VD a[PARTS], b[PARTS];
         for (size_t v = 0; v < PARTS; v++) {
-            VD f = vd_load_float(x + i + v * WIDE);
-            a[v] = vd_add(a[v], vd_abs(f));
-            b[v] = vd_fma(f, f, b[v]); /* the product is exact: one rounding either way */
+            a[v] = b[v] = vd_set(0.0);
+        }
+        for (size_t i = l * WIDE; i < n; i += FG_CODER_SUMS) {
+            FG_UNROLL
+            for (size_t v = 0; v < PARTS; v++) {
+                VD f = vd_load_float(x + i + v * WIDE);
+                a[v] = vd_add(a[v], vd_abs(f));
+                b[v] = vd_fma(f, f, b[v]); /* the product is exact: one rounding either way */
+            }
+        }
+        for (size_t v = 0; v < PARTS; v++) {
+            sum[l + v] = a[v];
+            square[l + v] = b[v];
         }
     }
-    for (size_t v = 0; v < PARTS; v++) {
-        vd_store(sum + v * WIDE, a[v]);
-        vd_store(square + v * WIDE, b[v]);
+}
+
+static inline double halve_sums(VD *sum)
+{
+    enum { WIDE = VL / 2, ALL = FG_CODER_SUMS / WIDE };
+    double last[WIDE];
+    for (size_t half = ALL / 2; half > 0; half /= 2) {
+        for (size_t v = 0; v < half; v++) {
+            sum[v] = vd_add(sum[v], sum[v + half]);
+        }
     }
-    for (; i < n; i++) {
-        sum[i % LANES] += fabs((double)x[i]);
-        square[i % LANES] += (double)x[i] * (double)x[i];
+    vd_store(last, sum[0]);
+    fg_coder_halve(last, WIDE);
+    return last[0];
+}
+
+/* What is left of a block that is not whole. Shapes: x (n), n < FG_CODER_SUMS. */
+static void add_rest(VD *sum, VD *square, const float *x, size_t n)
+{
+    enum { WIDE = VL / 2, ALL = FG_CODER_SUMS / WIDE };
+    double a[FG_CODER_SUMS], b[FG_CODER_SUMS];
+    for (size_t v = 0; v < ALL; v++) {
+        vd_store(a + v * WIDE, sum[v]);
+        vd_store(b + v * WIDE, square[v]);
     }
-    for (size_t l = 0; l < LANES; l++) {
-        s.sum += sum[l];
-        s.square += square[l];
+    for (size_t i = 0; i < n; i++) {
+        a[i] += fabs((double)x[i]);
+        b[i] += (double)x[i] * (double)x[i];
+    }
+    for (size_t v = 0; v < ALL; v++) {
+        sum[v] = vd_load(a + v * WIDE);
+        square[v] = vd_load(b + v * WIDE);
+    }
+}
+
+/* Of at most FG_CODER_BLOCK values. */
+static struct fg_coder_sums block_sums(const float *x, size_t n)
+{
+    VD sum[FG_CODER_SUMS / (VL / 2)], square[FG_CODER_SUMS / (VL / 2)];
+    const size_t whole = n / FG_CODER_SUMS * FG_CODER_SUMS;
+    spread_sums(sum, square, x, whole);
+    if (whole < n) {
+        add_rest(sum, square, x + whole, n - whole);
+    }
+    return (struct fg_coder_sums){halve_sums(sum), halve_sums(square)};
+}
+
+static struct fg_coder_sums sums(const float *x, size_t n)
+{
+    struct fg_coder_sums s = {0};
+    for (size_t i = 0; i < n; i += FG_CODER_BLOCK) {
+        struct fg_coder_sums block = block_sums(x + i, n - i < FG_CODER_BLOCK ? n - i : FG_CODER_BLOCK);
+        s.sum += block.sum;
+        s.square += block.square;
     }
     return s;
 }

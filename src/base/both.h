@@ -1,6 +1,7 @@
 /* FG_BOTH before a function: nvcc compiles it for the host and for the device, a C compiler as it is.
  *
- * Such functions use nothing but their arguments, + - * / and fmaf, so both give the same bits.
+ * Such functions use nothing but their arguments, + - * /, square roots of doubles and fmaf, so both give the
+ * same bits.
  */
 #ifndef FG_BASE_BOTH_H
 #define FG_BASE_BOTH_H

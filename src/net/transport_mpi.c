@@ -102,7 +102,7 @@ static enum fg_status arrived(struct mpi_transport *t, struct mpi_op *op, struct
         memcpy(&len, op->frame, op->len < sizeof len ? op->len : sizeof len);
         fg_free(p->frame);
         *p = (struct mpi_partial){.len = len <= FG_FRAME_MAX ? (size_t)len : 0};
-        p->frame = p->len > 0 ? fg_calloc_aligned(p->len, 1) : NULL;
+        p->frame = p->len > 0 ? fg_alloc_aligned(p->len, 1) : NULL;
         ev->kind = FG_NET_NONE;
         return p->len > 0 && p->frame == NULL ? FG_E_NOMEM : FG_OK;
     }
@@ -159,7 +159,7 @@ static enum fg_status accept_one(struct mpi_transport *t, MPI_Comm comm, int sou
     enum fg_status st = FG_GROW(t->recvs.op, t->recvs.n, t->recvs.cap);
     struct mpi_op op = {.tag = status.MPI_TAG, .len = (size_t)count, .request = MPI_REQUEST_NULL};
     op.peer = peer == ANYONE ? (uint32_t)status.MPI_SOURCE : peer;
-    op.frame = st == FG_OK ? fg_calloc_aligned(op.len, 1) : NULL;
+    op.frame = st == FG_OK ? fg_alloc_aligned(op.len, 1) : NULL;
     if (op.frame == NULL) {
         return FG_E_NOMEM;
     }

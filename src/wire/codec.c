@@ -60,6 +60,11 @@ size_t fg_codec_state(const struct fg_codec *codec, const struct fg_codec_opts *
     return !codec->clients_keep_state ? 0 : codec->state != NULL ? codec->state(opts, n) : n;
 }
 
+struct fg_coder_rule fg_codec_rule(const struct fg_codec *codec, const struct fg_codec_opts *opts)
+{
+    return (struct fg_coder_rule){codec->levels, codec->ternary, opts->density, opts->clip};
+}
+
 double fg_codec_noise(const struct fg_codec *codec, const struct fg_codec_opts *opts)
 {
     return codec->noise != NULL ? codec->noise(opts) : codec->clients_keep_state ? -1.0 : 0.0;

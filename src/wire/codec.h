@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/coder_levels.h"
 #include "kernels/coders.h"
 #include "src/base/status.h"
 #include "src/plan/form.h"
@@ -65,7 +66,8 @@ struct fg_codec {
     /* What is read are whole multiples, at most so many, of a step for each layer (kernels/coder_levels.h):
      * they can be drawn where the floats are, see pack(). 0: not so. */
     int32_t levels;
-    int fixed; /* as many bytes whatever the values: who needs the levels alone need not make them */
+    int ternary; /* how the step follows: struct fg_coder_rule */
+    int fixed;   /* as many bytes whatever the values: who needs the levels alone need not make them */
 
     size_t (*state)(const struct fg_codec_opts *opts, size_t n); /* floats of that state; NULL: n */
 
@@ -138,6 +140,9 @@ const struct fg_codec *fg_codec_by_id(uint32_t id);
 /* Layers of n values: how many there are, and how many values the i-th has. */
 size_t fg_codec_layers(const struct fg_codec_opts *opts);
 size_t fg_codec_layer(const struct fg_codec_opts *opts, size_t i, size_t n);
+
+/* How its levels follow from values; most = 0: there are none. */
+struct fg_coder_rule fg_codec_rule(const struct fg_codec *codec, const struct fg_codec_opts *opts);
 
 /* Bytes of codes as pack() takes them. */
 size_t fg_codec_codes(const struct fg_codec_opts *opts, size_t n);

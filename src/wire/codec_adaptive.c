@@ -71,7 +71,14 @@ double fg_adaptive_variance(const struct fg_adaptive *a, const struct fg_codec_o
 
 /* ---- choosing ---- */
 
-static double levels_variance(const struct fg_layer_view *v, double most)
+/* What is known of a layer. */
+struct view {
+    size_t n;
+    double largest; /* |x|; NAN if a value is not finite */
+    struct fg_coder_sums sums;
+};
+
+static double levels_variance(const struct view *v, double most)
 {
     double step = v->largest / most, square = (double)v->n * step * step / 4.0, sum = step * v->sums.sum;
     return square < sum ? square : sum;
@@ -79,7 +86,7 @@ static double levels_variance(const struct fg_layer_view *v, double most)
 
 /* Of what can be made of a layer, that of fewest bytes with at most so much variance, in the layer's square;
  * int8 where none has. A layer that is not finite stays so with any. */
-static struct choice choose(const struct fg_layer_view *v, double most)
+static struct choice choose(const struct view *v, double most)
 {
     double n = (double)v->n, square = v->sums.square, s = (1.0 + most) * square / v->sums.sum;
     if (!isfinite(v->largest)) {
@@ -123,13 +130,14 @@ static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, s
 {
     size_t layers = fg_codec_layers(&ws->opts), at = 0, used = HEAD * layers;
     FG_ASSERT(cap >= bound(&ws->opts, n));
+    const struct fg_coders *coders = fg_codec_coders(ws);
     double most = ws->variance > 0.f ? (double)ws->variance : bound_of(&ws->opts);
     struct fg_packer head = {.p = out, .left = used};
     enum fg_status st = FG_OK;
     for (size_t l = 0; l < layers && st == FG_OK; l++) {
         size_t m = fg_codec_layer(&ws->opts, l, n), took = 0;
         FG_ASSERT(m <= n - at);
-        struct fg_layer_view view = fg_layer_see(fg_codec_coders(ws), x + at, m);
+        const struct view view = {m, (double)coders->largest(x + at, m), coders->sums(x + at, m)};
         struct choice c = choose(&view, most);
         st = encode_layer(ws, &c, out + used, cap - used, &took, x + at, m);
         fg_pack_le(&head, c.codec->id, 1);

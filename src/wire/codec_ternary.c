@@ -64,9 +64,18 @@ static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, s
     uint32_t *code;
     FG_ASSERT(cap >= bound(&ws->opts, n));
     enum fg_status st = fg_ternary_choose(ws, x, n, &layer, &code);
-    if (st == FG_OK) {
-        *len = fg_ternary_pack(layer, fg_codec_layers(&ws->opts), code, out, cap);
-    }
+    *len = st == FG_OK ? fg_ternary_pack(layer, fg_codec_layers(&ws->opts), code, out, cap) : 0;
+    return st;
+}
+
+static enum fg_status pack(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
+                           const uint8_t *codes, size_t n)
+{
+    struct fg_ternary_layer *layer;
+    uint32_t *code;
+    FG_ASSERT(cap >= bound(&ws->opts, n));
+    enum fg_status st = fg_ternary_gather(ws, codes, n, &layer, &code);
+    *len = st == FG_OK ? fg_ternary_pack(layer, fg_codec_layers(&ws->opts), code, out, cap) : 0;
     return st;
 }
 
@@ -179,10 +188,13 @@ const struct fg_codec fg_codec_ternary = {
     .name = "ternary",
     .doc = "0 or plus or minus a scale per layer, drawn at random without bias; gaps and signs in Rice codes",
     .id = 15,
+    .levels = 1,
+    .ternary = 1,
     .bound = bound,
     .expected = expected,
     .noise = fg_ternary_noise,
     .encode = encode,
+    .pack = pack,
     .decode = decode,
     .open = open,
 };

@@ -123,6 +123,15 @@ static bool put_layers(const struct fg_ternary_layer *layer, size_t layers, cons
     return !w.full;
 }
 
+/* The shorter of both; returns how many bytes. */
+static size_t put_shorter(const struct fg_ternary_layer *layer, size_t layers, const uint32_t *code,
+                          uint8_t *out, size_t cap)
+{
+    size_t len;
+    out[0] = put_layers(layer, layers, code, out + 1, cap - 1, &len) ? RANGE : RICE;
+    return 1 + (out[0] == RANGE ? len : fg_ternary_pack(layer, layers, code, out + 1, cap - 1));
+}
+
 static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
                              size_t n)
 {
@@ -130,16 +139,19 @@ static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, s
     uint32_t *code;
     FG_ASSERT(cap >= bound(&ws->opts, n));
     enum fg_status st = fg_ternary_choose(ws, x, n, &layer, &code);
-    if (st != FG_OK) {
-        return st;
-    }
-    size_t layers = fg_codec_layers(&ws->opts);
-    out[0] = put_layers(layer, layers, code, out + 1, cap - 1, len) ? RANGE : RICE;
-    if (out[0] == RICE) {
-        *len = fg_ternary_pack(layer, layers, code, out + 1, cap - 1);
-    }
-    *len += 1;
-    return FG_OK;
+    *len = st == FG_OK ? put_shorter(layer, fg_codec_layers(&ws->opts), code, out, cap) : 0;
+    return st;
+}
+
+static enum fg_status pack(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
+                           const uint8_t *codes, size_t n)
+{
+    struct fg_ternary_layer *layer;
+    uint32_t *code;
+    FG_ASSERT(cap >= bound(&ws->opts, n));
+    enum fg_status st = fg_ternary_gather(ws, codes, n, &layer, &code);
+    *len = st == FG_OK ? put_shorter(layer, fg_codec_layers(&ws->opts), code, out, cap) : 0;
+    return st;
 }
 
 /* A layer of m values from the next `count` of the code. */
@@ -201,9 +213,12 @@ const struct fg_codec fg_codec_ternary_range = {
         "as ternary, gaps and signs in a range coder that learns how they lie: fewer bytes where they come "
         "in clusters",
     .id = 14,
+    .levels = 1,
+    .ternary = 1,
     .bound = bound,
     .expected = expected,
     .noise = fg_ternary_noise,
     .encode = encode,
+    .pack = pack,
     .decode = decode,
 };

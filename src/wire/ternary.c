@@ -1,59 +1,84 @@
 #include "src/wire/ternary.h"
 
-#include <math.h>
+#include <string.h>
 
+#include "src/base/bytes.h"
 #include "src/base/fmath.h"
 #include "src/wire/noise.h"
 
-struct fg_layer_view fg_layer_see(const struct fg_coders *c, const float *x, size_t n)
+/* Room for what is drawn, in ws->buf. */
+static enum fg_status make_room(struct fg_codec_ws *ws, size_t n, struct fg_ternary_layer **layer,
+                                uint32_t **code)
 {
-    return (struct fg_layer_view){.n = n, .largest = (double)c->largest(x, n), .sums = c->sums(x, n)};
-}
-
-/* A layer's scale: NAN if a value is not finite, 0 if nothing can be sent. density, clip:
- * as of fg_codec_opts. */
-static float scale_of(const struct fg_layer_view *v, double density, double clip)
-{
-    double s = v->largest, n = (double)v->n;
-    if (clip > 0.0 && v->n > 0) {
-        double cut = clip * sqrt(v->sums.square / n);
-        s = cut < s ? cut : s;
+    size_t heads = fg_codec_layers(&ws->opts) * sizeof **layer;
+    enum fg_status st = fg_codec_ws_reserve(ws, heads + (n + 16) * sizeof **code);
+    if (st == FG_OK) {
+        *layer = (struct fg_ternary_layer *)(void *)ws->buf;
+        *code = (uint32_t *)(void *)(ws->buf + heads);
     }
-    if (density > 0.0 && density < 1.0 && v->n > 0) {
-        double sparse = v->sums.sum / (density * n);
-        s = sparse > s ? sparse : s;
-    }
-    return s > 0x1p127 ? NAN : s < 0x1p-126 ? 0.f : (float)s;
+    return st;
 }
 
 enum fg_status fg_ternary_choose(struct fg_codec_ws *ws, const float *x, size_t n,
                                  struct fg_ternary_layer **layer, uint32_t **code)
 {
-    size_t layers = fg_codec_layers(&ws->opts), at = 0, sent = 0;
-    uint64_t words = ws->words;
+    const struct fg_coder_rule rule = fg_codec_rule(&fg_codec_ternary, &ws->opts);
     const struct fg_coders *c = fg_codec_coders(ws);
     struct fg_coder_stream stream = fg_noise_stream(ws);
-    enum fg_status st = fg_codec_ws_reserve(ws, layers * sizeof **layer + (n + 16) * sizeof **code);
-    if (st != FG_OK) {
-        return st;
-    }
-    struct fg_ternary_layer *list = (struct fg_ternary_layer *)(void *)ws->buf;
-    uint32_t *place = (uint32_t *)(void *)(ws->buf + layers * sizeof *list);
-    for (size_t l = 0; l < layers; l++) {
+    size_t at = 0, sent = 0;
+    uint64_t words = ws->words;
+    enum fg_status st = make_room(ws, n, layer, code);
+    for (size_t l = 0; st == FG_OK && l < fg_codec_layers(&ws->opts); l++) {
         size_t m = fg_codec_layer(&ws->opts, l, n);
         FG_ASSERT(m <= n - at && m < (size_t)1 << 31);
-        struct fg_layer_view view = fg_layer_see(c, x + at, m);
-        float s = scale_of(&view, ws->opts.density, ws->opts.clip);
-        size_t count = s > 0.f ? c->choose(&stream, words, x + at, 1.f / s, place + sent, m) : 0;
-        list[l] = (struct fg_ternary_layer){s, (uint32_t)count};
+        struct fg_coder_sums sums = {0};
+        if (fg_coder_sums_wanted(&rule)) {
+            sums = c->sums(x + at, m);
+        }
+        float s = m > 0 ? fg_coder_step_of(&rule, c->largest(x + at, m), sums, (double)m) : 0.f;
+        size_t count = s > 0.f ? c->choose(&stream, words, x + at, 1.f / s, *code + sent, m) : 0;
+        (*layer)[l] = (struct fg_ternary_layer){s, (uint32_t)count};
         sent += count;
         at += m;
         words = fg_noise_next(words, m);
     }
-    FG_ASSERT(at == n);
-    *layer = list;
-    *code = place;
-    return FG_OK;
+    FG_ASSERT(st != FG_OK || at == n);
+    return st;
+}
+
+/* Places and signs of the levels that are not 0; returns how many. */
+static size_t gather(const int8_t *q, size_t n, uint32_t *code)
+{
+    size_t count = 0, i = 0;
+    while (i < n) {
+        uint64_t eight;
+        if (i + sizeof eight <= n && (memcpy(&eight, q + i, sizeof eight), eight == 0)) {
+            i += sizeof eight;
+            continue;
+        }
+        for (size_t end = n - i < sizeof eight ? n : i + sizeof eight; i < end; i++) {
+            code[count] = (uint32_t)i << 1 | (q[i] < 0);
+            count += q[i] != 0;
+        }
+    }
+    return count;
+}
+
+enum fg_status fg_ternary_gather(struct fg_codec_ws *ws, const uint8_t *codes, size_t n,
+                                 struct fg_ternary_layer **layer, uint32_t **code)
+{
+    struct fg_reader steps = fg_reader_of(codes, fg_codec_codes(&ws->opts, 0));
+    const int8_t *q = (const int8_t *)codes + fg_codec_codes(&ws->opts, 0);
+    size_t sent = 0;
+    enum fg_status st = make_room(ws, n, layer, code);
+    for (size_t l = 0; st == FG_OK && l < fg_codec_layers(&ws->opts); l++) {
+        size_t m = fg_codec_layer(&ws->opts, l, n);
+        fg_get_f32s(&steps, &(*layer)[l].s, 1);
+        (*layer)[l].count = (uint32_t)gather(q, m, *code + sent);
+        sent += (*layer)[l].count;
+        q += m;
+    }
+    return st;
 }
 
 double fg_ternary_bytes(double n, double p)

@@ -10,14 +10,6 @@
 
 #include "src/wire/codec.h"
 
-/* What is known of a layer. */
-struct fg_layer_view {
-    size_t n;
-    double largest; /* |x|; NAN if a value is not finite */
-    struct fg_coder_sums sums;
-};
-struct fg_layer_view fg_layer_see(const struct fg_coders *c, const float *x, size_t n);
-
 /* A layer of an update, drawn: its scale, and how many values are not 0. */
 struct fg_ternary_layer {
     float s;
@@ -28,6 +20,10 @@ struct fg_ternary_layer {
  * layer by layer, twice their places in their layers, plus 1 if negative (gaps.h);
  * both lie in ws->buf. Errors: FG_E_NOMEM. */
 enum fg_status fg_ternary_choose(struct fg_codec_ws *ws, const float *x, size_t n,
+                                 struct fg_ternary_layer **layer, uint32_t **code) FG_NODISCARD;
+
+/* The same of what was drawn elsewhere: codes as pack() of a codec takes them. Errors: FG_E_NOMEM. */
+enum fg_status fg_ternary_gather(struct fg_codec_ws *ws, const uint8_t *codes, size_t n,
                                  struct fg_ternary_layer **layer, uint32_t **code) FG_NODISCARD;
 
 /* These as the bytes of `ternary`; returns how many. out has room for them. */

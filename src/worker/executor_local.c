@@ -208,14 +208,14 @@ static void give_encoder(struct local *ex, struct encoder *e)
 bool fg_codec_rounded(struct fg_rounded *out, const struct fg_codec *codec,
                       const struct fg_codec_opts *coding)
 {
-    *out = (struct fg_rounded){codec->levels, coding->layer, coding->layers};
+    *out = (struct fg_rounded){fg_codec_rule(codec, coding), coding->layer, coding->layers};
     return codec->levels > 0 && codec->fixed && coding->layer != NULL;
 }
 
 bool fg_codec_coded(struct fg_rounded *out, const struct fg_codec *codec, const struct fg_codec_opts *coding,
                     size_t P)
 {
-    *out = (struct fg_rounded){codec->levels, coding->layer, coding->layers};
+    *out = (struct fg_rounded){fg_codec_rule(codec, coding), coding->layer, coding->layers};
     return codec->levels > 0 && coding->layer != NULL && fg_codec_codes(coding, P) <= P * sizeof(float);
 }
 
@@ -303,7 +303,7 @@ static enum fg_status make_job(struct local *ex, struct entry *e, size_t i, stru
         .there = v->there,
         .delta = e->delta,
         .may_stay = ex->stay && train && e->kept == NULL,
-        .levels = ex->levels.most > 0 ? &ex->levels : NULL,
+        .levels = ex->levels.rule.most > 0 ? &ex->levels : NULL,
         .codes = ex->codes && train ? (uint8_t *)e->delta : NULL,
         .finish = train && ex->opts.codec != NULL ? through_codec : NULL,
         .finish_arg = &ex->tail[i],

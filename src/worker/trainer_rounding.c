@@ -26,9 +26,15 @@ uint64_t fg_rounding_fixed(const struct fg_rounded *l)
     return fg_rounding_pieces(l) * sizeof(struct fg_device_piece) + (l->layers + 1) * sizeof(uint32_t);
 }
 
-uint64_t fg_rounding_scratch(size_t layers)
+/* Bytes of the sums of so many pieces. */
+static uint64_t sums_bytes(const struct fg_coder_rule *rule, size_t pieces)
 {
-    return layers * sizeof(float) + sizeof(struct fg_coder_stream);
+    return fg_coder_sums_wanted(rule) ? pieces * 2 * FG_DEVICE_SHARES * sizeof(double) : 0;
+}
+
+uint64_t fg_rounding_scratch(const struct fg_coder_rule *rule, size_t pieces, size_t layers)
+{
+    return layers * sizeof(float) + sizeof(struct fg_coder_stream) + sums_bytes(rule, pieces);
 }
 
 void fg_rounding_fini(struct fg_rounding *r, struct fg_device *d)
@@ -59,10 +65,15 @@ static void cut_layers(struct fg_device_piece *piece, uint32_t *begin, const str
     begin[l->layers] = (uint32_t)n;
 }
 
+static bool same_rule(const struct fg_coder_rule *a, const struct fg_coder_rule *b)
+{
+    return a->most == b->most && a->ternary == b->ternary && a->density == b->density && a->clip == b->clip;
+}
+
 enum fg_status fg_rounding_set(struct fg_rounding *r, struct fg_device *d, const struct fg_rounded *l,
                                struct fg_err *err)
 {
-    if ((l == NULL ? 0 : l->most) == r->most) {
+    if (same_rule(&r->rule, l == NULL ? &(struct fg_coder_rule){0} : &l->rule)) {
         return FG_OK;
     }
     fg_rounding_fini(r, d);
@@ -79,7 +90,7 @@ enum fg_status fg_rounding_set(struct fg_rounding *r, struct fg_device *d, const
     FG_TRY(fg_device_copy(&r->begin, d, begin, (l->layers + 1) * sizeof *begin, err));
     r->pieces = pieces;
     r->layers = l->layers;
-    r->most = l->most;
+    r->rule = l->rule;
 cleanup:
     fg_free(piece);
     fg_free(begin);
@@ -91,13 +102,25 @@ static enum fg_status draw(const struct fg_rounding *r, struct fg_device *d,
                            const struct fg_device_deltas *all, const struct fg_coder_stream *stream,
                            void *step, void *code, struct fg_err *err)
 {
-    void *streams = NULL;
-    enum fg_status st = fg_device_copy(&streams, d, stream, all->n * sizeof *stream, err);
-    if (st == FG_OK) {
-        const struct fg_device_levels levels = {*all,      r->piece, r->begin,  streams, r->pieces,
-                                                r->layers, r->most,  all->part, step,    code};
-        st = d->ops->levels(d, &levels, err);
-    }
+    const uint64_t sums_size = all->n * sums_bytes(&r->rule, r->pieces);
+    void *streams = NULL, *sums = NULL;
+    enum fg_status st;
+    FG_TRY(fg_device_copy(&streams, d, stream, all->n * sizeof *stream, err));
+    FG_TRY(sums_size > 0 ? d->ops->alloc(d, &sums, sums_size, err) : FG_OK);
+    const struct fg_device_levels levels = {.of = *all,
+                                            .piece = r->piece,
+                                            .begin = r->begin,
+                                            .stream = streams,
+                                            .pieces = r->pieces,
+                                            .layers = r->layers,
+                                            .rule = r->rule,
+                                            .part = all->part,
+                                            .sums = sums,
+                                            .step = step,
+                                            .code = code};
+    st = d->ops->levels(d, &levels, err);
+cleanup:
+    d->ops->free(d, sums);
     d->ops->free(d, streams);
     return st;
 }

@@ -9,16 +9,16 @@
 #include "kernels/device.h"
 
 /* What a codec leaves of an update, where that can be told without its bytes: whole multiples of a step for
- * each layer, in -most..most (kernels/coder_levels.h), by the task's random numbers. */
+ * each layer, in -rule.most..rule.most (kernels/coder_levels.h), by the task's random numbers. */
 struct fg_rounded {
-    int32_t most;
+    struct fg_coder_rule rule;
     const size_t *layer; /* (layers) values of each; borrowed */
     size_t layers;
 };
 
 /* How the layers of one model are cut there. Zero-initialise: nothing is rounded. */
 struct fg_rounding {
-    int32_t most; /* levels; 0: nothing is rounded */
+    struct fg_coder_rule rule; /* most = 0: nothing is rounded */
     size_t pieces, layers;
     void *piece, *begin; /* (pieces), (layers + 1), the device's */
 };
@@ -28,7 +28,7 @@ enum fg_status fg_rounding_set(struct fg_rounding *r, struct fg_device *d, const
                                struct fg_err *err) FG_NODISCARD;
 void fg_rounding_fini(struct fg_rounding *r, struct fg_device *d);
 
-/* Round updates that are there (r->most > 0). all: as ops->deltas() left it, part (n, r->pieces,
+/* Round updates that are there (r->rule.most > 0). all: as ops->deltas() left it, part (n, r->pieces,
  * FG_DEVICE_SHARES); its largest follow. Shapes: stream (n). Errors: FG_E_NOMEM, FG_E_IO. */
 enum fg_status fg_rounding_do(const struct fg_rounding *r, struct fg_device *d,
                               const struct fg_device_deltas *all, const struct fg_coder_stream *stream,
@@ -46,6 +46,6 @@ size_t fg_rounding_pieces(const struct fg_rounded *levels);
 
 /* Device memory, in bytes: all the time; and for one update while it is rounded, beside `part`. */
 uint64_t fg_rounding_fixed(const struct fg_rounded *levels);
-uint64_t fg_rounding_scratch(size_t layers);
+uint64_t fg_rounding_scratch(const struct fg_coder_rule *rule, size_t pieces, size_t layers);
 
 #endif

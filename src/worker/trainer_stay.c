@@ -304,10 +304,14 @@ static void fill_in(struct slab *b, struct fg_stays *s, size_t n, size_t blocks,
 }
 
 /* What an update takes while it is made and after. */
-static struct fg_stay_bytes bytes_of(uint64_t values, uint64_t pieces, size_t layers, bool codes)
+static struct fg_stay_bytes bytes_of(uint64_t values, const struct fg_coder_rule *rule, size_t pieces,
+                                     size_t layers, bool codes)
 {
-    uint64_t parts = (pieces * FG_DEVICE_SHARES + fg_rounding_blocks(values)) * sizeof(float) +
-                     (layers > 0 ? fg_rounding_scratch(layers) : 0);
+    const bool rounds = rule->most > 0;
+    uint64_t parts =
+        ((rounds ? pieces : fg_rounding_blocks(values)) * FG_DEVICE_SHARES + fg_rounding_blocks(values)) *
+            sizeof(float) +
+        (rounds ? fg_rounding_scratch(rule, pieces, layers) : 0);
     return (struct fg_stay_bytes){.update = codes ? 0 : values * sizeof(float),
                                   .scratch = parts + (codes ? values * (sizeof(float) + 1) : 0)};
 }
@@ -315,8 +319,9 @@ static struct fg_stay_bytes bytes_of(uint64_t values, uint64_t pieces, size_t la
 struct fg_stay_bytes fg_stays_bytes(const struct fg_model *m, const struct fg_rounded *l, bool codes)
 {
     uint64_t values = fg_model_params(m);
-    struct fg_stay_bytes b = l != NULL ? bytes_of(values, fg_rounding_pieces(l), l->layers, codes)
-                                       : bytes_of(values, fg_rounding_blocks(values), 0, codes);
+    const struct fg_coder_rule none = {0};
+    struct fg_stay_bytes b = l != NULL ? bytes_of(values, &l->rule, fg_rounding_pieces(l), l->layers, codes)
+                                       : bytes_of(values, &none, 0, 0, codes);
     b.fixed = values * (sizeof(uint32_t) + sizeof(float)) + fg_model_packed(m) * sizeof(float) +
               (l != NULL ? fg_rounding_fixed(l) : 0);
     return b;
@@ -332,10 +337,10 @@ bool fg_stays_fit(struct fg_stay_bytes b, uint64_t n, uint64_t free_bytes, uint6
 static enum fg_status find_room(const struct fg_stays *s, size_t n, bool codes, struct fg_err *err)
 {
     const struct fg_rounding *r = &s->round;
-    uint64_t free_bytes, all_bytes, pieces = r->most > 0 ? r->pieces : fg_rounding_blocks(s->values);
+    uint64_t free_bytes, all_bytes;
     enum fg_status st = s->d->ops->memory(s->d, &free_bytes, &all_bytes, err);
     if (st == FG_OK &&
-        !fg_stays_fit(bytes_of(s->values, pieces, r->layers, codes), n, free_bytes, all_bytes)) {
+        !fg_stays_fit(bytes_of(s->values, &r->rule, r->pieces, r->layers, codes), n, free_bytes, all_bytes)) {
         st = fg_fail(err, FG_E_NOMEM, "no memory for %zu updates", n);
     }
     return st;
@@ -352,7 +357,7 @@ static enum fg_status make(struct made *m, const struct fg_stays *s, const struc
                            struct fg_err *err)
 {
     const size_t n = from->n, blocks = fg_rounding_blocks(s->values),
-                 pieces = s->round.most > 0 ? s->round.pieces : blocks;
+                 pieces = s->round.rule.most > 0 ? s->round.pieces : blocks;
     enum fg_status st;
     FG_TRY(s->d->ops->alloc(s->d, &m->delta, n * s->values * sizeof(float), err));
     FG_TRY(s->d->ops->alloc(s->d, &m->part, n * pieces * FG_DEVICE_SHARES * sizeof(float), err));
@@ -382,7 +387,7 @@ enum fg_status fg_stays_take(struct fg_stays *s, const struct fg_stay_lanes *fro
         return st != FG_OK ? st : fg_fail(err, FG_E_NOMEM, "no memory for %zu updates", n);
     }
     FG_TRY(make(&m, s, from, err));
-    FG_TRY(s->round.most > 0 ? fg_rounding_do(&s->round, s->d, &m.all, from->stream, err) : FG_OK);
+    FG_TRY(s->round.rule.most > 0 ? fg_rounding_do(&s->round, s->d, &m.all, from->stream, err) : FG_OK);
     FG_TRY(s->d->ops->get(s->d, b->largest, m.largest, n * blocks * sizeof(float), err));
     b->delta = m.delta;
     m.delta = NULL;

@@ -19,11 +19,18 @@ bool toy_only_cuda(void)
     return only != NULL && strcmp(only, "cuda") == 0;
 }
 
-struct fg_trainer *toy_on_device(const struct fg_model *m, const struct fg_local_opts *o,
-                                 enum fg_arithmetic arithmetic, struct fg_emulation how)
+bool toy_has_gpu(void)
+{
+    toy_cuda = fg_cuda_device_count() > 0;
+    if (!toy_cuda) {
+        printf("skip - the same on a CUDA device (there is none)\n");
+    }
+    return toy_cuda;
+}
+
+struct fg_device *toy_device(struct fg_emulation how)
 {
     struct fg_device *d;
-    struct fg_trainer *t;
     struct fg_err err = {""};
     if ((toy_cuda ? fg_device_cuda(&d, 0, &err) : fg_device_emulated(&d, &how, &err)) != FG_OK) {
         fail_msg("%s", err.text);
@@ -31,7 +38,15 @@ struct fg_trainer *toy_on_device(const struct fg_model *m, const struct fg_local
     if (toy_cuda) {
         fg_device_cuda_goes(d, how.resident ? FG_WAY_RESIDENT : FG_WAY_LOCKSTEP);
     }
-    if (fg_trainer_create_device(&t, m, o, 42, arithmetic, d, &err) != FG_OK) {
+    return d;
+}
+
+struct fg_trainer *toy_on_device(const struct fg_model *m, const struct fg_local_opts *o,
+                                 enum fg_arithmetic arithmetic, struct fg_emulation how)
+{
+    struct fg_trainer *t;
+    struct fg_err err = {""};
+    if (fg_trainer_create_device(&t, m, o, 42, arithmetic, toy_device(how), &err) != FG_OK) {
         fail_msg("%s", err.text);
     }
     return t;

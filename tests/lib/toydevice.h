@@ -19,6 +19,13 @@ extern bool toy_cuda;   /* of `how` only which way it goes counts then */
 #define toy_emulated(tests) (toy_only_cuda() ? 0 : cmocka_run_group_tests(tests, NULL, NULL))
 bool toy_only_cuda(void);
 
+/* How many failed on the CUDA device, from now on; where there is none this is said, and none did. */
+#define toy_on_gpu(tests) (toy_has_gpu() ? cmocka_run_group_tests(tests, NULL, NULL) : 0)
+bool toy_has_gpu(void);
+
+/* Owner: the caller, ops->destroy(). */
+struct fg_device *toy_device(struct fg_emulation how);
+
 /* A device trainer of seed 42. */
 struct fg_trainer *toy_on_device(const struct fg_model *m, const struct fg_local_opts *o,
                                  enum fg_arithmetic arithmetic, struct fg_emulation how);

@@ -186,7 +186,7 @@ static void expect_rounded(const struct fg_codec *codec, const struct fg_emulati
     struct fg_model *m = toy_model(d, "conv2d 6; relu; flatten; dense 9; relu; dense");
     size_t P = fg_model_params(m), layer[TOY_LAYERS], stayed = 0;
     struct through by = {.codec = codec, .coding = toy_coding(m, layer), .P = P};
-    const struct fg_rounded levels = {codec->levels, by.coding.layer, by.coding.layers};
+    const struct fg_rounded levels = {fg_codec_rule(codec, &by.coding), by.coding.layer, by.coding.layers};
     float *w = calloc((2 * TOY_JOBS + 1) * P, sizeof *w);
     double *want = calloc(2 * P, sizeof *want);
     struct fg_job cpu[TOY_JOBS], dev[TOY_JOBS];
@@ -461,9 +461,5 @@ int main(void)
         cmocka_unit_test(few_numbers_of_lanes_are_launched),
     };
     int failed = toy_emulated(tests);
-    toy_cuda = fg_cuda_device_count() > 0;
-    if (!toy_cuda) {
-        printf("skip - the same on a CUDA device (there is none)\n");
-    }
-    return failed + (toy_cuda ? cmocka_run_group_tests(tests, NULL, NULL) : 0);
+    return failed + toy_on_gpu(tests);
 }

@@ -35,12 +35,12 @@ static void expect_levels(const struct fg_stay *stay, const struct fg_rounded *l
             values += sorted[i] > sorted[i - 1];
         }
         free(sorted);
-        assert_in_range(values, 1, 2 * levels->most + 1);
+        assert_in_range(values, 1, 2 * levels->rule.most + 1);
     }
 }
 
 /* What updates do. */
-enum leaves { COME_BACK, STAYS, STAYS_ROUNDED, CODED };
+enum leaves { COME_BACK, STAYS, STAYS_ROUNDED, CODED, CODED_TERNARY, LEAVES };
 
 /* Run and evaluate the cohort on an emulated device of so much memory;
  * what was allocated is what was said before. */
@@ -48,7 +48,10 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
                     enum leaves leaves, uint64_t memory, struct fg_device_need *need)
 {
     const bool stays = leaves == STAYS || leaves == STAYS_ROUNDED;
-    const int32_t rounds = leaves == STAYS_ROUNDED || leaves == CODED ? 127 : 0;
+    const bool coded = leaves == CODED || leaves == CODED_TERNARY;
+    const struct fg_coder_rule rule = leaves == CODED_TERNARY
+                                          ? (struct fg_coder_rule){1, true, 0.1, 2.5}
+                                          : (struct fg_coder_rule){.most = leaves >= STAYS_ROUNDED ? 127 : 0};
     struct fg_emulation how = toy_plain;
     struct fg_model *m = toy_model(d, layers);
     size_t P = fg_model_params(m);
@@ -61,7 +64,8 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
     struct fg_score score;
     size_t layer[TOY_LAYERS];
     const struct fg_codec_opts coding = toy_coding(m, layer);
-    const struct fg_rounded levels = {rounds, coding.layer, coding.layers}, *by = rounds > 0 ? &levels : NULL;
+    const struct fg_rounded levels = {rule, coding.layer, coding.layers},
+                            *by = rule.most > 0 ? &levels : NULL;
     const size_t each = fg_codec_codes(&coding, P);
     uint8_t *codes = calloc(TOY_JOBS, each);
     fg_model_init(m, 3, w);
@@ -69,7 +73,7 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
     for (size_t i = 0; i < TOY_JOBS; i++) {
         jobs[i].task.kind = FG_TASK_TRAIN;
         jobs[i].levels = by;
-        jobs[i].codes = leaves == CODED ? codes + i * each : NULL;
+        jobs[i].codes = coded ? codes + i * each : NULL;
         samples[i] = jobs[i].n;
         steps[i] = jobs[i].task.steps;
         jobs[i].may_stay = stays;
@@ -89,7 +93,7 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
                                         .memory_bytes = memory,
                                         .all_bytes = memory,
                                         .stays = stays,
-                                        .coded = leaves == CODED,
+                                        .coded = coded,
                                         .levels = by};
     assert_int_equal(fg_trainer_device_need(need, m, o, &load, NULL), FG_OK);
     how.memory_bytes = memory;
@@ -100,10 +104,10 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
         assert_int_equal(fg_device_emulated_peak(dev), need->fixed_bytes);
     }
     assert_int_equal(fg_trainer_run(t, jobs, TOY_JOBS, NULL, NULL), need->waves > 0 ? FG_OK : FG_E_NOMEM);
-    size_t stayed = 0, coded = 0;
+    size_t stayed = 0, as_codes = 0;
     for (size_t i = 0; i < TOY_JOBS; i++) {
         stayed += need->waves > 0 && jobs[i].stay != NULL;
-        coded += need->waves > 0 && jobs[i].coded;
+        as_codes += need->waves > 0 && jobs[i].coded;
         if (need->waves > 0 && jobs[i].stay != NULL && by != NULL) {
             expect_levels(jobs[i].stay, by);
         }
@@ -112,7 +116,7 @@ static void foresee(const struct fg_dataset *d, const char *layers, const struct
     if (need->waves > 0) {
         bool made = need->stay_bytes > fg_stays_bytes(m, by, false).fixed;
         assert_int_equal(stayed > 0, stays && made);
-        assert_int_equal(coded > 0, leaves == CODED && made);
+        assert_int_equal(as_codes > 0, coded && made);
     }
     w[0] += 1.0f; /* another model than the one that may be there */
     assert_int_equal(
@@ -134,7 +138,7 @@ static void what_is_foreseen_is_what_is_allocated(void **state)
     struct fg_dataset *images = toy_images(600), *texts = toy_texts(300, 6, 7);
     unsigned one = 0, several = 0, none = 0;
     for (size_t k = 0; k < 4; k++) {
-        for (int turn = 0; turn < 8; turn++) {
+        for (int turn = 0; turn < 2 * LEAVES; turn++) {
             const bool kept = turn % 2 == 1;
             const enum leaves leaves = (enum leaves)(turn / 2);
             struct fg_device_need all, part;
@@ -205,7 +209,7 @@ static void lose_device(bool codes)
     struct fg_model *m = toy_model(d, "dense");
     size_t P = fg_model_params(m);
     float *w = calloc((TOY_JOBS + 1) * P, sizeof *w);
-    const struct fg_rounded levels = {7, &P, 1};
+    const struct fg_rounded levels = {{.most = 7}, &P, 1};
     uint8_t *code = calloc(TOY_JOBS, 4 + P);
     bool done = false;
     for (uint32_t at = 1; !done; at++) {
@@ -355,9 +359,5 @@ int main(void)
         cmocka_unit_test(more_than_the_gpu_has_is_out_of_memory),
     };
     int failed = toy_emulated(emulated);
-    toy_cuda = fg_cuda_device_count() > 0;
-    if (!toy_cuda) {
-        printf("skip - memory of a CUDA device (there is none)\n");
-    }
-    return failed + (toy_cuda ? cmocka_run_group_tests(on_gpu, NULL, NULL) : 0);
+    return failed + toy_on_gpu(on_gpu);
 }

@@ -334,11 +334,7 @@ int main(void)
     model = toy_model(images, "conv2d 6; relu; flatten; dense 48; relu; dense");
     P = fg_model_params(model);
     int failed = toy_emulated(anywhere) + toy_emulated(emulated);
-    toy_cuda = fg_cuda_device_count() > 0;
-    if (!toy_cuda) {
-        printf("skip - the same on a CUDA device (there is none)\n");
-    }
-    failed += toy_cuda ? cmocka_run_group_tests(anywhere, NULL, NULL) : 0;
+    failed += toy_on_gpu(anywhere);
     fg_model_destroy(model);
     free(iota);
     toy_destroy(images);
