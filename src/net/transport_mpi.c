@@ -31,13 +31,14 @@ enum {
     TAG_WHOLE = 4602, /* a frame */
     TAG_LENGTH,       /* eight bytes: the length of the frame that the next pieces make */
     TAG_PIECE,
-    PIECE = 60000,      /* below btl_tcp_eager_limit (64 KiB) with room for headers */
-    ACCEPT_MAX = 64,    /* messages taken before what they make is looked at */
-    NAP_MIN_US = 50,    /* chosen: a frame on loopback takes about as long */
-    NAP_BUSY_US = 100,  /* while a transfer is under way */
-    NAP_WORK_US = 1000, /* chosen: at least so long while this process computes; a look costs it some 40 us */
-    NAP_MAX_US = 5000,  /* chosen: 200 looks a second cost well under 1% of a core */
-    NAP_SHARE = 8,      /* a nap lasts at most 1/8 of the wait so far: little CPU and little delay */
+    PIECE = 60000,     /* below btl_tcp_eager_limit (64 KiB) with room for headers */
+    ACCEPT_MAX = 64,   /* messages taken before what they make is looked at */
+    NAP_MIN_US = 50,   /* chosen: a frame on loopback takes about as long */
+    NAP_BUSY_US = 100, /* while a transfer is under way */
+    /* chosen: 200 looks a second cost well under 1% of a core, some 40 us each; and no nap is shorter while
+     * this process computes and nothing is under way: who computes wakes it */
+    NAP_MAX_US = 5000,
+    NAP_SHARE = 8,        /* a nap lasts at most 1/8 of the wait so far: little CPU and little delay */
     BUSY_FOR_US = 1000000 /* a transfer that takes longer than this is waited for lazily */
 };
 
@@ -231,7 +232,7 @@ static fg_time_t nap_length(const struct mpi_transport *t, fg_time_t waited)
 {
     bool busy = t->sends.n + t->recvs.n > 0 && waited < BUSY_FOR_US;
     fg_time_t us = waited / NAP_SHARE, most = busy ? NAP_BUSY_US : NAP_MAX_US;
-    fg_time_t least = t->base.at_work && !busy ? NAP_WORK_US : NAP_MIN_US;
+    fg_time_t least = t->base.at_work && !busy ? NAP_MAX_US : NAP_MIN_US;
     us = us > most ? most : us;
     return us < least ? least : us;
 }
