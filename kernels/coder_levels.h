@@ -92,4 +92,12 @@ FG_BOTH static inline float fg_coder_step_of(const struct fg_coder_rule *rule, f
     return s > 0x1p127 ? NAN : s < 0x1p-126 ? 0.0f : (float)s;
 }
 
+/* Where the values of a layer lie that are not 0, as far as the bytes of a Rice code ask for it: how many
+ * there are, and for each k the sum of gap >> k, a gap being the distance from the one before, less 1
+ * (src/wire/gaps.h). */
+enum { FG_CODER_RICE = 32 };
+struct fg_coder_gap_sums {
+    uint64_t count, over[FG_CODER_RICE];
+};
+
 #endif

@@ -50,7 +50,8 @@ cudaError_t fg_cuda_deltas(const struct fg_device_deltas *f, cudaStream_t stream
     return cudaGetLastError();
 }
 
-/* Traffic: every update read three times and written once; or read twice, and its codes written. */
+/* Traffic: every update read three times and written once, once more read where gaps are wanted; or read
+ * twice, and its codes written. */
 cudaError_t fg_cuda_levels(const struct fg_device_levels *l, cudaStream_t stream)
 {
     size_t pieces = l->of.n * l->pieces, shares = l->of.n * fold_blocks(l->of.values);
@@ -61,6 +62,11 @@ cudaError_t fg_cuda_levels(const struct fg_device_levels *l, cudaStream_t stream
     fg_cuda_launch(all<fg_device_levels, fold_levels>, blocks_for(pieces * FG_DEVICE_FOLD / 4), BLOCK, 0,
                    stream, *l);
     if (l->code == NULL) {
+        if (l->gaps != NULL) {
+            fg_cuda_launch(all<fg_device_levels, fold_places>, blocks_for(pieces), BLOCK, 0, stream, *l);
+            fg_cuda_launch(all<fg_device_levels, fold_gaps>, blocks_for(l->of.n * l->layers * FG_CODER_RICE),
+                           BLOCK, 0, stream, *l);
+        }
         fg_cuda_launch(all<fg_device_deltas, fold_again>, blocks_for(shares * FG_DEVICE_SHARES), BLOCK, 0,
                        stream, l->of);
         fg_cuda_launch(all<fg_device_deltas, fold_largest>, blocks_for(shares), BLOCK, 0, stream, l->of);

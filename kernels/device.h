@@ -221,6 +221,12 @@ struct fg_device_piece {
     uint64_t word;
 };
 
+/* The values of a piece that are not 0, see struct fg_coder_gap_sums: gaps are those between two of them. */
+struct fg_device_places {
+    uint32_t count, first, last; /* places in the layer, if there are any */
+    uint32_t over[FG_CODER_RICE];
+};
+
 /* Updates become what codecs of whole multiples of a step for each layer leave of them
  * (kernels/coder_levels.h); those that are not finite do not become finite. All pointers are the device's. */
 struct fg_device_levels {
@@ -236,6 +242,10 @@ struct fg_device_levels {
     /* (of.n, of.values) out: the levels, 0 where a step is not finite; updates and their largest stay as they
      * are then. NULL: not wanted */
     int8_t *code;
+    /* (of.n, layers) out, where there are no codes: what is not 0 of what an update became, nothing where a
+     * step is not finite; and (of.n, pieces) scratch. NULL: not wanted */
+    struct fg_coder_gap_sums *gaps;
+    struct fg_device_places *places;
 };
 
 /* Sums of whole multiples of 2^unit: of one block of values, over n terms, which[first..]. */

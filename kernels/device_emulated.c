@@ -237,6 +237,10 @@ static enum fg_status levels(struct fg_device *base, const struct fg_device_leve
         ALL_THREADS(d, fold_levels, l)
     }
     if (st == FG_OK && l->code == NULL) {
+        if (l->gaps != NULL) {
+            ALL_THREADS(d, fold_places, l)
+            ALL_THREADS(d, fold_gaps, l)
+        }
         ALL_THREADS(d, fold_again, &l->of)
         ALL_THREADS(d, fold_largest, &l->of)
     }

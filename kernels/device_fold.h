@@ -154,6 +154,58 @@ FG_BOTH static inline void fold_levels(const struct fg_device_levels *l, size_t 
     }
 }
 
+/* Where a piece is not 0. */
+FG_BOTH static inline void fold_places(const struct fg_device_levels *l, size_t t, size_t nt)
+{
+    for (size_t e = t; e < l->of.n * l->pieces; e += nt) {
+        const size_t lane = e / l->pieces, k = e % l->pieces;
+        const struct fg_device_piece *p = &l->piece[k];
+        const uint32_t at = (uint32_t)(k - l->begin[p->layer]) * FG_DEVICE_FOLD;
+        const float *x = l->of.delta + lane * l->of.values + p->first;
+        const uint32_t n = l->step[lane * l->layers + p->layer] <= FLT_MAX ? p->n : 0;
+        struct fg_device_places here;
+        here.count = here.first = here.last = 0;
+        for (unsigned s = 0; s < FG_CODER_RICE; s++) {
+            here.over[s] = 0;
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            if (x[i] != 0.0f) {
+                const uint32_t gap = here.count > 0 ? at + i - here.last - 1 : 0;
+                for (unsigned s = 0; gap >> s > 0; s++) {
+                    here.over[s] += gap >> s;
+                }
+                here.first = here.count > 0 ? here.first : at + i;
+                here.last = at + i;
+                here.count++;
+            }
+        }
+        l->places[e] = here;
+    }
+}
+
+/* Where a layer is not 0: its pieces, and the gaps between them; an output for each k. */
+FG_BOTH static inline void fold_gaps(const struct fg_device_levels *l, size_t t, size_t nt)
+{
+    for (size_t e = t; e < l->of.n * l->layers * FG_CODER_RICE; e += nt) {
+        const size_t which = e / FG_CODER_RICE, lane = which / l->layers, layer = which % l->layers;
+        const unsigned s = (unsigned)(e % FG_CODER_RICE);
+        uint64_t count = 0, over = 0;
+        uint32_t next = 0;
+        for (size_t k = l->begin[layer]; k < l->begin[layer + 1]; k++) {
+            const struct fg_device_places *p = &l->places[lane * l->pieces + k];
+            if (p->count > 0) {
+                over += ((p->first - next) >> s) + p->over[s];
+                next = p->last + 1;
+                count += p->count;
+            }
+        }
+        l->gaps[which].over[s] = over;
+        if (s == 0) {
+            l->gaps[which].count = count;
+        }
+    }
+}
+
 /* The largest of every FG_DEVICE_SHARES-th value of a block, of what they are by now. */
 FG_BOTH static inline void fold_again(const struct fg_device_deltas *d, size_t t, size_t nt)
 {

@@ -446,7 +446,7 @@ bool fg_setup_only_adds(const struct fg_setup *s)
 
 bool fg_setup_updates_stay(const struct fg_setup *s)
 {
-    return fg_setup_only_adds(s) && (s->codec == &fg_codec_none || (s->codec->levels > 0 && s->codec->fixed));
+    return fg_setup_only_adds(s) && (s->codec == &fg_codec_none || fg_codec_needs_no_bytes(s->codec));
 }
 
 void fg_setup_destroy(struct fg_setup *s)

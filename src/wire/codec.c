@@ -60,6 +60,11 @@ size_t fg_codec_state(const struct fg_codec *codec, const struct fg_codec_opts *
     return !codec->clients_keep_state ? 0 : codec->state != NULL ? codec->state(opts, n) : n;
 }
 
+bool fg_codec_needs_no_bytes(const struct fg_codec *codec)
+{
+    return codec->levels > 0 && (codec->fixed || codec->sized != NULL);
+}
+
 struct fg_coder_rule fg_codec_rule(const struct fg_codec *codec, const struct fg_codec_opts *opts)
 {
     return (struct fg_coder_rule){codec->levels, codec->ternary, opts->density, opts->clip};

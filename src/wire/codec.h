@@ -68,6 +68,9 @@ struct fg_codec {
     int32_t levels;
     int ternary; /* how the step follows: struct fg_coder_rule */
     int fixed;   /* as many bytes whatever the values: who needs the levels alone need not make them */
+    /* The same where bytes follow from where levels are not 0: how many they are. Shapes: gaps (layers). NULL:
+     * they do not. */
+    size_t (*sized)(const struct fg_codec_opts *opts, const struct fg_coder_gap_sums *gaps);
 
     size_t (*state)(const struct fg_codec_opts *opts, size_t n); /* floats of that state; NULL: n */
 
@@ -140,6 +143,9 @@ const struct fg_codec *fg_codec_by_id(uint32_t id);
 /* Layers of n values: how many there are, and how many values the i-th has. */
 size_t fg_codec_layers(const struct fg_codec_opts *opts);
 size_t fg_codec_layer(const struct fg_codec_opts *opts, size_t i, size_t n);
+
+/* Whether updates can become what it leaves of them, and be counted, without bytes. */
+bool fg_codec_needs_no_bytes(const struct fg_codec *codec);
 
 /* How its levels follow from values; most = 0: there are none. */
 struct fg_coder_rule fg_codec_rule(const struct fg_codec *codec, const struct fg_codec_opts *opts);

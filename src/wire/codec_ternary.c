@@ -79,6 +79,18 @@ static enum fg_status pack(struct fg_codec_ws *ws, uint8_t *out, size_t cap, siz
     return st;
 }
 
+static size_t sized(const struct fg_codec_opts *opts, const struct fg_coder_gap_sums *gaps)
+{
+    const size_t layers = fg_codec_layers(opts);
+    uint64_t fields = 0, ones = 0;
+    for (size_t l = 0; l < layers; l++) {
+        const unsigned k = fg_gaps_best_of(&gaps[l], 1);
+        fields += gaps[l].count * (k + 1);
+        ones += gaps[l].count + gaps[l].over[k];
+    }
+    return HEAD * layers + (size_t)((fields + 7) / 8 + (ones + 7) / 8);
+}
+
 double fg_ternary_noise(const struct fg_codec_opts *opts)
 {
     bool limited = opts->density > 0.0 && opts->density < 1.0;
@@ -195,6 +207,7 @@ const struct fg_codec fg_codec_ternary = {
     .noise = fg_ternary_noise,
     .encode = encode,
     .pack = pack,
+    .sized = sized,
     .decode = decode,
     .open = open,
 };

@@ -38,6 +38,18 @@ unsigned fg_gaps_best(const uint32_t *code, size_t count, unsigned sign)
     return k;
 }
 
+unsigned fg_gaps_best_of(const struct fg_coder_gap_sums *sums, unsigned sign)
+{
+    unsigned best = 0;
+    uint64_t least = UINT64_MAX;
+    for (unsigned k = 0; k <= FG_RICE_MAX; k++) {
+        uint64_t bits = sums->count * (k + 1 + sign) + sums->over[k];
+        best = bits < least ? k : best;
+        least = bits < least ? bits : least;
+    }
+    return best;
+}
+
 struct fg_gaps_writer fg_gaps_writer_of(uint8_t *out, uint8_t *end, uint64_t field_bits)
 {
     size_t fields = (size_t)((field_bits + 7) / 8);

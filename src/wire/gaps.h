@@ -14,9 +14,10 @@
 
 #include <stdbool.h>
 
+#include "kernels/coder_levels.h"
 #include "src/wire/bits.h"
 
-enum { FG_RICE_MAX = 31 };
+enum { FG_RICE_MAX = FG_CODER_RICE - 1 };
 
 /* One vector's places: how many, of at most 2^31 values, with which k. */
 struct fg_gaps {
@@ -31,6 +32,9 @@ static inline uint64_t fg_gaps_field_bits(const struct fg_gaps *g)
 
 /* The least Rice parameter of fewest bits. */
 unsigned fg_gaps_best(const uint32_t *code /* (count) */, size_t count, unsigned sign);
+
+/* The same of what their sums are. */
+unsigned fg_gaps_best_of(const struct fg_coder_gap_sums *sums, unsigned sign);
 
 struct fg_gaps_writer {
     struct fg_bit_writer field, ones;

@@ -209,7 +209,7 @@ bool fg_codec_rounded(struct fg_rounded *out, const struct fg_codec *codec,
                       const struct fg_codec_opts *coding)
 {
     *out = (struct fg_rounded){fg_codec_rule(codec, coding), coding->layer, coding->layers};
-    return codec->levels > 0 && codec->fixed && coding->layer != NULL;
+    return fg_codec_needs_no_bytes(codec) && coding->layer != NULL;
 }
 
 bool fg_codec_coded(struct fg_rounded *out, const struct fg_codec *codec, const struct fg_codec_opts *coding,
@@ -324,6 +324,14 @@ static enum fg_status keep_kept(struct local *ex, struct entry *e)
     return st;
 }
 
+/* Of an update that stays, through the codec. */
+static size_t bytes_of(const struct local *ex, const struct fg_stay *stay)
+{
+    const struct fg_codec *codec = ex->opts.codec;
+    return stay->gaps != NULL ? codec->sized(&ex->opts.coding, stay->gaps)
+                              : codec->expected(&ex->opts.coding, ex->P);
+}
+
 static enum fg_status keep_result(struct local *ex, const struct fg_job *job, const struct tail *tail)
 {
     struct entry *e = &ex->entry[tail->entry];
@@ -343,7 +351,7 @@ static enum fg_status keep_result(struct local *ex, const struct fg_job *job, co
         .delta = e->delta,
         .wire_bytes = !train                ? 0
                       : job->finish == NULL ? ex->P * sizeof(float)
-                      : job->stay != NULL   ? ex->opts.codec->expected(&ex->opts.coding, ex->P)
+                      : job->stay != NULL   ? bytes_of(ex, job->stay)
                                             : tail->wire_bytes,
         .reset = tail->reset,
     };

@@ -32,9 +32,17 @@ static uint64_t sums_bytes(const struct fg_coder_rule *rule, size_t pieces)
     return fg_coder_sums_wanted(rule) ? pieces * 2 * FG_DEVICE_SHARES * sizeof(double) : 0;
 }
 
-uint64_t fg_rounding_scratch(const struct fg_coder_rule *rule, size_t pieces, size_t layers)
+bool fg_rounding_counts(const struct fg_coder_rule *rule)
 {
-    return layers * sizeof(float) + sizeof(struct fg_coder_stream) + sums_bytes(rule, pieces);
+    return rule->ternary;
+}
+
+uint64_t fg_rounding_scratch(const struct fg_coder_rule *rule, size_t pieces, size_t layers, bool codes)
+{
+    const uint64_t counts = !codes && fg_rounding_counts(rule) ? pieces * sizeof(struct fg_device_places) +
+                                                                     layers * sizeof(struct fg_coder_gap_sums)
+                                                               : 0;
+    return layers * sizeof(float) + sizeof(struct fg_coder_stream) + sums_bytes(rule, pieces) + counts;
 }
 
 void fg_rounding_fini(struct fg_rounding *r, struct fg_device *d)
@@ -97,27 +105,24 @@ cleanup:
     return st;
 }
 
-/* code: NULL: updates are rounded in place. Shapes: step (n, layers) out. */
-static enum fg_status draw(const struct fg_rounding *r, struct fg_device *d,
-                           const struct fg_device_deltas *all, const struct fg_coder_stream *stream,
-                           void *step, void *code, struct fg_err *err)
+/* levels: step, and code or what is counted, are filled in. */
+static enum fg_status draw(const struct fg_rounding *r, struct fg_device *d, struct fg_device_levels levels,
+                           const struct fg_coder_stream *stream, struct fg_err *err)
 {
-    const uint64_t sums_size = all->n * sums_bytes(&r->rule, r->pieces);
+    const size_t n = levels.of.n;
+    const uint64_t sums_size = n * sums_bytes(&r->rule, r->pieces);
     void *streams = NULL, *sums = NULL;
     enum fg_status st;
-    FG_TRY(fg_device_copy(&streams, d, stream, all->n * sizeof *stream, err));
+    FG_TRY(fg_device_copy(&streams, d, stream, n * sizeof *stream, err));
     FG_TRY(sums_size > 0 ? d->ops->alloc(d, &sums, sums_size, err) : FG_OK);
-    const struct fg_device_levels levels = {.of = *all,
-                                            .piece = r->piece,
-                                            .begin = r->begin,
-                                            .stream = streams,
-                                            .pieces = r->pieces,
-                                            .layers = r->layers,
-                                            .rule = r->rule,
-                                            .part = all->part,
-                                            .sums = sums,
-                                            .step = step,
-                                            .code = code};
+    levels.piece = r->piece;
+    levels.begin = r->begin;
+    levels.stream = streams;
+    levels.pieces = r->pieces;
+    levels.layers = r->layers;
+    levels.rule = r->rule;
+    levels.part = levels.of.part;
+    levels.sums = sums;
     st = d->ops->levels(d, &levels, err);
 cleanup:
     d->ops->free(d, sums);
@@ -127,12 +132,22 @@ cleanup:
 
 enum fg_status fg_rounding_do(const struct fg_rounding *r, struct fg_device *d,
                               const struct fg_device_deltas *all, const struct fg_coder_stream *stream,
-                              struct fg_err *err)
+                              struct fg_coder_gap_sums *gaps, struct fg_err *err)
 {
-    void *step = NULL;
-    enum fg_status st = d->ops->alloc(d, &step, all->n * r->layers * sizeof(float), err);
-    st = st == FG_OK ? draw(r, d, all, stream, step, NULL, err) : st;
+    const size_t n = all->n, size = n * r->layers * sizeof *gaps;
+    const bool counts = fg_rounding_counts(&r->rule);
+    void *step = NULL, *counted = NULL, *places = NULL;
+    enum fg_status st;
+    FG_TRY(d->ops->alloc(d, &step, n * r->layers * sizeof(float), err));
+    FG_TRY(counts ? d->ops->alloc(d, &counted, size, err) : FG_OK);
+    FG_TRY(counts ? d->ops->alloc(d, &places, n * r->pieces * sizeof(struct fg_device_places), err) : FG_OK);
+    const struct fg_device_levels levels = {.of = *all, .step = step, .gaps = counted, .places = places};
+    FG_TRY(draw(r, d, levels, stream, err));
+    st = counts ? d->ops->get(d, gaps, counted, size, err) : FG_OK;
+cleanup:
     d->ops->free(d, step);
+    d->ops->free(d, counted);
+    d->ops->free(d, places);
     return st;
 }
 
@@ -156,7 +171,8 @@ enum fg_status fg_rounding_codes(const struct fg_rounding *r, struct fg_device *
     FG_TRY(st);
     FG_TRY(d->ops->alloc(d, &step, n * layers * sizeof(float), err));
     FG_TRY(d->ops->alloc(d, &code, n * all->values, err));
-    FG_TRY(draw(r, d, all, stream, step, code, err));
+    const struct fg_device_levels levels = {.of = *all, .step = step, .code = code};
+    FG_TRY(draw(r, d, levels, stream, err));
     FG_TRY(d->ops->get(d, steps, step, n * layers * sizeof *steps, err));
     for (size_t i = 0; i < n; i++) {
         put_steps(codes[i], steps + i * layers, layers);

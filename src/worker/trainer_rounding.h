@@ -28,11 +28,15 @@ enum fg_status fg_rounding_set(struct fg_rounding *r, struct fg_device *d, const
                                struct fg_err *err) FG_NODISCARD;
 void fg_rounding_fini(struct fg_rounding *r, struct fg_device *d);
 
+/* Whether where an update is not 0 is told with it: its bytes follow from that. */
+bool fg_rounding_counts(const struct fg_coder_rule *rule);
+
 /* Round updates that are there (r->rule.most > 0). all: as ops->deltas() left it, part (n, r->pieces,
- * FG_DEVICE_SHARES); its largest follow. Shapes: stream (n). Errors: FG_E_NOMEM, FG_E_IO. */
+ * FG_DEVICE_SHARES); its largest follow. Shapes: stream (n), gaps (n, r->layers) out where the rule counts.
+ * Errors: FG_E_NOMEM, FG_E_IO. */
 enum fg_status fg_rounding_do(const struct fg_rounding *r, struct fg_device *d,
                               const struct fg_device_deltas *all, const struct fg_coder_stream *stream,
-                              struct fg_err *err) FG_NODISCARD;
+                              struct fg_coder_gap_sums *gaps, struct fg_err *err) FG_NODISCARD;
 
 /* The same, but updates stay as they are and their codes come to the host, as a codec's pack() takes them.
  * Shapes: codes (n) of 4 r->layers + values bytes out. */
@@ -44,8 +48,9 @@ enum fg_status fg_rounding_codes(const struct fg_rounding *r, struct fg_device *
 size_t fg_rounding_blocks(size_t values);
 size_t fg_rounding_pieces(const struct fg_rounded *levels);
 
-/* Device memory, in bytes: all the time; and for one update while it is rounded, beside `part`. */
+/* Device memory, in bytes: all the time; and for one update while it is rounded, or its codes are made,
+ * beside `part`. */
 uint64_t fg_rounding_fixed(const struct fg_rounded *levels);
-uint64_t fg_rounding_scratch(const struct fg_coder_rule *rule, size_t pieces, size_t layers);
+uint64_t fg_rounding_scratch(const struct fg_coder_rule *rule, size_t pieces, size_t layers, bool codes);
 
 #endif

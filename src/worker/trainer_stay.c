@@ -18,10 +18,11 @@ struct held {
 
 /* The updates of one wave. */
 struct slab {
-    struct slab *next, **at; /* in the list of all */
-    struct fg_device *d;     /* NULL: gone */
-    void *delta;             /* (n, values), the device's */
-    float *largest;          /* (n, blocks) */
+    struct slab *next, **at;        /* in the list of all */
+    struct fg_device *d;            /* NULL: gone */
+    void *delta;                    /* (n, values), the device's */
+    float *largest;                 /* (n, blocks) */
+    struct fg_coder_gap_sums *gaps; /* (n, layers); NULL: not told */
     size_t users;
     struct held held[]; /* (n) */
 };
@@ -50,6 +51,7 @@ static void free_slab(struct slab *s)
         }
     }
     fg_free(s->largest);
+    fg_free(s->gaps);
     fg_free(s);
 }
 
@@ -265,14 +267,17 @@ static enum fg_status fetch(struct fg_away *away, uint64_t number, float *x)
 
 static struct slab *make_slab(struct fg_stays *s, size_t n, size_t blocks)
 {
+    const bool counts = fg_rounding_counts(&s->round.rule);
     struct slab *b = fg_calloc(1, sizeof *b + n * sizeof b->held[0]);
-    float *largest = fg_calloc(n * blocks, sizeof *largest);
-    if (b == NULL || largest == NULL) {
-        fg_free(b);
-        fg_free(largest);
+    if (b == NULL) {
         return NULL;
     }
-    b->largest = largest;
+    b->largest = fg_calloc(n * blocks, sizeof *b->largest);
+    b->gaps = counts ? fg_calloc(n * s->round.layers, sizeof *b->gaps) : NULL;
+    if (b->largest == NULL || (counts && b->gaps == NULL)) {
+        free_slab(b);
+        return NULL;
+    }
     b->users = n;
     b->d = s->d;
     b->at = &s->first;
@@ -298,7 +303,8 @@ static void fill_in(struct slab *b, struct fg_stays *s, size_t n, size_t blocks,
                                                      .x = (const float *)b->delta + i * s->values,
                                                      .away = &s->away,
                                                      .largest = largest},
-                                            .finite = finite}};
+                                            .finite = finite,
+                                            .gaps = b->gaps != NULL ? b->gaps + i * s->round.layers : NULL}};
         out[i] = &b->held[i].stay;
     }
 }
@@ -311,7 +317,7 @@ static struct fg_stay_bytes bytes_of(uint64_t values, const struct fg_coder_rule
     uint64_t parts =
         ((rounds ? pieces : fg_rounding_blocks(values)) * FG_DEVICE_SHARES + fg_rounding_blocks(values)) *
             sizeof(float) +
-        (rounds ? fg_rounding_scratch(rule, pieces, layers) : 0);
+        (rounds ? fg_rounding_scratch(rule, pieces, layers, codes) : 0);
     return (struct fg_stay_bytes){.update = codes ? 0 : values * sizeof(float),
                                   .scratch = parts + (codes ? values * (sizeof(float) + 1) : 0)};
 }
@@ -387,7 +393,8 @@ enum fg_status fg_stays_take(struct fg_stays *s, const struct fg_stay_lanes *fro
         return st != FG_OK ? st : fg_fail(err, FG_E_NOMEM, "no memory for %zu updates", n);
     }
     FG_TRY(make(&m, s, from, err));
-    FG_TRY(s->round.rule.most > 0 ? fg_rounding_do(&s->round, s->d, &m.all, from->stream, err) : FG_OK);
+    FG_TRY(s->round.rule.most > 0 ? fg_rounding_do(&s->round, s->d, &m.all, from->stream, b->gaps, err)
+                                  : FG_OK);
     FG_TRY(s->d->ops->get(s->d, b->largest, m.largest, n * blocks * sizeof(float), err));
     b->delta = m.delta;
     m.delta = NULL;

@@ -20,9 +20,10 @@ struct fg_stays; /* opaque */
 
 /* One update on the device. */
 struct fg_stay {
-    struct fg_hold hold; /* must be first; form and finite are valid as long as it is held */
+    struct fg_hold hold; /* must be first; all else is valid as long as it is held */
     struct fg_form form;
     bool finite;
+    const struct fg_coder_gap_sums *gaps; /* (layers) of what it was rounded to; NULL: not told */
 };
 
 /* Errors: FG_E_NOMEM, FG_E_IO. Owner: the caller, fg_stays_destroy() (NULL allowed),

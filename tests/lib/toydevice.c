@@ -58,7 +58,7 @@ void toy_cohort(struct fg_job *jobs, const struct fg_dataset *d, const uint32_t 
     for (uint32_t i = 0; i < TOY_JOBS; i++) {
         jobs[i] = toy_job(d, index + i, i == 4 ? 0 : 3 + 9 * i, 1 + i * 5 % 7, 0.1f + 0.05f * (float)i, w,
                           deltas + i * P);
-        jobs[i].task.client = jobs[i].task.shard = 10 + i;
+        jobs[i].task.client = jobs[i].task.shard = TOY_FIRST + i;
         jobs[i].task.number = i % 3;
         jobs[i].task.kind = i == 2 || i == 5 ? FG_TASK_EVALUATE : FG_TASK_TRAIN;
         jobs[i].task.steps = i == 2 ? 0 : jobs[i].task.steps;

@@ -8,7 +8,7 @@
 #include "src/worker/trainer_device.h"
 #include "tests/lib/toytrain.h"
 
-enum { TOY_JOBS = 7, TOY_WAYS = 4 };
+enum { TOY_JOBS = 7, TOY_WAYS = 4, TOY_FIRST = 10 }; /* the first client of a cohort */
 
 extern const struct fg_emulation toy_plain;
 extern const struct fg_local_opts

@@ -302,6 +302,34 @@ static void ternary_takes_about_its_entropy(void **state)
     fg_free(y);
 }
 
+/* Bytes that are told by where values are not 0, without making them. */
+static void ternary_is_sized_without_its_bytes(void **state)
+{
+    (void)state;
+    enum { M = 5000 };
+    static float x[M], y[M];
+    const size_t layer[] = {3000, 1, 1500, 499};
+    fill(x, M);
+    for (unsigned turn = 0; turn < 40; turn++) {
+        struct fg_codec_ws ws = {.opts = {.layer = layer, .layers = 4, .seed = turn}};
+        ws.opts.density = pow(0.7, turn);
+        size_t len = there_and_back(&fg_codec_ternary, &ws, y, x, M);
+        struct fg_coder_gap_sums gaps[4] = {{0}};
+        for (size_t l = 0, at = 0; l < 4; at += layer[l++]) {
+            size_t next = 0;
+            for (size_t i = 0; i < layer[l]; i++) {
+                for (unsigned k = 0; y[at + i] != 0.f && k < FG_CODER_RICE; k++) {
+                    gaps[l].over[k] += (i - next) >> k;
+                }
+                gaps[l].count += y[at + i] != 0.f;
+                next = y[at + i] != 0.f ? i + 1 : next;
+            }
+        }
+        assert_int_equal(fg_codec_ternary.sized(&ws.opts, gaps), len);
+        fg_codec_ws_fini(&ws);
+    }
+}
+
 static void sizes_are_as_expected(void **state)
 {
     (void)state;
@@ -388,6 +416,7 @@ int main(void)
         cmocka_unit_test(mean_and_variance_are_those_of_the_formulas),
         cmocka_unit_test(drive_has_its_variance_and_no_bias),
         cmocka_unit_test(ternary_takes_about_its_entropy),
+        cmocka_unit_test(ternary_is_sized_without_its_bytes),
         cmocka_unit_test(sizes_are_as_expected),
         cmocka_unit_test(odd_layers_survive),
         cmocka_unit_test(what_is_not_finite_stays_so),

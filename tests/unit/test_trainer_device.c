@@ -159,6 +159,7 @@ struct through {
     struct fg_codec_opts coding;
     size_t P;
     unsigned calls;
+    size_t len[TOY_JOBS]; /* bytes of each on the CPU */
 };
 
 /* What the other end of the wire reads, in the place of an update. */
@@ -169,16 +170,47 @@ static enum fg_status encode_and_decode(struct fg_job *job, void *arg)
     size_t cap = by->codec->bound(&by->coding, by->P), len = 0;
     uint8_t *bytes = fg_calloc(cap, 1);
     assert_int_equal(by->codec->encode(&ws, bytes, cap, &len, job->delta, by->P), FG_OK);
-    assert_int_equal(len, by->codec->expected(&by->coding, by->P));
+    assert_true(!by->codec->fixed || len == by->codec->expected(&by->coding, by->P));
     assert_int_equal(by->codec->decode(&ws, job->delta, by->P, bytes, len), FG_OK);
     fg_free(bytes);
     fg_codec_ws_fini(&ws);
     by->calls++;
+    by->len[job->task.client - TOY_FIRST] = len;
     return FG_OK;
 }
 
+/* Where a layer is not 0, as told there: x (n) is what the other end reads of it, nothing if not finite. */
+static void expect_gaps(const struct fg_coder_gap_sums *there, const float *x, size_t n)
+{
+    struct fg_coder_gap_sums want = {0};
+    for (size_t i = 0, next = 0; i < n && isfinite(x[i]); i++) {
+        if (x[i] != 0.0f) {
+            for (unsigned k = 0; k < FG_CODER_RICE; k++) {
+                want.over[k] += (i - next) >> k;
+            }
+            want.count++;
+            next = i + 1;
+        }
+    }
+    assert_memory_equal(there, &want, sizeof want);
+}
+
+/* The bytes of an update that stayed, told by where it is not 0, are those that the CPU made. */
+static void expect_bytes(const struct through *by, const struct fg_job *job, const float *read)
+{
+    const struct fg_coder_gap_sums *gaps = job->stay->gaps;
+    assert_int_equal(gaps != NULL, by->codec->sized != NULL);
+    for (size_t l = 0; gaps != NULL && l < by->coding.layers; read += by->coding.layer[l++]) {
+        expect_gaps(&gaps[l], read, by->coding.layer[l]);
+    }
+    if (gaps != NULL) {
+        assert_int_equal(by->codec->sized(&by->coding, gaps), by->len[job->task.client - TOY_FIRST]);
+    }
+}
+
 /* The updates of a cohort, with layers of less than a block's values, more, and none that fits one. */
-static void expect_rounded(const struct fg_codec *codec, const struct fg_emulation *how, float first)
+static void expect_rounded(struct fg_codec_opts opts, const struct fg_codec *codec,
+                           const struct fg_emulation *how, float first)
 {
     const struct fg_local_opts o = {.batch = 5};
     struct fg_dataset *d = toy_images(70);
@@ -186,6 +218,8 @@ static void expect_rounded(const struct fg_codec *codec, const struct fg_emulati
     struct fg_model *m = toy_model(d, "conv2d 6; relu; flatten; dense 9; relu; dense");
     size_t P = fg_model_params(m), layer[TOY_LAYERS], stayed = 0;
     struct through by = {.codec = codec, .coding = toy_coding(m, layer), .P = P};
+    by.coding.density = opts.density;
+    by.coding.clip = opts.clip;
     const struct fg_rounded levels = {fg_codec_rule(codec, &by.coding), by.coding.layer, by.coding.layers};
     float *w = calloc((2 * TOY_JOBS + 1) * P, sizeof *w);
     double *want = calloc(2 * P, sizeof *want);
@@ -207,7 +241,10 @@ static void expect_rounded(const struct fg_codec *codec, const struct fg_emulati
     toy_run(u, dev, TOY_JOBS);
     for (size_t i = 0; i < TOY_JOBS; i++) {
         stayed += dev[i].stay != NULL;
-        assert_true(dev[i].stay == NULL || dev[i].stay->finite == (isfinite(first) != 0));
+        if (dev[i].stay != NULL) {
+            assert_int_equal(dev[i].stay->finite, isfinite(first) != 0);
+            expect_bytes(&by, &dev[i], cpu[i].delta);
+        }
     }
     assert_true(toy_cuda || stayed == TOY_JOBS - 3); /* two evaluations, an empty shard */
     assert_int_equal(by.calls, TOY_JOBS - 2 - stayed);
@@ -231,13 +268,16 @@ static void expect_rounded(const struct fg_codec *codec, const struct fg_emulati
 static void updates_that_stay_are_rounded_as_their_codec_does(void **state)
 {
     (void)state;
-    static const struct fg_codec *const codecs[] = {&fg_codec_int8, &fg_codec_int4};
-    for (size_t k = 0; k < 4; k++) {
+    enum { WAYS = 5 };
+    static const struct fg_codec *const codecs[WAYS] = {&fg_codec_int8, &fg_codec_int4, &fg_codec_ternary,
+                                                        &fg_codec_ternary, &fg_codec_ternary};
+    static const struct fg_codec_opts opts[WAYS] = {[3] = {.density = 0.02}, [4] = {.clip = 1.5}};
+    for (size_t k = 0; k < 2 * WAYS; k++) {
         struct fg_emulation how = toy_plain;
-        how.resident = k < 2;
+        how.resident = k < WAYS;
         how.shuffle = (uint32_t)k;
-        expect_rounded(codecs[k % 2], &how, 0.0f);
-        expect_rounded(codecs[k % 2], &how, NAN);
+        expect_rounded(opts[k % WAYS], codecs[k % WAYS], &how, 0.0f);
+        expect_rounded(opts[k % WAYS], codecs[k % WAYS], &how, NAN);
     }
 }
 

@@ -40,16 +40,16 @@ static void expect_levels(const struct fg_stay *stay, const struct fg_rounded *l
 }
 
 /* What updates do. */
-enum leaves { COME_BACK, STAYS, STAYS_ROUNDED, CODED, CODED_TERNARY, LEAVES };
+enum leaves { COME_BACK, STAYS, STAYS_ROUNDED, STAYS_TERNARY, CODED, CODED_TERNARY, LEAVES };
 
 /* Run and evaluate the cohort on an emulated device of so much memory;
  * what was allocated is what was said before. */
 static void foresee(const struct fg_dataset *d, const char *layers, const struct fg_local_opts *o, bool kept,
                     enum leaves leaves, uint64_t memory, struct fg_device_need *need)
 {
-    const bool stays = leaves == STAYS || leaves == STAYS_ROUNDED;
+    const bool stays = leaves >= STAYS && leaves <= STAYS_TERNARY;
     const bool coded = leaves == CODED || leaves == CODED_TERNARY;
-    const struct fg_coder_rule rule = leaves == CODED_TERNARY
+    const struct fg_coder_rule rule = leaves == CODED_TERNARY || leaves == STAYS_TERNARY
                                           ? (struct fg_coder_rule){1, true, 0.1, 2.5}
                                           : (struct fg_coder_rule){.most = leaves >= STAYS_ROUNDED ? 127 : 0};
     struct fg_emulation how = toy_plain;
