@@ -68,16 +68,21 @@ static void share_out(struct shares *s, const uint64_t *count, size_t n, bool si
     s->f[0] += (uint32_t)(FG_RANS_SLOTS - sum);
 }
 
-static void count_all(const int8_t *q, size_t n, uint64_t *classes, uint64_t (*sizes)[SIZES])
+/* False: a number is -128, which has no class. */
+static bool count_all(const int8_t *q, size_t n, uint64_t *classes, uint64_t (*sizes)[SIZES])
 {
     for (size_t b = 0; b < n; b += BLOCK) {
         size_t m = block_at(b, n);
         unsigned class = class_of(q + b, m);
+        if (class >= FG_RANS_CLASSES) {
+            return false;
+        }
         classes[class]++;
         for (size_t i = 0; class > 0 && i < m; i++) {
             sizes[class][size_of(q[b + i])]++;
         }
     }
+    return true;
 }
 
 /* ---- writing ---- */
@@ -167,7 +172,9 @@ bool fg_rans_encode(const int8_t *q, size_t n, uint8_t *out, size_t room, size_t
     if (room < TABLES + STATE_BYTES) {
         return false;
     }
-    count_all(q, n, classes, sizes);
+    if (!count_all(q, n, classes, sizes)) {
+        return false;
+    }
     share_out(&s, classes, FG_RANS_CLASSES, false);
     place(class_symbol, &s, FG_RANS_CLASSES, false);
     uint8_t *p = out;

@@ -67,6 +67,8 @@ static void numbers_come_back_in_their_entropy(void **state)
     fill(MOST, 4.0, 127, 0, 1);
     double even = entropy_bytes(MOST);
     assert_false(fg_rans_encode(q, MOST, bytes, (size_t)even - 100, &len)); /* not enough room */
+    q[MOST - 1] = -128;
+    assert_false(fg_rans_encode(q, MOST, bytes, sizeof bytes, &len));
     fill(MOST, 4.0, 127, 784, 1);
     assert_true(fg_rans_encode(q, MOST, bytes, sizeof bytes, &len));
     assert_true((double)len < 0.8 * entropy_bytes(MOST) && (double)len < 0.37 * even);
