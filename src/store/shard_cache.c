@@ -181,12 +181,13 @@ static enum fg_status write_new(const char *tmp, const void *bytes, size_t len, 
     if (f == NULL) {
         return fg_file_error(errno, tmp, "create", err);
     }
-    bool ok = fwrite(bytes, 1, len, f) == len;
-    int code = errno;
-    ok = fclose(f) == 0 && ok;
-    if (!ok) {
+    int code = fwrite(bytes, 1, len, f) == len ? 0 : errno;
+    if (fclose(f) != 0 && code == 0) {
+        code = errno; /* of what was held back */
+    }
+    if (code != 0) {
         (void)unlink(tmp);
-        return fg_file_error(code != 0 ? code : EIO, tmp, "write", err);
+        return fg_file_error(code, tmp, "write", err);
     }
     return FG_OK;
 }

@@ -1,9 +1,12 @@
 /* Shards on disk: they come back, also to another process; damage is noticed; the limit holds. */
 #include "tests/lib/test.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -134,14 +137,35 @@ static void only_its_owner_may_look(void **state)
     fg_shard_cache_close(c);
 }
 
+/* So small a shard is written when its file is closed. */
+static void why_it_could_not_be_written_is_said(void **state)
+{
+    (void)state;
+    struct fg_shard_cache *c = open_cache(10 * LEN);
+    struct fg_err err = {{0}};
+    struct rlimit before, none;
+    uint8_t bytes[LEN], hash[32];
+    shard(bytes, hash, 6);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    errno = ENOSPC; /* of something before */
+    enum fg_status st = fg_shard_cache_put(c, hash, bytes, LEN, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(st, FG_E_IO);
+    assert_non_null(strstr(err.text, strerror(EFBIG)));
+    assert_int_equal(get(c, 6), FG_E_MISSING);
+    fg_shard_cache_close(c);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, fg_tmpdir_set_up, fg_tmpdir_tear_down)
     const struct CMUnitTest tests[] = {
-        T(what_was_kept_is_there_for_the_next_start),
-        T(damage_is_noticed_and_removed),
-        T(the_limit_holds_and_the_oldest_goes),
-        T(only_its_owner_may_look),
+        T(what_was_kept_is_there_for_the_next_start), T(damage_is_noticed_and_removed),
+        T(the_limit_holds_and_the_oldest_goes),       T(only_its_owner_may_look),
+        T(why_it_could_not_be_written_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
