@@ -111,7 +111,7 @@ static enum fg_status take_row(struct reader *r, const char *text, size_t len)
     }
     struct fg_carbon *c = r->c;
     if (c->hours == HOURS_MAX) {
-        return FG_E_NOMEM;
+        return PROBLEM("expected at most %d hours, found more", HOURS_MAX);
     }
     if (c->hours == 0) {
         c->start_s = t;

@@ -1,7 +1,10 @@
 /* Carbon intensity files: what is refused, exact integrals, and files that do not mix. */
 #include "tests/lib/test.h"
 
+#include <stdio.h>
+
 #include "src/availability/carbon.h"
+#include "src/base/calendar.h"
 #include "src/base/mem.h"
 #include "src/base/rng.h"
 
@@ -64,6 +67,22 @@ static void parse_bad_files_names_line_and_times(void **state)
     refused(H "2023-01-02T00:00:00Z,1\n2023-01-01T00:00:00Z,1\n", "must be one hour apart");
     refused("# kind: guessed\n" H "2023-01-01T00:00:00Z,1\n", "kind: expected average or marginal");
 #undef H
+}
+
+static void more_hours_than_any_file_has_are_refused(void **state)
+{
+    (void)state;
+    enum { HOURS = 2000001, ROW = 24 };
+    char *text = fg_calloc((size_t)HOURS * ROW + 64, 1), *at = text;
+    assert_non_null(text);
+    at += sprintf(at, "utc_time,gco2_per_kwh\n");
+    for (int64_t h = 0; h < HOURS; h++) {
+        char time[32];
+        fg_iso_format(time, (h - 600000) * 3600); /* 1901 to 2129 */
+        at += sprintf(at, "%s,1\n", time);
+    }
+    refused(text, "c.csv:2000002: expected at most 2000000 hours");
+    fg_free(text);
 }
 
 static void integral_agrees_with_a_sum_over_seconds(void **state)
@@ -129,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parse_good_file_gives_keys_and_hours),
         cmocka_unit_test(parse_bad_files_names_line_and_times),
+        cmocka_unit_test(more_hours_than_any_file_has_are_refused),
         cmocka_unit_test(integral_agrees_with_a_sum_over_seconds),
         cmocka_unit_test(check_alike_names_both_files_and_the_key),
         cmocka_unit_test(parse_without_memory_fails_cleanly),
