@@ -35,13 +35,6 @@ static inline void fg_pack_f32(struct fg_packer *w, float v)
     fg_pack_le(w, bits, 4);
 }
 
-static inline void fg_pack_f64(struct fg_packer *w, double v)
-{
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    fg_pack_le(w, bits, 8);
-}
-
 static inline void fg_pack_bytes(struct fg_packer *w, const void *bytes, size_t len)
 {
     FG_ASSERT(w->left >= len);
