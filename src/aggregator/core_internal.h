@@ -1,5 +1,6 @@
 /* Inside of the aggregator core: core.c (the state machine), core_round.c (a round from its opening to its
- * commit), core_pick.c (who trains), core_book.c, core_state.c and core_pending.c (save, load, check). */
+ * commit), core_pick.c (who trains), core_move.c (on whose data), core_budget.c, core_wire.c (what travels),
+ * core_book.c, core_theory.c, core_state.c and core_pending.c (save, load, check). */
 #ifndef FG_AGGREGATOR_CORE_INTERNAL_H
 #define FG_AGGREGATOR_CORE_INTERNAL_H
 

@@ -1,7 +1,7 @@
 /* The fleet: who the clients are. Each client gets a node of the availability trace, a carbon zone, a speed,
  * links and power; asked with the run's time, the fleet says who is up and what electricity costs in carbon.
  *
- * One struct of arrays, 28 bytes a client; trace rows are shared. All draws come from streams keyed by
+ * One struct of arrays, 26 bytes a client; trace rows are shared. All draws come from streams keyed by
  * (seed, FG_RNG_FLEET, client), so a client's speed does not depend on how many others there are.
  *
  * Clients to nodes: as many clients as nodes: client i is node i. Fewer: distinct nodes, drawn. More: client

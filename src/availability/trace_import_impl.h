@@ -46,7 +46,7 @@ struct fg_import_csv {
 enum fg_status fg_import_csv_read(struct fg_import_csv *csv, const void *bytes, size_t len,
                                   struct fg_err *err) FG_NODISCARD;
 
-/* A time of row field `at`, or a problem that names the column. */
+/* The time that a field says, or a problem that quotes it. */
 enum fg_status fg_import_csv_time(struct fg_import_csv *csv, struct fg_span text, double unit_s,
                                   int64_t *out_s, bool *dated) FG_NODISCARD;
 

@@ -17,16 +17,16 @@
 enum fg_purpose {
     FG_RNG_INIT = 1,       /* model initialisation; client = layer index */
     FG_RNG_PARTITION = 2,  /* data to clients */
-    FG_RNG_SHUFFLE = 3,    /* order of samples in local work; client, task */
-    FG_RNG_DROPOUT = 4,    /* dropout masks; client, task */
-    FG_RNG_SELECT = 5,     /* selection of clients; task = round */
+    FG_RNG_SHUFFLE = 3,    /* order of samples in local work; client = shard, task */
+    FG_RNG_DROPOUT = 4,    /* dropout masks; client = shard, task */
+    FG_RNG_SELECT = 5,     /* selection of clients; client = 0, or 1 + client, task = round */
     FG_RNG_FLEET = 6,      /* clients to trace nodes, zones, speeds; client */
-    FG_RNG_CODEC = 7,      /* stochastic rounding; client, task */
+    FG_RNG_CODEC = 7,      /* stochastic rounding; client = shard, task */
     FG_RNG_SPLIT = 8,      /* train/test split; client = group */
     FG_RNG_GENERATE = 9,   /* synthetic data; client = group */
-    FG_RNG_FAULT = 10,     /* injected failures */
+    FG_RNG_FAULT = 10,     /* injected failures: forage torture */
     FG_RNG_BOOTSTRAP = 11, /* resampling for intervals; client = what, task = replicate */
-    FG_RNG_SYNTH = 12,     /* synthetic traces; client = node or zone, task = what */
+    FG_RNG_SYNTH = 12,     /* synthetic traces and futures; client = node or zone, task = what */
     FG_RNG_TEST = 200      /* tests */
 };
 

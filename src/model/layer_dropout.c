@@ -1,6 +1,6 @@
 /* dropout P: while training, zeroes a value with probability P and scales the rest by 1 / (1 - P).
  *
- * Masks come from the stream (seed, FG_RNG_DROPOUT, client, number); the block number is (step, layer,
+ * Masks come from the stream (seed, FG_RNG_DROPOUT, shard, number); the block number is (step, layer,
  * element / 4), so any mask can be made without the ones before it.
  */
 #include "src/model/layers.h"

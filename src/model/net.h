@@ -15,8 +15,8 @@
 
 struct fg_net; /* opaque */
 
-/* Keys the random masks of one step: (seed, client, the client's task number, step); `first` samples of the
- * same step went before this batch. */
+/* Keys the random masks of one step: (seed, shard, its task number, step), the shard being that of `client`;
+ * `first` samples of the same step went before this batch. */
 struct fg_net_key {
     uint64_t seed;
     uint32_t client, number, step;

@@ -51,7 +51,7 @@ enum fg_status fg_rounds_row(struct fg_str *out, const struct fg_round_record *r
 enum fg_status fg_rounds_read(struct fg_round_record **rows, size_t *n, const char *text, size_t len,
                               struct fg_err *err) FG_NODISCARD;
 
-/* The participation part file: a header of 16 bytes, rows of 80 bytes, little-endian. */
+/* The participation part file: a header of 16 bytes, rows of 96 bytes, little-endian. */
 enum { FG_PARTS_HEADER = 16, FG_PARTS_ROW = 96 };
 enum fg_status fg_parts_header(struct fg_str *out) FG_NODISCARD;
 enum fg_status fg_parts_row(struct fg_str *out, const struct fg_participation *p) FG_NODISCARD;

@@ -31,7 +31,7 @@ struct fg_codec_opts {
     const size_t *rows; /* (layers) rows of a layer that is a matrix, stored by rows; NULL or 1: a vector */
     size_t rank;        /* powersgd: rank that matrices are cut to; 0 = FG_CODEC_RANK_DEFAULT */
     int level;          /* of compression; 0 = FG_CODEC_LEVEL_DEFAULT */
-    double density;     /* ternary: largest share of the values that is sent, on average; 0: all */
+    double density;     /* share of the values that is sent; ternary: at most, on average, 0: all */
     double variance;    /* adaptive: most variance that coding may add to a layer, over its square; 0: 1 */
     double clip;        /* ternary: values are cut at so many root mean squares of their layer; 0: not */
     uint64_t seed;      /* of the run */

@@ -24,7 +24,7 @@
 #define FG_FRAME_MAGIC 0x52464746u /* "FGFR" */
 #define FG_FRAME_VERSION 3u
 enum { FG_FRAME_HEADER_BYTES = 48 };
-#define FG_FRAME_MAX ((uint64_t)1 << 30) /* header and payload; also keeps one frame one MPI message */
+#define FG_FRAME_MAX ((uint64_t)1 << 30) /* header and payload */
 
 struct fg_frame {
     uint16_t type;   /* enum fg_msg_type */

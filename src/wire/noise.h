@@ -1,6 +1,6 @@
 /* What the codecs that draw share: the coders of this CPU and the stream of a task.
  *
- * Word e of a stream is word e % 4 of Philox block e / 4 of (seed, FG_RNG_CODEC, client, number); a layer
+ * Word e of a stream is word e % 4 of Philox block e / 4 of (seed, FG_RNG_CODEC, shard, number); a layer
  * begins at a multiple of FG_CODER_WORDS words.
  *
  * Thread safety: pure functions on the caller's workspace.
