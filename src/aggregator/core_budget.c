@@ -45,6 +45,14 @@ fg_time_t fg_core_end(const struct fg_aggregator *a)
     return hours > 0.0 ? a->cfg.start + fg_from_seconds(3600.0 * hours) : FG_NEVER;
 }
 
+/* Money for a task that came to an end. */
+static double paid_for(const struct fg_aggregator *a, uint32_t client, const struct fg_outcome *o,
+                       double energy_j)
+{
+    const struct fg_prices *p = a->cfg.select.prices;
+    return p != NULL ? energy_j / 3.6e6 * fg_price_at(p, fg_fleet_zone(a->fleet, client), o->t_begin) : 0.0;
+}
+
 /* What is left of each when the tasks that are not booked yet are: as they ended, or as modelled. */
 static void find_left(const struct fg_aggregator *a, double left[FG_LIMITS_SPENT])
 {
@@ -68,6 +76,8 @@ static void find_left(const struct fg_aggregator *a, double left[FG_LIMITS_SPENT
                 cost[FG_LIMIT_ENERGY_WH] += used.energy_j[k] / 3600.0;
             }
             cost[FG_LIMIT_BYTES] = (double)(s->outcome.bytes_down + s->outcome.bytes_up);
+            cost[FG_LIMIT_MONEY] =
+                paid_for(a, s->task.client, &s->outcome, 3600.0 * cost[FG_LIMIT_ENERGY_WH]);
         }
         for (int r = 0; r < FG_LIMITS_SPENT; r++) {
             left[r] -= cost[r];
@@ -121,6 +131,20 @@ void fg_core_afford_asks(struct fg_aggregator *a)
     p->n = kept;
 }
 
+/* Bytes of the task that pick k would become. */
+static uint64_t bytes_of(const struct fg_aggregator *a, size_t k)
+{
+    const struct fg_picks *p = &a->picks;
+    uint32_t client = p->client[k], shard = p->shard[k];
+    uint64_t down = fg_core_model_due(a, client) + fg_core_ships(a, client, shard);
+    struct fg_task t = {.kind = FG_TASK_TRAIN,
+                        .client = client,
+                        .shard = shard,
+                        .steps = fg_picks_steps(p, k, a->cfg.steps[shard])};
+    t.variance = fg_core_variance(a, &t, down);
+    return down + fg_core_update_bytes(a, &t);
+}
+
 void fg_core_afford(struct fg_aggregator *a)
 {
     struct fg_picks *p = &a->picks;
@@ -128,10 +152,8 @@ void fg_core_afford(struct fg_aggregator *a)
     size_t kept = 0;
     find_left(a, left);
     for (size_t k = 0; k < p->n; k++) {
-        uint64_t bytes = fg_core_model_due(a, p->client[k]) + fg_core_ships(a, p->client[k], p->shard[k]) +
-                         a->cfg.update_bytes;
         double cost[FG_LIMITS_SPENT];
-        price_task(a, p->client[k], fg_core_cost(a, k), bytes, cost);
+        price_task(a, p->client[k], fg_core_cost(a, k), bytes_of(a, k), cost);
         if (take(left, cost)) {
             p->client[kept] = p->client[k];
             p->shard[kept] = p->shard[k];
@@ -145,8 +167,5 @@ void fg_core_afford(struct fg_aggregator *a)
 
 void fg_core_pay(struct fg_aggregator *a, uint32_t client, const struct fg_outcome *o, double energy_j)
 {
-    const struct fg_prices *p = a->cfg.select.prices;
-    if (p != NULL) {
-        a->money += energy_j / 3.6e6 * fg_price_at(p, fg_fleet_zone(a->fleet, client), o->t_begin);
-    }
+    a->money += paid_for(a, client, o, energy_j);
 }

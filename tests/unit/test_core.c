@@ -304,6 +304,67 @@ static void the_silent_are_not_picked(void **state)
     tear_down(&b);
 }
 
+/* Where links are fast the codec that adapts sends more than it does at its roughest. */
+static void a_budget_of_bytes_knows_how_rough_each_update_is(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct fg_codec_opts coding = {.variance = 30.0};
+    set_up(&b, "all", "fedavg", N, 1.0);
+    fg_aggregator_destroy(b.agg);
+    b.cfg.codec = &fg_codec_adaptive;
+    b.cfg.coding = &coding;
+    b.cfg.variance_rounds = 1.0;
+    b.cfg.model_bytes = 4000000;
+    b.cfg.update_bytes = fg_codec_adaptive.expected(&coding, 1000000);
+    b.cfg.select.limit[FG_LIMIT_BYTES] = N * (double)(b.cfg.model_bytes + b.cfg.update_bytes);
+    create(&b);
+    assert_int_equal(fg_aggregator_begin(b.agg, &b.acts), FG_OK);
+    wake(&b, N);
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < b.acts.n; i++) {
+        const struct fg_action *act = &b.acts.a[i];
+        bytes += act->kind == FG_ACTION_ASSIGN ? act->bytes_down + act->bytes_up : 0;
+        assert_true(act->kind != FG_ACTION_ASSIGN || act->bytes_up > 4 * b.cfg.update_bytes);
+    }
+    assert_int_equal(count(&b, FG_ACTION_ASSIGN), N - 1);
+    assert_true((double)bytes <= b.cfg.select.limit[FG_LIMIT_BYTES]);
+    tear_down(&b);
+}
+
+/* Asking cost less than modelled: what is left pays for both who train. */
+static void what_was_asked_is_paid_as_it_ended(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct fg_prices prices = {.constant = 1000.0};
+    struct fg_task asked[N];
+    set_up(&b, "pow-d", "fedavg", 2, 1.0);
+    fg_aggregator_destroy(b.agg);
+    b.cfg.select.prices = &prices;
+    struct fg_select_config s = b.cfg.select;
+    s.steps = steps;
+    s.samples = samples;
+    s.fleet = b.fleet;
+    s.model_bytes = s.update_bytes = 1000;
+    double wh = fg_select_cost(&s, N - 2, steps[N - 2]).wh + fg_select_cost(&s, N - 1, steps[N - 1]).wh;
+    b.cfg.select.limit[FG_LIMIT_MONEY] = wh * 1e-3 * prices.constant * 1.01;
+    create(&b);
+    assert_int_equal(fg_aggregator_begin(b.agg, &b.acts), FG_OK);
+    wake(&b, N);
+    assert_int_equal(count(&b, FG_ACTION_ASSIGN), N);
+    for (size_t i = 0, n = 0; i < b.acts.n; i++) {
+        if (b.acts.a[i].kind == FG_ACTION_ASSIGN) {
+            asked[n++] = b.acts.a[i].task;
+        }
+    }
+    for (size_t i = 0; i < N; i++) {
+        answer(&b, &asked[i], 0.0f, 1.0 + (double)asked[i].client); /* the last two train */
+    }
+    assert_int_equal(count(&b, FG_ACTION_ASSIGN), 2);
+    tear_down(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +374,8 @@ int main(void)
         cmocka_unit_test(late_updates_join_a_later_round),
         cmocka_unit_test(losses_are_asked_for_before_the_pick),
         cmocka_unit_test(the_silent_are_not_picked),
+        cmocka_unit_test(a_budget_of_bytes_knows_how_rough_each_update_is),
+        cmocka_unit_test(what_was_asked_is_paid_as_it_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
