@@ -181,7 +181,8 @@ void fg_aggregator_destroy(struct fg_aggregator *a);
 enum fg_status fg_aggregator_begin(struct fg_aggregator *a, struct fg_actions *out) FG_NODISCARD;
 
 /* Take one event; `out` is emptied, then filled. Errors: FG_E_STALE for an unknown or repeated task id and
- * FG_E_USAGE for an event that this state cannot have (nothing is changed then); FG_E_NOMEM. */
+ * FG_E_USAGE for an event that this state cannot have (nothing is changed then); FG_E_NOMEM, and those of
+ * fg_rule_fold(), fg_rule_settle() and fg_down_advance(): the open round can then only be dropped. */
 enum fg_status fg_aggregator_step(struct fg_aggregator *a, const struct fg_event *ev,
                                   struct fg_actions *out) FG_NODISCARD;
 
