@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "src/base/log.h"
 #include "src/base/now.h"
 #include "src/base/str.h"
 #include "src/deploy/drive.h"

@@ -10,7 +10,6 @@
 #include "config.h"
 #include "datasets/shard.h"
 #include "kernels/kernels.h"
-#include "src/base/cpu.h"
 #include "src/base/hash.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
