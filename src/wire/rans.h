@@ -22,7 +22,7 @@
 
 enum { FG_RANS_CLASSES = 8, FG_RANS_SLOTS = 4096, FG_RANS_TABLE = FG_RANS_CLASSES * FG_RANS_SLOTS };
 
-/* False: there is not enough room, which it fills at most; or a number is -128, as what a broken device drew. */
+/* False: there is not enough room, which it fills at most; or a number is -128 (a broken device's). */
 bool fg_rans_encode(const int8_t *q /* (n) */, size_t n, uint8_t *out, size_t room, size_t *len);
 
 /* False: these bytes are not of n numbers; q is then partly written. Shapes: table (FG_RANS_TABLE),
