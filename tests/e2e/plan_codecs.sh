@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A plan with codecs whose clients keep what was not sent: its pilots keep it, too, and come to the run's own accuracy;
-# and rounds to the same accuracy are told of each codec, with what they may be off by.
+# rounds to the same accuracy are told of each codec, with what they may be off by; and policies that ask for losses
+# are planned.
 . "${FG_SRCDIR:-.}/tests/lib/e2e.sh"
 
 cat >"$T/s.ini" <<'INI'
@@ -63,6 +64,10 @@ assert own["top-k"]["rounds"] == own["top-k"]["rounds_low"] == own["top-k"]["rou
 close(own["none"]["rounds"], own["top-k"]["sent"], 1e-3)
 assert own["none"]["rounds_low"] < own["none"]["rounds"] < own["none"]["rounds_high"] <= 1
 PY
+for policy in pow-d cpow-d rpow-d; do
+    "$FORAGE" plan -q --draws 3 --pilots 2 --set select.policy=$policy "$T/s.ini" >"$T/o" 2>"$T/err"
+    expect "$policy can be planned" "0 " "$? $(grep -v availability "$T/err")"
+done
 told() { "$FORAGE" plan -q --json --draws 3 --pilots 0 "$@" "$T/s.ini" 2>"$T/err"; }
 told >"$T/short.json"
 told --set run.rounds=200 >"$T/long.json"
