@@ -69,7 +69,11 @@ static enum fg_status evaluate_own(struct finding *f, const struct fg_config *cf
     FG_TRY(st);
     FG_TRY(check_size(setup->model, params, cfg->data.path, err));
     FG_TRY(make_trainer(&trainer, setup->model, cfg, err));
-    FG_TRY(fg_setup_evaluate(setup, trainer, params->values, true, true, NULL, NULL, &f->e, err));
+    /* with --set the clients may be others, who have no blocks */
+    struct fg_plural plural = {params->blocks, params->block_params, params->block_of};
+    bool blocks = params->blocks > 0 && params->clients == setup->clients;
+    FG_TRY(fg_setup_evaluate(setup, trainer, params->values, true, true, blocks ? &plural : NULL, NULL, &f->e,
+                             err));
     f->samples = setup->n_test;
 cleanup:
     fg_trainer_destroy(trainer);

@@ -68,7 +68,11 @@ struct fg_run_params {
     float *scale; /* (channels) the model takes scale * x + shift; NULL: text, or an older run */
     float *shift; /* (channels) */
     size_t channels;
-    char *class_names; /* a line a class; NULL: they are numbers */
+    char *class_names;   /* a line a class; NULL: they are numbers */
+    uint32_t blocks;     /* models beside, 0: none */
+    float *block_params; /* (blocks, n) */
+    uint32_t *block_of;  /* (clients) */
+    size_t clients;      /* in block_of */
 };
 
 /* Read them from a run folder or a run.h5. Errors: FG_E_MISSING, FG_E_INPUT (another file or a damaged one,

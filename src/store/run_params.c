@@ -156,19 +156,50 @@ cleanup:
     return st;
 }
 
-static enum fg_status read_channels(float **out, size_t *n, hid_t group, const char *name)
+/* All numbers of a set, of 4 bytes each as `type` says. */
+static enum fg_status read_numbers(void **out, size_t *n, hid_t group, const char *name, hid_t type)
 {
     hid_t set = H5Dopen2(group, name, H5P_DEFAULT), space = set >= 0 ? H5Dget_space(set) : -1;
     hssize_t count = space >= 0 ? H5Sget_simple_extent_npoints(space) : -1;
-    enum fg_status st = count > 0 && count <= UINT32_MAX ? FG_OK : FG_E_CORRUPT;
+    enum fg_status st = count > 0 && count <= (hssize_t)1 << 34 ? FG_OK : FG_E_CORRUPT;
     FG_TRY(st);
     *n = (size_t)count;
-    *out = fg_calloc(*n, sizeof **out);
+    *out = fg_calloc(*n, 4);
     FG_TRY(*out != NULL ? FG_OK : FG_E_NOMEM);
-    st = H5Dread(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, *out) >= 0 ? FG_OK : FG_E_CORRUPT;
+    st = H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, *out) >= 0 ? FG_OK : FG_E_CORRUPT;
 cleanup:
     H5Sclose(space);
     H5Dclose(set);
+    return st;
+}
+
+static enum fg_status read_channels(float **out, size_t *n, hid_t group, const char *name)
+{
+    void *values = NULL;
+    enum fg_status st = read_numbers(&values, n, group, name, H5T_NATIVE_FLOAT);
+    *out = values;
+    return st == FG_OK && *n > UINT32_MAX ? FG_E_CORRUPT : st;
+}
+
+/* Models of blocks, and who goes by which, where the rule has them. */
+static enum fg_status read_blocks(struct fg_run_params *p, hid_t file)
+{
+    if (H5Lexists(file, "blocks", H5P_DEFAULT) <= 0) {
+        return FG_OK;
+    }
+    hid_t group = H5Gopen2(file, "blocks", H5P_DEFAULT);
+    void *params = NULL, *of = NULL;
+    size_t n = 0;
+    enum fg_status st = group >= 0 ? FG_OK : FG_E_CORRUPT;
+    FG_TRY(st);
+    FG_TRY(read_numbers(&params, &n, group, "params", H5T_NATIVE_FLOAT));
+    FG_TRY(n % p->n == 0 && n / p->n <= UINT32_MAX ? FG_OK : FG_E_CORRUPT);
+    p->blocks = (uint32_t)(n / p->n);
+    FG_TRY(read_numbers(&of, &p->clients, group, "of_client", H5T_NATIVE_UINT32));
+cleanup:
+    p->block_params = params;
+    p->block_of = of;
+    H5Gclose(group);
     return st;
 }
 
@@ -238,6 +269,7 @@ enum fg_status fg_run_params_read(struct fg_run_params *out, const char *path, s
     group = H5Gopen2(file, "params", H5P_DEFAULT);
     st = group >= 0 ? read_group(&p, group) : FG_E_CORRUPT;
     st = st == FG_OK ? read_input(&p, file) : st;
+    st = st == FG_OK ? read_blocks(&p, file) : st;
     if (st == FG_E_CORRUPT) {
         st = fg_fail(err, FG_E_INPUT,
                      "%s: expected whole parameters with a matching sha256, found them damaged", name.data);
@@ -262,5 +294,7 @@ void fg_run_params_fini(struct fg_run_params *p)
     fg_free(p->scale);
     fg_free(p->shift);
     fg_free(p->class_names);
+    fg_free(p->block_params);
+    fg_free(p->block_of);
     *p = (struct fg_run_params){0};
 }

@@ -121,6 +121,8 @@ run chain --set select.policy=all --set select.clients=2 >/dev/null
 expect "semicyclic is fedavg's chain" "$(sha "$T/chain")" "$(sha "$T/blocks")"
 expect "but each client goes by its block's mean" different \
     "$([ "$(json "$T/chain/summary.json" client_accuracy_mean)" = "$(json "$T/blocks/summary.json" client_accuracy_mean)" ] || echo different)"
+"$FORAGE" evaluate --json "$T/blocks" >"$T/e.json" 2>"$T/err"
+expect "evaluate, too, goes by the blocks' means" "$(json "$T/blocks/summary.json" client_accuracy_mean)" "$(json "$T/e.json" client_accuracy_mean)"
 run diverged --set train.lr=1e6 >/dev/null
 expect_match "updates that are not numbers: refused with a warning" 'not finite numbers and were refused' "$(cat "$T/err" "$T/diverged/log.txt")"
 expect "and counted alike in rounds and summary" "$(tail -n +2 "$T/diverged/rounds.csv" | awk -F, '{ n += $9 } END { print n }')" \
