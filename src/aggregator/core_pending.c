@@ -94,7 +94,8 @@ static void get_row(struct fg_participation *p, struct fg_reader *in)
 enum fg_status fg_core_save_slots(const struct fg_aggregator *a, struct fg_str *out)
 {
     enum fg_status st;
-    FG_TRY(fg_put_u8(out, a->winding));
+    bool ended = a->phase == FINISHED && a->last; /* else who goes on would begin another round */
+    FG_TRY(fg_put_u8(out, a->winding || ended));
     FG_TRY(fg_put_u64(out, a->skew.rounds));
     FG_TRY(fg_put_f64(out, a->skew.sum));
     FG_TRY(fg_put_f64(out, a->skew.low));

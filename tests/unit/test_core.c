@@ -188,6 +188,35 @@ static void tasks_under_way_survive_a_restart(void **state)
     tear_down(&b);
 }
 
+/* A run that its budget has ended, killed before its results were written, begins no other round. */
+static void an_ended_run_stays_ended(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct fg_str saved = {0};
+    struct fg_err err = {{0}};
+    set_up(&b, "uniform", "fedavg", 1, 1.0);
+    b.cfg.select.limit[FG_LIMIT_ROUNDS] = 1.0;
+    fg_aggregator_destroy(b.agg);
+    create(&b);
+    assert_int_equal(fg_aggregator_begin(b.agg, &b.acts), FG_OK);
+    wake(&b, 3);
+    struct fg_task task = b.acts.a[0].task;
+    answer(&b, &task, 1.0f, 1.0);
+    evaluated(&b);
+    assert_int_equal(count(&b, FG_ACTION_FINISH), 1);
+    assert_int_equal(fg_aggregator_save(b.agg, &saved), FG_OK);
+    fg_aggregator_destroy(b.agg);
+    create(&b);
+    assert_int_equal(fg_aggregator_load(b.agg, saved.data, saved.len, &err), FG_OK);
+    assert_int_equal(fg_aggregator_begin(b.agg, &b.acts), FG_OK);
+    assert_int_equal(b.acts.n, 1);
+    assert_int_equal(b.acts.a[0].kind, FG_ACTION_FINISH);
+    assert_int_equal(b.acts.a[0].reason, FG_FINISH_BUDGET);
+    fg_str_fini(&saved);
+    tear_down(&b);
+}
+
 /* An update may be two versions old: at the third commit the task is called off. */
 static void too_old_is_called_off(void **state)
 {
@@ -370,6 +399,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_buffer_takes_updates_of_old_models),
         cmocka_unit_test(tasks_under_way_survive_a_restart),
+        cmocka_unit_test(an_ended_run_stays_ended),
         cmocka_unit_test(too_old_is_called_off),
         cmocka_unit_test(late_updates_join_a_later_round),
         cmocka_unit_test(losses_are_asked_for_before_the_pick),
