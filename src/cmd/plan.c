@@ -20,15 +20,15 @@ static const struct fg_cmd_option options[] = {
     {0, "draws", "N", FG_CMD_UINT, offsetof(struct args, draws),
      "futures to play (default 200; fewer, at least 20, where the policy's plans take long)"},
     {0, "pilots", "N", FG_CMD_UINT, offsetof(struct args, pilots),
-     "of these with training, for the accuracy (default 8; 0: none)"},
+     "of these with training, for the accuracy (default 8, or all of fewer; 0: none)"},
     {0, "draw-seed", "N", FG_CMD_UINT, offsetof(struct args, draw_seed), "seed of the futures (default 1)"},
     {0, "picture", "FILE", FG_CMD_TEXT, offsetof(struct args, picture), "write the schedule as SVG"},
     FG_CMD_CONFIG_OPTIONS(struct args, common),
     FG_CMD_END,
 };
 
-enum { DRAWS = 200 };
-#define NOT_TOLD UINT64_MAX /* --draws */
+enum { DRAWS = 200, PILOTS = 8 };
+#define NOT_TOLD UINT64_MAX /* --draws, --pilots */
 
 static void show_progress(void *arg, uint32_t done, uint32_t of)
 {
@@ -92,7 +92,7 @@ cleanup:
 
 static int run(int argc, char **argv)
 {
-    struct args a = {.draws = NOT_TOLD, .pilots = 8, .draw_seed = 1};
+    struct args a = {.draws = NOT_TOLD, .pilots = NOT_TOLD, .draw_seed = 1};
     struct fg_cmd_words words;
     struct fg_err err = {{0}};
     enum fg_status st;
@@ -101,6 +101,9 @@ static int run(int argc, char **argv)
         return rc;
     }
     uint64_t draws = a.draws != NOT_TOLD ? a.draws : DRAWS;
+    if (a.pilots == NOT_TOLD) {
+        a.pilots = draws < PILOTS ? draws : PILOTS;
+    }
     if (draws < 1 || draws > 100000 || a.pilots > draws) {
         st = fg_fail(&err, FG_E_USAGE,
                      "plan: expected --draws 1 to 100000 and at most as many --pilots, found --draws %" PRIu64
