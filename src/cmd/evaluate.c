@@ -137,7 +137,7 @@ static enum fg_status match_reference(struct fg_dataset *view, struct fg_dataset
     return FG_OK;
 }
 
-/* Classes of other data by the names that the run's have: view->y becomes *y. */
+/* Classes of other data by the names that the run's have: view->y becomes *y. Numbers are what they were. */
 static enum fg_status match_classes(struct fg_dataset *view, uint16_t **y, const struct fg_run_params *run,
                                     struct fg_err *err)
 {
@@ -151,7 +151,10 @@ static enum fg_status match_classes(struct fg_dataset *view, uint16_t **y, const
         return fg_fail(err, FG_E_INPUT, "%s: expected %s as labels, as the run's data have, found %s",
                        view->name, named ? "whole numbers" : "names", named ? "names" : "whole numbers");
     }
-    if (!named) {
+    if (!named) { /* the largest class may be missing: the model's last tensor, a bias, has one number a class */
+        const struct fg_layer_info *last = run->n_tensors > 0 ? &run->tensor[run->n_tensors - 1] : NULL;
+        bool fewer = last != NULL && last->ndim == 1 && view->classes < last->size;
+        view->classes = fewer && view->kind != FG_DATA_TOKENS ? (uint32_t)last->size : view->classes;
         return FG_OK;
     }
     uint16_t *class = fg_calloc(view->classes, sizeof *class);

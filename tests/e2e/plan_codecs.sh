@@ -65,7 +65,7 @@ close(own["none"]["rounds"], own["top-k"]["sent"], 1e-3)
 assert own["none"]["rounds_low"] < own["none"]["rounds"] < own["none"]["rounds_high"] <= 1
 PY
 for policy in pow-d cpow-d rpow-d; do
-    "$FORAGE" plan -q --draws 3 --pilots 2 --set select.policy=$policy "$T/s.ini" >"$T/o" 2>"$T/err"
+    "$FORAGE" plan -q --draws 3 --set select.policy=$policy "$T/s.ini" >"$T/o" 2>"$T/err"
     expect "$policy can be planned" "0 " "$? $(grep -v availability "$T/err")"
 done
 told() { "$FORAGE" plan -q --json --draws 3 --pilots 0 "$@" "$T/s.ini" 2>"$T/err"; }
