@@ -47,6 +47,10 @@ static enum fg_status set_here(const struct reading *r, struct fg_sweep_sets *se
                                size_t len)
 {
     struct fg_str where = {0};
+    static const char seed[] = "run.seed=";
+    if (len >= sizeof seed - 1 && memcmp(text, seed, sizeof seed - 1) == 0) { /* it would be overruled */
+        return wrong(r, "seeds in [sweep] in its place", text, len);
+    }
     enum fg_status st = fg_str_addf(&where, "%s:%u", r->name, r->line);
     st = st == FG_OK ? fg_sweep_set(sets, text, len) : st;
     if (st != FG_OK) {
@@ -253,6 +257,9 @@ static enum fg_status open_section(struct reading *r, const char *from, const ch
 static enum fg_status line(struct reading *r, const char *from, const char *end, bool *open)
 {
     bool indented = from < end && isspace((unsigned char)*from);
+    for (const char *p = from; p + 1 < end; p++) { /* a comment behind the rest */
+        end = isspace((unsigned char)p[0]) && p[1] == '#' ? p : end;
+    }
     while (from < end && isspace((unsigned char)*from)) {
         from++;
     }

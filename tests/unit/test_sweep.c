@@ -24,7 +24,7 @@ static const char whole[] = "# a comment\n"
                             "[set]\n"
                             "model.layers = dense 5, relu\n"
                             "[vary]\n"
-                            "carbon.budget_g = 10 20\n"
+                            "carbon.budget_g = 10 20   # and more\n"
                             "    40\n"
                             "[axis policy]\n"
                             "all = select.policy=all\n"
@@ -78,6 +78,8 @@ static void parse_names_the_line_of_what_is_wrong(void **arg)
         {"[axis a]\nb = k.c=1\nb = k.c=2\n", "x:3: expected each level once"},
         {"[axis a/b]\n", "x:1: expected at most 8 axes"},
         {"[vary]\nk.v = 1 1\n", "x:2: expected each level once"},
+        {"[vary]\nrun.seed = 1 2\n", "x:2: expected seeds in [sweep] in its place, found 'run.seed=1'"},
+        {"[set]\nrun.seed = 3\n", "x:2: expected seeds in [sweep]"},
         {"[sweep]\nbase = a\nseeds = 1\n", "at least one axis"},
         {"[sweep]\nbase = a\nseeds = 1\ncompare = no\n[vary]\nk.v = 1\n",
          "compare: expected the name of an axis"},
