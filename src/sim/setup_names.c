@@ -12,7 +12,7 @@ static enum fg_status unknown_name(const struct fg_config *cfg, const char *key,
 {
     struct fg_str list = {0};
     const char *nearest = NULL;
-    unsigned best = 4;
+    unsigned best = *found != '\0' ? 4 : 0; /* nothing comes near to no name */
     enum fg_status st = FG_OK;
     for (size_t i = 0; st == FG_OK && name_at(i) != NULL; i++) {
         st = fg_str_addf(&list, "%s%s", i > 0 ? ", " : "", name_at(i));

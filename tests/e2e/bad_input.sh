@@ -58,6 +58,7 @@ refuse "a trace that does not exist" 'nothere.csv' --set "availability.trace=$T/
 refuse "a number above what may be" 'train.lr: expected a number above 0.*nan' --set train.lr=nan "$EXAMPLE"
 refuse "a seed that no summary could hold" 'run.seed.*18446744073709551615' --seed 18446744073709551615 "$EXAMPLE"
 refuse "unknown initialisation" "model.init: expected one of torch.*did you mean 'he_normal'.*'he_norml'" --set model.init=he_norml "$EXAMPLE"
+refuse "no name at all has no nearest one" 'wire.codec: expected one of none, .*int4-range, found nothing' --set wire.codec= "$EXAMPLE"
 refuse "more clients than samples" '100000 clients' --set data.partition=iid --set data.clients=100000 "$EXAMPLE"
 refuse "a warm start from nothing" 'model.from: .*nothere' --set "model.from=$T/nothere" "$EXAMPLE"
 
