@@ -30,7 +30,8 @@ static enum fg_status adacomm(const struct fg_select_config *cfg, const struct f
         return FG_OK;
     }
     double rate = view->lr > 0.0 ? cfg->lr / view->lr : 1.0;
-    double ratio = sqrt(rate * (view->recent_loss / view->first_loss));
+    double share = view->recent_loss / view->first_loss; /* of a run that diverges more and more */
+    double ratio = sqrt(rate * (share < 1.0 ? share : 1.0));
     for (size_t k = 0; k < picks->n; k++) {
         double tau = ceil((double)configured(cfg, picks, k) * ratio);
         picks->steps[k] = tau < 1.0 ? 1 : tau < 1e9 ? (uint32_t)tau : 1000000000;

@@ -67,9 +67,9 @@ struct fg_codec {
      * they can be drawn where the floats are, see pack(). 0: not so. */
     int32_t levels;
     int ternary; /* how the step follows: struct fg_coder_rule */
-    int fixed;   /* as many bytes whatever the values: who needs the levels alone need not make them */
-    /* The same where bytes follow from where levels are not 0: how many they are. Shapes: gaps (layers). NULL:
-     * they do not. */
+    int fixed;   /* as many bytes whatever the values: who needs levels alone need not make them */
+    /* The same where bytes follow from where levels are not 0: how many they are. Shapes: gaps (layers).
+     * NULL: they do not. */
     size_t (*sized)(const struct fg_codec_opts *opts, const struct fg_coder_gap_sums *gaps);
 
     size_t (*state)(const struct fg_codec_opts *opts, size_t n); /* floats of that state; NULL: n */

@@ -86,6 +86,11 @@ static void adacomm_shrinks_with_the_square_root_of_the_loss(void **state)
     p.n = 1;
     assert_int_equal(fg_steps_find("adacomm")->plan(&cfg, &view, &p), FG_OK);
     assert_int_equal(steps[0], 11);
+    view.recent_loss = 4e6; /* more than the first counts as that */
+    p = empty();
+    p.n = 1;
+    assert_int_equal(fg_steps_find("adacomm")->plan(&cfg, &view, &p), FG_OK);
+    assert_int_equal(steps[0], 20);
     view.lr = 0.05; /* half of it, 9/32 of the loss: 10 sqrt(9 / 16) */
     view.recent_loss = 1.125;
     p = empty();
