@@ -34,7 +34,7 @@ static const char *const own_files[] = {
     "checkpoint.1", "checkpoint.0.tmp",   "checkpoint.1.tmp", "run.h5",
     "run.h5.tmp",   "workers.json",       "workers.json.tmp", "log.txt",
     "board.part",   "memory.0",           "memory.1",         "memory.0.tmp",
-    "memory.1.tmp", "memory.live"};
+    "memory.1.tmp", "memory.live",        "mpirun.log"};
 
 static const char *file(struct fg_rundir *d, const char *name)
 {
@@ -343,6 +343,25 @@ cleanup:
     return st;
 }
 
+/* What a checkpoint names must be readable at the end: damage is said before anything is computed. */
+static enum fg_status check_rows(struct fg_rundir *d, struct fg_err *err)
+{
+    struct fg_round_record *rounds = NULL;
+    struct fg_map csv = {NULL, 0}, parts = {NULL, 0};
+    size_t n;
+    enum fg_status st = FG_OK;
+    FG_TRY(fg_file_map(&csv, d->rounds.path, err));
+    FG_TRY(fg_file_map(&parts, d->parts.path, err));
+    st = fg_rounds_read(&rounds, &n, csv.bytes, csv.len, err);
+    st = st == FG_OK ? fg_parts_count(&n, parts.bytes, parts.len, err) : st;
+    st = st == FG_OK ? st : fg_fail_prefix(err, st, "%s", d->path);
+cleanup:
+    fg_file_unmap(&csv);
+    fg_file_unmap(&parts);
+    fg_free(rounds);
+    return st;
+}
+
 enum fg_status fg_rundir_resume(struct fg_rundir *d, struct fg_str *state, uint64_t *journal_len,
                                 struct fg_err *err)
 {
@@ -362,6 +381,7 @@ enum fg_status fg_rundir_resume(struct fg_rundir *d, struct fg_str *state, uint6
     } else {
         FG_TRY(fg_append_truncate(&d->rounds, c.length[0], err));
         FG_TRY(fg_append_truncate(&d->parts, c.length[1], err));
+        FG_TRY(check_rows(d, err));
         memmove(bytes.data, c.state, c.len); /* it may be most of what memory there is: no second copy */
         bytes.len = c.len;
         fg_str_fini(state);
@@ -407,6 +427,9 @@ enum fg_status fg_rundir_board(struct fg_rundir *d, const struct fg_str *header,
     } else {
         uint64_t rest = (d->board.len - header->len) % row;
         FG_TRY(fg_append_truncate(&d->board, d->board.len < whole ? d->board.len - rest : whole, err));
+        if (pwrite(d->board.fd, header->data, header->len, 0) < 0) { /* the same, unless it is damaged */
+            st = fg_file_error(errno, path, "write", err);
+        }
     }
 cleanup:
     return st;

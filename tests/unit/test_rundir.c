@@ -239,6 +239,79 @@ static void a_held_folder_names_its_holder(void **state)
     fg_rundir_close(open_run(FG_RUNDIR_RESUME, false)); /* a dead holder holds nothing */
 }
 
+/* One byte of a file of the run is another one; resuming says `message`. */
+static void damage(const char *name, size_t at, const char *message)
+{
+    char path[128];
+    struct fg_str was = {0}, text = {0};
+    uint64_t journal;
+    struct fg_err err = {{0}};
+    snprintf(path, sizeof path, "%s/%s", run, name);
+    assert_int_equal(fg_file_read(&was, path, 1 << 20, NULL), FG_OK);
+    was.data[at] ^= 0x41;
+    assert_int_equal(fg_file_replace(path, was.data, was.len, NULL), FG_OK);
+    struct fg_rundir *d = open_run(FG_RUNDIR_RESUME, false);
+    assert_int_equal(fg_rundir_resume(d, &text, &journal, &err), FG_E_CORRUPT);
+    if (strncmp(err.text, run, strlen(run)) != 0 || strstr(err.text, message) == NULL) {
+        fail_msg("expected '%s: %s' in '%s'", run, message, err.text);
+    }
+    fg_rundir_close(d);
+    was.data[at] ^= 0x41;
+    assert_int_equal(fg_file_replace(path, was.data, was.len, NULL), FG_OK);
+    fg_str_fini(&was);
+}
+
+static void damaged_rows_are_said_before_the_run_goes_on(void **state)
+{
+    (void)state;
+    struct fg_rundir *d = open_run(FG_RUNDIR_NEW, false);
+    add_round(d, 0);
+    checkpoint(d, "after 1");
+    fg_rundir_close(d);
+    damage("rounds.csv", 3, "rounds.csv:1: expected the header");
+    damage("rounds.csv", strlen("round,version,t_begin_s,t_end_s,") + 1, "rounds.csv:1: expected the header");
+    damage("participation.part", 3, "participation.part: expected its header of 16 bytes");
+    d = open_run(FG_RUNDIR_RESUME, false);
+    resume_is(d, "after 1");
+    fg_rundir_close(d);
+}
+
+static void a_damaged_header_of_the_board_is_made_good(void **state)
+{
+    (void)state;
+    struct fg_str header = {0}, text = {0};
+    char path[128];
+    struct fg_rundir *d = open_run(FG_RUNDIR_NEW, false);
+    assert_int_equal(fg_str_addf(&header, "header"), FG_OK);
+    assert_int_equal(fg_rundir_board(d, &header, 4, 0, NULL), FG_OK);
+    assert_int_equal(fg_str_addf(&text, "row0"), FG_OK);
+    assert_int_equal(fg_rundir_board_row(d, &text, NULL), FG_OK);
+    fg_rundir_close(d);
+    snprintf(path, sizeof path, "%s/board.part", run);
+    assert_int_equal(fg_file_replace(path, "hEaderrow0ro", 12, NULL), FG_OK);
+    d = open_run(FG_RUNDIR_RESUME, false);
+    assert_int_equal(fg_rundir_board(d, &header, 4, 1, NULL), FG_OK);
+    fg_rundir_close(d);
+    assert_int_equal(fg_file_read(&text, path, 1 << 20, NULL), FG_OK);
+    assert_int_equal(text.len, 10);
+    assert_memory_equal(text.data, "headerrow0", 10);
+    fg_str_fini(&header);
+    fg_str_fini(&text);
+}
+
+static void what_a_failed_launch_leaves_is_its_own(void **state)
+{
+    (void)state;
+    char path[128];
+    fg_rundir_close(open_run(FG_RUNDIR_NEW, false));
+    snprintf(path, sizeof path, "%s/config.ini", run);
+    assert_int_equal(unlink(path), 0);
+    snprintf(path, sizeof path, "%s/mpirun.log", run);
+    assert_int_equal(fg_file_replace(path, "x", 1, NULL), FG_OK);
+    fg_rundir_close(open_run(FG_RUNDIR_NEW, false));
+    assert_false(exists("mpirun.log"));
+}
+
 static void foreign_files_are_left_alone(void **state)
 {
     (void)state;
@@ -363,6 +436,9 @@ int main(void)
         T(before_the_first_checkpoint_nothing_counts),
         T(another_configuration_is_refused_by_key),
         T(a_held_folder_names_its_holder),
+        T(damaged_rows_are_said_before_the_run_goes_on),
+        T(a_damaged_header_of_the_board_is_made_good),
+        T(what_a_failed_launch_leaves_is_its_own),
         T(foreign_files_are_left_alone),
         T(a_file_in_the_way_is_named),
         T(a_full_disk_is_said_and_leaves_nothing),
