@@ -2,8 +2,10 @@
 #include <H5public.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -161,16 +163,28 @@ static void hold_standard_files(void)
     }
 }
 
+/* Services and cron jobs may have none, and without it Open MPI does not start. */
+static void know_home(void)
+{
+    const struct passwd *me = getenv("HOME") == NULL ? getpwuid(getuid()) : NULL;
+    if (me != NULL && me->pw_dir != NULL) {
+        (void)setenv("HOME", me->pw_dir, 1);
+    }
+}
+
 int fg_cmd_main(int argc, char **argv)
 {
     hold_standard_files();
+    know_home();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is a write error, which is said below */
 #ifdef SIGXFSZ
     signal(SIGXFSZ, SIG_IGN); /* so is a file that the system lets grow no further */
 #endif
     int rc = dispatch(argc, argv);
+    errno = 0; /* of an error before, it says no longer why */
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        fprintf(stderr, "forage: standard output: could not write: %s\n", strerror(errno));
+        fprintf(stderr, "forage: standard output: could not write%s%s\n", errno != 0 ? ": " : " all of it",
+                errno != 0 ? strerror(errno) : "");
         return rc == 0 ? 1 : rc;
     }
     return rc;

@@ -255,10 +255,15 @@ static enum fg_status launch(const struct args *args, const char *file, const ch
     FG_TRY(fg_launch_quote(&line, &argv));
     if (!again) {
         (void)fprintf(args->common.json ? stderr : stdout, "%s\n", line.data);
+        aside.unwritten = fflush(stdout) == 0 ? 0 : errno;
+        clearerr(stdout); /* said below, with its reason */
     }
     (void)setenv(FG_LAUNCH_FOLDER, dir, 1);
     (void)setenv(FG_CONSOLE_LAUNCH_TERMINAL, isatty(STDERR_FILENO) ? "1" : "", 1);
     FG_TRY(fg_launch_run(code, &argv, dir, &aside, err));
+    if (*code == 0 && aside.unwritten != 0) {
+        st = fg_fail(err, FG_E_IO, "standard output: could not write: %s", strerror(aside.unwritten));
+    }
 cleanup:
     fg_launch_argv_fini(&argv);
     fg_str_fini(&line);

@@ -66,6 +66,7 @@ struct fg_launch_aside {
     int (*tick)(void *arg); /* called often; returns in how many milliseconds again, at most; NULL: nothing */
     void *arg;
     bool results_to_stderr; /* what rank 0 prints as its results */
+    int unwritten;          /* result: errno of what could not be written of them; 0: all was */
 };
 
 /* Run mpirun until it ends. `dir` is the private folder through which rank 0 talks (see ranks.h); mpirun's
@@ -76,6 +77,6 @@ struct fg_launch_aside {
  * FG_LAUNCH_CUT after such a signal, else -1.
  * Errors: FG_E_IO, FG_E_INTERNAL. */
 enum fg_status fg_launch_run(int *code, const struct fg_launch_argv *a, const char *dir,
-                             const struct fg_launch_aside *aside, struct fg_err *err) FG_NODISCARD;
+                             struct fg_launch_aside *aside, struct fg_err *err) FG_NODISCARD;
 
 #endif

@@ -89,22 +89,34 @@ static enum fg_status open_fifo(int *fd, const char *dir, const char *name, stru
     return FG_OK;
 }
 
-/* Pass on what is there. */
-static void relay(int from, int to)
+/* Pass on what is there. Returns 0, or errno where it could not: nobody reads our output, the run goes on. */
+static int relay(int from, int to)
 {
     char buf[16384];
+    int failed = 0;
     ssize_t n;
     while ((n = read(from, buf, sizeof buf)) > 0) {
         for (ssize_t done = 0, w = 0; done < n; done += w) {
             w = write(to, buf + done, (size_t)(n - done));
             if (w < 0) {
-                if (errno != EINTR) {
-                    break; /* nobody reads our output: the run goes on */
+                if (errno == EAGAIN) { /* somebody else's pipe, which does not wait */
+                    struct pollfd p = {.fd = to, .events = POLLOUT};
+                    (void)poll(&p, 1, LOOK_MS);
+                } else if (errno != EINTR) {
+                    failed = errno;
+                    break;
                 }
                 w = 0;
             }
         }
     }
+    return failed;
+}
+
+static void relay_results(int from, int to, struct fg_launch_aside *aside)
+{
+    int failed = relay(from, to);
+    aside->unwritten = aside->unwritten != 0 ? aside->unwritten : failed;
 }
 
 static void be_mpirun(char **argv, int null, int log)
@@ -215,7 +227,7 @@ static void bring_to_end(struct ending *e, pid_t mpirun, const char *dir)
     }
 }
 
-static void watch(pid_t mpirun, const char *dir, int out, int errfd, const struct fg_launch_aside *aside)
+static void watch(pid_t mpirun, const char *dir, int out, int errfd, struct fg_launch_aside *aside)
 {
     int results = aside->results_to_stderr ? STDERR_FILENO : STDOUT_FILENO;
     struct ending ending = {.rank0 = -1};
@@ -224,19 +236,19 @@ static void watch(pid_t mpirun, const char *dir, int out, int errfd, const struc
         struct pollfd p[2] = {{.fd = out, .events = POLLIN}, {.fd = errfd, .events = POLLIN}};
         int wait = aside->tick != NULL ? aside->tick(aside->arg) : LOOK_MS;
         (void)poll(p, 2, wait < LOOK_MS ? wait : LOOK_MS);
-        relay(out, results);
-        relay(errfd, STDERR_FILENO);
+        relay_results(out, results, aside);
+        (void)relay(errfd, STDERR_FILENO);
         bring_to_end(&ending, mpirun, dir);
     }
     if (ending.rank0 >= 0) {
         (void)close(ending.rank0);
     }
-    relay(out, results);
-    relay(errfd, STDERR_FILENO);
+    relay_results(out, results, aside);
+    (void)relay(errfd, STDERR_FILENO);
 }
 
 enum fg_status fg_launch_run(int *code, const struct fg_launch_argv *a, const char *dir,
-                             const struct fg_launch_aside *aside, struct fg_err *err)
+                             struct fg_launch_aside *aside, struct fg_err *err)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
     int out = -1, errfd = -1;

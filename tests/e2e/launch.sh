@@ -169,6 +169,21 @@ expect "a soft limit of 64 open files, 24 processes: exit code" 0 $?
 expect_match "a hard limit of as many: said before anything is started" \
     '^1 forage: 24 processes need about 320 open files, and the hard limit is 64 .ulimit -Hn.' "$? $(cat "$T/err")"
 
+(ulimit -n 20; "$FORAGE" launch -q -n 2 "$EXAMPLE" "${SMALL[@]}" --out "$T/limit" >"$T/o" 2>"$T/err")
+expect_match "what mpirun itself needs counts, too" '^1 forage: 2 processes need about 144 open files, and the hard limit is 20' "$? $(cat "$T/err")"
+
+# a service has no HOME, and Open MPI does not start without
+env -u HOME timeout 120 "$FORAGE" launch -q -n 2 "$EXAMPLE" "${SMALL[@]}" --out "$T/homeless" >"$T/o" 2>"$T/err"
+expect "no HOME: exit code" 0 $?
+
+# results that nobody can read are an error, with its reason; the run is whole
+for json in "" --json; do
+    # shellcheck disable=SC2086 # empty: no argument
+    timeout 120 "$FORAGE" launch -q $json -n 2 "$EXAMPLE" "${SMALL[@]}" --force --out "$T/unread" >/dev/full 2>"$T/err"
+    expect "standard output is full${json:+, $json}" "1 forage: standard output: could not write: No space left on device finished" \
+        "$? $(tail -1 "$T/err") $(json "$T/unread/summary.json" status)"
+done
+
 # wrong use
 expect "launch -n 1: exit code" 2 "$("$FORAGE" launch -n 1 "$EXAMPLE" >/dev/null 2>&1; echo $?)"
 "$FORAGE" launch -n 2 --interface lo,eth99 "$EXAMPLE" --out "$T/none" >/dev/null 2>"$T/none.err"
