@@ -1,5 +1,6 @@
 #include "src/study/study_journal.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "src/aggregator/event_io.h"
@@ -67,6 +68,28 @@ fg_time_t fg_study_started(const char *folder, fg_time_t otherwise)
     fg_str_fini(&path);
     fg_str_fini(&bytes);
     return start;
+}
+
+bool fg_study_dealt(uint8_t partition[32], const char *folder)
+{
+    struct fg_str path = {0}, bytes = {0};
+    struct fg_journal_record record;
+    struct fg_err ignored;
+    uint64_t at;
+    bool known = false;
+    if (fg_str_addf(&path, "%s/journal", folder) == FG_OK &&
+        fg_file_read(&bytes, path.data, FG_JOURNAL_MAX, &ignored) == FG_OK &&
+        fg_journal_begin(&at, bytes.data, bytes.len, &ignored) == FG_OK) {
+        while (fg_journal_next(&record, &at, bytes.data, bytes.len) == 1) {
+            if (record.type == FG_JOURNAL_BEGIN && record.len == 28 + 32) {
+                memcpy(partition, (const char *)record.payload + 28, 32);
+                known = true;
+            }
+        }
+    }
+    fg_str_fini(&path);
+    fg_str_fini(&bytes);
+    return known;
 }
 
 /* The events behind `from`, which is 0 for all; *whole: the journal's length after the last whole round among

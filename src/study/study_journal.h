@@ -30,6 +30,9 @@ enum fg_status fg_study_note_seen(struct fg_journal *j, fg_time_t now, uint32_t 
  * `otherwise` when there is none. */
 fg_time_t fg_study_started(const char *folder, fg_time_t otherwise);
 
+/* The hash of the partition of its last start; false when nothing is known of it. */
+bool fg_study_dealt(uint8_t partition[32], const char *folder);
+
 /* The events of a recorded run, in order. Errors: FG_E_MISSING, FG_E_CORRUPT, FG_E_INPUT (it has none),
  * FG_E_NOMEM.
  * Owner: the caller, fg_study_record_fini(). */

@@ -153,6 +153,28 @@ go_on
 expect "once it can, the same command goes on" 0 $?
 if same "$kept"; then ok "and nothing was lost"; else not_ok "and nothing was lost"; fi
 
+# the data become others between a stop and the next start
+for i in $(seq 400); do echo "$((i * 37 % 101)),$((i * 53 % 97)),$((i % 2))"; done >"$T/all.csv"
+(echo a,b,label && cat "$T/all.csv") >"$T/own.csv"
+OWN=("${ARGS[@]}" --set data.path="$T/own.csv" --set data.partition=iid --set data.clients=8 --set select.clients=8
+    --set model.layers="dense 64; relu; dense 64; relu; dense 2" --set run.rounds=250 --set time.wrap=yes --set train.epochs=20
+    --set fleet.samples_per_s=1000000 --out "$T/own" "$EXAMPLE")
+own() { "$FORAGE" simulate "${OWN[@]}" >/dev/null 2>"$T/err"; }
+begun() { [ "$(cat "$T/own/rounds.csv" 2>/dev/null | wc -l)" -ge 5 ]; }
+"$FORAGE" simulate "${OWN[@]}" >/dev/null 2>&1 &
+job=$!
+wait_for 60 begun
+kill "$job"
+wait "$job"
+expect "stopped on the way" 75 $?
+(echo a,b,label && head -300 "$T/all.csv") >"$T/own.csv"
+own
+expect "the data have become others: refused" 2 $?
+expect_match "and said" "$T/own: data.path: expected the samples that the run there was begun with, found others" "$(cat "$T/err")"
+(echo a,b,label && cat "$T/all.csv") >"$T/own.csv"
+own
+expect "with the same data again the run goes on" 0 $?
+
 rm -rf "$kept"
 (ulimit -d 200000; "$FORAGE" simulate -q "${MEMORY[@]}" --set model.layers=2nn --set data.clients=400 --set data.partition=iid --set select.clients=4 \
     --set run.rounds=2 --set run.threads=1 --out "$kept" "$EXAMPLE" >"$T/o" 2>"$T/err")
