@@ -169,4 +169,7 @@ expect "forecast --carbon of a missing file" 2 $?
 "$FORAGE" forecast nothere.csv >"$T/out" 2>"$T/err"
 expect "forecast of a missing file" 2 $?
 expect "forecast of a missing file prints nothing" "" "$(cat "$T/out")"
+mkfifo "$T/pipe"
+timeout 10 "$FORAGE" trace stat "$T/pipe" >"$T/out" 2>"$T/err"
+expect "a pipe, which cannot be read again: refused" "2 forage: $T/pipe: expected a file, which can be read again, found a pipe" "$? $(cat "$T/err")"
 done_testing
