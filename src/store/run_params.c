@@ -196,6 +196,9 @@ static enum fg_status read_blocks(struct fg_run_params *p, hid_t file)
     FG_TRY(n % p->n == 0 && n / p->n <= UINT32_MAX ? FG_OK : FG_E_CORRUPT);
     p->blocks = (uint32_t)(n / p->n);
     FG_TRY(read_numbers(&of, &p->clients, group, "of_client", H5T_NATIVE_UINT32));
+    for (size_t c = 0; c < p->clients; c++) { /* who has no block goes by the model: blocks */
+        FG_TRY(((const uint32_t *)of)[c] <= p->blocks ? FG_OK : FG_E_CORRUPT);
+    }
 cleanup:
     p->block_params = params;
     p->block_of = of;
