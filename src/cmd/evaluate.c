@@ -151,7 +151,7 @@ static enum fg_status match_classes(struct fg_dataset *view, uint16_t **y, const
         return fg_fail(err, FG_E_INPUT, "%s: expected %s as labels, as the run's data have, found %s",
                        view->name, named ? "whole numbers" : "names", named ? "names" : "whole numbers");
     }
-    if (!named) { /* the largest class may be missing; the model's last tensor, a bias, has a number for each */
+    if (!named) { /* the largest class may be missing; the model's last tensor, a bias, has one number each */
         const struct fg_layer_info *last = run->n_tensors > 0 ? &run->tensor[run->n_tensors - 1] : NULL;
         bool fewer = last != NULL && last->ndim == 1 && view->classes < last->size;
         view->classes = fewer && view->kind != FG_DATA_TOKENS ? (uint32_t)last->size : view->classes;
