@@ -196,7 +196,7 @@ static enum fg_status show_carbon(const struct fg_carbon *c, bool json, struct f
 
 enum fg_status fg_trace_print_stat(const char *path, bool fit, bool json, struct fg_err *err)
 {
-    enum fg_trace_kind kind;
+    enum fg_trace_kind kind = FG_KIND_AVAILABILITY;
     struct fg_trace *t = NULL;
     struct fg_carbon *c = NULL;
     struct fg_trace_fit f = {0};

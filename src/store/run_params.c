@@ -193,7 +193,7 @@ static enum fg_status read_blocks(struct fg_run_params *p, hid_t file)
     enum fg_status st = group >= 0 ? FG_OK : FG_E_CORRUPT;
     FG_TRY(st);
     FG_TRY(read_numbers(&params, &n, group, "params", H5T_NATIVE_FLOAT));
-    FG_TRY(n % p->n == 0 && n / p->n <= UINT32_MAX ? FG_OK : FG_E_CORRUPT);
+    FG_TRY(p->n > 0 && n % p->n == 0 && n / p->n <= UINT32_MAX ? FG_OK : FG_E_CORRUPT);
     p->blocks = (uint32_t)(n / p->n);
     FG_TRY(read_numbers(&of, &p->clients, group, "of_client", H5T_NATIVE_UINT32));
     for (size_t c = 0; c < p->clients; c++) { /* who has no block goes by the model: blocks */
