@@ -49,46 +49,57 @@ cleanup:
     return st;
 }
 
-fg_time_t fg_study_started(const char *folder, fg_time_t otherwise)
+/* What was noted at a start (fg_study_note()): the first of a folder, or the last. */
+struct start {
+    fg_time_t start;
+    uint8_t partition[32];
+};
+
+static bool read_start(struct start *out, const struct fg_journal_record *record)
+{
+    struct fg_reader r = fg_reader_of(record->payload, record->len);
+    (void)fg_get_u64(&r); /* when */
+    out->start = (fg_time_t)fg_get_u64(&r);
+    (void)fg_get_u64(&r); /* version */
+    (void)fg_get_u32(&r); /* process */
+    const uint8_t *partition = fg_get_bytes(&r, sizeof out->partition);
+    if (!r.bad) {
+        memcpy(out->partition, partition, sizeof out->partition);
+    }
+    return !r.bad;
+}
+
+/* False: nothing is known. */
+static bool find_start(struct start *out, const char *folder, bool last)
 {
     struct fg_str path = {0}, bytes = {0};
     struct fg_journal_record record;
     struct fg_err ignored;
     uint64_t at;
-    fg_time_t start = otherwise;
-    if (fg_str_addf(&path, "%s/journal", folder) == FG_OK &&
-        fg_file_read(&bytes, path.data, FG_JOURNAL_MAX, &ignored) == FG_OK &&
-        fg_journal_begin(&at, bytes.data, bytes.len, &ignored) == FG_OK &&
-        fg_journal_next(&record, &at, bytes.data, bytes.len) == 1 && record.type == FG_JOURNAL_BEGIN) {
-        struct fg_reader r = fg_reader_of(record.payload, record.len);
-        (void)fg_get_u64(&r);
-        fg_time_t found = (fg_time_t)fg_get_u64(&r);
-        start = r.bad ? otherwise : found;
+    bool known = false, found = fg_str_addf(&path, "%s/journal", folder) == FG_OK &&
+                                fg_file_read(&bytes, path.data, FG_JOURNAL_MAX, &ignored) == FG_OK &&
+                                fg_journal_begin(&at, bytes.data, bytes.len, &ignored) == FG_OK;
+    while (found && (last || !known) && fg_journal_next(&record, &at, bytes.data, bytes.len) == 1) {
+        known = (record.type == FG_JOURNAL_BEGIN && read_start(out, &record)) || known;
     }
     fg_str_fini(&path);
     fg_str_fini(&bytes);
-    return start;
+    return known;
+}
+
+fg_time_t fg_study_started(const char *folder, fg_time_t otherwise)
+{
+    struct start s;
+    return find_start(&s, folder, false) ? s.start : otherwise;
 }
 
 bool fg_study_dealt(uint8_t partition[32], const char *folder)
 {
-    struct fg_str path = {0}, bytes = {0};
-    struct fg_journal_record record;
-    struct fg_err ignored;
-    uint64_t at;
-    bool known = false;
-    if (fg_str_addf(&path, "%s/journal", folder) == FG_OK &&
-        fg_file_read(&bytes, path.data, FG_JOURNAL_MAX, &ignored) == FG_OK &&
-        fg_journal_begin(&at, bytes.data, bytes.len, &ignored) == FG_OK) {
-        while (fg_journal_next(&record, &at, bytes.data, bytes.len) == 1) {
-            if (record.type == FG_JOURNAL_BEGIN && record.len == 28 + 32) {
-                memcpy(partition, (const char *)record.payload + 28, 32);
-                known = true;
-            }
-        }
+    struct start s;
+    bool known = find_start(&s, folder, true);
+    if (known) {
+        memcpy(partition, s.partition, sizeof s.partition);
     }
-    fg_str_fini(&path);
-    fg_str_fini(&bytes);
     return known;
 }
 

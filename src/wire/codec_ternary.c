@@ -37,8 +37,8 @@ static size_t expected(const struct fg_codec_opts *opts, size_t n)
     return got < most ? got : most;
 }
 
-size_t fg_ternary_pack(const struct fg_ternary_layer *layer, size_t layers, const uint32_t *code,
-                       uint8_t *out, size_t cap)
+size_t fg_ternary_put_rice(const struct fg_ternary_layer *layer, size_t layers, const uint32_t *code,
+                           uint8_t *out, size_t cap)
 {
     struct fg_packer head = {.p = out, .left = HEAD * layers};
     uint64_t fields = 0;
@@ -60,23 +60,15 @@ size_t fg_ternary_pack(const struct fg_ternary_layer *layer, size_t layers, cons
 static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
                              size_t n)
 {
-    struct fg_ternary_layer *layer;
-    uint32_t *code;
     FG_ASSERT(cap >= bound(&ws->opts, n));
-    enum fg_status st = fg_ternary_choose(ws, x, n, &layer, &code);
-    *len = st == FG_OK ? fg_ternary_pack(layer, fg_codec_layers(&ws->opts), code, out, cap) : 0;
-    return st;
+    return fg_ternary_encode(ws, out, cap, len, x, n, fg_ternary_put_rice);
 }
 
 static enum fg_status pack(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
                            const uint8_t *codes, size_t n)
 {
-    struct fg_ternary_layer *layer;
-    uint32_t *code;
     FG_ASSERT(cap >= bound(&ws->opts, n));
-    enum fg_status st = fg_ternary_gather(ws, codes, n, &layer, &code);
-    *len = st == FG_OK ? fg_ternary_pack(layer, fg_codec_layers(&ws->opts), code, out, cap) : 0;
-    return st;
+    return fg_ternary_pack(ws, out, cap, len, codes, n, fg_ternary_put_rice);
 }
 
 static size_t sized(const struct fg_codec_opts *opts, const struct fg_coder_gap_sums *gaps)

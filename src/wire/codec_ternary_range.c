@@ -129,29 +129,21 @@ static size_t put_shorter(const struct fg_ternary_layer *layer, size_t layers, c
 {
     size_t len;
     out[0] = put_layers(layer, layers, code, out + 1, cap - 1, &len) ? RANGE : RICE;
-    return 1 + (out[0] == RANGE ? len : fg_ternary_pack(layer, layers, code, out + 1, cap - 1));
+    return 1 + (out[0] == RANGE ? len : fg_ternary_put_rice(layer, layers, code, out + 1, cap - 1));
 }
 
 static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len, const float *x,
                              size_t n)
 {
-    struct fg_ternary_layer *layer;
-    uint32_t *code;
     FG_ASSERT(cap >= bound(&ws->opts, n));
-    enum fg_status st = fg_ternary_choose(ws, x, n, &layer, &code);
-    *len = st == FG_OK ? put_shorter(layer, fg_codec_layers(&ws->opts), code, out, cap) : 0;
-    return st;
+    return fg_ternary_encode(ws, out, cap, len, x, n, put_shorter);
 }
 
 static enum fg_status pack(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
                            const uint8_t *codes, size_t n)
 {
-    struct fg_ternary_layer *layer;
-    uint32_t *code;
     FG_ASSERT(cap >= bound(&ws->opts, n));
-    enum fg_status st = fg_ternary_gather(ws, codes, n, &layer, &code);
-    *len = st == FG_OK ? put_shorter(layer, fg_codec_layers(&ws->opts), code, out, cap) : 0;
-    return st;
+    return fg_ternary_pack(ws, out, cap, len, codes, n, put_shorter);
 }
 
 /* A layer of m values from the next `count` of the code. */

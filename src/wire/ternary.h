@@ -16,19 +16,21 @@ struct fg_ternary_layer {
     uint32_t count;
 };
 
-/* Draw an update with the density and clip of ws->opts. Shapes: layer (layers); code: of all that are sent,
- * layer by layer, twice their places in their layers, plus 1 if negative (gaps.h);
- * both lie in ws->buf. Errors: FG_E_NOMEM. */
-enum fg_status fg_ternary_choose(struct fg_codec_ws *ws, const float *x, size_t n,
-                                 struct fg_ternary_layer **layer, uint32_t **code) FG_NODISCARD;
+/* What was drawn as bytes; returns how many. out has room for them. Shapes: layer (layers); code: of all that
+ * are sent, layer by layer, twice their places in their layers, plus 1 if negative (gaps.h). */
+typedef size_t fg_ternary_put(const struct fg_ternary_layer *layer, size_t layers, const uint32_t *code,
+                              uint8_t *out, size_t cap);
 
-/* The same of what was drawn elsewhere: codes as pack() of a codec takes them. Errors: FG_E_NOMEM. */
-enum fg_status fg_ternary_gather(struct fg_codec_ws *ws, const uint8_t *codes, size_t n,
-                                 struct fg_ternary_layer **layer, uint32_t **code) FG_NODISCARD;
+/* Those of `ternary`. */
+fg_ternary_put fg_ternary_put_rice;
 
-/* These as the bytes of `ternary`; returns how many. out has room for them. */
-size_t fg_ternary_pack(const struct fg_ternary_layer *layer, size_t layers, const uint32_t *code,
-                       uint8_t *out, size_t cap);
+/* encode() of a codec that writes so: drawn with the density and clip of ws->opts. Errors: FG_E_NOMEM. */
+enum fg_status fg_ternary_encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
+                                 const float *x, size_t n, fg_ternary_put *put) FG_NODISCARD;
+
+/* pack() of one: drawn elsewhere. Errors: FG_E_NOMEM. */
+enum fg_status fg_ternary_pack(struct fg_codec_ws *ws, uint8_t *out, size_t cap, size_t *len,
+                               const uint8_t *codes, size_t n, fg_ternary_put *put) FG_NODISCARD;
 
 /* noise() of the codecs that draw so. */
 double fg_ternary_noise(const struct fg_codec_opts *opts);

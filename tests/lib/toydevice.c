@@ -123,3 +123,33 @@ struct fg_codec_opts toy_coding(const struct fg_model *m, size_t layer[TOY_LAYER
     }
     return (struct fg_codec_opts){.layer = layer, .layers = n, .seed = 42};
 }
+
+struct toy_task toy_task(void)
+{
+    static const struct fg_local_opts o = {.batch = 5, .momentum = 0.9f, .prox_mu = 0.1f};
+    struct toy_task t = {.d = toy_images(70), .index = toy_iota(70)};
+    t.m = toy_model(t.d, "conv2d 3; relu; flatten; dropout 0.5; dense");
+    t.P = fg_model_params(t.m);
+    t.w = calloc(3 * t.P, sizeof *t.w);
+    fg_model_init(t.m, 3, t.w);
+    t.cpu = toy_trainer(t.m, &o, 1, "auto");
+    t.dev = toy_on_device(t.m, &o, FG_EXACT, toy_plain);
+    t.whole = toy_job(t.d, t.index, 23, 12, 0.1f, t.w, t.w + t.P);
+    toy_run(t.cpu, &t.whole, 1);
+    return t;
+}
+
+struct fg_job toy_task_again(const struct toy_task *t)
+{
+    return toy_job(t->d, t->index, 23, 12, 0.1f, t->w, t->w + 2 * t->P);
+}
+
+void toy_task_end(struct toy_task *t)
+{
+    fg_trainer_destroy(t->cpu);
+    fg_trainer_destroy(t->dev);
+    free(t->w);
+    free(t->index);
+    fg_model_destroy(t->m);
+    toy_destroy(t->d);
+}

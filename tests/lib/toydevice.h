@@ -35,6 +35,20 @@ struct fg_trainer *toy_on_device(const struct fg_model *m, const struct fg_local
 void toy_cohort(struct fg_job *jobs, const struct fg_dataset *d, const uint32_t *index, const float *w,
                 float *deltas, size_t P);
 
+/* A task of 12 steps, and a trainer of each kind for it. Owner: the caller, toy_task_end(). */
+struct toy_task {
+    struct fg_dataset *d;
+    uint32_t *index;
+    struct fg_model *m;
+    size_t P;
+    float *w; /* (3, P) the start, its update, room for another */
+    struct fg_trainer *cpu, *dev;
+    struct fg_job whole; /* as the CPU did it */
+};
+struct toy_task toy_task(void);
+struct fg_job toy_task_again(const struct toy_task *t); /* into the room */
+void toy_task_end(struct toy_task *t);
+
 /* The cohort and an evaluation have the bits of the CPU trainer's. */
 void toy_device_compare(const struct fg_dataset *d, const char *layers, const struct fg_local_opts *o,
                         struct fg_emulation how);

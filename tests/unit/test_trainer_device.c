@@ -412,48 +412,33 @@ static void large_batches_go_in_parts_with_the_same_bits(void **state)
 static void stopped_tasks_go_on_on_either_kind(void **state)
 {
     (void)state;
-    const struct fg_local_opts o = {.batch = 5, .momentum = 0.9f, .prox_mu = 0.1f};
-    struct fg_dataset *d = toy_images(70);
-    uint32_t *index = toy_iota(70);
-    struct fg_model *m = toy_model(d, "conv2d 3; relu; flatten; dropout 0.5; dense");
-    size_t P = fg_model_params(m);
-    float *w = calloc(3 * P, sizeof *w);
-    fg_model_init(m, 3, w);
-    struct fg_trainer *cpu = toy_trainer(m, &o, 1, "auto"), *dev = toy_on_device(m, &o, FG_EXACT, toy_plain);
-    struct fg_job whole = toy_job(d, index, 23, 12, 0.1f, w, w + P);
-    toy_run(cpu, &whole, 1);
+    struct toy_task t = toy_task();
     for (uint32_t after = 1; after < 12; after += 3) {
         for (int first = 0; first < 2; first++) {
             struct fg_train_state s = {0};
-            struct fg_job job = toy_job(d, index, 23, 12, 0.1f, w, w + 2 * P);
+            struct fg_job job = toy_task_again(&t), rest = job;
             job.stop_after = after;
             job.state = &s;
-            toy_run(first ? dev : cpu, &job, 1);
+            toy_run(first ? t.dev : t.cpu, &job, 1);
             assert_int_equal(job.steps, after);
             assert_int_equal(s.steps, after);
-            struct fg_job rest = toy_job(d, index, 23, 12, 0.1f, w, w + 2 * P);
             rest.resume = &s;
-            toy_run(first ? cpu : dev, &rest, 1);
-            assert_memory_equal(rest.delta, whole.delta, P * sizeof *w);
-            assert_memory_equal(&rest.loss, &whole.loss, sizeof rest.loss);
-            assert_int_equal(rest.scored, whole.scored);
+            toy_run(first ? t.cpu : t.dev, &rest, 1);
+            assert_memory_equal(rest.delta, t.whole.delta, t.P * sizeof *t.w);
+            assert_memory_equal(&rest.loss, &t.whole.loss, sizeof rest.loss);
+            assert_int_equal(rest.scored, t.whole.scored);
             fg_train_state_fini(&s);
         }
     }
     atomic_int stop = 1;
     struct fg_train_state s = {0};
-    struct fg_job job = toy_job(d, index, 23, 12, 0.1f, w, w + 2 * P);
+    struct fg_job job = toy_task_again(&t);
     job.state = &s;
-    assert_int_equal(fg_trainer_run(dev, &job, 1, &stop, NULL), FG_E_INTERRUPTED);
+    assert_int_equal(fg_trainer_run(t.dev, &job, 1, &stop, NULL), FG_E_INTERRUPTED);
     assert_int_equal(job.status, FG_E_INTERRUPTED);
     assert_int_equal(s.steps, 0);
     fg_train_state_fini(&s);
-    fg_trainer_destroy(cpu);
-    fg_trainer_destroy(dev);
-    free(w);
-    free(index);
-    fg_model_destroy(m);
-    toy_destroy(d);
+    toy_task_end(&t);
 }
 
 /* Steps in one go: more of lanes that a block keeps as a whole. */

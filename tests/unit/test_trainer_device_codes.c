@@ -218,17 +218,17 @@ static void ring(int number)
     rung = 1;
 }
 
-/* Tasks whose codes are wanted, stopped in the middle: there are none, and the states go on to the same end.
- * `whole`: what they come to. */
-static void expect_states_instead_of_codes(struct fg_trainer *dev, struct fg_trainer *cpu,
-                                           const struct fg_job *whole, size_t P)
+/* A task whose codes are wanted, stopped in the middle: there are none, and the state goes on to the same end.
+ */
+static void tasks_that_are_stopped_have_a_state_and_no_codes(void **state)
 {
-    const size_t layer[] = {P};
-    const struct fg_rounded levels = {{.most = 127}, layer, 1};
-    uint8_t *codes = calloc(4 + P, 1);
+    (void)state;
+    struct toy_task t = toy_task();
+    const struct fg_rounded levels = {{.most = 127}, &t.P, 1};
+    uint8_t *codes = calloc(4 + t.P, 1);
     const struct itimerval soon = {.it_value.tv_usec = 40000};
     struct fg_train_state s = {0};
-    struct fg_job job = *whole, rest = *whole;
+    struct fg_job job = toy_task_again(&t), rest = job;
     job.levels = &levels;
     job.codes = codes;
     job.state = &s;
@@ -236,9 +236,7 @@ static void expect_states_instead_of_codes(struct fg_trainer *dev, struct fg_tra
     rung = 0;
     (void)signal(SIGALRM, ring);
     assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
-    float *delta = calloc(P, sizeof *delta);
-    job.delta = rest.delta = delta;
-    enum fg_status st = fg_trainer_run(dev, &job, 1, &rung, NULL);
+    enum fg_status st = fg_trainer_run(t.dev, &job, 1, &rung, NULL);
     if (st == FG_OK) { /* this machine looked away for so long */
         assert_true(job.coded);
     } else {
@@ -246,34 +244,12 @@ static void expect_states_instead_of_codes(struct fg_trainer *dev, struct fg_tra
         assert_false(job.coded);
         assert_in_range(s.steps, 0, 11);
         rest.resume = &s;
-        toy_run(cpu, &rest, 1);
-        assert_memory_equal(rest.delta, whole->delta, P * sizeof *delta);
+        toy_run(t.cpu, &rest, 1);
+        assert_memory_equal(rest.delta, t.whole.delta, t.P * sizeof *t.w);
     }
     fg_train_state_fini(&s);
-    free(delta);
     free(codes);
-}
-
-static void tasks_that_are_stopped_have_a_state_and_no_codes(void **state)
-{
-    (void)state;
-    const struct fg_local_opts o = {.batch = 5, .momentum = 0.9f, .prox_mu = 0.1f};
-    struct fg_dataset *d = toy_images(70);
-    uint32_t *index = toy_iota(70);
-    struct fg_model *m = toy_model(d, "conv2d 3; relu; flatten; dropout 0.5; dense");
-    size_t P = fg_model_params(m);
-    float *w = calloc(2 * P, sizeof *w);
-    fg_model_init(m, 3, w);
-    struct fg_trainer *cpu = toy_trainer(m, &o, 1, "auto"), *dev = toy_on_device(m, &o, FG_EXACT, toy_plain);
-    struct fg_job whole = toy_job(d, index, 23, 12, 0.1f, w, w + P);
-    toy_run(cpu, &whole, 1);
-    expect_states_instead_of_codes(dev, cpu, &whole, P);
-    fg_trainer_destroy(cpu);
-    fg_trainer_destroy(dev);
-    free(w);
-    free(index);
-    fg_model_destroy(m);
-    toy_destroy(d);
+    toy_task_end(&t);
 }
 
 int main(void)
