@@ -160,7 +160,8 @@ OWN=("${ARGS[@]}" --set data.path="$T/own.csv" --set data.partition=iid --set da
     --set model.layers="dense 64; relu; dense 64; relu; dense 2" --set run.rounds=250 --set time.wrap=yes --set train.epochs=20
     --set fleet.samples_per_s=1000000 --out "$T/own" "$EXAMPLE")
 own() { "$FORAGE" simulate "${OWN[@]}" >/dev/null 2>"$T/err"; }
-begun() { [ "$(cat "$T/own/rounds.csv" 2>/dev/null | wc -l)" -ge 5 ]; }
+# shellcheck disable=SC2317 # by wait_for
+begun() { [ -e "$T/own/rounds.csv" ] && [ "$(wc -l <"$T/own/rounds.csv")" -ge 5 ]; }
 "$FORAGE" simulate "${OWN[@]}" >/dev/null 2>&1 &
 job=$!
 wait_for 60 begun

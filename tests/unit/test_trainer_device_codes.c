@@ -218,8 +218,7 @@ static void ring(int number)
     rung = 1;
 }
 
-/* A task whose codes are wanted, stopped in the middle: there are none, and the state goes on to the same end.
- */
+/* Wanted as codes, and stopped in the middle: there are none, and the state goes on to the same end. */
 static void tasks_that_are_stopped_have_a_state_and_no_codes(void **state)
 {
     (void)state;
