@@ -192,11 +192,14 @@ static enum fg_status act(struct shell *sh, struct fg_session_action *a)
     return FG_E_INTERNAL;
 }
 
+/* What is to be computed is begun first, so that frames are sent meanwhile. */
 static enum fg_status one_step(struct shell *sh, const struct fg_session_event *ev)
 {
     enum fg_status st = fg_session_step(sh->session, ev, &sh->acts);
-    for (size_t i = 0; i < sh->acts.n && st == FG_OK; i++) {
-        st = act(sh, &sh->acts.a[i]);
+    for (int later = 0; later < 2; later++) {
+        for (size_t i = 0; i < sh->acts.n && st == FG_OK; i++) {
+            st = (sh->acts.a[i].kind != FG_SESSION_RUN) == later ? act(sh, &sh->acts.a[i]) : FG_OK;
+        }
     }
     return st;
 }
