@@ -163,7 +163,8 @@ int32_t fg_tz_rule_offset(const struct fg_tz_rule *rule, int64_t utc_s, int64_t 
     for (int64_t y = year - 1; y <= year + 1; y++) {
         int64_t at[2] = {moment(&rule->to_dst, y, rule->std_s), moment(&rule->to_std, y, rule->dst_s)};
         for (int i = 0; i < 2; i++) {
-            if (at[i] <= utc_s && at[i] > last) {
+            /* of two at one moment the later one holds: summer time all year ends as it begins again */
+            if (at[i] <= utc_s && at[i] >= last) {
                 last = at[i];
                 offset = i == 0 ? rule->dst_s : rule->std_s;
             } else if (at[i] > utc_s && at[i] < next) {

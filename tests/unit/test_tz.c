@@ -218,6 +218,10 @@ static void posix_rules_are_read_whole_or_not_at_all(void **state)
     assert_true(fg_tz_rule_parse(&r, "<-03>3<-02>,M3.5.0/-2,M10.5.0/-1", 32)); /* Nuuk */
     assert_int_equal(fg_tz_rule_offset(&r, at("2040-01-01"), &until), -10800);
     assert_int_equal(until, at("2040-03-25T01:00:00Z"));
+    assert_true(fg_tz_rule_parse(&r, "XXX3EDT4,0/0,J365/23", 20)); /* all year, as of RFC 8536, 3.3.1 */
+    assert_int_equal(fg_tz_rule_offset(&r, at("2040-01-01T03:00:00Z"), &until), -14400);
+    assert_int_equal(until, at("2041-01-01T03:00:00Z"));
+    assert_int_equal(fg_tz_rule_offset(&r, at("2040-07-01"), &until), -14400);
     assert_true(fg_tz_rule_parse(&r, "AAA0BBB,J60,J300", 16));
     assert_int_equal(fg_tz_rule_offset(&r, at("2024-03-01T02:00:00Z"), &until),
                      3600); /* J60 is 1 March in a leap year */
