@@ -185,15 +185,15 @@ static enum fg_status nodes(struct fg_trace_fit *f, struct sums *s, const struct
     size_t chains = 0;
     enum fg_status st = pi != NULL && lambda != NULL ? FG_OK : FG_E_NOMEM;
     for (uint32_t i = 0; st == FG_OK && i < t->nodes; i++) {
-        int64_t from = ((int64_t)t->start_s[t->first[i]] + 3599) / 3600,
-                to = (int64_t)t->end_s[t->first[i + 1] - 1] / 3600;
+        int64_t last = t->end_s[t->first[i + 1] - 1], to = last / 3600,
+                from = ((int64_t)t->start_s[t->first[i]] + 3599) / 3600;
         for (int64_t h = from; h < to; h++) {
             s->y[h] = (float)((double)fg_trace_up_seconds(t, i, h * 3600, (h + 1) * 3600) / 3600.0);
         }
         if (to > from) {
             add_node(s, from, to);
         }
-        f->chain[i] = chain_of(t, i, from, to);
+        f->chain[i] = chain_of(t, i, from, (last - 1) / 3600); /* it was not seen to be down at its end */
         if (isfinite(f->chain[i].pi)) {
             pi[chains] = f->chain[i].pi;
             lambda[chains++] = f->chain[i].lambda;

@@ -101,6 +101,21 @@ static struct fg_trace *synth(const struct fg_synth_spec *spec)
     return t;
 }
 
+/* Up for hours 0 to 9 and 20 to 29, the last. When what was seen of a node ends, it does not go down. */
+static void a_chain_does_not_count_the_end_of_what_was_seen(void **state)
+{
+    (void)state;
+    static const char text[] = "# span_s: 108000\nnode,start_s,end_s\na,0,36000\na,72000,108000\n";
+    struct fg_trace *t = NULL;
+    struct fg_trace_fit f;
+    assert_int_equal(fg_trace_parse(&t, "seen", text, strlen(text), NULL, NULL), FG_OK);
+    assert_int_equal(fg_trace_fit(&f, t), FG_OK);
+    fg_assert_close(f.chain[0].lambda, 18.0 / 19.0 - 1.0 / 10.0, 1e-12);
+    fg_assert_close(f.chain[0].pi, 0.1 / (0.1 + 1.0 / 19.0), 1e-12);
+    fg_trace_fit_fini(&f);
+    fg_trace_destroy(t);
+}
+
 static void a_synthetic_trace_has_the_share_and_correlation_asked_for(void **state)
 {
     (void)state;
@@ -254,6 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(families_are_recovered_from_cut_durations),
         cmocka_unit_test(likelihoods_are_those_of_the_families),
+        cmocka_unit_test(a_chain_does_not_count_the_end_of_what_was_seen),
         cmocka_unit_test(a_synthetic_trace_has_the_share_and_correlation_asked_for),
         cmocka_unit_test(a_daily_shape_is_found_as_daily_variance_and_common_correlation),
         cmocka_unit_test(sine_and_interleaved_follow_their_formulas),
