@@ -22,7 +22,7 @@ struct reader {
     double unit_s;
     struct count *count;
     size_t n, cap;
-    bool dated;
+    bool begun, dated;
 };
 
 /* Slots of n counts, each of which holds until the next; the last only ends the one before it. */
@@ -80,6 +80,8 @@ static enum fg_status take_line(void *arg, const char *text, size_t len)
     if (text[0] == '#') {
         return FG_OK;
     }
+    bool first = !r->begun; /* that may be a header */
+    r->begun = true;
     size_t n = fg_import_fields(text, len, ',', f, 3);
     if (n != 2 && n != 3) {
         return fg_lines_problem(&r->lines, r->lines.line,
@@ -94,9 +96,9 @@ static enum fg_status take_line(void *arg, const char *text, size_t len)
         time = (struct fg_span){both, 11 + f[1].len};
     }
     if (!fg_import_time(time, r->unit_s, &at, &r->dated)) {
-        return r->lines.line == 1 ? FG_OK
-                                  : fg_lines_problem(&r->lines, r->lines.line, "expected a time, found '%s'",
-                                                     fg_span_quote(q, time));
+        return first ? FG_OK
+                     : fg_lines_problem(&r->lines, r->lines.line, "expected a time, found '%s'",
+                                        fg_span_quote(q, time));
     }
     if (fg_parse_f64(&machines, f[n - 1].at, f[n - 1].len) != FG_OK ||
         !(machines >= 0.0 && machines <= SLOTS_MAX)) {

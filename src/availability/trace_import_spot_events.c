@@ -22,7 +22,7 @@ struct reader {
     size_t nodes, cap;
     size_t rows;
     int64_t last;
-    bool dated;
+    bool begun, dated;
 };
 
 static enum fg_status change(struct reader *r, uint32_t node, bool up, int64_t at)
@@ -50,18 +50,20 @@ static enum fg_status take_line(void *arg, const char *text, size_t len)
     int64_t at;
     bool dated;
     uint32_t node;
-    size_t n = fg_import_fields(text, len, ',', f, 3);
     if (text[0] == '#') {
         return FG_OK;
     }
+    bool first = !r->begun; /* that may be a header */
+    r->begun = true;
+    size_t n = fg_import_fields(text, len, ',', f, 3);
     if (n != 3 || f[2].len == 0) {
         return fg_lines_problem(&r->lines, r->lines.line, "expected 3 columns (time,event,node), found %zu",
                                 n);
     }
     if (!fg_import_time(f[0], r->unit_s, &at, &dated)) {
-        return r->lines.line == 1 ? FG_OK
-                                  : fg_lines_problem(&r->lines, r->lines.line, "expected a time, found '%s'",
-                                                     fg_span_quote(q, f[0]));
+        return first ? FG_OK
+                     : fg_lines_problem(&r->lines, r->lines.line, "expected a time, found '%s'",
+                                        fg_span_quote(q, f[0]));
     }
     bool up = fg_import_word(f[1], UP_WORDS);
     if (!up && !fg_import_word(f[1], DOWN_WORDS)) {

@@ -102,6 +102,8 @@ static void lines_of_counts(void **state)
                 "node,start_s,end_s\npool-01,0,3600\npool-01,7200,10800\npool-02,300,3600\n");
     expect_text("spot-counts", "seconds,vms\n0,1\n60,0\n90,0\n", NULL, 1,
                 "# clock: elapsed\n# nodes: 1  intervals: 1  span_s: 90\nnode,start_s,end_s\npool,0,60\n");
+    expect_text("spot-counts", "# of a cluster\n\nseconds,vms\n0,1\n60,0\n90,0\n", NULL, 1,
+                "# clock: elapsed\n# nodes: 1  intervals: 1  span_s: 90\nnode,start_s,end_s\npool,0,60\n");
     expect_error("spot-counts", "0,1\n60,many\n", NULL, "f:2: expected a count of 0 to 100000, found 'many'");
     expect_error("spot-counts", "60,1\n0,1\n", NULL, "f:2: the time is before that of the line above");
     expect_error("spot-counts", "0,1\n", NULL, "expected two counts or more, found 1");
@@ -192,6 +194,8 @@ static void logs_of_machines_that_come_and_go(void **state)
                 "# clock: elapsed\n# left out, never up: 1 of 3 nodes, the first nobody\n"
                 "# nodes: 2  intervals: 3  span_s: 180\n"
                 "node,start_s,end_s\na,0,90\na,120,180\nb,1,180\n");
+    expect_text("spot-events", "# of a cluster\ntime,event,node\n0,add,a\n5,remove,a\n", NULL, 1,
+                "# clock: elapsed\n# nodes: 1  intervals: 1  span_s: 5\nnode,start_s,end_s\na,0,5\n");
     expect_error("spot-events", "0,add,a\n5,jump,a\n", NULL,
                  "f:2: expected an event such as add or remove, found 'jump'");
     expect_error("spot-events", "10,add,a\n5,remove,a\n", NULL, "before that of the line above");
