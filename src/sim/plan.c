@@ -7,6 +7,7 @@
 #include "src/availability/world.h"
 #include "src/base/mem.h"
 #include "src/base/sort.h"
+#include "src/base/stats.h"
 #include "src/sim/plan_many.h"
 
 const char *const fg_plan_name[FG_PLAN_WHATS] = {
@@ -92,9 +93,6 @@ static struct fg_plan_range range_of(double *v, size_t n)
 /* Mean and the half width of its interval per standard deviation: t s, s by n - 1 degrees of freedom. */
 static double t_spread(const double *v, size_t n, double *mean)
 {
-    static const double t95[] = {6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812,
-                                 1.796, 1.782, 1.771, 1.761, 1.753, 1.746, 1.740, 1.734, 1.729};
-    size_t last = sizeof t95 / sizeof t95[0] - 1;
     double squares = 0.0;
     *mean = 0.0;
     for (size_t i = 0; i < n; i++) {
@@ -103,7 +101,7 @@ static double t_spread(const double *v, size_t n, double *mean)
     for (size_t i = 0; i < n; i++) {
         squares += (v[i] - *mean) * (v[i] - *mean);
     }
-    return n >= 2 ? t95[n - 2 < last ? n - 2 : last] * sqrt(squares / (double)(n - 1)) : 0.0;
+    return n >= 2 ? fg_t_quantile(0.95, (double)(n - 1)) * sqrt(squares / (double)(n - 1)) : 0.0;
 }
 
 /* Few pilots: a normal prediction interval for one more, mean -+ t s sqrt(1 + 1/n). */
@@ -118,8 +116,7 @@ static struct fg_plan_range few(const double *v, size_t n)
     return r;
 }
 
-/* The mean of v (n) and its 90% confidence interval by Student's t; `have` from n = 2 on. */
-static struct fg_plan_range mean_of(const double *v, size_t n)
+struct fg_plan_range fg_plan_mean(const double *v, size_t n)
 {
     struct fg_plan_range r = {.have = n >= 2};
     double half = t_spread(v, n, &r.mean) * (n > 0 ? sqrt(1.0 / (double)n) : 0.0);
@@ -255,12 +252,12 @@ static void set_prices(struct planning *g)
         for (uint32_t d = 0; d < g->many.changed; d++) {
             gain[d] = g->gain[(size_t)k * PRICED + d] / g->unit[k];
         }
-        p->steps = mean_of(gain, g->many.changed);
+        p->steps = fg_plan_mean(gain, g->many.changed);
         uint32_t both = g->plan->pilots < g->many.changed ? g->plan->pilots : g->many.changed;
         for (uint32_t d = 0; d < both; d++) {
             gain[d] *= g->slope[d];
         }
-        p->accuracy = mean_of(gain, both);
+        p->accuracy = fg_plan_mean(gain, both);
     }
 }
 

@@ -102,6 +102,9 @@ struct fg_plan_opts {
  * few of either. Pure. */
 uint32_t fg_plan_fewer(uint32_t draws, uint32_t *priced, uint32_t changes, uint32_t pilots, double work);
 
+/* The mean of v (n) and its 90% confidence interval by Student's t; `have` from n = 2 on. Pure. */
+struct fg_plan_range fg_plan_mean(const double *v, size_t n);
+
 /* Errors: those of the setup and of runs; FG_E_INTERRUPTED after *stop. Owner: the caller,
  * fg_plan_destroy(). */
 enum fg_status fg_plan_create(struct fg_plan **out, const struct fg_setup *setup,

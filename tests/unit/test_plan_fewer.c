@@ -42,12 +42,29 @@ static void some_are_always_played(void **state)
     assert_int_equal(priced, 5);
 }
 
+/* Of 40 futures Student's t has 39 degrees of freedom: its 95% point is 1.68488. */
+static void a_mean_has_the_interval_of_its_number(void **state)
+{
+    (void)state;
+    double v[40];
+    for (int i = 0; i < 40; i++) {
+        v[i] = i % 2 == 0 ? 3.0 : 5.0;
+    }
+    struct fg_plan_range r = fg_plan_mean(v, 40), two = fg_plan_mean(v, 2);
+    assert_true(r.have && two.have && !fg_plan_mean(v, 1).have);
+    fg_assert_close(r.mean, 4.0, 1e-12);
+    fg_assert_close(r.high - r.mean, 1.68488 / sqrt(39.0), 1e-5);
+    fg_assert_close(r.mean - r.low, r.high - r.mean, 1e-12);
+    fg_assert_close(two.high, 4.0 + 6.31375, 1e-4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quick_plans_are_all_played),
         cmocka_unit_test(work_is_kept_to),
         cmocka_unit_test(some_are_always_played),
+        cmocka_unit_test(a_mean_has_the_interval_of_its_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
