@@ -66,6 +66,7 @@ enum fg_status fg_setup_load_data(struct fg_dataset **out, const struct fg_confi
         st = fg_dataset_split(*out, spec.test_fraction, spec.seed);
         if (st != FG_OK) {
             fg_dataset_destroy(*out);
+            *out = NULL; /* the caller's to destroy again otherwise */
         }
     }
     return st == FG_OK ? st : fg_fail_prefix(err, st, "%s: data.path", fg_config_where(c, "data.path"));

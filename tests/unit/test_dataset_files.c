@@ -14,6 +14,8 @@
 #include "datasets/h5.h"
 #include "datasets/load.h"
 #include "src/base/mem.h"
+#include "src/config/option.h"
+#include "src/sim/setup.h"
 #include "tests/lib/tmpdir.h"
 
 static void put(const char *name, const void *data, size_t len)
@@ -366,6 +368,30 @@ static void unknown_sources_are_refused(void **state)
     assert_null(ds);
 }
 
+/* What could not be split is gone, and nobody is left with it. */
+static void a_configured_data_set_survives_every_failing_allocation(void **state)
+{
+    (void)state;
+    static const char text[] = "[data]\npath = gaussian:n=40\nsplit = validation\n";
+    const struct fg_config_origin from = {"file.ini", "/", NULL};
+    struct fg_config c;
+    struct fg_err err = {""};
+    enum fg_status st = FG_E_NOMEM;
+    assert_int_equal(fg_config_init(&c), FG_OK);
+    assert_int_equal(fg_config_parse(&c, text, strlen(text), &from, &err), FG_OK);
+    for (long n = 0; st != FG_OK; n++) {
+        struct fg_dataset *ds = NULL;
+        long left = n;
+        assert_in_range(n, 0, 1000);
+        fg_mem_set_hook(fg_fail_nth, &left);
+        st = fg_setup_load_data(&ds, &c, &err);
+        fg_mem_set_hook(NULL, NULL);
+        assert_true(st == FG_OK || (st == FG_E_NOMEM && ds == NULL));
+        fg_dataset_destroy(ds);
+    }
+    fg_config_fini(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,6 +407,7 @@ int main(void)
         cmocka_unit_test(unusable_cache_is_no_error),
         cmocka_unit_test(h5_keeps_its_scaling_unless_asked),
         cmocka_unit_test(unknown_sources_are_refused),
+        cmocka_unit_test(a_configured_data_set_survives_every_failing_allocation),
     };
     return cmocka_run_group_tests(tests, fg_tmpdir_set_up, fg_tmpdir_tear_down);
 }
