@@ -218,7 +218,7 @@ void worker_env_run(void *arg, const struct fg_session_job *jobs, size_t n, stru
                     atomic_int *stop)
 {
     struct fg_worker_env_state *w = arg;
-    struct fg_err err;
+    struct fg_err err = {""};
     size_t ready = 0;
     FG_ASSERT(n <= w->n_seats);
     for (size_t i = 0; i < n; i++) {
@@ -258,9 +258,15 @@ void worker_env_run(void *arg, const struct fg_session_job *jobs, size_t n, stru
     if (st != FG_OK && st != FG_E_INTERRUPTED) {
         fg_log_write(FG_LOG_WARN, "a task failed: %s", err.text);
     }
+    bool told = false; /* what the trainer says is of the first that failed */
     for (size_t i = 0, k = 0; i < n; i++) {
         if (answers[i].st == FG_OK && jobs[i].task.kind != FG_TASK_SCORE) {
             report(&w->seat[i], &w->job[k++], &answers[i]);
+            if (!told && st != FG_OK && st != FG_E_INTERRUPTED && answers[i].st == st) {
+                w->seat[i].err = err;
+                answers[i].text = w->seat[i].err.text;
+                told = true;
+            }
         }
         if (st == FG_E_IO && answers[i].st == FG_E_IO) {
             answers[i].st = FG_E_LOST; /* the device does nothing any more: not the task's fault */

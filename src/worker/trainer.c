@@ -57,6 +57,24 @@ enum fg_status fg_trainer_check_data(const struct fg_model *m, const struct fg_d
     return FG_OK;
 }
 
+enum fg_status fg_trainer_first_failed(const struct fg_model *m, const struct fg_job *jobs, size_t n,
+                                       struct fg_err *err)
+{
+    size_t i = 0;
+    while (i < n && jobs[i].status == FG_OK) {
+        i++;
+    }
+    if (i == n) {
+        return FG_OK;
+    }
+    bool fits = jobs[i].n == 0 || fg_trainer_check_data(m, jobs[i].data, err) == FG_OK;
+    if (fits || jobs[i].status != FG_E_INPUT) {
+        (void)fg_fail(err, jobs[i].status, "%s", fg_status_text(jobs[i].status));
+    }
+    return fg_fail_prefix(err, jobs[i].status, "task %llu of client %u", (unsigned long long)jobs[i].task.id,
+                          jobs[i].task.client);
+}
+
 void fg_trainer_destroy(struct fg_trainer *t)
 {
     if (t != NULL) {

@@ -147,9 +147,13 @@ void fg_trainer_destroy(struct fg_trainer *t);
 
 /* Do all jobs. *stop (may be NULL) set to non-zero from a signal handler or another thread ends the run
  * between two steps. Returns FG_OK, FG_E_INTERRUPTED, or the first failing job's status; each job has its
- * own. */
+ * own: one whose data do not fit the model fails alone; where none could be begun, all have that status. */
 enum fg_status fg_trainer_run(struct fg_trainer *t, struct fg_job *jobs, size_t n, atomic_int *stop,
                               struct fg_err *err) FG_NODISCARD;
+
+/* What back ends return of their jobs: the first failing one's status, with which it is and why in err. */
+enum fg_status fg_trainer_first_failed(const struct fg_model *m, const struct fg_job *jobs, size_t n,
+                                       struct fg_err *err) FG_NODISCARD;
 
 /* Score params (P); NULL: those that moved on the trainer's device last, FG_E_STALE if there are none.
  * Losses are summed in blocks of FG_SCORE_BLOCK samples in order, so the sum does not depend on threads. */

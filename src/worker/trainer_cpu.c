@@ -119,37 +119,37 @@ static uint64_t cost_of(const struct cpu_trainer *t, const struct fg_job *j)
     return j->task.kind == FG_TASK_EVALUATE ? fg_evaluated(&j->task, j->n) : 3 * batch * j->task.steps;
 }
 
+/* Those whose data fit; each of the others fails for itself. */
+static void put_in_order(struct cohort *c, const struct cpu_trainer *t, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        c->jobs[i].status = check_job(t, &c->jobs[i], NULL);
+        if (c->jobs[i].status == FG_OK) {
+            c->order[c->n++] = (struct order){cost_of(t, &c->jobs[i]), i};
+        }
+    }
+    qsort(c->order, c->n, sizeof *c->order, longest_first);
+}
+
 static enum fg_status run(struct fg_trainer *base, struct fg_job *jobs, size_t n, atomic_int *stop,
                           struct fg_err *err)
 {
     struct cpu_trainer *t = (struct cpu_trainer *)base;
-    for (size_t i = 0; i < n; i++) {
-        enum fg_status bad = check_job(t, &jobs[i], err);
-        if (bad != FG_OK) {
-            return bad;
+    struct cohort c = {jobs, fg_calloc(n, sizeof *c.order), 0, t->threads, stop};
+    enum fg_status st = FG_E_NOMEM;
+    if (c.order != NULL) {
+        put_in_order(&c, t, n);
+        for (unsigned i = 0; i < t->threads; i++) {
+            fg_local_forget(t->local[i]);
         }
+        st = spread(t, c.n, run_job, &c);
     }
-    struct cohort c = {jobs, fg_calloc(n, sizeof *c.order), n, t->threads, stop};
-    if (c.order == NULL) {
-        return fg_fail(err, FG_E_NOMEM, "no memory for a cohort of %zu", n);
-    }
-    for (size_t i = 0; i < n; i++) {
-        c.order[i] = (struct order){cost_of(t, &jobs[i]), i};
-    }
-    qsort(c.order, n, sizeof *c.order, longest_first);
-    for (unsigned i = 0; i < t->threads; i++) {
-        fg_local_forget(t->local[i]);
-    }
-    enum fg_status st = spread(t, n, run_job, &c);
     fg_free(c.order);
-    for (size_t i = 0; st == FG_OK && i < n; i++) {
-        if (jobs[i].status != FG_OK) {
-            st = fg_fail(err, jobs[i].status, "task %llu of client %u: %s",
-                         (unsigned long long)jobs[i].task.id, jobs[i].task.client,
-                         fg_status_text(jobs[i].status));
-        }
+    for (size_t i = 0; st != FG_OK && i < n; i++) {
+        jobs[i].status = st; /* none was begun */
     }
-    return st;
+    return st == FG_OK ? fg_trainer_first_failed(t->m, jobs, n, err)
+                       : fg_fail(err, st, "no memory for a cohort of %zu", n);
 }
 
 /* ---- evaluation ---- */

@@ -44,15 +44,17 @@ static void drop(struct brought *b, struct fg_device *d)
     fg_free(b->r);
 }
 
-static enum fg_status check_jobs(const struct fg_device_trainer *t, const struct fg_job *jobs, size_t n,
-                                 struct fg_err *err)
+/* A job whose data do not fit fails for itself; the others are to be run. */
+static void check_jobs(const struct fg_device_trainer *t, struct fg_job *jobs, size_t n)
 {
-    enum fg_status st = FG_OK;
-    for (size_t i = 0; st == FG_OK && i < n; i++) {
-        FG_ASSERT(jobs[i].task.kind == FG_TASK_EVALUATE || jobs[i].delta != NULL);
-        st = jobs[i].n > 0 ? fg_trainer_check_data(t->m, jobs[i].data, err) : FG_OK;
+    for (size_t i = 0; i < n; i++) {
+        struct fg_job *j = &jobs[i];
+        FG_ASSERT(j->task.kind == FG_TASK_EVALUATE || j->delta != NULL);
+        enum fg_status st = j->n > 0 ? fg_trainer_check_data(t->m, j->data, NULL) : FG_OK;
+        j->status = st == FG_OK ? FG_E_INTERRUPTED : st;
+        j->stay = NULL;
+        j->coded = false;
     }
-    return st;
 }
 
 /* Jobs of one kind in one run. Waves reorder lanes: a lane's mark says whose it is. */
@@ -138,7 +140,7 @@ static enum fg_status make_lanes(struct fg_device_trainer *t, struct cohort *c, 
 {
     enum fg_status st = FG_OK;
     for (size_t i = 0; st == FG_OK && i < n; i++) {
-        if ((jobs[i].task.kind != FG_TASK_EVALUATE) != train) {
+        if ((jobs[i].task.kind != FG_TASK_EVALUATE) != train || jobs[i].status != FG_E_INTERRUPTED) {
             continue;
         }
         struct fg_wave_lane w = {.params = NULL};
@@ -168,7 +170,7 @@ static enum fg_status prepare_stays(struct fg_device_trainer *t, struct brought 
     const struct fg_job *first = NULL;
     enum fg_status st = FG_OK;
     for (size_t i = 0; i < n && st == FG_OK; i++) {
-        if (fg_job_made_there(&jobs[i])) {
+        if (fg_job_made_there(&jobs[i]) && jobs[i].status == FG_E_INTERRUPTED) {
             st = bring(&data, t, b, jobs[i].data, err);
             first = first == NULL ? &jobs[i] : first;
         }
@@ -232,31 +234,16 @@ static enum fg_status run(struct fg_trainer *base, struct fg_job *jobs, size_t n
 {
     struct fg_device_trainer *t = (struct fg_device_trainer *)base;
     struct brought b = {0};
-    enum fg_status st = check_jobs(t, jobs, n, err);
-    if (st != FG_OK) {
-        return st;
-    }
-    for (size_t i = 0; i < n; i++) {
-        jobs[i].status = FG_E_INTERRUPTED;
-        jobs[i].stay = NULL;
-        jobs[i].coded = false;
-    }
+    enum fg_status st;
+    check_jobs(t, jobs, n);
     FG_TRY(run_kind(t, &b, jobs, n, true, stop, err));
     FG_TRY(run_kind(t, &b, jobs, n, false, stop, err));
-    for (size_t i = 0; i < n; i++) {
-        if (jobs[i].status != FG_OK) {
-            st = fg_fail(err, jobs[i].status, "task %llu of client %u: %s",
-                         (unsigned long long)jobs[i].task.id, jobs[i].task.client,
-                         fg_status_text(jobs[i].status));
-            break;
-        }
-    }
 cleanup:
     for (size_t i = 0; st != FG_OK && i < n; i++) {
         jobs[i].status = jobs[i].status == FG_E_INTERRUPTED ? st : jobs[i].status;
     }
     drop(&b, t->d);
-    return st;
+    return st == FG_OK ? fg_trainer_first_failed(t->m, jobs, n, err) : st;
 }
 
 /* ---- evaluation ---- */

@@ -438,6 +438,17 @@ static void stopped_tasks_go_on_on_either_kind(void **state)
     assert_int_equal(job.status, FG_E_INTERRUPTED);
     assert_int_equal(s.steps, 0);
     fg_train_state_fini(&s);
+    struct fg_dataset *other = toy_vectors(70, 4, 3); /* who brings other data fails alone */
+    struct fg_err err = {""};
+    struct fg_job jobs[2] = {job, toy_task_again(&t)};
+    jobs[0].data = other;
+    jobs[0].state = NULL;
+    assert_int_equal(fg_trainer_run(t.dev, jobs, 2, NULL, &err), FG_E_INPUT);
+    assert_int_equal(jobs[0].status, FG_E_INPUT);
+    assert_int_equal(jobs[1].status, FG_OK);
+    assert_memory_equal(jobs[1].delta, t.whole.delta, t.P * sizeof *t.w);
+    assert_non_null(strstr(err.text, "these have 4x1x1"));
+    toy_destroy(other);
     toy_task_end(&t);
 }
 

@@ -124,6 +124,39 @@ static void stop_flag_ends_a_run_between_steps(void **state)
     toy_destroy(d);
 }
 
+static void who_brings_other_data_fails_alone(void **state)
+{
+    (void)state;
+    struct fg_dataset *d = toy_vectors(20, F, C), *other = toy_vectors(20, F + 1, C);
+    struct fg_model *m = toy_model(d, "dense");
+    struct fg_local_opts o = {.batch = 10};
+    struct fg_trainer *t = toy_trainer(m, &o, 2, "auto");
+    struct fg_err err = {""};
+    float w[P], delta[3][P], alone[P];
+    uint32_t *index = toy_iota(20);
+    fg_model_init(m, 3, w);
+    struct fg_job one = toy_job(d, index, 20, 2, 0.3f, w, alone);
+    assert_int_equal(fg_trainer_run(t, &one, 1, NULL, &err), FG_OK);
+    struct fg_job jobs[3] = {toy_job(d, index, 20, 2, 0.3f, w, delta[0]),
+                             toy_job(other, index, 20, 2, 0.3f, w, delta[1]),
+                             toy_job(d, index, 20, 2, 0.3f, w, delta[2])};
+    jobs[1].task.id = 7;
+    jobs[0].status = jobs[1].status = jobs[2].status = FG_E_INTERRUPTED;
+    assert_int_equal(fg_trainer_run(t, jobs, 3, NULL, &err), FG_E_INPUT);
+    assert_int_equal(jobs[0].status, FG_OK);
+    assert_int_equal(jobs[1].status, FG_E_INPUT);
+    assert_int_equal(jobs[2].status, FG_OK);
+    assert_memory_equal(delta[0], alone, sizeof alone);
+    assert_memory_equal(delta[2], alone, sizeof alone);
+    assert_non_null(strstr(err.text, "task 7 of client "));
+    assert_non_null(strstr(err.text, "these have 7x1x1"));
+    free(index);
+    fg_trainer_destroy(t);
+    fg_model_destroy(m);
+    toy_destroy(d);
+    toy_destroy(other);
+}
+
 static void empty_shards_and_zero_steps_change_nothing(void **state)
 {
     (void)state;
@@ -421,6 +454,7 @@ int main(void)
         cmocka_unit_test(stopped_task_goes_on_to_the_same_bytes),
         cmocka_unit_test(damaged_states_are_refused),
         cmocka_unit_test(stop_flag_ends_a_run_between_steps),
+        cmocka_unit_test(who_brings_other_data_fails_alone),
         cmocka_unit_test(empty_shards_and_zero_steps_change_nothing),
         cmocka_unit_test(evaluation_matches_the_double_network),
         cmocka_unit_test(tasks_that_evaluate_match_it_too),
