@@ -32,9 +32,10 @@ static enum fg_status load_parts(struct fg_run_view *v, const char *path, struct
     v->clients = clients > 0 && clients < MOST_CLIENTS ? (uint32_t)clients : 0;
     for (size_t i = 0; i < n; i++) {
         fg_parts_at(&p, map.bytes, i);
-        if (p.client >= MOST_CLIENTS || p.verdict >= FG_VIEW_VERDICTS) {
-            st = fg_fail(err, FG_E_CORRUPT, "%s: row %zu: expected a client and a verdict, found %u and %u",
-                         path, i, (unsigned)p.client, (unsigned)p.verdict);
+        if (p.client >= MOST_CLIENTS || p.shard >= MOST_CLIENTS || p.verdict >= FG_VIEW_VERDICTS) {
+            st = fg_fail(err, FG_E_CORRUPT,
+                         "%s: row %zu: expected a client, a shard and a verdict, found %u, %u and %u", path,
+                         i, (unsigned)p.client, (unsigned)p.shard, (unsigned)p.verdict);
             goto cleanup;
         }
         v->clients = p.client >= v->clients ? p.client + 1 : v->clients;

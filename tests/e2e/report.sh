@@ -79,6 +79,12 @@ expect_match "with its tables, and words for pictures" '11 1[0-9][0-9]' \
 GNUPLOT=false "$FORAGE" report -o "$T/bare.html" "$T/plan" >"$T/o" 2>"$T/err"
 expect "a gnuplot that fails" 1 $?
 expect_match "is named" 'false did not draw the pictures' "$(cat "$T/err")"
+# A row that cannot be: its shard is the largest number that there is.
+cp -r "$T/uniform" "$T/bad"
+printf '\377\377\377\377' | dd of="$T/bad/participation.part" bs=1 seek=104 conv=notrunc 2>/dev/null
+"$FORAGE" report -q -o "$T/bad.html" "$T/bad" >"$T/o" 2>"$T/err"
+expect "a row with a shard that cannot be" 2 $?
+expect_match "is named" 'participation.part: row 0: expected a client, a shard and a verdict, found [0-9]+, 4294967295 and' "$(cat "$T/err")"
 # Who got which data, against the participation rows themselves.
 "$FORAGE" simulate -q "${SMALL[@]}" --set select.policy=greenfl --set run.rounds=12 --set data.placement=movable --set data.move=plan \
     --set carbon.budget_g=60 --set select.redundancy=2 --out "$T/moved" "$EXAMPLE" >"$T/moved.out" 2>&1
