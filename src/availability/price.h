@@ -2,7 +2,8 @@
  * the constant.
  *
  * Files have the form of carbon traces (doc/trace-format.md), prices in the place of intensities. Before the
- * first and after the last hour of a file its first and last value hold.
+ * first and after the last hour of a file its first and last value hold. Of a run, files of another year have
+ * been moved by whole weeks (fg_week_shift), as carbon traces are.
  * Thread safety: any number of readers.
  */
 #ifndef FG_AVAILABILITY_PRICE_H

@@ -1,12 +1,21 @@
 /* What electricity costs in each zone of the fleet. */
 #include <string.h>
 
+#include "src/base/calendar.h"
 #include "src/base/mem.h"
 #include "src/sim/setup_impl.h"
 
 bool fg_setup_has_prices(const struct fg_setup *s)
 {
     return s->cfg->cost.price_per_kwh > 0.0 || s->cfg->cost.prices.n > 0;
+}
+
+/* A file of another year is laid onto the run's time as carbon traces are: whole weeks away, same season. */
+static void anchor(struct fg_carbon *c, fg_time_t start)
+{
+    int64_t end_s = c->start_s + (int64_t)c->hours * 3600, shift, away;
+    bool found = fg_week_shift(fg_floor_div(start, FG_SECOND), c->start_s, end_s, &shift, &away);
+    c->start_s -= found && away <= 4 * FG_DAY_S ? shift : 0;
 }
 
 static enum fg_status load(struct fg_setup *s, const struct fg_config_pair *pair, struct fg_err *err)
@@ -24,6 +33,7 @@ static enum fg_status load(struct fg_setup *s, const struct fg_config_pair *pair
     if (st != FG_OK) {
         return fg_fail_prefix(err, st, "%s: cost.prices", fg_config_where(c, "cost.prices"));
     }
+    anchor(s->price[s->n_price], fg_fleet_start(s->fleet));
     s->prices.zone[zone] = s->price[s->n_price++];
     return FG_OK;
 }

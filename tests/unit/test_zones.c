@@ -2,7 +2,11 @@
 #include "tests/lib/test.h"
 
 #include "src/aggregator/select.h"
+#include "src/base/calendar.h"
 #include "src/base/str.h"
+#include "src/config/option.h"
+#include "src/sim/setup.h"
+#include "tests/lib/tmpdir.h"
 
 enum { ZONES = 3, EACH = 4, N = ZONES * EACH };
 #define ZERO INT64_C(1725148800) /* 2024-09-01 */
@@ -146,12 +150,56 @@ static void greenest_is_one_zone(void **state)
     leave(&p);
 }
 
+/* 60 days from Monday 2 January 2023 on: each hour has its number. */
+static void write_hours(const char *name)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/%s", fg_tmpdir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fprintf(f, "# tz: UTC\nutc_time,gco2_per_kwh\n");
+    for (int h = 0; h < 60 * 24; h++) {
+        char at[32];
+        fg_iso_format(at, INT64_C(1672617600) + h * INT64_C(3600));
+        fprintf(f, "%s,%d\n", at, h);
+    }
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Monday 15 January 2024 is Monday 16 January 2023 of both files. */
+static void prices_of_another_year_go_with_its_carbon(void **state)
+{
+    (void)state;
+    static const char text[] = "[data]\npath = gaussian:n=40\nclients = 4\n[model]\nlayers = dense classes\n"
+                               "[run]\nrounds = 2\n[time]\nstart = 2024-01-15\n[carbon]\n"
+                               "traces = A=g.csv\n[cost]\nprices = A=p.csv\n";
+    const struct fg_config_origin from = {"file.ini", fg_tmpdir, NULL};
+    struct fg_config c;
+    struct fg_setup *s = NULL;
+    struct fg_err err = {""};
+    write_hours("g.csv");
+    write_hours("p.csv");
+    assert_int_equal(fg_config_init(&c), FG_OK);
+    assert_int_equal(fg_config_parse(&c, text, strlen(text), &from, &err), FG_OK);
+    if (fg_setup_create(&s, &c, FG_START_AUTO, &err) != FG_OK) {
+        fail_msg("%s", err.text);
+    }
+    for (int h = 0; h < 48; h += 5) {
+        fg_time_t t = fg_fleet_start(s->fleet) + h * FG_HOUR;
+        fg_assert_close(fg_fleet_intensity(s->fleet, 0, t), 14 * 24 + h, 0);
+        fg_assert_close(fg_price_at(&s->prices, 0, t), 14 * 24 + h, 0);
+    }
+    fg_setup_destroy(s);
+    fg_config_fini(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(zones_are_the_cheapest_of_the_day),
         cmocka_unit_test(pause_waits_while_it_is_dirty),
         cmocka_unit_test(greenest_is_one_zone),
+        cmocka_unit_test(prices_of_another_year_go_with_its_carbon),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, fg_tmpdir_set_up, fg_tmpdir_tear_down);
 }
