@@ -240,7 +240,7 @@ static enum fg_status open_section(struct reading *r, const char *from, const ch
 {
     const char *close = memchr(from, ']', (size_t)(end - from));
     size_t len = close != NULL ? (size_t)(close - from) - 1 : 0;
-    if (close == NULL || len >= sizeof r->section) {
+    if (close == NULL || close + 1 != end || len >= sizeof r->section) {
         return wrong(r, "a section in brackets", from, (size_t)(end - from));
     }
     memcpy(r->section, from + 1, len);

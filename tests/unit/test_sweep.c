@@ -77,6 +77,8 @@ static void parse_names_the_line_of_what_is_wrong(void **arg)
         {"[axis a]\nb = c\n", "x:2: expected section.key=value, found 'c'"},
         {"[axis a]\nb = k.c=1\nb = k.c=2\n", "x:3: expected each level once"},
         {"[axis a/b]\n", "x:1: expected at most 8 axes"},
+        {"[axis a] b = k.c=1\nd = k.c=2\n",
+         "x:1: expected a section in brackets, found '[axis a] b = k.c=1'"},
         {"[vary]\nk.v = 1 1\n", "x:2: expected each level once"},
         {"[vary]\nrun.seed = 1 2\n", "x:2: expected seeds in [sweep] in its place, found 'run.seed=1'"},
         {"[set]\nrun.seed = 3\n", "x:2: expected seeds in [sweep]"},
