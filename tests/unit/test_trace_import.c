@@ -248,6 +248,12 @@ static void samples_of_up_time(void **state)
                 NULL, 1,
                 "# clock: utc\n# zero_utc: 2024-09-01T11:00:00Z\n# ends: lower-bound\n"
                 "# nodes: 1  intervals: 2  span_s: 7500\nnode,start_s,end_s\nJP-1,0,5100\nJP-1,7140,7500\n");
+    expect_text("uptime", "node,time,uptime_ms\na,2024-09-01 12:00:00,3600000\n", NULL, 1,
+                "# clock: utc\n# zero_utc: 2024-09-01T11:00:00Z\n# ends: lower-bound\n"
+                "# nodes: 1  intervals: 1  span_s: 3900\nnode,start_s,end_s\na,0,3900\n");
+    expect_text("uptime", "node,time,uptime_s\na,7200000,3600\n", NULL, 0.001,
+                "# clock: elapsed\n# ends: lower-bound\n"
+                "# nodes: 1  intervals: 1  span_s: 3900\nnode,start_s,end_s\na,0,3900\n");
     expect_error("uptime", "time,node,uptime_s\n5,a,-1\n", NULL, "expected up-time of 0 or more seconds");
 }
 
