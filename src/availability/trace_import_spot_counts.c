@@ -3,6 +3,7 @@
  * the next, and the last only ends the one before it. Slot k of a pool is up while the count is k or more:
  * which machine was taken is not told. Sources of the forms: skypilot-org/spot-traces, uclasystem/bamboo. */
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -120,6 +121,12 @@ static enum fg_status read_lines(struct reader *r, const void *bytes, size_t len
                : fg_lines_problem(&r->lines, 0, "expected two counts or more, found %zu", r->n);
 }
 
+/* When the i-th count begins, to the nearest second. */
+static int64_t moment(size_t i, double gap_s)
+{
+    return (int64_t)floor((double)i * gap_s + 0.5);
+}
+
 static enum fg_status read_json(struct reader *r, const void *bytes, size_t len,
                                 const struct fg_import_options *o, struct fg_err *err)
 {
@@ -142,10 +149,10 @@ static enum fg_status read_json(struct reader *r, const void *bytes, size_t len,
             st =
                 fg_fail(err, FG_E_INPUT, "%s: data[%zu]: expected a count of 0 to %d", o->name, i, SLOTS_MAX);
         } else {
-            st = add_count(r, (int64_t)i * (int64_t)seconds, json_number_value(v));
+            st = add_count(r, moment(i, seconds), json_number_value(v));
         }
     }
-    st = st == FG_OK ? add_count(r, (int64_t)json_array_size(data) * (int64_t)seconds, 0.0) : st;
+    st = st == FG_OK ? add_count(r, moment(json_array_size(data), seconds), 0.0) : st;
     json_decref(root);
     return st;
 }

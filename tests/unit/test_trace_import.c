@@ -82,6 +82,9 @@ static void counts_of_spot_machines(void **state)
                 1,
                 "# clock: elapsed\n# nested: yes\n# nodes: 2  intervals: 3  span_s: 1800\n"
                 "node,start_s,end_s\npool-01,300,1200\npool-01,1500,1800\npool-02,300,900\n");
+    expect_text(
+        "spot-counts", "{\"metadata\": {\"gap_seconds\": 1.5}, \"data\": [1, 1, 0, 1]}", NULL, 1,
+        "# clock: elapsed\n# nodes: 1  intervals: 2  span_s: 6\nnode,start_s,end_s\npool,0,3\npool,5,6\n");
     expect_error("spot-counts", "{\"metadata\": {\"gap_seconds\": 0}, \"data\": [1]}", NULL, "gap_seconds");
     expect_error("spot-counts", "{\"metadata\": {\"gap_seconds\": 9}, \"data\": [1, -1]}", NULL, "data[1]");
     expect_error("spot-counts", "{", NULL, "f:1:");
