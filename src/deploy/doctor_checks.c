@@ -97,7 +97,8 @@ void fg_doctor_check_zones(struct fg_doctor *d)
 {
     const char *dir = getenv("TZDIR");
     char path[300], magic[4] = "";
-    snprintf(path, sizeof path, "%s/Europe/Paris", dir != NULL ? dir : "/usr/share/zoneinfo");
+    snprintf(path, sizeof path, "%s/Europe/Paris",
+             dir != NULL && dir[0] != '\0' ? dir : "/usr/share/zoneinfo");
     FILE *f = fopen(path, "rb");
     int good = f != NULL && fread(magic, 1, 4, f) == 4 && memcmp(magic, "TZif", 4) == 0;
     if (f != NULL) {

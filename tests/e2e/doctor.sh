@@ -34,6 +34,7 @@ else
     expect "an MPI library that is gone is named" 1 '^fail +mpi .*/libmXi.so.*No such file' "$dir/unloaded" doctor
     expect "with its remedy" 1 '-> its library is gone' "$dir/unloaded" doctor
 fi
+expect "an empty TZDIR is none" 0 'time zones by name: /usr/share/zoneinfo' env TZDIR= "$forage" doctor
 expect "missing time zones are a failure with a remedy" 1 '-> apt-get install tzdata' env TZDIR="$dir" "$forage" doctor
 expect "without gnuplot it works, with a warning and a remedy" 0 '^warn +gnuplot +.*/no/gnuplot' env GNUPLOT=/no/gnuplot "$forage" doctor
 expect "where there is gnuplot it draws" 0 "^$(command -v gnuplot >/dev/null && echo ok || echo warn) +gnuplot " "$forage" doctor
