@@ -170,7 +170,7 @@ static void conclude(struct fg_trace_fit *f, const struct sums *s, bool nested)
     f->daily = s->daily_n > 0.0 ? fmax(0.0, s->daily / s->daily_n) : NAN;
     f->weekly = s->weekly_n > 0.0 ? fmax(0.0, s->weekly / s->weekly_n) : NAN;
     double known = (s->daily_n > 0.0 ? f->daily : 0.0) + (s->weekly_n > 0.0 ? f->weekly : 0.0);
-    f->random = fmax(0.0, s->within / s->n - known);
+    f->random = s->n > 0.0 ? fmax(0.0, s->within / s->n - known) : NAN;
     for (int k = 0; k < FG_FIT_LAGS; k++) {
         double scale = sqrt(s->lag_xx[k] * s->lag_yy[k]);
         f->in_time[k] = scale > 0.0 ? s->lag_xy[k] / scale : NAN;

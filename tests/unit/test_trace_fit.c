@@ -116,6 +116,19 @@ static void a_chain_does_not_count_the_end_of_what_was_seen(void **state)
     fg_trace_destroy(t);
 }
 
+static void without_a_whole_hour_nothing_is_told_of_the_variance(void **state)
+{
+    (void)state;
+    static const char text[] = "node,start_s,end_s\na,0,100\n";
+    struct fg_trace *t = NULL;
+    struct fg_trace_fit f;
+    assert_int_equal(fg_trace_parse(&t, "short", text, strlen(text), NULL, NULL), FG_OK);
+    assert_int_equal(fg_trace_fit(&f, t), FG_OK);
+    assert_true(isnan(f.total) && isnan(f.between) && isnan(f.daily) && isnan(f.weekly) && isnan(f.random));
+    fg_trace_fit_fini(&f);
+    fg_trace_destroy(t);
+}
+
 static void a_synthetic_trace_has_the_share_and_correlation_asked_for(void **state)
 {
     (void)state;
@@ -270,6 +283,7 @@ int main(void)
         cmocka_unit_test(families_are_recovered_from_cut_durations),
         cmocka_unit_test(likelihoods_are_those_of_the_families),
         cmocka_unit_test(a_chain_does_not_count_the_end_of_what_was_seen),
+        cmocka_unit_test(without_a_whole_hour_nothing_is_told_of_the_variance),
         cmocka_unit_test(a_synthetic_trace_has_the_share_and_correlation_asked_for),
         cmocka_unit_test(a_daily_shape_is_found_as_daily_variance_and_common_correlation),
         cmocka_unit_test(sine_and_interleaved_follow_their_formulas),
