@@ -200,6 +200,18 @@ static enum fg_status set_for_drive(struct args *args, struct fg_err *err)
     return FG_OK;
 }
 
+/* Under a --set of its own against it nobody would start a worker, and the run would wait for ever. */
+static enum fg_status drive_as_set(struct fg_drive **drive, const struct fg_config *cfg, struct fg_err *err)
+{
+    if (cfg->run.clock != FG_OPT_CLOCK_REAL) {
+        return fg_config_reject(cfg, "run.clock", err, "real, in which --drive plays");
+    }
+    if (!cfg->drive.on) {
+        return fg_config_reject(cfg, "drive.on", err, "yes, as --drive sets it");
+    }
+    return fg_drive_create(drive, cfg, err);
+}
+
 static enum fg_status check(struct args *args, const char *file, struct fg_str *run_dir,
                             struct fg_drive **drive, struct fg_err *err)
 {
@@ -226,7 +238,7 @@ static enum fg_status check(struct args *args, const char *file, struct fg_str *
     if (st == FG_OK) {
         st = fg_cmd_run_dir(run_dir, &cfg, &args->common);
         if (st == FG_OK && args->drive) {
-            st = fg_drive_create(drive, &cfg, err);
+            st = drive_as_set(drive, &cfg, err);
         }
         fg_config_fini(&cfg);
     }

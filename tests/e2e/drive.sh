@@ -100,6 +100,11 @@ expect "and can be met again" "0 $(sha "$T/partial")" "$rc $(sha "$T/partial-rep
 # wrong use
 "$FORAGE" launch --drive -n 4 "$EXAMPLE" >/dev/null 2>"$T/err"
 expect "-n makes no sense with it" 2 $?
+for key in run.clock=virtual drive.on=no; do # nobody would start a worker
+    timeout 60 "$FORAGE" launch --drive "${DRIVE[@]}" --set $key --out "$T/none" "$EXAMPLE" >/dev/null 2>"$T/err"
+    expect_match "--drive with $key is refused" "^2 absent forage: --set: ${key%=*}: expected (real|yes), .*--drive" \
+        "$? $([ -e "$T/none" ] && echo there || echo absent) $(cat "$T/err")"
+done
 "$FORAGE" launch --drive "${DRIVE[@]}" --set run.rounds=48 --out "$T/long" "$EXAMPLE" >/dev/null 2>"$T/err"
 expect "a run that is longer than its trace" "2 absent" "$? $([ -e "$T/long" ] && echo there || echo absent)"
 "$FORAGE" launch -n 2 --set drive.on=yes --set run.clock=real "${DRIVE[@]}" --out "$T/no" "$EXAMPLE" >/dev/null 2>"$T/err"
