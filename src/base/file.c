@@ -101,6 +101,15 @@ void fg_file_forget(const struct fg_map *m)
     }
 }
 
+enum fg_status fg_file_lasts(const char *path, struct fg_err *err)
+{
+    struct stat sb;
+    if (stat(path, &sb) == 0 && S_ISFIFO(sb.st_mode)) { /* a second reading would find it empty, or hang */
+        return fg_fail(err, FG_E_INPUT, "%s: expected a file, which can be read again, found a pipe", path);
+    }
+    return FG_OK;
+}
+
 /* 0, or the errno. */
 static int write_all(int fd, const char *bytes, size_t len)
 {

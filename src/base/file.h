@@ -29,6 +29,9 @@ void fg_file_unmap(struct fg_map *m);
  * they are needed. */
 void fg_file_forget(const struct fg_map *m);
 
+/* Refuse a pipe where a file is read more than once, or by several processes. Errors: FG_E_INPUT. */
+enum fg_status fg_file_lasts(const char *path, struct fg_err *err) FG_NODISCARD;
+
 /* Replace a file by bytes[len], atomically and durably. Errors: FG_E_FULL, FG_E_IO, FG_E_MISSING, FG_E_INPUT
  * when it is a folder; then the old one is there unchanged and nothing else is left behind. Where a device, a
  * pipe or a link is, the bytes go into it as they come. */

@@ -65,6 +65,25 @@ static enum fg_status default_name(struct fg_config *c, const char *file)
     return FG_OK;
 }
 
+/* A file's true path into real[PATH_MAX]; false for what has none, such as a pipe from the shell. */
+static bool has_name(char *real, const char *file)
+{
+    return realpath(file, real) != NULL;
+}
+
+/* A file's folder into real[PATH_MAX]; the current one for what has no name. */
+static enum fg_status folder_of(char *real, const char *file, struct fg_err *err)
+{
+    if (has_name(real, file)) {
+        char *slash = strrchr(real, '/');
+        *(slash != NULL && slash != real ? slash : real + 1) = '\0';
+        return FG_OK;
+    }
+    return errno == ENOENT && getcwd(real, PATH_MAX) != NULL
+               ? FG_OK
+               : fg_fail(err, FG_E_IO, "%s: expected to find its folder: %s", file, strerror(errno));
+}
+
 static enum fg_status read_file(struct fg_config *c, const char *file, char **data_dir, struct fg_err *err)
 {
     char real[PATH_MAX];
@@ -78,12 +97,7 @@ static enum fg_status read_file(struct fg_config *c, const char *file, char **da
                          "%s: expected a configuration file, found a folder (a run's is config.ini in it)",
                          file);
     }
-    if (realpath(file, real) == NULL) {
-        st = fg_fail(err, FG_E_IO, "%s: expected to find its folder: %s", file, strerror(errno));
-        goto cleanup;
-    }
-    char *slash = strrchr(real, '/');
-    *(slash != NULL && slash != real ? slash : real + 1) = '\0';
+    FG_TRY(folder_of(real, file, err));
     FG_TRY(find_data_dir(data_dir, real));
     struct fg_config_origin from = {file, real, *data_dir};
     FG_TRY(fg_config_parse(c, text.data, text.len, &from, err));
@@ -105,7 +119,7 @@ static enum fg_status set_key(struct fg_config *c, const char *key, const char *
 enum fg_status fg_cmd_load_config(struct fg_config *c, const char *file, const struct fg_cmd_common *common,
                                   struct fg_err *err)
 {
-    char cwd[PATH_MAX], *data_dir = NULL;
+    char cwd[PATH_MAX], real[PATH_MAX], *data_dir = NULL;
     enum fg_status st = fg_config_init(c);
     if (st != FG_OK) {
         return st;
@@ -129,7 +143,7 @@ enum fg_status fg_cmd_load_config(struct fg_config *c, const char *file, const s
         FG_TRY(set_key(c, "data.path", common->data, &from, err));
     }
     if (c->run.name[0] == '\0') {
-        FG_TRY(default_name(c, file != NULL ? file : "run"));
+        FG_TRY(default_name(c, file != NULL && has_name(real, file) ? file : "run"));
     }
 cleanup:
     fg_free(data_dir);

@@ -234,6 +234,7 @@ static enum fg_status check(struct args *args, const char *file, struct fg_str *
         st = st == FG_OK ? st : fg_fail_prefix(err, st, "--interface");
     }
     st = st == FG_OK ? fg_launch_hosts(&args->hosts, args->host, args->hostfile, err) : st;
+    st = st == FG_OK ? fg_file_lasts(file, err) : st; /* every rank reads it */
     st = st == FG_OK ? fg_cmd_load_config(&cfg, file, &args->common, err) : st;
     if (st == FG_OK) {
         st = fg_cmd_run_dir(run_dir, &cfg, &args->common);

@@ -71,7 +71,8 @@ static enum fg_status go_to(const char *file, struct fg_err *err)
 static enum fg_status read_sweep(struct fg_sweep *s, const char *file, struct fg_err *err)
 {
     struct fg_str text = {0};
-    enum fg_status st = fg_file_read(&text, file, (size_t)1 << 20, err);
+    enum fg_status st = fg_file_lasts(file, err); /* its folder is asked for below */
+    st = st == FG_OK ? fg_file_read(&text, file, (size_t)1 << 20, err) : st;
     st = st == FG_OK ? fg_sweep_parse(s, file, text.data != NULL ? text.data : "", text.len, err) : st;
     fg_str_fini(&text);
     return st;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/file.h"
 #include "src/base/now.h"
 #include "src/cmd/cmd.h"
 #include "src/store/summary.h"
@@ -246,7 +247,8 @@ static enum fg_status check(const struct args *args, const char *file, struct fg
         }
         all.set.item[all.set.n++] = args->common.set.item[i];
     }
-    enum fg_status st = fg_cmd_load_config(&cfg, file, &all, err);
+    enum fg_status st = fg_file_lasts(file, err);
+    st = st == FG_OK ? fg_cmd_load_config(&cfg, file, &all, err) : st;
     if (st != FG_OK) {
         return st;
     }

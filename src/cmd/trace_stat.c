@@ -4,11 +4,11 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "src/availability/stat.h"
 #include "src/availability/textfile.h"
 #include "src/base/calendar.h"
+#include "src/base/file.h"
 #include "src/cmd/cmd.h"
 #include "src/cmd/trace_fit.h"
 
@@ -34,11 +34,8 @@ static enum fg_status take_beginning(void *arg, const void *bytes, size_t len, s
 enum fg_status fg_trace_kind(enum fg_trace_kind *kind, const char *path, struct fg_err *err)
 {
     struct sniff s = {{0}, 0};
-    struct stat sb;
-    if (stat(path, &sb) == 0 && S_ISFIFO(sb.st_mode)) { /* a second reading would find it empty, or hang */
-        return fg_fail(err, FG_E_INPUT, "%s: expected a file, which can be read again, found a pipe", path);
-    }
-    enum fg_status st = fg_textfile_read(path, take_beginning, &s, err);
+    enum fg_status st = fg_file_lasts(path, err);
+    st = st == FG_OK ? fg_textfile_read(path, take_beginning, &s, err) : st;
     if (st != FG_OK && st != FG_E_STALE) {
         return st;
     }

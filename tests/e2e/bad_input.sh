@@ -200,5 +200,11 @@ expect_match "the list of subcommands is whole" 'import FORMAT FILE[.]{3} [|] +s
 other "plan: more draws than 32 bits hold" 'expected --draws 1 to 100000' plan --draws 4294967297 "$EXAMPLE"
 "$FORAGE" launch "$EXAMPLE" >"$T/o" 2>"$T/err"
 expect_match "launch: how many is not said" '-n: expected 2 to 100000 processes.*found none|without MPI' "$(cat "$T/err")"
+for command in "launch -n 2" torture sweep; do # shellcheck disable=SC2086 # words
+    [ "$command" = sweep ] && body="[sweep]" || body=$(cat "$EXAMPLE")
+    timeout 20 "$FORAGE" $command <(printf '%s\n' "$body" "base = $EXAMPLE" "seeds = 1") >"$T/o" 2>"$T/err"
+    expect_match "${command%% *} of a pipe" '^2 .*(: expected a file, which can be read again, found a pipe|without MPI)' \
+        "$? $(cat "$T/err")"
+done
 
 done_testing

@@ -22,6 +22,12 @@ expect "with the new rounds" 3 "$(json "$T/whole/summary.json" rounds)"
 
 cd "$T" && "$FORAGE" simulate -q --out "$T/again" "$T/whole/config.ini" >/dev/null 2>"$T/err"
 expect "the saved configuration runs from another folder" "$(sha "$T/whole")" "$(sha "$T/again")"
+# A configuration from a pipe has no folder: its paths start at the current one.
+ln -s "$SRC/datasets" "$T/datasets"
+piped() { "$FORAGE" simulate -q "${ARGS[@]}" --set run.rounds=3 --out "$T/piped" <(sed 's#\.\./datasets#datasets#; s/^name =.*//' "$EXAMPLE"); }
+piped >/dev/null 2>"$T/err"
+expect "a configuration from a pipe: the same model, and its name is no number of a pipe" "0 $(sha "$T/whole") run" \
+    "$? $(sha "$T/piped") $(json "$T/piped/summary.json" name)"
 cd "$OLDPWD" || exit 1
 
 # interrupted SIGNAL TIMES NAME SEED ARGS...: the same command again and again, each time with a signal at a random moment
