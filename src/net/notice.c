@@ -24,6 +24,7 @@ struct fg_notice {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool stopping; /* under the lock */
+    bool told;     /* that the command cannot do its work */
 };
 
 /* False when asked to stop meanwhile. */
@@ -64,6 +65,25 @@ static int spawn(pid_t *pid, char *command)
     return rc;
 }
 
+/* A command that can never give notice is told of once: its own output goes nowhere. */
+static void warn_once(struct fg_notice *n, bool hangs, int status)
+{
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    if (n->told || (!hangs && code != 126 && code != 127)) {
+        return;
+    }
+    n->told = true;
+    if (hangs) {
+        fg_log_write(FG_LOG_WARN, "workers.notice_command: expected an end within %d s, found none: %s",
+                     FG_NOTICE_COMMAND_S, n->command);
+    } else {
+        fg_log_write(FG_LOG_WARN,
+                     "workers.notice_command: expected a command that can be run, found one that the shell "
+                     "ended with %d: %s",
+                     code, n->command);
+    }
+}
+
 static bool command_says_so(struct fg_notice *n)
 {
     pid_t pid = 0;
@@ -77,10 +97,12 @@ static bool command_says_so(struct fg_notice *n)
     pid_t done = 0;
     while ((done = waitpid(pid, &status, WNOHANG)) == 0 && fg_now_steady() < until && pause_us(n, CHILD_US)) {
     }
+    bool hangs = done == 0 && fg_now_steady() >= until;
     if (done == 0) {
         (void)kill(-pid, SIGKILL);
         (void)waitpid(pid, &status, 0);
     }
+    warn_once(n, hangs, status);
     return done == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 

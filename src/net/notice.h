@@ -2,6 +2,7 @@
  *
  * A file that appears, or a command that ends with 0, is a notice. The command is /bin/sh's, runs without
  * input and output, and is ended when it takes longer than FG_NOTICE_COMMAND_S: then it says nothing.
+ * Of one that takes so long, or that the shell cannot run, a warning is logged once.
  *
  * Thread safety: one caller; `seen` is called once at most, by the thread.
  */

@@ -7,9 +7,12 @@
 #include <semaphore.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "src/base/log.h"
 #include "src/net/notice.h"
 #include "tests/lib/tmpdir.h"
 
@@ -101,11 +104,41 @@ static void a_command_that_hangs_is_ended(void **state)
     assert_int_equal(sem_trywait(&seen), -1);
 }
 
+/* It is said once however often it is looked for; what only says no is no fault. */
+static void a_command_that_cannot_be_run_is_told_of_once(void **state)
+{
+    (void)state;
+    char mark[512], command[1200], said[4096];
+    struct timespec tick = {0, 1000000};
+    (void)snprintf(mark, sizeof mark, "%s/mark", fg_tmpdir);
+    (void)snprintf(command, sizeof command, "echo x >>'%s'; /nonexistent/forage-says-so", mark);
+    FILE *log = tmpfile();
+    assert_non_null(log);
+    fg_log_to(log, FG_LOG_WARN);
+    struct fg_notice *n = start("", "exit 1");
+    fg_notice_stop(n);
+    n = start("", command);
+    for (struct stat sb = {0}; sb.st_size < 6;) { /* three times */
+        nanosleep(&tick, NULL);
+        (void)stat(mark, &sb);
+    }
+    fg_notice_stop(n);
+    fg_log_to(stderr, FG_LOG_WARN);
+    rewind(log);
+    said[fread(said, 1, sizeof said - 1, log)] = '\0';
+    (void)fclose(log);
+    const char *first = strstr(said, "workers.notice_command: expected a command that can be run");
+    assert_non_null(first);
+    assert_non_null(strstr(first, "ended with 127: echo x"));
+    assert_null(strstr(first + 1, "workers.notice_command"));
+    assert_int_equal(sem_trywait(&seen), -1);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, fg_tmpdir_set_up, fg_tmpdir_tear_down)
-    const struct CMUnitTest tests[] = {T(a_file_that_appears_is_a_notice),
-                                       T(a_command_that_succeeds_is_a_notice),
-                                       T(a_command_that_hangs_is_ended)};
+    const struct CMUnitTest tests[] = {
+        T(a_file_that_appears_is_a_notice), T(a_command_that_succeeds_is_a_notice),
+        T(a_command_that_hangs_is_ended), T(a_command_that_cannot_be_run_is_told_of_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
