@@ -65,7 +65,9 @@ void fg_trace_fit_print(const struct fg_trace_fit *f, const struct fg_trace *t)
         printf("  lambda             mean %.3f; 10%% %.3f, median %.3f, 90%% %.3f\n", f->lambda.mean,
                f->lambda.p10, f->lambda.p50, f->lambda.p90);
     }
-    printf("variance       of a node's hourly up time, %.4g in all\n", f->total);
+    printf("variance       of a node's hourly up time, ");
+    isnan(f->total) ? printf("n/a") : printf("%.4g in all", f->total);
+    putchar('\n');
     print_share("between nodes", f->between, f->total);
     print_share("daily pattern", f->daily, f->total);
     print_share("weekly, beyond it", f->weekly, f->total);

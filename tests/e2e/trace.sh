@@ -52,6 +52,9 @@ expect_match "an unknown verb is named" "expected lint, stat, show, import or sy
 expect "stat --fit" 0 $?
 expect_match "stat --fit, families" '"best": "(weibull|hyper-exponential)"' "$(cat "$T/stat.json")"
 expect_match "stat --fit for people" "AIC favours" "$("$FORAGE" trace stat --fit volunteer-desktops-2w.csv)"
+printf 'node,start_s,end_s\na,0,1\n' >"$T/second.csv"
+expect "stat --fit of a trace of a second: nothing is known" "variance       of a node's hourly up time, n/a" \
+    "$("$FORAGE" trace stat --fit "$T/second.csv" | grep '^variance')"
 
 "$FORAGE" trace synth --pi 0.4 --lambda 0.8 --nodes 30 --hours 500 -o "$T/synth.csv"
 expect "synth" 0 $?
