@@ -1,4 +1,5 @@
 /* The doctor's look at MPI: does a run survive the death of a rank? */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,14 +191,18 @@ static void judge(struct fg_doctor *d, const char *result, int rc, int log_fd)
 
 void fg_doctor_check_mpi(struct fg_doctor *d)
 {
-    char dir[] = "/tmp/forage-doctor-XXXXXX", log[64], result[64];
+    const char *tmp = getenv("TMPDIR");
+    char dir[3072], log[3200], result[3200];
+    (void)snprintf(dir, sizeof dir, "%.3000s/forage-doctor-XXXXXX", /* where launch makes its own */
+                   tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp");
     if (getenv("OMPI_COMM_WORLD_SIZE") != NULL) {
         fg_doctor_add(d, FG_DOCTOR_WARN, "mpi", "run it without mpirun", "not tried: this runs under mpirun");
         return;
     }
     if (mkdtemp(dir) == NULL) {
-        fg_doctor_add(d, FG_DOCTOR_FAIL, "mpi", "make room in /tmp and make it writable",
-                      "no temporary folder %s", dir);
+        fg_doctor_add(d, FG_DOCTOR_FAIL, "mpi",
+                      "make the folder, room in it, and it writable; TMPDIR names another",
+                      "no temporary folder %.200s: %s", dir, strerror(errno));
         return;
     }
     (void)setenv("PRTE_MCA_prte_tmpdir_base", dir,

@@ -29,6 +29,8 @@ if grep -q 'built without MPI' "$dir/out"; then
 else
     expect "a killed rank is survived" 0 '^ok +mpi-ft .*killed; the others saw it after [0-9.]+ ms' "$forage" doctor
     expect "an MPI that does not start is a failure" 1 '^fail +mpi ' env OMPI_MCA_pml=nosuch "$forage" doctor
+    expect "a TMPDIR where launch could not work is a failure" 1 '^fail +mpi .*/nowhere/forage-doctor-.*No such file' \
+        env TMPDIR="$dir/nowhere" "$forage" doctor
     LC_ALL=C sed 's#/libmpi\.so#/libmXi.so#g' "$forage" >"$dir/unloaded" # as long: found by nobody
     chmod +x "$dir/unloaded"
     expect "an MPI library that is gone is named" 1 '^fail +mpi .*/libmXi.so.*No such file' "$dir/unloaded" doctor
