@@ -156,6 +156,9 @@ static void roff(const char *text)
         } else {
             putchar(*text);
         }
+        if (*text == '|') { /* a list of choices is longer than a line: it may break here */
+            fputs("\\:", stdout);
+        }
     }
 }
 
@@ -224,7 +227,7 @@ static void man_options(void)
 
 static void print_man(void)
 {
-    puts(".TH FORAGE 1 \"\" \"forage " PACKAGE_VERSION "\" \"User Commands\"");
+    puts(".TH FORAGE 1 \"\" \"forage " PACKAGE_VERSION "\" \"User Commands\"\n.ad l");
     puts(".SH NAME\nforage \\- train small neural networks on computers that come and go");
     puts(".SH SYNOPSIS\n.B forage\n.I SUBCOMMAND\n[\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]");
     puts(".SH DESCRIPTION\nOne aggregator predicts who will be available, plans who trains in which time "
