@@ -300,6 +300,10 @@ static int run(int argc, char **argv)
     const char *path = words.item[0];
     enum fg_status st = a.picture != NULL ? fg_plot_name("--picture", a.picture, &err) : FG_OK;
     st = st == FG_OK && a.picture != NULL ? fg_file_reach(a.picture, &err) : st;
+    st = st == FG_OK && a.picture != NULL ? fg_file_apart(a.picture, path, &err) : st;
+    for (size_t i = 0; st == FG_OK && a.picture != NULL && i < a.carbon.n; i++) {
+        st = fg_file_apart(a.picture, a.carbon.item[i], &err);
+    }
     st = st == FG_OK ? fg_trace_kind(&kind, path, &err) : st;
     if (st == FG_OK) {
         st = kind == FG_KIND_CARBON ? fg_forecast_carbon(path, a.oracle, a.common.json, a.picture, &err)

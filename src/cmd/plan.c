@@ -61,6 +61,7 @@ static enum fg_status make(const struct args *a, const char *file, struct fg_err
     }
     FG_TRY(a->picture != NULL ? fg_plot_name("--picture", a->picture, err) : FG_OK);
     FG_TRY(a->picture != NULL ? fg_file_reach(a->picture, err) : FG_OK);
+    FG_TRY(a->picture != NULL ? fg_file_apart(a->picture, file, err) : FG_OK);
     FG_TRY(fg_setup_create(&t.setup, &cfg, FG_START_AUTO, err));
     st = fg_plan_create(&t.plan, t.setup, &opts, err);
     fg_progress_end(&progress);

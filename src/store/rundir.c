@@ -84,6 +84,22 @@ static bool is_own(const char *name)
     return own;
 }
 
+enum fg_status fg_rundir_apart(const char *path, struct fg_err *err)
+{
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    struct fg_str config = {0};
+    struct stat sb;
+    if (!is_own(name) || stat(path, &sb) != 0 || !S_ISREG(sb.st_mode)) {
+        return FG_OK;
+    }
+    enum fg_status st = fg_str_addf(&config, "%.*sconfig.ini", (int)(name - path), path);
+    if (st == FG_OK && access(config.data, F_OK) == 0) {
+        st = fg_fail(err, FG_E_USAGE, "%s: expected a file that is not a run's own", path);
+    }
+    fg_str_fini(&config);
+    return st;
+}
+
 /* A folder with somebody's other files in it is most likely a slip of --out. */
 static enum fg_status check_foreign(struct fg_rundir *d, struct fg_err *err)
 {

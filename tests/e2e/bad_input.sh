@@ -192,6 +192,15 @@ other "a trace over the log that it comes from" 'log.csv: expected another file'
 printf 'node,start_s,end_s\na,0,3600\n' >"$T/t.csv"
 other "a picture over its trace" 't.csv: expected another file' trace show "$T/t.csv" -o "$T/t.csv"
 expect "what was refused is untouched" "x,y,label x,y,label host,start,end node,start_s,end_s" "$(head -qn1 "$T/own.csv" "$T/d.csv" "$T/log.csv" "$T/t.csv" | paste -sd" ")"
+cp "$T/t.csv" "$T/u.csv" && mkdir "$T/r" && echo '[run]' | tee "$T/r/config.ini" "$T/r/summary.json" >"$T/r/run.h5"
+other "a picture of forecasts over their trace" 't.csv: expected another file' forecast --picture "$T/t.csv" "$T/t.csv"
+other "over the carbon that they are worth" 'u.csv: expected another file' forecast --picture "$T/u.csv" --carbon "$T/u.csv" "$T/t.csv"
+sed "s#\.\./datasets#$SRC/datasets#" "$EXAMPLE" >"$T/study"
+other "a picture of a plan over its study" 'study: expected another file' plan --picture "$T/study" "$T/study"
+other "a page over a run's own file" "summary.json: expected a file that is not a run's own" report -o "$T/r/summary.json" "$T/r"
+other "a data set over a run's own file" "run.h5: expected a file that is not a run's own" dataset import "$T/own.csv" "$T/r/run.h5"
+expect "they are untouched, too" "node,start_s,end_s node,start_s,end_s [run] [run]" \
+    "$(head -qn1 "$T/t.csv" "$T/u.csv" "$T/r/summary.json" "$T/r/run.h5" | paste -sd" ")"
 other "export under a name that it would not keep" "--out: expected FILE.npz, FILE.safetensors or a --format, found 'm.onnx'" export -o m.onnx "$T/junk"
 other "a picture of another format" "--picture: pictures are SVG: expected FILE.svg, found 'p.png'" plan --picture p.png "$EXAMPLE"
 other "a trace's picture of another format" "--out: pictures are SVG: expected FILE.svg, found './t.PDF'" trace show "$T/t.csv" -o ./t.PDF
@@ -200,8 +209,9 @@ expect_match "the list of subcommands is whole" 'import FORMAT FILE[.]{3} [|] +s
 other "plan: more draws than 32 bits hold" 'expected --draws 1 to 100000' plan --draws 4294967297 "$EXAMPLE"
 "$FORAGE" launch "$EXAMPLE" >"$T/o" 2>"$T/err"
 expect_match "launch: how many is not said" '-n: expected 2 to 100000 processes.*found none|without MPI' "$(cat "$T/err")"
-for command in "launch -n 2" torture sweep; do # shellcheck disable=SC2086 # words
+for command in "launch -n 2" torture sweep; do
     [ "$command" = sweep ] && body="[sweep]" || body=$(cat "$EXAMPLE")
+    # shellcheck disable=SC2086 # words
     timeout 20 "$FORAGE" $command <(printf '%s\n' "$body" "base = $EXAMPLE" "seeds = 1") >"$T/o" 2>"$T/err"
     expect_match "${command%% *} of a pipe" '^2 .*(: expected a file, which can be read again, found a pipe|without MPI)' \
         "$? $(cat "$T/err")"

@@ -28,6 +28,10 @@ piped() { "$FORAGE" simulate -q "${ARGS[@]}" --set run.rounds=3 --out "$T/piped"
 piped >/dev/null 2>"$T/err"
 expect "a configuration from a pipe: the same model, and its name is no number of a pipe" "0 $(sha "$T/whole") run" \
     "$? $(sha "$T/piped") $(json "$T/piped/summary.json" name)"
+"$FORAGE" export -f npz -o "$T/piped/run.h5" "$T/piped" >/dev/null 2>"$T/err"
+expect_match "parameters do not go over the run that they are of" "^2 .*run.h5: expected a file that is not a run's own" "$? $(cat "$T/err")"
+"$FORAGE" evaluate "$T/piped" >/dev/null 2>"$T/err"
+expect "it is untouched" 0 $?
 cd "$OLDPWD" || exit 1
 
 # interrupted SIGNAL TIMES NAME SEED ARGS...: the same command again and again, each time with a signal at a random moment
