@@ -79,7 +79,8 @@ enum fg_status fg_run_view_load(struct fg_run_view *out, const char *folder, str
                  : fg_fail(err, FG_E_MISSING, "%s: expected a run folder, found no rounds.csv in it", folder);
         goto cleanup;
     }
-    FG_TRY(load_rounds(&v, path.data, err));
+    st = load_rounds(&v, path.data, err);
+    FG_TRY(st != FG_E_CORRUPT ? st : fg_fail_prefix(err, st, "%s", folder)); /* of several, which */
     path.len = 0;
     FG_TRY(fg_str_addf(&path, "%s/summary.json", folder));
     st = fg_summary_load(&v.summary, path.data, err);

@@ -154,6 +154,9 @@ printf 'x' >"$T/plan/board.part"
 "$FORAGE" report -q -o "$page" "$T/plan" 2>"$T/err"
 expect "a damaged board ends with 2, as other bad input" 2 $?
 expect_match "and is named" 'board.part: expected its header' "$(cat "$T/err")"
+cp -r "$T/uniform" "$T/worn" && sed -i '3s/^[0-9]*,/x,/' "$T/worn/rounds.csv"
+"$FORAGE" report -q -o "$T/worn.html" "$T/uniform" "$T/worn" 2>"$T/err"
+expect_match "of several runs the one whose rounds are damaged is named" "^2 forage: $T/worn: rounds.csv:3: expected a row" "$? $(cat "$T/err")"
 "$FORAGE" report -q -o "$page" "$T" 2>"$T/err"
 expect "no run: 2" 2 $?
 for where in "$T/no/where.html" "$T"; do
