@@ -11,6 +11,7 @@
 #include "src/availability/trace_import.h"
 #include "src/availability/tz.h"
 #include "src/base/file.h"
+#include "src/store/rundir.h"
 
 void fg_trace_make_defaults(struct fg_trace_make *m)
 {
@@ -33,7 +34,8 @@ void fg_trace_make_defaults(struct fg_trace_make *m)
 enum fg_status fg_trace_write(const char *path, const struct fg_str *text, struct fg_err *err)
 {
     if (path != NULL) {
-        return fg_file_replace(path, text->data, text->len, err);
+        enum fg_status st = fg_rundir_apart(path, err);
+        return st == FG_OK ? fg_file_replace(path, text->data, text->len, err) : st;
     }
     (void)fwrite(text->data, 1, text->len, stdout); /* how that went is said at the program's end */
     return FG_OK;

@@ -198,6 +198,7 @@ other "over the carbon that they are worth" 'u.csv: expected another file' forec
 sed "s#\.\./datasets#$SRC/datasets#" "$EXAMPLE" >"$T/study"
 other "a picture of a plan over its study" 'study: expected another file' plan --picture "$T/study" "$T/study"
 other "a page over a run's own file" "summary.json: expected a file that is not a run's own" report -o "$T/r/summary.json" "$T/r"
+other "a trace over a run's own file" "summary.json: expected a file that is not a run's own" trace synth -o "$T/r/summary.json"
 other "a data set over a run's own file" "run.h5: expected a file that is not a run's own" dataset import "$T/own.csv" "$T/r/run.h5"
 expect "they are untouched, too" "node,start_s,end_s node,start_s,end_s [run] [run]" \
     "$(head -qn1 "$T/t.csv" "$T/u.csv" "$T/r/summary.json" "$T/r/run.h5" | paste -sd" ")"
