@@ -292,6 +292,7 @@ static void a_damaged_header_of_the_board_is_made_good(void **state)
     d = open_run(FG_RUNDIR_RESUME, false);
     assert_int_equal(fg_rundir_board(d, &header, 4, 1, NULL), FG_OK);
     fg_rundir_close(d);
+    fg_str_fini(&text);
     assert_int_equal(fg_file_read(&text, path, 1 << 20, NULL), FG_OK);
     assert_int_equal(text.len, 10);
     assert_memory_equal(text.data, "headerrow0", 10);
