@@ -11,7 +11,7 @@
 #include "src/base/mem.h"
 #include "src/cmd/cmd.h"
 #include "src/cmd/table.h"
-#include "src/store/rundir.h"
+#include "src/store/run_files.h"
 
 struct args {
     struct fg_cmd_common common;
@@ -263,7 +263,7 @@ static int import(const struct fg_dataset_spec *spec, const char *to, const stru
     struct fg_err err = {{0}};
     struct fg_dataset *ds = NULL;
     enum fg_status st = fg_file_apart(to, spec->path, &err);
-    st = st == FG_OK ? fg_rundir_apart(to, &err) : st;
+    st = st == FG_OK ? fg_run_files_apart(to, &err) : st;
     st = st == FG_OK ? spare(to, &err) : st;
     st = st == FG_OK ? fg_dataset_import(&ds, spec, &err) : st;
     st = st == FG_OK ? fg_h5_write(to, ds, &err) : st;

@@ -7,7 +7,7 @@
 #include "src/base/file.h"
 #include "src/cmd/table.h"
 #include "src/store/export.h"
-#include "src/store/rundir.h"
+#include "src/store/run_files.h"
 
 struct args {
     struct fg_cmd_common common;
@@ -101,7 +101,7 @@ static int run(int argc, char **argv)
     FG_TRY(fg_run_params_read(&p, words.item[0], &err));
     FG_TRY(choose_file(&file, &a, words.item[0], format));
     FG_TRY(fg_file_apart(file.data, words.item[0], &err));
-    FG_TRY(fg_rundir_apart(file.data, &err));
+    FG_TRY(fg_run_files_apart(file.data, &err));
     FG_TRY(strcmp(format, "npz") == 0 ? fg_export_npz(&bytes, &p, &err)
                                       : fg_export_safetensors(&bytes, &p, &err));
     FG_TRY(fg_file_replace(file.data, bytes.data, bytes.len, &err));

@@ -5,7 +5,7 @@
 #include "src/base/mem.h"
 #include "src/cmd/table.h"
 #include "src/report/page.h"
-#include "src/store/rundir.h"
+#include "src/store/run_files.h"
 
 struct args {
     struct fg_cmd_common common;
@@ -66,7 +66,7 @@ static int run(int argc, char **argv)
     const char *path = a.out != NULL ? a.out : "report.html";
     enum fg_status st = FG_OK;
     FG_TRY(fg_file_reach(path, &err));
-    FG_TRY(fg_rundir_apart(path, &err));
+    FG_TRY(fg_run_files_apart(path, &err));
     runs = fg_calloc(words.n, sizeof *runs);
     FG_TRY(runs != NULL ? FG_OK : FG_E_NOMEM);
     for (; loaded < words.n; loaded++) {

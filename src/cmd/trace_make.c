@@ -11,7 +11,7 @@
 #include "src/availability/trace_import.h"
 #include "src/availability/tz.h"
 #include "src/base/file.h"
-#include "src/store/rundir.h"
+#include "src/store/run_files.h"
 
 void fg_trace_make_defaults(struct fg_trace_make *m)
 {
@@ -34,7 +34,7 @@ void fg_trace_make_defaults(struct fg_trace_make *m)
 enum fg_status fg_trace_write(const char *path, const struct fg_str *text, struct fg_err *err)
 {
     if (path != NULL) {
-        enum fg_status st = fg_rundir_apart(path, err);
+        enum fg_status st = fg_run_files_apart(path, err);
         return st == FG_OK ? fg_file_replace(path, text->data, text->len, err) : st;
     }
     (void)fwrite(text->data, 1, text->len, stdout); /* how that went is said at the program's end */

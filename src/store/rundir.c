@@ -1,6 +1,5 @@
 #include "src/store/rundir.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "src/base/mem.h"
 #include "src/store/checkpoint.h"
 #include "src/store/lock.h"
+#include "src/store/run_files.h"
 #include "src/store/summary.h"
 
 struct fg_rundir {
@@ -25,16 +25,6 @@ struct fg_rundir {
     FILE *log;
     struct fg_str name, text; /* scratch */
 };
-
-/* What a run leaves in its folder, `lock` apart; config.ini is first, so that a folder half cleared is no
- * run. */
-static const char *const own_files[] = {
-    "config.ini",   "config.ini.tmp",     "summary.json",     "summary.json.tmp",
-    "rounds.csv",   "participation.part", "journal",          "checkpoint.0",
-    "checkpoint.1", "checkpoint.0.tmp",   "checkpoint.1.tmp", "run.h5",
-    "run.h5.tmp",   "workers.json",       "workers.json.tmp", "log.txt",
-    "board.part",   "memory.0",           "memory.1",         "memory.0.tmp",
-    "memory.1.tmp", "memory.live",        "mpirun.log"};
 
 static const char *file(struct fg_rundir *d, const char *name)
 {
@@ -73,62 +63,6 @@ static enum fg_status make_folder(const char *path, bool *created, struct fg_err
     }
     fg_free(copy);
     return st;
-}
-
-static bool is_own(const char *name)
-{
-    bool own = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lock") == 0;
-    for (size_t i = 0; i < sizeof own_files / sizeof own_files[0] && !own; i++) {
-        own = strcmp(name, own_files[i]) == 0;
-    }
-    return own;
-}
-
-enum fg_status fg_rundir_apart(const char *path, struct fg_err *err)
-{
-    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
-    struct fg_str config = {0};
-    struct stat sb;
-    if (!is_own(name) || stat(path, &sb) != 0 || !S_ISREG(sb.st_mode)) {
-        return FG_OK;
-    }
-    enum fg_status st = fg_str_addf(&config, "%.*sconfig.ini", (int)(name - path), path);
-    if (st == FG_OK && access(config.data, F_OK) == 0) {
-        st = fg_fail(err, FG_E_USAGE, "%s: expected a file that is not a run's own", path);
-    }
-    fg_str_fini(&config);
-    return st;
-}
-
-/* A folder with somebody's other files in it is most likely a slip of --out. */
-static enum fg_status check_foreign(struct fg_rundir *d, struct fg_err *err)
-{
-    enum fg_status st = FG_OK;
-    DIR *dir = opendir(d->path);
-    if (dir == NULL) {
-        return fg_file_error(errno, d->path, "read", err);
-    }
-    for (struct dirent *e = readdir(dir); st == FG_OK && e != NULL; e = readdir(dir)) {
-        if (!is_own(e->d_name)) {
-            st = fg_fail(
-                err, FG_E_USAGE,
-                "%s: expected an empty folder or a run's, found '%s' in it (--force uses it all the same)",
-                d->path, e->d_name);
-        }
-    }
-    closedir(dir);
-    return st;
-}
-
-static enum fg_status clear(struct fg_rundir *d, struct fg_err *err)
-{
-    for (size_t i = 0; i < sizeof own_files / sizeof own_files[0]; i++) {
-        FG_NAMED(d, path, own_files[i]);
-        if (unlink(path) != 0 && errno != ENOENT) {
-            return fg_file_error(errno, path, "remove", err);
-        }
-    }
-    return FG_OK;
 }
 
 /* The configuration of the run that is there against ours. */
@@ -189,8 +123,8 @@ static enum fg_status find_state(struct fg_rundir *d, const struct fg_config *c,
     }
     if (st == FG_E_MISSING) {
         d->state = FG_RUNDIR_NEW;
-        FG_TRY(force ? FG_OK : check_foreign(d, err));
-        FG_TRY(clear(d, err));
+        FG_TRY(force ? FG_OK : fg_run_files_alone(d->path, err));
+        FG_TRY(fg_run_files_clear(d->path, err));
     } else if (st == FG_OK) {
         FG_TRY(compare_config(d, c, &text, err));
         d->state = is_finished(d) ? FG_RUNDIR_FINISHED : FG_RUNDIR_RESUME;
@@ -276,12 +210,8 @@ enum fg_status fg_rundir_open(struct fg_rundir **out, const char *path, const st
     return FG_OK;
 cleanup:
     if (created && d->state == FG_RUNDIR_NEW) { /* leave no trace of a run that never began */
-        for (size_t i = 0; i < sizeof own_files / sizeof own_files[0]; i++) {
-            const char *name = file(d, own_files[i]);
-            if (name != NULL) {
-                unlink(name);
-            }
-        }
+        enum fg_status gone = fg_run_files_clear(d->path, NULL); /* why it never began is what is told */
+        (void)gone;
         const char *name = file(d, "lock");
         if (name != NULL) {
             unlink(name);

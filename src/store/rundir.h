@@ -79,8 +79,4 @@ enum fg_status fg_rundir_remember(struct fg_rundir *d, uint32_t clients, size_t 
                                   struct fg_err *err) FG_NODISCARD;
 struct fg_memory *fg_rundir_memory(struct fg_rundir *d); /* NULL: none are kept */
 
-/* Refuse to put something else where a run, of whatever folder, has a file of its own. Errors: FG_E_USAGE,
- * FG_E_NOMEM. */
-enum fg_status fg_rundir_apart(const char *path, struct fg_err *err) FG_NODISCARD;
-
 #endif
