@@ -194,30 +194,6 @@ static enum fg_status make_aggregator(struct study *s, const struct fg_str *stat
     return st == FG_OK && state->len > 0 ? fg_aggregator_load(s->agg, state->data, state->len, err) : st;
 }
 
-/* Of no data: zeros. */
-static enum fg_status hash_partition(uint8_t out[32], const struct study *s, struct fg_err *err)
-{
-    memset(out, 0, 32);
-    enum fg_status st = s->setup->part != NULL ? fg_partition_hash(out, s->setup->part) : FG_OK;
-    return st == FG_OK ? FG_OK
-                       : fg_fail(err, st, "the partition could not be hashed: %s", fg_status_text(st));
-}
-
-/* The configuration is the same; the files that it names may have become others. */
-static enum fg_status same_partition(const struct study *s, struct fg_err *err)
-{
-    uint8_t theirs[32], ours[32];
-    const char *folder = fg_rundir_path(s->dir);
-    enum fg_status st = hash_partition(ours, s, err);
-    if (st == FG_OK && fg_study_dealt(theirs, folder) && memcmp(theirs, ours, sizeof ours) != 0) {
-        st = fg_fail(err, FG_E_CONFIG,
-                     "%s: data.path: expected the samples that the run there was begun with, found others; "
-                     "--force starts anew, --out names another folder",
-                     folder);
-    }
-    return st;
-}
-
 /* From the last checkpoint; the journal of a recorded run knows more. */
 static enum fg_status resume(struct study *s, struct fg_err *err)
 {
@@ -226,7 +202,7 @@ static enum fg_status resume(struct study *s, struct fg_err *err)
     enum fg_status st;
     s->state.len = 0;
     FG_TRY(fg_rundir_resume(s->dir, &s->state, &journal_len, err));
-    FG_TRY(s->state.len > 0 ? same_partition(s, err) : FG_OK);
+    FG_TRY(s->state.len > 0 ? fg_study_same_data(fg_rundir_path(s->dir), s->setup->part, err) : FG_OK);
     if (s->keeping != FG_KEEPING_NONE) { /* what came after it is run again */
         FG_TRY(fg_append_truncate(journal, journal_len, err));
     } else if (s->recorded) {
@@ -320,11 +296,8 @@ cleanup:
 
 static enum fg_status note(struct study *s, uint32_t type, struct fg_err *err)
 {
-    uint8_t partition[32];
-    enum fg_status st = hash_partition(partition, s, err);
-    return st != FG_OK ? st
-                       : fg_study_note(fg_rundir_journal(s->dir), type, fg_fleet_start(s->setup->fleet),
-                                       fg_aggregator_version(s->agg), partition, err);
+    return fg_study_note(fg_rundir_journal(s->dir), type, fg_fleet_start(s->setup->fleet),
+                         fg_aggregator_version(s->agg), s->setup->part, err);
 }
 
 /* ---- ending ---- */

@@ -8,16 +8,28 @@
 #include "src/base/mem.h"
 #include "src/base/now.h"
 
+enum { HASH = 32 };
+
+static enum fg_status hash_partition(uint8_t out[HASH], const struct fg_partition *part, struct fg_err *err)
+{
+    memset(out, 0, HASH);
+    enum fg_status st = part != NULL ? fg_partition_hash(out, part) : FG_OK;
+    return st == FG_OK ? FG_OK
+                       : fg_fail(err, st, "the partition could not be hashed: %s", fg_status_text(st));
+}
+
 enum fg_status fg_study_note(struct fg_journal *j, uint32_t type, fg_time_t start, uint64_t version,
-                             const uint8_t partition[32], struct fg_err *err)
+                             const struct fg_partition *part, struct fg_err *err)
 {
     struct fg_str payload = {0};
+    uint8_t partition[HASH];
     enum fg_status st;
+    FG_TRY(hash_partition(partition, part, err));
     FG_TRY(fg_put_u64(&payload, (uint64_t)fg_now()));
     FG_TRY(fg_put_u64(&payload, (uint64_t)start));
     FG_TRY(fg_put_u64(&payload, version));
     FG_TRY(fg_put_u32(&payload, (uint32_t)getpid()));
-    FG_TRY(fg_str_add(&payload, partition, 32));
+    FG_TRY(fg_str_add(&payload, partition, HASH));
     FG_TRY(fg_journal_add(j, type, payload.data, payload.len, err));
 cleanup:
     fg_str_fini(&payload);
@@ -52,7 +64,7 @@ cleanup:
 /* What was noted at a start (fg_study_note()): the first of a folder, or the last. */
 struct start {
     fg_time_t start;
-    uint8_t partition[32];
+    uint8_t partition[HASH];
 };
 
 static bool read_start(struct start *out, const struct fg_journal_record *record)
@@ -93,14 +105,18 @@ fg_time_t fg_study_started(const char *folder, fg_time_t otherwise)
     return find_start(&s, folder, false) ? s.start : otherwise;
 }
 
-bool fg_study_dealt(uint8_t partition[32], const char *folder)
+enum fg_status fg_study_same_data(const char *folder, const struct fg_partition *part, struct fg_err *err)
 {
     struct start s;
-    bool known = find_start(&s, folder, true);
-    if (known) {
-        memcpy(partition, s.partition, sizeof s.partition);
+    uint8_t ours[HASH];
+    enum fg_status st = hash_partition(ours, part, err);
+    if (st == FG_OK && find_start(&s, folder, true) && memcmp(s.partition, ours, HASH) != 0) {
+        st = fg_fail(err, FG_E_CONFIG,
+                     "%s: data.path: expected the samples that the run there was begun with, found others; "
+                     "--force starts anew, --out names another folder",
+                     folder);
     }
-    return known;
+    return st;
 }
 
 /* The events behind `from`, which is 0 for all; *whole: the journal's length after the last whole round among

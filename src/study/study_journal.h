@@ -7,16 +7,17 @@
 #ifndef FG_STUDY_STUDY_JOURNAL_H
 #define FG_STUDY_STUDY_JOURNAL_H
 
+#include "datasets/partition.h"
 #include "src/aggregator/core.h"
 #include "src/sim/timeline.h"
 #include "src/store/journal.h"
 
 enum { FG_JOURNAL_BEGIN = 1, FG_JOURNAL_STOP = 2, FG_JOURNAL_EVENT = 3, FG_JOURNAL_SEEN = 4 };
 
-/* BEGIN or STOP: u64 wall clock in us, u64 start of the run in us, u64 version, u32 pid, partition
- * hash[32]. */
+/* BEGIN or STOP: u64 wall clock in us, u64 start of the run in us, u64 version, u32 pid, hash[32] of the
+ * partition. part: NULL: there are no data, zeros. */
 enum fg_status fg_study_note(struct fg_journal *j, uint32_t type, fg_time_t start, uint64_t version,
-                             const uint8_t partition[32], struct fg_err *err) FG_NODISCARD;
+                             const struct fg_partition *part, struct fg_err *err) FG_NODISCARD;
 
 /* EVENT: as src/aggregator/event_io.h encodes it. */
 enum fg_status fg_study_note_event(struct fg_journal *j, const struct fg_event *ev,
@@ -30,8 +31,10 @@ enum fg_status fg_study_note_seen(struct fg_journal *j, fg_time_t now, uint32_t 
  * `otherwise` when there is none. */
 fg_time_t fg_study_started(const char *folder, fg_time_t otherwise);
 
-/* The hash of the partition of its last start; false when nothing is known of it. */
-bool fg_study_dealt(uint8_t partition[32], const char *folder);
+/* Whether the run's last start dealt its data out as they are now: its configuration is the same, but the
+ * files that it names may have become others. Errors: FG_E_CONFIG: it did not; FG_E_NOMEM. */
+enum fg_status fg_study_same_data(const char *folder, const struct fg_partition *part,
+                                  struct fg_err *err) FG_NODISCARD;
 
 /* The events of a recorded run, in order. Errors: FG_E_MISSING, FG_E_CORRUPT, FG_E_INPUT (it has none),
  * FG_E_NOMEM.
