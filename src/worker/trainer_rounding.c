@@ -7,6 +7,9 @@
 #include "src/wire/pack.h"
 #include "src/worker/trainer_resident.h"
 
+_Static_assert((int)FG_DEVICE_FOLD == (int)FG_CODER_BLOCK && (int)FG_DEVICE_SHARES == (int)FG_CODER_SUMS,
+               "sums on a device are those of the coders");
+
 size_t fg_rounding_blocks(size_t values)
 {
     return (values + FG_DEVICE_FOLD - 1) / FG_DEVICE_FOLD;
