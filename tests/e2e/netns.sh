@@ -17,8 +17,9 @@ if ! make_hosts 3; then
 fi
 export TMPDIR=$T/tmp
 mkdir "$TMPDIR"
-LONG=(--set run.rounds=100 --set run.eval_every=100 --set run.threads=1 --set workers.spawn_backoff_s=0.05
-    --set workers.patience_s=2 --set workers.heartbeat_s=0.2)
+# A host that does not answer is tried for seconds: the rounds must outlast that on a fast machine.
+LONG=(--set run.rounds=500 --set run.eval_every=500 --set time.wrap=yes --set run.threads=1
+    --set workers.spawn_backoff_s=0.05 --set workers.patience_s=2 --set workers.heartbeat_s=0.2)
 
 says() { grep -qs "$1" "$T/run/log.txt"; }
 empty_host() { [ -z "$(in_host "$1" pgrep -x forage)" ]; }
