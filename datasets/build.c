@@ -268,6 +268,7 @@ enum fg_status fg_dataset_split(struct fg_dataset *ds, double fraction, uint64_t
     }
     reorder(x, ds->x, ds->n, size, test);
     reorder(y, ds->y, ds->n, ysize, test);
+    ds->summed = false;
     void *old_x = a->x;
     uint16_t *old_y = a->y;
     ds->x = a->x = x;

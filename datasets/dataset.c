@@ -181,6 +181,17 @@ enum fg_status fg_dataset_check(const struct fg_dataset *ds, struct fg_err *err)
     return FG_OK;
 }
 
+void fg_dataset_sums(uint64_t out[3], const struct fg_dataset *ds)
+{
+    if (ds->summed) {
+        memcpy(out, ds->sums, sizeof ds->sums);
+        return;
+    }
+    out[0] = fg_xxh64(ds->x, ds->n * fg_dataset_sample_bytes(ds));
+    out[1] = fg_xxh64(ds->y, ds->n * ds->label_width * sizeof *ds->y);
+    out[2] = ds->group != NULL ? fg_xxh64(ds->group, ds->n * sizeof *ds->group) : 0;
+}
+
 enum fg_status fg_dataset_hash(uint8_t digest[32], const struct fg_dataset *ds)
 {
     struct fg_sha256 h;

@@ -9,7 +9,6 @@
 #include "datasets/build.h"
 #include "datasets/h5.h"
 #include "datasets/h5_layout.h"
-#include "src/base/hash.h"
 #include "src/base/mem.h"
 
 /* An open file being read; every failure names it. */
@@ -260,19 +259,18 @@ static enum fg_status check_size(const struct reader *r, const struct fg_dataset
     return FG_OK;
 }
 
-static enum fg_status check_sums(const struct reader *r, const struct fg_dataset *ds)
+static enum fg_status check_sums(const struct reader *r, struct fg_dataset *ds)
 {
     static const char *const what[3] = {"x", "y", "group"};
-    uint64_t have[3], want[3] = {0};
+    uint64_t want[3] = {0};
     enum fg_status st = read_ints(r, "xxh3", want, 3);
     if (st != FG_OK) {
         return st;
     }
-    have[0] = fg_xxh64(ds->x, ds->n * fg_dataset_sample_bytes(ds));
-    have[1] = fg_xxh64(ds->y, ds->n * ds->label_width * sizeof *ds->y);
-    have[2] = ds->group != NULL ? fg_xxh64(ds->group, ds->n * sizeof *ds->group) : 0;
+    fg_dataset_sums(ds->sums, ds);
+    ds->summed = true;
     for (int i = 0; i < 3; i++) {
-        if (have[i] != want[i]) {
+        if (ds->sums[i] != want[i]) {
             return bad(r, what[i], "does not match its checksum: the file is damaged");
         }
     }

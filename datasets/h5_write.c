@@ -7,7 +7,6 @@
 #include "datasets/h5.h"
 #include "datasets/h5_layout.h"
 #include "src/base/file.h"
-#include "src/base/hash.h"
 #include "src/base/mem.h"
 #include "src/base/str.h"
 
@@ -103,9 +102,8 @@ static int write_attributes(hid_t file, const struct fg_dataset *ds)
     uint64_t layout[FG_LAYOUT_COUNTS] = {(uint64_t)ds->kind, (uint64_t)ds->dtype, ds->shape[0], ds->shape[1],
                                          ds->shape[2],       ds->classes,         ds->n,        ds->n_train,
                                          ds->groups};
-    uint64_t sums[3] = {fg_xxh64(ds->x, ds->n * fg_dataset_sample_bytes(ds)),
-                        fg_xxh64(ds->y, ds->n * ds->label_width * sizeof *ds->y),
-                        ds->group != NULL ? fg_xxh64(ds->group, ds->n * sizeof *ds->group) : 0};
+    uint64_t sums[3];
+    fg_dataset_sums(sums, ds);
     return write_text(file, "format", FG_LAYOUT_FORMAT) && write_ints(file, "version", &version, 1) &&
            write_text(file, "kind", fg_dataset_kind_name(ds->kind)) &&
            write_ints(file, "layout", layout, FG_LAYOUT_COUNTS) && write_ints(file, "xxh3", sums, 3) &&

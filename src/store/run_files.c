@@ -12,12 +12,13 @@
 
 /* `lock` apart. */
 static const char *const own_files[] = {
-    "config.ini",   "config.ini.tmp",     "summary.json",     "summary.json.tmp",
-    "rounds.csv",   "participation.part", "journal",          "checkpoint.0",
-    "checkpoint.1", "checkpoint.0.tmp",   "checkpoint.1.tmp", "run.h5",
-    "run.h5.tmp",   "workers.json",       "workers.json.tmp", "log.txt",
-    "board.part",   "memory.0",           "memory.1",         "memory.0.tmp",
-    "memory.1.tmp", "memory.live",        "mpirun.log"};
+    "config.ini",       "config.ini.tmp",     "summary.json",     "summary.json.tmp",
+    "rounds.csv",       "participation.part", "journal",          "checkpoint.0",
+    "checkpoint.1",     "checkpoint.0.tmp",   "checkpoint.1.tmp", "run.h5",
+    "run.h5.tmp",       "workers.json",       "workers.json.tmp", "log.txt",
+    "board.part",       "memory.0",           "memory.1",         "memory.0.tmp",
+    "memory.1.tmp",     "memory.live",        "mpirun.log",       "inputs.sha256",
+    "inputs.sha256.tmp"};
 
 static bool is_own(const char *name)
 {

@@ -202,7 +202,7 @@ static enum fg_status resume(struct study *s, struct fg_err *err)
     enum fg_status st;
     s->state.len = 0;
     FG_TRY(fg_rundir_resume(s->dir, &s->state, &journal_len, err));
-    FG_TRY(s->state.len > 0 ? fg_study_same_data(fg_rundir_path(s->dir), s->setup->part, err) : FG_OK);
+    FG_TRY(s->state.len > 0 ? study_same_inputs(s, err) : FG_OK);
     if (s->keeping != FG_KEEPING_NONE) { /* what came after it is run again */
         FG_TRY(fg_append_truncate(journal, journal_len, err));
     } else if (s->recorded) {
@@ -297,7 +297,7 @@ cleanup:
 static enum fg_status note(struct study *s, uint32_t type, struct fg_err *err)
 {
     return fg_study_note(fg_rundir_journal(s->dir), type, fg_fleet_start(s->setup->fleet),
-                         fg_aggregator_version(s->agg), s->setup->part, err);
+                         fg_aggregator_version(s->agg), s->data, err);
 }
 
 /* ---- ending ---- */
@@ -350,6 +350,7 @@ static enum fg_status prepare(struct study *s, const struct fg_study_shell *shel
     } else {
         study_tell_fleet(s);
     }
+    FG_TRY(study_keep_inputs(s, err));
     FG_TRY(note(s, FG_JOURNAL_BEGIN, err));
     FG_TRY(study_forget(s, err));
     s->journal_len = fg_rundir_journal(s->dir)->file.len;
@@ -387,6 +388,7 @@ static enum fg_status whole(struct study *s, const struct fg_study_shell *shell,
         FG_TRY(fg_study_recorded(&s->record, shell->replay, err));
     }
     FG_TRY(fg_setup_create(&s->setup, s->cfg, study_started(s, path.data), err));
+    FG_TRY(study_inputs(s, err));
     if (s->setup->codec->clients_keep_state && !s->setup->cost_only) {
         s->keeping = shell->executor != NULL ? FG_KEEPING_AWAY : FG_KEEPING_HERE;
         s->recorded = s->recorded || shell->replay == NULL;
@@ -472,6 +474,7 @@ static int run_study(const struct fg_config *cfg, const struct fg_cmd_common *co
     fg_rundir_close(s.dir);
     fg_setup_destroy(s.setup);
     fg_str_fini(&s.state);
+    fg_str_fini(&s.inputs);
     fg_study_record_fini(&s.record);
     fg_met_destroy(s.met);
     fg_meter_close(s.meter);

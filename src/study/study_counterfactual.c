@@ -26,17 +26,12 @@ static enum fg_status not_the_same(const struct study *s, struct fg_err *err)
 /* The start of an aggregator: where time does not stand still meanwhile, nobody saw anything since. */
 static enum fg_status take_begin(struct study *s, struct fg_reader *r, bool first, struct fg_err *err)
 {
-    uint8_t partition[32];
     fg_time_t wall = (fg_time_t)fg_get_u64(r);
     (void)fg_get_u64(r);
     (void)fg_get_u64(r);
     (void)fg_get_u32(r);
-    const void *theirs = fg_get_bytes(r, sizeof partition);
-    enum fg_status st = fg_partition_hash(partition, s->setup->part);
-    if (st != FG_OK) {
-        return fg_fail(err, st, "the partition could not be hashed: %s", fg_status_text(st));
-    }
-    if (theirs == NULL || memcmp(theirs, partition, sizeof partition) != 0) {
+    const void *theirs = fg_get_bytes(r, sizeof s->data);
+    if (theirs == NULL || memcmp(theirs, s->data, sizeof s->data) != 0) {
         return not_the_same(s, err);
     }
     return first ? FG_OK : fg_met_blind(s->met, s->cfg->drive.on ? fg_met_end(s->met) : wall);

@@ -29,6 +29,8 @@ struct study {
     struct fg_executor *ex;
     struct fg_aggregator *agg;
     struct fg_progress progress;
+    uint8_t data[FG_STUDY_HASH]; /* which samples the clients have */
+    struct fg_str inputs;        /* the other files that decide */
     struct fg_str state;
     double begun_s, wall_before_s, saved_s;
     double saving_s;             /* spent on the files of the run since this start */
@@ -49,6 +51,13 @@ struct study {
 /* study_start.c: model.from, start from another run's parameters. Errors: FG_E_CONFIG, those of reading
  * it. */
 enum fg_status study_warm_start(struct study *s, struct fg_err *err) FG_NODISCARD;
+
+/* study_start.c: find out what the files hold that a run goes on with only if they are the same; compare that
+ * with what the folder's run was begun with; keep it there. Errors: FG_E_CONFIG names what is another now;
+ * FG_E_MISSING, FG_E_IO, FG_E_FULL, FG_E_NOMEM. */
+enum fg_status study_inputs(struct study *s, struct fg_err *err) FG_NODISCARD;
+enum fg_status study_same_inputs(const struct study *s, struct fg_err *err) FG_NODISCARD;
+enum fg_status study_keep_inputs(const struct study *s, struct fg_err *err) FG_NODISCARD;
 
 /* When round 0 begins: under a virtual clock what configuration and traces say; under a real one now, or when
  * the run that is resumed began. */

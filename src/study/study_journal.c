@@ -5,31 +5,39 @@
 
 #include "src/aggregator/event_io.h"
 #include "src/base/bytes.h"
+#include "src/base/hash.h"
 #include "src/base/mem.h"
 #include "src/base/now.h"
 
-enum { HASH = 32 };
-
-static enum fg_status hash_partition(uint8_t out[HASH], const struct fg_partition *part, struct fg_err *err)
+enum fg_status fg_study_hash_data(uint8_t out[FG_STUDY_HASH], const struct fg_partition *part,
+                                  const struct fg_dataset *data, struct fg_err *err)
 {
-    memset(out, 0, HASH);
-    enum fg_status st = part != NULL ? fg_partition_hash(out, part) : FG_OK;
-    return st == FG_OK ? FG_OK
-                       : fg_fail(err, st, "the partition could not be hashed: %s", fg_status_text(st));
+    struct {
+        uint8_t partition[FG_STUDY_HASH];
+        uint64_t sums[3];
+    } all;
+    memset(out, 0, FG_STUDY_HASH);
+    if (part == NULL) {
+        return FG_OK;
+    }
+    fg_dataset_sums(all.sums, data);
+    enum fg_status st = fg_partition_hash(all.partition, part);
+    if (st == FG_OK) {
+        st = fg_sha256(out, &all, sizeof all);
+    }
+    return st == FG_OK ? FG_OK : fg_fail(err, st, "the data could not be hashed: %s", fg_status_text(st));
 }
 
 enum fg_status fg_study_note(struct fg_journal *j, uint32_t type, fg_time_t start, uint64_t version,
-                             const struct fg_partition *part, struct fg_err *err)
+                             const uint8_t data[FG_STUDY_HASH], struct fg_err *err)
 {
     struct fg_str payload = {0};
-    uint8_t partition[HASH];
     enum fg_status st;
-    FG_TRY(hash_partition(partition, part, err));
     FG_TRY(fg_put_u64(&payload, (uint64_t)fg_now()));
     FG_TRY(fg_put_u64(&payload, (uint64_t)start));
     FG_TRY(fg_put_u64(&payload, version));
     FG_TRY(fg_put_u32(&payload, (uint32_t)getpid()));
-    FG_TRY(fg_str_add(&payload, partition, HASH));
+    FG_TRY(fg_str_add(&payload, data, FG_STUDY_HASH));
     FG_TRY(fg_journal_add(j, type, payload.data, payload.len, err));
 cleanup:
     fg_str_fini(&payload);
@@ -64,7 +72,7 @@ cleanup:
 /* What was noted at a start (fg_study_note()): the first of a folder, or the last. */
 struct start {
     fg_time_t start;
-    uint8_t partition[HASH];
+    uint8_t data[FG_STUDY_HASH];
 };
 
 static bool read_start(struct start *out, const struct fg_journal_record *record)
@@ -74,9 +82,9 @@ static bool read_start(struct start *out, const struct fg_journal_record *record
     out->start = (fg_time_t)fg_get_u64(&r);
     (void)fg_get_u64(&r); /* version */
     (void)fg_get_u32(&r); /* process */
-    const uint8_t *partition = fg_get_bytes(&r, sizeof out->partition);
+    const uint8_t *data = fg_get_bytes(&r, sizeof out->data);
     if (!r.bad) {
-        memcpy(out->partition, partition, sizeof out->partition);
+        memcpy(out->data, data, sizeof out->data);
     }
     return !r.bad;
 }
@@ -105,18 +113,15 @@ fg_time_t fg_study_started(const char *folder, fg_time_t otherwise)
     return find_start(&s, folder, false) ? s.start : otherwise;
 }
 
-enum fg_status fg_study_same_data(const char *folder, const struct fg_partition *part, struct fg_err *err)
+enum fg_status fg_study_same_data(const char *folder, const uint8_t data[FG_STUDY_HASH], struct fg_err *err)
 {
     struct start s;
-    uint8_t ours[HASH];
-    enum fg_status st = hash_partition(ours, part, err);
-    if (st == FG_OK && find_start(&s, folder, true) && memcmp(s.partition, ours, HASH) != 0) {
-        st = fg_fail(err, FG_E_CONFIG,
-                     "%s: data.path: expected the samples that the run there was begun with, found others; "
-                     "--force starts anew, --out names another folder",
-                     folder);
-    }
-    return st;
+    return !find_start(&s, folder, true) || memcmp(s.data, data, FG_STUDY_HASH) == 0
+               ? FG_OK
+               : fg_fail(err, FG_E_CONFIG,
+                         "%s: data.path: expected the samples that the run there was begun with, found "
+                         "others; --force starts anew, --out names another folder",
+                         folder);
 }
 
 /* The events behind `from`, which is 0 for all; *whole: the journal's length after the last whole round among

@@ -1,7 +1,7 @@
 /* What a study writes into its journal; bytes in doc/run-directory.md.
  *
  * A virtual run's journal holds only what cannot be derived again: when it was begun and stopped, by whom, on
- * which partition. Under run.clock = real every event that the core took is in it, with its time: state =
+ * which data. Under run.clock = real every event that the core took is in it, with its time: state =
  * fold of the configuration and the journal. Thread safety: one caller.
  */
 #ifndef FG_STUDY_STUDY_JOURNAL_H
@@ -14,10 +14,15 @@
 
 enum { FG_JOURNAL_BEGIN = 1, FG_JOURNAL_STOP = 2, FG_JOURNAL_EVENT = 3, FG_JOURNAL_SEEN = 4 };
 
-/* BEGIN or STOP: u64 wall clock in us, u64 start of the run in us, u64 version, u32 pid, hash[32] of the
- * partition. part: NULL: there are no data, zeros. */
+/* SHA-256 of who has which samples, and of the samples' checksums; part: NULL: there are no data, zeros.
+ * Errors: FG_E_NOMEM. */
+enum { FG_STUDY_HASH = 32 };
+enum fg_status fg_study_hash_data(uint8_t out[FG_STUDY_HASH], const struct fg_partition *part,
+                                  const struct fg_dataset *data, struct fg_err *err) FG_NODISCARD;
+
+/* BEGIN or STOP: u64 wall clock in us, u64 start of the run in us, u64 version, u32 pid, that hash. */
 enum fg_status fg_study_note(struct fg_journal *j, uint32_t type, fg_time_t start, uint64_t version,
-                             const struct fg_partition *part, struct fg_err *err) FG_NODISCARD;
+                             const uint8_t data[FG_STUDY_HASH], struct fg_err *err) FG_NODISCARD;
 
 /* EVENT: as src/aggregator/event_io.h encodes it. */
 enum fg_status fg_study_note_event(struct fg_journal *j, const struct fg_event *ev,
@@ -31,9 +36,9 @@ enum fg_status fg_study_note_seen(struct fg_journal *j, fg_time_t now, uint32_t 
  * `otherwise` when there is none. */
 fg_time_t fg_study_started(const char *folder, fg_time_t otherwise);
 
-/* Whether the run's last start dealt its data out as they are now: its configuration is the same, but the
- * files that it names may have become others. Errors: FG_E_CONFIG: it did not; FG_E_NOMEM. */
-enum fg_status fg_study_same_data(const char *folder, const struct fg_partition *part,
+/* Whether the run's last start had the data that we have: its configuration is the same, but the files that
+ * it names may have become others. Errors: FG_E_CONFIG: it had not. */
+enum fg_status fg_study_same_data(const char *folder, const uint8_t data[FG_STUDY_HASH],
                                   struct fg_err *err) FG_NODISCARD;
 
 /* The events of a recorded run, in order. Errors: FG_E_MISSING, FG_E_CORRUPT, FG_E_INPUT (it has none),

@@ -1,11 +1,13 @@
-/* What a study begins with: its parameters, its time, its rows of each client. */
+/* What a study begins with: its files, its parameters, its time, its rows of each client. */
 #include "src/study/study_internal.h"
 
 #include <string.h>
 
+#include "src/base/file.h"
 #include "src/base/log.h"
 #include "src/base/mem.h"
 #include "src/base/now.h"
+#include "src/study/inputs.h"
 
 enum fg_status study_warm_start(struct study *s, struct fg_err *err)
 {
@@ -25,6 +27,32 @@ enum fg_status study_warm_start(struct study *s, struct fg_err *err)
                               p, from.n);
     }
     fg_run_params_fini(&from);
+    return st;
+}
+
+enum fg_status study_inputs(struct study *s, struct fg_err *err)
+{
+    enum fg_status st = fg_study_hash_data(s->data, s->setup->part, s->setup->data, err);
+    return st == FG_OK ? fg_inputs_list(&s->inputs, s->cfg, err) : st;
+}
+
+enum fg_status study_same_inputs(const struct study *s, struct fg_err *err)
+{
+    enum fg_status st = fg_study_same_data(fg_rundir_path(s->dir), s->data, err);
+    return st == FG_OK ? fg_inputs_same(fg_rundir_path(s->dir), &s->inputs, err) : st;
+}
+
+enum fg_status study_keep_inputs(const struct study *s, struct fg_err *err)
+{
+    struct fg_str path = {0};
+    enum fg_status st;
+    if (s->inputs.len == 0) {
+        return FG_OK;
+    }
+    FG_TRY(fg_str_addf(&path, "%s/" FG_INPUTS, fg_rundir_path(s->dir)));
+    FG_TRY(fg_file_replace(path.data, s->inputs.data, s->inputs.len, err));
+cleanup:
+    fg_str_fini(&path);
     return st;
 }
 

@@ -167,7 +167,10 @@ if same "$kept"; then ok "and nothing was lost"; else not_ok "and nothing was lo
 # the data become others between a stop and the next start
 for i in $(seq 400); do echo "$((i * 37 % 101)),$((i * 53 % 97)),$((i % 2))"; done >"$T/all.csv"
 (echo a,b,label && cat "$T/all.csv") >"$T/own.csv"
-OWN=("${ARGS[@]}" --set data.path="$T/own.csv" --set data.partition=iid --set data.clients=8 --set select.clients=8
+TRACE=$SRC/datasets/samples/traces/volunteer-desktops-2w.csv
+mkdir "$T/own \\ files"
+cp "$TRACE" "$T/own \\ files/trace.csv"
+OWN=("${ARGS[@]}" --set data.path="$T/own.csv" --set availability.trace="$T/own \\ files/trace.csv" --set data.partition=iid --set data.clients=8 --set select.clients=8
     --set model.layers="dense 64; relu; dense 64; relu; dense 2" --set run.rounds=250 --set time.wrap=yes --set train.epochs=20
     --set fleet.samples_per_s=1000000 --out "$T/own" "$EXAMPLE")
 own() { "$FORAGE" simulate "${OWN[@]}" >/dev/null 2>"$T/err"; }
@@ -183,9 +186,19 @@ expect "stopped on the way" 75 $?
 own
 expect "the data have become others: refused" 2 $?
 expect_match "and said" "$T/own: data.path: expected the samples that the run there was begun with, found others" "$(cat "$T/err")"
-(echo a,b,label && cat "$T/all.csv") >"$T/own.csv"
+(echo a,b,label && sed '5s/.$/0/' "$T/all.csv") >"$T/own.csv"
 own
-expect "with the same data again the run goes on" 0 $?
+expect_match "as many with another label: refused" '^2 .*data.path: expected the samples' "$? $(cat "$T/err")"
+(echo a,b,label && cat "$T/all.csv") >"$T/own.csv"
+(cd / && sha256sum --quiet --check "$T/own/inputs.sha256")
+expect "the list of the other files is sha256sum's" 0 $?
+expect "with the trace and those of carbon" 7 "$(wc -l <"$T/own/inputs.sha256")"
+sed -i 's/1209600$/1209599/' "$T/own \\ files/trace.csv"
+own
+expect_match "another trace: refused, by name" '^2 .*own .* files/trace.csv: expected the file that the run in .*/own was begun with' "$? $(cat "$T/err")"
+cp "$TRACE" "$T/own \\ files/trace.csv"
+own
+expect "with the same files again the run goes on" 0 $?
 
 rm -rf "$kept"
 (ulimit -d 200000; "$FORAGE" simulate -q "${MEMORY[@]}" --set model.layers=2nn --set data.clients=400 --set data.partition=iid --set select.clients=4 \

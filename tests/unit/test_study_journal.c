@@ -5,6 +5,8 @@
 #include "src/study/study_journal.h"
 #include "tests/lib/tmpdir.h"
 
+static const uint8_t no_data[FG_STUDY_HASH];
+
 static void add_event(struct fg_journal *j, enum fg_event_kind kind, fg_time_t now)
 {
     struct fg_err err;
@@ -20,7 +22,7 @@ static void the_tail_has_the_rounds_that_were_committed_after_the_checkpoint(voi
     struct fg_study_record tail, all;
     uint64_t whole, at[4];
     assert_int_equal(fg_journal_open(&j, fg_tmpdir_file("journal"), &err), FG_OK);
-    assert_int_equal(fg_study_note(&j, FG_JOURNAL_BEGIN, 7, 0, NULL, &err), FG_OK);
+    assert_int_equal(fg_study_note(&j, FG_JOURNAL_BEGIN, 7, 0, no_data, &err), FG_OK);
     for (int round = 0; round < 3; round++) {
         assert_int_equal(fg_study_note_seen(&j, 10 * round, 2, true, &err), FG_OK);
         add_event(&j, FG_EVENT_WAKE, 10 * round);
