@@ -61,6 +61,11 @@ struct fg_coders {
      * ascending; their number. place has room for n + 16. */
     size_t (*choose)(const struct fg_coder_stream *s, uint64_t at, const float *x, float inverse,
                      uint32_t *place, size_t n);
+    /* z += x. */
+    void (*add)(const float *x, float *z, size_t n);
+    /* Where |z[i]|, as the whole number that its bits are (in the order of sizes, NAN above all), is above
+     * `least`: place[j] = first + i, for i ascending; their number. place has room for n + 16. */
+    size_t (*above)(const float *z, uint32_t least, uint32_t first, uint32_t *place, size_t n);
 
     /* 16 bits a value, little-endian: binary16 and the upper half of a float, nearest, ties to even.
      * A NaN stays one. */
@@ -79,6 +84,8 @@ struct fg_coders {
      * n a multiple of 8. */
     void (*signs)(const float *z, uint8_t *out, size_t n);
     void (*unsigns)(const uint8_t *in, float unit, float *z, size_t n);
+    /* Signs, and what unsigns() makes of them taken off: z - unsigns(signs(z)). */
+    void (*take_signs)(float *z, float unit, uint8_t *out, size_t n);
 
     /* Some of the first of `count` codes, each plus `first`; returns how many, perhaps none. What the bits
      * say is not judged: the caller does so at the last one. g goes on behind them.

@@ -97,6 +97,23 @@ static size_t choose(const struct fg_coder_stream *s, uint64_t at, const float *
     return count;
 }
 
+static void add(const float *x, float *z, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        z[i] += x[i];
+    }
+}
+
+static size_t above(const float *z, uint32_t least, uint32_t first, uint32_t *place, size_t n)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        place[count] = first + (uint32_t)i;
+        count += (float_bits(z[i]) & 0x7fffffffu) > least;
+    }
+    return count;
+}
+
 static void put16(uint8_t *out, uint32_t half)
 {
     out[0] = (uint8_t)half;
@@ -191,6 +208,14 @@ static void unsigns(const uint8_t *in, float unit, float *z, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         z[i] = in[i / 8] >> (i % 8) & 1u ? -unit : unit;
+    }
+}
+
+static void take_signs(float *z, float unit, uint8_t *out, size_t n)
+{
+    signs(z, out, n);
+    for (size_t i = 0; i < n; i++) {
+        z[i] -= out[i / 8] >> (i % 8) & 1u ? -unit : unit;
     }
 }
 

@@ -25,5 +25,5 @@
         .name = (label), .words = words, .largest = largest, .sums = sums, .round = round_, .scale = scale, \
         .pack4 = pack4, .unpack4 = unpack4, .choose = choose, .to_fp16 = to_fp16, .from_fp16 = from_fp16,   \
         .to_bf16 = to_bf16, .from_bf16 = from_bf16, .flip = flip, .hadamard = hadamard, .signs = signs,     \
-        .unsigns = unsigns, .gaps = gaps,                                                                   \
+        .unsigns = unsigns, .take_signs = take_signs, .add = add, .above = above, .gaps = gaps,             \
     }

@@ -277,6 +277,36 @@ static size_t choose(const struct fg_coder_stream *s, uint64_t at, const float *
     return count;
 }
 
+/* ---- what is kept ---- */
+
+static void add(const float *x, float *z, size_t n)
+{
+    size_t i = 0;
+    for (; i + VL <= n; i += VL) {
+        v_store(z + i, v_add(v_load(z + i), v_load(x + i)));
+    }
+    if (i < n) {
+        v_store_part(z + i, v_add(v_load_part(z + i, n - i), v_load_part(x + i, n - i)), n - i);
+    }
+}
+
+static size_t above(const float *z, uint32_t least, uint32_t first, uint32_t *place, size_t n)
+{
+    uint32_t lane[VL];
+    size_t count = 0;
+    for (uint32_t l = 0; l < VL; l++) {
+        lane[l] = first + l;
+    }
+    VI index = vi_load(lane);
+    for (size_t i = 0; i < n; i += VL) { /* lanes behind the last value are 0, which is above nothing */
+        V value = n - i < VL ? v_load_part(z + i, n - i) : v_load(z + i);
+        VM is = vi_below(vi_set(least), vi_and(v_bits(value), vi_set(0x7fffffffu)));
+        vi_store_some(place + count, is, vi_add(index, vi_set((uint32_t)i)));
+        count += (size_t)__builtin_popcount(v_mask_bits(is));
+    }
+    return count;
+}
+
 /* ---- 16 bits ---- */
 
 static inline VI fp16_of(V x)
@@ -435,6 +465,26 @@ static void unsigns(const uint8_t *in, float unit, float *z, size_t n)
             v_store(z + i, x);
         } else {
             v_store_part(z + i, x, m);
+        }
+    }
+}
+
+static void take_signs(float *z, float unit, uint8_t *out, size_t n)
+{
+    V one = v_set(unit);
+    for (size_t i = 0; i < n; i += VL) {
+        size_t m = n - i < VL ? n - i : VL;
+        V x = m < VL ? v_load_part(z + i, m) : v_load(z + i);
+        VM negative = is_negative(x);
+        unsigned bits = v_mask_bits(negative);
+        x = v_sub(x, negate_where(negative, one));
+        if (m == VL) {
+            v_store(z + i, x);
+        } else {
+            v_store_part(z + i, x, m);
+        }
+        for (size_t b = 0; b < m / 8; b++) {
+            out[i / 8 + b] = (uint8_t)(bits >> 8 * b);
         }
     }
 }

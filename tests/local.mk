@@ -21,6 +21,7 @@ UNIT_TESTS += tests/unit/test_codec
 UNIT_TESTS += tests/unit/test_codec_adaptive
 UNIT_TESTS += tests/unit/test_codec_feedback
 UNIT_TESTS += tests/unit/test_codec_lossy
+UNIT_TESTS += tests/unit/test_largest
 UNIT_TESTS += tests/unit/test_codec_powersgd
 UNIT_TESTS += tests/unit/test_codec_range
 UNIT_TESTS += tests/unit/test_coders

@@ -30,18 +30,18 @@ static double sent_of(const struct fg_codec_opts *opts, size_t n, double updates
     return fg_feedback_sent(FG_FEEDBACK_SIGNS, 1.0, updates);
 }
 
-/* Signs of y into out, kept = y - sent; returns the scale. */
-static float encode_layer(const struct fg_coders *c, uint8_t *out, float *y /* (n) kept after */, size_t n)
+/* y = x + kept, its signs into out, kept = y - sent; returns the scale. */
+static float encode_layer(const struct fg_coders *c, uint8_t *out, const float *x,
+                          float *y /* (n) kept before and after */, size_t n)
 {
+    c->add(x, y, n);
     double mean = n > 0 ? c->sums(y, n).sum / (double)n : 0.0;
     float scale = mean > 0x1p127 || !isfinite(mean) ? NAN : (float)mean, last[8] = {0};
-    c->signs(y, out, n - n % 8);
+    c->take_signs(y, scale, out, n - n % 8);
     if (n % 8 > 0) {
         memcpy(last, y + (n - n % 8), n % 8 * sizeof *y);
-        c->signs(last, out + n / 8, 8);
-    }
-    for (size_t i = 0; i < n; i++) { /* without a branch, which would be guessed wrong every other time */
-        y[i] -= (float)(1 - 2 * (y[i] < 0.f)) * scale;
+        c->take_signs(last, scale, out + n / 8, 8);
+        memcpy(y + (n - n % 8), last, n % 8 * sizeof *y);
     }
     return scale;
 }
@@ -55,13 +55,10 @@ static enum fg_status encode(struct fg_codec_ws *ws, uint8_t *out, size_t cap, s
     FG_ASSERT(cap >= *len && ws->kept != NULL);
     struct fg_packer head = {.p = out, .left = 4 * layers};
     uint8_t *signs = out + 4 * layers;
-    for (size_t i = 0; i < n; i++) {
-        ws->kept[i] += x[i];
-    }
     for (size_t l = 0; l < layers; l++) {
         size_t m = fg_codec_layer(&ws->opts, l, n);
         FG_ASSERT(m <= n - at);
-        fg_pack_f32(&head, encode_layer(c, signs, ws->kept + at, m));
+        fg_pack_f32(&head, encode_layer(c, signs, x + at, ws->kept + at, m));
         signs += (m + 7) / 8;
         at += m;
     }

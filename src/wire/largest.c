@@ -28,7 +28,17 @@ double fg_largest_sent(enum fg_feedback how, const struct fg_codec_opts *opts, s
     return n > 0 ? fg_feedback_sent(how, (double)fg_largest_count(opts, n) / (double)n, updates) : 1.0;
 }
 
-enum { COUNTS = 65536 };
+/* Candidates for the k largest of y are taken block by block; when there is no room for those of another
+ * block, all but the k largest so far go, and what comes later has to be larger than the least of these. */
+enum { BLOCK = 4096, DIGIT = 11, COUNTS = 1 << DIGIT, LANES = 16 /* that coders write behind the last */ };
+
+struct choice {
+    uint32_t *count;        /* (COUNTS) */
+    uint32_t *place, *size; /* (cap + LANES) of candidates, places ascending */
+    size_t n, cap;
+    size_t k;
+    uint32_t least; /* candidates are larger */
+};
 
 /* The bits of |v|: they order as sizes do; NAN above all. */
 static uint32_t size_of(float v)
@@ -38,66 +48,76 @@ static uint32_t size_of(float v)
     return bits & 0x7fffffffu;
 }
 
-/* The least size among the k largest, and how many of exactly this size are among them:
- * two counts of 16 bits each.
- * Shapes: y (n), 0 < k <= n. Cost: three passes, no memory of n. */
-static uint32_t threshold(const float *y, size_t n, size_t k, uint32_t *count /* (COUNTS) */, size_t *equal)
+/* The least size among the k largest candidates, and how many of exactly this size are among them, a digit of
+ * 11, 10 and 10 bits after the other. 0 < k <= n. */
+static uint32_t threshold(const struct choice *c, size_t *equal)
 {
-    uint32_t high = 0, low = 0;
-    memset(count, 0, COUNTS * sizeof *count);
-    for (size_t i = 0; i < n; i++) {
-        count[size_of(y[i]) >> 16]++;
-    }
-    for (high = 65535; count[high] < k; high--) {
-        k -= count[high];
-    }
-    memset(count, 0, COUNTS * sizeof *count);
-    for (size_t i = 0; i < n; i++) {
-        uint32_t size = size_of(y[i]);
-        count[size & 0xffffu] += size >> 16 == high;
-    }
-    for (low = 65535; count[low] < k; low--) {
-        k -= count[low];
+    static const unsigned at[] = {20, 10, 0, 31};
+    uint32_t least = 0, digit;
+    size_t k = c->k;
+    for (size_t d = 0; d < 3; d++) {
+        unsigned above = at[(d + 3) % 4]; /* where the digits begin that are known */
+        memset(c->count, 0, COUNTS * sizeof *c->count);
+        for (size_t i = 0; i < c->n; i++) {
+            c->count[c->size[i] >> at[d] & (COUNTS - 1) >> (d > 0)] += c->size[i] >> above == least >> above;
+        }
+        for (digit = (COUNTS - 1) >> (d > 0); c->count[digit] < k; digit--) {
+            k -= c->count[digit];
+        }
+        least |= digit << at[d];
     }
     *equal = k;
-    return high << 16 | low;
+    return least;
 }
 
-/* Split y between what is sent and what is kept. */
-static void split(struct fg_largest *out, float *kept /* (n) y before */, size_t n, uint32_t least,
-                  size_t equal)
+/* Leave the k largest, of those of the same size the earlier ones. */
+static void prune(struct choice *c, const float *y)
 {
-    float *value = out->value;
-    uint32_t *place = out->place, sent = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t size = size_of(kept[i]);
-        bool take = size > least || (size == least && equal > 0);
-        equal -= take && size == least;
-        if (take && size != 0) {
-            value[sent] = kept[i];
-            place[sent++] = (uint32_t)i;
-            kept[i] = 0.f;
-        }
+    size_t equal = 0, left = 0;
+    if (c->n <= c->k) {
+        return;
     }
-    out->count = sent;
+    for (size_t i = 0; i < c->n; i++) {
+        c->size[i] = size_of(y[c->place[i]]);
+    }
+    c->least = c->k > 0 ? threshold(c, &equal) : UINT32_MAX;
+    for (size_t i = 0; i < c->n; i++) {
+        bool same = c->size[i] == c->least && equal > 0;
+        c->place[left] = c->place[i];
+        left += same || c->size[i] > c->least;
+        equal -= same;
+    }
+    c->n = left;
 }
 
 enum fg_status fg_largest_take(struct fg_largest *out, struct fg_codec_ws *ws, const float *x, size_t n)
 {
-    size_t k = fg_largest_count(&ws->opts, n), equal = 0;
-    float *kept = ws->kept;
-    FG_ASSERT(kept != NULL && n < (size_t)1 << 31);
-    enum fg_status st = fg_codec_ws_reserve(ws, (COUNTS + 2 * k) * sizeof(uint32_t));
+    const struct fg_coders *coders = fg_codec_coders(ws);
+    struct choice c = {.k = fg_largest_count(&ws->opts, n)};
+    float *y = ws->kept;
+    FG_ASSERT(y != NULL && n < (size_t)1 << 31);
+    c.cap = c.k + (c.k > 2 * BLOCK ? c.k : 2 * BLOCK);
+    enum fg_status st = fg_codec_ws_reserve(ws, (COUNTS + 2 * (c.cap + LANES)) * sizeof(uint32_t));
     if (st != FG_OK) {
         return st;
     }
-    uint32_t *count = (uint32_t *)(void *)ws->buf;
-    out->place = count + COUNTS;
-    out->value = (float *)(void *)(out->place + k);
-    for (size_t i = 0; i < n; i++) {
-        kept[i] += x[i];
+    c.count = (uint32_t *)(void *)ws->buf;
+    c.place = c.count + COUNTS;
+    c.size = c.place + c.cap + LANES;
+    for (size_t at = 0; at < n; at += BLOCK) {
+        size_t m = n - at < BLOCK ? n - at : BLOCK;
+        coders->add(x + at, y + at, m);
+        if (c.n + m > c.cap) {
+            prune(&c, y);
+            FG_ASSERT(c.n + m <= c.cap);
+        }
+        c.n += coders->above(y + at, c.least, (uint32_t)at, c.place + c.n, m);
     }
-    uint32_t least = k > 0 ? threshold(kept, n, k, count, &equal) : UINT32_MAX;
-    split(out, kept, n, least, equal);
+    prune(&c, y);
+    *out = (struct fg_largest){.value = (float *)(void *)c.size, .place = c.place, .count = (uint32_t)c.n};
+    for (size_t i = 0; i < c.n; i++) {
+        out->value[i] = y[c.place[i]];
+        y[c.place[i]] = 0.f;
+    }
     return FG_OK;
 }

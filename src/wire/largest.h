@@ -29,7 +29,8 @@ struct fg_largest {
  *
  * Shapes: ws->kept, x (n), n < 2^31. Errors: FG_E_NOMEM.
  * Owner:  *out lies in the scratch of ws.
- * Cost:   five passes. */
+ * Cost:   a pass, and what remembers up to 2 k + 8,192 candidates; each of these is looked at five times,
+ *         those that stay again for as many that come. */
 enum fg_status fg_largest_take(struct fg_largest *out, struct fg_codec_ws *ws, const float *x,
                                size_t n) FG_NODISCARD;
 

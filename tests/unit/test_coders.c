@@ -61,7 +61,11 @@ static void run_case(const struct fg_coders *k, struct room *m, uint32_t seed)
         k->unpack4(m->bytes + MOST, q, n);
         m->count = k->choose(&s, at, x, 0.2f, m->place, n);
         memset(m->place + m->count, 0, (MOST + 16 - m->count) * sizeof *m->place);
+        k->add(y, x, n);
+        m->count += k->above(x, 0x3f000000u, 7, m->place + m->count, n - m->count);
+        memset(m->place + m->count, 0, (MOST + 16 - m->count) * sizeof *m->place);
         n -= n % 8;
+        k->take_signs(x, 0.2f, m->bytes + 2 * MOST, n);
         k->flip(&s, at, x, n);
         k->signs(x, m->bytes + 3 * MOST, n);
         k->unsigns(m->bytes + 3 * MOST, 0.1f, x, n);
