@@ -13,6 +13,8 @@
 #include "src/cmd/table.h"
 #include "src/store/run_files.h"
 
+enum { SEQUENCE = 80 };
+
 struct args {
     struct fg_cmd_common common;
     const char *scale, *label, *group, *roles;
@@ -56,8 +58,9 @@ static enum fg_status make_spec(struct fg_dataset_spec *spec, const struct args 
             return fg_fail(err, FG_E_USAGE, "--scale: expected unit, centred or none, found '%s'", a->scale);
         }
     }
-    if (a->sequence > UINT32_MAX || a->classes > UINT32_MAX) {
-        return fg_fail(err, FG_E_USAGE, "--sequence, --classes: expected a smaller number");
+    if (a->sequence < 1 || a->sequence > 65536 || a->classes > UINT16_MAX) {
+        return fg_fail(err, FG_E_USAGE,
+                       "--sequence, --classes: expected 1 to 65536 characters, at most 65535 classes");
     }
     spec->normalise = a->normalise ? FG_NORMALISE_CHANNEL : FG_NORMALISE_AUTO;
     spec->test_fraction = a->test_fraction;
@@ -258,6 +261,23 @@ static enum fg_status spare(const char *to, struct fg_err *err)
                  : FG_OK;
 }
 
+/* Refuse options that this source has no use for: who gives them takes it for another. */
+static enum fg_status are_of_use(const struct args *a, const struct fg_dataset *ds, struct fg_err *err)
+{
+    const char *how = ds->options != NULL ? ds->options : "importer=none";
+    bool csv = strncmp(how, "importer=csv", 12) == 0, text = strncmp(how, "importer=text", 13) == 0;
+    const char *wrong = !csv && a->label != NULL           ? "--label"
+                        : !csv && a->group != NULL         ? "--group"
+                        : !csv && a->classes != 0          ? "--classes"
+                        : !text && a->roles != NULL        ? "--roles"
+                        : !text && a->sequence != SEQUENCE ? "--sequence"
+                                                           : NULL;
+    return wrong == NULL ? FG_OK
+                         : fg_fail(err, FG_E_USAGE, "%s: expected with %s only, %s is not (%.*s)", wrong,
+                                   wrong[2] == 'r' || wrong[2] == 's' ? "a text" : "CSV", ds->name,
+                                   (int)strcspn(how, " "), how);
+}
+
 static int import(const struct fg_dataset_spec *spec, const char *to, const struct args *a)
 {
     struct fg_err err = {{0}};
@@ -266,6 +286,7 @@ static int import(const struct fg_dataset_spec *spec, const char *to, const stru
     st = st == FG_OK ? fg_run_files_apart(to, &err) : st;
     st = st == FG_OK ? spare(to, &err) : st;
     st = st == FG_OK ? fg_dataset_import(&ds, spec, &err) : st;
+    st = st == FG_OK ? are_of_use(a, ds, &err) : st;
     st = st == FG_OK ? fg_h5_write(to, ds, &err) : st;
     int rc = st != FG_OK ? fg_cmd_fail(st, &err) : a->common.json ? describe(ds, a) : 0;
     if (st == FG_OK && !a->common.json && a->common.quiet == 0) {
@@ -281,6 +302,7 @@ static int info(const struct fg_dataset_spec *spec, const struct args *a)
     struct fg_err err = {{0}};
     struct fg_dataset *ds = NULL;
     enum fg_status st = fg_dataset_load(&ds, spec, &err);
+    st = st == FG_OK ? are_of_use(a, ds, &err) : st;
     int rc = st != FG_OK ? fg_cmd_fail(st, &err) : describe(ds, a);
     fg_dataset_destroy(ds);
     return rc;
@@ -288,7 +310,7 @@ static int info(const struct fg_dataset_spec *spec, const struct args *a)
 
 static int run(int argc, char **argv)
 {
-    struct args a = {.test_fraction = FG_DATASET_SPEC_DEFAULT.test_fraction};
+    struct args a = {.test_fraction = FG_DATASET_SPEC_DEFAULT.test_fraction, .sequence = SEQUENCE};
     struct fg_cmd_words words;
     struct fg_dataset_spec spec;
     struct fg_err err = {{0}};
