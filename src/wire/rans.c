@@ -22,11 +22,15 @@ static inline unsigned size_of(int8_t q)
     return ((unsigned)q ^ sign) - sign;
 }
 
+/* Bits of all sizes; a whole block's by vectors, since its length is known. */
 static unsigned class_of(const int8_t *q, size_t n)
 {
-    unsigned all = 0;
-    for (size_t i = 0; i < n; i++) {
-        all |= size_of(q[i]);
+    uint8_t all = 0;
+    for (size_t i = 0; n == BLOCK && i < BLOCK; i++) {
+        all |= (uint8_t)size_of(q[i]);
+    }
+    for (size_t i = 0; n != BLOCK && i < n; i++) {
+        all |= (uint8_t)size_of(q[i]);
     }
     return all == 0 ? 0 : 32u - (unsigned)__builtin_clz(all);
 }
@@ -68,9 +72,10 @@ static void share_out(struct shares *s, const uint64_t *count, size_t n, bool si
     s->f[0] += (uint32_t)(FG_RANS_SLOTS - sum);
 }
 
-/* False: a number is -128, which has no class. */
+/* Numbers are counted as bytes; sizes: of both signs. False: a number is -128, which has no class. */
 static bool count_all(const int8_t *q, size_t n, uint64_t *classes, uint64_t (*sizes)[SIZES])
 {
+    uint64_t count[FG_RANS_CLASSES][2 * SIZES] = {{0}};
     for (size_t b = 0; b < n; b += BLOCK) {
         size_t m = block_at(b, n);
         unsigned class = class_of(q + b, m);
@@ -79,7 +84,12 @@ static bool count_all(const int8_t *q, size_t n, uint64_t *classes, uint64_t (*s
         }
         classes[class]++;
         for (size_t i = 0; class > 0 && i < m; i++) {
-            sizes[class][size_of(q[b + i])]++;
+            count[class][(uint8_t)q[b + i]]++;
+        }
+    }
+    for (size_t c = 0; c < FG_RANS_CLASSES; c++) {
+        for (size_t i = 0; i < SIZES; i++) {
+            sizes[c][i] = count[c][i] + (i > 0 ? count[c][2 * SIZES - i] : 0);
         }
     }
     return true;
@@ -88,7 +98,8 @@ static bool count_all(const int8_t *q, size_t n, uint64_t *classes, uint64_t (*s
 /* ---- writing ---- */
 
 struct symbol {
-    uint16_t share, first; /* its slots; those of the negative sign follow */
+    uint32_t share, first; /* its slots */
+    uint64_t inverse;      /* 2^44 / share, rounded up */
 };
 
 struct writer {
@@ -96,38 +107,41 @@ struct writer {
     uint32_t state[STATES];
 };
 
-/* There is room for a word, which is written in any case. */
-static inline __attribute__((always_inline)) uint8_t *put(uint8_t *p, uint32_t *state, uint32_t share,
-                                                          uint32_t first)
+/* There is room for a word, which is written in any case.
+ *
+ * The quotient is exact: x < 2^20 share behind the word, so x times the inverse is below 2^64 for shares of
+ * at most 2^12, and what rounding adds to it, less than x share, below 2^44. */
+static inline __attribute__((always_inline)) uint8_t *put(uint8_t *p, uint32_t *state,
+                                                          const struct symbol *symbol)
 {
-    uint32_t x = *state;
-    bool gives = x >> (32 - BITS) >= share;
+    uint32_t x = *state, share = symbol->share;
+    unsigned gives = x >> (32 - BITS) >= share; /* not a branch: it would be guessed wrong */
     uint16_t word = (uint16_t)x;
     memcpy(p - 2, &word, 2);
-    p -= gives ? 2 : 0;
-    x = gives ? x >> WORD : x;
-    *state = (x / share << BITS) + x % share + first;
+    p -= 2 * gives;
+    x >>= WORD * gives;
+    *state = x + (uint32_t)(x * symbol->inverse >> 44) * (FG_RANS_SLOTS - share) + symbol->first;
     return p;
 }
 
-static void place(struct symbol *symbol, const struct shares *s, size_t n, bool signs)
+/* By number, as a byte: of each size the positive sign comes first. */
+static void place(struct symbol *symbol /* (2 SIZES) */, const struct shares *s, size_t n, bool signs)
 {
     uint32_t at = 0;
     for (size_t i = 0; i < n; i++) {
-        symbol[i] = (struct symbol){(uint16_t)s->f[i], (uint16_t)at};
-        at += weight(signs, i) * s->f[i];
+        uint64_t inverse = s->f[i] > 0 ? (1ull << 44) / s->f[i] : 0;
+        inverse += inverse * s->f[i] != 1ull << 44;
+        symbol[i] = (struct symbol){s->f[i], at, inverse};
+        at += s->f[i];
+        if (signs && i > 0) {
+            symbol[2 * SIZES - i] = (struct symbol){s->f[i], at, inverse};
+            at += s->f[i];
+        }
     }
 }
 
-static inline __attribute__((always_inline)) uint8_t *put_number(uint8_t *p, uint32_t *state,
-                                                                 const struct symbol *symbol, int8_t q)
-{
-    struct symbol s = symbol[size_of(q)];
-    return put(p, state, s.share, s.first + (s.share & (0u - (uint32_t)(q < 0))));
-}
-
 /* A block of m numbers; false: there may not be enough room. */
-static bool put_block(struct writer *w, const struct symbol *class_symbol, struct symbol (*symbol)[SIZES],
+static bool put_block(struct writer *w, const struct symbol *class_symbol, struct symbol (*symbol)[2 * SIZES],
                       const int8_t *q, size_t m)
 {
     if (w->p - w->limit < 2 * BLOCK_WORDS) {
@@ -140,15 +154,15 @@ static bool put_block(struct writer *w, const struct symbol *class_symbol, struc
     size_t i = class > 0 ? m : 0;
     for (; i % STATES > 0; i--) {
         uint32_t *s = i % STATES == 1 ? &s0 : i % STATES == 2 ? &s1 : &s2;
-        p = put_number(p, s, of, q[i - 1]);
+        p = put(p, s, &of[(uint8_t)q[i - 1]]);
     }
     for (; i > 0; i -= STATES) {
-        p = put_number(p, &s3, of, q[i - 1]);
-        p = put_number(p, &s2, of, q[i - 2]);
-        p = put_number(p, &s1, of, q[i - 3]);
-        p = put_number(p, &s0, of, q[i - 4]);
+        p = put(p, &s3, &of[(uint8_t)q[i - 1]]);
+        p = put(p, &s2, &of[(uint8_t)q[i - 2]]);
+        p = put(p, &s1, &of[(uint8_t)q[i - 3]]);
+        p = put(p, &s0, &of[(uint8_t)q[i - 4]]);
     }
-    w->p = put(p, &s0, class_symbol[class].share, class_symbol[class].first);
+    w->p = put(p, &s0, &class_symbol[class]);
     w->state[0] = s0;
     w->state[1] = s1;
     w->state[2] = s2;
@@ -167,7 +181,7 @@ bool fg_rans_encode(const int8_t *q, size_t n, uint8_t *out, size_t room, size_t
 {
     enum { TABLES = 2 * (FG_RANS_CLASSES + 2 * SIZES), STATE_BYTES = 4 * STATES };
     uint64_t classes[FG_RANS_CLASSES] = {0}, sizes[FG_RANS_CLASSES][SIZES] = {{0}};
-    struct symbol class_symbol[FG_RANS_CLASSES], symbol[FG_RANS_CLASSES][SIZES];
+    struct symbol class_symbol[FG_RANS_CLASSES], symbol[FG_RANS_CLASSES][2 * SIZES];
     struct shares s;
     if (room < TABLES + STATE_BYTES) {
         return false;
@@ -257,7 +271,7 @@ next(const uint8_t **p, const uint8_t *end, uint32_t *state, const uint32_t *tab
 {
     uint32_t x = *state, e = table[x & (FG_RANS_SLOTS - 1)];
     x = ((e >> 8 & (FG_RANS_SLOTS - 1)) + 1) * (x >> BITS) + (e >> 20);
-    bool takes = x < LEAST;
+    unsigned takes = x < LEAST; /* as above */
     if (checked && takes && end - *p < 2) {
         *bad = true;
         return 0;
@@ -266,8 +280,8 @@ next(const uint8_t **p, const uint8_t *end, uint32_t *state, const uint32_t *tab
     if (!checked || takes) {
         memcpy(&word, *p, 2);
     }
-    *state = takes ? x << WORD | word : x;
-    *p += takes ? 2 : 0;
+    *state = x << WORD * takes | (word & (0u - takes));
+    *p += 2 * takes;
     return (int8_t)(e & 0xff);
 }
 
