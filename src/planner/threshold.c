@@ -1,5 +1,6 @@
 #include "src/planner/threshold.h"
 
+#include <math.h>
 #include <stdbool.h>
 
 /* (1 + 1 / (r k))^n by squaring. */
@@ -46,8 +47,16 @@ double fg_threshold_worst(uint32_t k, double low, double high, double ratio, dou
     double bought = 0.0, worst = 1.0;
     for (uint32_t j = 0; j <= k; j++) {
         double next = j < k ? fg_threshold_at(j, k, low, high, ratio, trust, expected) : low;
-        double paid = bought + (double)(k - j) * high, r = paid / ((double)k * next);
-        worst = r > worst ? r : worst;
+        double paid = bought + (double)(k - j) * high, least = (double)k * next;
+        bool more = true;
+        for (uint32_t m = j; more; m--) { /* those from m on were bought at `low` */
+            worst = paid / least > worst ? paid / least : worst;
+            double spared =
+                m > 0 ? fg_threshold_at(m - 1, k, low, high, ratio, trust, expected) - low : INFINITY;
+            more = spared * least < paid * (next - low); /* else no fewer make it worse again */
+            paid -= spared;
+            least -= next - low;
+        }
         bought += next;
     }
     return worst;

@@ -232,8 +232,23 @@ static void optimal_knows_what_hours_to_come_cost(void **state)
     }
 }
 
-/* Whatever the prices, the thresholds never pay more than their ratio; for k = 1 it is sqrt(high / low). */
-static void thresholds_keep_their_ratio(void **state)
+/* A price below all thresholds is taken for one slot only, and the least gains by it, too: of 1, 6.31, 6.31,
+ * 100, 100 the thresholds 11.33 and 6.304 buy the first and the last. */
+static void a_cheap_slot_makes_the_worst_case_worse(void **state)
+{
+    (void)state;
+    double ratio = fg_threshold_ratio(2, 1.0, 100.0),
+           worst = fg_threshold_worst(2, 1.0, 100.0, ratio, 0.0, 1.0);
+    double above = fg_threshold_at(1, 2, 1.0, 100.0, ratio, 0.0, 1.0) * (1.0 + 1e-12);
+    const double price[] = {1.0, above, above, 100.0, 100.0};
+    fg_assert_close(ratio, 8.8223418, 1e-6);
+    fg_assert_close(fg_threshold_pay(price, 5, 2, 1.0, 100.0, ratio, 0.0, 1.0), 101.0, 1e-12);
+    fg_assert_close(worst, 101.0 / (1.0 + above), 1e-9);
+}
+
+/* Whatever the prices, the thresholds never pay more than their worst; for k = 1 it is their ratio, sqrt(high
+ * / low). */
+static void thresholds_keep_their_worst(void **state)
 {
     (void)state;
     struct fg_rng r;
@@ -246,12 +261,15 @@ static void thresholds_keep_their_ratio(void **state)
         double expected = low + (high - low) * fg_rng_uniform(&r), price[32], paid = 0.0, least = 0.0;
         double ratio = fg_threshold_ratio(k, low, high),
                worst = fg_threshold_worst(k, low, high, ratio, trust, expected);
-        fg_assert_close(trust == 0.0 ? worst : ratio, ratio, 1e-6 * ratio);
-        for (uint32_t t = 0; t < n; t++) { /* half of the opponents stay just above the next threshold */
+        fg_assert_close(trust == 0.0 && k == 1 ? worst : ratio, ratio, 1e-6 * ratio);
+        assert_true(worst >= ratio * (1.0 - 1e-9));
+        for (uint32_t t = 0; t < n; t++) { /* half of the opponents stay just above the next threshold, and
+                                            * then ask all that may be */
             double next = bought < k ? fg_threshold_at(bought, k, low, high, ratio, trust, expected) : high;
-            price[t] = trial % 4 < 2 && t < n - k
-                           ? fmin(high, next * (1.0 + 1e-12) + (fg_rng_below(&r, 2) ? 0.0 : -2e-12 * next))
-                           : low + (high - low) * fg_rng_uniform(&r);
+            uint32_t how = fg_rng_below(&r, 4); /* above it, twice; at it; below all */
+            price[t] = trial % 4 >= 2 ? low + (high - low) * fg_rng_uniform(&r)
+                       : t >= n - k   ? high
+                                      : fmin(high, how == 3 ? low : next * (how < 2 ? 1.0 + 1e-12 : 1.0));
             if (bought < k && (price[t] <= next || n - t <= k - bought)) {
                 paid += price[t];
                 bought++;
@@ -350,7 +368,8 @@ int main(void)
         cmocka_unit_test(adacomm_shrinks_with_the_square_root_of_the_loss),
         cmocka_unit_test(marin_gives_steps_to_the_thrifty),
         cmocka_unit_test(optimal_knows_what_hours_to_come_cost),
-        cmocka_unit_test(thresholds_keep_their_ratio),
+        cmocka_unit_test(a_cheap_slot_makes_the_worst_case_worse),
+        cmocka_unit_test(thresholds_keep_their_worst),
         cmocka_unit_test(a_task_that_takes_no_time_is_expected_to_cost_nothing),
         cmocka_unit_test(trust_wins_with_good_forecasts_and_keeps_its_promise_with_bad_ones),
     };
