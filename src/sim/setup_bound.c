@@ -57,8 +57,22 @@ static const char *wrong_setting(const struct fg_setup *s)
     if (s->averages) {
         return "the run's model is a mean of models, not the last";
     }
-    if (c->train.momentum > 0.0 || c->train.clip > 0.0 || c->train.prox_mu > 0.0) {
+    if (c->train.momentum > 0.0 || c->train.clip > 0.0 || c->train.prox_mu > 0.0 ||
+        c->train.arithmetic != FG_OPT_ARITHMETIC_EXACT) {
         return "local steps are not plain gradient steps";
+    }
+    if ((s->codec != &fg_codec_none && s->codec != &fg_codec_zstd) || s->down.codec != NULL) {
+        return "models or updates are not sent as they are";
+    }
+    if (strcmp(c->train.plan, "fixed") != 0 || c->select.plan_steps != FG_OPT_PLAN_STEPS_FIXED ||
+        fg_setup_takes_partial(c)) {
+        return "rounds may have other numbers of local steps than configured";
+    }
+    if (c->data.move != FG_OPT_MOVE_OWN) {
+        return "who trains on which data is not drawn";
+    }
+    if (c->run.stop_at_target) {
+        return "the run ends when its accuracy says so";
     }
     for (uint32_t i = 1; i < s->clients; i++) {
         if (s->steps[i] != s->steps[0]) {
@@ -72,6 +86,11 @@ static const char *wrong_setting(const struct fg_setup *s)
 static const char *wrong_participation(const struct fg_setup *s, const struct fg_watch *w, uint32_t *chosen)
 {
     uint64_t every = (uint64_t)w->rounds * s->clients;
+    for (uint32_t i = 0; i < s->clients; i++) {
+        if (w->weight[i] != (double)w->used[i]) {
+            return "the selection weighs updates";
+        }
+    }
     bool alike = s->cfg->aggregate.weights == FG_OPT_WEIGHTS_UNIFORM;
     for (uint32_t i = 1; i < s->clients && !alike; i++) {
         if (s->samples[i] != s->samples[0]) {

@@ -82,6 +82,22 @@ expect_match "what was predicted beside what came" '^  predicted  .*Wh, .*gCO2, 
 expect_match "that no bound applies, and why" '^  bound      no bound applies: .*learning rate' "$(cat "$T/o")"
 expect_match "and that energy is modelled" '^  energy     modelled$' "$(cat "$T/o")"
 one "not convex" "no bound applies False" --set "model.layers=dense 4, relu, dense 3"
+# refused WHY ARGS: a bound that the setting breaks is not given, whatever participation was
+refused() {
+    local why=$1
+    shift
+    "$FORAGE" simulate -q --force --out "$T/run" --set select.clients=12 "$@" "$T/s.ini" >"$T/o" 2>"$T/err" ||
+        { not_ok "$*: the run" "$(cat "$T/err")"; return; }
+    expect_match "no bound with $*" "no bound applies: .*$why" "$(cat "$T/o")"
+}
+refused "sent as they are" --set wire.codec=ternary
+refused "sent as they are" --set wire.down=sign
+refused "numbers of local steps" --set train.plan=adacomm --set train.steps=3
+refused "numbers of local steps" --set train.on_leave=hand_back
+refused "not plain gradient steps" --set train.arithmetic=bf16
+refused "which data is not drawn" --set data.placement=movable --set data.move=rotate --set select.clients=4
+refused "accuracy says so" --set run.target_accuracy=0.99 --set run.stop_at_target=yes
+refused "weighs updates" --set select.policy=pow-d
 one "minibatches over several steps" "no bound applies False" --set train.batch=10 --set train.steps=3
 expect_match "show says it" 'a step.s samples depend' "$("$FORAGE" show "$T/run")"
 width=$("$FORAGE" show "$T/run" | sed -n '/^theory/,$p' | awk '{ if (length($0) > w) w = length($0) } END { print w }')
