@@ -260,12 +260,11 @@ const double *fg_forecaster_get(const struct fg_forecaster *f, size_t target, si
 double fg_quantile_bound(const double *sorted, size_t n, double q, double confidence)
 {
     /* P(at most k of n lie below the quantile) <= 1 - confidence: then the k-th smallest lies below it. */
-    double term = 1.0, below = 0.0;
+    double term = (double)n * fg_log(1.0 - q), below = 0.0; /* term: its logarithm, which no n takes to 0 */
     size_t k = 0;
-    term = fg_exp((double)n * fg_log(1.0 - q));
-    while (k < n && below + term <= 1.0 - confidence) {
-        below += term;
-        term *= (double)(n - k) / (double)(k + 1) * q / (1.0 - q);
+    while (k < n && below + fg_exp(term) <= 1.0 - confidence) {
+        below += fg_exp(term);
+        term += fg_log((double)(n - k) / (double)(k + 1) * q / (1.0 - q));
         k++;
     }
     return k == 0 ? -1.0 : sorted[k - 1];

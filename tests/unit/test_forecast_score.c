@@ -173,6 +173,20 @@ static void quantile_bound_needs_59_for_one_in_twenty(void **state)
     }
 }
 
+/* (1 - q)^n is below all numbers: by the normal distribution with its correction for skewness. */
+static void quantile_bound_of_many(void **state)
+{
+    (void)state;
+    enum { MANY = 50000 };
+    static double v[MANY];
+    for (size_t i = 0; i < MANY; i++) {
+        v[i] = (double)i + 1;
+    }
+    double mean = MANY * 0.05, z = -1.6448536269514722, sd = sqrt(mean * 0.95);
+    double k = mean + z * sd + (1 - 2 * 0.05) * (z * z - 1) / 6 + 0.5;
+    fg_assert_close(fg_quantile_bound(v, MANY, 0.05, 0.95), k, 1.0);
+}
+
 static void ratio_of_scores(void **state)
 {
     (void)state;
@@ -193,6 +207,7 @@ int main(void)
         cmocka_unit_test(bootstrap_keeps_pairs_and_has_the_right_width),
         cmocka_unit_test(groups_are_drawn_whole),
         cmocka_unit_test(quantile_bound_needs_59_for_one_in_twenty),
+        cmocka_unit_test(quantile_bound_of_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
