@@ -2,14 +2,17 @@
  *
  * pow-d asks the candidates for their loss under the newest model, cpow-d for its estimate on a mini-batch,
  * rpow-d asks nobody and compares the losses last reported; a client that never reported then counts as if
- * its loss were infinite, so that everyone is tried. Who should count more is drawn more often; those who
- * train count alike, 1/m each.
+ * its loss were larger than all, these in a drawn order, so that everyone is tried. Who should count more is
+ * drawn more often; those who train count alike, 1/m each.
  */
-#include <math.h>
 #include <string.h>
 
 #include "src/aggregator/select.h"
 #include "src/base/mem.h"
+#include "src/base/rng.h"
+
+/* A loss that is not known: above all floats. */
+#define UNKNOWN 1e300
 
 /* d: select.candidates, at least as many as train and at most all n. */
 static size_t candidates(const struct fg_select *s, const struct fg_select_view *view)
@@ -42,6 +45,7 @@ static enum fg_status pick(struct fg_select *s, const struct fg_select_view *vie
     size_t d = asked ? view->n_available : candidates(s, view);
     double *score = fg_calloc(d, sizeof *score);
     uint32_t *drawn = s->scratch + s->cfg.clients;
+    struct fg_rng r;
     if (score == NULL) {
         return FG_E_NOMEM;
     }
@@ -50,9 +54,10 @@ static enum fg_status pick(struct fg_select *s, const struct fg_select_view *vie
     } else {
         draw(s, view, drawn, d);
     }
+    fg_rng_init(&r, s->cfg.seed, FG_RNG_SELECT, 1, view->round);
     for (size_t i = 0; i < d; i++) {
         double loss = asked ? view->asked[drawn[i]] : (double)view->last_loss[drawn[i]];
-        score[i] = loss >= 0.0 ? loss : INFINITY;
+        score[i] = loss >= 0.0 ? loss : UNKNOWN * (1.0 + fg_rng_uniform(&r));
     }
     out->n = fg_select_count(&s->cfg, view, d);
     enum fg_status st = fg_select_top(out->client, out->n, drawn, score, d);

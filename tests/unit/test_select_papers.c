@@ -162,6 +162,29 @@ static void rpow_takes_the_largest_losses_of_the_drawn(void **state)
     }
 }
 
+/* Nobody has told a loss, and all are drawn: whoever it is, each is as likely. */
+static void rpow_draws_among_the_unknown(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 3000 };
+    struct fg_select_config cfg = config();
+    cfg.candidates = N;
+    struct fg_select *s = make("rpow-d", &cfg);
+    double times[N] = {0.0};
+    for (uint32_t t = 0; t < ROUNDS; t++) {
+        struct fg_select_view view = view_of(t);
+        struct fg_picks p = empty();
+        assert_int_equal(s->ops->pick(s, &view, &p), FG_OK);
+        assert_int_equal(p.n, 2);
+        times[client[0]] += 1.0 / ROUNDS;
+        times[client[1]] += 1.0 / ROUNDS;
+    }
+    for (int i = 0; i < N; i++) {
+        fg_assert_close(times[i], 2.0 / N, 0.05);
+    }
+    fg_select_destroy(s);
+}
+
 /* The shortest round for two; and no more than a zone's energy. */
 static void fedzero_packs_the_shortest_round(void **state)
 {
@@ -328,6 +351,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(f3ast_takes_who_took_part_least),
         cmocka_unit_test(rpow_takes_the_largest_losses_of_the_drawn),
+        cmocka_unit_test(rpow_draws_among_the_unknown),
         cmocka_unit_test(fedzero_packs_the_shortest_round),
         cmocka_unit_test(fedzero_spends_energy_where_samples_times_loss_is_largest),
         cmocka_unit_test(fedzero_lets_those_ahead_wait),
