@@ -207,6 +207,22 @@ static bool has_work(struct fg_select *s, uint32_t client)
     return work;
 }
 
+/* The update of those picked is what FedAvg makes of them, whether it is divided by their weight or by all
+ * clients'. Where data move, whose these are is not known yet: as if all had as many. */
+static void weigh_evenly(const struct fg_select *s, struct fg_picks *out)
+{
+    double all = 0.0, here = 0.0;
+    for (uint32_t c = 0; c < s->cfg.clients; c++) {
+        all += s->cfg.moves ? 1.0 : fg_select_target(&s->cfg, c);
+    }
+    for (size_t k = 0; k < out->n; k++) {
+        here += s->cfg.moves ? 1.0 : fg_select_target(&s->cfg, out->client[k]);
+    }
+    for (size_t k = 0; k < out->n && here > 0.0; k++) {
+        out->weight[k] = all / here;
+    }
+}
+
 static enum fg_status pick(struct fg_select *s, const struct fg_select_view *view, struct fg_picks *out)
 {
     struct own *o = s->own;
@@ -229,9 +245,8 @@ static enum fg_status pick(struct fg_select *s, const struct fg_select_view *vie
         }
     }
     out->part = plans_steps(s) && !window ? agenda_of(o)->part[view->round] : 0.0;
-    /* in the window the update is the plain mean, whether that is taken over the active or over all */
-    for (size_t k = 0; k < out->n && window; k++) {
-        out->weight[k] = (double)s->cfg.clients / (double)out->n;
+    if (window) {
+        weigh_evenly(s, out);
     }
     return FG_OK;
 }

@@ -162,6 +162,32 @@ static void rpow_takes_the_largest_losses_of_the_drawn(void **state)
     }
 }
 
+/* In the window weights over all clients' samples make the update FedAvg's of those who are up. */
+static void greenfl_ends_with_plain_fedavg(void **state)
+{
+    (void)state;
+    struct fg_select_config cfg = config();
+    cfg.by_samples = true;
+    cfg.tune = cfg.rounds;
+    cfg.budget_g = 1e9;
+    struct fg_select *s = make("greenfl", &cfg);
+    struct fg_outlook *o = certain();
+    struct fg_select_view view = view_of(0);
+    view.outlook = o;
+    view.n_available = 2; /* 0 and 1: 30 of the 120 samples */
+    struct fg_picks p = empty();
+    assert_int_equal(s->ops->pick(s, &view, &p), FG_OK);
+    assert_int_equal(p.n, 2);
+    double sum = 0.0;
+    for (size_t k = 0; k < p.n; k++) {
+        fg_assert_close(weight[k], 4.0, 1e-12);
+        sum += weight[k] * samples[client[k]];
+    }
+    fg_assert_close(sum, 120.0, 1e-12);
+    fg_outlook_destroy(o);
+    fg_select_destroy(s);
+}
+
 /* Nobody has told a loss, and all are drawn: whoever it is, each is as likely. */
 static void rpow_draws_among_the_unknown(void **state)
 {
@@ -352,6 +378,7 @@ int main(void)
         cmocka_unit_test(f3ast_takes_who_took_part_least),
         cmocka_unit_test(rpow_takes_the_largest_losses_of_the_drawn),
         cmocka_unit_test(rpow_draws_among_the_unknown),
+        cmocka_unit_test(greenfl_ends_with_plain_fedavg),
         cmocka_unit_test(fedzero_packs_the_shortest_round),
         cmocka_unit_test(fedzero_spends_energy_where_samples_times_loss_is_largest),
         cmocka_unit_test(fedzero_lets_those_ahead_wait),
