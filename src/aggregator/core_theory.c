@@ -89,15 +89,19 @@ static double effective(double sum, double squares)
     return squares > 0.0 ? sum * sum / squares : 0.0;
 }
 
+/* 0 where nobody was ever down: there is no chain. */
+static double memory_of(const struct fg_aggregator *a, uint32_t client)
+{
+    bool varies = a->watch.up_all < (uint64_t)a->watch.rounds * a->cfg.select.clients;
+    double l = varies ? fg_watch_memory(&a->watch, client) : 0.0;
+    return l < -0.99 ? -0.99 : l > 0.99 ? 0.99 : l;
+}
+
 static void of_clients(const struct fg_aggregator *a, struct fg_theory *t)
 {
-    bool varies =
-        a->watch.up_all < (uint64_t)a->watch.rounds * a->cfg.select.clients; /* else there is no chain */
     double all = 0.0, all2 = 0.0, counted = 0.0, counted2 = 0.0, memory = 0.0, up = 0.0, slow = 0.0;
     for (uint32_t i = 0; i < a->cfg.select.clients; i++) {
-        double w = share_of(a, i), c = w * a->watch.weight[i],
-               l = varies ? fg_watch_memory(&a->watch, i) : 0.0;
-        l = l < -0.99 ? -0.99 : l > 0.99 ? 0.99 : l;
+        double w = share_of(a, i), c = w * a->watch.weight[i], l = memory_of(a, i);
         all += w;
         all2 += w * w;
         counted += c;
@@ -120,16 +124,24 @@ static void of_clients(const struct fg_aggregator *a, struct fg_theory *t)
     t->effective_rounds = slow / all * (double)a->watch.rounds;
 }
 
+/* Over the active, weights are divided by those that come in a round with tasks: such rounds are all that
+ * count, and what counts in each is 1. */
+struct told {
+    const struct fg_aggregator *a;
+    double rounds; /* of so many */
+    double scale;  /* of the weights */
+};
+
 static struct fg_error_client tell(const void *arg, uint32_t i)
 {
-    const struct fg_aggregator *a = arg;
-    double l = fg_watch_memory(&a->watch, i), used = (double)a->watch.used[i];
+    const struct told *told = arg;
+    const struct fg_aggregator *a = told->a;
+    double used = (double)a->watch.used[i],
+           s = fg_watch_use(&a->watch, i) * (double)a->watch.rounds / told->rounds;
     return (struct fg_error_client){.target = share_of(a, i),
-                                    .chance = fg_watch_use(&a->watch, i),
-                                    .weight = used > 0.0 ? a->watch.weight[i] / used : 1.0,
-                                    .memory = l < -0.99  ? -0.99
-                                              : l > 0.99 ? 0.99
-                                                         : l,
+                                    .chance = s < 1.0 ? s : 1.0,
+                                    .weight = told->scale * (used > 0.0 ? a->watch.weight[i] / used : 1.0),
+                                    .memory = memory_of(a, i),
                                     .steps = (double)a->cfg.steps[i]};
 }
 
@@ -137,16 +149,25 @@ static struct fg_error_client tell(const void *arg, uint32_t i)
 static void model_of(const struct fg_aggregator *a, struct fg_theory *t)
 {
     uint32_t n = a->cfg.select.clients;
+    bool all = a->cfg.rule.over == FG_OVER_ALL || a->rounds_used == 0;
+    struct told told = {.a = a, .rounds = (double)(all ? a->watch.rounds : a->rounds_used), .scale = 1.0};
     struct fg_error_terms p;
+    double target = 0.0, come = 0.0;
+    for (uint32_t i = 0; i < n && !all; i++) {
+        struct fg_error_client c = tell(&told, i);
+        target += c.target;
+        come += c.target * c.weight * c.chance;
+    }
+    told.scale = come > 0.0 ? target / come : 1.0;
     fg_error_defaults(&p);
     p.clients = n;
     p.tell = tell;
-    p.tell_arg = a;
+    p.tell_arg = &told;
     p.mean_steps = 0.0;
     for (uint32_t i = 0; i < n; i++) {
         p.mean_steps += (double)a->cfg.steps[i] / (double)n;
     }
-    p.rounds = (double)a->watch.rounds;
+    p.rounds = told.rounds;
     p.lr = a->cfg.lr(a->cfg.lr_arg, 0);
     p.curvature = a->cfg.curvature;
     p.distance = a->first_loss > 0.0 ? a->first_loss : 1.0;

@@ -22,7 +22,7 @@ lr = 0.005
 weight_decay = 0.1
 INI
 cat >"$T/check.py" <<'PY'
-import json, struct, sys
+import csv, json, re, struct, sys
 run = sys.argv[1]
 s = json.load(open(run + "/summary.json"))
 t, n = s["theory"], s["clients"]
@@ -36,6 +36,7 @@ def close(what, a, b, within=1e-9):
 used = [0] * n
 for r in rows:
     used[r[1]] += r[2] < 2
+n_used = sum(used) / s["rounds"]
 close("effective clients", t["effective_clients"], sum(used) ** 2 / sum(u * u for u in used))
 close("counted least", t["counted_least"], min(used) * n / sum(used))
 close("counted most", t["counted_most"], max(used) * n / sum(used))
@@ -46,6 +47,11 @@ close("redundant steps", t["redundant_steps"], sum(r[3] for r in late))
 close("redundant grams", t["redundant_g"], sum(r[9] for r in late))
 # skew: the losses last reported by those asked over those of all who have reported one
 last, ratios = {}, []
+# the mean of those who come moves the model a whole step of the learning rate, however few they are
+if s["steps_total"] == n_used * s["rounds"] and not late:
+    first = next(csv.DictReader(open(run + "/rounds.csv")))
+    lr = float(re.search(r"^\[train\].*?^lr = (\S+)", open(run + "/config.ini").read(), re.M | re.S).group(1))
+    close("progress", t["error_progress"] * lr * s["rounds"], float(first["train_loss"]), 1e-6)
 for rnd in range(s["rounds"]):
     mine = [r for r in rows if r[0] == rnd]
     known = [last[r[1]] for r in mine if r[1] in last]
