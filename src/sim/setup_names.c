@@ -155,6 +155,10 @@ static enum fg_status find_average(struct fg_setup *s, struct fg_err *err)
 static enum fg_status check_steps(const struct fg_setup *s, struct fg_err *err)
 {
     const struct fg_config *c = s->cfg;
+    if (s->rule->full_batch && strcmp(c->train.plan, "fixed") != 0) {
+        return fg_config_reject(c, "train.plan", err, "fixed with aggregate.rule = %s, of one step",
+                                s->rule->name);
+    }
     if (c->select.plan_steps == FG_OPT_PLAN_STEPS_FIXED) {
         return FG_OK;
     }

@@ -55,6 +55,7 @@ refused() { # NAME PATTERN ARGS...
     expect_match "$name: says why" "$pattern" "$(cat "$T/err")"
 }
 refused "another policy" 'select.plan_steps.*fixed with select.policy = uniform' --set select.plan_steps=planned
+refused "fedsgd and a plan of steps" 'train.plan.*fixed with aggregate.rule = fedsgd' --set train.plan=adacomm --set aggregate.rule=fedsgd
 refused "fedsgd" 'select.plan_steps.*fixed with aggregate.rule = fedsgd' "${P[@]}" --set aggregate.rule=fedsgd
 
 if "$FORAGE" --version | grep -q '^MPI: none'; then
