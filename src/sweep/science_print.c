@@ -191,6 +191,10 @@ static enum fg_status print_kind(const struct fg_science *s, const struct fg_sci
         (void)printf(
             "Friedman chi2 %.3g, p = %.3g; ranks further apart than %.2f differ at 5%% (Nemenyi).\n\n",
             f->chi2, f->p, f->critical);
+    } else if (isfinite(f->critical)) { /* no F is as large */
+        (void)printf("Friedman chi2 %.3g, all cells agree; ranks further apart than %.2f differ at 5%% "
+                     "(Nemenyi).\n\n",
+                     f->chi2, f->critical);
     } else {
         (void)printf("too few for a test of their differences.\n\n");
     }

@@ -207,6 +207,45 @@ static void cells_are_judged_by_the_paired_difference(void **state)
     fg_tmpdir_remove(path);
 }
 
+/* What is printed, read back. */
+static void printed(char *out, size_t cap, const struct fg_science *s, const struct fg_science_table t[2])
+{
+    FILE *f = tmpfile();
+    int before = dup(STDOUT_FILENO);
+    assert_true(f != NULL && before >= 0 && fflush(stdout) == 0 && dup2(fileno(f), STDOUT_FILENO) >= 0);
+    enum fg_status st = fg_science_print(s, t);
+    assert_true(fflush(stdout) == 0 && dup2(before, STDOUT_FILENO) >= 0 && close(before) == 0);
+    assert_int_equal(st, FG_OK);
+    rewind(f);
+    out[fread(out, 1, cap - 1, f)] = '\0';
+    assert_int_equal(fclose(f), 0);
+}
+
+/* One cell is too few for a test; two that rank all policies alike agree. */
+static void cells_that_agree_are_not_too_few(void **state)
+{
+    (void)state;
+    char path[64], text[4096];
+    struct fg_science s = {0};
+    struct fg_err err = {{0}};
+    fg_tmpdir_make(path);
+    assert_int_equal(fg_science_open(&s, size_of("small"), path, NULL, &err), FG_OK);
+    for (size_t cell = 0; cell < 2; cell++) {
+        struct fg_science_table t[2] = {{0}};
+        for (size_t p = 0; p < s.ranked; p++) {
+            put(&s, cell, cell, p, 1, 0.5 + 0.01 * (double)p);
+        }
+        assert_int_equal(fg_science_judge(&t[0], &s, false), FG_OK);
+        printed(text, sizeof text, &s, t);
+        assert_true((strstr(text, "too few") != NULL) == (cell == 0));
+        assert_true((strstr(text, "Ranks over 2 cells: Friedman chi2") != NULL) == (cell == 1));
+        assert_true((strstr(text, "all cells agree") != NULL) == (cell == 1));
+        fg_science_table_fini(&t[0]);
+    }
+    fg_science_close(&s);
+    fg_tmpdir_remove(path);
+}
+
 /* Rows of one cell: rival 0 is the best other, 1 may be as good, 2 is not; ours ahead by `by`, or so. */
 static void put_race(struct fg_science *s, uint64_t first, uint64_t last, double by, bool third)
 {
@@ -281,6 +320,7 @@ int main(void)
         cmocka_unit_test(the_full_design_is_balanced),
         cmocka_unit_test(the_effort_counts_every_run),
         cmocka_unit_test(cells_are_judged_by_the_paired_difference),
+        cmocka_unit_test(cells_that_agree_are_not_too_few),
         cmocka_unit_test(only_those_in_the_race_get_more_seeds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
