@@ -1,9 +1,10 @@
 /* Adaptive conformal intervals: from a point forecast's own past errors to bounds that keep their promise.
  *
  * The bounds are quantiles of the last errors (outcome - forecast), at levels that move by what happened:
- * a(t+1) = a(t) + rate (level - missed(t)), so that in the long run the promised share of outcomes lies
- * outside, whatever the errors do. A level below 0 asks for more than the largest error kept: then some
- * share of the errors' range is added to it.
+ * a(t+1) = a(t) + rate (level - missed(t)), within -1/2 and 1/2. A level below 0 asks for more than the
+ * largest error kept: then -a times the errors' range is added to it. So in the long run no more than the
+ * promised share of outcomes lies outside, whatever the errors do, but for those that leave the range of the
+ * errors kept by half of it and more.
  * Source: Gibbs and Candes, NeurIPS 2021, adaptive conformal inference; differs: where theirs are infinite,
  * these bounds grow step by step; both sides on their own. Thread safety: an object belongs to one thread
  * at a time.
