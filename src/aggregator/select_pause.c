@@ -6,6 +6,9 @@
 #include "src/base/mem.h"
 #include "src/base/sort.h"
 
+/* Forecasts are weighted sums: those of the same number are alike up to rounding only. */
+#define ROUNDING 1e-9
+
 /* Whether the zone's intensity now is at most the quantile (nearest rank) of what is forecast for a day. */
 static bool is_low(const struct fg_select *s, const struct fg_outlook *o, uint32_t zone, double *day)
 {
@@ -15,7 +18,7 @@ static bool is_low(const struct fg_select *s, const struct fg_outlook *o, uint32
     }
     double now = day[0], rank = ceil(s->cfg.quantile * (double)n - 1e-9);
     fg_sort_f64(day, n);
-    return now <= day[rank < 1.0 ? 0 : (size_t)rank - 1];
+    return now <= day[rank < 1.0 ? 0 : (size_t)rank - 1] * (1.0 + ROUNDING);
 }
 
 static enum fg_status pick(struct fg_select *s, const struct fg_select_view *view, struct fg_picks *out)

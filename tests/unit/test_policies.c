@@ -337,6 +337,30 @@ static void trust_wins_with_good_forecasts_and_keeps_its_promise_with_bad_ones(v
     assert_true(measured[0][1] < measured[2][1] && measured[2][1] < measured[3][1]);
 }
 
+/* The same intensity at any hour is the median of a day, whatever rounding makes of its forecasts. */
+static void pause_does_not_wait_where_no_hour_is_better(void **state)
+{
+    (void)state;
+    struct fg_select_config cfg = config();
+    cfg.quantile = 0.5;
+    struct fg_select *s = make("pause", &cfg);
+    struct fg_outlook_config ahead = {
+        .fleet = fleet, .slot = FG_HOUR, .horizon = 24, .availability = "ensemble", .carbon = "ensemble"};
+    struct fg_outlook *o = NULL;
+    assert_int_equal(fg_outlook_create(&o, &ahead, NULL), FG_OK);
+    for (uint32_t t = 0; t < 30; t++) {
+        assert_int_equal(fg_outlook_see(o, fg_fleet_start(fleet) + t * FG_HOUR, everyone, N), FG_OK);
+        struct fg_select_view view = view_of(t);
+        view.outlook = o;
+        struct fg_picks p = empty();
+        assert_int_equal(s->ops->pick(s, &view, &p), FG_OK);
+        assert_int_equal(p.n, cfg.want);
+        fg_outlook_settle(o);
+    }
+    fg_outlook_destroy(o);
+    fg_select_destroy(s);
+}
+
 /* Nothing to compute, nothing to send: such a task is done at once and for nothing. */
 static void a_task_that_takes_no_time_is_expected_to_cost_nothing(void **state)
 {
@@ -369,6 +393,7 @@ int main(void)
         cmocka_unit_test(marin_gives_steps_to_the_thrifty),
         cmocka_unit_test(optimal_knows_what_hours_to_come_cost),
         cmocka_unit_test(a_cheap_slot_makes_the_worst_case_worse),
+        cmocka_unit_test(pause_does_not_wait_where_no_hour_is_better),
         cmocka_unit_test(thresholds_keep_their_worst),
         cmocka_unit_test(a_task_that_takes_no_time_is_expected_to_cost_nothing),
         cmocka_unit_test(trust_wins_with_good_forecasts_and_keeps_its_promise_with_bad_ones),
