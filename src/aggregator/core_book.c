@@ -70,9 +70,10 @@ static void book_footprint_of(struct fg_aggregator *a, const struct slot *s, con
         .verdict = s->verdict,
         .shard_share = ships > 0.0 ? ships / (double)s->bytes_down : 0.0,
         .first = s->first,
-        .coded_bytes = a->down != NULL && s->bytes_down > s->ship_bytes ? a->cfg.model_bytes : 0};
+        .coded_bytes = a->down != NULL && s->bytes_down > s->ship_bytes ? a->cfg.model_bytes : 0,
+        .t_next = s->next != 0 ? s->next : a->now};
     t.coded_bytes += a->cfg.coded && s->task.kind == FG_TASK_TRAIN ? a->cfg.model_bytes : 0;
-    fg_footprint_task(a->footprint, &t, a->now);
+    fg_footprint_task(a->footprint, &t);
 }
 
 /* What the task's transfers would have cost in float32, less what they did. */

@@ -24,6 +24,7 @@ struct slot {
     uint64_t kept;  /* what it keeps now */
     double factor;  /* on the update's weight */
     fg_time_t begin;
+    fg_time_t next; /* when its client, which told its loss, begins to train; 0 = it does not */
     uint64_t bytes_down;
     uint64_t ship_bytes; /* of these, a shard */
     bool first;          /* of its client */

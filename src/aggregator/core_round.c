@@ -175,11 +175,12 @@ enum fg_status fg_core_close(struct fg_aggregator *a, struct fg_actions *out)
 
 /* ---- opening ---- */
 
-/* Whether the client was asked for its loss in this round, and so has the newest model. */
-static bool has_model(const struct fg_aggregator *a, uint32_t client)
+/* The client is to train: whether it was asked for its loss in this round, and so has the newest model. */
+static bool has_model(struct fg_aggregator *a, uint32_t client)
 {
     for (size_t i = a->n_slots; i-- > 0 && a->slots[i].task.id >= a->first_id;) {
         if (a->slots[i].task.client == client && a->slots[i].task.kind == FG_TASK_EVALUATE) {
+            a->slots[i].next = a->now;
             return a->slots[i].outcome.download_done;
         }
     }

@@ -146,7 +146,18 @@ static void add_network(struct fg_footprint *p, uint32_t zone, const struct fg_f
     }
 }
 
-void fg_footprint_task(struct fg_footprint *p, const struct fg_footprint_task *t, fg_time_t t_commit)
+/* When it is no longer kept on for this task. */
+static fg_time_t waits_until(const struct fg_footprint *p, const struct fg_footprint_task *t)
+{
+    fg_time_t end = t->outcome->t_end, leaves;
+    if (t->outcome->kind == FG_OUTCOME_LEFT || t->t_next <= end) {
+        return end;
+    }
+    leaves = fg_fleet_up_until(p->fleet, t->client, t->outcome->t_begin);
+    return leaves < end ? end : leaves < t->t_next ? leaves : t->t_next;
+}
+
+void fg_footprint_task(struct fg_footprint *p, const struct fg_footprint_task *t)
 {
     const struct fg_outcome *o = t->outcome;
     const struct fg_cost_model *m = &p->model;
@@ -171,8 +182,7 @@ void fg_footprint_task(struct fg_footprint *p, const struct fg_footprint_task *t
                    o->t_begin + o->download_us + o->compute_us);
     }
     add_network(p, zone, t);
-    fg_time_t waits = o->kind == FG_OUTCOME_LEFT || t_commit < o->t_end ? o->t_end : t_commit;
-    add_power(p, IDLE + FG_IDLE_MARGINAL, zone, m->idle_w * pue, o->t_begin, waits);
+    add_power(p, IDLE + FG_IDLE_MARGINAL, zone, m->idle_w * pue, o->t_begin, waits_until(p, t));
     add(p, FG_SPEND_EMBODIED, zone, 0.0,
         m->embodied_kg * 1000.0 * fg_seconds(o->t_end - o->t_begin) / (m->lifetime_h * 3600.0));
 }

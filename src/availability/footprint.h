@@ -49,7 +49,7 @@ enum fg_status fg_footprint_create(struct fg_footprint **out, const struct fg_fl
                                    const struct fg_cost_model *model, struct fg_err *err) FG_NODISCARD;
 void fg_footprint_destroy(struct fg_footprint *p);
 
-/* One task of the round that commits at t_commit. */
+/* One task. */
 struct fg_footprint_task {
     uint32_t client;
     const struct fg_outcome *outcome;
@@ -58,8 +58,9 @@ struct fg_footprint_task {
     double shard_share;   /* of the bytes down, 0..1 */
     bool first;           /* of this client */
     uint64_t coded_bytes; /* of the update before it was encoded; 0 = as it is */
+    fg_time_t t_next;     /* when its client begins the round's next task, or else the round's commit */
 };
-void fg_footprint_task(struct fg_footprint *p, const struct fg_footprint_task *t, fg_time_t t_commit);
+void fg_footprint_task(struct fg_footprint *p, const struct fg_footprint_task *t);
 
 /* A round committed at t1, the one before at t0: who was up in it counts as up from t0 to t1; the server took
  * in `folded_bytes` of updates and weighed so many pairs of client and slot. */

@@ -168,7 +168,7 @@ for rnd, client, verdict, steps, planned, _, b_up, b_down, joule, gram, loss, t0
     if client not in first_task and down == us(size / 2.5):  # it got its model
         energy("init", zone, 60 * 3, computing)
     first_task.add(client)
-    power("idle_marginal", zone, 32, begin, end if verdict == 2 else max(end, commits[rnd]))
+    power("idle_marginal", zone, 32, begin, max(end, min(leaves, commits[rnd])))
     add("embodied", zone, 0.0, 100e3 * (end - begin) / 3.6e6)
     verdicts[verdict] += 1
     waste = verdict >= 2

@@ -304,6 +304,8 @@ static void losses_are_asked_for_before_the_pick(void **state)
     fg_aggregator_summary(b.agg, &s);
     assert_int_equal(s.asked, 4);
     assert_int_equal(s.updates_used, 2);
+    /* asked in minutes 1 to 4, two of them kept on until they train in 4, all the others until 6 */
+    fg_assert_close(s.footprint.idle[FG_IDLE_MARGINAL].energy_wh, 40.0 * (840 - 2 * 120 + 60) / 3600.0, 1e-9);
     fg_assert_close(s.skew, (4.0 + 3.0) / 2.0 / 2.5, 1e-12);
     fg_assert_close(s.skew_bar, s.skew, 1e-12);
     fg_assert_close(s.skew_tilde, 9.0 / ((1.0 + 9.0 + 2.0 + 9.0) / 4.0), 1e-6); /* losses as last reported */

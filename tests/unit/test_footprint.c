@@ -103,13 +103,14 @@ static struct fg_footprint *booked(void)
                                   .verdict = FG_VERDICT_USED,
                                   .shard_share = 0.25,
                                   .first = true,
-                                  .coded_bytes = 18000000};
-    fg_footprint_task(p, &t, start + 7200 * FG_SECOND);
+                                  .coded_bytes = 18000000,
+                                  .t_next = start + 7200 * FG_SECOND};
+    fg_footprint_task(p, &t);
     fg_ledger_usage(fleet, 1, &o, &used);
     t.client = 1;
     t.verdict = FG_VERDICT_LATE;
     t.first = false;
-    fg_footprint_task(p, &t, start + 7200 * FG_SECOND);
+    fg_footprint_task(p, &t);
     fg_footprint_round(p, start, start + 7200 * FG_SECOND, up, 2, 36000000, 12);
     fg_footprint_evaluated(p, start + 7200 * FG_SECOND, 7200);
     return p;
@@ -175,11 +176,18 @@ static void left_client_waits_no_longer(void **state)
     assert_int_equal(fg_footprint_create(&p, fleet, &model, NULL), FG_OK);
     struct fg_usage used;
     fg_ledger_usage(fleet, 0, &o, &used);
-    struct fg_footprint_task t = {.outcome = &o, .usage = &used, .verdict = FG_VERDICT_LOST};
-    fg_footprint_task(p, &t, start + 7200 * FG_SECOND);
+    struct fg_footprint_task t = {
+        .outcome = &o, .usage = &used, .verdict = FG_VERDICT_LOST, .t_next = start + 7200 * FG_SECOND};
+    fg_footprint_task(p, &t);
     fg_footprint_summary(p, start, start + 7200 * FG_SECOND, &s);
     close_to(s.idle[FG_IDLE_MARGINAL].energy_wh, 100.0 * 3900 / 3600);
     close_to(s.by[FG_SPEND_MODEL].energy_wh + s.by[FG_SPEND_TRAIN].energy_wh + 1, 1);
+    /* Another sent its update, and its node goes down before the commit. */
+    o.kind = FG_OUTCOME_ARRIVED;
+    t.t_next = start + 86400 * FG_SECOND;
+    fg_footprint_task(p, &t);
+    fg_footprint_summary(p, start, start + 86400 * FG_SECOND, &s);
+    close_to(s.idle[FG_IDLE_MARGINAL].energy_wh, 100.0 * (3900 + 80000) / 3600);
     fg_footprint_destroy(p);
 }
 
