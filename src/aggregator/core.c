@@ -338,6 +338,7 @@ static enum fg_status take_evaluation(struct fg_aggregator *a, const struct fg_e
         /* With nobody there, look again a slot later instead of at once for ever. */
         a->wake = a->n_rows == 0 ? a->now + a->cfg.slot : a->now;
     }
+    a->wake = a->wake < fg_core_end(a) ? a->wake : fg_core_end(a);
     return sleep_or_finish(a, out);
 }
 

@@ -265,6 +265,11 @@ one hand_back 0 "30 3 1 0 0 0"
 one lose 5001 "0 0 3 31 0 1"
 one hand_back 0 "47 5 0 0 0 0" --set run.pace=continuous --set run.rounds=20
 
+# Hours are a budget: the run ends when they are over, be it between two slots.
+"$FORAGE" simulate -q --out "$T/hours" --set budget.hours=5.5 --set fleet.samples_per_s=1 --set fleet.uplink_mbps=1 \
+    --set fleet.downlink_mbps=1 "$T/s.ini" >"$T/o" 2>"$T/err"
+expect "a run of short tasks ends after budget.hours" "0 19800" "$? $(json "$T/hours/summary.json" virtual_s)"
+
 # A run that outlives a trace: an error that names it, what was done is kept, and wrapping is the way out.
 long=(--set run.pace=continuous --set run.rounds=200)
 "$FORAGE" simulate -q --out "$T/long" "${long[@]}" "$T/s.ini" >"$T/o" 2>"$T/err"
