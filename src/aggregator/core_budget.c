@@ -4,13 +4,13 @@
 
 /* What a task costs when it runs now. */
 static void price_task(const struct fg_aggregator *a, uint32_t client, struct fg_task_cost cost,
-                       uint64_t bytes, double out[FG_LIMITS_SPENT])
+                       double out[FG_LIMITS_SPENT])
 {
     uint32_t zone = fg_fleet_zone(a->fleet, client);
     double kwh = cost.wh * 1e-3;
     out[FG_LIMIT_CARBON_G] = kwh * fg_fleet_intensity(a->fleet, zone, a->now);
     out[FG_LIMIT_ENERGY_WH] = cost.wh;
-    out[FG_LIMIT_BYTES] = (double)bytes;
+    out[FG_LIMIT_BYTES] = (double)cost.bytes;
     out[FG_LIMIT_MONEY] =
         a->cfg.select.prices != NULL ? kwh * fg_price_at(a->cfg.select.prices, zone, a->now) : 0.0;
 }
@@ -53,6 +53,32 @@ static double paid_for(const struct fg_aggregator *a, uint32_t client, const str
     return p != NULL ? energy_j / 3.6e6 * fg_price_at(p, fg_fleet_zone(a->fleet, client), o->t_begin) : 0.0;
 }
 
+/* What training costs whoever is sent so many bytes for it. */
+static struct fg_task_cost cost_of(const struct fg_aggregator *a, const struct fg_task *t, uint64_t down)
+{
+    uint32_t n = a->cfg.samples[t->shard], epoch = fg_local_steps(n, a->cfg.select.batch, 1, 0);
+    double a_step = epoch > 0 ? (double)n / (double)epoch : 0.0;
+    return fg_select_cost_of(&a->policy->cfg, t->client, down, fg_core_update_bytes(a, t),
+                             (double)t->steps * a_step);
+}
+
+struct fg_task_cost fg_core_cost(const struct fg_aggregator *a, enum fg_task_kind kind, size_t k)
+{
+    const struct fg_picks *p = &a->picks;
+    uint32_t client = p->client[k];
+    if (kind == FG_TASK_EVALUATE) {
+        struct fg_task ask = {.kind = kind, .steps = p->steps[k]};
+        return fg_select_cost_of(&a->policy->cfg, client, fg_core_model_due(a, client), FG_ANSWER_BYTES,
+                                 (double)fg_evaluated(&ask, a->cfg.samples[client]) / 3.0);
+    }
+    struct fg_task t = {.kind = kind, .client = client, .shard = p->shard[k]};
+    t.steps = fg_picks_steps(p, k, a->cfg.steps[t.shard]);
+    /* Who told its loss has the model. */
+    uint64_t down = a->n_asked > 0 ? 0 : fg_core_model_due(a, client) + fg_core_ships(a, client, t.shard);
+    t.variance = fg_core_variance(a, &t, down);
+    return cost_of(a, &t, down);
+}
+
 /* What is left of each when the tasks that are not booked yet are: as they ended, or as modelled. */
 static void find_left(const struct fg_aggregator *a, double left[FG_LIMITS_SPENT])
 {
@@ -65,9 +91,7 @@ static void find_left(const struct fg_aggregator *a, double left[FG_LIMITS_SPENT
         const struct slot *s = &a->slots[i];
         struct fg_usage used;
         double cost[FG_LIMITS_SPENT];
-        struct fg_task_cost task =
-            fg_select_cost_on(&a->policy->cfg, s->task.client, s->task.shard, s->task.steps, s->ship_bytes);
-        price_task(a, s->task.client, task, s->bytes_down + fg_core_update_bytes(a, &s->task), cost);
+        price_task(a, s->task.client, cost_of(a, &s->task, s->bytes_down), cost);
         if (s->state == SLOT_DONE) {
             fg_ledger_usage(a->fleet, s->task.client, &s->outcome, &used);
             cost[FG_LIMIT_CARBON_G] = cost[FG_LIMIT_ENERGY_WH] = 0.0;
@@ -108,44 +132,7 @@ static bool take(double left[FG_LIMITS_SPENT], const double cost[FG_LIMITS_SPENT
     return fits;
 }
 
-void fg_core_afford_asks(struct fg_aggregator *a)
-{
-    const struct fg_select_config *cfg = &a->policy->cfg;
-    struct fg_picks *p = &a->picks;
-    double left[FG_LIMITS_SPENT], cost[FG_LIMITS_SPENT];
-    size_t kept = 0;
-    find_left(a, left);
-    for (size_t k = 0; k < p->n; k++) {
-        uint32_t c = p->client[k], n = cfg->samples[c], some = p->steps[k];
-        struct fg_task_cost none = fg_select_cost(cfg, c, 0),
-                            pass = fg_select_cost(cfg, c, fg_local_steps(n, cfg->batch, 1, 0));
-        double part = some > 0 && some < n ? (double)some / (double)n : 1.0; /* of the shard is looked at */
-        none.wh += part * (pass.wh - none.wh);
-        none.seconds += part * (pass.seconds - none.seconds);
-        price_task(a, c, none, a->cfg.model_bytes, cost);
-        if (take(left, cost)) {
-            p->client[kept] = c;
-            p->steps[kept++] = some;
-        }
-    }
-    p->n = kept;
-}
-
-/* Bytes of the task that pick k would become. */
-static uint64_t bytes_of(const struct fg_aggregator *a, size_t k)
-{
-    const struct fg_picks *p = &a->picks;
-    uint32_t client = p->client[k], shard = p->shard[k];
-    uint64_t down = fg_core_model_due(a, client) + fg_core_ships(a, client, shard);
-    struct fg_task t = {.kind = FG_TASK_TRAIN,
-                        .client = client,
-                        .shard = shard,
-                        .steps = fg_picks_steps(p, k, a->cfg.steps[shard])};
-    t.variance = fg_core_variance(a, &t, down);
-    return down + fg_core_update_bytes(a, &t);
-}
-
-void fg_core_afford(struct fg_aggregator *a)
+void fg_core_afford(struct fg_aggregator *a, enum fg_task_kind kind)
 {
     struct fg_picks *p = &a->picks;
     double left[FG_LIMITS_SPENT];
@@ -153,7 +140,7 @@ void fg_core_afford(struct fg_aggregator *a)
     find_left(a, left);
     for (size_t k = 0; k < p->n; k++) {
         double cost[FG_LIMITS_SPENT];
-        price_task(a, p->client[k], fg_core_cost(a, k), bytes_of(a, k), cost);
+        price_task(a, p->client[k], fg_core_cost(a, kind, k), cost);
         if (take(left, cost)) {
             p->client[kept] = p->client[k];
             p->shard[kept] = p->shard[k];
@@ -161,7 +148,7 @@ void fg_core_afford(struct fg_aggregator *a)
             p->weight[kept++] = p->weight[k];
         }
     }
-    a->last = a->last || (p->n > 0 && kept == 0);
+    a->last = a->last || (kind == FG_TASK_TRAIN && p->n > 0 && kept == 0);
     p->n = kept;
 }
 

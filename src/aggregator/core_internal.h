@@ -165,7 +165,7 @@ void fg_core_book_evaluation(struct fg_aggregator *a, bool global, bool clients)
 
 /* core_theory.c: what is expected when tasks are given out, when a round commits, when an
  * evaluation comes; and its state. */
-void fg_core_expect(struct fg_aggregator *a);
+void fg_core_expect(struct fg_aggregator *a, enum fg_task_kind kind);
 void fg_core_expect_commit(struct fg_aggregator *a);
 void fg_core_expect_accuracy(struct fg_aggregator *a, double accuracy);
 enum fg_status fg_core_tally_save(const struct fg_core_tally *t, struct fg_str *out) FG_NODISCARD;
@@ -191,23 +191,21 @@ enum fg_status fg_core_move_create(struct fg_aggregator *a) FG_NODISCARD;
 void fg_core_move_destroy(struct fg_aggregator *a);
 enum fg_status fg_core_move(struct fg_aggregator *a) FG_NODISCARD;
 uint64_t fg_core_ships(const struct fg_aggregator *a, uint32_t client,
-                       uint32_t shard); /* bytes, 0 = is there */
-struct fg_task_cost fg_core_cost(const struct fg_aggregator *a, size_t pick);
+                       uint32_t shard);                                   /* bytes, 0 = is there */
 double fg_core_intensity(const struct fg_aggregator *a, uint32_t client); /* forecast or present, g/kWh */
 void fg_core_move_learn(struct fg_aggregator *a);
 enum fg_status fg_core_move_save(const struct fg_aggregator *a, struct fg_str *out) FG_NODISCARD;
 enum fg_status fg_core_move_load(struct fg_aggregator *a, struct fg_reader *in) FG_NODISCARD;
 
 /* Budgets: core_budget.c. What was spent; whether one is spent up; when the time is up; whether there are any
- * at all; keep those picks that still fit, by the model, in their order
- * (with nobody left the run is over); a task that was booked is paid for. */
+ * at all; what the task costs that pick k would become, by the model; keep those picks that still fit, in
+ * their order (with nobody left to train the run is over); a task that was booked is paid for. */
 void fg_core_spent(const struct fg_aggregator *a, double spent[FG_LIMITS]);
 bool fg_core_spent_up(const struct fg_aggregator *a);
 fg_time_t fg_core_end(const struct fg_aggregator *a);
 bool fg_core_limited(const struct fg_aggregator *a);
-/* The same of those who are asked for their losses. */
-void fg_core_afford_asks(struct fg_aggregator *a);
-void fg_core_afford(struct fg_aggregator *a);
+struct fg_task_cost fg_core_cost(const struct fg_aggregator *a, enum fg_task_kind kind, size_t k);
+void fg_core_afford(struct fg_aggregator *a, enum fg_task_kind kind);
 void fg_core_pay(struct fg_aggregator *a, uint32_t client, const struct fg_outcome *o, double energy_j);
 
 /* Policy, outlook and what they need. */

@@ -84,13 +84,6 @@ static struct fg_task_cost cost_on(const struct fg_aggregator *a, size_t k, uint
     return fg_select_cost_on(&a->policy->cfg, client, shard, steps, ship_bytes);
 }
 
-struct fg_task_cost fg_core_cost(const struct fg_aggregator *a, size_t pick)
-{
-    const struct fg_picks *p = &a->picks;
-    uint32_t client = p->client[pick], shard = p->shard[pick];
-    return cost_on(a, pick, client, shard, fg_core_ships(a, client, shard));
-}
-
 double fg_core_intensity(const struct fg_aggregator *a, uint32_t client)
 {
     uint32_t zone = fg_fleet_zone(a->fleet, client);

@@ -301,8 +301,9 @@ enum fg_status fg_core_ask(struct fg_aggregator *a)
     clean_picks(a);
     enum fg_status st = ops->ask != NULL ? ops->ask(a->policy, &a->view, &a->picks) : FG_OK;
     if (st == FG_OK && fg_core_limited(a)) {
-        fg_core_afford_asks(a);
+        fg_core_afford(a, FG_TASK_EVALUATE);
     }
+    fg_core_expect(a, FG_TASK_EVALUATE);
     return st;
 }
 
@@ -347,10 +348,10 @@ enum fg_status fg_core_pick(struct fg_aggregator *a)
         weigh(a);
     }
     if (fg_core_limited(a)) {
-        fg_core_afford(a);
+        fg_core_afford(a, FG_TASK_TRAIN);
     }
     a->ratio = skew_ratio(a);
-    fg_core_expect(a);
+    fg_core_expect(a, FG_TASK_TRAIN);
     return FG_OK;
 }
 

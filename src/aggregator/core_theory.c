@@ -13,18 +13,22 @@ static double share_of(const struct fg_aggregator *a, uint32_t client)
 
 /* ---- kept from round to round ---- */
 
-/* What the picks are expected to cost undisturbed, at the forecast or present intensity. */
-void fg_core_expect(struct fg_aggregator *a)
+/* What the picks are expected to cost undisturbed, at the forecast or present intensity; a round begins with
+ * those who are asked, if anybody is. */
+void fg_core_expect(struct fg_aggregator *a, enum fg_task_kind kind)
 {
     struct fg_core_tally *t = &a->tally;
-    t->round_wh = t->round_g = t->round_s = 0.0;
+    double longest = 0.0, limit = fg_seconds(a->policy->cfg.deadline);
+    if (kind == FG_TASK_EVALUATE) {
+        t->round_wh = t->round_g = t->round_s = 0.0;
+    }
     for (size_t k = 0; k < a->picks.n; k++) {
-        struct fg_task_cost cost = fg_core_cost(a, k);
+        struct fg_task_cost cost = fg_core_cost(a, kind, k);
         t->round_wh += cost.wh;
         t->round_g += cost.wh * 1e-3 * fg_core_intensity(a, a->picks.client[k]);
-        t->round_s = cost.seconds > t->round_s ? cost.seconds : t->round_s;
+        longest = cost.seconds > longest ? cost.seconds : longest;
     }
-    double limit = fg_seconds(a->policy->cfg.deadline);
+    t->round_s += longest;
     t->round_s = limit > 0.0 && t->round_s > limit ? limit : t->round_s;
 }
 

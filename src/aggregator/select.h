@@ -215,13 +215,19 @@ enum fg_status fg_select_top(uint32_t *out, size_t m, const uint32_t *pool, cons
 /* What an undisturbed task of so many steps takes and uses, as modelled (doc/cost-model.md). */
 struct fg_task_cost {
     double seconds;
-    double wh; /* devices and network, PUE included */
+    double wh;      /* devices and network, PUE included */
+    uint64_t bytes; /* both ways */
 };
 struct fg_task_cost fg_select_cost(const struct fg_select_config *cfg, uint32_t client, uint32_t steps);
 
 /* The same on another's shard, with so many bytes shipped beside the model. */
 struct fg_task_cost fg_select_cost_on(const struct fg_select_config *cfg, uint32_t client, uint32_t shard,
                                       uint32_t steps, uint64_t ship_bytes);
+
+/* The same of any task: its bytes each way, and the samples that it trains (a third of those that it only
+ * looks at). */
+struct fg_task_cost fg_select_cost_of(const struct fg_select_config *cfg, uint32_t client,
+                                      uint64_t bytes_down, uint64_t bytes_up, double samples);
 
 /* Grams that a full task of the client is expected to emit when it begins h slots from now. */
 double fg_select_grams(const struct fg_select_config *cfg, const struct fg_outlook *o, uint32_t client,

@@ -5,21 +5,30 @@
 #include "src/availability/ledger.h"
 #include "src/worker/trainer.h"
 
-struct fg_task_cost fg_select_cost_on(const struct fg_select_config *cfg, uint32_t client, uint32_t shard,
-                                      uint32_t steps, uint64_t ship_bytes)
+struct fg_task_cost fg_select_cost_of(const struct fg_select_config *cfg, uint32_t client,
+                                      uint64_t bytes_down, uint64_t bytes_up, double samples)
 {
     const struct fg_fleet *f = cfg->fleet;
     const struct fg_fleet_spec *spec = fg_fleet_spec(f);
-    uint32_t n = cfg->samples[shard], epoch = fg_local_steps(n, cfg->batch, 1, 0);
-    double a_step = epoch > 0 ? (double)n / (double)epoch : 0.0;
-    double down_s = (double)(cfg->model_bytes + ship_bytes) / fg_fleet_downlink_bps(f, client);
-    double up_s = (double)cfg->update_bytes / fg_fleet_uplink_bps(f, client);
-    double compute_s = (double)steps * a_step / fg_fleet_samples_per_s(f, client);
+    double down_s = (double)bytes_down / fg_fleet_downlink_bps(f, client);
+    double up_s = (double)bytes_up / fg_fleet_uplink_bps(f, client);
+    double compute_s = samples / fg_fleet_samples_per_s(f, client);
     double device_j =
         (fg_fleet_power_w(f, client) * compute_s + spec->comm_power_w * (down_s + up_s)) * spec->pue;
-    double network_j = fg_ledger_network_j(spec, spec->network_by_power,
-                                           cfg->model_bytes + ship_bytes + cfg->update_bytes, down_s + up_s);
-    return (struct fg_task_cost){.seconds = down_s + compute_s + up_s, .wh = (device_j + network_j) / 3600.0};
+    double network_j =
+        fg_ledger_network_j(spec, spec->network_by_power, bytes_down + bytes_up, down_s + up_s);
+    return (struct fg_task_cost){.seconds = down_s + compute_s + up_s,
+                                 .wh = (device_j + network_j) / 3600.0,
+                                 .bytes = bytes_down + bytes_up};
+}
+
+struct fg_task_cost fg_select_cost_on(const struct fg_select_config *cfg, uint32_t client, uint32_t shard,
+                                      uint32_t steps, uint64_t ship_bytes)
+{
+    uint32_t n = cfg->samples[shard], epoch = fg_local_steps(n, cfg->batch, 1, 0);
+    double a_step = epoch > 0 ? (double)n / (double)epoch : 0.0;
+    return fg_select_cost_of(cfg, client, cfg->model_bytes + ship_bytes, cfg->update_bytes,
+                             (double)steps * a_step);
 }
 
 struct fg_task_cost fg_select_cost(const struct fg_select_config *cfg, uint32_t client, uint32_t steps)

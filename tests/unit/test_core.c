@@ -269,6 +269,16 @@ static void late_updates_join_a_later_round(void **state)
     tear_down(&b);
 }
 
+/* Wh of a task: its samples trained, and its bytes each way. */
+static double task_wh(const struct bench *b, uint32_t c, double trained, double down, double up)
+{
+    const struct fg_fleet_spec *s = fg_fleet_spec(b->fleet);
+    double j = fg_fleet_power_w(b->fleet, c) * trained / fg_fleet_samples_per_s(b->fleet, c);
+    j +=
+        s->comm_power_w * (down / fg_fleet_downlink_bps(b->fleet, c) + up / fg_fleet_uplink_bps(b->fleet, c));
+    return (j + s->network_kwh_per_gb * 3.6e-3 * (down + up)) / 3600.0;
+}
+
 /* pow-d: all four tell their loss, the two with the largest train without another download; the skew is their
  * mean over everyone's. */
 static void losses_are_asked_for_before_the_pick(void **state)
@@ -304,6 +314,12 @@ static void losses_are_asked_for_before_the_pick(void **state)
     fg_aggregator_summary(b.agg, &s);
     assert_int_equal(s.asked, 4);
     assert_int_equal(s.updates_used, 2);
+    double wh = task_wh(&b, 1, samples[1] * (double)steps[1], 0.0, 1000.0) +
+                task_wh(&b, 3, samples[3] * (double)steps[3], 0.0, 1000.0);
+    for (uint32_t c = 0; c < N; c++) {
+        wh += task_wh(&b, c, samples[c] / 3.0, 1000.0, 64.0);
+    }
+    fg_assert_close(fg_aggregator_theory(b.agg).predicted_wh, wh, 1e-9);
     /* asked in minutes 1 to 4, two of them kept on until they train in 4, all the others until 6 */
     fg_assert_close(s.footprint.idle[FG_IDLE_MARGINAL].energy_wh, 40.0 * (840 - 2 * 120 + 60) / 3600.0, 1e-9);
     fg_assert_close(s.skew, (4.0 + 3.0) / 2.0 / 2.5, 1e-12);
