@@ -75,7 +75,7 @@ enum fg_status fg_quantity(struct fg_str *out, double value, const char *unit)
 {
     static const char *const prefix[] = {"m", "", "k", "M", "G", "T", "P"};
     size_t i = 1;
-    double x = value;
+    double x = fabs(value);
     if (x > 0 && x < 1) {
         x *= 1000;
         i = 0;
@@ -84,7 +84,7 @@ enum fg_status fg_quantity(struct fg_str *out, double value, const char *unit)
         x /= 1000;
         i++;
     }
-    return fg_str_addf(out, "%.3g %s%s", x, prefix[i], unit);
+    return fg_str_addf(out, "%.3g %s%s", copysign(x, value), prefix[i], unit);
 }
 
 unsigned fg_terminal_width(void)

@@ -432,6 +432,9 @@ static void a_chart_puts_low_points_low(void **state)
     assert_int_equal(fg_quantity(&text, 0.5, "Wh"), FG_OK);
     assert_string_equal(text.data, "500 mWh");
     fg_str_fini(&text);
+    assert_int_equal(fg_quantity(&text, -5098, "B"), FG_OK); /* what a codec saved that made updates larger */
+    assert_string_equal(text.data, "-5.1 kB");
+    fg_str_fini(&text);
 }
 
 static int tear_down_group(void **state)
