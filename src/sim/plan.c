@@ -303,9 +303,12 @@ static enum fg_status play_all(struct planning *g, struct fg_err *err)
     return st;
 }
 
-/* Sums over futures become means, chances. */
+/* Sums over futures become means, chances; slots that none gets to are none. */
 static void finish_schedule(struct fg_plan *p)
 {
+    while (p->slots > 1 && p->slot[p->slots - 1].played == 0) {
+        p->slots--;
+    }
     for (uint32_t s = 0; s < p->slots; s++) {
         struct fg_plan_slot *x = &p->slot[s];
         double n = x->played > 0 ? (double)x->played : 1.0;

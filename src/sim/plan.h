@@ -69,9 +69,9 @@ struct fg_plan_data {
 struct fg_plan {
     bool untested; /* no test samples, or train.mode = cost-only: no pilots, no accuracy */
     uint32_t draws, pilots, history_h;
-    uint32_t wanted; /* futures asked for: more than draws where FG_PLAN_WORK was the limit */
-    uint32_t priced; /* of draws, played again for prices */
-    uint32_t clients, slots;
+    uint32_t wanted;         /* futures asked for: more than draws where FG_PLAN_WORK was the limit */
+    uint32_t priced;         /* of draws, played again for prices */
+    uint32_t clients, slots; /* slots that any future gets to */
     struct fg_plan_range range[FG_PLAN_WHATS];
     struct fg_plan_price price[FG_PLAN_BUDGETS];
     struct fg_promise promise; /* of a policy that plans ahead, in the first future */

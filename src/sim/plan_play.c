@@ -178,7 +178,7 @@ static enum fg_status log_rows(struct playing *g, const struct fg_round_record *
                               .used = r->n_used,
                               .carbon_g = r->carbon_g};
     for (size_t i = 0; i < n; i++) {
-        if (rows[i].verdict == FG_VERDICT_ASKED) {
+        if (rows[i].steps_planned == 0) { /* was asked for its loss, whatever came of it */
             continue;
         }
         st = FG_GROW(l->row, l->n, l->cap);

@@ -165,6 +165,17 @@ for x in codec.values(): # each to the same accuracy: rounds, and with them byte
     assert x["run_s"] > 0 and abs(x["run_bytes"] / x["bytes"] / x["rounds"] * codec["none"]["bytes"] / codec["none"]["run_bytes"] - 1) < 1e-9
 print("ok")
 PY
+cat >"$T/asks.py" <<'PY'
+import json, sys
+p = json.load(open(sys.argv[1]))
+for s in p["slots"]: # who is only asked for its loss is not in the schedule, be it lost
+    asked = sum(x["chance"] for x in p["schedule"] if x["slot"] == s["slot"])
+    assert abs(asked - s["asked"] * s["chance"]) < 1e-4 and all(x["steps"] > 0 for x in p["schedule"]), s
+    assert s["chance"] > 0, s
+print("ok", len(p["slots"]), p["expected"]["updates_lost"]["mean"] > 0)
+PY
+plan 'a,450000,900000' --pilots 0 --set select.policy=pow-d --set fleet.samples_per_s=0.05 --set budget.hours=4.5 >"$T/asks.json" 2>"$T/err"
+expect "of those who are asked and of slots behind the end" "ok 6 True" "$("${FG_PYTHON:-python3}" "$T/asks.py" "$T/asks.json" 2>&1 | tail -1)"
 expect "who, when, how long and at what price" "ok" "$("${FG_PYTHON:-python3}" "$T/plan.py" "$T/one.json" 2>&1 | tail -1)"
 "$FORAGE" plan -q --draws 10 --pilots 0 --set run.rounds=4 --picture "$T/p.svg" "$T/s.ini" >"$T/plan.txt" 2>"$T/err" || ! draws "with its picture" ||
     not_ok "a plan as text" "$(cat "$T/err")"
