@@ -85,14 +85,12 @@ static void book_saved(struct fg_aggregator *a, const struct slot *s, const stru
     bool up =
         a->cfg.coded && (s->outcome.kind == FG_OUTCOME_ARRIVED || s->outcome.kind == FG_OUTCOME_PARTIAL);
     if (a->down != NULL && s->outcome.download_done && due > 0) {
-        double rate = fg_fleet_downlink_bps(a->fleet, s->task.client);
         dense.bytes_down = a->cfg.model_bytes + s->ship_bytes;
-        dense.download_us = fg_from_seconds((double)dense.bytes_down / rate);
+        dense.download_us = fg_world_duration(a->fleet, s->task.client, dense.bytes_down, 0, 0.0, 0);
     }
     if (up && s->task.kind == FG_TASK_TRAIN) {
         dense.bytes_up = a->cfg.model_bytes;
-        dense.upload_us =
-            fg_from_seconds((double)dense.bytes_up / fg_fleet_uplink_bps(a->fleet, s->task.client));
+        dense.upload_us = fg_world_duration(a->fleet, s->task.client, 0, 0, 0.0, dense.bytes_up);
     }
     struct fg_usage u;
     fg_ledger_usage(a->fleet, s->task.client, &dense, &u);
