@@ -9,9 +9,7 @@
 #include "src/model/layer.h"
 
 /* Sources: doc/models.md. */
-static const struct {
-    const char *name, *layers;
-} shorthands[] = {
+const struct fg_model_shorthand fg_model_shorthands[] = {
     {"softmax", "flatten; dense classes"},
     {"2nn", "flatten; dense 200; relu; dense 200; relu; dense classes"},
     {"lenet5",
@@ -24,12 +22,8 @@ static const struct {
      "conv2d 32 kernel=3; relu; conv2d 64 kernel=3; relu; maxpool 2; dropout 0.25; flatten; dense 128; "
      "relu; dropout 0.5; dense classes"},
     {"char_lstm", "embedding 8; lstm 256; lstm 256; dense classes"},
+    {NULL, NULL},
 };
-
-enum { SHORTHANDS = sizeof shorthands / sizeof *shorthands };
-
-const char *const fg_model_shorthands[] = {"softmax", "2nn",       "lenet5", "mcmahan_cnn",
-                                           "pfl_cnn", "char_lstm", NULL};
 
 /* The list a shorthand stands for, or the list itself. */
 static const char *expand(const char *layers)
@@ -41,9 +35,9 @@ static const char *expand(const char *layers)
     if (layers[n + strspn(layers + n, " \t\r\n;,")] != '\0') {
         return layers;
     }
-    for (int i = 0; i < SHORTHANDS; i++) {
-        if (strlen(shorthands[i].name) == n && memcmp(shorthands[i].name, layers, n) == 0) {
-            return shorthands[i].layers;
+    for (const struct fg_model_shorthand *s = fg_model_shorthands; s->name != NULL; s++) {
+        if (strlen(s->name) == n && memcmp(s->name, layers, n) == 0) {
+            return s->layers;
         }
     }
     return layers;

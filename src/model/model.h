@@ -71,8 +71,11 @@ const char *fg_model_layers(const struct fg_model *m);
 /* Fill params (P) with the initial values of `seed`: layer i draws from stream (seed, FG_RNG_INIT, i, 0). */
 void fg_model_init(const struct fg_model *m, uint64_t seed, float *params /* (P) */);
 
-/* Names for messages and option lists: NULL ends both. */
-extern const char *const fg_model_shorthands[];
+/* Names that stand for lists, ended by a NULL name; and those of the ways to begin, ended by NULL. */
+struct fg_model_shorthand {
+    const char *name, *layers;
+};
+extern const struct fg_model_shorthand fg_model_shorthands[];
 extern const char *const fg_model_inits[];
 
 #endif

@@ -167,8 +167,8 @@ static enum fg_status fail_unknown(struct fg_err *err, const struct fg_layer *l,
     snprintf(given, sizeof given, "%.*s", (int)(name.n < 63 ? name.n : 63), name.s);
     const char *best = "";
     unsigned least = UINT_MAX;
-    for (unsigned i = 0; alone && fg_model_shorthands[i] != NULL; i++) {
-        nearer(&best, &least, given, fg_model_shorthands[i]);
+    for (unsigned i = 0; alone && fg_model_shorthands[i].name != NULL; i++) {
+        nearer(&best, &least, given, fg_model_shorthands[i].name);
     }
     for (unsigned i = 0; fg_layer_kinds[i] != NULL; i++) {
         nearer(&best, &least, given, fg_layer_kinds[i]->name);

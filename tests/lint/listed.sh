@@ -25,6 +25,13 @@ done
 for f in tests/fuzz/fuzz_*.c; do
     [ ! -e "$f" ] || entry FUZZ_TARGETS "${f%.c}"
 done
+for f in src/availability/trace_import_*.c; do # what takes anyone's bytes is fuzzed
+    name=${f#src/availability/trace_} && name=${name%.c}
+    if [ ! -e "tests/fuzz/fuzz_$name.c" ] || ! ls "tests/fuzz/corpus/$name/"* >/dev/null 2>&1; then
+        echo "not ok - listed: expected tests/fuzz/fuzz_$name.c and tests/fuzz/corpus/$name for $f"
+        bad=1
+    fi
+done
 for f in tests/lint/*.sh tests/e2e/*.sh; do
     [ "$f" = tests/lint/papers.sh ] || entry SHELL_TESTS "$f"
     [ -x "$f" ] || { echo "not ok - listed: $f cannot be executed (chmod +x)" && bad=1; }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "src/availability/carbon_import.h"
+#include "src/availability/trace_import.h"
 #include "src/base/hash.h"
 #include "src/base/mem.h"
 #include "src/cmd/commands.h"
@@ -445,6 +447,19 @@ static int tear_down_group(void **state)
     return 0;
 }
 
+/* The help of `trace` is text of its own. */
+static void help_of_trace_names_every_form(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < fg_trace_importers_n + fg_carbon_importers_n; i++) {
+        const char *name = i < fg_trace_importers_n ? fg_trace_importers[i]->name
+                                                    : fg_carbon_importers[i - fg_trace_importers_n]->name;
+        if (strstr(fg_cmd_trace.doc, name) == NULL) {
+            fail_msg("'%s' is not in the help of src/cmd/trace.c", name);
+        }
+    }
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, fg_tmpdir_tear_down)
@@ -453,6 +468,7 @@ int main(void)
         T(a_wrong_command_line_is_code_2),
         T(the_program_explains_itself),
         T(options_lists_every_key),
+        T(help_of_trace_names_every_form),
         T(a_configuration_comes_from_file_and_overrides),
         T(show_prints_chart_participation_and_ledger),
         T(show_json_is_only_json),

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "src/config/option.h"
 #include "src/model/model.h"
 #include "src/model/net.h"
 
@@ -48,9 +49,13 @@ static void shorthands_have_the_published_sizes(void **state)
 static void every_shorthand_is_listed(void **state)
 {
     (void)state;
-    for (size_t i = 0; fg_model_shorthands[i] != NULL; i++) {
-        bool text = strcmp(fg_model_shorthands[i], "char_lstm") == 0;
-        fg_model_destroy(make(fg_model_shorthands[i], text ? &text80 : &cifar, NULL));
+    const char *doc = fg_option_find("model", "layers")->doc;
+    for (const struct fg_model_shorthand *s = fg_model_shorthands; s->name != NULL; s++) {
+        bool text = strstr(s->layers, "embedding") != NULL;
+        fg_model_destroy(make(s->name, text ? &text80 : &cifar, NULL));
+        if (strstr(doc, s->name) == NULL) {
+            fail_msg("'%s' is not in what src/config/options.def says of model.layers", s->name);
+        }
     }
 }
 

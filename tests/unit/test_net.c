@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "src/base/rng.h"
+#include "src/model/layer.h"
 #include "src/model/net.h"
 #include "tests/lib/refnet.h"
 
@@ -54,6 +55,26 @@ struct sample {
     double dparams[MAX_P], dx[MAX_N * MAX_WIDTH];
     uint16_t y[MAX_N * MAX_T];
 };
+
+/* Of what a device would do the lists say nothing before there is one. */
+static void every_kind_is_whole_and_stands_in_a_list(void **state)
+{
+    (void)state;
+    for (size_t i = 0; fg_layer_kinds[i] != NULL; i++) {
+        const struct fg_layer_ops *kind = fg_layer_kinds[i];
+        size_t c = 0;
+        if (kind->forward == NULL || kind->backward == NULL || kind->emit_forward == NULL ||
+            kind->emit_backward == NULL) {
+            fail_msg("'%s' lacks one of forward, backward, emit_forward, emit_backward", kind->name);
+        }
+        while (c < CASES && strstr(cases[c].layers, kind->name) == NULL) {
+            c++;
+        }
+        if (c == CASES) {
+            fail_msg("'%s' stands in no list of this test", kind->name);
+        }
+    }
+}
 
 static const struct fg_net_key key = {11, 3, 2, 5, 0};
 static const struct ref_key rkey = {11, 3, 2, 5};
@@ -330,6 +351,7 @@ static void parts_of_a_batch_add_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_is_whole_and_stands_in_a_list),
         cmocka_unit_test(gradients_match_central_differences),
         cmocka_unit_test(scores_match_the_double_network),
         cmocka_unit_test(kernels_give_the_same_bits),

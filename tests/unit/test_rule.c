@@ -332,14 +332,16 @@ static void rules_say_what_partial_and_late_updates_are_to_them(void **state)
         {"refl", FG_PARTIAL_FULL_WEIGHT, FG_LATE_USED, false},
         {"semicyclic", FG_PARTIAL_FULL_WEIGHT, FG_LATE_USED, false},
     };
-    size_t n = 0;
-    while (fg_rule_list()[n] != NULL) {
-        n++;
-    }
-    assert_int_equal(n, sizeof want / sizeof *want);
-    for (size_t i = 0; i < n; i++) {
-        const struct fg_rule_ops *rule = fg_rule_find(want[i].name);
-        assert_non_null(rule);
+    const size_t rows = sizeof want / sizeof *want;
+    for (size_t n = 0; fg_rule_list()[n] != NULL; n++) {
+        const struct fg_rule_ops *rule = fg_rule_list()[n];
+        size_t i = 0;
+        while (i < rows && strcmp(want[i].name, rule->name) != 0) {
+            i++;
+        }
+        if (i == rows) {
+            fail_msg("no row of this test says what partial and late updates are to '%s'", rule->name);
+        }
         assert_int_equal(rule->partial, want[i].partial);
         assert_int_equal(rule->late, want[i].late);
         assert_int_equal(fg_rule_has_rows(rule), want[i].rows);
