@@ -51,9 +51,10 @@ enum fg_status fg_launch_hosts(struct fg_hosts *out, const char *list, const cha
 enum fg_status fg_launch_hosts_up(struct fg_str *network, const struct fg_hosts *h, const char *agent,
                                   struct fg_err *err) FG_NODISCARD;
 
-/* Set room aside in the private folder `dir` for mpirun and `ranks` processes: without it they end without a
- * word. Measured with Open MPI 5.0.11: 160 kB for four ranks (of PMIx, mostly), 4 kB for each more. It stays:
- * a rank that must write where nothing is left takes it (launch_folder.h). Errors: FG_E_IO, with how much. */
+/* See that there is room in the private folder `dir` for mpirun and `ranks` processes: without it they end
+ * without a word. Measured with Open MPI 5.0.11: 160 kB for four ranks (of PMIx, mostly), 4 kB for each more.
+ * A part of it stays set aside: a rank that must write where nothing is left takes it (launch_folder.h).
+ * Errors: FG_E_IO, with how much. */
 enum fg_status fg_launch_room(const char *dir, uint64_t ranks, struct fg_err *err) FG_NODISCARD;
 
 /* Let mpirun have the open files that it needs: 4 to 6 for each process (measured with Open MPI 5.0.11, 20 to

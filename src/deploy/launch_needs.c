@@ -10,6 +10,9 @@
 
 #include "src/deploy/launch_folder.h"
 
+/* Of the room, for what a rank must write: files of a few bytes each. */
+enum { KEPT_BYTES = 64 << 10 };
+
 enum fg_status fg_launch_room(const char *dir, uint64_t ranks, struct fg_err *err)
 {
     uint64_t kb = 256 + 4 * ranks;
@@ -18,6 +21,7 @@ enum fg_status fg_launch_room(const char *dir, uint64_t ranks, struct fg_err *er
                  ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
                  : -1;
     int e = fd >= 0 ? posix_fallocate(fd, 0, (off_t)(kb * 1024)) : errno;
+    e = e == 0 && ftruncate(fd, KEPT_BYTES) != 0 ? errno : e;
     if (fd >= 0) {
         (void)close(fd);
     }

@@ -153,6 +153,10 @@ if [ "$(id -u)" = 0 ] && mkdir "$T/full" && mount -t tmpfs -o size=1m tmpfs "$T/
     expect "TMPDIR is full: said before anything is started" \
         "forage: $T/full: mpirun and its processes need 268 kB there: No space left on device; TMPDIR names another folder" "$(cat "$T/err")"
     rm "$T/full/x"
+    mount -o remount,size=300k "$T/full"
+    TMPDIR=$T/full timeout 60 "$FORAGE" launch -n 3 "$EXAMPLE" "${SMALL[@]}" --out "$T/little" >"$T/o" 2>"$T/err"
+    expect "TMPDIR has little more than that: exit code" 0 $?
+    mount -o remount,size=1m "$T/full"
     TMPDIR=$T/full launched "$T/room" 3
     head -c 2000000 /dev/zero >"$T/full/x" 2>/dev/null
     finish
