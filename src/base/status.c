@@ -52,16 +52,37 @@ static void clean(char *text)
     }
 }
 
+/* A path is as long as it likes, and what went wrong stands behind it. */
+enum { TEXT_MOST = 8192 };
+
+/* What is longer than a message is lacks its middle. */
+static void keep(struct fg_err *err, char *text)
+{
+    static const char gap[] = " ... ";
+    const size_t most = sizeof err->text - 1;
+    clean(text);
+    size_t len = strlen(text);
+    if (len > most) {
+        size_t head = fg_utf8_span(text, most / 4), at = len - (most - head - (sizeof gap - 1));
+        while (fg_utf8(text + at) == 0) {
+            at++;
+        }
+        memcpy(text + head, gap, sizeof gap - 1);
+        memmove(text + head + sizeof gap - 1, text + at, len - at + 1);
+        len = strlen(text);
+    }
+    memcpy(err->text, text, len + 1);
+}
+
 enum fg_status fg_fail(struct fg_err *err, enum fg_status st, const char *fmt, ...)
 {
     if (err != NULL) {
-        char text[sizeof err->text];
+        char text[TEXT_MOST];
         va_list ap;
         va_start(ap, fmt);
         vsnprintf(text, sizeof text, fmt, ap);
         va_end(ap);
-        clean(text);
-        memcpy(err->text, text, sizeof text);
+        keep(err, text);
     }
     return st;
 }
@@ -69,21 +90,15 @@ enum fg_status fg_fail(struct fg_err *err, enum fg_status st, const char *fmt, .
 enum fg_status fg_fail_prefix(struct fg_err *err, enum fg_status st, const char *fmt, ...)
 {
     if (err != NULL) {
-        char text[sizeof err->text];
+        char text[TEXT_MOST];
+        const size_t room = sizeof text - sizeof err->text - 2;
         va_list ap;
         va_start(ap, fmt);
-        int n = vsnprintf(text, sizeof text, fmt, ap);
+        vsnprintf(text, room, fmt, ap);
         va_end(ap);
-        if (n >= 0 && (size_t)n < sizeof text - 3) {
-            size_t used = (size_t)n;
-            text[used++] = ':';
-            text[used++] = ' ';
-            size_t rest = strnlen(err->text, sizeof text - used - 1);
-            memcpy(text + used, err->text, rest);
-            text[used + rest] = '\0';
-        }
-        clean(text);
-        memcpy(err->text, text, sizeof text);
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, ": %s", err->text);
+        keep(err, text);
     }
     return st;
 }

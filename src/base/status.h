@@ -57,7 +57,7 @@ const char *fg_status_text(enum fg_status st);
  * input (what is damaged or of another version, too), 75 interrupted with everything saved. */
 int fg_status_exit_code(enum fg_status st);
 
-/* Write the message (truncated to fit) and return st, so that a check is one line:
+/* Write the message (one that does not fit lacks its middle) and return st, so that a check is one line:
  * `return fg_fail(err, FG_E_INPUT, "%s:%zu: expected a number, found '%s'", path, line, s);` */
 enum fg_status fg_fail(struct fg_err *err, enum fg_status st, const char *fmt, ...) FG_PRINTF(3, 4);
 

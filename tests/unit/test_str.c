@@ -68,13 +68,30 @@ static void messages_are_text_whatever_they_quote(void **state)
     assert_int_equal(fg_fail_prefix(&err, FG_E_INPUT, "a\xe2"), FG_E_INPUT);
     assert_string_equal(err.text, "a?: found '?[2J? gr\xc3\xbc\xc3\x9f?"
                                   "?-?\n\t.'");
-    char most[700]; /* cut within a character */
-    memset(most, 'x', sizeof most);
-    memcpy(most + sizeof err.text - 2, "\xc3\xbc", 2);
-    most[sizeof most - 1] = '\0';
-    assert_int_equal(fg_fail(&err, FG_E_INPUT, "%s", most), FG_E_INPUT);
-    assert_int_equal(strlen(err.text), sizeof err.text - 1);
-    assert_int_equal(err.text[sizeof err.text - 2], '?');
+}
+
+/* A path of 800 bytes leaves the reason behind it, and what stands before. */
+static void long_messages_lack_their_middle(void **state)
+{
+    (void)state;
+    struct fg_err err;
+    char path[801];
+    for (size_t shift = 0; shift < 2; shift++) { /* cut within a character, or not */
+        for (size_t i = 0; i < sizeof path - 1; i++) {
+            path[i] = (i + shift) % 2 == 0 ? '\xc3' : '\xbc';
+        }
+        path[0] = '/';
+        path[sizeof path - 2] = '/';
+        path[sizeof path - 1] = '\0';
+        (void)fg_fail(&err, FG_E_INPUT, "%s: no space left", path);
+        (void)fg_fail_prefix(&err, FG_E_INPUT, "x.ini:3");
+        size_t len = strlen(err.text);
+        assert_in_range(len, sizeof err.text - 6, sizeof err.text - 1);
+        assert_int_equal(fg_utf8_span(err.text, len), len);
+        assert_memory_equal(err.text, "x.ini:3: /", 10);
+        assert_non_null(strstr(err.text, " ... "));
+        assert_string_equal(err.text + len - 16, "/: no space left");
+    }
 }
 
 static void wrong_input_is_one_exit_code(void **state)
@@ -184,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_character_has_one_form),
         cmocka_unit_test(messages_are_text_whatever_they_quote),
+        cmocka_unit_test(long_messages_lack_their_middle),
         cmocka_unit_test(wrong_input_is_one_exit_code),
         cmocka_unit_test(numbers_are_as_short_as_they_read_back),
         cmocka_unit_test(text_is_added_whole_at_any_length),
