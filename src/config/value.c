@@ -215,7 +215,10 @@ static enum fg_status resolve_path(char **out, const char *text, size_t len,
         text = strip_dots(text, &len, from->folder, &folder);
         FG_TRY(fg_str_addf(&path, "%.*s/%.*s", (int)folder, from->folder, (int)len, text));
     }
-    FG_TRY(check_text(path.data, path.len, expected)); /* with its folder */
+    st = check_text(path.data, path.len, expected);
+    if (st != FG_OK) { /* by its folder */
+        FG_TRY(fg_fail(expected, st, "%s, its folder's name included ('%s')", expected->text, path.data));
+    }
     *out = path.data;
     return FG_OK;
 cleanup:
