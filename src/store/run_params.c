@@ -1,8 +1,11 @@
 /* Reading the parameters of a run.h5 back, each count checked against the file before it is trusted. */
+#include <errno.h>
 #include <hdf5.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "src/base/file.h"
 #include "src/base/hash.h"
 #include "src/base/mem.h"
 #include "src/store/run_h5.h"
@@ -234,13 +237,15 @@ static enum fg_status locate(struct fg_str *file, const char *path, struct fg_er
 {
     struct stat sb;
     if (stat(path, &sb) != 0) {
-        return fg_fail(err, FG_E_MISSING, "%s: expected a run folder or a run.h5, found nothing", path);
+        return errno != ENOENT
+                   ? fg_file_error(errno, path, "open", err)
+                   : fg_fail(err, FG_E_MISSING, "%s: expected a run folder or a run.h5, found nothing", path);
     }
     if (!S_ISDIR(sb.st_mode)) {
         return fg_str_addf(file, "%s", path);
     }
     enum fg_status st = fg_str_addf(file, "%s/run.h5", path);
-    if (st == FG_OK && stat(file->data, &sb) != 0) {
+    if (st == FG_OK && access(file->data, F_OK) != 0 && errno == ENOENT) {
         st = fg_fail(err, FG_E_MISSING, "%s: expected run.h5 in it, found none (is the run finished?)", path);
     }
     return st;
@@ -255,6 +260,11 @@ enum fg_status fg_run_params_read(struct fg_run_params *out, const char *path, s
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     enum fg_status st = locate(&name, path, err);
     FG_TRY(st);
+    FG_TRY(fg_file_lasts(name.data, err));
+    if (access(name.data, R_OK) != 0) {
+        st = fg_file_error(errno, name.data, "open", err);
+        goto cleanup;
+    }
     file = H5Fopen(name.data, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0) {
         st = fg_fail(err, FG_E_INPUT, "%s: expected an HDF5 file, found another or a damaged one", name.data);

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "src/availability/carbon_import.h"
 #include "src/availability/trace_import.h"
@@ -411,6 +412,16 @@ static void export_refuses_what_it_cannot_do(void **state)
     make_run(true);
     assert_int_equal(FORAGE("export", run, "--out", "/nowhere/x.npz"), 2);
     has(&said, "/nowhere/x.npz: could not write: No such file or directory");
+    char file[96];
+    snprintf(file, sizeof file, "%s/run.h5", run);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(symlink("run.h5", file), 0);
+    assert_int_equal(FORAGE("export", run), 1);
+    has(&said, "run.h5: could not open: Too many levels of symbolic links");
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(mkfifo(file, 0600), 0);
+    assert_int_equal(FORAGE("evaluate", run), 2);
+    has(&said, "run.h5: expected a file, which can be read again, found a pipe");
 }
 
 static void a_chart_puts_low_points_low(void **state)
