@@ -350,9 +350,13 @@ cleanup:
     return st;
 }
 
+static bool is_h5(const char *head, size_t len)
+{
+    return len >= 8 && memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0;
+}
+
 int fg_h5_is_file(const char *path)
 {
-    static const char signature[8] = "\x89HDF\r\n\x1a\n";
     char head[8];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -360,7 +364,7 @@ int fg_h5_is_file(const char *path)
     }
     ssize_t n = read(fd, head, sizeof head);
     close(fd);
-    return n == 8 && memcmp(head, signature, 8) == 0;
+    return is_h5(head, n > 0 ? (size_t)n : 0);
 }
 
 enum fg_status fg_h5_read(struct fg_dataset **out, const char *path, struct fg_err *err)
@@ -370,12 +374,13 @@ enum fg_status fg_h5_read(struct fg_dataset **out, const char *path, struct fg_e
         return fg_fail(err, errno == ENOENT || errno == ENOTDIR ? FG_E_MISSING : FG_E_IO, "%s: %s", path,
                        strerror(errno));
     }
-    if (!fg_h5_is_file(path)) {
+    struct reader r = {.name = path, .bytes = (uint64_t)sb.st_size, .err = err};
+    enum fg_status st = fg_file_map(&r.map, path, err);
+    if (st == FG_OK && !is_h5(r.map.bytes, r.map.len)) {
+        fg_file_unmap(&r.map);
         return fg_fail(err, FG_E_INPUT, "%s: expected an HDF5 file, found another one", path);
     }
     struct fg_h5_quiet quiet = fg_h5_silence();
-    struct reader r = {.name = path, .bytes = (uint64_t)sb.st_size, .err = err};
-    enum fg_status st = fg_file_map(&r.map, path, err);
     r.file = st == FG_OK ? H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT) : -1;
     if (st == FG_OK && r.file < 0) {
         st = fg_fail(err, FG_E_INPUT, "%s: HDF5 cannot open it: truncated or damaged", path);

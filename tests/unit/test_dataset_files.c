@@ -145,6 +145,23 @@ static void truncated_and_foreign_h5_are_refused(void **state)
     fg_dataset_destroy(ds);
 }
 
+static void an_h5_that_cannot_be_opened_says_why(void **state)
+{
+    (void)state;
+    struct fg_dataset *ds = rich(), *back;
+    struct fg_err err;
+    struct rlimit before, none;
+    assert_int_equal(fg_h5_write(fg_tmpdir_file("a.h5"), ds, NULL), FG_OK);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    enum fg_status st = fg_h5_read(&back, fg_tmpdir_file("a.h5"), &err);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(st, FG_E_IO);
+    assert_non_null(strstr(err.text, "a.h5: could not open: Too many open files"));
+    fg_dataset_destroy(ds);
+}
+
 /* A value in x is changed on disk: the checksum tells. */
 static void damaged_values_are_noticed(void **state)
 {
@@ -399,6 +416,7 @@ int main(void)
         cmocka_unit_test(h5_keeps_names_of_classes),
         cmocka_unit_test(h5_keeps_bytes_and_vocabulary),
         cmocka_unit_test(truncated_and_foreign_h5_are_refused),
+        cmocka_unit_test(an_h5_that_cannot_be_opened_says_why),
         cmocka_unit_test(damaged_values_are_noticed),
         cmocka_unit_test(failed_writes_leave_nothing),
         cmocka_unit_test(data_larger_than_memory_are_read),
