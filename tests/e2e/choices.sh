@@ -26,6 +26,7 @@ INI
 run() { # NAME ARGS...: its hash, or the message
     local name=$1
     shift
+    echo "$* " >>"$T/tried"
     if "$FORAGE" simulate -q --force --out "$T/$name" "$@" "$T/s.ini" >"$T/o" 2>"$T/err"; then
         sed -n 's/.*"params_sha256": "\(.*\)".*/\1/p' "$T/$name/summary.json"
     else         head -1 "$T/err"
@@ -100,12 +101,20 @@ new time.start=2024-09-05T00:00:00Z
 
 new select.policy=zones select.zones=1
 new select.policy=pause select.quantile=0.3
+for policy in pow-d cpow-d; do new select.policy=$policy select.candidates=10; done
+expect "greenest is zones with one, where that is the greenest all the time" \
+    "$(run zones --set select.policy=zones --set select.zones=1)" "$(run greenest --set select.policy=greenest)"
+new aggregate.rule=fedbuff run.pace=continuous
+for codec in stc sign; do new wire.codec=$codec; done
+for codec in int8 int4 ternary; do
+    expect "$codec-range is $codec" "$(run plain --set wire.codec=$codec)" "$(run range --set wire.codec=$codec-range)"
+done
 new select.policy=random select.counts="$(printf '1 2 3 0 %.0s' 1 2 3 4 5 6)"
 new data.split=validation
 
 # What must not change the model.
 same() { expect "$1 changes no parameter" "$base" "$(run same --set "$1")"; }
-for setting in run.threads=3 run.eval_every=4 run.eval_clients_every=2 run.target_accuracy=0.2 wire.codec=zstd \
+for setting in aggregate.rule=refl run.threads=3 run.eval_every=4 run.eval_clients_every=2 run.target_accuracy=0.2 wire.codec=zstd \
     data.placement=movable run.sync_s=0 fleet.power_w=7 carbon.pue=1.5; do same "$setting"; done
 expect "the saved configuration is the same run" "$base" \
     "$(cd / && "$FORAGE" simulate -q --out "$T/again" "$T/saved.ini" >/dev/null 2>&1; sha "$T/again")"
@@ -127,6 +136,15 @@ run diverged --set train.lr=1e6 >/dev/null
 expect_match "updates that are not numbers: refused with a warning" 'not finite numbers and were refused' "$(cat "$T/err" "$T/diverged/log.txt")"
 expect "and counted alike in rounds and summary" "$(tail -n +2 "$T/diverged/rounds.csv" | awk -F, '{ n += $9 } END { print n }')" \
     "$(json "$T/diverged/summary.json" updates_lost)"
+
+untried=
+for key in select.policy aggregate.rule wire.codec; do
+    default=$("$FORAGE" options --json $key | sed -n 's/.*"default": "\(.*\)",/\1/p')
+    for name in $("$FORAGE" options --json $key | sed -n 's/.*"choices": "\(.*\)",/\1/p' | tr '|' ' '); do
+        [ "$name" = "$default" ] || grep -q -- "$key=$name " "$T/tried" || untried+=" $key=$name"
+    done
+done
+expect "every policy, rule and codec was tried here" "" "$untried"
 
 if "$FORAGE" --version | grep -q '^MPI: none'; then
     skip "launch" "built without MPI"
