@@ -348,6 +348,7 @@ static enum fg_status work(struct pool *p, struct fg_sweep_jobs *jobs, const str
                            const char *base, int quiet, struct fg_err *err)
 {
     size_t next = 0, ended = 0, todo = 0;
+    unsigned most = p->width;
     bool told = false;
     enum fg_status st = FG_OK;
     for (size_t i = 0; i < jobs->n; i++) {
@@ -362,8 +363,13 @@ static enum fg_status work(struct pool *p, struct fg_sweep_jobs *jobs, const str
             signal_all(p, SIGTERM);
             told = true;
         }
-        if (!stop && next < jobs->n && p->busy < p->width) {
-            st = launch_next(p, jobs, next++, s, base, err);
+        if (!stop && next < jobs->n && p->busy < most) {
+            st = launch_next(p, jobs, next, s, base, err);
+            next += st == FG_OK;
+            if (st != FG_OK && p->busy > 0) { /* a limit of processes: as many as there can be */
+                most = p->busy;
+                st = FG_OK;
+            }
             continue;
         }
         if (p->busy == 0) {

@@ -176,4 +176,14 @@ expect "and nothing is run" "" "$(ls "$T/wrong/runs" 2>/dev/null)"
 printf '[sweep]\nbase = %s\nseeds = 1\n[set]\nrun.rounds = 4\n[axis trace]\nnone = availability.trace=/no/such.csv\n' "$EXAMPLE" >"$T/late.ini"
 "$FORAGE" sweep "$T/late.ini" -o "$T/late" >/dev/null 2>"$T/err"
 expect_match "a run that fails says why" 'failed with 2: .*/no/such.csv: .*all that it said: .*[.]log' "$(cat "$T/err")"
+
+# A user who may have two processes, one of them the sweep.
+chmod 755 "$T" && mkdir -m 777 "$T/few"
+few=(prlimit --nproc=2 setpriv --reuid 54321 --regid 54321 --clear-groups "$FORAGE")
+if [ "$(id -u)" = 0 ] && "${few[@]}" --version >/dev/null 2>&1; then
+    "${few[@]}" sweep -q --jobs 4 "$T/here/sweep.ini" -o "$T/few/out" >/dev/null 2>"$T/err"
+    expect "a limit of processes: fewer runs at a time" "0 12 " "$? $(find "$T/few/out" -name run.h5 | wc -l) $(cat "$T/err")"
+else
+    skip "a limit of processes" "needs root, prlimit and setpriv, and a program that others can start"
+fi
 done_testing
