@@ -9,7 +9,7 @@
 
 /* Threads of a block; chunks of terms that are there or on their way; floats of shared memory for them:
  * at most 48 KB. */
-enum { FG_TILE_THREADS = 128, FG_TILE_STAGES = 3, FG_TILE_STAGE = 3584 };
+enum { FG_TILE_THREADS = 128, FG_TILE_STAGES = 3, FG_TILE_STAGE = 3888 };
 
 enum fg_tile_shape { FG_SHAPE_FLAT, FG_SHAPE_SMALL, FG_SHAPE_TALL, FG_SHAPE_LARGE };
 
@@ -20,10 +20,10 @@ enum fg_tile_shape { FG_SHAPE_FLAT, FG_SHAPE_SMALL, FG_SHAPE_TALL, FG_SHAPE_LARG
 #define FG_SHAPE_COLUMNS(shape) ((shape) == FG_SHAPE_LARGE ? 64u : 32u)
 #define FG_SHAPE_TERMS(shape) ((shape) == FG_SHAPE_FLAT ? 64u : (shape) == FG_SHAPE_SMALL ? 32u : 16u)
 
-/* Floats of a staged chunk of A, either way round; B lies behind it. */
-#define FG_SHAPE_A(shape)                           \
-    (FG_SHAPE_ROWS(shape) * FG_SHAPE_TERMS(shape) + \
-     4u * (FG_SHAPE_ROWS(shape) > FG_SHAPE_TERMS(shape) ? FG_SHAPE_ROWS(shape) : FG_SHAPE_TERMS(shape)))
+/* Floats from one item to the next of a staged chunk (device_stage.h), and of such a chunk of A, either way
+ * round; B lies behind it. */
+#define FG_NEAR_LINE(terms) ((terms) > 16u ? (terms) + 16u : (terms))
+#define FG_SHAPE_A(shape) (FG_SHAPE_ROWS(shape) * (FG_NEAR_LINE(FG_SHAPE_TERMS(shape)) + 1u))
 
 FG_BOTH static inline enum fg_tile_shape fg_shape_of(uint32_t m, uint32_t n)
 {

@@ -3,8 +3,7 @@
  * elsewhere they are done at once.
  *
  * A side of a product is A by its rows or B by its columns: (items, terms). In shared memory what lies side
- * by side in device memory does so, too: terms of an item (`along`), or items of a term; lines are four
- * floats longer than they need to be, so that neighbouring lines lie in other banks. */
+ * by side in device memory does so, too, in fours: terms of an item (`along`), or items of a term. */
 #ifdef __CUDA_ARCH__
 #define FG_BLOCK_HELD 1
 #define FG_THREAD(s) (threadIdx.x + (s))
@@ -53,7 +52,15 @@ FG_BOTH FG_INLINE int in_image(const struct fg_side *s, uint32_t pixel, const st
            (uint32_t)((int32_t)(pixel << 16) >> 16) + term->c1 < s->w;
 }
 
-#define FG_LINE(along, items, terms) ((along) ? (terms) + 4u : (items) + 4u)
+/* Where a term of an item lies in a staged chunk: floats are left out behind each item and each fourth one,
+ * or each fourth term, so that what a warp reads at once lies in different banks
+ * (tests/gpu/test_device_banks.c): 16 terms of two neighbouring items, four terms of each fourth item, each
+ * fourth term of eight items. */
+FG_BOTH FG_INLINE uint32_t near_at(int along, uint32_t item, uint32_t term, const uint32_t items,
+                                   const uint32_t terms)
+{
+    return along ? item * FG_NEAR_LINE(terms) + item / 4 * 4 + term : term * items + term / 4 * 8 + item;
+}
 
 FG_BOTH FG_INLINE void copy_four(float *to, const float *from, int there)
 {
@@ -113,10 +120,10 @@ FG_BOTH FG_INLINE void carry_to(struct fg_carry *c, const struct fg_side *s, uin
 FG_BOTH FG_INLINE void stage_along(struct fg_carry *c, const struct fg_side *s, float *near, uint32_t t,
                                    const uint32_t items, const uint32_t terms)
 {
-    const uint32_t lines = terms / 4, line = FG_LINE(1, items, terms);
+    const uint32_t lines = terms / 4;
     FG_UNROLL
     for (uint32_t i = 0; i < items * lines / FG_TILE_THREADS; i++) {
-        float *to = near + (t / lines + i * (FG_TILE_THREADS / lines)) * line + t % lines * 4;
+        float *to = near + near_at(1, t / lines + i * (FG_TILE_THREADS / lines), t % lines * 4, items, terms);
         int there = (s->h > 0 || c->at[i] != UINT32_MAX) && c->term < s->terms;
         if (s->ones) {
             const struct fg_four ones = {{1.0f, 1.0f, 1.0f, 1.0f}};
@@ -142,10 +149,10 @@ FG_BOTH FG_INLINE void stage_along(struct fg_carry *c, const struct fg_side *s, 
 FG_BOTH FG_INLINE void stage_across(struct fg_carry *c, const struct fg_side *s, float *near, uint32_t t,
                                     const uint32_t items, const uint32_t terms)
 {
-    const uint32_t lines = items / 4, by = FG_TILE_THREADS / lines, line = FG_LINE(0, items, terms);
+    const uint32_t lines = items / 4, by = FG_TILE_THREADS / lines;
     FG_UNROLL
     for (uint32_t i = 0; i < items * terms / 4 / FG_TILE_THREADS; i++) {
-        float *to = near + (t / lines + i * by) * line + t % lines * 4;
+        float *to = near + near_at(0, t % lines * 4, t / lines + i * by, items, terms);
         int there = c->term < s->terms;
         if (s->four) {
             there = there && c->at[0] != UINT32_MAX;
@@ -172,32 +179,24 @@ FG_BOTH FG_INLINE void stage(struct fg_carry *c, const struct fg_side *s, float 
     }
 }
 
-/* Four terms of an item, of a staged chunk. */
+/* Four terms of an item, of a staged chunk; the first one is a multiple of four. */
 FG_BOTH FG_INLINE struct fg_four near_terms(const float *near, int along, uint32_t item, uint32_t term,
                                             const uint32_t items, const uint32_t terms)
 {
     if (along) {
-        return four_at(near + item * FG_LINE(1, items, terms) + term);
+        return four_at(near + near_at(1, item, term, items, terms));
     }
     struct fg_four x;
     FG_UNROLL
     for (uint32_t u = 0; u < 4; u++) {
-        x.v[u] = near[(term + u) * FG_LINE(0, items, terms) + item];
+        x.v[u] = near[near_at(0, item, term + u, items, terms)];
     }
     return x;
 }
 
-/* Four items at a term; the first one is a multiple of four. */
-FG_BOTH FG_INLINE struct fg_four near_items(const float *near, int along, uint32_t item, uint32_t term,
+/* Four items at a term, of a chunk that is not `along`; the first one is a multiple of four. */
+FG_BOTH FG_INLINE struct fg_four near_items(const float *near, uint32_t item, uint32_t term,
                                             const uint32_t items, const uint32_t terms)
 {
-    if (!along) {
-        return four_at(near + term * FG_LINE(0, items, terms) + item);
-    }
-    struct fg_four x;
-    FG_UNROLL
-    for (uint32_t u = 0; u < 4; u++) {
-        x.v[u] = near[(item + u) * FG_LINE(1, items, terms) + term];
-    }
-    return x;
+    return four_at(near + near_at(0, item, term, items, terms));
 }

@@ -134,7 +134,7 @@ FG_BOTH FG_INLINE float add_column(float sum, const float *near_b, uint32_t t, u
                                    const enum fg_tile_shape shape)
 {
     for (uint32_t u = 0; u < count; u++) {
-        sum += near_b[u * FG_LINE(0, FG_SHAPE_COLUMNS(shape), FG_SHAPE_TERMS(shape)) + t];
+        sum += near_b[near_at(0, t, u, FG_SHAPE_COLUMNS(shape), FG_SHAPE_TERMS(shape))];
     }
     return sum;
 }
@@ -176,8 +176,7 @@ FG_BOTH FG_INLINE void add_four_terms(const struct fg_product *p, const float *n
         for (uint32_t i = 0; i < each; i += 4) {
             FG_UNROLL
             for (uint32_t u = 0; u < 4; u++) {
-                struct fg_four four =
-                    near_items(near_a, 0, my_row(t, i, columns, each), term + u, rows, terms);
+                struct fg_four four = near_items(near_a, my_row(t, i, columns, each), term + u, rows, terms);
                 FG_UNROLL
                 for (uint32_t k = 0; k < 4; k++) {
                     a[i + k].v[u] = four.v[k];
@@ -187,7 +186,15 @@ FG_BOTH FG_INLINE void add_four_terms(const struct fg_product *p, const float *n
     }
     FG_UNROLL
     for (uint32_t u = 0; u < 4; u++) {
-        b[u] = near_items(near_b, p->b.along, my_column(t, columns), term + u, columns, terms);
+        if (!p->b.along) {
+            b[u] = near_items(near_b, my_column(t, columns), term + u, columns, terms);
+            continue;
+        }
+        struct fg_four four = near_terms(near_b, 1, my_column(t, columns) + u, term, columns, terms);
+        FG_UNROLL
+        for (uint32_t k = 0; k < 4; k++) {
+            b[k].v[u] = four.v[k];
+        }
     }
     FG_UNROLL
     for (uint32_t u = 0; u < 4; u++) {

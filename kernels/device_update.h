@@ -27,16 +27,27 @@ FG_BOTH FG_INLINE struct fg_update update_of(const struct fg_op *op, const struc
     return u;
 }
 
+/* Of either staged side. */
+FG_BOTH FG_INLINE uint32_t update_at(uint32_t item, uint32_t term)
+{
+    return near_at(1, item, term, FG_UPDATE_ITEMS, FG_UPDATE_TERMS);
+}
+
+FG_BOTH FG_INLINE struct fg_four near_update(const float *near, uint32_t item, uint32_t term)
+{
+    return near_terms(near, 1, item, term, FG_UPDATE_ITEMS, FG_UPDATE_TERMS);
+}
+
 /* Four weights of one item by thread t, four times: x is read anew for every chunk, mostly from the first
  * cache. */
 FG_BOTH FG_INLINE void update_exactly(const struct fg_update *u, const float *near_a, const float *near_b,
                                       uint32_t t, uint32_t item, uint32_t term, uint32_t count)
 {
-    const uint32_t i = t / 4, line = FG_LINE(1, FG_UPDATE_ITEMS, FG_UPDATE_TERMS);
+    const uint32_t i = t / 4;
     for (uint32_t k = t % 4 * 4; k < count && item + i < u->in; k += 16) {
-        struct fg_four sum = {{0.0f, 0.0f, 0.0f, 0.0f}}, w = four_at(near_b + i * line + k);
+        struct fg_four sum = {{0.0f, 0.0f, 0.0f, 0.0f}}, w = near_update(near_b, i, k);
         for (uint32_t r = 0; r < u->rows; r++) {
-            add_products(&sum, u->x[r * u->ldx + item + i], four_at(near_a + r * line + k));
+            add_products(&sum, u->x[r * u->ldx + item + i], near_update(near_a, r, k));
         }
         FG_UNROLL
         for (uint32_t c = 0; c < 4; c++) {
@@ -62,7 +73,7 @@ FG_BOTH FG_INLINE void update_by_mma(const struct fg_update *u, uint32_t mode, c
                                      const float *near_b, uint32_t w, uint32_t item, uint32_t term,
                                      uint32_t count)
 {
-    const uint32_t line = FG_LINE(1, FG_UPDATE_ITEMS, FG_UPDATE_TERMS), i0 = w % 2 * FG_MMA_ROWS;
+    const uint32_t i0 = w % 2 * FG_MMA_ROWS;
     for (uint32_t k = w / 2 * (FG_UPDATE_TERMS / 2), j = 0; j < 4 && k < count; j++, k += FG_MMA_COLUMNS) {
         struct fg_mma_a a[FG_HELD];
         struct fg_mma_b b[FG_HELD];
@@ -74,7 +85,7 @@ FG_BOTH FG_INLINE void update_by_mma(const struct fg_update *u, uint32_t mode, c
             struct fg_four d;
             FG_UNROLL
             for (uint32_t r = 0; r < 4; r++) {
-                d.v[r] = near_a[(first + r) * line + k + l / 4];
+                d.v[r] = near_a[update_at(first + r, k + l / 4)];
             }
             b[s] = pack_b(mode, d);
             c[s] = none;
@@ -85,7 +96,7 @@ FG_BOTH FG_INLINE void update_by_mma(const struct fg_update *u, uint32_t mode, c
             FG_UNROLL
             for (uint32_t v = 0; v < 4; v += 2) {
                 const uint32_t i = i0 + l / 4 + v / 2 * 8, o = k + l % 4 * 2;
-                const float *old = near_b + i * line + o;
+                const float *old = near_b + update_at(i, o);
                 if (item + i < u->in) {
                     put_two(u->w + (size_t)(item + i) * u->ldw + term + o, fmaf(-u->lr, c[s].v[v], old[0]),
                             fmaf(-u->lr, c[s].v[v + 1], old[1]));

@@ -2,6 +2,7 @@
 # those further down, which share code of tests/lib.
 UNIT_TESTS =
 UNIT_TESTS += tests/gpu/test_cuda_device
+UNIT_TESTS += tests/gpu/test_device_banks
 UNIT_TESTS += tests/gpu/test_device_ops
 UNIT_TESTS += tests/unit/prop_core
 UNIT_TESTS += tests/unit/prop_live
