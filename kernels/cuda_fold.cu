@@ -63,6 +63,8 @@ cudaError_t fg_cuda_levels(const struct fg_device_levels *l, cudaStream_t stream
                    stream, *l);
     if (l->code == NULL) {
         if (l->gaps != NULL) {
+            fg_cuda_launch(all<fg_device_levels, fold_marks>, blocks_for(pieces * FG_DEVICE_SHARES), BLOCK, 0,
+                           stream, *l);
             fg_cuda_launch(all<fg_device_levels, fold_places>, blocks_for(pieces), BLOCK, 0, stream, *l);
             fg_cuda_launch(all<fg_device_levels, fold_gaps>, blocks_for(l->of.n * l->layers * FG_CODER_RICE),
                            BLOCK, 0, stream, *l);
@@ -92,7 +94,9 @@ cudaError_t fg_cuda_step(const struct fg_device_step *s, cudaStream_t stream)
 cudaError_t fg_cuda_fold_nothing(cudaStream_t stream)
 {
     const struct fg_device_deltas no_deltas = {};
-    const struct fg_device_levels no_levels = {};
+    struct fg_coder_gap_sums none;
+    struct fg_device_levels no_levels = {};
+    no_levels.gaps = &none; /* wanted, of no update */
     const struct fg_device_sum no_sum = {};
     const struct fg_device_step no_step = {};
     cudaError_t e[] = {fg_cuda_spread(NULL, 0, 0, NULL, 0, stream), fg_cuda_deltas(&no_deltas, stream),

@@ -238,6 +238,7 @@ static enum fg_status levels(struct fg_device *base, const struct fg_device_leve
     }
     if (st == FG_OK && l->code == NULL) {
         if (l->gaps != NULL) {
+            ALL_THREADS(d, fold_marks, l)
             ALL_THREADS(d, fold_places, l)
             ALL_THREADS(d, fold_gaps, l)
         }

@@ -154,22 +154,39 @@ FG_BOTH static inline void fold_levels(const struct fg_device_levels *l, size_t 
     }
 }
 
-/* Where a piece is not 0. */
+/* Which of every FG_DEVICE_SHARES-th value of a piece are not 0, a bit each, in the place of their largest.
+ * Neighbouring threads have neighbouring values. */
+FG_BOTH static inline void fold_marks(const struct fg_device_levels *l, size_t t, size_t nt)
+{
+    const size_t share = FG_DEVICE_SHARES;
+    for (size_t e = t; e < l->of.n * l->pieces * share; e += nt) {
+        const struct fg_device_piece *p = &l->piece[e / share % l->pieces];
+        const float *x = l->of.delta + e / share / l->pieces * l->of.values + p->first;
+        uint32_t marks = 0;
+        for (size_t i = e % share; i < p->n; i += share) {
+            marks |= (uint32_t)(x[i] != 0.0f) << i / share;
+        }
+        memcpy(&l->part[e], &marks, sizeof marks);
+    }
+}
+
+/* Where a piece is not 0, by those. */
 FG_BOTH static inline void fold_places(const struct fg_device_levels *l, size_t t, size_t nt)
 {
     for (size_t e = t; e < l->of.n * l->pieces; e += nt) {
         const size_t lane = e / l->pieces, k = e % l->pieces;
         const struct fg_device_piece *p = &l->piece[k];
         const uint32_t at = (uint32_t)(k - l->begin[p->layer]) * FG_DEVICE_FOLD;
-        const float *x = l->of.delta + lane * l->of.values + p->first;
         const uint32_t n = l->step[lane * l->layers + p->layer] <= FLT_MAX ? p->n : 0;
         struct fg_device_places here;
+        uint32_t marks[FG_DEVICE_SHARES];
+        memcpy(marks, l->part + e * FG_DEVICE_SHARES, sizeof marks);
         here.count = here.first = here.last = 0;
         for (unsigned s = 0; s < FG_CODER_RICE; s++) {
             here.over[s] = 0;
         }
         for (uint32_t i = 0; i < n; i++) {
-            if (x[i] != 0.0f) {
+            if ((marks[i % FG_DEVICE_SHARES] >> i / FG_DEVICE_SHARES & 1) != 0) {
                 const uint32_t gap = here.count > 0 ? at + i - here.last - 1 : 0;
                 for (unsigned s = 0; gap >> s > 0; s++) {
                     here.over[s] += gap >> s;

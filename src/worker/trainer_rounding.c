@@ -9,6 +9,7 @@
 
 _Static_assert((int)FG_DEVICE_FOLD == (int)FG_CODER_BLOCK && (int)FG_DEVICE_SHARES == (int)FG_CODER_SUMS,
                "sums on a device are those of the coders");
+_Static_assert(FG_DEVICE_FOLD == 32 * FG_DEVICE_SHARES, "a share's marks are a word");
 
 size_t fg_rounding_blocks(size_t values)
 {

@@ -36,9 +36,10 @@ void fg_simt_seed(uint64_t seed);
  * with all of its memory free. */
 void fg_simt_lose(uint64_t n);
 
-/* What has happened so far: threads that ran, launches of kernels, of graphs. */
+/* What has happened so far: threads that ran, launches of kernels, of graphs; kernels that were launched at
+ * all. */
 struct fg_simt_counts {
-    uint64_t threads, launches, graphs;
+    uint64_t threads, launches, graphs, kernels;
 };
 struct fg_simt_counts fg_simt_counts(void);
 

@@ -116,6 +116,7 @@ struct simt_state {
     struct simt_list *graphs; /* captured or made ready */
     uint64_t calls, lose;
     cudaError_t last;
+    const void *seen[512]; /* kernels that ran */
     struct fg_simt_counts counts;
 };
 extern struct simt_state simt;

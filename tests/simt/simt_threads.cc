@@ -1,6 +1,8 @@
 /* Threads of the device that is none, and what they do beyond C++. */
 #include "tests/simt/simt_internal.h"
 
+#include <algorithm>
+
 static uint64_t draw(void) /* xorshift64* */
 {
     simt.random ^= simt.random >> 12;
@@ -117,6 +119,18 @@ static void run_block(unsigned n)
     simt.counts.threads += n;
 }
 
+static void count_kernel(const void *kernel)
+{
+    const void **end = simt.seen + simt.counts.kernels;
+    if (std::find(simt.seen, end, kernel) != end) {
+        return;
+    }
+    if (simt.counts.kernels == sizeof simt.seen / sizeof *simt.seen) {
+        simt_die(NULL, "more kernels than the stand-in has room for");
+    }
+    simt.seen[simt.counts.kernels++] = kernel;
+}
+
 void simt_run(const struct node *l)
 {
     const unsigned n = l->block.x * l->block.y * l->block.z;
@@ -138,6 +152,7 @@ void simt_run(const struct node *l)
         }
     }
     simt.counts.launches++;
+    count_kernel(l->kernel);
 }
 
 unsigned simt_place(unsigned which)

@@ -5,6 +5,22 @@
 #include "tests/lib/toydevice.h"
 #include "tests/simt/simt.h"
 
+/* The code of a kernel comes to a device with its first launch, for which there may be no room later. */
+static void every_kernel_is_there_when_the_device_is(void **state)
+{
+    (void)state;
+    struct fg_device *d = NULL;
+    struct fg_err err = {""};
+    struct fg_coder_gap_sums gaps;
+    const struct fg_device_levels counted = {.gaps = &gaps};
+    assert_int_equal(fg_device_cuda(&d, 0, &err), FG_OK);
+    const uint64_t kernels = fg_simt_counts().kernels, launches = fg_simt_counts().launches;
+    assert_int_equal(d->ops->levels(d, &counted, &err), FG_OK);
+    assert_true(fg_simt_counts().launches > launches);
+    assert_int_equal(fg_simt_counts().kernels, kernels);
+    d->ops->destroy(d);
+}
+
 /* Rounds alike, of operations that are launched one by one. */
 static void rounds_alike_go_by_graphs(void **state)
 {
@@ -104,6 +120,7 @@ static void a_device_that_is_lost_finishes_no_task(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kernel_is_there_when_the_device_is),
         cmocka_unit_test(rounds_alike_go_by_graphs),
         cmocka_unit_test(a_device_that_is_lost_finishes_no_task),
     };
