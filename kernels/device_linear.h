@@ -16,8 +16,10 @@
 #endif
 #ifdef __CUDA_ARCH__
 #define FG_UNROLL_MORE _Pragma("unroll 4")
+#define FG_UNROLL_MOST _Pragma("unroll 32")
 #else
 #define FG_UNROLL_MORE
+#define FG_UNROLL_MOST
 #endif
 
 #ifdef __CUDACC__

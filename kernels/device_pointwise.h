@@ -258,7 +258,9 @@ FG_BOTH static inline void op_squares(const struct fg_op *op, const struct fg_at
     double *s = (double *)(void *)fg_at_ref(at, op->w);
     for (size_t lane = t; lane < 16; lane += nt) {
         double sum = 0;
-        for (size_t i = lane; i < op->in; i += 16) {
+        FG_UNROLL_MOST /* so few threads have nothing else to hide the memory's latency */
+            for (size_t i = lane; i < op->in; i += 16)
+        {
             sum += (double)x[i] * (double)x[i];
         }
         s[lane] = sum;
