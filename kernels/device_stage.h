@@ -55,7 +55,8 @@ FG_BOTH FG_INLINE int in_image(const struct fg_side *s, uint32_t pixel, const st
 /* Where a term of an item lies in a staged chunk: floats are left out behind each item and each fourth one,
  * or each fourth term, so that what a warp reads at once lies in different banks
  * (tests/gpu/test_device_banks.c): 16 terms of two neighbouring items, four terms of each fourth item, each
- * fourth term of eight items. */
+ * fourth term of eight items. From places of fours on, of items or terms, places are as far as they are from
+ * the beginning: so they are taken apart once, and what follows is a constant. */
 FG_BOTH FG_INLINE uint32_t near_at(int along, uint32_t item, uint32_t term, const uint32_t items,
                                    const uint32_t terms)
 {
@@ -132,13 +133,13 @@ FG_BOTH FG_INLINE void stage_along(struct fg_carry *c, const struct fg_side *s, 
         }
         if (s->four) {
             there = there && (s->h == 0 || in_image(s, c->pixel[i], &c->next));
-            copy_four(to, there ? s->p + (c->at[i] + c->next.at) : s->p, there);
+            copy_four(to, s->p + (there ? c->at[i] + c->next.at : 0), there);
             continue;
         }
         struct fg_stop stop = c->next;
         for (uint32_t u = 0; u < 4; u++) {
             int one = there && c->term + u < s->terms && (s->h == 0 || in_image(s, c->pixel[i], &stop));
-            copy_one(to + u, one ? s->p + (c->at[i] + stop.at) : s->p, one);
+            copy_one(to + u, s->p + (one ? c->at[i] + stop.at : 0), one);
             walk_on(&s->term, &stop, 1);
         }
     }
@@ -156,12 +157,12 @@ FG_BOTH FG_INLINE void stage_across(struct fg_carry *c, const struct fg_side *s,
         int there = c->term < s->terms;
         if (s->four) {
             there = there && c->at[0] != UINT32_MAX;
-            copy_four(to, there ? s->p + c->at[0] + c->next.at : s->p, there);
+            copy_four(to, s->p + (there ? c->at[0] + c->next.at : 0), there);
         } else {
             FG_UNROLL
             for (uint32_t u = 0; u < 4; u++) {
                 int one = there && c->at[u] != UINT32_MAX;
-                copy_one(to + u, one ? s->p + c->at[u] + c->next.at : s->p, one);
+                copy_one(to + u, s->p + (one ? c->at[u] + c->next.at : 0), one);
             }
         }
         c->term += by;
@@ -179,17 +180,17 @@ FG_BOTH FG_INLINE void stage(struct fg_carry *c, const struct fg_side *s, float 
     }
 }
 
-/* Four terms of an item, of a staged chunk; the first one is a multiple of four. */
-FG_BOTH FG_INLINE struct fg_four near_terms(const float *near, int along, uint32_t item, uint32_t term,
-                                            const uint32_t items, const uint32_t terms)
+/* Four terms of an item, of a staged chunk from a term on that is a multiple of four. */
+FG_BOTH FG_INLINE struct fg_four near_terms(const float *near, int along, uint32_t item, const uint32_t items,
+                                            const uint32_t terms)
 {
     if (along) {
-        return four_at(near + near_at(1, item, term, items, terms));
+        return four_at(near + near_at(1, item, 0, items, terms));
     }
     struct fg_four x;
     FG_UNROLL
     for (uint32_t u = 0; u < 4; u++) {
-        x.v[u] = near[near_at(0, item, term + u, items, terms)];
+        x.v[u] = near[near_at(0, item, u, items, terms)];
     }
     return x;
 }

@@ -158,7 +158,8 @@ FG_BOTH FG_INLINE uint32_t my_row(uint32_t t, uint32_t i, const uint32_t columns
     return i / run * (groups * run) + t / (columns / 4) * run + i % run;
 }
 
-/* Four terms, or those of them that there are, of thread t onto its sums. */
+/* Four terms, or those of them that there are, of thread t onto its sums. Places are taken apart once for all
+ * of them: rows and columns of a thread are as far from its first ones as those of thread 0. */
 FG_BOTH FG_INLINE void add_four_terms(const struct fg_product *p, const float *near_a, const float *near_b,
                                       struct fg_four *sum, uint32_t t, uint32_t term, uint32_t count,
                                       const enum fg_tile_shape shape)
@@ -166,17 +167,19 @@ FG_BOTH FG_INLINE void add_four_terms(const struct fg_product *p, const float *n
     const uint32_t rows = FG_SHAPE_ROWS(shape), columns = FG_SHAPE_COLUMNS(shape),
                    terms = FG_SHAPE_TERMS(shape), each = rows * columns / 4 / FG_TILE_THREADS;
     struct fg_four a[FG_TILE_MOST_ROWS], b[4];
+    near_a += near_at(p->a.along, my_row(t, 0, columns, each), term, rows, terms);
+    near_b += near_at(p->b.along, my_column(t, columns), term, columns, terms);
     if (p->a.along || each < 4) {
         FG_UNROLL
         for (uint32_t i = 0; i < each; i++) {
-            a[i] = near_terms(near_a, p->a.along, my_row(t, i, columns, each), term, rows, terms);
+            a[i] = near_terms(near_a, p->a.along, my_row(0, i, columns, each), rows, terms);
         }
     } else {
         FG_UNROLL
         for (uint32_t i = 0; i < each; i += 4) {
             FG_UNROLL
             for (uint32_t u = 0; u < 4; u++) {
-                struct fg_four four = near_items(near_a, my_row(t, i, columns, each), term + u, rows, terms);
+                struct fg_four four = near_items(near_a, my_row(0, i, columns, each), u, rows, terms);
                 FG_UNROLL
                 for (uint32_t k = 0; k < 4; k++) {
                     a[i + k].v[u] = four.v[k];
@@ -187,10 +190,10 @@ FG_BOTH FG_INLINE void add_four_terms(const struct fg_product *p, const float *n
     FG_UNROLL
     for (uint32_t u = 0; u < 4; u++) {
         if (!p->b.along) {
-            b[u] = near_items(near_b, my_column(t, columns), term + u, columns, terms);
+            b[u] = near_items(near_b, 0, u, columns, terms);
             continue;
         }
-        struct fg_four four = near_terms(near_b, 1, my_column(t, columns) + u, term, columns, terms);
+        struct fg_four four = near_terms(near_b, 1, u, columns, terms);
         FG_UNROLL
         for (uint32_t k = 0; k < 4; k++) {
             b[k].v[u] = four.v[k];
@@ -260,12 +263,12 @@ FG_BOTH FG_INLINE uint32_t warp_column(uint32_t w, const uint32_t columns, const
 /* Warps one below the other. */
 #define FG_SHAPE_DOWN(shape) ((shape) == FG_SHAPE_FLAT ? 1u : (shape) == FG_SHAPE_TALL ? 4u : 2u)
 
-/* 16 terms of a staged chunk onto a warp's part of the tile. */
+/* 16 terms of a staged chunk onto a warp's part of the tile; of what is not there, too, which is zeros: the
+ * loop is bound by the number of its instructions. */
 FG_BOTH FG_INLINE void add_near_terms(const struct fg_product *p, uint32_t mode, const float *near_a,
                                       const float *near_b,
                                       struct fg_mma_c c[FG_GEMM_HIGH][FG_GEMM_WIDE][FG_HELD], uint32_t w,
-                                      uint32_t row, uint32_t column, uint32_t first,
-                                      const enum fg_tile_shape shape)
+                                      uint32_t first, const enum fg_tile_shape shape)
 {
     const uint32_t rows = FG_SHAPE_ROWS(shape), columns = FG_SHAPE_COLUMNS(shape),
                    terms = FG_SHAPE_TERMS(shape), down = FG_SHAPE_DOWN(shape),
@@ -275,26 +278,24 @@ FG_BOTH FG_INLINE void add_near_terms(const struct fg_product *p, uint32_t mode,
     struct fg_mma_a a[FG_GEMM_HIGH][FG_HELD];
     struct fg_mma_b b[FG_GEMM_WIDE][FG_HELD];
     for (uint32_t s = 0; s < FG_HELD; s++) {
-        uint32_t l = FG_LANE(s), term = first + l % 4 * 4;
+        const uint32_t l = FG_LANE(s), term = first + l % 4 * 4;
+        const float *my_a = near_a + near_at(p->a.along, r0 + l / 4, term, rows, terms),
+                    *my_b = near_b + near_at(p->b.along, c0 + l / 4, term, columns, terms);
         FG_UNROLL
         for (uint32_t i = 0; i < high; i++) {
-            uint32_t item = r0 + i * FG_MMA_ROWS + l / 4;
-            a[i][s] = pack_a(mode, near_terms(near_a, p->a.along, item, term, rows, terms),
-                             near_terms(near_a, p->a.along, item + 8, term, rows, terms));
+            a[i][s] = pack_a(mode, near_terms(my_a, p->a.along, i * FG_MMA_ROWS, rows, terms),
+                             near_terms(my_a, p->a.along, i * FG_MMA_ROWS + 8, rows, terms));
         }
         FG_UNROLL
         for (uint32_t j = 0; j < wide; j++) {
-            b[j][s] = pack_b(
-                mode, near_terms(near_b, p->b.along, c0 + j * FG_MMA_COLUMNS + l / 4, term, columns, terms));
+            b[j][s] = pack_b(mode, near_terms(my_b, p->b.along, j * FG_MMA_COLUMNS, columns, terms));
         }
     }
     FG_UNROLL
     for (uint32_t i = 0; i < high; i++) {
         FG_UNROLL
         for (uint32_t j = 0; j < wide; j++) {
-            if (row + r0 + i * FG_MMA_ROWS < p->g.m && column + c0 + j * FG_MMA_COLUMNS < p->g.n) {
-                mma(mode, c[i][j], a[i], b[j]);
-            }
+            mma(mode, c[i][j], a[i], b[j]);
         }
     }
 }
@@ -340,8 +341,8 @@ FG_BOTH FG_INLINE void tile_outputs(const struct fg_product *p, uint32_t kind, u
 
 /* `count` terms of a staged chunk onto the tile. */
 FG_BOTH FG_INLINE void multiply(const struct fg_product *p, uint32_t mode, const float *near, uint32_t count,
-                                struct fg_exact_sums *exact, struct fg_mma_sums *by_mma, uint32_t row,
-                                uint32_t column, const enum fg_tile_shape shape)
+                                struct fg_exact_sums *exact, struct fg_mma_sums *by_mma,
+                                const enum fg_tile_shape shape)
 {
     const float *near_b = near + FG_SHAPE_A(shape);
     if (mode == FG_EXACT) {
@@ -357,7 +358,7 @@ FG_BOTH FG_INLINE void multiply(const struct fg_product *p, uint32_t mode, const
     } else {
         for (uint32_t k = 0; k < count; k += FG_MMA_TERMS) {
             for (uint32_t w = 0; w < FG_WARPS_HELD; w++) {
-                add_near_terms(p, mode, near, near_b, by_mma->of[w], FG_WARP_AT(w), row, column, k, shape);
+                add_near_terms(p, mode, near, near_b, by_mma->of[w], FG_WARP_AT(w), k, shape);
             }
         }
     }
@@ -402,7 +403,7 @@ FG_BOTH FG_INLINE void make_tile(const struct fg_product *p, const struct fg_job
         stage_chunk(p, near, a, b, i + FG_TILE_STAGES - 1, shape);
         const float *chunk = near + i % FG_TILE_STAGES * FG_TILE_STAGE;
         const uint32_t count = all - i * terms < terms ? all - i * terms : terms;
-        multiply(p, mode, chunk, count, &exact, &by_mma, row, column, shape);
+        multiply(p, mode, chunk, count, &exact, &by_mma, shape);
         if (kind == FG_OP_DENSE_DX && shape == FG_SHAPE_FLAT && p->update.w) {
             update_chunk(&p->update, mode, chunk, chunk + FG_SHAPE_A(shape), column, i * terms, count);
         }

@@ -35,7 +35,7 @@ FG_BOTH FG_INLINE uint32_t update_at(uint32_t item, uint32_t term)
 
 FG_BOTH FG_INLINE struct fg_four near_update(const float *near, uint32_t item, uint32_t term)
 {
-    return near_terms(near, 1, item, term, FG_UPDATE_ITEMS, FG_UPDATE_TERMS);
+    return four_at(near + update_at(item, term));
 }
 
 /* Four weights of one item by thread t, four times: x is read anew for every chunk, mostly from the first

@@ -53,6 +53,23 @@ static void expect_places(uint32_t items, uint32_t terms, uint32_t room)
     }
 }
 
+/* Of a place of fours on, places are as far as they are from the beginning. */
+static void expect_steps(uint32_t items, uint32_t terms)
+{
+    for (uint32_t e = 0; e < items * terms; e++) {
+        const uint32_t item = e / terms, term = e % terms, in_item = item % 4, in_term = term % 4;
+        assert_int_equal(near_at(1, item, term, items, terms),
+                         near_at(1, item - in_item, term, items, terms) +
+                             near_at(1, in_item, 0, items, terms));
+        assert_int_equal(near_at(1, item, term, items, terms),
+                         near_at(1, in_item, term, items, terms) +
+                             near_at(1, item - in_item, 0, items, terms));
+        assert_int_equal(near_at(0, item, term, items, terms),
+                         near_at(0, in_item, term - in_term, items, terms) +
+                             near_at(0, item - in_item, in_term, items, terms));
+    }
+}
+
 static void every_term_has_its_place(void **state)
 {
     (void)state;
@@ -60,6 +77,8 @@ static void every_term_has_its_place(void **state)
         const enum fg_tile_shape s = shapes[i];
         expect_places(FG_SHAPE_ROWS(s), FG_SHAPE_TERMS(s), FG_SHAPE_A(s));
         expect_places(FG_SHAPE_COLUMNS(s), FG_SHAPE_TERMS(s), FG_TILE_STAGE - FG_SHAPE_A(s));
+        expect_steps(FG_SHAPE_ROWS(s), FG_SHAPE_TERMS(s));
+        expect_steps(FG_SHAPE_COLUMNS(s), FG_SHAPE_TERMS(s));
     }
 }
 
