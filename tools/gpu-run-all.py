@@ -87,8 +87,8 @@ def compiled_here(s, _):
     copy = os.path.join(s.tmp, "src")
     shutil.copytree(os.path.join(HERE, "src"), copy)
     arch = "native" if s.device else "sm_90"
-    s.run(["make", "-s", "-j4", "-C", os.path.join(copy, "kernels"), "-f", "Makefile.nvcc", f"NVCC={nvcc}", f"ARCH={arch}", "check"],
-          **({"FG_TEST_DEVICE": "cuda"} if s.device else {}))
+    s.run(["make", "-s", f"-j{os.cpu_count() or 4}", "-C", os.path.join(copy, "kernels"), "-f", "Makefile.nvcc", f"NVCC={nvcc}",
+           f"ARCH={arch}", "check"], **({"FG_TEST_DEVICE": "cuda"} if s.device else {}))
 
 
 # ---- runs ----
