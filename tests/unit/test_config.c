@@ -155,8 +155,10 @@ static void folders_that_cannot_be_saved_are_refused(void **state)
     (void)state;
     static const char *const folder[] = {"/home/a ;b", "/home/a\tb", "/home/a, b=c"};
     static const char *const why[] = {
-        "file.ini:2: carbon.traces: expected text without a ';' after a blank, found 'DE=x'",
-        "file.ini:2: carbon.traces: expected text without control characters, found 'DE=x'",
+        "file.ini:2: carbon.traces: expected text without a ';' after a blank, its folder's name included "
+        "('/home/a ;b/x'), found 'DE=x'",
+        "file.ini:2: carbon.traces: expected text without control characters, its folder's name included "
+        "('/home/a\tb/x'), found 'DE=x'",
         "file.ini:2: carbon.traces: expected paths without ',' before '=' ('/home/a, b=c/x'), found 'DE=x'"};
     for (size_t i = 0; i < 3; i++) {
         struct fg_config_origin from = {.name = "file.ini", .folder = folder[i]};
@@ -295,7 +297,8 @@ static void set_names_itself_in_errors_and_changes_nothing(void **state)
     const struct fg_config_origin latin = {"--set", "/M\xfcnchen", NULL};
     assert_int_equal(fg_config_set(&c, "data.path=x.h5", &latin, &err), FG_E_CONFIG);
     assert_string_equal(err.text,
-                        "--set: data.path: expected text in UTF-8 (the byte 0xfc is none), found 'x.h5'");
+                        "--set: data.path: expected text in UTF-8 (the byte 0xfc is none), its folder's name "
+                        "included ('/M?nchen/x.h5'), found 'x.h5'");
     assert_int_equal(fg_config_set(&c, "rounds=3", &SET, &err), FG_E_CONFIG);
     assert_string_equal(err.text, "--set: expected section.key=value, found 'rounds=3'");
     assert_int_equal(fg_config_set(&c, "carbon.trace=DE=x", &SET, &err), FG_E_CONFIG);
