@@ -121,6 +121,9 @@ bool fg_fleet_is_up(const struct fg_fleet *f, uint32_t client, fg_time_t t);
 /* When a client that is up at t goes down; t itself if it is down; FG_NEVER if not within FG_FLEET_AHEAD. */
 fg_time_t fg_fleet_up_until(const struct fg_fleet *f, uint32_t client, fg_time_t t);
 
+/* The earlier of that and `until`. Cost: less, the nearer `until` is. */
+fg_time_t fg_fleet_stays(const struct fg_fleet *f, uint32_t client, fg_time_t t, fg_time_t until);
+
 /* The first moment at or after t when the client is up; FG_NEVER if not before the trace ends (or, when
  * wrapping, within one turn and FG_FLEET_AHEAD). */
 fg_time_t fg_fleet_next_up(const struct fg_fleet *f, uint32_t client, fg_time_t t);

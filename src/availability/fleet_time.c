@@ -82,14 +82,11 @@ bool fg_fleet_is_up(const struct fg_fleet *f, uint32_t client, fg_time_t t)
     return f->trace == NULL || up_at(f, f->node[client], locate(f, client, t).pos, &change);
 }
 
-fg_time_t fg_fleet_up_until(const struct fg_fleet *f, uint32_t client, fg_time_t t)
+/* When it leaves that is up at t, or t; FG_NEVER where nothing was found up to `limit`. */
+static fg_time_t leaves(const struct fg_fleet *f, uint32_t client, fg_time_t t, fg_time_t limit)
 {
     FG_ASSERT(client < f->spec.clients);
-    if (f->trace == NULL) {
-        return FG_NEVER;
-    }
-    fg_time_t begin = t;
-    while (t - begin < FG_FLEET_AHEAD) {
+    while (f->trace != NULL && t < limit) {
         int64_t change;
         struct segment s = locate(f, client, t);
         if (!up_at(f, f->node[client], s.pos, &change)) {
@@ -101,6 +98,17 @@ fg_time_t fg_fleet_up_until(const struct fg_fleet *f, uint32_t client, fg_time_t
         t = s.end;
     }
     return FG_NEVER;
+}
+
+fg_time_t fg_fleet_up_until(const struct fg_fleet *f, uint32_t client, fg_time_t t)
+{
+    return leaves(f, client, t, t + FG_FLEET_AHEAD);
+}
+
+fg_time_t fg_fleet_stays(const struct fg_fleet *f, uint32_t client, fg_time_t t, fg_time_t until)
+{
+    fg_time_t gone = leaves(f, client, t, until);
+    return gone < until ? gone : until;
 }
 
 fg_time_t fg_fleet_next_up(const struct fg_fleet *f, uint32_t client, fg_time_t t)

@@ -149,12 +149,12 @@ static void add_network(struct fg_footprint *p, uint32_t zone, const struct fg_f
 /* When it is no longer kept on for this task. */
 static fg_time_t waits_until(const struct fg_footprint *p, const struct fg_footprint_task *t)
 {
-    fg_time_t end = t->outcome->t_end, leaves;
+    fg_time_t end = t->outcome->t_end, gone;
     if (t->outcome->kind == FG_OUTCOME_LEFT || t->t_next <= end) {
         return end;
     }
-    leaves = fg_fleet_up_until(p->fleet, t->client, t->outcome->t_begin);
-    return leaves < end ? end : leaves < t->t_next ? leaves : t->t_next;
+    gone = fg_fleet_stays(p->fleet, t->client, t->outcome->t_begin, t->t_next);
+    return gone < end ? end : gone;
 }
 
 void fg_footprint_task(struct fg_footprint *p, const struct fg_footprint_task *t)

@@ -82,8 +82,8 @@ static uint8_t state_of(const struct study *s, uint32_t c, const struct fg_round
     const struct fg_fleet *f = s->setup->fleet;
     unsigned up = fg_aggregator_was_up(s->agg, c) ? FG_BOARD_UP : 0;
     unsigned planned = fg_aggregator_planned(s->agg, c) ? FG_BOARD_PLANNED : 0;
-    bool stays =
-        s->board.head.stays && up != 0 && fg_fleet_up_until(f, c, r->t_begin) - r->t_begin >= FG_HOUR;
+    bool stays = s->board.head.stays && up != 0 &&
+                 fg_fleet_stays(f, c, r->t_begin, r->t_begin + FG_HOUR) >= r->t_begin + FG_HOUR;
     return (uint8_t)(up | planned | (stays ? FG_BOARD_STAYED : 0u));
 }
 

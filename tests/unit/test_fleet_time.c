@@ -61,7 +61,10 @@ static void compare(const struct fg_fleet *f, struct twin *w, int64_t from, int6
             assert_int_equal(fg_fleet_is_up(f, c, now * US), is);
             assert_int_equal(fg_fleet_is_up(f, c, (now + STEP) * US - 1), is);
             if (is && down < until) {
+                int64_t far = now + (now / STEP % 40 + 1) * STEP;
                 assert_int_equal(fg_fleet_up_until(f, c, now * US + 7), down * US);
+                assert_int_equal(fg_fleet_stays(f, c, now * US + 7, far * US),
+                                 (down < far ? down : far) * US);
             } else if (!is) {
                 assert_int_equal(fg_fleet_up_until(f, c, now * US), now * US);
             }
