@@ -11,7 +11,7 @@ libforage_a_SOURCES += kernels/device.h kernels/device_arena.h kernels/device_ar
 FG_WIDE_SOURCES = kernels/wide.c kernels/wide_layers.h kernels/wide_linear.h kernels/wide_math.h \
 	kernels/wide_pointwise.h kernels/wide_tile.h kernels/wide_update.h kernels/wide_backward.h \
 	kernels/wide_narrow.h kernels/wide_live.h kernels/wide_bf16.h kernels/wide_amx.h kernels/wide_dot.h \
-	kernels/unroll.h kernels/wide_philox.h kernels/prefetch.h kernels/wide_coders.c kernels/wide_gaps.h \
+	kernels/unroll.h kernels/wide_philox.h kernels/prefetch.h kernels/wide_coders.c kernels/wide_gaps.h kernels/wide_halves.h \
 	kernels/wide_fold.c kernels/wide_scan.h
 
 if X86
