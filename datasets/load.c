@@ -42,7 +42,7 @@ static enum fg_status describe_import(struct fg_str *s, const struct fg_dataset_
 {
     enum fg_status st = fg_str_addf(s, "importer=%s", importer);
     if (st == FG_OK && strcmp(importer, "text") == 0) {
-        st = fg_str_addf(s, " sequence=%u roles=%s", spec->sequence != 0 ? spec->sequence : 80,
+        st = fg_str_addf(s, " sequence=%u roles=%s", spec->sequence != 0 ? spec->sequence : FG_TEXT_SEQUENCE,
                          spec->roles != NULL ? spec->roles : "auto");
     }
     if (st == FG_OK && strcmp(importer, "csv") == 0) {

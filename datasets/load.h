@@ -14,6 +14,8 @@
 
 enum fg_normalise { FG_NORMALISE_AUTO = 0, FG_NORMALISE_OFF = 1, FG_NORMALISE_CHANNEL = 2 };
 
+enum { FG_TEXT_SEQUENCE = 80 }; /* characters of a sample, unless the spec says otherwise */
+
 /* What to load and how. Zero is a sensible value of every field but test_fraction: start from
  * FG_DATASET_SPEC_DEFAULT. */
 struct fg_dataset_spec {
@@ -23,7 +25,7 @@ struct fg_dataset_spec {
     enum fg_normalise normalise; /* auto: as recorded in an HDF5 file, else off */
     double test_fraction; /* 0..0.9, held out (build.h: fg_dataset_split) where the source has no test part */
     uint64_t seed;        /* of that split */
-    uint32_t sequence;    /* text: T, 0 = 80 */
+    uint32_t sequence;    /* text: T, 0 = FG_TEXT_SEQUENCE */
     uint32_t classes;     /* CSV: number of classes, 0 = largest label + 1 */
     const char *label_column; /* CSV: NULL = "label" if there, else the last column */
     const char *group_column; /* CSV: NULL = "group", "user", "client", "writer" or "subject" if there;

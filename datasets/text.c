@@ -7,7 +7,7 @@
 #include "datasets/table.h"
 #include "src/base/mem.h"
 
-enum { SEQUENCE = 80, SEQUENCE_MAX = 65536 };
+enum { SEQUENCE_MAX = 65536 };
 
 /* One speech; speeches of a role are chained in file order. */
 struct speech {
@@ -198,7 +198,7 @@ enum fg_status fg_text_import(struct fg_dataset **out, const struct fg_blob *tex
     struct roles r = {.n = 0};
     struct streams s = {.roles = 0};
     uint8_t code[256] = {0}, byte[256];
-    uint32_t T = sequence != 0 ? sequence : SEQUENCE, classes = vocabulary(code, byte, text);
+    uint32_t T = sequence != 0 ? sequence : FG_TEXT_SEQUENCE, classes = vocabulary(code, byte, text);
     struct fg_dataset *ds = NULL;
     enum fg_status st = FG_OK;
     if (T > SEQUENCE_MAX) {

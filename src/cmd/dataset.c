@@ -13,8 +13,6 @@
 #include "src/cmd/table.h"
 #include "src/store/run_files.h"
 
-enum { SEQUENCE = 80 };
-
 struct args {
     struct fg_cmd_common common;
     const char *scale, *label, *group, *roles;
@@ -266,16 +264,17 @@ static enum fg_status are_of_use(const struct args *a, const struct fg_dataset *
 {
     const char *how = ds->options != NULL ? ds->options : "importer=none";
     bool csv = strncmp(how, "importer=csv", 12) == 0, text = strncmp(how, "importer=text", 13) == 0;
-    const char *wrong = !csv && a->label != NULL           ? "--label"
-                        : !csv && a->group != NULL         ? "--group"
-                        : !csv && a->classes != 0          ? "--classes"
-                        : !text && a->roles != NULL        ? "--roles"
-                        : !text && a->sequence != SEQUENCE ? "--sequence"
-                                                           : NULL;
+    const char *of_csv = a->label != NULL   ? "--label"
+                         : a->group != NULL ? "--group"
+                         : a->classes != 0  ? "--classes"
+                                            : NULL;
+    const char *of_text = a->roles != NULL                  ? "--roles"
+                          : a->sequence != FG_TEXT_SEQUENCE ? "--sequence"
+                                                            : NULL;
+    const char *wrong = !csv && of_csv != NULL ? of_csv : !text ? of_text : NULL;
     return wrong == NULL ? FG_OK
                          : fg_fail(err, FG_E_USAGE, "%s: expected with %s only, %s is not (%.*s)", wrong,
-                                   wrong[2] == 'r' || wrong[2] == 's' ? "a text" : "CSV", ds->name,
-                                   (int)strcspn(how, " "), how);
+                                   wrong == of_csv ? "CSV" : "a text", ds->name, (int)strcspn(how, " "), how);
 }
 
 static int import(const struct fg_dataset_spec *spec, const char *to, const struct args *a)
@@ -310,7 +309,7 @@ static int info(const struct fg_dataset_spec *spec, const struct args *a)
 
 static int run(int argc, char **argv)
 {
-    struct args a = {.test_fraction = FG_DATASET_SPEC_DEFAULT.test_fraction, .sequence = SEQUENCE};
+    struct args a = {.test_fraction = FG_DATASET_SPEC_DEFAULT.test_fraction, .sequence = FG_TEXT_SEQUENCE};
     struct fg_cmd_words words;
     struct fg_dataset_spec spec;
     struct fg_err err = {{0}};
