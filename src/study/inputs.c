@@ -93,7 +93,8 @@ enum fg_status fg_inputs_same(const char *folder, const struct fg_str *list, str
     if (st == FG_OK) {
         st = fg_file_read(&there, path.data, LIST_MAX, &why);
     }
-    if (st == FG_OK && (there.len != list->len || memcmp(there.data, list->data, list->len) != 0)) {
+    if (st == FG_OK &&
+        (there.len != list->len || (list->len > 0 && memcmp(there.data, list->data, list->len) != 0))) {
         int len;
         const char *name = first_other(list, &there, &len);
         st = fg_fail(err, FG_E_CONFIG,
