@@ -7,6 +7,7 @@
 #include "kernels/cuda.h"
 #include "src/base/mem.h"
 #include "src/report/chart.h"
+#include "src/worker/through.h"
 
 struct client {
     uint32_t samples, steps;

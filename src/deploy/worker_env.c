@@ -5,6 +5,7 @@
 #include "src/base/log.h"
 #include "src/base/mem.h"
 #include "src/deploy/worker_env_internal.h"
+#include "src/worker/through.h"
 
 /* ---- configuring ---- */
 

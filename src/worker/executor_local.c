@@ -1,11 +1,11 @@
 #include "src/worker/executor_local.h"
 
-#include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "src/base/mem.h"
 #include "src/base/sort.h"
+#include "src/worker/through.h"
 #include "src/worker/versions.h"
 
 /* chosen: all cores have work for long enough, in memory that is not missed */
@@ -31,14 +31,6 @@ struct entry {
     struct lent *lent;    /* where others may keep it; NULL: as long as the entry is there */
     struct fg_stay *stay; /* instead, where it stayed */
     float *kept; /* (P) the same, what its client keeps; NULL before it ran, and where nothing is kept */
-};
-
-/* Scratch of the codec: as many as threads ever needed at once. */
-struct encoder {
-    struct encoder *next;
-    struct fg_codec_ws ws;
-    size_t cap;
-    uint8_t *bytes; /* (cap) */
 };
 
 /* What the executor keeps beside a job while it runs. */
@@ -67,8 +59,7 @@ struct local {
     struct fg_rounded levels; /* of the codec, where it has them */
     bool stay;                /* updates may stay where they were made */
     bool codes;               /* or come from there as codes */
-    pthread_mutex_t lock;     /* of `encoders` */
-    struct encoder *encoders;
+    struct fg_through through;
 };
 
 static void drop_stay(struct entry *e)
@@ -219,72 +210,11 @@ static void release(struct fg_executor *base, uint64_t id)
     }
 }
 
-/* ---- the wire's share ---- */
-
-static struct encoder *take_encoder(struct local *ex)
-{
-    pthread_mutex_lock(&ex->lock);
-    struct encoder *e = ex->encoders;
-    if (e != NULL) {
-        ex->encoders = e->next;
-    }
-    pthread_mutex_unlock(&ex->lock);
-    if (e == NULL && (e = fg_calloc(1, sizeof *e)) != NULL) {
-        e->cap = ex->opts.codec->bound(&ex->opts.coding, ex->P);
-        e->ws.opts = ex->opts.coding;
-        e->bytes = fg_calloc(e->cap, 1);
-        if (e->bytes == NULL) {
-            fg_free(e);
-            e = NULL;
-        }
-    }
-    return e;
-}
-
-static void give_encoder(struct local *ex, struct encoder *e)
-{
-    pthread_mutex_lock(&ex->lock);
-    e->next = ex->encoders;
-    ex->encoders = e;
-    pthread_mutex_unlock(&ex->lock);
-}
-
-bool fg_codec_rounded(struct fg_rounded *out, const struct fg_codec *codec,
-                      const struct fg_codec_opts *coding)
-{
-    *out = (struct fg_rounded){fg_codec_rule(codec, coding), coding->layer, coding->layers};
-    return fg_codec_needs_no_bytes(codec) && coding->layer != NULL;
-}
-
-bool fg_codec_coded(struct fg_rounded *out, const struct fg_codec *codec, const struct fg_codec_opts *coding,
-                    size_t P)
-{
-    *out = (struct fg_rounded){fg_codec_rule(codec, coding), coding->layer, coding->layers};
-    return codec->levels > 0 && coding->layer != NULL && fg_codec_codes(coding, P) <= P * sizeof(float);
-}
-
-/* Runs on the trainer's threads: the delta becomes what the other end of the wire would read. */
+/* Runs on the trainer's threads. */
 static enum fg_status through_codec(struct fg_job *job, void *arg)
 {
     struct tail *tail = arg;
-    const struct fg_codec *codec = tail->ex->opts.codec;
-    size_t P = tail->ex->P, len = 0;
-    struct encoder *e = take_encoder(tail->ex);
-    if (e == NULL) {
-        return FG_E_NOMEM;
-    }
-    e->ws.shard = job->task.shard;
-    e->ws.number = job->task.number;
-    e->ws.kept = tail->kept;
-    e->ws.variance = job->task.variance;
-    enum fg_status st = job->coded ? codec->pack(&e->ws, e->bytes, e->cap, &len, job->codes, P)
-                                   : codec->encode(&e->ws, e->bytes, e->cap, &len, job->delta, P);
-    if (st == FG_OK) {
-        st = codec->decode(&e->ws, job->delta, P, e->bytes, len);
-    }
-    tail->wire_bytes = len;
-    give_encoder(tail->ex, e);
-    return st;
+    return fg_through_codec(&tail->ex->through, job, tail->kept, &tail->wire_bytes);
 }
 
 /* ---- cohorts ---- */
@@ -470,14 +400,7 @@ static void destroy(struct fg_executor *base)
         fg_free(ex->entry[i].kept);
         drop_stay(&ex->entry[i]);
     }
-    while (ex->encoders != NULL) {
-        struct encoder *e = ex->encoders;
-        ex->encoders = e->next;
-        fg_codec_ws_fini(&e->ws);
-        fg_free(e->bytes);
-        fg_free(e);
-    }
-    pthread_mutex_destroy(&ex->lock);
+    fg_through_fini(&ex->through);
     fg_versions_fini(&ex->versions);
     fg_vectors_fini(&ex->pool);
     fg_free(ex->entry);
@@ -517,7 +440,7 @@ enum fg_status fg_executor_local_create(struct fg_executor **out, struct fg_trai
     size_t state =
         opts->codec != NULL && opts->kept != NULL ? fg_codec_state(opts->codec, &opts->coding, P) : 0;
     ex->pool.width = state > P ? state : P;
-    pthread_mutex_init(&ex->lock, NULL);
+    fg_through_init(&ex->through, ex->opts.codec, &opts->coding, P);
     *out = &ex->base;
     return FG_OK;
 }

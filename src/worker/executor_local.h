@@ -39,14 +39,6 @@ struct fg_executor_local_opts {
     atomic_int *stop; /* NULL: never; see fg_trainer_run() */
 };
 
-/* What becomes of an update of the model that `coding` is of, where the codec needs no bytes for that; and
- * where it can be told by codes, which have room in the place of its P floats. Neither where `coding` does
- * not say what layers there are. */
-bool fg_codec_rounded(struct fg_rounded *out, const struct fg_codec *codec,
-                      const struct fg_codec_opts *coding);
-bool fg_codec_coded(struct fg_rounded *out, const struct fg_codec *codec, const struct fg_codec_opts *coding,
-                    size_t P);
-
 /* An executor over a trainer of a model of P parameters; both stay the caller's and must outlive it.
  *
  * submit: FG_E_STALE for a version not published or no longer kept. collect: what the trainer
