@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "kernels/coder_halves.h"
 #include "kernels/coders.h"
 #include "src/base/both.h"
 
@@ -57,6 +56,8 @@ FG_BOTH static inline void fg_coder_halve(double *x, unsigned sums)
         }
     }
 }
+
+enum fg_coder_half { FG_HALF_NONE, FG_HALF_FP16, FG_HALF_BF16 }; /* see kernels/coder_halves.h */
 
 /* What values become: levels, and how the step of a layer follows from them; or 16 bits each. */
 struct fg_coder_rule {

@@ -16,7 +16,7 @@ SUFFIXES = .cu
 	@$(MKDIR_P) $(@D)
 	$(NVCC_V)$(NVCC) $(FG_NVCCFLAGS) $(NVCCFLAGS) -I$(top_srcdir) -I$(top_builddir) -c $< -o $@
 kernels/cuda_device.o kernels/cuda_limits.o kernels/cuda_fold.o kernels/cuda_lockstep.o $(KERNEL_LOCKSTEP:.cu=.o) kernels/device_cuda.o: $(KERNEL_HEADERS_CUDA) src/base/status.h
-kernels/cuda_fold.o: kernels/coders.h kernels/device.h kernels/device_fold.h kernels/coder_halves.h kernels/coder_levels.h src/base/both.h src/base/fsum_both.h src/base/philox.h
+kernels/cuda_fold.o: kernels/coders.h kernels/device.h kernels/device_fold.h kernels/coder_halves.h kernels/coder_levels.h kernels/constants.h kernels/scalar.h src/base/both.h src/base/fsum_both.h src/base/philox.h
 kernels/device_cuda.o: kernels/device_arena.h
 kernels/cuda_lockstep.o: kernels/device.h kernels/device_shape.h
 kernels/device_cuda.o $(KERNEL_LOCKSTEP:.cu=.o): kernels/device.h kernels/device_at.h kernels/device_gemm.h kernels/device_linear.h kernels/device_mma.h kernels/device_ops.h kernels/device_ptx.h \

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/coder_halves.h"
 #include "kernels/coder_levels.h"
 #include "kernels/coders.h"
 #include "kernels/device.h"
