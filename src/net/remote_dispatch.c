@@ -286,24 +286,24 @@ static enum fg_status give_wanted(struct remote *r, struct fg_err *err)
     return st == FG_OK ? give(r, (uint32_t)best, 1, &given, err) : st;
 }
 
-/* How many of those queued to give one of so many hands. A device takes as long for one task as for many. */
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many of those queued to give one of so many hands. A device takes as long for one task as for many; where
+ * there are cores, fewer wait at each towards the end. */
 static size_t portion(const struct remote *r, const struct worker *w, size_t queued, size_t hands)
 {
-    size_t n = room(r, w, !remote_near_full(r));
+    size_t n = least(room(r, w, !remote_near_full(r)), w->slots);
     if (n == 0 || hands == 0) {
         return 0;
     }
     if (!w->cores) {
-        size_t share = (queued + hands - 1) / hands;
-        n = n < w->slots ? n : w->slots;
-        return n < share ? n : share;
+        return least(n, (queued + hands - 1) / hands);
     }
-    size_t share = share_of(queued, hands),
-           most = 2 * (size_t)w->slots + share / 2; /* here, too, fewer then */
-    size_t left = most > w->has ? most - w->has : 0;
-    n = n < w->slots ? n : w->slots;
-    n = n < left ? n : left;
-    return n < share ? n : share;
+    size_t share = share_of(queued, hands), most = 2 * (size_t)w->slots + share / 2;
+    return least(least(n, share), most > w->has ? most - w->has : 0);
 }
 
 enum fg_status remote_dispatch(struct remote *r, struct fg_err *err)
