@@ -291,8 +291,8 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* How many of those queued to give one of so many hands. A device takes as long for one task as for many; where
- * there are cores, fewer wait at each towards the end. */
+/* How many of those queued to give one of so many hands. A device takes as long for one task as for many;
+ * where there are cores, fewer wait at each towards the end. */
 static size_t portion(const struct remote *r, const struct worker *w, size_t queued, size_t hands)
 {
     size_t n = least(room(r, w, !remote_near_full(r)), w->slots);

@@ -212,43 +212,6 @@ static void what_is_wrong_is_taken_out_and_mended(void **state)
     }
 }
 
-/* So many values that it is worth several threads. */
-static void any_number_of_threads_gives_the_same_bits(void **state)
-{
-    (void)state;
-    enum { LONG = 40 * FG_EXACT_BLOCK + 77, TERMS = 32 };
-    float *y = fg_calloc((size_t)TERMS * LONG, sizeof *y);
-    double *got = fg_calloc(2 * LONG, sizeof *got);
-    struct fg_exact_term term[TERMS];
-    struct fg_rng r;
-    assert_true(y != NULL && got != NULL);
-    fg_rng_init(&r, 9, FG_RNG_TEST, 0, 0);
-    for (size_t k = 0; k < TERMS; k++) {
-        float size = exp2f((float)(fg_rng_u64(&r) % 60) - 30.0f);
-        for (size_t i = 0; i < LONG; i++) {
-            y[k * LONG + i] = (float)(fg_rng_uniform(&r) - 0.5) * size;
-        }
-        term[k] = fg_exact_floats(k == 17 ? 2.0 : 1.0 + (double)k / 7.0, y + k * LONG);
-    }
-    y[17 * LONG + 30 * FG_EXACT_BLOCK] = 8.0f;
-    for (size_t hands = 1; hands <= 50; hands = 2 * hands + 1) {
-        struct fg_exact *e = NULL;
-        assert_int_equal(fg_exact_create(&e, LONG), FG_OK);
-        fg_exact_spread(e, hands, fg_spread);
-        assert_int_equal(fg_exact_add(e, term, TERMS), FG_OK);
-        assert_int_equal(fg_exact_add(e, term + 3, 2), FG_OK);
-        fg_exact_read(e, hands == 1 ? got : got + LONG);
-        assert_true(hands == 1 || memcmp(got, got + LONG, LONG * sizeof *got) == 0);
-        fg_exact_clear(e);
-        term[17].weight = 0x1p1023;
-        assert_int_equal(fg_exact_add(e, term, TERMS), FG_E_RANGE);
-        term[17].weight = 2.0;
-        fg_exact_destroy(e);
-    }
-    fg_free(y);
-    fg_free(got);
-}
-
 static void thousands_of_the_largest_terms_fit(void **state)
 {
     (void)state;
@@ -557,7 +520,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_order_and_any_portions_give_the_same_bits),
-        cmocka_unit_test(any_number_of_threads_gives_the_same_bits),
         cmocka_unit_test(terms_of_few_bits_are_summed_without_any_error),
         cmocka_unit_test(forms_give_the_bits_of_their_floats),
         cmocka_unit_test(what_is_wrong_is_taken_out_and_mended),

@@ -128,25 +128,20 @@ static void mifa_and_fedvarp_remember_the_absent(void **state)
     }
 }
 
-/* What MIFA remembers are directions: with a local rate that changes they count with the round's. */
-static void mifa_remembers_by_the_rate_of_the_round(void **state)
+/* An update of one step, and, after a commit, the model of one parameter. */
+struct told {
+    uint32_t client;
+    float delta;
+    double lr;
+    bool commit;
+    float x;
+};
+
+static void play(const char *rule, const struct told *steps, size_t n)
 {
-    (void)state;
-    /* h_0 = 2, h_1 = 4 at 0.1; h_0 = 1 at 0.05 beside 4 / 2; h_1 = 3 at 0.05; h_0 = 2 at 0.1 beside 3 x 2 */
-    static const struct {
-        uint32_t client;
-        float delta;
-        double lr;
-        bool commit;
-        float x;
-    } steps[] = {{0, 2.0f, 0.1, false, 0.0f},
-                 {1, 4.0f, 0.1, true, -3.0f},
-                 {0, 1.0f, 0.05, true, -4.5f},
-                 {1, 3.0f, 0.05, true, -6.5f},
-                 {0, 2.0f, 0.1, true, -10.5f}};
-    struct fg_rule *r = make_quadratic("mifa", FG_OVER_ACTIVE);
+    struct fg_rule *r = make_quadratic(rule, FG_OVER_ACTIVE);
     float x = 0.0f;
-    for (size_t k = 0; k < 5; k++) {
+    for (size_t k = 0; k < n; k++) {
         struct fg_rule_update u = {.delta = &steps[k].delta,
                                    .client = steps[k].client,
                                    .samples = 1,
@@ -160,6 +155,19 @@ static void mifa_remembers_by_the_rate_of_the_round(void **state)
         }
     }
     fg_rule_destroy(r);
+}
+
+/* What MIFA remembers are directions: with a local rate that changes they count with the round's. */
+static void mifa_remembers_by_the_rate_of_the_round(void **state)
+{
+    (void)state;
+    /* h_0 = 2, h_1 = 4 at 0.1; h_0 = 1 at 0.05 beside 4 / 2; h_1 = 3 at 0.05; h_0 = 2 at 0.1 beside 3 x 2 */
+    static const struct told steps[] = {{0, 2.0f, 0.1, false, 0.0f},
+                                        {1, 4.0f, 0.1, true, -3.0f},
+                                        {0, 1.0f, 0.05, true, -4.5f},
+                                        {1, 3.0f, 0.05, true, -6.5f},
+                                        {0, 2.0f, 0.1, true, -10.5f}};
+    play("mifa", steps, 5);
 }
 
 /* Intermittent clients, up with probability p_i in each round, one step of eta = 0.01: the mean of x over
@@ -260,32 +268,11 @@ static void fedstale_follows_the_paper(void **state)
 static void fedvarp_remembers_by_the_rate_of_the_round(void **state)
 {
     (void)state;
-    static const struct {
-        uint32_t client;
-        float delta;
-        double lr;
-        bool commit;
-        float x;
-    } steps[] = {{0, 2.0f, 0.1, true, -2.0f},
-                 {1, 3.0f, 0.05, true, -5.5f},
-                 {0, 1.0f, 0.1, false, 0.0f},
-                 {1, 4.0f, 0.1, true, -8.0f}};
-    struct fg_rule *r = make_quadratic("fedvarp", FG_OVER_ACTIVE);
-    float x = 0.0f;
-    for (size_t k = 0; k < 4; k++) {
-        struct fg_rule_update u = {.delta = &steps[k].delta,
-                                   .client = steps[k].client,
-                                   .samples = 1,
-                                   .steps = 1,
-                                   .lr = steps[k].lr,
-                                   .factor = 1.0};
-        assert_int_equal(fg_rule_fold(r, &u), FG_OK);
-        if (steps[k].commit) {
-            fg_rule_commit(r, &x);
-            fg_assert_close((double)x, (double)steps[k].x, 1e-6);
-        }
-    }
-    fg_rule_destroy(r);
+    static const struct told steps[] = {{0, 2.0f, 0.1, true, -2.0f},
+                                        {1, 3.0f, 0.05, true, -5.5f},
+                                        {0, 1.0f, 0.1, false, 0.0f},
+                                        {1, 4.0f, 0.1, true, -8.0f}};
+    play("fedvarp", steps, 4);
 }
 
 /* Each client goes on from its own model; both that and the server's model are watched. */

@@ -217,39 +217,12 @@ static void robust_buys_again_what_was_lost(void **state)
     fg_select_destroy(s);
 }
 
-/* Clients that are alike: each is picked as often, over all rounds and in the first. */
-static void f3ast_draws_among_equals(void **state)
+/* Over many rounds in which nothing is learnt, so that clients stay alike: two are picked in each, and each
+ * client as often. */
+static void expect_drawn(const char *policy, const struct fg_select_config *cfg)
 {
-    (void)state;
     enum { ROUNDS = 3000 };
-    static const char *const policy[] = {"f3ast", "f3ast-pi"};
-    for (int i = 0; i < 2; i++) {
-        struct fg_select_config cfg = config();
-        struct fg_select *s = make(policy[i], &cfg);
-        double times[N] = {0.0};
-        for (uint32_t t = 0; t < ROUNDS; t++) { /* nothing is learnt: they stay alike */
-            struct fg_select_view view = view_of(t);
-            struct fg_picks p = empty();
-            assert_int_equal(s->ops->pick(s, &view, &p), FG_OK);
-            assert_int_equal(p.n, 2);
-            times[client[0]] += 1.0 / ROUNDS;
-            times[client[1]] += 1.0 / ROUNDS;
-        }
-        for (int c = 0; c < N; c++) {
-            fg_assert_close(times[c], 2.0 / N, 0.05);
-        }
-        fg_select_destroy(s);
-    }
-}
-
-/* Nobody has told a loss, and all are drawn: whoever it is, each is as likely. */
-static void rpow_draws_among_the_unknown(void **state)
-{
-    (void)state;
-    enum { ROUNDS = 3000 };
-    struct fg_select_config cfg = config();
-    cfg.candidates = N;
-    struct fg_select *s = make("rpow-d", &cfg);
+    struct fg_select *s = make(policy, cfg);
     double times[N] = {0.0};
     for (uint32_t t = 0; t < ROUNDS; t++) {
         struct fg_select_view view = view_of(t);
@@ -263,6 +236,23 @@ static void rpow_draws_among_the_unknown(void **state)
         fg_assert_close(times[i], 2.0 / N, 0.05);
     }
     fg_select_destroy(s);
+}
+
+static void f3ast_draws_among_equals(void **state)
+{
+    (void)state;
+    struct fg_select_config cfg = config();
+    expect_drawn("f3ast", &cfg);
+    expect_drawn("f3ast-pi", &cfg);
+}
+
+/* Nobody has told a loss, and all are drawn: whoever it is, each is as likely. */
+static void rpow_draws_among_the_unknown(void **state)
+{
+    (void)state;
+    struct fg_select_config cfg = config();
+    cfg.candidates = N;
+    expect_drawn("rpow-d", &cfg);
 }
 
 /* The shortest round for two; and no more than a zone's energy. */
