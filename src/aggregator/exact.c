@@ -14,7 +14,7 @@ enum fg_status fg_exact_create(struct fg_exact **out, size_t n)
     e->coders = fg_coders_get("auto");
     e->folders = fg_folders_get("auto");
     e->first = fg_calloc(e->blocks, sizeof *e->first);
-    e->sum = fg_calloc_aligned(e->blocks * BLOCK, sizeof *e->sum);
+    e->sum = fg_alloc_aligned(e->blocks * BLOCK, sizeof *e->sum);
     if (e->first == NULL || e->sum == NULL) {
         fg_exact_destroy(e);
         return FG_E_NOMEM;
@@ -61,13 +61,13 @@ struct exact_window *exact_window_of(struct exact_window *first, int level)
     }
     if (empty == NULL) {
         empty = fg_calloc(1, sizeof *empty);
-        if (empty == NULL || (empty->sum = fg_calloc_aligned(BLOCK, sizeof *empty->sum)) == NULL) {
+        if (empty == NULL || (empty->sum = fg_alloc_aligned(BLOCK, sizeof *empty->sum)) == NULL) {
             fg_free(empty);
             return NULL;
         }
         last->next = empty;
     }
-    empty->level = level;
+    exact_wipe(empty, level);
     return empty;
 }
 
@@ -193,10 +193,7 @@ void fg_exact_clear(struct fg_exact *e)
     }
     for (size_t b = 0; b < e->blocks; b++) {
         for (struct exact_window *w = &e->first[b]; w != NULL; w = w->next) {
-            if (w->terms > 0) {
-                memset(w->sum, 0, BLOCK * sizeof *w->sum);
-                w->terms = 0;
-            }
+            w->terms = 0;
         }
     }
 }

@@ -7,10 +7,12 @@
 #include "src/base/mem.h"
 
 /* GROUP: blocks through which some terms go before the next ones follow, so that what they bring comes in
- * long stretches while the sum stays in the second cache. So many terms of a kind at once: their blocks, and
- * those ahead of them, share the first cache, also where all lie alike on its lines, and bytes that are
- * judged on the way are still there when they are added. Floats that are judged on the way go one by one. */
-enum { GROUP = 32, FLOATS_AT_ONCE = 2, BYTES_AT_ONCE = 8 };
+ * long stretches while the sum stays in the second cache. Where places are added anywhere in it, fewer, so that
+ * it stays there beside what others have in that cache, and in the first table of pages. So many terms of a kind
+ * at once: their blocks, and those ahead of them, share the first cache, also where all lie alike on its lines,
+ * and bytes that are judged on the way are still there when they are added. Floats that are judged on the way go
+ * one by one. */
+enum { GROUP = 32, GROUP_OF_PLACES = 16, FLOATS_AT_ONCE = 2, BYTES_AT_ONCE = 8 };
 enum { SPREAD_FROM = 1 << 20 }; /* chosen: values that take some times as long to add as threads to start */
 
 _Static_assert((int)BLOCK == (int)FG_FOLD_BLOCK && (int)BLOCK == (int)FG_AWAY_BLOCK,
@@ -202,6 +204,16 @@ static enum fg_status add_judging(struct fg_exact *e, size_t from, size_t end, c
     return st;
 }
 
+static size_t group_of(const struct fg_exact_term *t, size_t m)
+{
+    for (size_t k = 0; k < m; k++) {
+        if (t[k].form.kind == FG_FORM_PLACES) {
+            return GROUP_OF_PLACES;
+        }
+    }
+    return GROUP;
+}
+
 static bool judges_floats(const struct fg_form *f)
 {
     return f->kind == FG_FORM_FLOATS && f->unjudged != NULL;
@@ -266,10 +278,10 @@ static enum fg_status add_blocks(struct fg_exact *e, size_t from, size_t end, co
     return st;
 }
 
-/* Ask for the sums of the blocks from `from` on, of which terms k..k + now - 1 have a share. */
-static void ask_ahead(const struct fg_exact *e, size_t from, size_t k, size_t now, size_t m)
+/* Ask for the sums of so many blocks from `from` on, of which terms k..k + now - 1 have a share. */
+static void ask_ahead(const struct fg_exact *e, size_t from, size_t group, size_t k, size_t now, size_t m)
 {
-    size_t blocks = from + GROUP < e->blocks ? GROUP : e->blocks - from,
+    size_t blocks = from + group < e->blocks ? group : e->blocks - from,
            bytes = blocks * BLOCK * sizeof *e->sum;
     size_t at = k * bytes / m, end = (k + now) * bytes / m;
     fg_prefetch(e->sum + from * BLOCK, at, end - at);
@@ -374,11 +386,12 @@ enum fg_status fg_exact_add(struct fg_exact *e, const struct fg_exact_term *term
     if (elsewhere == m) {
         return st;
     }
-    for (size_t b = 0; b < e->blocks; b += GROUP) {
-        size_t end = b + GROUP < e->blocks ? b + GROUP : e->blocks;
+    const size_t group = group_of(term, m);
+    for (size_t b = 0; b < e->blocks; b += group) {
+        size_t end = b + group < e->blocks ? b + group : e->blocks;
         for (size_t k = 0, now; k < m && st == FG_OK; k += now) {
             now = at_once(term + k, m - k);
-            ask_ahead(e, end, k, now, m);
+            ask_ahead(e, end, group, k, now, m);
             st = add_blocks(e, b, end, term + k, now, cursor + k);
         }
     }

@@ -16,10 +16,18 @@ enum { BLOCK = FG_EXACT_BLOCK, LEVEL_BITS = 8, SUM_TERMS = 500, SPILL_BITS = 40,
 /* Whole multiples of 2^(LEVEL_BITS level - FG_FOLD_BITS). */
 struct exact_window {
     struct exact_window *next;
-    int64_t *sum;   /* (BLOCK) */
+    int64_t *sum;   /* (BLOCK) of any content while there are no terms */
     uint32_t terms; /* that were added since it was last spilled; 0: nothing is in it */
     int level;
 };
+
+/* A window of which nothing is in use is to have this level. It is wiped only now, when it is about to be in the
+ * cache anyway. */
+static inline void exact_wipe(struct exact_window *w, int level)
+{
+    w->level = level;
+    memset(w->sum, 0, BLOCK * sizeof *w->sum);
+}
 
 struct fg_exact {
     size_t n, blocks;

@@ -59,7 +59,9 @@ static bool enter_first(struct fg_exact *e, size_t from, size_t end, int level)
         }
     }
     for (size_t b = from; b < end; b++) {
-        e->first[b].level = level;
+        if (e->first[b].terms == 0) {
+            exact_wipe(&e->first[b], level);
+        }
         e->first[b].terms++;
     }
     return true;

@@ -240,7 +240,8 @@ static void thousands_of_the_largest_terms_fit(void **state)
 }
 
 /* What codecs send is added as it is, and gives what its floats would have given: in blocks of one layer, in
- * blocks of many, with weights that are exact and others. */
+ * blocks of many, in one layer of all, with weights that are exact and others, where something else was added
+ * before and wiped. */
 static void forms_give_the_bits_of_their_floats(void **state)
 {
     (void)state;
@@ -251,14 +252,18 @@ static void forms_give_the_bits_of_their_floats(void **state)
     static float decoded[8][N];
     fill(8.0);
     for (size_t c = 0; c < 5; c++) {
-        for (int exact = 0; exact < 2; exact++) {
+        for (int way = 0; way < 4; way++) {
+            const bool exact = way % 2 == 1;
             const struct fg_codec *codec = fg_codec_find(names[c]);
-            struct fg_codec_ws ws = {.opts = {.layer = layer, .layers = 5, .density = 0.05}};
+            struct fg_codec_ws ws = {.opts = {.layer = way < 2 ? layer : NULL, .layers = 5, .density = 0.05}};
             struct fg_exact *a = NULL, *b = NULL;
             struct fg_exact_term form[8], floats[8];
             void *own[8];
             assert_int_equal(fg_exact_create(&a, N), FG_OK);
             assert_int_equal(fg_exact_create(&b, N), FG_OK);
+            form[0] = fg_exact_floats(0.7, x[8]);
+            assert_int_equal(fg_exact_add(a, form, 1), FG_OK);
+            fg_exact_clear(a);
             for (uint32_t k = 0; k < 8; k++) {
                 size_t len = 0;
                 ws.shard = k;
