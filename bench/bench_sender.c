@@ -91,6 +91,7 @@ int main(void)
     struct fg_session_self self = {
         .version = PACKAGE_VERSION, .host = "sender", .isa = "none", .pid = (uint32_t)getpid()};
     bool busy = false;
+    fg_mem_keep();
     enum fg_status st = fg_net_start(&t, &err);
     if (st == FG_OK) {
         st = fg_worker_shell_run(t, &env, &self, &busy, &err);

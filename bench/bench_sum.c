@@ -162,6 +162,7 @@ int main(int argc, char **argv)
            n = argc > 2 ? strtoul(argv[2], NULL, 10) : 64;
     static struct frame frame[UPDATES_MAX];
     struct fg_rng r;
+    fg_mem_keep();
     must(repeats > 0 && n > 0 && n <= UPDATES_MAX, "usage: bench_sum [REPEATS] [UPDATES, at most 64] [WAY]");
     float *x = fg_calloc_aligned(P, sizeof *x);
     must(x != NULL, "out of memory");

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static int (*alloc_hook)(void *arg);
 static void *alloc_hook_arg;
@@ -17,6 +20,18 @@ void fg_mem_set_hook(int (*hook)(void *arg), void *arg)
 {
     alloc_hook = hook;
     alloc_hook_arg = arg;
+}
+
+void fg_mem_keep(void)
+{
+#ifdef __GLIBC__
+    enum {
+        KEPT = 256 << 20, /* free bytes at the end of the heap: updates that wait to be added are as many */
+        MAPPED = 32 << 20 /* larger ones are mapped */
+    };
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT);
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED);
+#endif
 }
 
 void *fg_calloc(size_t n, size_t size)

@@ -11,7 +11,6 @@
 #ifdef FG_HAVE_MPI
 
 #include <errno.h>
-#include <malloc.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -377,24 +376,8 @@ static const struct fg_transport_ops ops = {
     .destroy = mpi_destroy,
 };
 
-/* Frames of hundreds of KB come and go all the time: memory that is handed back to the system each time
- * costs a fault and a cleared page for every 4 KB when it is wanted again, more than all else that is done to
- * a frame. */
-static void keep_memory(void)
-{
-#ifdef __GLIBC__
-    enum {
-        KEPT = 64 << 20,
-        MAPPED = 32 << 20
-    }; /* free bytes at the end of the heap; larger ones are mapped */
-    (void)mallopt(M_TRIM_THRESHOLD, KEPT);
-    (void)mallopt(M_MMAP_THRESHOLD, MAPPED);
-#endif
-}
-
 enum fg_status fg_transport_mpi_create(struct fg_transport **out, struct fg_err *err)
 {
-    keep_memory();
     struct mpi_transport *t = fg_calloc(1, sizeof *t);
     if (t == NULL) {
         return fg_fail(err, FG_E_NOMEM, "out of memory");

@@ -25,7 +25,7 @@ enum fg_status fg_frame_alloc(uint8_t **bytes, uint8_t **payload, size_t payload
     if (payload_len > FG_FRAME_MAX - FG_FRAME_HEADER_BYTES) {
         return FG_E_RANGE;
     }
-    uint8_t *b = fg_calloc_aligned(FG_FRAME_HEADER_BYTES + payload_len, 1);
+    uint8_t *b = fg_alloc_aligned(FG_FRAME_HEADER_BYTES + payload_len, 1);
     if (b == NULL) {
         return FG_E_NOMEM;
     }
