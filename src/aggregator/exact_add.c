@@ -7,11 +7,11 @@
 #include "src/base/mem.h"
 
 /* GROUP: blocks through which some terms go before the next ones follow, so that what they bring comes in
- * long stretches while the sum stays in the second cache. Where places are added anywhere in it, fewer, so that
- * it stays there beside what others have in that cache, and in the first table of pages. So many terms of a kind
- * at once: their blocks, and those ahead of them, share the first cache, also where all lie alike on its lines,
- * and bytes that are judged on the way are still there when they are added. Floats that are judged on the way go
- * one by one. */
+ * long stretches while the sum stays in the second cache. Where places are added anywhere in it, fewer, so
+ * that it stays there beside what others have in that cache, and in the first table of pages. So many terms
+ * of a kind at once: their blocks, and those ahead of them, share the first cache, also where all lie alike
+ * on its lines, and bytes that are judged on the way are still there when they are added. Floats that are
+ * judged on the way go one by one. */
 enum { GROUP = 32, GROUP_OF_PLACES = 16, FLOATS_AT_ONCE = 2, BYTES_AT_ONCE = 8 };
 enum { SPREAD_FROM = 1 << 20 }; /* chosen: values that take some times as long to add as threads to start */
 

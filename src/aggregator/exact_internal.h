@@ -21,8 +21,8 @@ struct exact_window {
     int level;
 };
 
-/* A window of which nothing is in use is to have this level. It is wiped only now, when it is about to be in the
- * cache anyway. */
+/* A window of which nothing is in use is to have this level. It is wiped only now, when it is about to be in
+ * the cache anyway. */
 static inline void exact_wipe(struct exact_window *w, int level)
 {
     w->level = level;

@@ -29,9 +29,9 @@ void fg_free(void *ptr);
 char *fg_strdup(const char *s) FG_NODISCARD;
 char *fg_strndup(const char *s, size_t len) FG_NODISCARD;
 
-/* For a program's main(): keep freed memory for the next ones who ask. Updates of megabytes come and go all the
- * time: memory that is handed back to the system each time costs a fault and a cleared page for every 4 KB when
- * it is wanted again, more than all else that is done to an update. */
+/* For a program's main(): keep freed memory for the next ones who ask. Updates of megabytes come and go all
+ * the time: memory that is handed back to the system each time costs a fault and a cleared page for every 4
+ * KB when it is wanted again, more than all else that is done to an update. */
 void fg_mem_keep(void);
 
 /* Tests: the hook is asked before every allocation; when it returns non-zero, the allocation fails. */
