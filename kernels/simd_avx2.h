@@ -378,7 +378,7 @@ static inline VI vh_load_s8(const int8_t *p)
     return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
 
-/* Lanes of both in turn, four from each 128 bits: vi_first() and vi_second() bring results back in order. */
+/* Lanes of both in turn, four from each 128 bits: vl_of_dots() brings results back in order. */
 static inline VI vh_low(VI a, VI b)
 {
     return _mm256_unpacklo_epi16(a, b);
@@ -393,16 +393,6 @@ static inline VI vh_high(VI a, VI b)
 static inline VI vh_dot_add(VI sum, VI a, VI b)
 {
     return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
-}
-
-static inline VI vi_first(VI low, VI high)
-{
-    return _mm256_permute2x128_si256(low, high, 0x20);
-}
-
-static inline VI vi_second(VI low, VI high)
-{
-    return _mm256_permute2x128_si256(low, high, 0x31);
 }
 
 #include "kernels/simd_avx2_long.h"

@@ -121,10 +121,12 @@ static inline VI vl_shl(VI a, int n)
     return _mm256_slli_epi64(a, n);
 }
 
-/* The lower (0) or upper (1) half of the lanes, in 64 bits with their sign. */
-static inline VI vl_of_int(VI v, int half)
+/* Sums of vh_low() and vh_high(): of these, in order, a quarter (0..3), in 64 bits, times 2^n, n <= 32. */
+static inline VI vl_of_dots(VI low, VI high, int quarter, int n)
 {
-    return _mm256_cvtepi32_epi64(half ? _mm256_extracti128_si256(v, 1) : _mm256_castsi256_si128(v));
+    VI from = quarter % 2 == 0 ? low : high;
+    __m128i four = quarter < 2 ? _mm256_castsi256_si128(from) : _mm256_extracti128_si256(from, 1);
+    return vl_shl(_mm256_cvtepi32_epi64(four), n);
 }
 
 static inline VI vl_shr47(VI a)

@@ -368,7 +368,7 @@ static inline VI vh_load_s8(const int8_t *p)
     return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)p));
 }
 
-/* Lanes of both in turn, four from each 128 bits: vi_first() and vi_second() bring results back in order. */
+/* Lanes of both in turn, four from each 128 bits: vl_of_dots() brings results back in order. */
 static inline VI vh_low(VI a, VI b)
 {
     return _mm512_unpacklo_epi16(a, b);
@@ -383,18 +383,6 @@ static inline VI vh_high(VI a, VI b)
 static inline VI vh_dot_add(VI sum, VI a, VI b)
 {
     return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
-}
-
-static inline VI vi_first(VI low, VI high)
-{
-    const VI at = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-    return _mm512_permutex2var_epi32(low, at, high);
-}
-
-static inline VI vi_second(VI low, VI high)
-{
-    const VI at = _mm512_setr_epi32(8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-    return _mm512_permutex2var_epi32(low, at, high);
 }
 
 #include "kernels/simd_avx512_long.h"

@@ -113,10 +113,12 @@ static inline VI vl_shl(VI a, int n)
     return _mm512_slli_epi64(a, (unsigned)n);
 }
 
-/* The lower (0) or upper (1) half of the lanes, in 64 bits with their sign. */
-static inline VI vl_of_int(VI v, int half)
+/* Sums of vh_low() and vh_high(): of these, in order, a quarter (0..3), in 64 bits, times 2^n, n <= 32. */
+static inline VI vl_of_dots(VI low, VI high, int quarter, int n)
 {
-    return _mm512_cvtepi32_epi64(half ? _mm512_extracti64x4_epi64(v, 1) : _mm512_castsi512_si256(v));
+    const VI first = _mm512_setr_epi32(0, 0, 0, 1, 0, 2, 0, 3, 0, 16, 0, 17, 0, 18, 0, 19);
+    const VI at = _mm512_add_epi32(first, _mm512_set1_epi32(4 * quarter));
+    return _mm512_srai_epi64(_mm512_maskz_permutex2var_epi32(0xAAAA, low, at, high), (unsigned)(32 - n));
 }
 
 static inline VI vl_shr47(VI a)

@@ -50,8 +50,8 @@ static void floats(const float *const *x, const double *scale, size_t m, int64_t
     floats_rest(x, scale, m, sum, i, n);
 }
 
-/* Scales as up to three digits of 16 bits with sign, those of two vectors side by side,
- * above `shift` bits that none has. */
+/* Scales as up to three digits of 16 bits with sign, those of two vectors side by side, above `shift` bits
+ * that none has; the last digit is shifted by at most 32 bits. */
 enum { DIGITS = 3, DIGIT_BITS = 16 };
 
 struct scales {
@@ -67,20 +67,34 @@ static uint32_t next_digit(int64_t *scale)
     return (uint32_t)(low & 0xffff);
 }
 
+/* The digits of m scales above `shift` bits; returns how many there are. */
+static size_t split_above(struct scales *s, int shift, const int64_t *scale, size_t m)
+{
+    size_t digits = 1;
+    s->shift = shift;
+    for (size_t k = 0; k < m; k += 2) {
+        int64_t a = scale[k] >> shift, b = k + 1 < m ? scale[k + 1] >> shift : 0;
+        for (size_t v = 0; v < DIGITS; v++) {
+            digits = (a | b) != 0 && v >= digits ? v + 1 : digits;
+            uint32_t low = next_digit(&a);
+            s->pair[k / 2][v] = low | next_digit(&b) << DIGIT_BITS;
+        }
+    }
+    return digits;
+}
+
 static void split(struct scales *s, const int64_t *scale, size_t m)
 {
     uint64_t any = 0;
     for (size_t k = 0; k < m; k++) {
         any |= (uint64_t)scale[k];
     }
-    s->shift = any != 0 ? __builtin_ctzll(any) : 0;
-    s->digits = 1;
-    for (size_t k = 0; k < m; k += 2) {
-        int64_t a = scale[k] >> s->shift, b = k + 1 < m ? scale[k + 1] >> s->shift : 0;
-        for (size_t v = 0; v < DIGITS; v++) {
-            s->digits = (a | b) != 0 && v >= s->digits ? v + 1 : s->digits;
-            uint32_t low = next_digit(&a);
-            s->pair[k / 2][v] = low | next_digit(&b) << DIGIT_BITS;
+    const int zeros = any != 0 ? __builtin_ctzll(any) : 0;
+    for (size_t most = 1; most <= DIGITS; most++) {
+        int shift = DIGIT_BITS * (int)(DIGITS - most);
+        s->digits = split_above(s, zeros < shift ? zeros : shift, scale, m);
+        if (s->digits <= most) {
+            break;
         }
     }
 }
@@ -136,9 +150,9 @@ static inline __attribute__((always_inline)) size_t bytes_by(const int8_t *const
             FG_UNROLL
             for (size_t v = 0; v < digits; v++) {
                 VI low = p.of[w / 2][0][v], high = p.of[w / 2][1][v];
-                VI four = w % 2 == 0 ? vi_first(low, high) : vi_second(low, high);
-                total[0] = vl_add(total[0], vl_shl(vl_of_int(four, 0), s->shift + (int)(DIGIT_BITS * v)));
-                total[1] = vl_add(total[1], vl_shl(vl_of_int(four, 1), s->shift + (int)(DIGIT_BITS * v)));
+                int from = 2 * (int)(w % 2), shift = s->shift + (int)(DIGIT_BITS * v);
+                total[0] = vl_add(total[0], vl_of_dots(low, high, from, shift));
+                total[1] = vl_add(total[1], vl_of_dots(low, high, from + 1, shift));
             }
             vl_store(at, total[0]);
             vl_store(at + HALF, total[1]);

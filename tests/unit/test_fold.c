@@ -49,32 +49,48 @@ static void floats_add_the_nearest_whole_numbers_on_every_table(void **state)
     }
 }
 
+static void assert_bytes_add_multiples(const int64_t *scale, size_t m, struct fg_rng *r)
+{
+    static int8_t q[FG_FOLD_MOST][N];
+    const int8_t *row[FG_FOLD_MOST];
+    int64_t want[N] = {0};
+    for (size_t k = 0; k < m; k++) {
+        row[k] = q[k];
+        for (int i = 0; i < N; i++) {
+            q[k][i] = (int8_t)(i % 5 == 0 ? -128 : (int)(fg_rng_u64(r) >> 56) - 128);
+            want[i] += scale[k] * q[k][i];
+        }
+    }
+    for (size_t t = 0; t < 3; t++) {
+        const struct fg_folders *f = fg_folders_get(tables[t]);
+        int64_t sum[N] = {0};
+        if (f != NULL) {
+            f->bytes(row, scale, m, sum, N);
+            assert_memory_equal(sum, want, sizeof want);
+        }
+    }
+}
+
 static void bytes_add_exact_multiples_on_every_table(void **state)
 {
     (void)state;
-    static int8_t q[FG_FOLD_MOST][N];
-    const int8_t *row[FG_FOLD_MOST];
-    int64_t scale[FG_FOLD_MOST], want[N];
+    int64_t scale[FG_FOLD_MOST];
     struct fg_rng r;
     fg_rng_init(&r, 8, FG_RNG_TEST, 0, 0);
     const int64_t most = ((int64_t)1 << 47) - ((int64_t)1 << 31) - ((int64_t)1 << 15) - 1;
-    for (int m = 0; m <= FG_FOLD_MOST; m += m < 4 ? 1 : 15) {
-        memset(want, 0, sizeof want);
-        for (int k = 0; k < m; k++) {
+    for (size_t m = 0; m <= FG_FOLD_MOST; m += m < 4 ? 1 : 15) {
+        for (size_t k = 0; k < m; k++) {
             scale[k] = k == 0 ? most : k == 1 ? -most : k == 2 ? -32768 : (int64_t)(fg_rng_u64(&r) >> 18);
-            row[k] = q[k];
-            for (int i = 0; i < N; i++) {
-                q[k][i] = (int8_t)(i % 5 == 0 ? -128 : (int)(fg_rng_u64(&r) >> 56) - 128);
-                want[i] += scale[k] * q[k][i];
-            }
         }
-        for (size_t t = 0; t < 3; t++) {
-            const struct fg_folders *f = fg_folders_get(tables[t]);
-            int64_t sum[N] = {0};
-            if (f != NULL) {
-                f->bytes(row, scale, (size_t)m, sum, N);
-                assert_memory_equal(sum, want, sizeof want);
+        assert_bytes_add_multiples(scale, m, &r);
+    }
+    for (unsigned bits = 1; bits <= 46; bits += 3) { /* above zeros that all have */
+        for (unsigned zeros = 0; bits + zeros <= 46; zeros++) {
+            for (size_t k = 0; k < 3; k++) {
+                int64_t size = (int64_t)(fg_rng_u64(&r) >> (64 - bits)) * ((int64_t)1 << zeros);
+                scale[k] = k == 1 ? -size : size;
             }
+            assert_bytes_add_multiples(scale, 3, &r);
         }
     }
 }
